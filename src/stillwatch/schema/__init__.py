@@ -1,0 +1,71 @@
+"""What crosses a room, in plain Python; the Arrow types lie beside it in `schema.arrow`.
+
+Input: nothing. Output: nothing. Promise: importing this room loads neither Arrow nor an
+engine, and every name here is the name used in files, tables and messages.
+"""
+
+from stillwatch.schema.finding import CohortTest, Finding, Null
+from stillwatch.schema.run import (
+    ACCOUNTS,
+    CAMPAIGNS,
+    EXIT_ACCUSED,
+    EXIT_CLEAR,
+    EXIT_INPUT,
+    EXIT_USAGE,
+    LINKS,
+    REJECTED,
+    REPORT,
+    SIGNALS,
+    STAGES,
+    STIX,
+    SUBJECTS,
+    SUMMARY,
+    TIMING,
+)
+from stillwatch.schema.step import Step
+from stillwatch.schema.times import from_micros, parse_time, to_micros
+from stillwatch.schema.words import (
+    ACCESS,
+    CLAIMS,
+    LINK_KINDS,
+    METHODS,
+    ROLES,
+    STANDINGS,
+    STATUSES,
+    VERDICTS,
+    LinkKind,
+)
+
+__all__ = [
+    "ACCESS",
+    "ACCOUNTS",
+    "CAMPAIGNS",
+    "CLAIMS",
+    "EXIT_ACCUSED",
+    "EXIT_CLEAR",
+    "EXIT_INPUT",
+    "EXIT_USAGE",
+    "LINKS",
+    "LINK_KINDS",
+    "METHODS",
+    "REJECTED",
+    "REPORT",
+    "ROLES",
+    "SIGNALS",
+    "STAGES",
+    "STANDINGS",
+    "STATUSES",
+    "STIX",
+    "SUBJECTS",
+    "SUMMARY",
+    "TIMING",
+    "VERDICTS",
+    "CohortTest",
+    "Finding",
+    "LinkKind",
+    "Null",
+    "Step",
+    "from_micros",
+    "parse_time",
+    "to_micros",
+]

@@ -1,0 +1,164 @@
+"""The Arrow types of every table that crosses a room (design section 4)."""
+
+from __future__ import annotations
+
+import pyarrow as pa
+
+__all__ = [
+    "ACCOUNT",
+    "ACCOUNT_RESULT",
+    "EXCHANGE",
+    "LINK",
+    "MESSAGE",
+    "OWNERSHIP",
+    "PERMIT",
+    "REQUIRED_EXCHANGE_COLUMNS",
+    "SIGNAL",
+]
+
+_TS = pa.timestamp("us", tz="UTC")
+MESSAGE = pa.struct([pa.field("role", pa.string()), pa.field("content", pa.string())])
+
+REQUIRED_EXCHANGE_COLUMNS = ("exchange_id", "ts", "account_id", "model")
+
+EXCHANGE = pa.schema(
+    [
+        pa.field("exchange_id", pa.string(), nullable=False),
+        pa.field("ts", _TS, nullable=False),
+        pa.field("account_id", pa.string(), nullable=False),
+        pa.field("model", pa.string(), nullable=False),
+        pa.field("provider", pa.string()),
+        pa.field("org_id", pa.string()),
+        pa.field("workspace_id", pa.string()),
+        pa.field("key_id", pa.string()),
+        pa.field("end_user_id", pa.string()),
+        pa.field("conversation_id", pa.string()),
+        pa.field("trace_id", pa.string()),
+        pa.field("operation", pa.string()),
+        pa.field("channel", pa.string()),
+        pa.field("client", pa.string()),
+        pa.field("user_agent", pa.string()),
+        pa.field("origin", pa.string()),
+        pa.field("stream", pa.bool_()),
+        pa.field("temperature", pa.float32()),
+        pa.field("top_p", pa.float32()),
+        pa.field("max_tokens", pa.int64()),
+        pa.field("n", pa.int32()),
+        pa.field("seed", pa.int64()),
+        pa.field("top_logprobs", pa.int32()),
+        pa.field("reasoning_effort", pa.string()),
+        pa.field("response_format", pa.string()),
+        pa.field("tool_choice", pa.string()),
+        pa.field("tools", pa.list_(pa.string())),
+        pa.field("tool_schema", pa.string()),
+        pa.field("messages", pa.list_(MESSAGE)),
+        pa.field("status", pa.string()),
+        pa.field("http_status", pa.int16()),
+        pa.field("finish_reason", pa.string()),
+        pa.field("output_text", pa.string()),
+        pa.field("reasoning_text", pa.string()),
+        pa.field("reasoning_blob", pa.binary()),
+        pa.field("input_tokens", pa.int64()),
+        pa.field("output_tokens", pa.int64()),
+        pa.field("reasoning_tokens", pa.int64()),
+        pa.field("cached_tokens", pa.int64()),
+        pa.field("cost_usd", pa.float64()),
+        pa.field("latency_ms", pa.float64()),
+        pa.field("ip", pa.string()),
+        pa.field("country", pa.string()),
+        pa.field("asn", pa.int64()),
+        pa.field("ja4", pa.string()),
+        pa.field("tags", pa.map_(pa.string(), pa.string())),
+    ]
+)
+
+ACCOUNT = pa.schema(
+    [
+        pa.field("account_id", pa.string(), nullable=False),
+        pa.field("org_id", pa.string()),
+        pa.field("created_at", _TS),
+        pa.field("closed_at", _TS),
+        pa.field("closed_reason", pa.string()),
+        pa.field("plan", pa.string()),
+        pa.field("rate_limit_rpm", pa.int64()),
+        pa.field("segment", pa.string()),
+        pa.field("email_domain", pa.string()),
+        pa.field("email_hash", pa.string()),
+        pa.field("phone_hash", pa.string()),
+        pa.field("payment_hash", pa.string()),
+        pa.field("payment_country", pa.string()),
+        pa.field("billing_country", pa.string()),
+        pa.field("device_hash", pa.string()),
+        pa.field("signup_ip", pa.string()),
+        pa.field("kyc_level", pa.string()),
+        pa.field("declared_use", pa.string()),
+        pa.field("owner_entity_id", pa.string()),
+    ]
+)
+
+PERMIT = pa.schema(
+    [
+        pa.field("permit_id", pa.string(), nullable=False),
+        pa.field("account_id", pa.string()),
+        pa.field("org_id", pa.string()),
+        pa.field("plan", pa.string()),
+        pa.field("methods", pa.list_(pa.string())),
+        pa.field("models", pa.list_(pa.string())),
+        pa.field("max_output_tokens_per_day", pa.int64()),
+        pa.field("valid_from", _TS),
+        pa.field("valid_until", _TS),
+        pa.field("granted_by", pa.string()),
+        pa.field("reference", pa.string()),
+    ]
+)
+
+OWNERSHIP = pa.schema(
+    [
+        pa.field("owner_entity_id", pa.string(), nullable=False),
+        pa.field("access", pa.string(), nullable=False),
+        pa.field("as_of", _TS),
+        pa.field("policy", pa.string()),
+    ]
+)
+
+ACCOUNT_RESULT = pa.schema(
+    [
+        pa.field("account_id", pa.string(), nullable=False),
+        pa.field("org_id", pa.string()),
+        pa.field("segment", pa.string()),
+        pa.field("exchanges", pa.int64()),
+        pa.field("standing", pa.string()),
+        pa.field("access", pa.string()),
+        pa.field("campaign_id", pa.string()),
+        pa.field("role", pa.string()),
+        pa.field("p_value", pa.float64()),
+        pa.field("e_value", pa.float64()),
+        pa.field("q_value", pa.float64()),
+        pa.field("top_signals", pa.list_(pa.string())),
+    ]
+)
+
+SIGNAL = pa.schema(
+    [
+        pa.field("subject_kind", pa.string(), nullable=False),
+        pa.field("subject", pa.string(), nullable=False),
+        pa.field("window_start", _TS),
+        pa.field("window_end", _TS),
+        pa.field("signal", pa.string(), nullable=False),
+        pa.field("statistic", pa.float64()),
+        pa.field("p_value", pa.float64()),
+        pa.field("null", pa.string()),
+        pa.field("n", pa.int64()),
+    ]
+)
+
+LINK = pa.schema(
+    [
+        pa.field("a", pa.string(), nullable=False),
+        pa.field("b", pa.string(), nullable=False),
+        pa.field("kind", pa.string(), nullable=False),
+        pa.field("llr", pa.float64()),
+        pa.field("count", pa.int64()),
+        pa.field("first_seen", _TS),
+    ]
+)
