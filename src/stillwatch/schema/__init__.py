@@ -22,7 +22,8 @@ from stillwatch.schema.run import (
     SUMMARY,
     TIMING,
 )
-from stillwatch.schema.step import Step
+from stillwatch.schema.settings import Settings
+from stillwatch.schema.step import Desk, Step
 from stillwatch.schema.times import from_micros, parse_time, to_micros
 from stillwatch.schema.words import (
     ACCESS,
@@ -61,9 +62,11 @@ __all__ = [
     "TIMING",
     "VERDICTS",
     "CohortTest",
+    "Desk",
     "Finding",
     "LinkKind",
     "Null",
+    "Settings",
     "Step",
     "from_micros",
     "parse_time",

@@ -3,31 +3,43 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
 
-__all__ = ["Step"]
+if TYPE_CHECKING:
+    from stillwatch.schema.settings import Settings
+
+__all__ = ["Desk", "Step"]
+
+
+class Desk(Protocol):
+    """What a step's function works at: its settings, and SQL over its input tables."""
+
+    settings: Settings
+    columns: frozenset[str]
+
+    def query(self, sql: str, **tables: Any) -> Any:
+        """Return a pyarrow.Table; ``tables`` are further Arrow tables by name for this query."""
 
 
 @dataclass(frozen=True)
 class Step:
     """One move from tables to a table.
 
-    Exactly one of ``sql`` and ``function`` is set. ``sql`` is a SELECT over views named like
-    ``inputs``; the runner writes its rows, ordered by ``order_by``, to the table ``output``.
-    ``function(tables, context) -> pyarrow.Table`` gets an object whose ``query(sql)`` returns
-    an Arrow table over the same views. ``key`` is the column by which a distributed runner may
+    Exactly one of ``sql`` and ``function`` is set. ``sql(settings)`` returns a SELECT over
+    views named like ``inputs``; the runner writes its rows, ordered by ``order_by``, to the table
+    ``output``. ``function(desk) -> pyarrow.Table`` gets a `Desk`, whose ``query(sql)`` returns an
+    Arrow table over the same views. ``key`` is the column by which a distributed runner may
     split the step, or empty where the step is small and runs once.
     """
 
     name: str
     inputs: tuple[str, ...]
     output: str
-    sql: str | None = None
+    sql: Callable[[Any], str] | None = None
     function: Callable[..., Any] | None = None
     order_by: tuple[str, ...] = ()
     key: str = ""
-    optional_inputs: tuple[str, ...] = field(default=())
 
     def __post_init__(self) -> None:
         if (self.sql is None) == (self.function is None):

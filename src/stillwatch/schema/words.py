@@ -56,7 +56,7 @@ LINK_KINDS: Final[dict[str, LinkKind]] = {
         LinkKind("device", "same device", False, 0.5),
         LinkKind("phone", "same telephone number", False, 0.4),
         LinkKind("email", "same e-mail address", False, 0.3),
-        LinkKind("signup_ip", "signed up from the same address prefix", False, 0.4),
+        LinkKind("signup_ip", "signed up from the same address prefix", True, 0.4),
         LinkKind("exit_prefix", "left from the same address prefix", True, 0.4),
         LinkKind("client", "same TLS client and user agent", True, 0.4),
         LinkKind("system_prompt", "same system prompt", True, 0.5),

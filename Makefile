@@ -1,0 +1,69 @@
+# Two commands for a newcomer: `make demo` and `make test`. `make help` lists the rest.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+# The first Python that is new enough; name another with `make demo PYTHON=...`.
+PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
+  $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; break; }; done)
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+WORKERS ?= 2
+
+.PHONY: help demo test check docs setup lock clean
+
+help: ## list the targets
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+
+demo: .venv/.run-stamp ## simulate a week, scan it, leave demo/report.html
+	@$(BIN)/stillwatch demo --out demo --seed 7
+
+test: check ## everything: check, then the tests
+	@.ci/packages
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
+
+check: .venv/.test-stamp ## linters, types, rooms, generated documents
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-cache --no-logo
+	@$(BIN)/python docs/generate.py --check
+
+docs: .venv/.test-stamp ## write the generated documents anew
+	@$(BIN)/python docs/generate.py
+
+setup: .venv/.test-stamp ## make .venv with all that the tests need
+
+clean: ## remove what make made
+	rm -rf .venv demo build src/*.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	find src -name '*.so' -delete
+
+.venv/bin/python:
+	@test -n "$(PYTHON)" || { echo "stillwatch needs Python 3.11 or later"; exit 1; }
+	@$(PYTHON) -m venv .venv || { rm -rf .venv; \
+	  echo "Python cannot make environments here; on Debian: apt-get install python3-venv"; exit 1; }
+
+# The package itself is installed in place, its kernel compiled; nothing is fetched for that.
+C_SOURCES := $(wildcard src/stillwatch/kernel/c/*)
+
+.venv/.run-stamp: pyproject.toml setup.py locks/run.txt $(C_SOURCES) | .venv/bin/python
+	@echo "Installing into .venv"
+	@$(PIP) install --require-hashes -r locks/run.txt
+	@$(PIP) install --no-deps --no-build-isolation --editable .
+	@touch $@
+
+.venv/.test-stamp: locks/test.txt .venv/.run-stamp
+	@$(PIP) install --require-hashes -r locks/test.txt
+	@touch $@
+
+LOCK := build/lock/bin/uv pip compile pyproject.toml locks/build.in --universal \
+  --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate --quiet \
+  $(if $(UPGRADE),--upgrade)
+
+lock: ## resolve locks/*.txt anew from pyproject.toml
+	@test -x build/lock/bin/uv || { $(PYTHON) -m venv build/lock && \
+	  build/lock/bin/pip --quiet install uv; }
+	@$(LOCK) -o locks/run.txt
+	@$(LOCK) --extra test -o locks/test.txt

@@ -1,0 +1,146 @@
+"""Writes the documents that code already knows: commands.md and schema.md.
+
+    python docs/generate.py [--check]
+
+With ``--check`` nothing is written; it ends with 1 and names the documents that are out of date.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import typer
+
+from stillwatch import schema
+from stillwatch.cli.app import app
+from stillwatch.schema import arrow
+
+HERE = Path(__file__).parent
+REMARK = "<!-- Written by docs/generate.py: change the code, then run `make docs`. -->\n\n"
+TABLES = {
+    "Exchange": (arrow.EXCHANGE, "One row a request. What `scan` reads; logs are turned into it."),
+    "Account": (arrow.ACCOUNT, "Side table `--accounts`. Hashes are the provider's own."),
+    "Permit": (arrow.PERMIT, "Side table `--permits`: distillation that is allowed."),
+    "Ownership": (arrow.OWNERSHIP, "Side table `--ownership`. Sets `access` and nothing else."),
+    "accounts.parquet": (arrow.ACCOUNT_RESULT, "One row an account that was seen."),
+    "signals.parquet": (arrow.SIGNAL, "One row a test."),
+    "links.parquet": (
+        arrow.LINK,
+        "One row a link: `a` is an object or an account, `b` an account, `llr` in nats.",
+    ),
+}
+
+
+def row(*cells: object) -> str:
+    """Return one line of a table."""
+    return "| " + " | ".join(str(cell).replace("|", "\\|") for cell in cells) + " |\n"
+
+
+def commands() -> str:
+    """Return every command with its arguments and options."""
+    group: Any = typer.main.get_command(app)
+    return (
+        REMARK
+        + "# Commands\n\n"
+        + "".join(["".join(_command(name, group.commands[name])) for name in group.commands])
+        + _exit_codes()
+    )
+
+
+def _command(name: str, command: Any) -> Iterator[str]:
+    arguments = [p for p in command.params if p.param_type_name == "argument"]
+    options = [p for p in command.params if p.param_type_name == "option"]
+    words = " ".join(f"{p.metavar}{'...' if p.nargs == -1 else ''}" for p in arguments)
+    yield f"## stillwatch {name} {words}".rstrip() + "\n\n"
+    yield " ".join(command.help.split()) + "\n\n"
+    yield row("option", "default", "")
+    yield row("---", "---", "---")
+    for p in (*arguments, *options):
+        if p.name == "help":
+            continue
+        typed = p.metavar if p in arguments else " ".join(filter(None, (p.opts[0], p.metavar)))
+        yield row(f"`{typed}`", _default(p), p.help)
+    yield "\n"
+
+
+def _default(p: Any) -> str:
+    if p.required:
+        return "required"
+    return "" if p.default in (None, False) else f"`{p.default}`"
+
+
+def _exit_codes() -> str:
+    return "## Exit codes\n\n" + "".join(
+        [
+            row("code", "meaning"),
+            row("---", "---"),
+            row(schema.EXIT_CLEAR, "nothing accused"),
+            row(schema.EXIT_USAGE, "usage or configuration"),
+            row(schema.EXIT_INPUT, "unreadable input"),
+            row(schema.EXIT_ACCUSED, "at least one campaign accused"),
+            row(130, "interrupted"),
+        ]
+    )
+
+
+def tables() -> str:
+    """Return the columns of every table, and the words that they hold."""
+    parts = [REMARK, "# Tables\n\n", "Times are UTC. A column in bold must have a value.\n\n"]
+    for name, (columns, what) in TABLES.items():
+        parts += [f"## {name}\n\n{what}\n\n", row("column", "type"), row("---", "---")]
+        parts += [_column(field) for field in columns]
+        parts.append("\n")
+    parts += [
+        "## Links\n\n",
+        row("kind", "", "an outsider can create it"),
+        row("---", "---", "---"),
+    ]
+    parts += [
+        row(f"`{kind.name}`", kind.title, "yes" if kind.others_can_create else "no")
+        for kind in schema.LINK_KINDS.values()
+    ]
+    parts += ["\n## Words\n\n", row("of", "values"), row("---", "---")]
+    parts += [
+        row(name, ", ".join(f"`{value}`" for value in values))
+        for name, values in (
+            ("status of an exchange", schema.STATUSES),
+            ("standing of an account or campaign", schema.STANDINGS),
+            ("access of an account", schema.ACCESS),
+            ("role of a member", schema.ROLES),
+            ("verdict on a request", schema.VERDICTS),
+            ("claim about a campaign", schema.CLAIMS),
+            ("method of distillation", schema.METHODS),
+        )
+    ]
+    return "".join(parts)
+
+
+def _column(field: pa.Field) -> str:
+    kind = str(field.type).replace("element: ", "").replace("timestamp[us, tz=UTC]", "time")
+    return row(f"`{field.name}`" if field.nullable else f"**`{field.name}`**", f"`{kind}`")
+
+
+DOCUMENTS = {"commands.md": commands, "schema.md": tables}
+
+
+def main() -> int:
+    """Write the documents, or name those that differ."""
+    check, stale = "--check" in sys.argv[1:], []
+    for name, text in DOCUMENTS.items():
+        file, made = HERE / name, text()
+        if file.is_file() and file.read_text(encoding="utf-8") == made:
+            continue
+        stale.append(name)
+        if not check:
+            file.write_text(made, encoding="utf-8")
+    if stale and check:
+        print(f"out of date: {', '.join(stale)}; run `make docs`")
+    return int(bool(stale) and check)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,184 @@
+"""Build the benign reference of the claim *extractive*: fit, calibrate, check, on three sets of seeds.
+
+    python perf/reference.py fit|calibrate|check --worlds N --work DIR      (resumable, in parallel)
+    python perf/reference.py write --work DIR
+
+Fit: worlds with campaigns (development seeds) give the weights. Calibrate: benign worlds give the
+reference scores and the tail. Check: further benign worlds say whether the tail holds.
+A cohort counts as benign and coordinated when at least one test of coordination rejects at 1e-3
+and no permit covers it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import os
+import shutil
+import sys
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+
+SEEDS = {"fit": 1_000, "calibrate": 20_000, "check": 50_000}
+COORDINATED_P = 1e-3
+
+
+def world_rows(kind: str, seed: int, work: Path) -> list[dict[str, object]]:
+    """Simulate one world, run the pipeline up to the findings, return one row per cohort."""
+    from stillwatch.scanner import prepare
+    from stillwatch.simulate import WORLDS, simulate
+
+    name = "small" if seed % 4 else "demo"
+    world = WORLDS[name] if kind == "fit" else WORLDS[name].without_campaigns()
+    folder = work / f"{kind}-{seed}"
+    made = simulate(world, seed=seed, out=folder / "world")
+    with prepare(folder / "run", [folder / "world" / "exchanges"], made.accounts_csv) as desk:
+        scores = desk.query("SELECT * FROM cohort_scores WHERE NOT isnan(own_topics) ORDER BY cohort").to_pylist()
+        least = desk.query(
+            "SELECT cohort, min(p_value) AS p FROM findings WHERE claim = 'coordinated' "
+            "AND evaluable GROUP BY cohort"
+        ).to_pylist()
+        p_of = {row["cohort"]: row["p"] for row in least}
+        truth = pq.read_table(made.truth_parquet).to_pylist()
+        core = {t["account_id"]: t["family"] for t in truth if t["role"] == "core"}
+        permitted = {t["account_id"] for t in truth if t["role"] == "permitted"}
+        members = desk.query(
+            "SELECT m.cohort, p.account_id FROM cohort_members m JOIN people p ON m.sid = p.sid "
+            "WHERE m.how <> 'associated'"
+        ).to_pylist()
+    shutil.rmtree(folder)
+    who: dict[int, list[str]] = {}
+    for row in members:
+        who.setdefault(row["cohort"], []).append(row["account_id"])
+    rows = []
+    for row in scores:
+        accounts = who.get(row["cohort"], [])
+        n = max(len(accounts), 1)
+        rows.append(
+            row
+            | {
+                "seed": seed,
+                "world": name,
+                "core": sum(a in core for a in accounts) / n,
+                "permitted": sum(a in permitted for a in accounts) / n,
+                "least_p": p_of.get(row["cohort"], 1.0),
+            }
+        )
+    return rows
+
+
+def run(kind: str, worlds: int, work: Path, part: int, parts: int) -> None:
+    for k in range(part, worlds, parts):
+        out = work / f"{kind}-{SEEDS[kind] + k}.json"
+        if out.exists():
+            continue
+        rows = world_rows(kind, SEEDS[kind] + k, work)
+        aside = out.with_suffix(".part")
+        aside.write_text(json.dumps(rows))
+        aside.replace(out)
+        print(kind, k, len(rows), flush=True)
+
+
+def load(kind: str, work: Path) -> list[dict[str, float]]:
+    files = sorted(work.glob(f"{kind}-*.json"))
+    return [row for file in files for row in json.loads(file.read_text())]
+
+
+def values(rows: list[dict[str, float]]) -> np.ndarray:
+    from stillwatch.signals.harvest import scored_values
+    from stillwatch.signals.traits import TRAITS, Traits
+
+    return np.array([scored_values(Traits(*(row[t] for t in TRAITS))) for row in rows])
+
+
+def benign(rows: list[dict[str, float]]) -> list[dict[str, float]]:
+    return [
+        r for r in rows if r["core"] == 0 and r["permitted"] < 0.2 and r["least_p"] <= COORDINATED_P
+    ]
+
+
+def fit(rows: list[dict[str, float]]) -> tuple[np.ndarray, float]:
+    """Ridge logistic regression, campaign cohorts against benign coordinated ones."""
+    from scipy.optimize import minimize
+
+    good, bad = benign(rows), [r for r in rows if r["core"] >= 0.5]
+    x = np.vstack([values(good), values(bad)])
+    y = np.concatenate([-np.ones(len(good)), np.ones(len(bad))])
+    weight = np.concatenate([np.full(len(good), 0.5 / len(good)), np.full(len(bad), 0.5 / len(bad))])
+    centre, scale = x.mean(axis=0), x.std(axis=0)
+    z = (x - centre) / scale
+
+    def loss(theta: np.ndarray) -> float:
+        margin = y * (z @ theta[:-1] + theta[-1])
+        return float((weight * np.logaddexp(0, -margin)).sum() + 2e-3 * (theta[:-1] ** 2).sum())
+
+    theta = minimize(loss, np.zeros(x.shape[1] + 1)).x
+    weights = theta[:-1] / scale
+    return weights, float(theta[-1] - centre @ weights)
+
+
+def write(work: Path) -> None:
+    from stillwatch.signals.harvest import SCORED
+
+    fitted = load("fit", work)
+    weights, intercept = fit(fitted)
+    reference = benign(load("calibrate", work))
+    scores = np.sort(values(reference) @ weights + intercept)
+    start = float(np.quantile(scores, 0.95))
+    excess = scores[scores > start] - start
+    scale = float(excess.mean() * (1 + 1.645 / math.sqrt(len(excess))))
+    share = float((scores > start).mean())
+    checked = benign(load("check", work))
+    fresh = values(checked) @ weights + intercept
+    tail = share * np.exp(-np.maximum(fresh - start, 0) / scale)
+    check = {"cohorts": len(fresh), "worlds": len({r["seed"] for r in checked})}
+    for t in (0.05, 0.01, 0.001, 0.0001):
+        check[f"share_at_{t:g}"] = float(((fresh > start) & (tail <= t)).mean())
+    harvests = [r for r in fitted if r["core"] >= 0.5]
+    raw = {
+        "name": "benign coordinated cohorts of simulated worlds",
+        "worlds": len({r["seed"] for r in load("calibrate", work)}),
+        "weights": dict(zip(SCORED, (round(float(w), 6) for w in weights), strict=True)),
+        "intercept": round(intercept, 6),
+        "scores": [round(float(s), 5) for s in scores],
+        "tail": {
+            "start": round(start, 6), "share": round(share, 6), "scale": round(scale, 6),
+            "floor": 1e-7,
+        },
+        "traits": {
+            name: [round(float(q), 5) for q in np.quantile([r[name] for r in reference], (0.025, 0.5, 0.975))]
+            for name in SCORED
+        },
+        "check": check,
+        "limits": "Simulated traffic, not yours: weights from development worlds with campaigns, "
+        "scores from benign worlds of other seeds, the tail checked on a third set.",
+    }  # fmt: skip
+    out = Path("src/stillwatch/signals/reference.json")
+    out.write_text(json.dumps(raw, indent=1) + "\n")
+    print("weights", raw["weights"], raw["intercept"], "reference", len(scores), "tail", raw["tail"])
+    print("check", check)
+    print("campaign cohorts", len(harvests), "scores", np.quantile(values(harvests) @ weights + intercept, (0, .05, .25, .5, 1)))
+    print("benign quantiles", np.quantile(scores, (.5, .95, .99, .999, 1)))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("what", choices=[*SEEDS, "write"])
+    parser.add_argument("--worlds", type=int, default=200)
+    parser.add_argument("--work", type=Path, default=Path("bench/work/reference"))
+    parser.add_argument("--part", type=int, default=0)
+    parser.add_argument("--parts", type=int, default=1)
+    asked = parser.parse_args()
+    asked.work.mkdir(parents=True, exist_ok=True)
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    if asked.what == "write":
+        write(asked.work)
+    else:
+        run(asked.what, asked.worlds, asked.work, asked.part, asked.parts)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,100 @@
+"""Does an account's own behaviour fit the campaign rather than its segment?"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+import pyarrow as pa
+
+__all__ = ["TOPIC", "TRAIT_NAMES", "binned_traits", "log_likelihood_ratios", "posteriors"]
+
+_CAP_NATS: Final = 2.5
+_TOPIC_CAP_NATS: Final = 5.0
+_MIN_SEGMENT: Final = 200
+_PRIOR_RANGE: Final = (0.05, 0.98)
+TOPIC: Final = "topics"
+TRAIT_NAMES: Final = (
+    "volume", "age", "single_turn", "system", "tools", "novelty", "answer_length", "days", "topics",
+)  # fmt: skip
+_SHARES: Final = np.array([0.001, 0.25, 0.75, 0.999])
+
+
+def binned_traits(subjects: pa.Table, topic_ratio: np.ndarray) -> np.ndarray:
+    """Return (subjects × traits) bin numbers; −1 where a trait is unknown.
+
+    None of them is a link, and none reads language, country or text. ``topic_ratio`` is the
+    distance of the subject's topics from its reference group's, in units of its expectation.
+    """
+    n = subjects["exchanges"].to_numpy().astype(np.float64)
+    created = _micros(subjects["created_at"])
+    first = _micros(subjects["first_ts"])
+    age_days = (first - created) / 86_400e6
+    columns = [
+        np.floor(np.log2(n)),
+        np.digitize(age_days, [1, 3, 10, 30, 100, 300]).astype(float),
+        np.digitize(subjects["single_turn"].to_numpy() / n, _SHARES).astype(float),
+        np.digitize(subjects["with_system"].to_numpy() / n, _SHARES).astype(float),
+        np.digitize(subjects["with_tools"].to_numpy() / n, _SHARES).astype(float),
+        np.digitize(subjects["payloads"].to_numpy() / n, [0.5, 0.8, 0.95, 0.999]).astype(float),
+        np.floor(np.log2(1 + subjects["output_tokens"].to_numpy() / n)),
+        np.digitize(subjects["days"].to_numpy(), [2, 3, 4, 6]).astype(float),
+        np.digitize(topic_ratio, [1.5, 2.5, 5, 12]).astype(float),
+    ]
+    columns[1][~np.isfinite(age_days)] = -1
+    columns[8][~np.isfinite(topic_ratio)] = -1
+    return np.stack(columns, axis=1).astype(np.int64)
+
+
+def _micros(column: pa.ChunkedArray) -> np.ndarray:
+    whole = column.cast(pa.timestamp("us", tz="UTC")).cast(pa.int64())
+    return np.array(whole.to_numpy(zero_copy_only=False), dtype=np.float64)
+
+
+def log_likelihood_ratios(campaign: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """Return (members × traits) log likelihood ratios in nats, campaign against others.
+
+    Densities are histograms with half a count added; a member's own row is left out of its
+    campaign's histogram. Each trait counts for at most 2.5 nats, topics for 5, since traits
+    depend on each other and the product of ratios would otherwise claim too much.
+    """
+    members, traits = campaign.shape
+    ratios = np.zeros((members, traits))
+    for k in range(traits):
+        mine, rest = campaign[:, k], others[:, k]
+        size = int(max(mine.max(initial=0), rest.max(initial=0))) + 1
+        inside = np.bincount(mine[mine >= 0], minlength=size).astype(np.float64)
+        outside = np.bincount(rest[rest >= 0], minlength=size).astype(np.float64)
+        bins = max(int(((inside + outside) > 0).sum()), 1)
+        known = mine >= 0
+        if not known.any() or not outside.sum():
+            continue
+        own = inside[mine[known]] - 1 + 0.5
+        fit = np.log(own / (inside.sum() - 1 + 0.5 * bins))
+        plain = np.log((outside[mine[known]] + 0.5) / (outside.sum() + 0.5 * bins))
+        cap = _TOPIC_CAP_NATS if TRAIT_NAMES[k] == TOPIC else _CAP_NATS
+        ratios[known, k] = np.clip(fit - plain, -cap, cap)
+    return ratios
+
+
+def posteriors(log_ratio: np.ndarray) -> tuple[np.ndarray, float]:
+    """Return each member's probability to act as the campaign does, and the fitted share.
+
+    The prior is the share of the cohort that acts as one, fitted by EM and kept in [.05, .98]:
+    in a cohort of strangers nobody inherits certainty from the others.
+    """
+    share = 0.8
+    weights = np.clip(log_ratio, -60, 60)
+    for _ in range(50):
+        odds = share / (1 - share) * np.exp(weights)
+        mine = odds / (1 + odds)
+        share = float(np.clip(mine.mean(), *_PRIOR_RANGE))
+    odds = share / (1 - share) * np.exp(weights)
+    return odds / (1 + odds), share
+
+
+def reference_rows(segment: np.ndarray, inside: np.ndarray, wanted: np.ndarray) -> np.ndarray:
+    """Return the rows of everybody outside the cohort in the wanted segments, or everybody."""
+    outside = ~inside
+    same = outside & np.isin(segment, wanted)
+    return np.flatnonzero(same if same.sum() >= _MIN_SEGMENT else outside)

@@ -1,0 +1,299 @@
+"""From findings to campaigns with members, rivals, methods, collateral and standings."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from stillwatch.campaigns.members import Crowd, Member, load_crowd, name_members
+from stillwatch.campaigns.methods import methods_of
+from stillwatch.campaigns.rivals import Seen, rivals
+from stillwatch.campaigns.select import Choice
+from stillwatch.policy import Permit, PermitUse, judge_permits
+from stillwatch.schema import Desk
+
+__all__ = ["Campaign", "Judgement", "judge"]
+
+_WATCH_E = 20.0
+_PRIOR_ODDS = 0.01
+
+
+@dataclass
+class Campaign:
+    """One campaign: its cohort, members by sid, and what follows for it."""
+
+    cohort: int
+    campaign_id: str
+    standing: str
+    e_value: float
+    q_value: float
+    found_by: list[str]
+    methods: list[str]
+    members: dict[int, Member]
+    standings: dict[int, str]
+    claims: dict[str, Any]
+    rivals: list[dict[str, Any]]
+    not_known: list[dict[str, str]] = field(default_factory=list)
+
+    @property
+    def accused(self) -> list[int]:
+        return sorted(s for s, v in self.standings.items() if v == "accused")
+
+    @property
+    def core(self) -> list[int]:
+        return sorted(s for s, m in self.members.items() if m.role == "core")
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """All campaigns, each subject's standing, and how permits were used."""
+
+    campaigns: tuple[Campaign, ...]
+    standing: dict[int, str]
+    campaign_of: dict[int, int]
+    permit_uses: tuple[PermitUse, ...]
+    crowd: Crowd
+
+
+def judge(
+    desk: Desk, choice: Choice, permits: Sequence[Permit], *, accuse: bool = True
+) -> Judgement:
+    """Return campaigns in order of strength. ``accuse`` False (drift) leaves all at `watch`.
+
+    1. Cohorts selected by e-BH, and those with e ≥ 20 for watching, strongest first.
+    2. Members with their own evidence; a cohort most of whose proven members already stand in a
+       stronger campaign is the same campaign seen through another object.
+    3. Honest explanations: if one survives, nobody is accused.
+    4. Permits: accounts wholly inside one are `permitted`.
+    """
+    crowd = load_crowd(desk)
+    findings = _findings(desk)
+    shown = {c: (float(e), float(q)) for c, e, q in zip(choice.cohorts, choice.e, choice.q, strict=True)}
+    order = sorted(
+        (c for c in shown if c in choice.selected or shown[c][0] >= _WATCH_E),
+        key=lambda c: (c not in choice.selected, -shown[c][0], c),
+    )
+    campaigns: list[Campaign] = []
+    taken: dict[int, Campaign] = {}
+    for cohort in order:
+        rows = findings[cohort]
+        burst = rows[0]["burst"]
+        members = name_members(
+            desk, crowd, cohort, np.array(rows[0]["trimmed"], dtype=np.int64),
+            (burst[0], burst[1]) if burst else None,
+        )  # fmt: skip
+        proven = [m.sid for m in members if m.proven]
+        hosts = [taken[s] for s in proven if s in taken]
+        if proven and 2 * len(hosts) >= len(proven):
+            host = max(hosts, key=hosts.count)
+            _absorb(host, members, selected=cohort in choice.selected)
+            taken.update({m.sid: host for m in members if m.sid in host.standings})
+            continue
+        campaign = _campaign(desk, crowd, cohort, members, rows, shown[cohort], permits)
+        selected = cohort in choice.selected and accuse
+        _decide(campaign, selected, desk.settings.min_subjects)
+        if campaign.standing == "watch" and cohort not in choice.selected and not proven:
+            continue
+        campaigns.append(campaign)
+        for sid in campaign.standings:
+            taken.setdefault(sid, campaign)
+    uses = _permit(desk, campaigns, permits)
+    standing, campaign_of = _standings(campaigns)
+    rank = {"accused": 0, "permitted": 1, "watch": 2}
+    campaigns.sort(key=lambda c: (rank[c.standing], c.campaign_id))
+    number = {c.campaign_id: k for k, c in enumerate(campaigns)}
+    return Judgement(
+        tuple(campaigns), standing,
+        {sid: number[c.campaign_id] for sid, c in campaign_of.items()}, uses, crowd,
+    )  # fmt: skip
+
+
+def _findings(desk: Desk) -> dict[int, list[dict[str, Any]]]:
+    grouped: dict[int, list[dict[str, Any]]] = {}
+    for row in desk.query("SELECT * FROM findings ORDER BY cohort, claim, signal").to_pylist():
+        grouped.setdefault(row["cohort"], []).append(row)
+    return grouped
+
+
+def _absorb(host: Campaign, members: list[Member], *, selected: bool) -> None:
+    """Add members of a second view of the same campaign; the first view of a subject stays."""
+    for member in members:
+        if member.sid in host.members:
+            continue
+        host.members[member.sid] = member
+        accused = selected and member.proven and host.standing == "accused"
+        host.standings[member.sid] = "accused" if accused else "watch"
+
+
+def _decide(campaign: Campaign, selected: bool, least: int) -> None:
+    survives = any(r["survives"] for r in campaign.rivals if r["name"] != "research")
+    proven = [m for m in campaign.members.values() if m.proven]
+    accused = selected and not survives and len(proven) >= least
+    campaign.standing = "accused" if accused else "watch"
+    for sid, member in campaign.members.items():
+        campaign.standings[sid] = "accused" if accused and member.proven else "watch"
+
+
+def _campaign(
+    desk: Desk, crowd: Crowd, cohort: int, members: list[Member], rows: list[dict[str, Any]],
+    shown: tuple[float, float], permits: Sequence[Permit],
+) -> Campaign:  # fmt: skip
+    found = desk.query(f"SELECT found_by FROM cohorts WHERE cohort = {cohort}").to_pylist()[0]
+    direct = {
+        r["signal"]: int(r["statistic"])
+        for r in rows
+        if r["signal"] in ("handoff", "blob_replay", "retry", "succession") and r["evaluable"]
+    }
+    by_sid = {m.sid: m for m in members}
+    core = [m.sid for m in members if m.role == "core"] or [m.sid for m in members]
+    accounts = sorted(crowd.subjects["account_id"].take(pa.array(core)).to_pylist())
+    digest = hashlib.sha256("\n".join(accounts).encode()).hexdigest()[:12]
+    explained = rivals(_seen(desk, crowd, cohort, core, rows, direct, permits))
+    return Campaign(
+        cohort=cohort,
+        campaign_id=f"c-{digest}",
+        standing="watch",
+        e_value=shown[0],
+        q_value=shown[1],
+        found_by=found["found_by"],
+        methods=methods_of(desk, cohort, direct),
+        members=by_sid,
+        standings={},
+        claims=_claims(rows),
+        rivals=[r.as_dict() for r in explained],
+        not_known=_not_known(rows),
+    )
+
+
+def _claims(rows: list[dict[str, Any]]) -> dict[str, Any]:
+    claims: dict[str, Any] = {}
+    for name in ("coordinated", "extractive"):
+        made = [r for r in rows if r["claim"] == name and r["evaluable"]]
+        e_value = float(np.mean([r["e_value"] for r in made])) if made else 0.0
+        claims[name] = {
+            "confidence": round(_confidence(e_value), 6),
+            "e_value": e_value,
+            "evidence": [
+                {
+                    "signal": r["signal"], "statistic": r["statistic"], "p_value": r["p_value"],
+                    "e_value": r["e_value"], "null": json.loads(r["null"]) if r["null"] else None,
+                    "n": r["n"], "text": r["text"],
+                }
+                for r in sorted(made, key=lambda r: (-r["e_value"], r["signal"]))
+            ],
+        }  # fmt: skip
+    claims["actor"] = {"confidence": 0.0, "e_value": 1.0, "evidence": [], "claim": None}
+    return claims
+
+
+def _confidence(e_value: float) -> float:
+    """Return the posterior probability at prior odds of 1 to 100, the e-value read as a ratio."""
+    odds = _PRIOR_ODDS * min(e_value, 1e12)
+    return odds / (1 + odds)
+
+
+def _not_known(rows: list[dict[str, Any]]) -> list[dict[str, str]]:
+    unknown = [
+        {
+            "question": "Who operates it?",
+            "data": "identity checks of the paying accounts, or a partner's sighting; "
+            "a cluster is not an actor",
+        }
+    ]
+    unknown.extend(
+        {
+            "question": f"Test {row['signal']}: {row['text']}",
+            "data": ", ".join(row["missing"]) or "a longer window",
+        }
+        for row in rows
+        if not row["evaluable"]
+    )
+    return unknown
+
+
+def _seen(
+    desk: Desk, crowd: Crowd, cohort: int, core: list[int], rows: list[dict[str, Any]],
+    direct: dict[str, int], permits: Sequence[Permit],
+) -> Seen:  # fmt: skip
+    traits = json.loads(rows[0]["traits"])
+    table = crowd.subjects.take(pa.array(core))
+    orgs = crowd.org[np.array(core)]
+    payments = [p for p in table["payment_hash"].to_pylist() if p]
+    exits = desk.query(
+        f"""SELECT max(n) AS n FROM (SELECT h_prefix, count(DISTINCT sid) AS n FROM exchanges
+            WHERE h_prefix <> 0 AND sid IN ({', '.join(map(str, core))}) GROUP BY h_prefix)"""
+    )["n"][0].as_py()
+    pairs = desk.query(
+        f"""SELECT count(*) AS n, count(DISTINCT (d.a, d.b)) AS pairs FROM direct d
+            JOIN cohort_members x ON x.sid = d.a AND x.cohort = {cohort}
+            JOIN cohort_members y ON y.sid = d.b AND y.cohort = {cohort}
+            WHERE d.kind = 'handoff'"""
+    ).to_pylist()[0]
+    turns = next((r["p_value"] for r in rows if r["signal"] == "round_robin"), float("nan"))
+    named = sum(
+        any(p.names(a, o, plan) for p in permits)
+        for a, o, plan in zip(
+            *(table[c].to_pylist() for c in ("account_id", "org_id", "plan")), strict=True
+        )
+    )
+    return Seen(
+        own_topics=float(traits.get("own_topics", float("nan"))),
+        repeats=float(traits.get("repeats", float("nan"))),
+        top_organization=float(np.unique(orgs, return_counts=True)[1].max() / len(orgs)),
+        one_payment=max((payments.count(p) for p in set(payments)), default=0) / len(core),
+        one_exit=(exits or 0) / len(core),
+        end_users=any(u is not None for u in table["end_user_id"].to_pylist()),
+        handoffs=int(pairs["n"]),
+        handoffs_per_pair=pairs["n"] / max(pairs["pairs"], 1),
+        organizations=len(np.unique(orgs)),
+        round_robin_p=float(turns),
+        permit_share=named / len(core),
+    )
+
+
+def _permit(
+    desk: Desk, campaigns: list[Campaign], permits: Sequence[Permit]
+) -> tuple[PermitUse, ...]:
+    """Turn accused accounts wholly inside a permit into permitted ones; return permit uses."""
+    uses: list[PermitUse] = []
+    if not permits:
+        return ()
+    for campaign in campaigns:
+        accused = campaign.accused
+        if not accused:
+            continue
+        rows = desk.query(
+            f"""SELECT e.account_id, p.org_id, p.plan, epoch_us(e.ts) AS ts, e.model,
+                       coalesce(e.output_tokens, 0) AS tokens
+                FROM exchanges e JOIN people p ON p.sid = e.sid
+                WHERE e.sid IN ({', '.join(map(str, accused))}) ORDER BY e.rid"""
+        )
+        lines = zip(*(rows[c].to_pylist() for c in rows.column_names), strict=True)
+        covered, used = judge_permits(permits, lines, campaign.methods)
+        uses.extend(used)
+        names = desk.query("SELECT sid, account_id FROM people ORDER BY sid")["account_id"]
+        for sid in accused:
+            if names[sid].as_py() in covered:
+                campaign.standings[sid] = "permitted"
+        if campaign.standing == "accused" and not campaign.accused:
+            campaign.standing = "permitted"
+    return tuple(uses)
+
+
+def _standings(campaigns: list[Campaign]) -> tuple[dict[int, str], dict[int, Campaign]]:
+    """Return each subject's strongest standing and the campaign it comes from."""
+    rank = {"watch": 0, "permitted": 1, "accused": 2}
+    standing: dict[int, str] = {}
+    source: dict[int, Campaign] = {}
+    for campaign in campaigns:
+        for sid, one in campaign.standings.items():
+            if sid not in standing or rank[one] > rank[standing[sid]]:
+                standing[sid] = one
+                source[sid] = campaign
+    return standing, source

@@ -1,0 +1,146 @@
+"""Prevalence in three numbers: detected, corrected, not excluded; by unit, week and model."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+import numpy as np
+import pyarrow as pa
+
+from stillwatch.campaigns.judge import Judgement
+from stillwatch.schema import Desk
+from stillwatch.stats import clopper_pearson, rule_of_three
+
+__all__ = ["UNITS", "measure_prevalence"]
+
+UNITS: Final = ("requests", "output_tokens", "accounts")
+_DRAWS: Final = 1_000
+_WORST_RECALL: Final = 0.5
+
+
+def _shares(detected: np.ndarray, total: int, recall: float, worst: float, unseen: float,
+            rng: np.random.Generator) -> dict[str, Any]:  # fmt: skip
+    """Return the three numbers from the size of each accused campaign.
+
+    *detected* is a floor, its interval by resampling campaigns. *corrected* divides by the
+    recall measured on spikes. *not_excluded* divides the upper end by the stated worst recall
+    and adds what could hide below the smallest cohort that can be tested.
+    """
+    if total <= 0:
+        nothing = {"value": None, "low": None, "high": None}
+        return {"total": 0, "detected": nothing, "corrected": nothing, "not_excluded": nothing}
+    value = float(detected.sum()) / total
+    if len(detected):
+        draws = rng.choice(detected, (_DRAWS, len(detected))).sum(axis=1) / total
+        low, high = (float(q) for q in np.quantile(draws, (0.025, 0.975)))
+    else:
+        low = high = 0.0
+    high = max(high, value)
+    top = min(1.0, max(high, unseen) / worst)
+    return {
+        "total": int(total),
+        "detected": _numbers(value, low, high),
+        "corrected": _numbers(*(min(1.0, v / recall) for v in (value, low, high))),
+        "not_excluded": _numbers(top, value, top),
+    }
+
+
+def _numbers(value: float, low: float, high: float) -> dict[str, float]:
+    return {"value": round(value, 9), "low": round(low, 9), "high": round(high, 9)}
+
+
+def _recall(spikes: pa.Table, needed: float, texts: dict[int, str]) -> list[dict[str, Any]]:
+    rows = []
+    for rung, text in texts.items():
+        mine = [r for r in spikes.to_pylist() if r["rung"] == rung]
+        hits = sum(min(r["e_coordinated"], r["e_extractive"]) >= needed for r in mine)
+        if not mine:
+            rows.append({"rung": rung, "text": text, "recall": None, "low": None, "high": None,
+                         "spikes": 0})  # fmt: skip
+            continue
+        interval = clopper_pearson(hits, len(mine))
+        rows.append(
+            {
+                "rung": rung, "text": text, "recall": round(hits / len(mine), 6),
+                "low": round(float(interval.low), 6), "high": round(float(interval.high), 6),
+                "spikes": len(mine),
+            }
+        )  # fmt: skip
+    return rows
+
+
+def measure_prevalence(
+    desk: Desk, judgement: Judgement, needed: float, rungs: dict[int, str],
+    rng: np.random.Generator,
+) -> dict[str, Any]:  # fmt: skip
+    """Return the prevalence section of summary.json.
+
+    ``needed``: the e-value that selection asked for; spikes are judged by the same level. The
+    worst recall is the lower of one half and the recall measured on the hardest rung's upper
+    limit, never above what was measured.
+    """
+    recalls = _recall(desk.query("SELECT * FROM spikes ORDER BY rung, spike"), needed, rungs)
+    known = [r for r in recalls if r["recall"] is not None]
+    recall = float(np.mean([r["recall"] for r in known[:2]])) if known else 1.0
+    recall = max(recall, 0.05)
+    worst = max(min([_WORST_RECALL, *(r["high"] for r in known)]), 0.05)
+    accused = [c for c in judgement.campaigns if c.standing == "accused"]
+    owner = {sid: k for k, c in enumerate(accused) for sid in c.accused}
+    table = desk.query(
+        """SELECT date_trunc('week', ts) AS week, model, sid, count(*) AS requests,
+                  CAST(sum(coalesce(output_tokens, 0)) AS BIGINT) AS output_tokens
+           FROM exchanges GROUP BY ALL ORDER BY week, model, sid"""
+    )
+    sid = table["sid"].to_numpy()
+    campaign = np.array([owner.get(s, -1) for s in sid.tolist()], dtype=np.int64)
+    account = _account_codes(judgement)
+    columns = {
+        "requests": table["requests"].to_numpy(),
+        "output_tokens": table["output_tokens"].to_numpy(),
+    }
+    weeks = [w.strftime("%Y-%m-%dT00:00:00Z") for w in table["week"].to_pylist()]
+    models = table["model"].to_pylist()
+
+    def measured(rows: np.ndarray) -> dict[str, Any]:
+        result = {}
+        for unit in UNITS:
+            if unit == "accounts":
+                pairs = np.unique(np.stack([campaign[rows], account[sid[rows]]]), axis=1)
+                total = len(np.unique(account[sid[rows]]))
+                sizes = np.bincount(pairs[0][pairs[0] >= 0], minlength=len(accused))
+            else:
+                values = columns[unit][rows]
+                total = int(values.sum())
+                mine = campaign[rows]
+                sizes = np.bincount(
+                    mine[mine >= 0], weights=values[mine >= 0], minlength=len(accused)
+                )
+            unseen = rule_of_three(max(len(np.unique(sid[rows])), 1)) if len(rows) else 0.0
+            result[unit] = _shares(sizes[sizes > 0], total, recall, worst, float(unseen), rng)
+        return result
+
+    everything = np.arange(len(sid))
+    return {
+        **measured(everything),
+        "by_week": [
+            {"week_start": week, **measured(_where(weeks, week))} for week in sorted(set(weeks))
+        ],
+        "by_model": [
+            {"model": model, **measured(_where(models, model))} for model in sorted(set(models))
+        ],
+        "recall": recalls,
+        "worst_recall": round(worst, 6),
+        "text": "Detected is a floor. Corrected divides by the recall measured on made-up campaigns "
+        "of rungs 1 and 2 put into this log. Not excluded assumes the worst recall stated.",
+    }
+
+
+def _where(words: Sequence[str], wanted: str) -> np.ndarray:
+    return np.flatnonzero(np.array([w == wanted for w in words], dtype=bool))
+
+
+def _account_codes(judgement: Judgement) -> np.ndarray:
+    names = judgement.crowd.subjects["account_id"].to_pylist()
+    index: dict[str, int] = {}
+    return np.array([index.setdefault(n, len(index)) for n in names], dtype=np.int64)

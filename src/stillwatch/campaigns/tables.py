@@ -1,0 +1,224 @@
+"""A judgement as the tables and lines of the run directory."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+import pyarrow as pa
+
+from stillwatch.campaigns.judge import Campaign, Judgement
+from stillwatch.campaigns.value import Assumptions, harvest_value
+from stillwatch.policy import access_of
+from stillwatch.schema import Desk
+from stillwatch.schema.arrow import ACCOUNT_RESULT, LINK, SIGNAL
+from stillwatch.stats import round9
+
+__all__ = ["account_rows", "campaign_lines", "link_table", "signal_table", "stamp", "tokens_of"]
+
+_CHANNEL_SHARE = 0.8
+
+
+def stamp(moment: datetime | None) -> str | None:
+    """Return ISO 8601 in UTC to the second."""
+    return None if moment is None else moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def tokens_of(desk: Desk, sids: list[int]) -> dict[str, Any]:
+    """Return counts, sums and the time span of the exchanges of some subjects."""
+    listed = ", ".join(map(str, sids)) or "-1"
+    return dict(
+        desk.query(
+            f"""SELECT count(*) AS exchanges,
+                       CAST(coalesce(sum(input_tokens), 0) AS BIGINT) AS input_tokens,
+                       CAST(coalesce(sum(output_tokens), 0) AS BIGINT) AS output_tokens,
+                       CAST(coalesce(sum(cost_micro_usd), 0) AS BIGINT) AS cost_micro_usd,
+                       min(ts) AS first, max(ts) AS last FROM exchanges WHERE sid IN ({listed})"""
+        ).to_pylist()[0]
+    )
+
+
+def campaign_lines(
+    desk: Desk, judgement: Judgement, needed: float, shown: Mapping[str, dict[str, int]],
+    assumptions: Assumptions, rng: Any,
+) -> list[dict[str, Any]]:  # fmt: skip
+    """Return one JSON-ready object per campaign, in the judgement's order."""
+    people = judgement.crowd.subjects
+    accounts = people["account_id"].to_pylist()
+    users = people["end_user_id"].to_pylist()
+    orgs = people["org"].to_pylist()
+    lines = []
+    for campaign in judgement.campaigns:
+        linked = sorted(s for s, m in campaign.members.items() if m.confidence > 0)
+        acted = campaign.accused or campaign.core or linked
+        sums = tokens_of(desk, acted)
+        side = sorted(set(campaign.members) - set(acted))
+        beside = tokens_of(desk, side)
+        lines.append(
+            {
+                "campaign_id": campaign.campaign_id,
+                "standing": campaign.standing,
+                "found_by": campaign.found_by,
+                "first_seen": stamp(sums["first"]),
+                "last_seen": stamp(sums["last"]),
+                "accounts": len({accounts[s] for s in acted}),
+                "core": len({accounts[s] for s in campaign.core}),
+                "periphery": len({accounts[s] for s in set(campaign.members) - set(campaign.core)}),
+                "exchanges": sums["exchanges"],
+                "output_tokens": sums["output_tokens"],
+                "methods": campaign.methods,
+                "claims": campaign.claims,
+                "e_value": campaign.e_value,
+                "q_value": campaign.q_value,
+                "needed_e": needed,
+                "members": [
+                    {
+                        "account_id": accounts[s], "end_user_id": users[s], "role": m.role,
+                        "standing": campaign.standings[s], "confidence": m.confidence,
+                        "reasons": list(m.reasons),
+                    }
+                    for s, m in sorted(campaign.members.items())
+                ],
+                "recommended": {
+                    "verdict": "step_up" if campaign.standing == "accused" else "watch",
+                    "collateral": {
+                        "accounts": len({accounts[s] for s in side}),
+                        "end_users": sum(users[s] is not None for s in side),
+                        "organizations": len({orgs[s] for s in side}),
+                        "exchanges": beside["exchanges"],
+                        "output_tokens": beside["output_tokens"],
+                        "revenue_usd": round(beside["cost_micro_usd"] / 1e6, 2),
+                        "permitted_exchanges": tokens_of(
+                            desk, [s for s, v in campaign.standings.items() if v == "permitted"]
+                        )["exchanges"],
+                    },
+                },
+                "rivals": campaign.rivals,
+                "not_known": campaign.not_known,
+                "raster": shown.get(campaign.campaign_id, {}),
+                "value": {"harvest_usd": harvest_value(sums, assumptions, rng)},
+            }
+        )  # fmt: skip
+    return lines
+
+
+def account_rows(
+    desk: Desk, judgement: Judgement, answers: Mapping[str, str]
+) -> tuple[pa.Table, pa.Table]:
+    """Return accounts.parquet (one row an account) and subjects.parquet (channel accounts' users).
+
+    A channel account is accused only when at least 80 % of its traffic is that of accused end
+    users; else it is watched when any of them is.
+    """
+    del desk
+    people = judgement.crowd.subjects.select(
+        ["sid", "account_id", "end_user_id", "org_id", "segment", "exchanges", "owner_entity_id"]
+    ).to_pylist()
+    by_account: dict[str, list[dict[str, Any]]] = {}
+    for person in people:
+        by_account.setdefault(person["account_id"], []).append(person)
+    rows, users = [], []
+    for account in sorted(by_account):
+        mine = by_account[account]
+        described = [_row(judgement, p, answers) for p in mine]
+        if mine[0]["end_user_id"] is None and len(mine) == 1:
+            rows.append(described[0])
+            continue
+        users.extend(d | {"account_id": _both(p)} for d, p in zip(described, mine, strict=True))
+        rows.append(_channel(account, mine, described))
+    return (
+        pa.Table.from_pylist(rows, schema=ACCOUNT_RESULT),
+        pa.Table.from_pylist(users, schema=ACCOUNT_RESULT),
+    )
+
+
+def _both(person: dict[str, Any]) -> str:
+    return f"{person['account_id']} · {person['end_user_id']}"
+
+
+def _row(judgement: Judgement, person: dict[str, Any], answers: Mapping[str, str]) -> dict[str, Any]:
+    sid = person["sid"]
+    standing = judgement.standing.get(sid, "clear")
+    place = judgement.campaign_of.get(sid)
+    campaign: Campaign | None = None if place is None else judgement.campaigns[place]
+    evidence = (
+        []
+        if campaign is None
+        else [e for c in ("coordinated", "extractive") for e in campaign.claims[c]["evidence"]]
+    )
+    strongest = sorted(evidence, key=lambda e: (-e["e_value"], e["signal"]))[:3]
+    return {
+        "account_id": person["account_id"],
+        "org_id": person["org_id"],
+        "segment": person["segment"],
+        "exchanges": person["exchanges"],
+        "standing": standing,
+        "access": access_of(person["owner_entity_id"], answers),
+        "campaign_id": None if campaign is None else campaign.campaign_id,
+        "role": None if campaign is None else campaign.members[sid].role,
+        "p_value": None if campaign is None else _largest_p(campaign),
+        "e_value": None if campaign is None else campaign.e_value,
+        "q_value": None if campaign is None else campaign.q_value,
+        "top_signals": [e["signal"] for e in strongest],
+    }
+
+
+def _largest_p(campaign: Campaign) -> float | None:
+    """Return the weaker claim's smallest p-value: both nulls must be rejected."""
+    least = [
+        min((e["p_value"] for e in campaign.claims[c]["evidence"]), default=None)
+        for c in ("coordinated", "extractive")
+    ]
+    known = [p for p in least if p is not None]
+    return max(known) if len(known) == 2 else None
+
+
+def _channel(
+    account: str, people: list[dict[str, Any]], described: list[dict[str, Any]]
+) -> dict[str, Any]:
+    total = sum(p["exchanges"] for p in people)
+    accused = sum(d["exchanges"] for d in described if d["standing"] == "accused")
+    worst = next((d for d in described if d["standing"] == "accused"), described[0])
+    if accused >= _CHANNEL_SHARE * total:
+        standing = "accused"
+    elif any(d["standing"] != "clear" for d in described):
+        standing = "watch"
+    else:
+        standing = "clear"
+    return worst | {
+        "account_id": account,
+        "exchanges": total,
+        "standing": standing,
+        "campaign_id": worst["campaign_id"] if standing != "clear" else None,
+        "role": worst["role"] if standing == "accused" else None,
+    }
+
+
+def link_table(desk: Desk) -> pa.Table:
+    """Return links.parquet: object → account, or account → account for direct evidence."""
+    table = desk.query(
+        """SELECT coalesce(p.account_id, w.kind || ':' || lower(printf('%016x', w.object))) AS a,
+                  q.account_id AS b, w.kind, w.llr, w.count, w.first_seen
+           FROM weights w JOIN people q ON q.sid = w.b LEFT JOIN people p ON p.sid = w.a
+           ORDER BY w.kind, a, b, w.first_seen"""
+    )
+    table = table.set_column(3, "llr", pa.array(round9(table["llr"].to_numpy())))
+    return table.cast(LINK)
+
+
+def signal_table(desk: Desk, since: datetime | None, until: datetime | None) -> pa.Table:
+    """Return signals.parquet: every test of every cohort, evaluable or not (then NaN)."""
+    rows = desk.query("SELECT * FROM findings ORDER BY cohort, claim, signal").to_pylist()
+    return pa.Table.from_pylist(
+        [
+            {
+                "subject_kind": "cohort", "subject": f"cohort-{r['cohort']}",
+                "window_start": since, "window_end": until, "signal": r["signal"],
+                "statistic": r["statistic"], "p_value": r["p_value"], "null": r["null"],
+                "n": r["n"],
+            }
+            for r in rows
+        ],
+        schema=SIGNAL,
+    )  # fmt: skip

@@ -1,0 +1,5 @@
+"""`python -m stillwatch.cli` is `stillwatch`."""
+
+from stillwatch.cli.app import main
+
+main()

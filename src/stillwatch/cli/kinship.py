@@ -1,0 +1,89 @@
+"""The links of one account in sentences: what it shares, with how many, and what that weighs."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, Final
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from stillwatch.report.facts import records, said
+from stillwatch.report.numbers import count, counted, number
+from stillwatch.schema import LINK_KINDS
+from stillwatch.store import Run
+
+__all__ = ["describe_links"]
+
+_MOST: Final = 12
+
+
+def describe_links(run: Run, account_id: str, campaigns: list[dict[str, Any]]) -> tuple[str, ...]:
+    """Return a sentence a link, heaviest first, then what the kinds among them are worth."""
+    if not run.has("links"):
+        return ()
+    table = run.table("links", ["a", "b", "kind", "llr", "count"])
+    ours = table.filter(
+        pc.or_(pc.equal(table["a"], account_id), pc.equal(table["b"], account_id))
+    ).to_pylist()
+    if not ours:
+        return ("It shares no object with another account that would link the two.",)
+    ours.sort(key=lambda r: (-(number(r["llr"]) or 0.0), str(r["kind"]), str(r["a"]), str(r["b"])))
+    companions = _carriers(table, [r["a"] for r in ours])
+    members = {m.get("account_id") for c in campaigns for m in records(c.get("members"))}
+    points = [_sentence(r, account_id, companions, members) for r in ours[:_MOST]]
+    if len(ours) > _MOST:
+        points.append(f"and {len(ours) - _MOST} lighter links.")
+    weak = sorted({_title(r["kind"]) for r in ours if _others_can_create(r["kind"])})
+    if weak:
+        points.append(
+            f"An outsider can bring about: {'; '.join(weak)}. Such links never suffice for an "
+            "accusation."
+        )
+    return tuple(points)
+
+
+def _carriers(table: pa.Table, objects: list[str]) -> dict[str, set[str]]:
+    rows = table.filter(pc.is_in(table["a"], pa.array(objects, pa.string())))
+    carriers: dict[str, set[str]] = {}
+    for a, b in zip(rows["a"].to_pylist(), rows["b"].to_pylist(), strict=True):
+        carriers.setdefault(a, set()).add(b)
+    return carriers
+
+
+def _sentence(
+    row: dict[str, Any], account_id: str, companions: dict[str, set[str]], members: set[Any]
+) -> str:
+    title, kind = _title(row["kind"]), LINK_KINDS.get(str(row["kind"]))
+    if kind is not None and kind.direct:
+        other = row["b"] if row["a"] == account_id else row["a"]
+        beside = ", of the same campaign" if other in members else ""
+        return f"{title}: with {other}{beside}, seen {count(row['count'])} times; {_weight(row)}."
+    others = companions.get(row["a"], set()) - {account_id}
+    inside = len(others & members)
+    told = counted(len(others), "other account")
+    if members and others:
+        told += (
+            ", all of this campaign" if inside == len(others) else f", {inside:,} of this campaign"
+        )
+    return f"{title} ({said(row['a'])}): with {told}; {_weight(row)}."
+
+
+def _weight(row: dict[str, Any]) -> str:
+    """Return a log-likelihood ratio in nats, and what it means."""
+    llr = number(row["llr"])
+    if llr is None:
+        return "its weight is not known"
+    times = math.exp(min(llr, 30.0))
+    told = f"{float(f'{times:.2g}'):,.0f}" if times >= 10 else f"{times:.1f}"
+    return f"{llr:.1f} nats, {told} times likelier under one operator than between strangers"
+
+
+def _title(kind: Any) -> str:
+    known = LINK_KINDS.get(str(kind))
+    return str(kind) if known is None else known.title
+
+
+def _others_can_create(kind: Any) -> bool:
+    known = LINK_KINDS.get(str(kind))
+    return known is not None and known.others_can_create

@@ -1,0 +1,103 @@
+"""Progress on standard error: bars on a terminal, a line now and then elsewhere."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Final, TextIO
+
+from stillwatch.cli.terminal import printable
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.progress import Progress as Bars
+    from rich.progress import TaskID
+
+    from stillwatch.scanner import Progress
+
+__all__ = ["progress"]
+
+_LINE_EVERY_S: Final = 10.0
+
+Report = Callable[["Progress"], None]
+
+
+@contextmanager
+def progress(*, quiet: bool, file: TextIO | None = None) -> Iterator[Report | None]:
+    """Yield what a job reports its progress to, or None when nothing shall be shown."""
+    from rich.console import Console
+
+    console = Console(file=file or sys.stderr)
+    if quiet:
+        yield None
+    elif console.is_terminal and not console.is_dumb_terminal:
+        with _bars(console) as bars:
+            yield _ByBar(bars)
+    else:
+        yield _ByLine(file or sys.stderr)
+
+
+def _bars(console: Console) -> Bars:
+    from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    return Progress(
+        SpinnerColumn(finished_text="✓"),
+        TextColumn("{task.description}", markup=False),
+        BarColumn(bar_width=24),
+        TextColumn("{task.fields[amount]}", markup=False),
+        TimeElapsedColumn(),
+        console=console,
+        transient=True,
+    )
+
+
+def _amount(now: Progress) -> str:
+    total = "" if now.total is None else f" of {now.total:,}"
+    return printable(f"{now.done:,}{total} {now.unit}".rstrip())
+
+
+class _ByBar:
+    """One bar a stage; a stage that is followed by another is done."""
+
+    def __init__(self, bars: Bars) -> None:
+        self._bars = bars
+        self._tasks: dict[str, TaskID] = {}
+        self._last = ""
+
+    def __call__(self, now: Progress) -> None:
+        if now.stage != self._last:
+            self._finish()
+            self._last = now.stage
+        if now.stage not in self._tasks:
+            self._tasks[now.stage] = self._bars.add_task(
+                printable(now.stage), total=now.total, amount=""
+            )
+        self._bars.update(
+            self._tasks[now.stage], completed=now.done, total=now.total, amount=_amount(now)
+        )
+
+    def _finish(self) -> None:
+        task = self._tasks.get(self._last)
+        if task is not None:
+            self._bars.update(task, total=1, completed=1)
+            self._bars.stop_task(task)
+
+
+class _ByLine:
+    """A line when a stage begins and every ten seconds of a long one."""
+
+    def __init__(self, file: TextIO) -> None:
+        self._file = file
+        self._last = ""
+        self._printed_at = 0.0
+
+    def __call__(self, now: Progress) -> None:
+        moment = time.monotonic()
+        if now.stage == self._last and moment - self._printed_at < _LINE_EVERY_S:
+            return
+        begun = now.stage != self._last
+        self._last, self._printed_at = now.stage, moment
+        tail = "" if begun and not now.done else f": {_amount(now)}"
+        print(f"{printable(now.stage)}{tail}", file=self._file, flush=True)

@@ -1,0 +1,118 @@
+"""`stillwatch scan`: the main job."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from stillwatch.cli.progress import progress
+from stillwatch.schema import SUMMARY, parse_time
+
+__all__ = ["scan"]
+
+
+def scan(
+    inputs: Annotated[
+        list[str],
+        typer.Argument(metavar="INPUT", help="Files, globs, directories, or - for a pipe."),
+    ],
+    format: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME", help="auto, parquet, arrow, csv or litellm; .gz and .zst are unpacked."
+        ),
+    ] = "auto",
+    accounts: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Side table of accounts: CSV, Parquet or JSON lines."),
+    ] = None,
+    permits: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Side table of permits: distillation that is allowed."),
+    ] = None,
+    ownership: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="Side table of ownership answers; sets `access`, never a standing."
+        ),
+    ] = None,
+    baseline: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="DIR", help="Earlier run directory to calibrate on; may be given again."
+        ),
+    ] = None,
+    since: Annotated[
+        str | None, typer.Option(metavar="TIME", help="Leave out what is earlier (ISO 8601, UTC).")
+    ] = None,
+    until: Annotated[
+        str | None, typer.Option(metavar="TIME", help="Leave out this time and what is later.")
+    ] = None,
+    alpha: Annotated[
+        float,
+        typer.Option(
+            metavar="SHARE", help="Tolerated share of false campaigns among those selected."
+        ),
+    ] = 0.01,
+    out: Annotated[Path | None, typer.Option(metavar="DIR", help="Run directory to write.")] = None,
+    memory: Annotated[
+        str, typer.Option(metavar="SIZE", help="Memory limit; beyond it the disk is used.")
+    ] = "4GB",
+    threads: Annotated[
+        int | None, typer.Option(metavar="N", min=1, help="Threads to use; all by default.")
+    ] = None,
+    keep_text: Annotated[
+        str,
+        typer.Option(
+            metavar="none|evidence", help="Keep redacted excerpts of core members as evidence."
+        ),
+    ] = "none",
+    max_rejects: Annotated[
+        float,
+        typer.Option(
+            metavar="SHARE", min=0, max=1, help="Stop when a larger share of rows is unreadable."
+        ),
+    ] = 0.01,
+    value: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="value.toml: prices and assumptions for value at risk."),
+    ] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Show no progress.")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print summary.json instead of sentences.")
+    ] = False,
+) -> None:
+    """Look for campaigns in a log.
+
+    Writes a run directory with report.html and exits with 3 when a campaign is accused.
+    """
+    from stillwatch import scan as scan_log
+    from stillwatch.cli.outcome import print_outcome
+    from stillwatch.store import open_run
+
+    with progress(quiet=quiet) as report:
+        result = scan_log(
+            inputs,
+            accounts=accounts,
+            permits=permits,
+            ownership=ownership,
+            baseline=tuple(baseline or ()),
+            format=format,
+            since=None if since is None else parse_time(since, where="--since"),
+            until=None if until is None else parse_time(until, where="--until"),
+            alpha=alpha,
+            out=out,
+            memory=memory,
+            threads=threads,
+            keep_text=keep_text,
+            max_rejects=max_rejects,
+            value=value,
+            progress=report,
+        )
+    if as_json:
+        print((result.run_dir / SUMMARY).read_text(encoding="utf-8").rstrip("\n"))
+    else:
+        print_outcome(open_run(result.run_dir))
+    raise typer.Exit(result.exit_code)

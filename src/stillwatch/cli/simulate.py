@@ -1,0 +1,59 @@
+"""`stillwatch simulate`: labelled traffic of a made-up provider."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from stillwatch.cli.terminal import Page, command
+
+__all__ = ["simulate"]
+
+
+def simulate(
+    world: Annotated[
+        str,
+        typer.Argument(
+            metavar="WORLD",
+            help="demo, small or tiny; demo-benign and small-benign hold no campaign.",
+        ),
+    ],
+    seed: Annotated[int, typer.Option(metavar="N", help="The same seed gives the same bytes.")],
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Folder to write to.")],
+    format: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME",
+            help="parquet (default), litellm, litellm.gz or litellm.zst; may be given again.",
+        ),
+    ] = None,
+) -> None:
+    """Write a simulated week of traffic.
+
+    Beside the log lie accounts.csv, permits.csv and ownership.csv for `scan`, and truth.parquet,
+    which says who did what.
+    """
+    from stillwatch.simulate import simulate as play
+
+    made = play(world, seed=seed, out=out, formats=format or ("parquet",))
+    page = Page()
+    page.sentence(
+        f"World {made.world}, seed {made.seed}: {made.exchanges:,} exchanges of "
+        f"{made.accounts:,} accounts, {made.start:%Y-%m-%d} to {made.end:%Y-%m-%d}, in {made.out}."
+    )
+    first = next(iter(made.files.values()))[0]
+    page.sentence(
+        "Next: "
+        + command(
+            "scan",
+            first.parent if first.suffix == ".parquet" else first,
+            "--accounts",
+            made.accounts_csv,
+            "--permits",
+            made.permits_csv,
+            "--out",
+            made.out / "run",
+        )
+    )

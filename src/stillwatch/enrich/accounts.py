@@ -1,0 +1,92 @@
+"""The accounts table: what a provider knows about who pays, without raw identifiers."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from typing import NamedTuple
+
+import pyarrow as pa
+
+from stillwatch.enrich.table_file import Record, read_records, to_table
+from stillwatch.errors import SchemaError
+from stillwatch.schema.arrow import ACCOUNT
+
+__all__ = ["Accounts", "read_accounts"]
+
+_RAW = {
+    "email_hash": re.compile(r"@"),
+    "phone_hash": re.compile(r"^\+|^[0-9]*[() ./-][0-9() ./-]{5,20}$"),
+    "payment_hash": re.compile(r"^([0-9]{4}[ -]){3}[0-9]{1,7}$"),
+    "device_hash": re.compile(r"^([0-9A-Fa-f]{2}[:-]){5}[0-9A-Fa-f]{2}$"),
+    "email_domain": re.compile(r"@"),
+}
+# A hexadecimal hash can consist of digits by chance (1 in 1,800 at 16 digits): bare digits speak
+# for raw values only where most of the column has them.
+_DIGITS = {
+    "phone_hash": re.compile(r"^[0-9]{6,15}$"),
+    "payment_hash": re.compile(r"^[0-9]{12,19}$"),
+}
+_PSEUDONYMIZE = "run stillwatch pseudonymize where the raw values are"
+
+
+class Accounts(NamedTuple):
+    """``columns``: those the file has; a signal that needs another one is not evaluable."""
+
+    table: pa.Table
+    columns: frozenset[str]
+
+
+def read_accounts(path: str | os.PathLike[str]) -> Accounts:
+    """Return accounts in the ACCOUNT schema from CSV, Parquet, JSON or JSON lines.
+
+    Only account_id is required. Times without a zone are taken as UTC.
+
+    Raises SchemaError: a repeated account_id (naming the lines), a value of the wrong type, or
+    a raw value where a keyed hash belongs. InputError: the file cannot be read.
+    """
+    records, columns = read_records(path)
+    name = Path(path).name
+    if "account_id" not in columns:
+        raise SchemaError("no column account_id", where=name, hint="every other one is optional")
+    table = to_table(records, ACCOUNT, name)
+    _refuse_repeats(table["account_id"].to_pylist(), records, name)
+    _refuse_raw(table, records, name)
+    return Accounts(table, columns & frozenset(ACCOUNT.names))
+
+
+def _refuse_repeats(ids: list[str], records: list[Record], name: str) -> None:
+    first: dict[str, int] = {}
+    for account, (line, _) in zip(ids, records, strict=True):
+        if account in first:
+            raise SchemaError(
+                f"the same account_id as in line {first[account]}",
+                where=f"{name}:{line}",
+                hint="one row an account",
+            )
+        first[account] = line
+
+
+def _refuse_raw(table: pa.Table, records: list[Record], name: str) -> None:
+    for column, raw in _RAW.items():
+        values = table[column].to_pylist()
+        digits = _DIGITS.get(column)
+        if digits is not None and not _mostly(digits, values):
+            digits = None
+        for value, (line, _) in zip(values, records, strict=True):
+            if value is None:
+                continue
+            if raw.search(value) or (digits is not None and digits.search(value)):
+                raise SchemaError(
+                    f"{column} holds a raw value; expected a keyed hash"
+                    if column.endswith("_hash")
+                    else f"{column} holds an address; expected a domain",
+                    where=f"{name}:{line}",
+                    hint=_PSEUDONYMIZE,
+                )
+
+
+def _mostly(digits: re.Pattern[str], values: list[str | None]) -> bool:
+    held = [value for value in values if value is not None]
+    return 2 * sum(1 for value in held if digits.search(value)) > len(held)

@@ -1,0 +1,175 @@
+"""A small side table from CSV, Parquet, JSON or JSON lines, each value with its line."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+from collections.abc import Callable, Iterator
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from stillwatch.errors import ConfigError, InputError, SchemaError
+from stillwatch.schema import parse_time
+
+__all__ = ["Record", "read_records", "to_table"]
+
+Record = tuple[int, dict[str, Any]]
+_JSON = frozenset({".json", ".jsonl", ".ndjson"})
+
+
+def read_records(path: str | os.PathLike[str]) -> tuple[list[Record], frozenset[str]]:
+    """Return (line, values) of every row, and the columns that the file has.
+
+    The line is the physical one for CSV and JSON lines, else the record's number from 1.
+
+    Raises InputError when the file cannot be read, SchemaError when it is no table.
+    """
+    file = Path(path)
+    try:
+        raw = file.read_bytes()
+        if raw.startswith(b"PAR1"):
+            return _parquet(file)
+        text = raw.decode("utf-8-sig")
+    except FileNotFoundError:
+        raise InputError("no such file", where=str(file)) from None
+    except UnicodeDecodeError:
+        raise SchemaError("not UTF-8", where=file.name, hint="export as UTF-8") from None
+    except OSError as error:
+        raise InputError(f"cannot be read ({error.strerror})", where=str(file)) from error
+    if file.suffix.lower() in _JSON or text.lstrip()[:1] in ("{", "["):
+        records = list(_json(text, file.name))
+        return records, frozenset(key for _, values in records for key in values)
+    header = next(csv.reader(text.splitlines()), [])
+    return list(_csv(text, file.name)), frozenset(header)
+
+
+def _parquet(file: Path) -> tuple[list[Record], frozenset[str]]:
+    try:
+        table = pq.read_table(file)
+    except (OSError, pa.ArrowException) as error:
+        raise InputError(f"damaged Parquet ({type(error).__name__})", where=file.name) from error
+    return list(enumerate(table.to_pylist(), 1)), frozenset(table.column_names)
+
+
+def _csv(text: str, name: str) -> Iterator[Record]:
+    reader = csv.DictReader(text.splitlines(keepends=True), strict=True)
+    try:
+        for values in reader:
+            if None in values or None in values.values():
+                raise SchemaError(
+                    "wrong number of fields", where=f"{name}:{reader.line_num}", hint="check quotes"
+                )
+            yield reader.line_num, {k: v for k, v in values.items() if v != ""}
+    except csv.Error as error:
+        raise SchemaError(f"not CSV ({error})", where=f"{name}:{reader.line_num}") from None
+
+
+def _json(text: str, name: str) -> Iterator[Record]:
+    if text.lstrip().startswith("["):
+        rows = _parsed(text, name, 1)
+        yield from (_object(row, name, i) for i, row in enumerate(rows, 1))
+        return
+    for number, line in enumerate(text.splitlines(), 1):
+        if line.strip():
+            yield _object(_parsed(line, name, number), name, number)
+
+
+def _parsed(text: str, name: str, line: int) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:
+        at = line + getattr(error, "lineno", 1) - 1
+        raise SchemaError(
+            "not JSON", where=f"{name}:{at}", hint="give a JSON array, or one object a line"
+        ) from None
+
+
+def _object(row: Any, name: str, line: int) -> Record:
+    if not isinstance(row, dict):
+        raise SchemaError("expected an object", where=f"{name}:{line}")
+    return line, row
+
+
+def to_table(records: list[Record], schema: pa.Schema, name: str) -> pa.Table:
+    """Return the records in ``schema``'s types, columns the file lacks as null.
+
+    Raises SchemaError with file, line, field and what was expected; never the value.
+    """
+    columns = {
+        field.name: [_fit(values.get(field.name), field, name, line) for line, values in records]
+        for field in schema
+    }
+    return pa.table(columns, schema=schema)
+
+
+def _fit(value: Any, field: pa.Field, name: str, line: int) -> Any:
+    if value is None or value == "" or value != value:
+        if field.nullable:
+            return None
+        raise SchemaError(
+            f"{field.name} is empty; expected {_wanted(field)}", where=f"{name}:{line}"
+        )
+    try:
+        return _FITS[str(field.type)](value)
+    except (ValueError, TypeError, OverflowError, ConfigError):
+        raise SchemaError(
+            f"{field.name}: expected {_wanted(field)}", where=f"{name}:{line}"
+        ) from None
+
+
+def _wanted(field: pa.Field) -> str:
+    return _WANTED[str(field.type)]
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, (dict, list, bool)):
+        raise TypeError
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    return str(value).strip()
+
+
+def _whole(value: Any) -> int:
+    if isinstance(value, bool) or float(value) != int(float(value)):
+        raise TypeError
+    number = int(value) if isinstance(value, (int, str)) else int(float(value))
+    if not -(2**63) <= number < 2**63:
+        raise OverflowError
+    return number
+
+
+def _time(value: Any) -> datetime:
+    if isinstance(value, datetime):
+        return parse_time(value.isoformat())
+    if isinstance(value, date):
+        return parse_time(value.isoformat())
+    if not isinstance(value, str):
+        raise TypeError
+    return parse_time(value.strip())
+
+
+def _texts(value: Any) -> list[str]:
+    """Read a JSON array, or a string with semicolons between its items."""
+    items = value.split(";") if isinstance(value, str) else value
+    if not isinstance(items, list):
+        raise TypeError
+    return [text for text in map(_text, items) if text]
+
+
+_FITS: dict[str, Callable[[Any], Any]] = {
+    "string": _text,
+    "int64": _whole,
+    "timestamp[us, tz=UTC]": _time,
+    "list<item: string>": _texts,
+}
+_WANTED = {
+    "string": "text",
+    "int64": "a whole number",
+    "timestamp[us, tz=UTC]": "a time like 2026-01-31T00:00:00Z",
+    "list<item: string>": "a list (in CSV with ; between items)",
+}

@@ -1,0 +1,81 @@
+"""The part of an exchange that is not text: who, when, how much, from where, as fixed columns."""
+
+from __future__ import annotations
+
+import hashlib
+import ipaddress
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from stillwatch.schema.arrow import EXCHANGE
+
+__all__ = ["ENVELOPE", "address_prefix", "envelope"]
+
+_KEPT = (
+    "exchange_id", "ts", "account_id", "model", "org_id", "end_user_id", "channel", "stream",
+    "temperature", "top_p", "max_tokens", "n", "seed", "top_logprobs", "reasoning_effort",
+    "response_format", "status", "http_status", "input_tokens", "output_tokens",
+    "reasoning_tokens",
+)  # fmt: skip
+
+ENVELOPE = pa.schema(
+    [
+        *(EXCHANGE.field(name) for name in _KEPT),
+        pa.field("cost_micro_usd", pa.int64()),
+        pa.field("h_prefix", pa.uint64()),
+        pa.field("h_client", pa.uint64()),
+    ]
+)
+
+
+@lru_cache(maxsize=200_000)
+def address_prefix(address: str) -> str | None:
+    """Return the /24 of an IPv4 or the /48 of an IPv6 address, or None for anything else."""
+    try:
+        parsed = ipaddress.ip_address(address.strip())
+    except ValueError:
+        return None
+    if isinstance(parsed, ipaddress.IPv6Address) and parsed.ipv4_mapped is not None:
+        parsed = parsed.ipv4_mapped
+    bits = 24 if parsed.version == 4 else 48
+    return str(ipaddress.ip_network((parsed, bits), strict=False))
+
+
+def _hash(text: str | None) -> int:
+    if not text:
+        return 0
+    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "little") or 1
+
+
+def _hash_values(column: pa.Array, key: Callable[[str], str | None]) -> pa.Array:
+    """Hash each distinct value once; 0 stands for absent."""
+    encoded = pc.dictionary_encode(column)
+    words = encoded.dictionary.to_pylist()
+    table = np.array([*(_hash(key(w)) if w else 0 for w in words), 0], dtype=np.uint64)
+    codes = pc.fill_null(encoded.indices.cast(pa.int64()), len(words)).to_numpy(
+        zero_copy_only=False
+    )
+    return pa.array(table[codes])
+
+
+def envelope(batch: pa.RecordBatch) -> list[pa.Array]:
+    """Return the arrays of `ENVELOPE` for a batch in the canonical schema.
+
+    Costs become whole micro-dollars, so that sums do not depend on their order. Addresses are
+    kept only as the hash of their prefix, clients as the hash of TLS fingerprint and user agent.
+    """
+    columns: list[Any] = [batch.column(name) for name in _KEPT]
+    micro = pc.multiply(batch.column("cost_usd"), 1e6)
+    columns.append(pc.round(micro).cast(pa.int64(), safe=False))
+    columns.append(_hash_values(batch.column("ip"), address_prefix))
+    agent = pc.coalesce(batch.column("user_agent"), batch.column("client"), pa.scalar(""))
+    both = pc.binary_join_element_wise(
+        pc.fill_null(batch.column("ja4"), ""), pc.fill_null(agent, ""), "\n"
+    )
+    columns.append(_hash_values(both, lambda text: text if text != "\n" else None))
+    return columns

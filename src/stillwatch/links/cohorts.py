@@ -1,0 +1,226 @@
+"""Candidate cohorts: overlapping suggestions become one hypothesis each, before any test."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Final
+
+import numpy as np
+import pyarrow as pa
+
+from stillwatch.links.communities import communities, components
+from stillwatch.schema import Desk, Step
+
+__all__ = ["COHORTS_STEP", "MEMBERS_STEP", "Candidate", "merge"]
+
+_HUB_KINDS: Final = ("exit_prefix", "payment", "device", "phone", "signup_ip", "tool_schema")
+_HUB_MAX_SHARE: Final = 0.2
+_JACCARD: Final = 0.5
+_CONTAINED: Final = 0.6
+_MAX_GROWTH: Final = 3
+_DIRECT: Final = ("handoff", "blob_replay")
+_STRONG: Final = frozenset(("payment", "device", "phone", "email", *_DIRECT, "retry", "succession"))
+
+
+@dataclass
+class Candidate:
+    """A set of subjects and what suggested it. ``frames``: its templates, if any."""
+
+    kinds: set[str]
+    subjects: set[int]
+    frames: set[int] = field(default_factory=set)
+    associated: set[int] = field(default_factory=set)
+
+    @property
+    def rank(self) -> int:
+        """Text first, then direct evidence, then communities and hubs."""
+        if self.frames:
+            return 0
+        return 1 if self.kinds & set(_DIRECT) else 2
+
+
+def merge(candidates: list[Candidate]) -> list[Candidate]:
+    """Return one hypothesis per group of candidates that speak of the same subjects.
+
+    Candidates are visited by rank, then size; one joins the first leader with which it has a
+    Jaccard index of at least 0.5. A wider object that holds most of a leader (a proxy's exits)
+    joins too, its further carriers *associated*: periphery, never part of the tests.
+    """
+    order = sorted(
+        candidates, key=lambda c: (c.rank, -len(c.subjects), sorted(c.frames), min(c.subjects))
+    )
+    leaders: list[Candidate] = []
+    for one in order:
+        host = next((h for h in leaders if _joins(one, h)), None)
+        if host is None:
+            leaders.append(
+                Candidate(set(one.kinds), set(one.subjects), set(one.frames), set())
+            )
+            continue
+        host.kinds |= one.kinds
+        host.frames |= one.frames
+        extra = one.subjects - host.subjects
+        if one.frames or one.rank == host.rank:
+            host.subjects |= extra
+        else:
+            host.associated |= extra
+    return leaders
+
+
+def _joins(one: Candidate, host: Candidate) -> bool:
+    shared = len(one.subjects & host.subjects)
+    if not shared:
+        return False
+    if shared / (len(one.subjects) + len(host.subjects) - shared) >= _JACCARD:
+        return True
+    return (
+        one.rank > host.rank
+        and shared >= _CONTAINED * len(host.subjects)
+        and len(one.subjects) <= _MAX_GROWTH * len(host.subjects)
+    )
+
+
+def _candidates(desk: Desk) -> list[Candidate]:
+    settings = desk.settings
+    people = desk.query("SELECT sid, org FROM subjects ORDER BY sid")
+    org = dict(zip(people["sid"].to_pylist(), people["org"].to_pylist(), strict=True))
+    found: list[Candidate] = []
+    frames = desk.query(
+        "SELECT frame, list(DISTINCT sid ORDER BY sid) AS sids FROM carried WHERE part = 'A' "
+        "GROUP BY frame ORDER BY frame"
+    )
+    for row in frames.to_pylist():
+        found.append(Candidate({"frame"}, set(row["sids"]), {row["frame"]}))
+    hubs = desk.query(
+        f"""SELECT kind, object, list(sid ORDER BY sid) AS sids FROM objects
+            WHERE kind IN {_HUB_KINDS} AND carriers > {settings.hub_cap}
+              AND carriers <= {max(_HUB_MAX_SHARE * len(org), settings.hub_cap)}
+            GROUP BY kind, object ORDER BY kind, object"""
+    )
+    for row in hubs.to_pylist():
+        found.append(Candidate({row["kind"]}, set(row["sids"])))
+    pairs = desk.query(
+        f"SELECT a, b FROM direct WHERE part = 'A' AND kind IN {_DIRECT} ORDER BY a, b"
+    )
+    edges = list(zip(pairs["a"].to_pylist(), pairs["b"].to_pylist(), strict=True))
+    found.extend(Candidate({"handoff"}, set(part)) for part in components(edges))
+    found.extend(_linked(desk))
+    return [
+        c
+        for c in found
+        if len(c.subjects) >= settings.min_subjects
+        and len({org[s] for s in c.subjects}) >= settings.min_organizations
+    ]
+
+
+def _linked(desk: Desk) -> list[Candidate]:
+    """Return communities of the bipartite graph of objects and subjects.
+
+    Neighbours behind one address are ordinary: a community counts when what only partners share
+    (payment, device, a conversation …) holds at least half of it.
+    """
+    rows = desk.query(
+        "SELECT kind, coalesce(object, 0) AS object, a, b, llr FROM weights "
+        "WHERE kind NOT IN ('near_text', 'client', 'frame', 'system_prompt') "
+        "ORDER BY kind, object, a, b"
+    )
+    if not rows.num_rows:
+        return []
+    kinds = rows["kind"].to_pylist()
+    objects = rows["object"].to_pylist()
+    subjects = rows["b"].to_numpy()
+    other = rows["a"].to_pylist()
+    base = int(subjects.max()) + 1
+    code: dict[tuple[str, int], int] = {}
+    a = np.array(
+        [
+            o if o is not None else base + code.setdefault((k, v), len(code))
+            for k, v, o in zip(kinds, objects, other, strict=True)
+        ],
+        dtype=np.int64,
+    )
+    base = max(base, max((o for o in other if o is not None), default=0) + 1)
+    named = {base + n: k for (k, _), n in code.items()}
+    strong: set[int] = set()
+    for kind, sid, o in zip(kinds, subjects.tolist(), other, strict=True):
+        if kind in _STRONG:
+            strong.update((sid,) if o is None else (sid, o))
+    found = []
+    for group in communities(a, subjects, rows["llr"].to_numpy(), seed=desk.settings.seed):
+        members = {node for node in group if node < base}
+        kinds_used = {named[node] for node in group if node >= base} or {"handoff"}
+        if members and 2 * len(members & strong) >= len(members):
+            found.append(Candidate(kinds_used, members))
+    return found
+
+
+def _cohorts(desk: Desk) -> pa.Table:
+    merged = merge(_candidates(desk))
+    merged.sort(key=lambda c: (-len(c.subjects), sorted(c.subjects)))
+    return pa.table(
+        {
+            "cohort": pa.array(range(len(merged)), pa.int32()),
+            "found_by": pa.array([sorted(c.kinds) for c in merged], pa.list_(pa.string())),
+            "frames": pa.array([sorted(c.frames) for c in merged], pa.list_(pa.int32())),
+            "by_text": pa.array(
+                [bool(c.frames) and not c.kinds & set(_DIRECT) for c in merged], pa.bool_()
+            ),
+            "subjects": pa.array([sorted(c.subjects) for c in merged], pa.list_(pa.int32())),
+            "associated": pa.array(
+                [sorted(c.associated - c.subjects) for c in merged], pa.list_(pa.int32())
+            ),
+        }
+    )
+
+
+COHORTS_STEP = Step(
+    name="cohorts",
+    inputs=("subjects", "carried", "objects", "direct", "weights"),
+    output="cohorts",
+    function=_cohorts,
+)
+
+
+def members_sql(settings: object) -> str:
+    """Return everybody who belongs to a hypothesis over the whole window, and how.
+
+    `text`: carries one of its templates, at least twice and in a tenth of its requests, or in
+    half of them; `found`: was in the suggestion itself;
+    `direct`: did to, or had done by, one of those what only a partner could do; `associated`:
+    shares a wider object with them only.
+    """
+    del settings
+    return """
+    WITH listed AS (
+      SELECT cohort, unnest(subjects) AS sid, 1 AS how FROM cohorts WHERE NOT by_text
+      UNION ALL
+      SELECT c.cohort, k.sid, 0
+        FROM (SELECT cohort, unnest(frames) AS frame FROM cohorts WHERE by_text) c
+        JOIN carried k ON k.frame = c.frame JOIN subjects s ON s.sid = k.sid
+        GROUP BY c.cohort, k.sid, s.exchanges
+        HAVING count(DISTINCT k.rid) >= 2 AND count(DISTINCT k.rid) * 10 >= s.exchanges
+            OR count(DISTINCT k.rid) * 2 >= s.exchanges
+      UNION ALL
+      SELECT cohort, unnest(associated), 3 FROM cohorts),
+    partners AS (
+      SELECT l.cohort, l.sid FROM listed l JOIN cohorts c ON c.cohort = l.cohort
+      WHERE l.how = 1 AND list_has_any(c.found_by, ['handoff', 'blob_replay'])),
+    joined AS (
+      SELECT p.cohort, d.b AS sid, 2 AS how FROM partners p
+        JOIN direct d ON d.a = p.sid AND d.kind IN ('handoff', 'blob_replay')
+      UNION ALL
+      SELECT p.cohort, d.a, 2 FROM partners p
+        JOIN direct d ON d.b = p.sid AND d.kind IN ('handoff', 'blob_replay'))
+    SELECT cohort, sid, ['text', 'found', 'direct', 'associated'][min(how) + 1] AS how
+    FROM (SELECT * FROM listed UNION ALL SELECT * FROM joined)
+    GROUP BY cohort, sid
+    """
+
+
+MEMBERS_STEP = Step(
+    name="cohort_members",
+    inputs=("cohorts", "carried", "direct"),
+    output="cohort_members",
+    sql=members_sql,
+    order_by=("cohort", "sid"),
+)

@@ -1,0 +1,188 @@
+"""Frames: beginnings and ends of prompts that strangers carry around other payloads."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import Final
+
+import numpy as np
+import pyarrow as pa
+
+from stillwatch.schema import Desk, Settings, Step
+
+__all__ = ["CARRIED_STEP", "FRAMES_STEP", "LENGTHS", "NODES_STEP", "nodes_sql"]
+
+LENGTHS: Final = (6, 8, 10, 12, 16)
+_LEADER_JACCARD: Final = 0.5
+_MIN_DISTINCT: Final = 0.5
+_MIN_PAYLOADS: Final = 2
+_MIN_SHARE: Final = 0.1
+_SAME_CARRIERS: Final = 0.9
+_INNER_SHARE: Final = 0.5
+
+
+def _unnested(columns: str, where: str) -> str:
+    """Return SQL of one row per exchange and frame hash: position 0 head, 1 tail, 2 system."""
+    parts = [
+        f"SELECT {columns}, CAST({code} AS UTINYINT) AS pos, CAST({n} AS UTINYINT) AS len, "
+        f"{side}_{n} AS h FROM exchanges WHERE {side}_{n} <> 0 AND {where}"
+        for code, side in ((0, "head"), (1, "tail"))
+        for n in LENGTHS
+    ]
+    parts.append(
+        f"SELECT {columns}, CAST(2 AS UTINYINT) AS pos, CAST(0 AS UTINYINT) AS len, "
+        f"h_system AS h FROM exchanges WHERE h_system <> 0 AND {where}"
+    )
+    return " UNION ALL ".join(parts)
+
+
+def nodes_sql(settings: Settings) -> str:
+    """Return the nodes of the template trie that enough organizations carry in part A.
+
+    A subject carries a node when it sent it around at least two different payloads and in at
+    least a tenth of its requests (less is a common phrase); a node is kept when ``min_subjects`` subjects of ``min_organizations`` organizations carry it and its
+    payloads are mostly different. A conversation repeats its own beginning at every turn, so a
+    beginning counts only where nothing was said before. Counts are exact.
+    """
+    fresh = "part = 'A' AND prefix_before_last_user = 0"
+    return f"""
+    WITH per_payload AS (
+      SELECT pos, len, h, sid, h_payload, any_value(org) AS org, count(*) AS n
+      FROM ({_unnested("sid, org, h_payload", fresh)}) GROUP BY pos, len, h, sid, h_payload),
+    volume AS (SELECT sid, count(*) AS n FROM exchanges WHERE {fresh} GROUP BY sid),
+    sums AS (
+      SELECT pos, len, h, sid, any_value(org) AS org, CAST(sum(n) AS BIGINT) AS n,
+             count(*) AS payloads
+      FROM per_payload GROUP BY pos, len, h, sid HAVING count(*) >= {_MIN_PAYLOADS}),
+    per_subject AS (
+      SELECT s.* FROM sums s JOIN volume v ON s.sid = v.sid WHERE s.n >= {_MIN_SHARE} * v.n)
+    SELECT pos, len, h, count(*) AS subjects, count(DISTINCT org) AS organizations,
+           CAST(sum(n) AS BIGINT) AS exchanges, CAST(sum(payloads) AS BIGINT) AS payloads
+    FROM per_subject GROUP BY pos, len, h
+    HAVING count(*) >= {settings.min_subjects}
+       AND count(DISTINCT org) >= {settings.min_organizations}
+       AND sum(payloads) >= {_MIN_DISTINCT} * sum(n)
+    """
+
+
+NODES_STEP = Step(
+    name="frame_nodes",
+    inputs=("exchanges",),
+    output="frame_nodes",
+    sql=nodes_sql,
+    order_by=("pos", "len", "h"),
+)
+
+
+def _inner_sql() -> str:
+    """Return the nodes half of whose exchanges go on into one longer kept node."""
+    parts = [
+        f"""SELECT pos, len, h FROM (
+              SELECT p.pos, p.len, p.h, p.exchanges, c.h AS child, count(*) AS n
+              FROM exchanges e
+              JOIN frame_nodes p ON p.pos = {code} AND p.len = {short} AND p.h = e.{side}_{short}
+              JOIN frame_nodes c ON c.pos = {code} AND c.len = {long} AND c.h = e.{side}_{long}
+              WHERE e.part = 'A' AND e.prefix_before_last_user = 0
+              GROUP BY p.pos, p.len, p.h, p.exchanges, c.h)
+            WHERE n >= {_INNER_SHARE} * exchanges"""
+        for code, side in ((0, "head"), (1, "tail"))
+        for short, long in pairwise(LENGTHS)
+    ]
+    return f"SELECT DISTINCT pos, len, h FROM ({' UNION ALL '.join(parts)})"
+
+
+def _leaders(desk: Desk) -> pa.Table:
+    """Return the kept nodes, longest first, each with its leader.
+
+    Nodes are visited from the longest and widest; a node whose carriers agree with a leader's
+    (Jaccard ≥ 0.5) joins it, else it leads. Leaders, not chains: single linkage would join
+    strangers through their common openings. A node *speaks* for its frame when it ends its
+    branch of the trie (two templates may open with the same dozen words) and its carriers are
+    the leader's: who sends only a common closing phrase is no carrier.
+    """
+    nodes = desk.query(
+        "SELECT pos, len, h, subjects, exchanges, payloads FROM frame_nodes "
+        "ORDER BY (pos = 2) DESC, len DESC, subjects DESC, pos, h"
+    )
+    inner = desk.query(_inner_sql())
+    branching = set(zip(*(inner[c].to_pylist() for c in ("pos", "len", "h")), strict=True))
+    carriers = desk.query(
+        f"""SELECT DISTINCT k.pos, k.len, k.h, u.sid
+            FROM ({_unnested("sid", "part = 'A'")}) u
+            JOIN frame_nodes k ON u.pos = k.pos AND u.len = k.len AND u.h = k.h
+            ORDER BY 1, 2, 3, 4"""
+    )
+    keys = list(zip(*(nodes[c].to_pylist() for c in ("pos", "len", "h")), strict=True))
+    sets = _grouped(carriers)
+    leaders: list[np.ndarray] = []
+    by_subject: dict[int, list[int]] = {}
+    frame = np.zeros(len(keys), dtype=np.int32)
+    speaks = np.array([key not in branching for key in keys], dtype=bool)
+    for row, key in enumerate(keys):
+        mine = sets[key]
+        best, shared, jaccard = _closest(mine, leaders, by_subject)
+        if jaccard >= _LEADER_JACCARD:
+            frame[row] = best
+            speaks[row] &= shared >= _SAME_CARRIERS * len(mine)
+            continue
+        frame[row] = len(leaders)
+        for sid in mine.tolist():
+            by_subject.setdefault(sid, []).append(len(leaders))
+        leaders.append(mine)
+    nodes = nodes.append_column("frame", pa.array(frame))
+    return nodes.append_column("speaks", pa.array(speaks))
+
+
+def _closest(
+    mine: np.ndarray, leaders: list[np.ndarray], by_subject: dict[int, list[int]]
+) -> tuple[int, int, float]:
+    """Return the leader with the highest Jaccard index, how many carriers it shares, and the index."""
+    overlap: dict[int, int] = {}
+    for sid in mine.tolist():
+        for leader in by_subject.get(sid, ()):
+            overlap[leader] = overlap.get(leader, 0) + 1
+    best, common, top = -1, 0, 0.0
+    for leader, shared in sorted(overlap.items()):
+        jaccard = shared / (len(mine) + len(leaders[leader]) - shared)
+        if jaccard > top:
+            best, common, top = leader, shared, jaccard
+    return best, common, top
+
+
+def _grouped(carriers: pa.Table) -> dict[tuple[int, int, int], np.ndarray]:
+    pos, length, h, sid = (carriers[c].to_numpy() for c in ("pos", "len", "h", "sid"))
+    if not len(sid):
+        return {}
+    cut = np.flatnonzero((np.diff(pos) != 0) | (np.diff(length) != 0) | (np.diff(h) != 0)) + 1
+    starts = np.concatenate([[0], cut])
+    return {
+        (int(pos[s]), int(length[s]), int(h[s])): part
+        for s, part in zip(starts, np.split(sid, cut), strict=True)
+    }
+
+
+FRAMES_STEP = Step(
+    name="frames",
+    inputs=("exchanges", "frame_nodes"),
+    output="frames",
+    function=_leaders,
+)
+
+
+def carried_sql(settings: Settings) -> str:
+    """Return which exchange carries which frame, over the whole window (parts A, B and gaps)."""
+    del settings
+    return f"""
+    SELECT DISTINCT f.frame, u.rid, u.sid, u.org, u.part
+    FROM ({_unnested("rid, sid, org, part", "true")}) u
+    JOIN frames f ON u.pos = f.pos AND u.len = f.len AND u.h = f.h AND f.speaks
+    """
+
+
+CARRIED_STEP = Step(
+    name="carried",
+    inputs=("exchanges", "frames"),
+    output="carried",
+    sql=carried_sql,
+    order_by=("frame", "rid"),
+)

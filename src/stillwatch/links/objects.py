@@ -1,0 +1,77 @@
+"""Objects: who carries which shared value, one row per object and subject."""
+
+from __future__ import annotations
+
+from stillwatch.schema import Settings, Step
+
+__all__ = ["OBJECTS_STEP", "objects_sql"]
+
+_STATIC = (
+    ("payment", "payment_hash"),
+    ("device", "device_hash"),
+    ("phone", "phone_hash"),
+    ("email", "email_hash"),
+)
+# An end user behind a channel account shows the channel's payment, address and client, not its own.
+_OWN_LINE = "AND sid IN (SELECT sid FROM subjects WHERE end_user_id IS NULL)"
+
+
+def objects_sql(settings: Settings) -> str:
+    """Return kind, object (64 bits), subject, count and first time, of objects with two carriers.
+
+    Values of the account (payment, device …) hold for the whole window; what requests show
+    (prefix, client, system prompt, tools, frames, near-duplicate bands) is taken from part A.
+    """
+    static = " UNION ALL ".join(
+        f"SELECT '{kind}' AS kind, md5_number_lower('{kind}:' || {column}) AS object, sid, org, "
+        f"CAST(1 AS BIGINT) AS n, coalesce(created_at, first_ts) AS first_seen "
+        f"FROM subjects WHERE {column} IS NOT NULL AND {column} <> '' AND end_user_id IS NULL"
+        for kind, column in _STATIC
+    )
+    signup = (
+        "SELECT 'signup_ip' AS kind, md5_number_lower('signup_ip:' || "
+        "coalesce(nullif(regexp_extract(signup_ip, '^(\\d+\\.\\d+\\.\\d+)\\.', 1), ''), "
+        "signup_ip)) AS object, sid, org, CAST(1 AS BIGINT) AS n, "
+        "coalesce(created_at, first_ts) AS first_seen "
+        "FROM subjects WHERE signup_ip IS NOT NULL AND signup_ip <> '' AND end_user_id IS NULL"
+    )
+    seen = " UNION ALL ".join(
+        f"SELECT '{kind}' AS kind, {column} AS object, sid, any_value(org) AS org, "
+        f"count(*) AS n, min(ts) AS first_seen FROM exchanges "
+        f"WHERE part = 'A' AND {column} <> 0 {own} GROUP BY {column}, sid"
+        for kind, column, own in (
+            ("exit_prefix", "h_prefix", _OWN_LINE),
+            ("client", "h_client", _OWN_LINE),
+            ("system_prompt", "h_system", ""),
+            ("tool_schema", "h_tools", ""),
+        )
+    )
+    bands = " UNION ALL ".join(
+        f"SELECT band_{k} AS object, sid, org, ts FROM exchanges "
+        f"WHERE part = 'A' AND band_{k} <> 0 AND user_tokens >= 12"
+        for k in range(8)
+    )
+    return f"""
+    WITH all_objects AS (
+      {static} UNION ALL {signup} UNION ALL {seen}
+      UNION ALL SELECT 'near_text', object, sid, any_value(org), count(*), min(ts)
+        FROM ({bands}) GROUP BY object, sid
+      UNION ALL SELECT 'frame', CAST(c.frame AS UBIGINT), c.sid, any_value(c.org), count(*),
+                       min(e.ts)
+        FROM carried c JOIN exchanges e ON c.rid = e.rid WHERE c.part = 'A' GROUP BY c.frame, c.sid),
+    wide AS (
+      SELECT kind, object, count(*) AS carriers, count(DISTINCT org) AS organizations
+      FROM all_objects GROUP BY kind, object HAVING count(DISTINCT org) >= 2)
+    SELECT o.kind, o.object, o.sid, o.org, CAST(o.n AS BIGINT) AS n, o.first_seen,
+           w.carriers, w.organizations
+    FROM all_objects o JOIN wide w ON o.kind = w.kind AND o.object = w.object
+    """
+
+
+OBJECTS_STEP = Step(
+    name="objects",
+    inputs=("exchanges", "subjects", "carried"),
+    output="objects",
+    sql=objects_sql,
+    order_by=("kind", "object", "sid"),
+)

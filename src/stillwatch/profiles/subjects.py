@@ -1,0 +1,46 @@
+"""One row per subject: how much, when, with which settings; sums of integers only."""
+
+from __future__ import annotations
+
+from stillwatch.schema import Settings, Step
+
+__all__ = ["SUBJECTS_STEP", "subjects_sql"]
+
+
+def subjects_sql(settings: Settings) -> str:
+    """Return a profile per subject over the window; shares are computed where they are used."""
+    del settings
+    hours = ", ".join(
+        f"CAST(sum(CASE WHEN hour(ts AT TIME ZONE 'UTC') = {h} THEN 1 ELSE 0 END) AS INTEGER)"
+        for h in range(24)
+    )
+    return f"""
+    WITH seen AS (
+      SELECT sid, count(*) AS exchanges,
+             CAST(sum(coalesce(input_tokens, 0)) AS BIGINT) AS input_tokens,
+             CAST(sum(coalesce(output_tokens, 0)) AS BIGINT) AS output_tokens,
+             CAST(sum(coalesce(cost_micro_usd, 0)) AS BIGINT) AS cost_micro_usd,
+             min(ts) AS first_ts, max(ts) AS last_ts,
+             CAST(sum(CASE WHEN n_turns <= 1 THEN 1 ELSE 0 END) AS BIGINT) AS single_turn,
+             CAST(sum(CASE WHEN h_system <> 0 THEN 1 ELSE 0 END) AS BIGINT) AS with_system,
+             CAST(sum(CASE WHEN h_tools <> 0 THEN 1 ELSE 0 END) AS BIGINT) AS with_tools,
+             count(DISTINCT h_payload) AS payloads,
+             count(DISTINCT h_client) AS clients,
+             count(DISTINCT h_prefix) AS prefixes,
+             count(DISTINCT CAST(ts AS DATE)) AS days,
+             CAST(sum(CASE WHEN status IN ('denied', 'rate_limited') THEN 1 ELSE 0 END) AS BIGINT)
+               AS blocked,
+             [{hours}] AS hours
+      FROM exchanges GROUP BY sid)
+    SELECT p.*, s.* EXCLUDE (sid) FROM people p JOIN seen s ON p.sid = s.sid
+    """
+
+
+SUBJECTS_STEP = Step(
+    name="subjects",
+    inputs=("exchanges", "people"),
+    output="subjects",
+    sql=subjects_sql,
+    order_by=("sid",),
+    key="sid",
+)

@@ -1,0 +1,201 @@
+"""The appendix: signals, reference, prevalence's recall, value, permits, and how to run again."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from stillwatch.report.facts import Facts, at, listed, records, said
+from stillwatch.report.numbers import (
+    count,
+    counted,
+    number,
+    plain,
+    share,
+    share_range,
+    usd,
+    usd_range,
+)
+from stillwatch.report.svg import Table
+
+__all__ = [
+    "permits_table",
+    "recall_table",
+    "rest_table",
+    "run_table",
+    "signals_table",
+    "value_table",
+]
+
+_VALUES = (
+    ("harvest_list_price_usd", "Harvest at list price"),
+    ("serving_loss_usd", "Serving loss"),
+    ("training_spend_avoided_usd", "Training spend avoided by the operator"),
+    ("revenue_scenario_usd", "Revenue scenario"),
+)
+
+
+def signals_table(facts: Facts) -> tuple[Table | None, str]:
+    """Return every signal: evaluable or not, and which column was missing."""
+    signals = records(facts.summary.get("signals"))
+    if not signals:
+        return None, "Which signals could be evaluated was not recorded"
+    good = sum(bool(s.get("evaluable")) for s in signals)
+    rows = [
+        (
+            said(s.get("title"), said(s.get("name"))),
+            said(s.get("name")),
+            said(s.get("claim")),
+            "evaluated" if s.get("evaluable") else "not evaluable",
+            ", ".join(map(str, listed(s.get("missing")))) or "—",
+            said(s.get("null"), "—"),
+        )
+        for s in sorted(signals, key=lambda s: (bool(s.get("evaluable")), str(s.get("name"))))
+    ]
+    title = f"{good:,} of {counted(len(signals), 'signal')} could be evaluated"
+    if good < len(signals):
+        title += "; a signal that could not says nothing, not “clean”"
+    return (
+        Table(("Signal", "Name", "Claim", "State", "Missing columns", "Null hypothesis"), rows),
+        title,
+    )
+
+
+def recall_table(facts: Facts) -> tuple[Table | None, str]:
+    """Return the recall by rung of hiding behind the corrected prevalence."""
+    rungs = records(at(facts.summary, "prevalence", "recall"))
+    worst = number(at(facts.summary, "prevalence", "worst_recall"))
+    if not rungs:
+        return None, ""
+    rows = [
+        (
+            said(r.get("rung")),
+            said(r.get("text")),
+            share(r.get("recall")),
+            share_range(r.get("low"), r.get("high")),
+            count(r.get("spikes")),
+        )
+        for r in rungs
+    ]
+    title = "Which part of the campaigns spiked into this log was found, by how well they hide"
+    if worst is not None:
+        title = (
+            f"Of the campaigns spiked into this log, {share(worst)} were found "
+            "at the worst rung of hiding"
+        )
+    return (
+        Table(("Rung", "How it hides", "Recall", "Interval", "Spiked"), rows, frozenset({2, 3, 4})),
+        title,
+    )
+
+
+def value_table(facts: Facts) -> tuple[Table | None, str]:
+    """Return value at risk; the four figures overlap and are never added."""
+    value = facts.summary.get("value_at_risk")
+    if not isinstance(value, dict) or not value:
+        return None, ""
+    rows = [
+        (
+            title,
+            usd(at(value, key, "mid")),
+            usd_range(at(value, key, "low"), at(value, key, "high")),
+        )
+        for key, title in _VALUES
+    ]
+    rows += [
+        (f"Most sensitive: {said(m.get('assumption'))}", f"± {usd(m.get('effect_usd'))}", "—")
+        for m in records(value.get("most_sensitive"))
+        if isinstance(m, dict)
+    ]
+    low, high = at(value, _VALUES[0][0], "low"), at(value, _VALUES[0][0], "high")
+    title = "What it may be worth"
+    if number(low) is not None:
+        title += f": {usd_range(low, high)} at list price"
+    note = said(value.get("text"), "The figures overlap: never add them.")
+    return Table(("Figure", "Middle", "Interval"), rows, frozenset({1, 2}), note), title
+
+
+def permits_table(facts: Facts) -> tuple[Table | None, str]:
+    """Return what permits covered, and what went beyond them."""
+    permits = records(facts.summary.get("permits"))
+    if not permits:
+        return None, ""
+    beyond = sum(p.get("kind") != "inside" for p in permits)
+    rows = [
+        (
+            said(p.get("permit_id")),
+            said(p.get("kind")).replace("_", " "),
+            count(p.get("accounts")),
+            count(p.get("exchanges")),
+            said(p.get("text")),
+        )
+        for p in permits
+    ]
+    title = (
+        f"Permits: {counted(beyond, 'finding')} beyond what was agreed"
+        if beyond
+        else "Permits: all permitted traffic stayed inside its agreement"
+    )
+    return (
+        Table(("Permit", "Scope", "Accounts", "Exchanges", "What"), rows, frozenset({2, 3})),
+        title,
+    )
+
+
+def rest_table(facts: Facts) -> tuple[Table | None, str]:
+    """Return the campaigns that got no chapter."""
+    if not facts.rest:
+        return None, ""
+    rows = [
+        (
+            said(c.get("campaign_id")),
+            said(c.get("standing")),
+            count(c.get("accounts")),
+            count(c.get("exchanges")),
+            count(c.get("output_tokens")),
+            plain(c.get("e_value")),
+            said(at(c, "recommended", "verdict"), "none").replace("_", " "),
+        )
+        for c in facts.rest
+    ]
+    headers = ("Campaign", "Standing", "Accounts", "Exchanges", "Output tokens", "e", "Recommended")
+    return (
+        Table(headers, rows, frozenset({2, 3, 4, 5})),
+        f"{counted(len(rows), 'more campaign')} without a chapter here",
+    )
+
+
+def run_table(facts: Facts) -> Table:
+    """Return parameters, digests and versions."""
+    s = facts.summary
+    held = s.get("versions")
+    versions = held if isinstance(held, dict) else {}
+    formats = ", ".join(map(str, listed(at(s, "inputs", "formats"))))
+    rows: list[tuple[str, Any]] = [
+        ("Rows read", count(s.get("rows_in"))),
+        ("Rows kept", count(s.get("rows_kept"))),
+        ("Rows rejected", count(s.get("rejected"))),
+        ("Duplicates dropped", count(s.get("duplicates"))),
+        ("Times without a zone, taken as UTC", count(s.get("zone_less_times"))),
+        ("Accounts", count(s.get("accounts"))),
+        ("Subjects judged", count(s.get("subjects"))),
+        ("Organizations", count(s.get("organizations"))),
+        ("Look", count(s.get("look"))),
+        ("Alpha", plain(s.get("alpha"))),
+        ("Alpha spent", plain(s.get("alpha_spent"))),
+        ("Cohorts tested", count(s.get("cohorts_tested"))),
+        ("Cohorts selected", count(s.get("cohorts_selected"))),
+        ("e needed to accuse", plain(s.get("needed_e"))),
+        ("Largest e that the reference can give", plain(at(s, "reference", "largest_e"))),
+        ("Reference", said(at(s, "reference", "name"), "not recorded")),
+        ("Reference cohorts", count(at(s, "reference", "cohorts"))),
+        ("Null worlds", count(at(s, "reference", "worlds"))),
+        ("Reference limits", said(at(s, "reference", "limits"), "not recorded")),
+        ("Drift", said(at(s, "drift", "text"), "not recorded")),
+        ("Input formats", formats or "not recorded"),
+        ("Digest of the rows", said(at(s, "inputs", "rows_digest"), "not recorded")),
+    ]
+    rows += [
+        (f"Version of {name.replace('_', ' ')}", said(value))
+        for name, value in sorted(versions.items())
+    ]
+    return Table(("Parameter", "Value"), rows)

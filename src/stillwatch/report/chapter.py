@@ -1,0 +1,298 @@
+"""A campaign's chapter: its figures and words, from heading to what is not known."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from stillwatch.report.facts import Campaign, Facts, at, listed, records, said
+from stillwatch.report.numbers import (
+    compact,
+    count,
+    counted,
+    day_range,
+    number,
+    parse,
+    plain,
+    share,
+    usd_range,
+    word,
+)
+from stillwatch.report.pictures import (
+    clock_figure,
+    graph_figure,
+    null_drawing,
+    raster_figure,
+    waterfall_figure,
+)
+from stillwatch.report.pictures.glance import swatch
+from stillwatch.report.skeleton import Frame, frames_of
+from stillwatch.report.svg import El, Figure, Table
+from stillwatch.report.visible import shorten
+from stillwatch.report.web import read_web
+
+__all__ = ["Chapter", "Claim", "Evidence", "write_chapter"]
+
+_CLAIM_TITLES = {
+    "coordinated": "Coordinated: these accounts act as one",
+    "extractive": "Extractive: this traffic harvests training data",
+    "actor": "Actor: who is behind it",
+}
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """One test's row."""
+
+    title: str
+    sentence: str
+    p: str
+    e: str
+    picture: El | None
+
+
+@dataclass(frozen=True)
+class Claim:
+    """One of the three claims, which are never mixed."""
+
+    name: str
+    title: str
+    summary: str
+    rows: list[Evidence]
+    table: Table | None
+
+
+@dataclass(frozen=True)
+class Chapter:
+    """Everything under one campaign's heading."""
+
+    campaign: Campaign
+    swatch: El
+    sentence: str
+    standing_note: str
+    facts: list[tuple[str, str]]
+    raster: Figure | None
+    clock: Figure | None
+    graph: Figure | None
+    pair: Figure | None
+    claims: list[Claim]
+    frames: list[Frame]
+    frames_hidden: int
+    rivals_title: str
+    rivals: list[dict[str, Any]]
+    collateral_title: str
+    collateral: Table | None
+    not_known: list[dict[str, Any]]
+    members: Table | None
+    members_title: str
+
+
+def write_chapter(facts: Facts, campaign: Campaign) -> Chapter:
+    """Return the chapter of one campaign; what its record lacks is None or empty."""
+    web = read_web(facts, campaign)
+    frames, hidden = frames_of(facts, campaign, 3 if len(facts.shown) <= 6 else 1)
+    rivals = records(campaign.data.get("rivals"))
+    members, members_title = _members(facts, campaign)
+    collateral, collateral_title = _collateral(campaign)
+    return Chapter(
+        campaign=campaign,
+        swatch=swatch(campaign, 22),
+        sentence=_sentence(campaign),
+        standing_note=_standing_note(campaign),
+        facts=_fact_list(campaign),
+        raster=raster_figure(facts, campaign),
+        clock=clock_figure(facts, campaign),
+        graph=graph_figure(facts, campaign, web) if web else None,
+        pair=waterfall_figure(campaign, web) if web else None,
+        claims=_claims(facts, campaign),
+        frames=frames,
+        frames_hidden=hidden,
+        rivals_title=_rivals_title(rivals),
+        rivals=rivals,
+        collateral_title=collateral_title,
+        collateral=collateral,
+        not_known=records(campaign.data.get("not_known")),
+        members=members,
+        members_title=members_title,
+    )
+
+
+def _sentence(campaign: Campaign) -> str:
+    d = campaign.data
+    period = day_range(parse(d.get("first_seen")), parse(d.get("last_seen")))
+    return (
+        f"{counted(d.get('accounts'), 'account')}, {counted(d.get('exchanges'), 'exchange')}, "
+        f"{compact(d.get('output_tokens'))} output tokens, {period}"
+    )
+
+
+def _standing_note(campaign: Campaign) -> str:
+    e, needed = plain(campaign.data.get("e_value")), plain(campaign.data.get("needed_e"))
+    q = campaign.data.get("q_value")
+    return {
+        "accused": f"Accused: e = {e} where {needed} is needed; smallest alpha that selects it "
+        f"(q) = {plain(q)}.",
+        "watch": f"Watch: worth an analyst's eye, and nothing acts upon it. e = {e}; an "
+        f"accusation needs {needed}.",
+        "permitted": "Permitted: this distillation is inside an agreement. It is shown so that "
+        "it can be checked, and no account is accused.",
+    }.get(campaign.standing, "")
+
+
+def _fact_list(campaign: Campaign) -> list[tuple[str, str]]:
+    d = campaign.data
+    harvest = at(d, "value", "harvest_usd")
+    methods = ", ".join(str(m).replace("_", " ") for m in listed(d.get("methods")))
+    found = ", ".join(str(m).replace("_", " ") for m in listed(d.get("found_by")))
+    out = [
+        ("Core", counted(d.get("core"), "account")),
+        ("Periphery", counted(d.get("periphery"), "account")),
+        ("Output tokens", count(d.get("output_tokens"))),
+        ("Methods", methods or "none marked"),
+        ("Found by", found or "not recorded"),
+        ("Recommended", said(at(d, "recommended", "verdict"), "none").replace("_", " ")),
+    ]
+    if number(at(harvest, "low")) is not None:
+        out.append(("Harvest at list price", usd_range(at(harvest, "low"), at(harvest, "high"))))
+    return out
+
+
+def _claims(facts: Facts, campaign: Campaign) -> list[Claim]:
+    titles = {said(x.get("name")): x.get("title") for x in records(facts.summary.get("signals"))}
+    out = []
+    for name, heading in _CLAIM_TITLES.items():
+        claim = at(campaign.data, "claims", name)
+        if not isinstance(claim, dict):
+            continue
+        evidence = records(claim.get("evidence"))
+        rows, table = [], []
+        for i, item in enumerate(evidence):
+            signal = said(item.get("signal"))
+            title = said(titles.get(signal), signal.replace("_", " "))
+            rows.append(
+                Evidence(
+                    title=title,
+                    sentence=said(item.get("text")),
+                    p="—" if number(item.get("p_value")) is None else plain(item["p_value"]),
+                    e=plain(item.get("e_value")),
+                    picture=null_drawing(item, f"{campaign.ident}-{name}-{i}", title),
+                )
+            )
+            low, high = at(item, "null", "low"), at(item, "null", "high")
+            table.append(
+                (
+                    signal,
+                    plain(item.get("statistic")),
+                    plain(at(item, "null", "expected")),
+                    "—" if number(low) is None else f"{plain(low)}–{plain(high)}",
+                    "—" if number(item.get("p_value")) is None else plain(item["p_value"]),
+                    plain(item.get("e_value")),
+                    count(item.get("n")),
+                )
+            )
+        out.append(
+            Claim(
+                name=name,
+                title=heading,
+                summary=_claim_summary(name, claim),
+                rows=rows,
+                table=Table(
+                    ("Signal", "Seen", "Null expects", "Null 95 %", "p", "e", "n"),
+                    table,
+                    frozenset(range(1, 7)),
+                )
+                if table
+                else None,
+            )
+        )
+    return out
+
+
+def _claim_summary(name: str, claim: dict[str, Any]) -> str:
+    confidence = number(claim.get("confidence"))
+    e = number(claim.get("e_value"))
+    words = "Confidence not known" if confidence is None else f"Confidence {share(confidence)}"
+    if e is not None:
+        words += f" · e = {plain(e)}"
+    if name == "actor":
+        claimed = said(claim.get("claim"), "")
+        words += (
+            f" · {claimed}" if claimed else " · no actor is named: the evidence does not carry one"
+        )
+    return words
+
+
+def _rivals_title(rivals: list[dict[str, Any]]) -> str:
+    if not rivals:
+        return "Innocent explanations were not examined in this run"
+    left = [said(r.get("title"), said(r.get("name"))) for r in rivals if r.get("survives")]
+    what = (
+        f"{word(len(rivals)).capitalize()} innocent explanation{'s' * (len(rivals) > 1)} examined"
+    )
+    if not left:
+        return f"{what}: none survives"
+    verb = "survives" if len(left) == 1 else "survive"
+    return f"{what}: {word(len(left))} {verb} ({shorten('; '.join(left), 90)})"
+
+
+def _collateral(campaign: Campaign) -> tuple[Table | None, str]:
+    verdict = at(campaign.data, "recommended", "verdict")
+    c = at(campaign.data, "recommended", "collateral")
+    if not isinstance(c, dict):
+        return None, "Who else acting would touch was not computed"
+    rung = said(verdict, "none").replace("_", " ")
+    revenue = number(c.get("revenue_usd"))
+    rows = [
+        ("Honest accounts", count(c.get("accounts"))),
+        ("End users", count(c.get("end_users"))),
+        ("Organizations", count(c.get("organizations"))),
+        ("Exchanges", count(c.get("exchanges"))),
+        ("Output tokens", count(c.get("output_tokens"))),
+        ("Revenue", "not known" if revenue is None else f"${revenue:,.0f}"),
+        ("Permitted exchanges", count(c.get("permitted_exchanges"))),
+    ]
+    touched = number(c.get("accounts"))
+    title = (
+        f"The rung “{rung}” would touch no honest account"
+        if touched == 0
+        else f"The rung “{rung}” would touch {counted(touched, 'honest account')}"
+    )
+    return Table(("Touched by " + rung, "Number"), rows, frozenset({1})), title
+
+
+def _members(facts: Facts, campaign: Campaign) -> tuple[Table | None, str]:
+    members = records(campaign.data.get("members"))
+    if not members:
+        return None, ""
+    ordered = sorted(
+        members,
+        key=lambda m: (
+            m.get("role") != "core",
+            -(number(m.get("confidence")) or 0),
+            said(m.get("account_id")),
+            said(m.get("end_user_id")),
+        ),
+    )
+    shown = ordered[: facts.budget.members]
+    rows = [
+        (
+            said(m.get("account_id")),
+            said(m.get("end_user_id"), "—"),
+            said(m.get("role")),
+            said(m.get("standing")),
+            share(m.get("confidence")),
+            " ".join(str(r) for r in listed(m.get("reasons"))),
+        )
+        for m in shown
+    ]
+    hidden = len(members) - len(shown)
+    note = f"{counted(hidden, 'member')} not listed: all are in campaigns.jsonl." if hidden else ""
+    return (
+        Table(
+            ("Account", "End user", "Role", "Standing", "Confidence", "Reasons"),
+            rows,
+            frozenset({4}),
+            note,
+        ),
+        f"Members: {len(shown):,} of {len(members):,}, core first",
+    )

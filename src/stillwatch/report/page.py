@@ -1,0 +1,142 @@
+"""Put the page together: one file, no request, no script, the same bytes for the same run."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from pathlib import Path
+from typing import Any, Final
+
+from jinja2 import ChainableUndefined, Environment, PackageLoader
+from markupsafe import Markup
+
+from stillwatch.report import appendix
+from stillwatch.report.chapter import write_chapter
+from stillwatch.report.facts import MOST_SHOWN, Facts, at, read_facts, said
+from stillwatch.report.numbers import counted
+from stillwatch.report.palette import HUES, kind_place, pattern_defs
+from stillwatch.report.pictures import glance_rows, models_figure, prevalence_figure
+from stillwatch.report.pictures.graph import DEGREES
+from stillwatch.report.sentence import answer, apart, keep_intervals, standing_counts, strip
+from stillwatch.report.visible import shorten, visible
+from stillwatch.schema import LINK_KINDS, REPORT
+from stillwatch.store import Run, open_run
+
+__all__ = ["render_report", "write_report"]
+
+_HINT: Final = "stillwatch scan INPUT… --since {since} --until {until} --alpha {alpha} --out DIR"
+
+
+def write_report(run_dir: Path | str) -> Path:
+    """Write report.html into a run directory and return its path.
+
+    Written aside and then renamed, so that no reader sees half a page. Raises InputError when
+    the folder is not a run directory or one of its files cannot be read.
+    """
+    run = open_run(run_dir)
+    page = render_report(run)
+    target = run.path / REPORT
+    aside = run.path / f".{REPORT}.part"
+    aside.write_bytes(page.encode("utf-8"))
+    aside.replace(target)
+    return target
+
+
+def render_report(run: Run) -> str:
+    """Return the page of a run. Timings, host and paths never enter it."""
+    facts = read_facts(run)
+    env = _environment()
+    style = env.get_template("style.css.jinja").render(
+        hues=range(HUES),
+        kinds=sorted({kind_place(k) for k in LINK_KINDS} | {len(LINK_KINDS)}),
+        degrees=DEGREES,
+    )
+    return env.get_template("page.html.jinja").render(
+        # The style sheet is ours, rendered from integers alone; its hash is in the policy.
+        style=_Ours(style),
+        policy=_policy(style),
+        **_context(facts),
+    )
+
+
+class _Ours:
+    """Markup that this package wrote itself and that holds nothing of a run."""
+
+    def __init__(self, markup: str) -> None:
+        self._markup = markup
+
+    def __html__(self) -> str:
+        return self._markup
+
+
+def _policy(style: str) -> str:
+    digest = base64.b64encode(hashlib.sha256(style.encode("utf-8")).digest()).decode("ascii")
+    return (
+        f"default-src 'none'; style-src 'sha256-{digest}'; script-src 'none'; img-src data:; "
+        "base-uri 'none'; form-action 'none'"
+    )
+
+
+def _shown(value: Any) -> Any:
+    """Make every text that a template prints visible; Jinja escapes it after that."""
+    if value is None or isinstance(value, dict | list):
+        return ""
+    if isinstance(value, str) and not isinstance(value, Markup):
+        return visible(value)
+    return value
+
+
+def _environment() -> Environment:
+    env = Environment(
+        loader=PackageLoader("stillwatch.report", "templates"),
+        autoescape=True,
+        undefined=ChainableUndefined,
+        finalize=_shown,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=False,
+    )
+    env.filters["visible"] = visible
+    env.filters["shorten"] = shorten
+    return env
+
+
+def _context(facts: Facts) -> dict[str, Any]:
+    s = facts.summary
+    counts = standing_counts(facts)
+    chapters = [write_chapter(facts, c) for c in facts.shown]
+    groups = [
+        {
+            "standing": standing,
+            "rows": glance_rows(facts, facts.of(standing)),
+            "chapters": [c for c in chapters if c.campaign.standing == standing],
+        }
+        for standing in ("accused", "permitted", "watch")
+    ]
+    parts: dict[str, Any] = {}
+    for name in ("signals", "recall", "value", "permits", "rest"):
+        parts[name], parts[f"{name}_title"] = getattr(appendix, f"{name}_table")(facts)
+    return {
+        "facts": facts,
+        "summary": s,
+        "answer": answer(facts),
+        "apart": apart(facts),
+        "strip": strip(facts),
+        "counts": counts,
+        "groups": groups,
+        "prevalence": prevalence_figure(facts),
+        "models": models_figure(facts),
+        "patterns": pattern_defs(len(facts.shown)),
+        "run_table": appendix.run_table(facts),
+        "recall_text": said(at(s, "prevalence", "text"), ""),
+        "degrees": DEGREES,
+        "most_shown": MOST_SHOWN,
+        "counted": counted,
+        "keep_intervals": keep_intervals,
+        "again": _HINT.format(
+            since=said(s.get("since"), "T"),
+            until=said(s.get("until"), "T"),
+            alpha=said(s.get("alpha"), "0.01"),
+        ),
+        **parts,
+    }

@@ -1,0 +1,26 @@
+"""One picture a module: facts of a run → a `Figure` (sentence, drawings, table behind).
+
+A picture that lacks its data is None, and the page says so in words; it is never drawn empty.
+"""
+
+from stillwatch.report.pictures.clock import clock_figure
+from stillwatch.report.pictures.glance import GlanceRow, glance_rows
+from stillwatch.report.pictures.graph import graph_figure
+from stillwatch.report.pictures.models import models_figure
+from stillwatch.report.pictures.nulls import null_drawing
+from stillwatch.report.pictures.prevalence import prevalence_figure
+from stillwatch.report.pictures.raster import raster_figure
+from stillwatch.report.pictures.waterfall import Pair, waterfall_figure
+
+__all__ = [
+    "GlanceRow",
+    "Pair",
+    "clock_figure",
+    "glance_rows",
+    "graph_figure",
+    "models_figure",
+    "null_drawing",
+    "prevalence_figure",
+    "raster_figure",
+    "waterfall_figure",
+]

@@ -1,0 +1,92 @@
+"""Picture 8: a prompt template with its payload masked and its method marks in place."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from stillwatch.report.facts import Campaign, Facts, at, records, said
+from stillwatch.report.numbers import count, counted, day, number, parse
+from stillwatch.report.svg import El, el
+
+__all__ = ["Frame", "frames_of"]
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One template, ready for the page."""
+
+    title: str
+    where: str
+    facts: tuple[tuple[str, str], ...]
+    parts: El
+
+
+def frames_of(facts: Facts, campaign: Campaign, most: int = 3) -> tuple[list[Frame], int]:
+    """Return at most ``most`` templates, the widest carried first, and how many are left out."""
+    frames = sorted(
+        facts.frames.get(campaign.campaign_id, []),
+        key=lambda f: (-(number(f.get("carriers_inside")) or 0), str(f.get("first_seen"))),
+    )
+    return [_frame(campaign, f) for f in frames[:most]], max(0, len(frames) - most)
+
+
+def _frame(campaign: Campaign, frame: dict[str, Any]) -> Frame:
+    inside, outside = frame.get("carriers_inside"), frame.get("carriers_outside")
+    title = (
+        f"{count(inside)} of {counted(campaign.data.get('accounts'), 'account')} carry one "
+        f"template; outside the campaign {count(outside)} do"
+    )
+    return Frame(
+        title=title,
+        where=f"{frame.get('position') or 'template'} of the prompt",
+        facts=(
+            ("Exchanges with it", count(frame.get("exchanges"))),
+            ("First seen", day(parse(frame.get("first_seen")))),
+        ),
+        parts=el("div", _parts(frame), cls="skeleton", dir="ltr"),
+    )
+
+
+def _parts(frame: dict[str, Any]) -> list[El]:
+    marks = sorted(
+        (
+            (int(m["start"]), int(m["end"]), said(m.get("method"), "method"))
+            for m in records(frame.get("marks"))
+            if isinstance(m.get("start"), int) and isinstance(m.get("end"), int)
+        ),
+        key=lambda m: (m[0], m[1], m[2]),
+    )
+    out: list[El] = []
+    offset = 0
+    for part in records(frame.get("skeleton")):
+        if part.get("kind") == "payload":
+            low, high = at(part, "low_tokens"), at(part, "high_tokens")
+            size = f" · {count(low)}–{count(high)} tokens" if number(low) is not None else ""
+            out.append(el("span", f"payload masked{size}", cls="payload"))
+            continue
+        words = said(part.get("text"))
+        out += _marked(words, offset, marks)
+        offset += len(words)
+    return out
+
+
+def _marked(words: str, offset: int, marks: list[tuple[int, int, str]]) -> list[El]:
+    out: list[El] = []
+    here = 0
+    for start, end, method in marks:
+        a, b = max(here, start - offset), min(len(words), end - offset)
+        if a >= b:
+            continue
+        if a > here:
+            out.append(_text(words[here:a]))
+        label = el("span", method.replace("_", " "), cls="method")
+        out.append(el("mark", _text(words[a:b]), label))
+        here = b
+    if here < len(words):
+        out.append(_text(words[here:]))
+    return out
+
+
+def _text(words: str) -> El:
+    return El("span", {}, (words,), lines=True)

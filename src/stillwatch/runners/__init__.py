@@ -1,0 +1,9 @@
+"""Steps are executed here and nowhere else.
+
+Input: batches of exchanges, side tables, Steps. Output: one Parquet file per table under the
+run's `stages` folder. Promise: the bytes of a table depend on rows and settings alone.
+"""
+
+from stillwatch.runners.local import LocalRunner
+
+__all__ = ["LocalRunner"]

@@ -1,0 +1,158 @@
+"""The local runner: Arrow readers for the map, DuckDB under a memory limit for the SQL."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from stillwatch.errors import ConfigError, RunnerError
+from stillwatch.schema import Settings, Step
+
+__all__ = ["LocalRunner", "parse_memory"]
+
+_SIZE = re.compile(r"^\s*(\d+(?:\.\d+)?)\s*(kb|mb|gb|tb|kib|mib|gib|tib)?\s*$", re.IGNORECASE)
+_ROW_GROUP = 65_536
+
+
+def parse_memory(text: str) -> int:
+    """Return bytes from a size such as 4GB. Raises ConfigError for anything else."""
+    match = _SIZE.match(text)
+    if match is None:
+        raise ConfigError("not a size", where="--memory", hint="write it like 4GB or 512MB")
+    unit = (match[2] or "b").lower()
+    power = {"b": 0, "k": 1, "m": 2, "g": 3, "t": 4}[unit[0]]
+    return int(float(match[1]) * (1024 if "i" in unit else 1000) ** power)
+
+
+class LocalRunner:
+    """One DuckDB connection over the Parquet files of one run.
+
+    ``memory``: a size; DuckDB gets 60 % of it, the rest is left to Arrow and the tests.
+    Tables are written aside and renamed, so a table that exists is whole.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        settings: Settings,
+        *,
+        columns: frozenset[str] = frozenset(),
+        memory: str = "4GB",
+        threads: int | None = None,
+    ) -> None:
+        self.folder = folder
+        self.settings = settings
+        self.columns = columns
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self._con = duckdb.connect()
+        spill = folder / "spill"
+        limit = max(parse_memory(memory) * 6 // 10, 256_000_000)
+        for statement in (
+            f"SET memory_limit = '{limit}B'",
+            f"SET temp_directory = '{_quoted(spill)}'",
+            f"SET threads = {max(1, threads or os.cpu_count() or 1)}",
+            "SET preserve_insertion_order = true",
+            "SET TimeZone = 'UTC'",
+        ):
+            self._con.execute(statement)
+
+    def close(self) -> None:
+        """Close the engine and remove what it spilled."""
+        self._con.close()
+        spill = self.folder / "spill"
+        if spill.is_dir():
+            for file in spill.iterdir():
+                file.unlink()
+            with suppress(OSError):
+                spill.rmdir()
+
+    def path(self, table: str) -> Path:
+        """Return the Parquet file of a table."""
+        return self.folder / f"{table}.parquet"
+
+    def map(
+        self,
+        output: str,
+        function: Callable[[pa.RecordBatch], pa.RecordBatch],
+        batches: Iterable[pa.RecordBatch],
+        schema: pa.Schema,
+        progress: Callable[[int], None] | None = None,
+    ) -> int:
+        """Write ``function`` of every batch to the table ``output``; return the rows written."""
+        aside = self.path(output).with_suffix(".part")
+        rows = 0
+        with pq.ParquetWriter(aside, schema, compression="zstd", compression_level=1) as writer:
+            for batch in batches:
+                done = function(batch)
+                writer.write_batch(done, row_group_size=_ROW_GROUP)
+                rows += done.num_rows
+                if progress is not None:
+                    progress(rows)
+        aside.replace(self.path(output))
+        self._view(output)
+        return rows
+
+    def put(self, output: str, table: pa.Table) -> None:
+        """Write an Arrow table as the table ``output``."""
+        aside = self.path(output).with_suffix(".part")
+        pq.write_table(table, aside, compression="zstd", row_group_size=_ROW_GROUP)
+        aside.replace(self.path(output))
+        self._view(output)
+
+    def run(self, step: Step) -> None:
+        """Execute one step. Raises RunnerError naming the step when the engine fails."""
+        try:
+            if step.function is not None:
+                self.put(step.output, step.function(self))
+            else:
+                self._write_sql(step)
+        except duckdb.Error as error:
+            raise RunnerError(
+                f"the engine failed ({type(error).__name__}): {_first_line(error)}",
+                where=f"step {step.name}",
+                hint="free disk or give more --memory",
+            ) from error
+
+    def query(self, sql: str, **tables: Any) -> pa.Table:
+        """Return the rows of a SELECT over this run's tables (and the given Arrow tables)."""
+        for name, table in tables.items():
+            self._con.register(name, table)
+        try:
+            return self._con.sql(sql).to_arrow_table()
+        finally:
+            for name in tables:
+                self._con.unregister(name)
+
+    def _write_sql(self, step: Step) -> None:
+        if step.sql is None:
+            raise RunnerError("nothing to execute", where=f"step {step.name}")
+        order = f" ORDER BY {', '.join(step.order_by)}" if step.order_by else ""
+        aside = self.path(step.output).with_suffix(".part")
+        select = f"SELECT * FROM ({step.sql(self.settings)}){order}"
+        self._con.execute(
+            f"COPY ({select}) TO '{_quoted(aside)}' "
+            f"(FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {_ROW_GROUP})"
+        )
+        aside.replace(self.path(step.output))
+        self._view(step.output)
+
+    def _view(self, table: str) -> None:
+        source = f"read_parquet('{_quoted(self.path(table))}')"
+        self._con.execute(f"CREATE OR REPLACE VIEW {table} AS SELECT * FROM {source}")
+
+
+def _quoted(path: Path) -> str:
+    return str(path).replace("'", "''")
+
+
+def _first_line(error: Exception) -> str:
+    """Keep the engine's reason but none of the values that it may quote further down."""
+    return re.sub(r"'[^']*'|\"[^\"]*\"", "…", str(error).splitlines()[0])[:200]

@@ -1,0 +1,51 @@
+"""What a scan was asked to do, as one frozen value that every step reads."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from stillwatch.errors import ConfigError
+
+__all__ = ["Settings"]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The parameters of a scan. Everything here enters the results; nothing of the machine does.
+
+    ``block_hours``, ``gap_minutes``: discovery reads the even blocks of time, tests the odd ones
+    without their first minutes; three blocks a day make every hour fall into both in turn.
+    ``hub_cap``: an object with more carriers makes no links and becomes a cohort.
+    ``posterior``: smallest membership probability of an accused account.
+    """
+
+    alpha: float = 0.01
+    look: int = 1
+    since: datetime | None = None
+    until: datetime | None = None
+    seed: int = 20261125
+    block_hours: int = 8
+    gap_minutes: int = 15
+    min_subjects: int = 4
+    min_organizations: int = 3
+    hub_cap: int = 50
+    posterior: float = 0.999
+    keep_text: str = "none"
+
+    def __post_init__(self) -> None:
+        if not 0 < self.alpha < 1:
+            raise ConfigError("alpha must lie between 0 and 1", where="--alpha", hint="0.01 is usual")
+        if self.keep_text not in ("none", "evidence"):
+            raise ConfigError("neither none nor evidence", where="--keep-text")
+        if self.since and self.until and self.since >= self.until:
+            raise ConfigError("the window is empty", where="--since", hint="since before until")
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the parameters as JSON types."""
+        plain = {k: v for k, v in self.__dict__.items() if not isinstance(v, datetime)}
+        for name in ("since", "until"):
+            moment = getattr(self, name)
+            plain[name] = None if moment is None else moment.isoformat().replace("+00:00", "Z")
+        return plain

@@ -1,0 +1,85 @@
+"""A minimal STIX 2.1 bundle: what was seen of each accused campaign, without anybody's identity."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+__all__ = ["bundle"]
+
+_SPACE: Final = uuid.UUID("3f0c7f2e-5f0b-5d1c-9b8e-6a5d5b1f8a10")
+_AMBER: Final = "marking-definition--f88d31f6-486f-44da-b317-01333bde0b82"  # TLP 1.x amber, STIX 2.1 §7.2.1.4
+_ATLAS: Final = {
+    "AML.T0024.002": "Extract AI Model",
+    "AML.T0040": "AI Model Inference API Access",
+    "AML.T0008.005": "AI Service Proxies",
+}
+_BANDS: Final = (10, 30, 100, 300, 1_000, 3_000, 10_000, 30_000, 100_000, 1_000_000, 10_000_000)
+
+
+def _id(kind: str, key: str) -> str:
+    return f"{kind}--{uuid.uuid5(_SPACE, f'{kind}:{key}')}"
+
+
+def _band(count: int) -> str:
+    """Return a log band, so that a count does not identify a provider's customers."""
+    low = 0
+    for high in _BANDS:
+        if count < high:
+            return f"{low:,}–{high:,}"
+        low = high
+    return f"{low:,} and more"
+
+
+def bundle(campaigns: Iterable[Mapping[str, Any]], created: str) -> dict[str, Any]:
+    """Return the bundle of all accused campaigns. ``created``: end of the window, ISO 8601 Z."""
+    identity = {
+        "type": "identity", "spec_version": "2.1", "id": _id("identity", "provider"),
+        "created": created, "modified": created, "name": "A model provider",
+        "identity_class": "organization",
+    }  # fmt: skip
+    accused = [c for c in campaigns if c["standing"] == "accused"]
+    patterns = [
+        {
+            "type": "attack-pattern", "spec_version": "2.1", "id": _id("attack-pattern", key),
+            "created": created, "modified": created, "created_by_ref": identity["id"],
+            "name": name,
+            "external_references": [{"source_name": "mitre-atlas", "external_id": key}],
+        }
+        for key, name in _ATLAS.items()
+    ]  # fmt: skip
+    objects: list[dict[str, Any]] = [identity]
+    if accused:
+        objects.extend(patterns)
+    for one in accused:
+        campaign = _campaign(one, created, str(identity["id"]))
+        objects.append(campaign)
+        objects.extend(
+            {
+                "type": "relationship", "spec_version": "2.1",
+                "id": _id("relationship", f"{one['campaign_id']}:{pattern['id']}"),
+                "created": created, "modified": created, "created_by_ref": identity["id"],
+                "relationship_type": "uses", "source_ref": campaign["id"],
+                "target_ref": pattern["id"], "object_marking_refs": [_AMBER],
+            }
+            for pattern in patterns
+        )  # fmt: skip
+    key = created + ":" + ",".join(c["campaign_id"] for c in accused)
+    return {"type": "bundle", "id": _id("bundle", key), "objects": objects}
+
+
+def _campaign(one: Mapping[str, Any], created: str, identity: str) -> dict[str, Any]:
+    claims = one["claims"]
+    confidence = min(claims["coordinated"]["confidence"], claims["extractive"]["confidence"])
+    methods = ", ".join(one["methods"]) or "not told apart"
+    return {
+        "type": "campaign", "spec_version": "2.1", "id": _id("campaign", one["campaign_id"]),
+        "created": created, "modified": created, "created_by_ref": identity,
+        "name": f"Adversarial distillation {one['campaign_id']}",
+        "description": f"Coordinated accounts: {_band(one['accounts'])}; exchanges: "
+        f"{_band(one['exchanges'])}; methods: {methods}. No operator is named.",
+        "first_seen": one["first_seen"], "last_seen": one["last_seen"],
+        "objective": "training data from a model's answers", "confidence": round(confidence * 100),
+        "object_marking_refs": [_AMBER],
+    }  # fmt: skip

@@ -1,0 +1,31 @@
+"""Cohorts → findings: what each hypothesis shows on data that did not suggest it.
+
+*Input*: `cohorts`, `cohort_members`, `exchanges` (part B), `subjects`, `direct`. *Output*:
+`findings`, one row per cohort and test, and `cohort_scores`, one row per cohort: its traits and
+the e-values of its two claims. *Promise*: each test's null stands in its docstring and its false
+alarm rate is tested; a test whose columns the input lacks is *not evaluable*, never *clean*; no
+language, script or country is read.
+"""
+
+from stillwatch.signals import (
+    direct_evidence,
+    even_volumes,
+    harvest,
+    round_robin,
+    shared_values,
+    signup_burst,
+)
+from stillwatch.signals.spikes import RUNGS, SPIKES_STEP
+from stillwatch.signals.step import FINDINGS_STEP, SCORES_STEP
+
+TESTS = (
+    signup_burst.TEST,
+    shared_values.ACCOUNT_TEST,
+    shared_values.EXIT_TEST,
+    round_robin.TEST,
+    even_volumes.TEST,
+    *direct_evidence.TESTS.values(),
+    harvest.TEST,
+)
+STEPS = (FINDINGS_STEP, SCORES_STEP, SPIKES_STEP)
+__all__ = ["RUNGS", "STEPS", "TESTS"]

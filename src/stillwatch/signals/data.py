@@ -1,0 +1,200 @@
+"""What a cohort test sees: the cohort's exchanges in part B, its members, and the population."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import pyarrow as pa
+
+from stillwatch.schema import Desk
+from stillwatch.signals.topics import strangers_among
+from stillwatch.stats import unit_rows
+
+__all__ = ["Cohort", "Population", "load_cohorts", "load_population"]
+
+STATIC_KINDS: Final = ("payment_hash", "device_hash", "phone_hash", "email_hash", "signup_ip")
+_BACKGROUND: Final = 4_000
+
+
+@dataclass(frozen=True)
+class Population:
+    """Everybody, by sid: what members of a cohort are compared with.
+
+    ``created_us``: creation times, NaN where unknown. ``codes[kind]``: dense value codes, −1 for
+    missing; ``counts[kind]``: subjects per code. ``exits``: sorted (prefix, sid) pairs of part B.
+    ``background``: topic vectors (unit length) of one exchange each of random subjects.
+    """
+
+    sids: np.ndarray
+    org: np.ndarray
+    segment: np.ndarray
+    created_us: np.ndarray
+    codes: dict[str, np.ndarray]
+    counts: dict[str, np.ndarray]
+    exchanges_b: np.ndarray
+    exit_code: np.ndarray
+    exit_counts: np.ndarray
+    background: np.ndarray
+    harvest_share: float
+    span_us: tuple[int, int]
+
+
+@dataclass(frozen=True)
+class Cohort:
+    """One hypothesis: its members and their exchanges of part B that speak for it, by time.
+
+    ``trimmed``: members whose topics in part A are not the cohort's (a copied customer among its
+    copiers); they stay members, and are left out of the tests on part B.
+    """
+
+    number: int
+    found_by: frozenset[str]
+    by_text: bool
+    members: np.ndarray
+    associated: np.ndarray
+    trimmed: np.ndarray
+    rid: np.ndarray
+    sid: np.ndarray
+    ts_us: np.ndarray
+    payload: np.ndarray
+    topic: np.ndarray
+    harvest: np.ndarray
+    direct: dict[str, int]
+    direct_total: dict[str, int]
+
+    @property
+    def subjects_b(self) -> np.ndarray:
+        """Return the subjects that sent anything of the cohort in part B, sorted."""
+        return np.unique(self.sid)
+
+
+def load_population(desk: Desk) -> Population:
+    """Read the population once for all cohorts."""
+    people = desk.query(
+        "SELECT sid, org, segment, end_user_id IS NULL AS own, epoch_us(created_at) AS created, "
+        + ", ".join(STATIC_KINDS)
+        + " FROM subjects ORDER BY sid"
+    )
+    size = people.num_rows
+    own = people["own"].to_numpy(zero_copy_only=False)
+    codes, counts = {}, {}
+    for kind in STATIC_KINDS:
+        words = people[kind].to_pylist()
+        if kind == "signup_ip":
+            words = [w.rsplit(".", 1)[0] if w and "." in w else w for w in words]
+        codes[kind], counts[kind] = _coded([w if o else None for w, o in zip(words, own, strict=True)])
+    exits = desk.query(
+        "SELECT sid, h_prefix, count(*) AS n FROM exchanges WHERE part = 'B' AND h_prefix <> 0 "
+        "GROUP BY sid, h_prefix ORDER BY sid, n DESC, h_prefix"
+    )
+    first = np.full(size, -1, dtype=np.int64)
+    sids, prefixes = exits["sid"].to_numpy(), exits["h_prefix"].to_pylist()
+    main: list[int | None] = [None] * size
+    for sid, prefix in zip(sids.tolist(), prefixes, strict=True):
+        if main[sid] is None and own[sid]:
+            main[sid] = prefix
+    first, exit_counts = _coded(main)
+    volume = desk.query("SELECT sid, count(*) AS n FROM exchanges WHERE part = 'B' GROUP BY sid")
+    exchanges_b = np.zeros(size, dtype=np.int64)
+    exchanges_b[volume["sid"].to_numpy()] = volume["n"].to_numpy()
+    sample = desk.query(
+        f"""SELECT topic FROM (
+              SELECT sid, arg_min(topic, md5_number_lower(exchange_id)) AS topic,
+                     md5_number_lower(CAST(sid AS VARCHAR)) AS turn
+              FROM exchanges WHERE part = 'B' AND user_tokens > 0 GROUP BY sid)
+            ORDER BY turn, topic LIMIT {_BACKGROUND}"""
+    )
+    totals = desk.query(
+        """SELECT count(*) AS n, CAST(count_if(method_hints <> 0) AS BIGINT) AS h,
+                   epoch_us(min(ts)) AS low, epoch_us(max(ts)) AS high FROM exchanges"""
+    ).to_pylist()[0]
+    created = people["created"].to_numpy(zero_copy_only=False).astype(np.float64)
+    return Population(
+        sids=people["sid"].to_numpy(),
+        org=_coded(people["org"].to_pylist())[0],
+        segment=_coded(people["segment"].to_pylist())[0],
+        created_us=np.where(own, created, np.nan),
+        codes=codes,
+        counts=counts,
+        exchanges_b=exchanges_b,
+        exit_code=first,
+        exit_counts=exit_counts,
+        background=unit_rows(sample["topic"].to_pylist()),
+        harvest_share=totals["h"] / max(totals["n"], 1),
+        span_us=(int(totals["low"] or 0), int(totals["high"] or 0)),
+    )
+
+
+def _coded(words: list[str | int | None]) -> tuple[np.ndarray, np.ndarray]:
+    """Return codes (−1 for missing or empty) and how many carry each code."""
+    index: dict[str | int, int] = {}
+    codes = np.array(
+        [-1 if w is None or w == "" else index.setdefault(w, len(index)) for w in words],
+        dtype=np.int64,
+    )
+    return codes, np.bincount(codes[codes >= 0], minlength=len(index))
+
+
+def load_cohorts(desk: Desk, population: Population) -> list[Cohort]:
+    """Return every hypothesis with the exchanges of part B that speak for it."""
+    cohorts = desk.query("SELECT * FROM cohorts ORDER BY cohort")
+    members = desk.query("SELECT * FROM cohort_members ORDER BY cohort, sid")
+    events = desk.query(
+        """WITH chosen AS (
+              SELECT DISTINCT c.cohort, k.rid, k.part
+              FROM (SELECT cohort, unnest(frames) AS frame FROM cohorts WHERE by_text) c
+              JOIN carried k ON k.frame = c.frame
+              JOIN cohort_members m ON m.cohort = c.cohort AND m.sid = k.sid AND m.how = 'text'
+              WHERE k.part <> '-'
+              UNION
+              SELECT m.cohort, e.rid, e.part FROM cohort_members m
+              JOIN cohorts c ON c.cohort = m.cohort AND NOT c.by_text
+              JOIN exchanges e ON e.sid = m.sid AND e.part <> '-'
+              WHERE m.how IN ('found', 'direct'))
+            SELECT ch.cohort, ch.part, e.rid, e.sid, epoch_us(e.ts) AS ts, e.h_payload, e.topic,
+                   e.method_hints <> 0 AS harvest
+            FROM chosen ch JOIN exchanges e ON e.rid = ch.rid ORDER BY ch.cohort, e.rid"""
+    )
+    direct = desk.query(
+        """SELECT m.cohort, d.kind, CAST(count_if(d.part = 'B') AS BIGINT) AS n, count(*) AS total FROM direct d
+           JOIN cohort_members m ON m.sid = d.a AND m.how <> 'associated'
+           JOIN cohort_members k ON k.sid = d.b AND k.cohort = m.cohort AND k.how <> 'associated'
+           GROUP BY m.cohort, d.kind ORDER BY m.cohort, d.kind"""
+    ).to_pylist()
+    cohort_of = events["cohort"].to_numpy()
+    member_of = members["cohort"].to_numpy()
+    member_sid = members["sid"].to_numpy()
+    outside = np.array([h == "associated" for h in members["how"].to_pylist()], dtype=bool)
+    loaded = []
+    for row in cohorts.to_pylist():
+        number = row["cohort"]
+        low, high = np.searchsorted(cohort_of, [number, number + 1])
+        both = events.slice(low, high - low)
+        mine = member_of == number
+        in_b = np.array([p == "B" for p in both["part"].to_pylist()], dtype=bool)
+        found = both.filter(pa.array(~in_b))
+        trimmed = strangers_among(
+            found["sid"].to_numpy(), population.org, unit_rows(found["topic"].to_pylist())
+        )
+        part = both.filter(pa.array(in_b & ~np.isin(both["sid"].to_numpy(), trimmed)))
+        loaded.append(
+            Cohort(
+                number=number,
+                found_by=frozenset(row["found_by"]),
+                by_text=row["by_text"],
+                members=member_sid[mine & ~outside],
+                associated=member_sid[mine & outside],
+                trimmed=trimmed,
+                rid=part["rid"].to_numpy(),
+                sid=part["sid"].to_numpy(),
+                ts_us=part["ts"].to_numpy(),
+                payload=part["h_payload"].to_numpy(),
+                topic=unit_rows(part["topic"].to_pylist()),
+                harvest=part["harvest"].to_numpy(zero_copy_only=False).astype(bool),
+                direct={d["kind"]: d["n"] for d in direct if d["cohort"] == number},
+                direct_total={d["kind"]: d["total"] for d in direct if d["cohort"] == number},
+            )
+        )
+    return loaded

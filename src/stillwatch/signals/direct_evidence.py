@@ -1,0 +1,68 @@
+"""One account did what only a partner of another could have done, more often than by coincidence."""
+
+from __future__ import annotations
+
+from scipy import stats as sps
+
+from stillwatch.schema import CohortTest, Finding, Null
+from stillwatch.signals.data import Cohort, Population
+from stillwatch.signals.verdicts import evaluated, not_enough
+
+__all__ = ["TESTS", "Coincidences", "find"]
+
+_NULL = "such events happen at the rate measured between strangers outside the cohort"
+TESTS = {
+    "handoff": CohortTest(
+        "handoff", "Conversations continued on other accounts", "coordinated", _NULL,
+        ("messages", "output_text"), own=True,
+    ),
+    "blob_replay": CohortTest(
+        "blob_replay", "Reasoning blobs replayed on other accounts", "coordinated", _NULL,
+        ("reasoning_blob",), own=True,
+    ),
+    "retry": CohortTest(
+        "retry", "Refused prompts retried on other accounts", "coordinated", _NULL,
+        ("messages", "status"),
+    ),
+    "succession": CohortTest(
+        "succession", "New accounts took over from banned ones", "coordinated", _NULL,
+        ("messages", "accounts.created_at", "accounts.closed_at", "accounts.closed_reason"),
+        own=True,
+    ),
+}  # fmt: skip
+_SAYS = {
+    "handoff": "conversations were continued on an account of another organization",
+    "blob_replay": "reasoning blobs were replayed on an account of another organization",
+    "retry": "refused prompts were retried on an account of another organization within minutes",
+    "succession": "new accounts took up a template of an account banned up to two days before",
+}
+
+
+class Coincidences:
+    """How often each kind of direct evidence happened in all, and over how many exchanges."""
+
+    def __init__(self, totals: dict[str, int], exchanges: int) -> None:
+        self.totals = totals
+        self.exchanges = exchanges
+
+    def rate_outside(self, kind: str, inside: int, exchanges_inside: int) -> float:
+        """Return occurrences per exchange outside a cohort, one added: never zero."""
+        outside = max(self.exchanges - exchanges_inside, 1)
+        return (max(self.totals.get(kind, 0) - inside, 0) + 1) / outside
+
+
+def find(kind: str, cohort: Cohort, population: Population, base: Coincidences) -> Finding:
+    """Test the occurrences of part B against the base rate of coincidence (Poisson tail)."""
+    test = TESTS[kind]
+    seen = cohort.direct.get(kind, 0)
+    exchanges = int(population.exchanges_b[cohort.subjects_b].sum())
+    if not exchanges:
+        return not_enough(test, 0, "no requests in the test blocks")
+    expected = base.rate_outside(kind, seen, exchanges) * exchanges
+    p_value = float(sps.poisson.sf(seen - 1, expected)) if seen else 1.0
+    low, high = (float(x) for x in sps.poisson.interval(0.95, expected))
+    return evaluated(
+        test, float(seen), p_value, exchanges,
+        Null("coincidence between strangers", expected, low, high),
+        f"{seen} {_SAYS[kind]}; coincidence would give {expected:.2g} ({low:.0f}–{high:.0f})",
+    )  # fmt: skip

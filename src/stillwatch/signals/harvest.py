@@ -1,0 +1,144 @@
+"""Does this traffic harvest? One score, read against benign cohorts that act together too."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+from typing import Any, Final
+
+import numpy as np
+
+from stillwatch.errors import EvidenceError
+from stillwatch.schema import CohortTest, Finding, Null
+from stillwatch.signals.traits import Traits
+from stillwatch.stats import calibrate
+
+__all__ = ["SCORED", "TEST", "Reference", "find", "score", "scored_values", "shipped_reference"]
+
+TEST = CohortTest(
+    name="harvest",
+    title="One queue of ever-new topics, each item once",
+    claim="extractive",
+    null="the cohort is one of the benign cohorts that act together (classes, teams, plug-ins, "
+    "workflow platforms, evaluations …)",
+    needs=("messages",),
+)
+SCORED: Final = ("own_topics", "breadth", "repeats")
+KAPPA: Final = 0.05
+
+
+def scored_values(traits: Traits) -> np.ndarray:
+    """Return the three numbers that the score weighs; a ratio matters, so logarithms."""
+    return np.array(
+        [
+            math.log(max(traits.own_topics, 0.003)),
+            math.log(max(traits.breadth, 0.05)),
+            math.log(traits.repeats + 0.02),
+        ]
+    )
+
+
+@dataclass(frozen=True)
+class Reference:
+    """Scores of benign coordinated cohorts, and how their upper tail is continued.
+
+    ``tail_start``: the score above which the exponential tail stands; ``tail_share``: the share
+    of the reference above it; ``tail_scale``: its mean excess at the upper 95 % limit. The
+    p-value never falls below ``floor``. Fit and check are made by `make reference`.
+    """
+
+    name: str
+    scores: np.ndarray
+    weights: np.ndarray
+    intercept: float
+    worlds: int
+    tail_start: float
+    tail_share: float
+    tail_scale: float
+    floor: float
+    traits: dict[str, list[float]]
+    check: dict[str, float]
+    limits: str
+
+    def p_value(self, value: float) -> float:
+        """Return P(benign coordinated cohort scores at least this much): rank, then tail."""
+        above = int((self.scores >= value).sum())
+        rank = (1 + above) / (len(self.scores) + 1)
+        if value <= self.tail_start:
+            return rank
+        tail = self.tail_share * math.exp(-(value - self.tail_start) / self.tail_scale)
+        return min(rank, 1.0) if above > 20 else max(tail, self.floor)
+
+    @property
+    def largest_e(self) -> float:
+        """Return the largest e-value the claim *extractive* can reach."""
+        return float(calibrate(self.floor, KAPPA))
+
+
+def score(traits: Traits, reference: Reference) -> float:
+    """Return the log odds of *harvest* against *benign and coordinated* on the fitted worlds."""
+    return float(scored_values(traits) @ reference.weights + reference.intercept)
+
+
+@cache
+def shipped_reference() -> Reference:
+    """Return the reference in the package. Raises EvidenceError when it is not there."""
+    file = resources.files("stillwatch.signals").joinpath("reference.json")
+    if not file.is_file():
+        raise EvidenceError("the benign reference is missing", hint="run make reference")
+    return read_reference(json.loads(file.read_text(encoding="utf-8")))
+
+
+def read_reference(raw: dict[str, Any]) -> Reference:
+    """Return a Reference from the JSON that `make reference` writes."""
+    return Reference(
+        name=raw["name"],
+        scores=np.array(raw["scores"]),
+        weights=np.array([raw["weights"][name] for name in SCORED]),
+        intercept=raw["intercept"],
+        worlds=raw["worlds"],
+        tail_start=raw["tail"]["start"],
+        tail_share=raw["tail"]["share"],
+        tail_scale=raw["tail"]["scale"],
+        floor=raw["tail"]["floor"],
+        traits=raw["traits"],
+        check=raw["check"],
+        limits=raw["limits"],
+    )
+
+
+def find(traits: Traits, n: int, reference: Reference) -> Finding:
+    """Return the finding of the claim *extractive* for one cohort."""
+    value = score(traits, reference)
+    p_value = reference.p_value(value)
+    low, mid, high = (float(np.quantile(reference.scores, q)) for q in (0.025, 0.5, 0.975))
+    draws = tuple(round(float(q), 4) for q in np.quantile(reference.scores, np.linspace(0, 1, 41)))
+    usual = {name: reference.traits[name] for name in SCORED}
+    own, breadth = max(traits.own_topics, 0.0), traits.breadth
+    text = (
+        f"At most {own:.1%} of the variety of topics lies between the organizations (benign "
+        f"cohorts that act together: {_range(usual['own_topics'])}); each account's topics are "
+        f"{breadth:.0%} as broad as those of strangers ({_range(usual['breadth'])}); "
+        f"{traits.repeats:.1%} of the prompts were also sent by another organization "
+        f"({_range(usual['repeats'])}); p = {p_value:.2g} against {len(reference.scores):,} benign "
+        "coordinated cohorts"
+        + (", continued by a fitted tail." if value > reference.tail_start else ".")
+    )
+    return Finding(
+        signal=TEST.name,
+        claim=TEST.claim,
+        statistic=value,
+        p_value=p_value,
+        e_value=float(calibrate(p_value, KAPPA)),
+        n=n,
+        null=Null("benign coordinated cohorts", mid, low, high, draws),
+        text=text,
+    )
+
+
+def _range(quantiles: list[float]) -> str:
+    low, high = max(quantiles[0], 0.0), quantiles[-1]
+    return f"{low:.0%}–{high:.0%}"

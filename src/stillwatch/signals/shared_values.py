@@ -1,0 +1,117 @@
+"""Accounts of the cohort share payment instruments, devices, numbers, sign-up addresses, exits."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from stillwatch.schema import CohortTest, Finding, Null
+from stillwatch.signals.data import Cohort, Population
+from stillwatch.signals.verdicts import evaluated, not_enough
+from stillwatch.stats import SharingResult, shared_value_test
+
+__all__ = ["ACCOUNT_TEST", "EXIT_TEST", "find_account_values", "find_exits"]
+
+ACCOUNT_TEST = CohortTest(
+    name="shared_account_values",
+    title="Shared payment, device, number or sign-up address",
+    claim="coordinated",
+    null="organizations share such values as often as random organizations do",
+    needs=(
+        "accounts.payment_hash",
+        "accounts.device_hash",
+        "accounts.phone_hash",
+        "accounts.email_hash",
+        "accounts.signup_ip",
+    ),
+    own=True,
+)
+EXIT_TEST = CohortTest(
+    name="shared_exits",
+    title="Leaving through the same address prefixes",
+    claim="coordinated",
+    null="organizations leave through the same prefixes as often as random organizations do",
+    needs=("ip",),
+)
+_WORDS = {
+    "payment_hash": "a payment instrument",
+    "device_hash": "a device",
+    "phone_hash": "a telephone number",
+    "email_hash": "an e-mail address",
+    "signup_ip": "a sign-up address prefix",
+}
+_KIND = {"payment_hash": "payment", "device_hash": "device", "phone_hash": "phone",
+         "email_hash": "email", "signup_ip": "signup_ip"}  # fmt: skip
+_MIN = 4
+
+
+def find_account_values(cohort: Cohort, population: Population) -> Finding:
+    """Test each kind of value apart, then take the best with Bonferroni over the kinds.
+
+    Null: the cohort's organizations are a random sample of all organizations. What had suggested
+    the cohort in the first place is left out. One account per organization counts.
+    """
+    best: tuple[float, str, SharingResult] | None = None
+    tried = 0
+    for kind, codes in population.codes.items():
+        if _KIND[kind] in cohort.found_by:
+            continue
+        result = _test(cohort, population, codes)
+        if result is None:
+            continue
+        tried += 1
+        if best is None or result.p_value < best[0]:
+            best = (float(result.p_value), kind, result)
+    if best is None:
+        return not_enough(ACCOUNT_TEST, 0, "no such values, or they had suggested the cohort")
+    p_value, kind, result = best
+    return evaluated(
+        ACCOUNT_TEST,
+        float(result.n_shared),
+        min(1.0, p_value * tried),
+        int(result.n_present),
+        Null("random organizations", float(result.expected_shared), 0.0,
+             _upper(float(result.expected_shared))),
+        f"{result.n_shared} of {result.n_present} accounts share {_WORDS[kind]} with an account of "
+        f"another organization in the cohort; random ones would give "
+        f"{result.expected_shared:.2g}",
+    )  # fmt: skip
+
+
+def find_exits(cohort: Cohort, population: Population) -> Finding:
+    """Test whether the cohort's organizations leave through common prefixes, in part B."""
+    if "exit_prefix" in cohort.found_by and not cohort.by_text and "handoff" not in cohort.found_by:
+        return not_enough(EXIT_TEST, 0, "the shared prefix had suggested the cohort")
+    result = _test(cohort, population, population.exit_code)
+    if result is None:
+        return not_enough(EXIT_TEST, 0, "fewer than four known prefixes")
+    return evaluated(
+        EXIT_TEST,
+        float(result.n_shared),
+        float(result.p_value),
+        int(result.n_present),
+        Null("random organizations", float(result.expected_shared), 0.0,
+             _upper(float(result.expected_shared))),
+        f"{result.n_shared} of {result.n_present} accounts leave through a prefix that another "
+        f"organization of the cohort uses; random ones would give {result.expected_shared:.2g}",
+    )  # fmt: skip
+
+
+def _test(cohort: Cohort, population: Population, codes: np.ndarray) -> SharingResult | None:
+    everybody = _by_organization(population.org, codes, population.sids)
+    mine = _by_organization(population.org, codes, cohort.subjects_b)
+    if len(mine) < _MIN:
+        return None
+    counts = np.bincount(everybody, minlength=int(codes.max(initial=-1)) + 1)
+    return shared_value_test(mine, counts)
+
+
+def _by_organization(org: np.ndarray, codes: np.ndarray, sids: np.ndarray) -> np.ndarray:
+    """Return one code per (organization, value): what an organization shares with itself is no sharing."""
+    held = sids[codes[sids] >= 0]
+    if not len(held):
+        return np.zeros(0, dtype=np.int64)
+    return np.unique(np.stack([org[held], codes[held]]), axis=1)[1]
+
+
+def _upper(expected: float) -> float:
+    return expected + 2 * np.sqrt(expected) + 1

@@ -1,0 +1,124 @@
+"""How much would we find? Made-up campaigns of each rung of hiding, judged by the same tests.
+
+A spike is built from the log's own exchanges: its topics are those of random requests of random
+subjects, dealt out to accounts that do not exist. It is put into the provider's own population,
+never into the results.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any, Final
+
+import numpy as np
+import pyarrow as pa
+
+from stillwatch.schema import Desk, Step
+from stillwatch.signals import harvest
+from stillwatch.signals.data import Cohort, Population, load_population
+from stillwatch.signals.direct_evidence import Coincidences
+from stillwatch.signals.traits import traits
+from stillwatch.stats import mean_e
+
+__all__ = ["RUNGS", "SPIKES_STEP"]
+
+RUNGS: Final = {
+    1: "published shapes: fresh accounts, shared exits, a dispatcher's turns",
+    2: "aged accounts, uneven volumes; exits and turns still shared",
+    3: "own network, payment and human clock for each account; one template",
+}
+_PER_RUNG: Final = 12
+_ACCOUNTS: Final = 40
+_PER_ACCOUNT: Final = 8
+
+
+def _spike(rung: int, population: Population, topics: np.ndarray, rng: np.random.Generator) -> tuple[Cohort, Population]:
+    """Return a cohort of the rung and the population that holds it."""
+    size = len(population.sids)
+    accounts = np.arange(size, size + _ACCOUNTS)
+    mean = _PER_ACCOUNT
+    volume = (
+        np.full(_ACCOUNTS, mean)
+        if rung == 1
+        else np.maximum(rng.negative_binomial(2, 2 / (2 + mean), _ACCOUNTS), 2)
+    )
+    turns = np.repeat(accounts, volume)
+    low, high = population.span_us
+    if rung <= 2:
+        labels = np.concatenate(
+            [rng.permutation(accounts[volume > k]) for k in range(int(volume.max()))]
+        )
+        times = np.sort(rng.integers(low, max(high, low + 1), len(labels)))
+    else:
+        labels = turns
+        sitting = rng.integers(low, max(high - 7_200_000_000, low + 1), _ACCOUNTS)
+        times = sitting[labels - size] + rng.integers(0, 7_200_000_000, len(labels))
+        order = np.argsort(times, kind="stable")
+        labels, times = labels[order], times[order]
+    known = population.created_us[np.isfinite(population.created_us)]
+    if rung == 1 or not len(known):
+        created = low - 86_400e6 * rng.random(_ACCOUNTS)
+    else:
+        created = rng.choice(known, _ACCOUNTS)
+    exits = int(population.exit_code.max(initial=-1)) + 1
+    pool = exits + rng.integers(0, 5, _ACCOUNTS) if rung <= 2 else exits + np.arange(_ACCOUNTS)
+    grown = replace(
+        population,
+        sids=np.arange(size + _ACCOUNTS),
+        org=np.concatenate([population.org, population.org.max(initial=0) + 1 + np.arange(_ACCOUNTS)]),
+        segment=np.concatenate([population.segment, np.full(_ACCOUNTS, -1)]),
+        created_us=np.concatenate([population.created_us, created]),
+        codes={k: np.concatenate([v, np.full(_ACCOUNTS, -1)]) for k, v in population.codes.items()},
+        exchanges_b=np.concatenate([population.exchanges_b, volume]),
+        exit_code=np.concatenate([population.exit_code, pool]),
+    )
+    none = np.zeros(0, dtype=np.int64)
+    cohort = Cohort(
+        number=-1, found_by=frozenset({"frame"}), by_text=True, members=accounts, associated=none,
+        trimmed=none, rid=np.arange(len(labels)), sid=labels, ts_us=times,
+        payload=rng.integers(1, 2**62, len(labels)).astype(np.uint64),
+        topic=topics[rng.integers(0, len(topics), len(labels))],
+        harvest=np.zeros(len(labels), dtype=bool), direct={}, direct_total={},
+    )  # fmt: skip
+    return cohort, grown
+
+
+def _spikes(desk: Desk) -> pa.Table:
+    from stillwatch.signals.step import coordination  # the step module lists this step's siblings
+
+    population = load_population(desk)
+    rows: list[dict[str, Any]] = []
+    rng = np.random.default_rng(desk.settings.seed)
+    base = Coincidences({}, int(population.exchanges_b.sum()))
+    reference = harvest.shipped_reference()
+    if len(population.background) >= 50:
+        for rung in RUNGS:
+            for number in range(_PER_RUNG):
+                cohort, grown = _spike(rung, population, population.background, rng)
+                made = [
+                    f for f in coordination(cohort, grown, base, desk.columns) if f.evaluable
+                ]
+                seen = traits(cohort, grown)
+                if seen is None or not made:
+                    continue
+                rows.append(
+                    {
+                        "rung": rung,
+                        "spike": number,
+                        "e_coordinated": float(mean_e([f.e_value for f in made])),
+                        "e_extractive": harvest.find(seen, len(cohort.rid), reference).e_value,
+                    }
+                )
+    schema = pa.schema(
+        [("rung", pa.int32()), ("spike", pa.int32()), ("e_coordinated", pa.float64()),
+         ("e_extractive", pa.float64())]
+    )  # fmt: skip
+    return pa.Table.from_pylist(rows, schema=schema)
+
+
+SPIKES_STEP = Step(
+    name="spikes",
+    inputs=("exchanges", "subjects", "direct"),
+    output="spikes",
+    function=_spikes,
+)

@@ -1,0 +1,182 @@
+"""Every test on every cohort, as two tables."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pyarrow as pa
+
+from stillwatch.schema import CohortTest, Desk, Finding, Step
+from stillwatch.signals import (
+    direct_evidence,
+    even_volumes,
+    harvest,
+    round_robin,
+    shared_values,
+    signup_burst,
+)
+from stillwatch.signals.data import Cohort, Population, load_cohorts, load_population
+from stillwatch.signals.direct_evidence import Coincidences
+from stillwatch.signals.traits import MIN_EVENTS, TRAITS, traits
+from stillwatch.signals.verdicts import missing, not_enough
+from stillwatch.stats import mean_e, round9
+
+__all__ = ["FINDINGS_STEP", "SCORES_STEP", "coordination", "lacking"]
+
+_COORDINATION = (
+    (signup_burst.TEST, signup_burst.find),
+    (shared_values.ACCOUNT_TEST, shared_values.find_account_values),
+    (shared_values.EXIT_TEST, shared_values.find_exits),
+    (round_robin.TEST, round_robin.find),
+    (even_volumes.TEST, even_volumes.find),
+)
+
+
+def lacking(test: CohortTest, columns: frozenset[str]) -> tuple[str, ...]:
+    """Return the needed columns that no input fills; alternatives within one side table count.
+
+    A test over several account values can be made with any one of them.
+    """
+    absent = tuple(c for c in test.needs if c not in columns)
+    if test is shared_values.ACCOUNT_TEST and len(absent) < len(test.needs):
+        return ()
+    return absent
+
+
+def coordination(
+    cohort: Cohort, population: Population, base: Coincidences, columns: frozenset[str]
+) -> list[Finding]:
+    """Return the findings of the claim *coordinated* for one cohort."""
+    found = []
+    for test, find in _COORDINATION:
+        absent = lacking(test, columns)
+        found.append(missing(test, absent) if absent else find(cohort, population))
+    for kind, test in direct_evidence.TESTS.items():
+        absent = lacking(test, columns)
+        found.append(
+            missing(test, absent)
+            if absent
+            else direct_evidence.find(kind, cohort, population, base)
+        )
+    return found
+
+
+def _findings(desk: Desk) -> pa.Table:
+    population = load_population(desk)
+    totals = desk.query(
+        "SELECT kind, count(*) AS n FROM direct WHERE part = 'B' GROUP BY kind ORDER BY kind"
+    )
+    base = Coincidences(
+        dict(zip(totals["kind"].to_pylist(), totals["n"].to_pylist(), strict=True)),
+        int(population.exchanges_b.sum()),
+    )
+    rows: list[dict[str, Any]] = []
+    for cohort in load_cohorts(desk, population):
+        seen = traits(cohort, population)
+        absent = lacking(harvest.TEST, desk.columns)
+        if absent:
+            extractive = missing(harvest.TEST, absent)
+        elif seen is None:
+            extractive = not_enough(
+                harvest.TEST, len(cohort.rid), f"fewer than {MIN_EVENTS} exchanges in the test blocks"
+            )
+        else:
+            extractive = harvest.find(seen, len(cohort.rid), harvest.shipped_reference())
+        burst = signup_burst.burst_window(cohort, population)
+        described = {} if seen is None else {k: float(v) for k, v in seen._asdict().items()}
+        for finding in (*coordination(cohort, population, base, desk.columns), extractive):
+            rows.append(
+                {
+                    "cohort": cohort.number,
+                    "events": len(cohort.rid),
+                    "trimmed": cohort.trimmed.tolist(),
+                    "burst": None if burst is None else list(burst),
+                    "traits": json.dumps(described, sort_keys=True),
+                    "signal": finding.signal,
+                    "claim": finding.claim,
+                    "statistic": finding.statistic,
+                    "p_value": finding.p_value,
+                    "e_value": finding.e_value,
+                    "n": finding.n,
+                    "null": None if finding.null is None else json.dumps(finding.null.as_dict()),
+                    "text": finding.text,
+                    "evaluable": finding.evaluable,
+                    "missing": list(finding.missing),
+                }
+            )
+    table = pa.Table.from_pylist(rows, schema=_FINDINGS)
+    for name in ("statistic", "p_value", "e_value"):
+        place = table.schema.get_field_index(name)
+        table = table.set_column(place, name, pa.array(round9(table[name].to_numpy())))
+    return table
+
+
+_FINDINGS = pa.schema(
+    [
+        ("cohort", pa.int32()),
+        ("events", pa.int64()),
+        ("trimmed", pa.list_(pa.int32())),
+        ("burst", pa.list_(pa.float64())),
+        ("traits", pa.string()),
+        ("signal", pa.string()),
+        ("claim", pa.string()),
+        ("statistic", pa.float64()),
+        ("p_value", pa.float64()),
+        ("e_value", pa.float64()),
+        ("n", pa.int64()),
+        ("null", pa.string()),
+        ("text", pa.string()),
+        ("evaluable", pa.bool_()),
+        ("missing", pa.list_(pa.string())),
+    ]
+)
+
+FINDINGS_STEP = Step(
+    name="findings",
+    inputs=("cohorts", "cohort_members", "exchanges", "subjects", "direct", "carried"),
+    output="findings",
+    function=_findings,
+)
+
+
+def _scores(desk: Desk) -> pa.Table:
+    """Return one row per cohort: its traits and the e-values of its two claims.
+
+    Within a claim the e-values are averaged over the tests that could be made; a cohort whose
+    harvest score could not be made is not tested and does not count among the hypotheses.
+    """
+    rows = desk.query("SELECT * FROM findings ORDER BY cohort, claim, signal").to_pylist()
+    by_cohort: dict[int, list[dict[str, Any]]] = {}
+    for row in rows:
+        by_cohort.setdefault(row["cohort"], []).append(row)
+    scored = []
+    for cohort, findings in by_cohort.items():
+        made = [f for f in findings if f["evaluable"]]
+        together = [f["e_value"] for f in made if f["claim"] == "coordinated"]
+        harvests = [f for f in made if f["claim"] == "extractive"]
+        described = json.loads(findings[0]["traits"])
+        scored.append(
+            {
+                "cohort": cohort,
+                "events": findings[0]["events"],
+                "tested": bool(together and harvests),
+                "e_coordinated": float(mean_e(together)) if together else float("nan"),
+                "e_extractive": harvests[0]["e_value"] if harvests else float("nan"),
+                "score": harvests[0]["statistic"] if harvests else float("nan"),
+                **{name: described.get(name, float("nan")) for name in TRAITS},
+            }
+        )
+    schema = pa.schema(
+        [
+            ("cohort", pa.int32()), ("events", pa.int64()), ("tested", pa.bool_()),
+            ("e_coordinated", pa.float64()), ("e_extractive", pa.float64()),
+            ("score", pa.float64()), *((name, pa.float64()) for name in TRAITS),
+        ]
+    )  # fmt: skip
+    return pa.Table.from_pylist(scored, schema=schema)
+
+
+SCORES_STEP = Step(
+    name="cohort_scores", inputs=("findings",), output="cohort_scores", function=_scores
+)

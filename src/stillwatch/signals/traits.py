@@ -1,0 +1,132 @@
+"""What the exchanges of a cohort look like as a harvest: five numbers, no text, no language."""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+import numpy as np
+
+from stillwatch.signals.data import Cohort, Population
+
+__all__ = ["MIN_EVENTS", "TRAITS", "Traits", "traits"]
+
+MIN_EVENTS: Final = 24
+MIN_REPEATED: Final = 4
+_PER_SUBJECT: Final = 24
+_MAX_ROWS: Final = 6_000
+
+
+class Traits(NamedTuple):
+    """The traits of a cohort, each oriented as measured; see `signals.harvest` for their use.
+
+    ``own_topics``: share of topic variance lying between organizations, bias-corrected, plus two
+    standard errors (0 = all draw from one source; a small cohort cannot look like one by chance). ``breadth``: topic variance within one
+    subject as a share of the variance between strangers. ``repeats``: share of exchanges whose
+    payload another organization of the cohort sent too. ``dominance``: median over subjects of
+    the cohort's share of their traffic. ``novelty``: distinct payloads per exchange.
+    ``asks``: share of exchanges with a harvest intent or shape, minus everybody's share.
+    """
+
+    own_topics: float
+    breadth: float
+    repeats: float
+    dominance: float
+    novelty: float
+    asks: float
+
+
+TRAITS: Final = Traits._fields
+
+
+def traits(cohort: Cohort, population: Population) -> Traits | None:
+    """Return the traits, or None when the cohort is too small to have them.
+
+    Needs 24 exchanges, and four subjects with at least two exchanges each.
+    """
+    subjects, counts = np.unique(cohort.sid, return_counts=True)
+    if len(cohort.sid) < MIN_EVENTS or (counts >= 2).sum() < MIN_REPEATED:
+        return None
+    keep = _thinned(cohort.sid)
+    vectors = cohort.topic[keep].astype(np.float64)
+    org = population.org[cohort.sid[keep]]
+    own = _between(vectors, org) + 2.0 * _jackknife_error(vectors, org)
+    spread = population.background.astype(np.float64)
+    strangers = spread.var(axis=0, ddof=1).sum() if len(spread) > 1 else np.nan
+    within = _within(vectors, cohort.sid[keep])
+    if not np.isfinite(own) or not np.isfinite(within) or not strangers > 0:
+        return None
+    pairs = np.unique(np.stack([cohort.payload, population.org[cohort.sid].astype(np.uint64)]), axis=1)
+    values, carriers = np.unique(pairs[0], return_counts=True)
+    shared = values[(carriers >= 2) & (values != 0)]
+    volume = np.maximum(population.exchanges_b[subjects], counts)
+    return Traits(
+        own_topics=float(own),
+        breadth=float(within / strangers),
+        repeats=float(np.isin(cohort.payload, shared).mean()),
+        dominance=float(np.median(counts / volume)),
+        novelty=float(len(values) / len(cohort.payload)),
+        asks=float(cohort.harvest.mean() - population.harvest_share),
+    )
+
+
+def _thinned(sid: np.ndarray) -> np.ndarray:
+    """Return at most 24 evenly spaced exchanges of each subject, at most 6,000 in all."""
+    order = np.argsort(sid, kind="stable")
+    _, start, count = np.unique(sid[order], return_index=True, return_counts=True)
+    picked = [
+        order[s + np.unique(np.linspace(0, c - 1, min(c, _PER_SUBJECT)).astype(int))]
+        for s, c in zip(start.tolist(), count.tolist(), strict=True)
+    ]
+    rows = np.sort(np.concatenate(picked))
+    if len(rows) > _MAX_ROWS:
+        rows = rows[np.unique(np.linspace(0, len(rows) - 1, _MAX_ROWS).astype(int))]
+    return rows
+
+
+def _between(vectors: np.ndarray, group: np.ndarray) -> float:
+    """Return the intraclass correlation of rows of one group (one-way ANOVA estimator)."""
+    _, code, size = np.unique(group, return_inverse=True, return_counts=True)
+    n, k = len(vectors), len(size)
+    if k < 2 or n <= k:
+        return float("nan")
+    sums = np.zeros((k, vectors.shape[1]))
+    np.add.at(sums, code, vectors)
+    mean = sums / size[:, None]
+    within = ((vectors - mean[code]) ** 2).sum() / (n - k)
+    between = (size[:, None] * (mean - vectors.mean(axis=0)) ** 2).sum() / (k - 1)
+    n0 = (n - (size**2).sum() / n) / (k - 1)
+    total = between + (n0 - 1) * within
+    return float((between - within) / total) if total > 0 else float("nan")
+
+
+def _jackknife_error(vectors: np.ndarray, group: np.ndarray) -> float:
+    """Return the jackknife standard error, over groups, of `_between`."""
+    _, code, size = np.unique(group, return_inverse=True, return_counts=True)
+    n, k = len(vectors), len(size)
+    if k < 4 or n <= k + 1:
+        return float("nan")
+    sums = np.zeros((k, vectors.shape[1]))
+    np.add.at(sums, code, vectors)
+    mean = sums / size[:, None]
+    sse = np.bincount(code, weights=((vectors - mean[code]) ** 2).sum(axis=1), minlength=k)
+    squares = (sums * sums).sum(axis=1) / size
+    rest = n - size
+    total = sums.sum(axis=0)
+    left_sum = ((total - sums) ** 2).sum(axis=1) / rest
+    within = (sse.sum() - sse) / np.maximum(rest - (k - 1), 1)
+    between = (squares.sum() - squares - left_sum) / (k - 2)
+    n0 = (rest - ((size**2).sum() - size**2) / rest) / (k - 2)
+    all_of = between + (n0 - 1) * within
+    values = (between - within) / np.where(all_of > 0, all_of, np.nan)
+    return float(np.sqrt((k - 1) / k * ((values - np.nanmean(values)) ** 2).sum()))
+
+
+def _within(vectors: np.ndarray, group: np.ndarray) -> float:
+    """Return the mean over groups (of two rows and more) of their summed variance."""
+    _, code, size = np.unique(group, return_inverse=True, return_counts=True)
+    sums = np.zeros((len(size), vectors.shape[1]))
+    np.add.at(sums, code, vectors)
+    mean = sums / size[:, None]
+    squares = np.bincount(code, weights=((vectors - mean[code]) ** 2).sum(axis=1))
+    many = size >= 2
+    return float((squares[many] / (size[many] - 1)).mean()) if many.any() else float("nan")

@@ -1,0 +1,34 @@
+"""The truth of a world: who was who. Only tests and benchmarks may read it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Final
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from stillwatch.simulate.stage import Truth
+
+__all__ = ["TRUTH", "write_truth"]
+
+TRUTH: Final = pa.schema(
+    [
+        pa.field("account_id", pa.string(), nullable=False),
+        pa.field("end_user_id", pa.string()),
+        pa.field("family", pa.string(), nullable=False),
+        pa.field("campaign", pa.string()),
+        pa.field("role", pa.string(), nullable=False),
+        pa.field("rung", pa.int32()),
+        pa.field("language", pa.string()),
+    ]
+)
+
+
+def write_truth(rows: Iterable[Truth], path: Path) -> int:
+    """Write truth sorted by account and return its number of rows."""
+    columns = list(zip(*sorted(rows, key=lambda r: r.account_id), strict=True))
+    arrays = [pa.array(c, type=f.type) for c, f in zip(columns, TRUTH, strict=True)]
+    pq.write_table(pa.Table.from_arrays(arrays, schema=TRUTH), path)
+    return len(columns[0]) if columns else 0

@@ -1,0 +1,24 @@
+"""Log files of many formats become canonical exchanges; what cannot be read is entered.
+
+Input: files, globs, directories, standard input, objects in S3. Output: record batches in
+`schema.arrow.EXCHANGE`, a `Ledger`, and on request the same as Parquet by day (`ingest`).
+Promise: every row read is either yielded or in the ledger, nothing of its content leaves the
+ledger, and memory does not grow with the size of the input.
+"""
+
+from stillwatch.sources.ingest import IngestResult, ingest
+from stillwatch.sources.inputs import Inputs, open_inputs
+from stillwatch.sources.ledger import Ledger, Rejected
+from stillwatch.sources.registry import SOURCES
+from stillwatch.sources.source import Source
+
+__all__ = [
+    "SOURCES",
+    "IngestResult",
+    "Inputs",
+    "Ledger",
+    "Rejected",
+    "Source",
+    "ingest",
+    "open_inputs",
+]

@@ -1,0 +1,129 @@
+"""The answer in a response of any API dialect: text, reasoning, why it ended."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from stillwatch.sources.messages import blob_of, content_text, message_text
+
+__all__ = ["NO_ANSWER", "Answer", "answer_of"]
+
+
+class Answer(NamedTuple):
+    """``blob``: opaque reasoning as logged; ``refused``: the model itself declined."""
+
+    text: str | None = None
+    reasoning: str | None = None
+    blob: str | None = None
+    finish: str | None = None
+    refused: bool = False
+
+
+NO_ANSWER = Answer()
+
+
+def answer_of(response: Any) -> Answer:
+    """Return the answer of a chat, completion, Anthropic or Responses API object, or of a string.
+
+    Several choices are joined by a blank line; the first one's end counts. Tool calls become
+    ``[tool_call sha256:… name]``, as they do when the client sends them back.
+    """
+    if type(response) is dict:
+        choices = response.get("choices")
+        if type(choices) is list and choices:
+            first = _choice(choices[0])
+            if len(choices) == 1:
+                return first
+            texts = [first.text or "", *(_choice(c).text or "" for c in choices[1:])]
+            return first._replace(text="\n\n".join(texts))
+        if isinstance(response.get("content"), list):
+            return _blocks(response["content"], response.get("stop_reason"))
+        if isinstance(response.get("output"), list):
+            return _items(response["output"], response.get("status"))
+        text = response.get("text", response.get("output_text"))
+        return Answer(text=text) if isinstance(text, str) else NO_ANSWER
+    if isinstance(response, str) and response:
+        return Answer(text=response)
+    return NO_ANSWER
+
+
+def _choice(choice: Any) -> Answer:
+    if type(choice) is not dict:
+        return NO_ANSWER
+    finish = choice.get("finish_reason")
+    finish = finish if type(finish) is str else None
+    message = choice.get("message")
+    if type(message) is not dict:
+        text = choice.get("text")
+        return Answer(text=text if isinstance(text, str) else None, finish=finish)
+    content = message.get("content")
+    if type(content) is not str or message.get("tool_calls") or message.get("function_call"):
+        content = message_text({**message, "thinking_blocks": None}) or None
+    reasoning = message.get("reasoning_content")
+    refusal = message.get("refusal")
+    refused = type(refusal) is str and refusal != ""
+    return Answer(
+        text=content if content or not refused else refusal,
+        reasoning=reasoning if type(reasoning) is str else None,
+        blob=_blob(message),
+        finish=finish,
+        refused=refused or finish == "refusal",
+    )
+
+
+def _blob(message: dict[str, Any]) -> str | None:
+    blocks = message.get("thinking_blocks")
+    extra = message.get("provider_specific_fields")
+    if not isinstance(blocks, list) and isinstance(extra, dict):
+        blocks = extra.get("thinking_blocks")
+    if isinstance(blocks, list):
+        return next((b for b in map(blob_of, blocks) if b), None)
+    items = message.get("reasoning_items")
+    if isinstance(items, list):
+        return next((b for b in map(blob_of, items) if b), None)
+    return None
+
+
+def _blocks(blocks: list[Any], stop: Any) -> Answer:
+    """Read an Anthropic message's content blocks."""
+    thinking = [b for b in blocks if isinstance(b, dict) and b.get("type") in _THINKING]
+    rest = [b for b in blocks if not (isinstance(b, dict) and b.get("type") in _THINKING)]
+    thoughts = [b["thinking"] for b in thinking if isinstance(b.get("thinking"), str)]
+    return Answer(
+        text=content_text(rest) or None,
+        reasoning="\n".join(thoughts) or None,
+        blob=next((b for b in map(blob_of, thinking) if b), None),
+        finish=stop if isinstance(stop, str) else None,
+        refused=stop == "refusal",
+    )
+
+
+_THINKING = frozenset({"thinking", "redacted_thinking"})
+
+
+def _items(items: list[Any], status: Any) -> Answer:
+    """Read a Responses API output list."""
+    texts: list[str] = []
+    thoughts: list[str] = []
+    blob: str | None = None
+    refused = False
+    for item in items:
+        if not isinstance(item, dict):
+            continue
+        if item.get("type") == "reasoning":
+            thoughts.append(content_text(item.get("summary") or item.get("content")))
+            encrypted = item.get("encrypted_content")
+            blob = blob or (encrypted if isinstance(encrypted, str) else None)
+            continue
+        texts.append(message_text(item))
+        parts = item.get("content")
+        refused |= isinstance(parts, list) and any(
+            isinstance(p, dict) and p.get("type") == "refusal" for p in parts
+        )
+    return Answer(
+        text="\n".join(t for t in texts if t) or None,
+        reasoning="\n".join(t for t in thoughts if t) or None,
+        blob=blob,
+        finish=status if isinstance(status, str) else None,
+        refused=refused,
+    )

@@ -1,0 +1,72 @@
+"""Parquet whose columns are named as in EXCHANGE; types may differ, order does not matter."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import BinaryIO
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from stillwatch.errors import InputError
+from stillwatch.schema.arrow import EXCHANGE
+from stillwatch.sources.admit import admit
+from stillwatch.sources.ledger import Ledger
+from stillwatch.sources.source import DAMAGE, MAX_BATCH_BYTES, MAX_BATCH_ROWS
+
+__all__ = ["CanonicalParquet", "refuse_foreign"]
+
+
+class CanonicalParquet:
+    """Reads the columns it knows, in pieces of at most 32 MB by the file's own statistics."""
+
+    name = "parquet"
+    columns = frozenset(EXCHANGE.names)
+
+    def sniff(self, head: bytes, name: str) -> bool:
+        return head.startswith(b"PAR1")
+
+    def present(self, handle: BinaryIO, where: str) -> frozenset[str]:
+        return self.columns & set(_open(handle, where).schema_arrow.names)
+
+    def read(self, handle: BinaryIO, where: str, ledger: Ledger) -> Iterator[pa.RecordBatch]:
+        file = _open(handle, where)
+        names = refuse_foreign(file.schema_arrow.names, where, ledger)
+        row = 0
+        try:
+            for group in range(file.num_row_groups):
+                info = file.metadata.row_group(group)
+                each = max(1, info.total_byte_size // max(1, info.num_rows))
+                size = int(min(MAX_BATCH_ROWS, max(1, MAX_BATCH_BYTES // each)))
+                for batch in file.iter_batches(
+                    size, row_groups=[group], columns=names, use_threads=False
+                ):
+                    lines = np.arange(row + 1, row + batch.num_rows + 1)
+                    row += batch.num_rows
+                    yield admit(
+                        dict(zip(names, batch.select(names), strict=True)), lines, where, ledger
+                    )
+        except DAMAGE as error:
+            raise InputError(
+                f"damaged Parquet file ({type(error).__name__})", where=f"{where}:{row + 1}"
+            ) from error
+
+
+def refuse_foreign(names: list[str], where: str, ledger: Ledger) -> list[str]:
+    """Return the known column names, each once; note the others in the ledger."""
+    known = [name for name in EXCHANGE.names if name in set(names)]
+    ledger.ignore_columns(where, set(names) - set(known))
+    doubled = [name for name in known if names.count(name) > 1]
+    if doubled:
+        raise InputError(f"column {doubled[0]} occurs twice", where=where)
+    return known
+
+
+def _open(handle: BinaryIO, where: str) -> pq.ParquetFile:
+    try:
+        return pq.ParquetFile(handle)
+    except DAMAGE as error:
+        raise InputError(
+            f"damaged or truncated Parquet file ({type(error).__name__})", where=where
+        ) from error

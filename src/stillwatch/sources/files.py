@@ -1,0 +1,189 @@
+"""Paths become input files in one order: files, globs, directories, ``-``, ``s3://``."""
+
+from __future__ import annotations
+
+import glob
+import io
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, cast
+
+import pyarrow as pa
+import pyarrow.fs as pafs
+
+from stillwatch.errors import InputError
+
+__all__ = ["HEAD_BYTES", "InputFile", "find_files", "open_file"]
+
+HEAD_BYTES = 256 << 10
+_GZIP, _ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
+_SEEKING = (b"PAR1", b"ARROW1", b"\xff\xff\xff\xff")
+_GLOB = frozenset("*?[")
+
+
+@dataclass(frozen=True)
+class InputFile:
+    """One file: ``name`` for messages (without the host's directories), path, size in bytes.
+
+    ``size`` is -1 for a stream.
+    """
+
+    name: str
+    path: str
+    size: int
+
+
+def find_files(paths: Iterable[str | os.PathLike[str]]) -> list[InputFile]:
+    """Return the files behind ``paths``, sorted by path, each once; hidden ones are left out.
+
+    Raises InputError when a path does not exist, or nothing is found.
+    """
+    found: dict[str, int] = {}
+    for given in paths:
+        path = os.fspath(given)
+        if path == "-":
+            found[path] = -1
+        elif path.startswith("s3://"):
+            found.update(_on_s3(path))
+        else:
+            found.update(_on_disk(path))
+    if not found:
+        raise InputError("no input files", hint="give files, globs, directories, s3:// or -")
+    names = _short_names(list(found))
+    return [InputFile(names[path], path, found[path]) for path in sorted(found)]
+
+
+def _on_disk(path: str) -> Iterator[tuple[str, int]]:
+    if os.path.isdir(path):
+        yield from _walk(path)
+    elif os.path.exists(path):
+        yield path, os.path.getsize(path) if os.path.isfile(path) else -1
+    elif _GLOB & set(path):
+        matches = glob.glob(path, recursive=True)
+        if not matches:
+            raise InputError("no file matches", where=path)
+        for match in matches:
+            yield from _walk(match) if os.path.isdir(match) else [(match, os.path.getsize(match))]
+    else:
+        raise InputError("no such file or directory", where=path)
+
+
+def _walk(folder: str) -> Iterator[tuple[str, int]]:
+    for root, folders, files in os.walk(folder):
+        folders[:] = [f for f in folders if not f.startswith((".", "_"))]
+        for file in files:
+            if not file.startswith((".", "_")):
+                full = os.path.join(root, file)
+                yield full, os.path.getsize(full)
+
+
+def _on_s3(uri: str) -> Iterator[tuple[str, int]]:
+    """List an object or a prefix through pyarrow.fs. Untested: no object store is at hand."""
+    try:
+        system, root = pafs.FileSystem.from_uri(uri)
+        info = system.get_file_info(root)
+        if info.type == pafs.FileType.File:
+            yield uri, info.size
+            return
+        for item in system.get_file_info(pafs.FileSelector(root, recursive=True)):
+            if item.type == pafs.FileType.File and not item.base_name.startswith((".", "_")):
+                yield "s3://" + item.path, item.size
+    except (OSError, pa.ArrowException) as error:
+        raise InputError("cannot list", where=uri, hint="check credentials and region") from error
+
+
+def _short_names(paths: list[str]) -> dict[str, str]:
+    """Return each path below the folder that all of them share: unique, and the same anywhere."""
+    local = {p: os.path.abspath(p) for p in paths if p != "-" and not p.startswith("s3://")}
+    shared = os.path.commonpath([os.path.dirname(p) for p in local.values()]) if local else ""
+    names = {p: os.path.relpath(full, shared) for p, full in local.items()}
+    return {p: names.get(p, "<stdin>" if p == "-" else p) for p in paths}
+
+
+@contextmanager
+def open_file(file: InputFile) -> Iterator[tuple[BinaryIO, bytes]]:
+    """Open a file decompressed, and give its first bytes beside the stream at its start.
+
+    Compression is told by magic bytes (gzip, zstd), never by the name.
+
+    Raises InputError when it cannot be opened or a compressed stream is damaged.
+    """
+    try:
+        raw = _raw(file)
+    except OSError as error:
+        raise InputError(f"cannot open ({_why(error)})", where=file.name) from error
+    with raw:
+        magic = raw.peek(8)[:8]
+        packed = "gzip" if magic[:2] == _GZIP else "zstd" if magic[:4] == _ZSTD else ""
+        if not packed and file.size >= 0:
+            first = raw.peek(HEAD_BYTES)[:HEAD_BYTES]
+            yield cast(BinaryIO, raw), first
+            return
+        stream = pa.CompressedInputStream(pa.PythonFile(raw), packed) if packed else raw
+        peekable = io.BufferedReader(_Raw(stream, file.name), HEAD_BYTES)
+        first = peekable.peek(HEAD_BYTES)[:HEAD_BYTES]
+        if first.startswith(_SEEKING):
+            with tempfile.TemporaryFile() as spool:
+                shutil.copyfileobj(peekable, spool)
+                spool.seek(0)
+                yield cast(BinaryIO, spool), first
+            return
+        yield cast(BinaryIO, peekable), first
+
+
+def _raw(file: InputFile) -> io.BufferedReader:
+    if file.path == "-":
+        return io.BufferedReader(_Raw(sys.stdin.buffer, file.name), HEAD_BYTES)
+    if file.path.startswith("s3://"):
+        system, path = pafs.FileSystem.from_uri(file.path)
+        return io.BufferedReader(_Raw(system.open_input_file(path), file.name), HEAD_BYTES)
+    return cast(io.BufferedReader, Path(file.path).open("rb", buffering=HEAD_BYTES))
+
+
+class _Raw(io.RawIOBase):
+    """Arrow's stream as a raw Python file whose errors name the file."""
+
+    def __init__(self, stream: object, name: str) -> None:
+        self._stream = stream
+        self._name = name
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return bool(getattr(self._stream, "seekable", lambda: False)())
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        return int(self._stream.seek(offset, whence))  # type: ignore[attr-defined]
+
+    def tell(self) -> int:
+        return int(self._stream.tell())  # type: ignore[attr-defined]
+
+    def readinto(self, buffer: object) -> int:
+        view = memoryview(cast(bytearray, buffer)).cast("B")
+        filled = 0
+        try:
+            while filled < len(view):
+                data = self._stream.read(len(view) - filled)  # type: ignore[attr-defined]
+                if not data:
+                    break
+                view[filled : filled + len(data)] = data
+                filled += len(data)
+        except (OSError, EOFError, pa.ArrowException) as error:
+            raise InputError(
+                f"damaged or truncated compressed data ({_why(error)})",
+                where=self._name,
+                hint="copy the file again, or decompress what is left with zcat or zstdcat",
+            ) from error
+        return filled
+
+
+def _why(error: BaseException) -> str:
+    strerror = getattr(error, "strerror", None)
+    return str(strerror) if strerror else type(error).__name__

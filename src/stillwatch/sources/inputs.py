@@ -1,0 +1,156 @@
+"""Many files of many formats, read as one stream of canonical batches."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
+from datetime import datetime
+from typing import BinaryIO
+
+import pyarrow as pa
+
+from stillwatch.errors import InputError
+from stillwatch.schema.arrow import EXCHANGE
+from stillwatch.sources.files import InputFile, find_files, open_file
+from stillwatch.sources.ledger import Ledger
+from stillwatch.sources.registry import choose_source
+from stillwatch.sources.source import MAX_BATCH_BYTES, Source
+
+__all__ = ["Inputs", "complete", "open_inputs"]
+
+_JOIN_ROWS = 8_192
+
+
+class Inputs:
+    """What `open_inputs` found. ``batches()`` reads it; standard input can be read once.
+
+    ``columns``: the columns of EXCHANGE that at least one file can fill; a signal that needs
+    another one is not evaluable. ``formats``: format names, sorted.
+    """
+
+    def __init__(
+        self,
+        found: list[tuple[InputFile, Source]],
+        columns: frozenset[str],
+        ledger: Ledger,
+        max_rejects: float,
+        held: dict[str, BinaryIO],
+        streams: ExitStack,
+    ) -> None:
+        self._found = found
+        self.columns = columns
+        self.ledger = ledger
+        self.max_rejects = max_rejects
+        self._held = held
+        self._streams = streams
+        self._began = False
+
+    @property
+    def files(self) -> tuple[InputFile, ...]:
+        return tuple(file for file, _ in self._found)
+
+    @property
+    def formats(self) -> tuple[str, ...]:
+        return tuple(sorted({source.name for _, source in self._found}))
+
+    def batches(self) -> Iterator[pa.RecordBatch]:
+        """Yield batches in EXCHANGE's schema, of some 8,000 rows or 32 MB, in file order.
+
+        Raises InputError when a file is damaged, when more than ``max_rejects`` of the rows
+        were refused (judged from 1,000 rows on, and at the end), or when nothing is left. The
+        ledger stays readable then.
+        """
+        if self._began:
+            raise InputError("inputs are read once", hint="open them again")
+        self._began = True
+        with self._streams:
+            yield from _joined(self._checked())
+        self.ledger.check(self.max_rejects, final=True)
+        if not self.ledger.rows_accepted:
+            raise InputError("no exchanges in the input", where=self.files[0].name)
+
+    def _checked(self) -> Iterator[pa.RecordBatch]:
+        for file, source in self._found:
+            with self._opened(file) as handle:
+                for batch in source.read(handle, file.name, self.ledger):
+                    self.ledger.check(self.max_rejects)
+                    if batch.num_rows:
+                        yield complete(batch)
+
+    @contextmanager
+    def _opened(self, file: InputFile) -> Iterator[BinaryIO]:
+        if file.path in self._held:
+            handle = self._held[file.path]
+            if handle.seekable():
+                handle.seek(0)
+            yield handle
+            return
+        with open_file(file) as (handle, _):
+            yield handle
+
+
+def complete(batch: pa.RecordBatch) -> pa.RecordBatch:
+    """Return the batch with every column of EXCHANGE, typed nulls where it had none."""
+    have = set(batch.schema.names)
+    return pa.RecordBatch.from_arrays(
+        [
+            batch.column(field.name) if field.name in have else pa.nulls(batch.num_rows, field.type)
+            for field in EXCHANGE
+        ],
+        schema=EXCHANGE,
+    )
+
+
+def _joined(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """Join neighbours until they are worth a batch: many formats have small files."""
+    held: list[pa.RecordBatch] = []
+    rows = size = 0
+    for batch in batches:
+        if held and size + batch.nbytes > 2 * MAX_BATCH_BYTES:
+            yield pa.concat_batches(held)
+            held, rows, size = [], 0, 0
+        held.append(batch)
+        rows += batch.num_rows
+        size += batch.nbytes
+        if rows >= _JOIN_ROWS or size >= MAX_BATCH_BYTES:
+            yield pa.concat_batches(held)
+            held, rows, size = [], 0, 0
+    if held:
+        yield pa.concat_batches(held)
+
+
+def open_inputs(
+    paths: Iterable[str | os.PathLike[str]],
+    *,
+    format: str = "auto",
+    max_rejects: float = 0.01,
+    now: datetime | None = None,
+) -> Inputs:
+    """Find the files, tell each one's format by its content, and read their headers.
+
+    ``max_rejects``: share of rows, 0 to 1. ``now``: aware UTC; rows more than a day later are
+    refused, none when it is None.
+
+    Raises InputError when a path does not exist, a file is in no known format, or all are empty.
+    """
+    ledger = Ledger(now=now)
+    found: list[tuple[InputFile, Source]] = []
+    columns: set[str] = set()
+    streams = ExitStack()
+    held: dict[str, BinaryIO] = {}
+    for file in find_files(paths):
+        with ExitStack() as closing:
+            keep = streams if file.size < 0 else closing
+            handle, head = keep.enter_context(open_file(file))
+            if not head:
+                ledger.notes["empty files"] += 1
+                continue
+            source = choose_source(head, file.name, format)
+            columns |= source.present(handle, file.name)
+            found.append((file, source))
+            if file.size < 0:
+                held[file.path] = handle
+    if not found:
+        raise InputError("every input file is empty", hint="is the export finished?")
+    return Inputs(found, frozenset(columns), ledger, max_rejects, held, streams)

@@ -1,0 +1,261 @@
+"""JSON records of a file in chunks: one a line, an array, or one object; never the whole file."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any, BinaryIO
+
+import orjson
+
+from stillwatch.errors import InputError
+from stillwatch.sources.json_text import BadJson, loads
+from stillwatch.sources.ledger import BROKEN, Ledger
+
+__all__ = ["CHUNK_BYTES", "MAX_RECORD_BYTES", "Records", "read_records"]
+
+CHUNK_BYTES = 8 << 20
+MAX_RECORD_BYTES = 256 << 20
+_BOM = b"\xef\xbb\xbf"
+_SPACE = b" \t\r\n"
+_SKIP_TO_BRACKET = re.compile(
+    rb'[^{}\[\]"]*+(?:"(?:[^"\\]++|\\.)*+"[^{}\[\]"]*+)*+([{}\[\]])', re.S
+)
+
+
+_OPENER = re.compile(rb'[ \t\r\n,]*(\{[ \t\r\n]*"[^"\\]{1,64}")')
+
+
+@dataclass
+class Records:
+    """Objects of one chunk and each one's place: its line, or its number in the array."""
+
+    objects: list[dict[str, Any]] = field(default_factory=list)
+    lines: list[int] = field(default_factory=list)
+
+
+def read_records(handle: BinaryIO, where: str, ledger: Ledger) -> Iterator[Records]:
+    """Yield the JSON objects of a file, whatever way they are laid out.
+
+    1. An array, when the first character is ``[``.
+    2. Objects over several lines, when the first line is no value of its own but begins one.
+    3. Else one object a line. A blank line is no row; a last line cut short is one refused row.
+
+    What is no object is entered in the ledger. Where an array or a many-line object breaks, what
+    follows cannot be told apart: it is entered as one row, and its size as bytes unread.
+
+    Raises InputError when a single record is longer than 256 MB.
+    """
+    chunks = _chunks(handle, ledger)
+    first = next(chunks, b"")
+    head = first.lstrip(_SPACE)
+    if head.startswith(b"["):
+        yield from _read_values(first, chunks, where, ledger, opened=True)
+    elif _spans_lines(head):
+        yield from _read_values(first, chunks, where, ledger, opened=False)
+    elif first:
+        yield from _read_lines(first, chunks, where, ledger)
+
+
+def _chunks(handle: BinaryIO, ledger: Ledger) -> Iterator[bytes]:
+    chunk = handle.read(CHUNK_BYTES).removeprefix(_BOM)
+    while chunk:
+        ledger.bytes_seen += len(chunk)
+        yield chunk
+        chunk = handle.read(CHUNK_BYTES)
+
+
+def _spans_lines(head: bytes) -> bool:
+    first, newline, rest = head.partition(b"\n")
+    first = first.strip()
+    if not newline or not first.startswith(b"{") or first.endswith(b"}"):
+        return False
+    after = rest.lstrip(_SPACE)[:1]
+    return after in (b'"', b"}") or (after == b"{" and first[-1:] in (b":", b"["))
+
+
+def _read_lines(
+    first: bytes, chunks: Iterator[bytes], where: str, ledger: Ledger
+) -> Iterator[Records]:
+    number = 0
+    carry: list[bytes] = []
+    held = 0
+    for chunk in _after(first, chunks):
+        end = chunk.rfind(b"\n")
+        if end < 0:
+            carry.append(chunk)
+            held += len(chunk)
+            _refuse_giant(held, where, number + 1)
+            continue
+        block = b"".join([*carry, chunk[:end]])
+        carry, held = [chunk[end + 1 :]], len(chunk) - end - 1
+        lines = block.split(b"\n")
+        yield _parse_lines(lines, number, where, ledger)
+        number += len(lines)
+    rest = b"".join(carry)
+    if rest:
+        yield _parse_lines([rest], number, where, ledger)
+
+
+def _after(first: bytes, chunks: Iterator[bytes]) -> Iterator[bytes]:
+    yield first
+    yield from chunks
+
+
+def _parse_lines(lines: list[bytes], done: int, where: str, ledger: Ledger) -> Records:
+    records = Records()
+    add, place = records.objects.append, records.lines.append
+    parse = orjson.loads
+    for number, line in enumerate(lines, done + 1):
+        try:
+            value = parse(line)
+        except orjson.JSONDecodeError:
+            if line.strip():
+                _parse_hard(line, number, records, where, ledger)
+            continue
+        if type(value) is dict:
+            add(value)
+            place(number)
+        else:
+            ledger.unreadable(where, number, "not a JSON object")
+    return records
+
+
+def _parse_hard(text: bytes, number: int, records: Records, where: str, ledger: Ledger) -> None:
+    if not text:
+        ledger.unreadable(where, number, "not a JSON object")
+        return
+    try:
+        value, mended = loads(text)
+    except (BadJson, RecursionError) as error:
+        reason = str(error) if isinstance(error, BadJson) else "JSON nested too deeply"
+        ledger.unreadable(where, number, reason)
+        return
+    if not isinstance(value, dict):
+        ledger.unreadable(where, number, "not a JSON object")
+        return
+    if mended:
+        ledger.coerced["JSON mended: invalid UTF-8, NaN or control characters"] += 1
+    records.objects.append(value)
+    records.lines.append(number)
+
+
+class _Splitter:
+    """Finds where each value of a stream of bracketed values begins and ends.
+
+    ``feed`` returns the complete values of what it has seen so far: parsed, or their bytes, or
+    b"" for whatever else stands where a value should.
+
+    1. It guesses: records of a log begin alike, so it cuts wherever one closes and the like of
+       the first one opens. If every piece but the last parses, the cuts are right, for a JSON
+       object ends where it ends. Ten times as fast as 2.
+    2. Else one regular expression steps from bracket to bracket over strings; possessive, so
+       that no input makes it back up.
+    """
+
+    def __init__(self, *, opened: bool) -> None:
+        self.floor = 1 if opened else 0
+        self.depth = 0
+        self.start = -1
+        self.scan = 0
+        self.closed = False
+        self.buffer = b""
+
+    def feed(self, chunk: bytes) -> list[Any]:
+        keep = self.start if self.start >= 0 else self.scan
+        self.buffer = self.buffer[keep:] + chunk
+        self.scan -= keep
+        self.start = 0 if self.start >= 0 else -1
+        values: list[Any] = []
+        may_guess = True
+        while not self.closed:
+            if may_guess and self.depth == self.floor == 1:
+                may_guess = self._guess(values)
+            elif not self._step(values):
+                break
+        return values
+
+    def _guess(self, values: list[Any]) -> bool:
+        opener = _OPENER.match(self.buffer, self.scan)
+        if opener is None:
+            return False
+        begin = opener.start(1)
+        between = rb"\}[ \t\r\n]*,[ \t\r\n]*(?=" + re.escape(opener[1]) + rb")"
+        *pieces, rest = re.split(between, self.buffer[begin:])
+        try:
+            found = [orjson.loads(piece + b"}") for piece in pieces]
+        except orjson.JSONDecodeError:
+            return False
+        values += found
+        self.scan = len(self.buffer) - len(rest)
+        return bool(found)
+
+    def _step(self, values: list[Any]) -> bool:
+        match = _SKIP_TO_BRACKET.match(self.buffer, self.scan)
+        if match is None:
+            return False
+        bracket = match.start(1)
+        if self.depth == self.floor:
+            between = self.buffer[self.scan : bracket].strip(_SPACE)
+            if between not in (b"", b","):
+                values.append(b"")
+        self.scan = bracket + 1
+        if match[1] in b"{[":
+            if self.depth == self.floor:
+                self.start = bracket
+            self.depth += 1
+        else:
+            self._close(values)
+        return True
+
+    def _close(self, values: list[Any]) -> None:
+        self.depth -= 1
+        if self.depth == self.floor and self.start >= 0:
+            values.append(self.buffer[self.start : self.scan])
+            self.start = -1
+        elif self.depth < self.floor:
+            self.closed = True
+
+    @property
+    def rest(self) -> bytes:
+        """What is left after the last complete value."""
+        return self.buffer[self.start if self.start >= 0 else self.scan :].strip(_SPACE)
+
+
+def _read_values(
+    first: bytes, chunks: Iterator[bytes], where: str, ledger: Ledger, *, opened: bool
+) -> Iterator[Records]:
+    splitter = _Splitter(opened=opened)
+    number = 0
+    for chunk in _after(first, chunks):
+        records = Records()
+        for value in splitter.feed(chunk):
+            number += 1
+            _add_value(value, number, records, where, ledger)
+        _refuse_giant(len(splitter.buffer) - max(splitter.start, 0), where, number + 1)
+        yield records
+        if splitter.closed:
+            break
+    unread = len(splitter.rest) + sum(map(len, chunks))
+    complete = splitter.closed if opened else splitter.depth == 0
+    if unread or not complete:
+        ledger.unreadable(where, number + 1, BROKEN)
+        ledger.bytes_unread += unread
+
+
+def _add_value(value: Any, number: int, records: Records, where: str, ledger: Ledger) -> None:
+    if type(value) is bytes:
+        _parse_hard(value, number, records, where, ledger)
+    else:
+        records.objects.append(value)
+        records.lines.append(number)
+
+
+def _refuse_giant(size: int, where: str, number: int) -> None:
+    if size > MAX_RECORD_BYTES:
+        raise InputError(
+            "a single JSON record longer than 256 MB",
+            where=f"{where}:{number}",
+            hint="is it one record a line?",
+        )

@@ -1,0 +1,67 @@
+"""JSON as logs hold it: read strictly first, leniently second, never with a traceback."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+import orjson
+
+__all__ = ["BadJson", "canonical", "clean", "loads"]
+
+_SURROGATE = re.compile("[\ud800-\udfff]")
+
+
+class BadJson(ValueError):
+    """The text is no JSON; the message is a reason without any content."""
+
+
+def loads(text: bytes | str) -> tuple[Any, bool]:
+    """Return the value and whether it had to be mended.
+
+    1. As the standard says. 2. Invalid UTF-8 and lone surrogates replaced by U+FFFD; NaN and
+    Infinity, raw control characters and huge numbers accepted. The last of duplicate keys wins.
+
+    Raises BadJson with a reason.
+    """
+    try:
+        return orjson.loads(text), False
+    except orjson.JSONDecodeError:
+        pass
+    plain = text.decode("utf-8", "replace") if isinstance(text, bytes) else text
+    plain = plain.removeprefix("\ufeff")
+    try:
+        return clean(json.loads(plain, strict=False)), True
+    except RecursionError:
+        raise BadJson("JSON nested too deeply") from None
+    except json.JSONDecodeError as error:
+        ends_early = error.pos >= len(plain.rstrip()) or error.msg.startswith("Unterminated")
+        raise BadJson("JSON ends early" if ends_early else "malformed JSON") from None
+    except ValueError:
+        raise BadJson("JSON number too long") from None
+
+
+def clean(value: Any) -> Any:
+    """Return ``value`` with lone surrogates in its strings replaced by U+FFFD."""
+    if isinstance(value, str):
+        return _SURROGATE.sub("\ufffd", value)
+    if isinstance(value, list):
+        return [clean(v) for v in value]
+    if isinstance(value, dict):
+        return {clean(k): clean(v) for k, v in value.items()}
+    return value
+
+
+def canonical(value: Any) -> str:
+    """Return compact JSON with sorted keys: equal values give equal text."""
+    try:
+        return orjson.dumps(value, option=orjson.OPT_SORT_KEYS).decode()
+    except (TypeError, ValueError, RecursionError):
+        pass
+    try:
+        return json.dumps(
+            value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=str
+        )
+    except (TypeError, ValueError, RecursionError):
+        return "[unprintable]"

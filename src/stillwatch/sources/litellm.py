@@ -1,0 +1,307 @@
+"""LiteLLM's StandardLoggingPayload, as its callbacks and loggers write it.
+
+One JSON object a line, an array, or one object a file (`generic_api` formats ``ndjson``,
+``json_array``, ``single``), read as of LiteLLM 1.106 (`litellm/types/utils.py`). Nothing is
+required but an id, a start time, a model and an account.
+
+The account is the key's user, else its team, else the hash of the key. A deployment that bills
+by team or by key registers ``LiteLLM(account=("team", "key"))`` or ``LiteLLM(account=("key",))``.
+
+What LiteLLM redacted (``redacted-by-litellm``) is null here: were it text, every redacted request
+would be the same request.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from typing import Any, BinaryIO
+
+import numpy as np
+import pyarrow as pa
+
+from stillwatch.schema.arrow import EXCHANGE
+from stillwatch.sources.admit import admit
+from stillwatch.sources.answers import NO_ANSWER, Answer, answer_of
+from stillwatch.sources.json_rows import Records, read_records
+from stillwatch.sources.json_text import canonical
+from stillwatch.sources.ledger import Ledger
+from stillwatch.sources.litellm_status import outcome
+
+__all__ = ["LiteLLM"]
+
+_REDACTED = "redacted-by-litellm"
+_EMPTY: dict[str, Any] = {}
+_ACCOUNT_KEYS = {
+    "user": "user_api_key_user_id",
+    "team": "user_api_key_team_id",
+    "key": "user_api_key_hash",
+}
+_OPERATIONS = {
+    "completion": "chat",
+    "anthropic_messages": "chat",
+    "responses": "chat",
+    "generate_content": "chat",
+    "text_completion": "completion",
+    "create_batch": "batch",
+    "image_generation": "image",
+}
+_JA4_HEADERS = ("x-ja4", "x-client-ja4", "ja4", "x-ja4-fingerprint")
+_PRODUCT = re.compile(r"\s*([A-Za-z][A-Za-z0-9._+-]{0,63})")
+_COLUMNS = frozenset(EXCHANGE.names) - {"origin", "country", "asn"}
+_NOTHING = pa.RecordBatch.from_arrays([], schema=pa.schema([]))
+_Payloads = list[dict[str, Any]]
+
+
+class LiteLLM:
+    """Reads payloads column by column, about a thousand at a time."""
+
+    name = "litellm"
+    columns = _COLUMNS
+
+    def __init__(self, account: tuple[str, ...] = ("user", "team", "key")) -> None:
+        self._account = tuple(_ACCOUNT_KEYS[kind] for kind in account)
+
+    def sniff(self, head: bytes, name: str) -> bool:
+        start = head.removeprefix(b"\xef\xbb\xbf").lstrip()[:1]
+        return (
+            start in (b"{", b"[")
+            and b'"startTime"' in head
+            and b'"call_type"' in head
+            and b'"request_id"' not in head
+        )
+
+    def present(self, handle: BinaryIO, where: str) -> frozenset[str]:
+        return self.columns
+
+    def read(self, handle: BinaryIO, where: str, ledger: Ledger) -> Iterator[pa.RecordBatch]:
+        for records in read_records(handle, where, ledger):
+            yield self._batch(records, where, ledger) if records.objects else _NOTHING
+
+    def _batch(self, records: Records, where: str, ledger: Ledger) -> pa.RecordBatch:
+        rows = records.objects
+        meta = [_dict(row.get("metadata")) for row in rows]
+        columns = {
+            **self._who(rows, meta),
+            **_what(rows),
+            **_parameters([_dict(row.get("model_parameters")) for row in rows]),
+            **_answer(rows),
+            **_usage(rows, meta),
+        }
+        return admit(columns, np.asarray(records.lines, np.int64), where, ledger)
+
+    def _who(self, rows: _Payloads, meta: _Payloads) -> dict[str, list[Any]]:
+        agents = [
+            row.get("user_agent") or m.get("user_agent") for row, m in zip(rows, meta, strict=True)
+        ]
+        return {
+            "account_id": _first(meta, self._account),
+            "key_id": [m.get("user_api_key_hash") for m in meta],
+            "org_id": [m.get("user_api_key_org_id") for m in meta],
+            "workspace_id": _first(meta, ("user_api_key_team_id", "user_api_key_project_id")),
+            "end_user_id": [
+                row.get("end_user") or m.get("user_api_key_end_user_id")
+                for row, m in zip(rows, meta, strict=True)
+            ],
+            "ip": [
+                row.get("requester_ip_address") or m.get("requester_ip_address")
+                for row, m in zip(rows, meta, strict=True)
+            ],
+            "user_agent": agents,
+            "client": [_product(agent) for agent in agents],
+            "ja4": [_ja4(m.get("requester_custom_headers")) for m in meta],
+        }
+
+
+def _dict(value: Any) -> dict[str, Any]:
+    return value if type(value) is dict else _EMPTY
+
+
+def _first(dicts: _Payloads, keys: tuple[str, ...]) -> list[Any]:
+    """Return of each object the first of ``keys`` that holds something."""
+    found = [d.get(keys[0]) for d in dicts]
+    for key in keys[1:]:
+        if None not in found and "" not in found:
+            break
+        found = [
+            v if v not in (None, "") else d.get(key) for v, d in zip(found, dicts, strict=True)
+        ]
+    return found
+
+
+def _product(agent: Any) -> str | None:
+    """Return the first product token of a user agent, lower case and without its version."""
+    match = _PRODUCT.match(agent) if isinstance(agent, str) else None
+    return match[1].lower() if match else None
+
+
+def _ja4(headers: Any) -> str | None:
+    if type(headers) is not dict or not headers:
+        return None
+    lower = {key.lower(): value for key, value in headers.items()}
+    found = (lower.get(name) for name in _JA4_HEADERS)
+    return next((v for v in found if isinstance(v, str) and v), None)
+
+
+def _what(rows: _Payloads) -> dict[str, list[Any]]:
+    tags = [_tags(row.get("request_tags")) for row in rows]
+    return {
+        "exchange_id": [_id(row) for row in rows],
+        "ts": [row.get("startTime") for row in rows],
+        "latency_ms": [_latency(row) for row in rows],
+        "model": _first(rows, ("model", "model_group")),
+        "provider": [row.get("custom_llm_provider") for row in rows],
+        "conversation_id": [row.get("session_id") for row in rows],
+        "trace_id": [row.get("trace_id") for row in rows],
+        "operation": [_operation(row.get("call_type")) for row in rows],
+        "channel": ["gateway" if t and "gateway" in dict(t) else "api" for t in tags],
+        "stream": [row.get("stream") for row in rows],
+        "messages": [_readable(row.get("messages")) for row in rows],
+        "cost_usd": [row.get("response_cost") for row in rows],
+        "tags": tags,
+    }
+
+
+def _id(row: dict[str, Any]) -> Any:
+    """Return the id; a failed call's ``str(None)`` is none, its call id stands in."""
+    found = row.get("id")
+    return found if found not in (None, "", "None") else row.get("litellm_call_id")
+
+
+def _latency(row: dict[str, Any]) -> float | None:
+    start, end = row.get("startTime"), row.get("endTime")
+    if isinstance(start, (int, float)) and isinstance(end, (int, float)) and end >= start:
+        return round((end - start) * 1e3, 3)
+    return None
+
+
+def _operation(call_type: Any) -> str | None:
+    if not isinstance(call_type, str) or not call_type:
+        return None
+    if call_type in _OPERATIONS:
+        return _OPERATIONS[call_type]
+    plain = call_type.removeprefix("a") if call_type[1:] in _KNOWN_ASYNC else call_type
+    return _OPERATIONS.get(plain, plain)
+
+
+_KNOWN_ASYNC = frozenset(_OPERATIONS) | {
+    "embedding",
+    "moderation",
+    "transcription",
+    "speech",
+    "rerank",
+    "image_edit",
+    "generate_content_stream",
+}
+
+
+def _tags(tags: Any) -> list[tuple[str, str]] | None:
+    """Return request tags as a map: ``key:value`` split at its first colon, others to ""."""
+    if type(tags) is not list or not tags:
+        return None
+    pairs = (tag.partition(":") for tag in tags if isinstance(tag, str))
+    return sorted({key.strip(): value.strip() for key, _, value in pairs if key.strip()}.items())
+
+
+def _readable(messages: Any) -> Any:
+    """Return messages, or null where LiteLLM has redacted them or logged none."""
+    if messages in ("", {}, [], None, _REDACTED):
+        return None
+    if type(messages) is list:
+        first = messages[0]
+        if type(first) is dict and first.get("content") == _REDACTED:
+            return None
+    elif type(messages) is dict and messages.get("text") == _REDACTED:
+        return None
+    return messages
+
+
+def _parameters(params: _Payloads) -> dict[str, list[Any]]:
+    tools = [p.get("tools") or p.get("functions") for p in params]
+    return {
+        "temperature": [p.get("temperature") for p in params],
+        "top_p": [p.get("top_p") for p in params],
+        "max_tokens": _first(params, ("max_tokens", "max_completion_tokens", "max_output_tokens")),
+        "n": [p.get("n") for p in params],
+        "seed": [p.get("seed") for p in params],
+        "top_logprobs": [p.get("top_logprobs") for p in params],
+        "reasoning_effort": [_effort(p) for p in params],
+        "response_format": [_kind(p.get("response_format")) for p in params],
+        "tool_choice": [_text(p.get("tool_choice")) for p in params],
+        "tools": [_tool_names(t) for t in tools],
+        "tool_schema": [canonical(t) if t else None for t in tools],
+    }
+
+
+def _effort(params: dict[str, Any]) -> str | None:
+    """Return the effort, else how Anthropic's thinking is switched."""
+    effort = params.get("reasoning_effort")
+    if isinstance(effort, dict):
+        effort = effort.get("effort")
+    if effort is None and isinstance(params.get("reasoning"), dict):
+        effort = params["reasoning"].get("effort")
+    if effort is None:
+        effort = _kind(params.get("thinking"))
+    return _text(effort)
+
+
+def _kind(value: Any) -> str | None:
+    return _text(value.get("type")) if isinstance(value, dict) else _text(value)
+
+
+def _text(value: Any) -> str | None:
+    if value is None or isinstance(value, str):
+        return value
+    return canonical(value)
+
+
+def _tool_names(tools: Any) -> list[str] | None:
+    if not isinstance(tools, list) or not tools:
+        return None
+    return [_tool_name(tool) for tool in tools]
+
+
+def _tool_name(tool: Any) -> str:
+    if not isinstance(tool, dict):
+        return "unnamed"
+    for holder in (tool.get("function"), tool):
+        if isinstance(holder, dict) and isinstance(holder.get("name"), str):
+            return str(holder["name"])
+    kind = tool.get("type")
+    return kind if isinstance(kind, str) else "unnamed"
+
+
+def _answer(rows: _Payloads) -> dict[str, list[Any]]:
+    answers = [_unredacted(answer_of(row.get("response"))) for row in rows]
+    outcomes = [outcome(row, a.finish, a.refused) for row, a in zip(rows, answers, strict=True)]
+    return {
+        "status": [status for status, _ in outcomes],
+        "http_status": [code for _, code in outcomes],
+        "finish_reason": [a.finish for a in answers],
+        "output_text": [a.text for a in answers],
+        "reasoning_text": [a.reasoning for a in answers],
+        "reasoning_blob": [None if a.blob is None else a.blob.encode() for a in answers],
+    }
+
+
+def _unredacted(answer: Answer) -> Answer:
+    return NO_ANSWER._replace(finish=answer.finish) if answer.text == _REDACTED else answer
+
+
+def _usage(rows: _Payloads, meta: _Payloads) -> dict[str, list[Any]]:
+    """Read tokens; a failed call's zeros without a usage object mean "not known"."""
+    usage = [_dict(m.get("usage_object")) for m in meta]
+    prompt = [_dict(u.get("prompt_tokens_details")) for u in usage]
+    answer = [_dict(u.get("completion_tokens_details")) for u in usage]
+    known: Callable[[str], list[Any]] = lambda key: [  # noqa: E731
+        row.get(key) or (u.get(key) if u else None) for row, u in zip(rows, usage, strict=True)
+    ]
+    return {
+        "input_tokens": known("prompt_tokens"),
+        "output_tokens": known("completion_tokens"),
+        "reasoning_tokens": [a.get("reasoning_tokens") for a in answer],
+        "cached_tokens": [
+            p.get("cached_tokens") or u.get("cache_read_input_tokens") or p.get("cached_tokens")
+            for p, u in zip(prompt, usage, strict=True)
+        ],
+    }

@@ -1,0 +1,40 @@
+"""Every format that `scan` reads, in the order in which they are asked."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from stillwatch.errors import InputError
+from stillwatch.sources.canonical_arrow import CanonicalArrow
+from stillwatch.sources.canonical_csv import CanonicalCsv
+from stillwatch.sources.canonical_parquet import CanonicalParquet
+from stillwatch.sources.litellm import LiteLLM
+from stillwatch.sources.source import Source
+
+__all__ = ["SOURCES", "choose_source"]
+
+SOURCES: Final[tuple[Source, ...]] = (
+    CanonicalParquet(),
+    CanonicalArrow(),
+    LiteLLM(),
+    CanonicalCsv(),
+)
+
+
+def choose_source(head: bytes, name: str, format: str = "auto") -> Source:
+    """Return the source named ``format``, or the first that knows the bytes.
+
+    Raises InputError that lists the known formats.
+    """
+    known = ", ".join(source.name for source in SOURCES)
+    if format != "auto":
+        for source in SOURCES:
+            if source.name == format:
+                return source
+        raise InputError(f"unknown format {format!r}", where="--format", hint=f"one of {known}")
+    for source in SOURCES:
+        if source.sniff(head, name):
+            return source
+    raise InputError(
+        "format not recognised", where=name, hint=f"known are {known}; or name it with --format"
+    )

@@ -1,0 +1,115 @@
+"""Statistics that know nothing but numbers: tests, e-values, intervals, selection.
+
+In: arrays of times, labels, counts, vectors, scores, and an explicit ``rng`` where chance
+is drawn. Out: numbers, arrays and small frozen results. Promise: inputs are not changed,
+the row order does not matter where the question has none, an undefined statistic is NaN
+and a malformed input is an `EvidenceError`; each p-value satisfies P(p <= t) <= t under
+the null its docstring states, or the docstring prints by how much it was measured to miss.
+The room imports nothing of the project but its errors.
+"""
+
+from __future__ import annotations
+
+from stillwatch.stats.adjacency import Adjacency, same_label_adjacent
+from stillwatch.stats.bootstrap import bootstrap_interval
+from stillwatch.stats.checks import P_FLOOR, FloatArray, IntArray, Tail
+from stillwatch.stats.dispersion import fano, poisson_dispersion_p
+from stillwatch.stats.evalues import (
+    E_CEILING,
+    ConformalE,
+    calibrate,
+    conformal_e,
+    max_attainable,
+    mean_e,
+    product_e,
+)
+from stillwatch.stats.fixed import round9
+from stillwatch.stats.hypergeometric import (
+    hypergeometric_log_pmf,
+    hypergeometric_log_tail,
+    hypergeometric_log_zero,
+)
+from stillwatch.stats.intervals import (
+    Interval,
+    clopper_pearson,
+    poisson_interval,
+    rule_of_three,
+    wilson,
+)
+from stillwatch.stats.looks import alpha_at_look
+from stillwatch.stats.mixture import log_sum_exp, posterior
+from stillwatch.stats.richness import rarefied_richness
+from stillwatch.stats.scan import ScanResult, scan_cluster
+from stillwatch.stats.selection import (
+    Selection,
+    benjamini_hochberg,
+    e_bh,
+    needed_e,
+    q_values,
+)
+from stillwatch.stats.sharing import SharingResult, shared_value_test
+from stillwatch.stats.silence import SilenceResult, common_silence
+from stillwatch.stats.surrogates import (
+    TAIL_FLOOR,
+    Surrogate,
+    interior_span,
+    shifted_surrogates,
+    surrogate_p,
+    tail_p,
+)
+from stillwatch.stats.vectors import unit_rows
+from stillwatch.stats.variance import BetweenShare, LeaveOneOut, between_share, leave_one_out
+
+__all__ = [
+    "E_CEILING",
+    "P_FLOOR",
+    "TAIL_FLOOR",
+    "Adjacency",
+    "BetweenShare",
+    "ConformalE",
+    "FloatArray",
+    "IntArray",
+    "Interval",
+    "LeaveOneOut",
+    "ScanResult",
+    "Selection",
+    "SharingResult",
+    "SilenceResult",
+    "Surrogate",
+    "Tail",
+    "alpha_at_look",
+    "benjamini_hochberg",
+    "between_share",
+    "bootstrap_interval",
+    "calibrate",
+    "clopper_pearson",
+    "common_silence",
+    "conformal_e",
+    "e_bh",
+    "fano",
+    "hypergeometric_log_pmf",
+    "hypergeometric_log_tail",
+    "hypergeometric_log_zero",
+    "interior_span",
+    "leave_one_out",
+    "log_sum_exp",
+    "max_attainable",
+    "mean_e",
+    "needed_e",
+    "poisson_dispersion_p",
+    "poisson_interval",
+    "posterior",
+    "product_e",
+    "q_values",
+    "rarefied_richness",
+    "round9",
+    "rule_of_three",
+    "same_label_adjacent",
+    "scan_cluster",
+    "shared_value_test",
+    "shifted_surrogates",
+    "surrogate_p",
+    "tail_p",
+    "unit_rows",
+    "wilson",
+]

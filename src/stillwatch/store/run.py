@@ -1,0 +1,158 @@
+"""A run directory, opened for reading: two JSON files at once, Parquet tables on demand."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Final
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from stillwatch.errors import InputError
+from stillwatch.schema import ACCOUNTS, CAMPAIGNS, LINKS, SIGNALS, STAGES, SUBJECTS, SUMMARY
+
+__all__ = ["TABLES", "Run", "open_run"]
+
+TABLES: Final[dict[str, str]] = {
+    "accounts": ACCOUNTS,
+    "subjects": SUBJECTS,
+    "signals": SIGNALS,
+    "links": LINKS,
+    "raster": f"{STAGES}/raster.parquet",
+    "clock": f"{STAGES}/clock.parquet",
+    "volume": f"{STAGES}/volume.parquet",
+}
+_FRAMES: Final = f"{STAGES}/frames.jsonl"
+_HINT: Final = "give the folder that `stillwatch scan --out` wrote"
+
+
+class Run:
+    """One run directory. Use `open_run`, which checks that the folder is one."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    @cached_property
+    def summary(self) -> dict[str, Any]:
+        """Return summary.json. Raises InputError when it is not a JSON object."""
+        file = self.path / SUMMARY
+        return _object(_read(file), where=str(file))
+
+    @cached_property
+    def campaigns(self) -> list[dict[str, Any]]:
+        """Return campaigns.jsonl in file order. Raises InputError naming file and line."""
+        return _lines(self.path / CAMPAIGNS)
+
+    @cached_property
+    def frames(self) -> list[dict[str, Any]]:
+        """Return the template skeletons; none when the run kept none."""
+        file = self.path / _FRAMES
+        return _lines(file) if file.is_file() else []
+
+    def has(self, name: str) -> bool:
+        """Tell whether the run holds the table `name`."""
+        return name in TABLES and (self.path / TABLES[name]).is_file()
+
+    def table(self, name: str, columns: Sequence[str] | None = None) -> pa.Table:
+        """Return a table by name, or only some of its columns.
+
+        Raises InputError when the run does not hold it, it is not Parquet, or a column is absent.
+        """
+        if name not in TABLES:
+            raise InputError(
+                f"there is no table {name!r}", where=str(self.path), hint=f"one of {sorted(TABLES)}"
+            )
+        file = self.path / TABLES[name]
+        if not file.is_file():
+            raise InputError(
+                f"the run has no {TABLES[name]}", where=str(self.path), hint="run the scan again"
+            )
+        try:
+            held = pq.read_schema(file).names
+            absent = [c for c in columns or () if c not in held]
+            if absent:
+                raise InputError(f"lacks the columns {absent}", where=str(file), hint=_HINT)
+            return pq.read_table(file, columns=None if columns is None else list(columns))
+        except (pa.ArrowInvalid, OSError) as error:
+            raise InputError(
+                f"cannot be read as Parquet ({type(error).__name__})",
+                where=str(file),
+                hint="run the scan again",
+            ) from None
+
+    def query(self, sql: str) -> pa.Table:
+        """Return the answer of one SQL statement over the run's tables, by their names.
+
+        DuckDB is opened in memory for this statement alone, and can read nothing outside the
+        run directory. Raises InputError when the statement is wrong.
+        """
+        # Not at the top: the report reads runs through this room and needs no engine.
+        import duckdb
+
+        with duckdb.connect(":memory:") as engine:
+            for name, file in TABLES.items():
+                if (self.path / file).is_file():
+                    quoted = str(self.path / file).replace("'", "''")
+                    engine.execute(
+                        f"CREATE VIEW {name} AS SELECT * FROM read_parquet('{quoted}')"  # noqa: S608
+                    )
+            folder = str(self.path).replace("'", "''")
+            engine.execute(f"SET allowed_directories = ['{folder}']")
+            engine.execute("SET enable_external_access = false")
+            engine.execute("SET lock_configuration = true")
+            try:
+                answer = engine.sql(sql)
+                if answer is None:
+                    raise InputError("the statement gives no rows", where="query", hint="SELECT …")
+                return answer.to_arrow_table()
+            except duckdb.Error as error:
+                raise InputError(
+                    str(error).splitlines()[0], where="query", hint=f"tables: {sorted(TABLES)}"
+                ) from None
+
+
+def open_run(path: Path | str) -> Run:
+    """Open a run directory.
+
+    Raises InputError when the folder does not exist or lacks summary.json or campaigns.jsonl.
+    """
+    folder = Path(path)
+    if not folder.is_dir():
+        raise InputError("there is no such folder", where=str(folder), hint=_HINT)
+    for name in (SUMMARY, CAMPAIGNS):
+        if not (folder / name).is_file():
+            raise InputError(
+                f"not a run directory: {name} is missing", where=str(folder), hint=_HINT
+            )
+    return Run(folder.resolve())
+
+
+def _read(file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(
+            f"cannot be read as UTF-8 text ({type(error).__name__})", where=str(file), hint=_HINT
+        ) from None
+
+
+def _lines(file: Path) -> list[dict[str, Any]]:
+    # Not str.splitlines: U+2028 and its like are legal inside a JSON string.
+    return [
+        _object(line, where=f"{file}:{number}")
+        for number, line in enumerate(_read(file).split("\n"), start=1)
+        if line.strip()
+    ]
+
+
+def _object(text: str, *, where: str) -> dict[str, Any]:
+    try:
+        value = json.loads(text)
+    except ValueError:
+        raise InputError("not JSON", where=where, hint="run the scan again") from None
+    if not isinstance(value, dict):
+        raise InputError("expected a JSON object", where=where, hint="run the scan again")
+    return value

@@ -1,0 +1,259 @@
+"""summary.json: one page of numbers, and what earlier runs say about this one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from scipy import stats as sps
+
+import stillwatch
+from stillwatch.campaigns import (
+    Assumptions,
+    Choice,
+    Judgement,
+    measure_prevalence,
+    value_at_risk,
+)
+from stillwatch.campaigns.tables import stamp, tokens_of
+from stillwatch.errors import ConfigError
+from stillwatch.kernel import KERNEL_VERSION
+from stillwatch.runners import LocalRunner
+from stillwatch.schema import STAGES
+from stillwatch.signals import RUNGS, TESTS
+from stillwatch.signals.harvest import Reference, shipped_reference
+from stillwatch.signals.step import lacking
+from stillwatch.sources import Inputs
+from stillwatch.store import open_run
+
+__all__ = ["Baseline", "read_baseline", "summarize"]
+
+SCHEMA_VERSION: Final = 1
+_MIN_LOCAL: Final = 50
+_TRIM: Final = 0.05
+_DRIFT_P: Final = 1e-3
+_COORDINATED_E: Final = 10.0
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """What earlier runs say: how often was looked, and how local cohorts score.
+
+    ``scores``: harvest scores of coordinated cohorts that were not selected, the top 5 % trimmed.
+    """
+
+    look: int
+    scores: np.ndarray
+    untrimmed: np.ndarray
+    names: tuple[str, ...]
+
+    @property
+    def calibrates(self) -> bool:
+        """Return whether there are enough local cohorts to speak of calibration."""
+        return len(self.scores) >= _MIN_LOCAL
+
+    def drift(self, runner: LocalRunner, choice: Choice, reference: Reference) -> dict[str, Any]:
+        """Compare unselected coordinated cohorts with what the reference (or baseline) expects.
+
+        Cohorts a fifth of whose members belong to a selected one are left out. A one-sided
+        Kolmogorov–Smirnov test at 1e-3 raises the alarm: then nothing is accused.
+        """
+        chosen = ", ".join(map(str, sorted(choice.selected))) or "-1"
+        rows = runner.query(
+            f"""WITH taken AS (SELECT DISTINCT sid FROM cohort_members WHERE cohort IN ({chosen})),
+                mixed AS (SELECT m.cohort, count(t.sid) / count(*) AS share FROM cohort_members m
+                          LEFT JOIN taken t ON t.sid = m.sid GROUP BY m.cohort)
+                SELECT c.score FROM cohort_scores c JOIN mixed x ON x.cohort = c.cohort
+                WHERE c.tested AND c.e_coordinated >= {_COORDINATED_E} AND x.share < 0.2
+                ORDER BY c.cohort"""
+        )
+        here = rows["score"].to_numpy()
+        expected = self.scores if self.calibrates else reference.scores
+        if len(here) < 5 or len(expected) < 20:
+            return {"alarm": False, "text": "too few benign cohorts here to tell"}
+        p_value = float(sps.ks_2samp(here, expected, alternative="less").pvalue)
+        alarm = p_value < _DRIFT_P
+        return {
+            "alarm": alarm,
+            "text": f"{len(here)} benign cohorts of this window score "
+            f"{'higher than' if alarm else 'as'} the reference expects (p = {p_value:.2g})"
+            + ("; nothing is accused" if alarm else ""),
+        }
+
+    def sensitivity(self, reference: Reference, score: float) -> list[dict[str, float]]:
+        """Return the local p-value of a score under 0–5 % contamination of the baseline."""
+        del reference
+        found = []
+        for percent in range(6):
+            kept = self.untrimmed[: max(int(len(self.untrimmed) * (1 - percent / 100)), 1)]
+            found.append(
+                {
+                    "trimmed_percent": float(percent),
+                    "p_value": float((1 + (kept >= score).sum()) / (len(kept) + 1)),
+                }
+            )
+        return found
+
+
+def read_baseline(runs: Sequence[Path]) -> Baseline:
+    """Return what earlier run directories hold. Raises ConfigError naming one that is not a run."""
+    look, scores, names = 0, [np.zeros(0)], []
+    for path in runs:
+        run = open_run(path)
+        look = max(look, int(run.summary["look"]))
+        table = path / STAGES / "cohort_scores.parquet"
+        if not table.is_file():
+            raise ConfigError("an earlier run without cohort scores", where=f"--baseline {path.name}")
+        found = pq.read_table(table)
+        keep = [
+            r["score"]
+            for r in found.to_pylist()
+            if r["tested"]
+            and r["e_coordinated"] >= _COORDINATED_E
+            and min(r["e_coordinated"], r["e_extractive"]) < (run.summary["needed_e"] or np.inf)
+        ]
+        scores.append(np.array(keep))
+        names.append(path.name)
+    pooled = np.sort(np.concatenate(scores))
+    return Baseline(look, pooled[: int(len(pooled) * (1 - _TRIM))], pooled, tuple(names))
+
+
+def _signals(columns: frozenset[str]) -> list[dict[str, Any]]:
+    rows = []
+    for test in TESTS:
+        absent = lacking(test, columns)
+        rows.append(
+            {
+                "name": test.name, "title": test.title, "claim": test.claim,
+                "evaluable": not absent, "missing": list(absent), "null": test.null,
+                "needs": list(test.needs),
+            }
+        )  # fmt: skip
+    return rows
+
+
+def _events(runner: LocalRunner, lines: list[dict[str, Any]], judgement: Judgement) -> list[dict[str, Any]]:
+    """Return model first-seens after the first day, and days on which members were banned."""
+    models = runner.query(
+        """SELECT model, min(ts) AS ts FROM exchanges GROUP BY model
+           HAVING min(ts) > (SELECT min(ts) FROM exchanges) + INTERVAL 1 DAY ORDER BY ts, model"""
+    ).to_pylist()
+    events = [
+        {"ts": stamp(m["ts"]), "kind": "model_first_seen", "label": m["model"]} for m in models
+    ]
+    del lines
+    for campaign in judgement.campaigns:
+        listed = ", ".join(map(str, sorted(campaign.members))) or "-1"
+        bans = runner.query(
+            f"""SELECT date_trunc('hour', closed_at) AS ts, count(*) AS n FROM subjects
+                WHERE closed_at IS NOT NULL AND sid IN ({listed})
+                  AND closed_at BETWEEN (SELECT min(ts) FROM exchanges) AND
+                                        (SELECT max(ts) FROM exchanges)
+                GROUP BY ALL HAVING count(*) >= 2 ORDER BY ts"""
+        ).to_pylist()
+        events.extend(
+            {
+                "ts": stamp(b["ts"]), "kind": "ban", "label": f"{b['n']} accounts banned",
+                "campaign_id": campaign.campaign_id,
+            }
+            for b in bans
+        )  # fmt: skip
+    return sorted(events, key=lambda e: (str(e["ts"]), str(e["kind"]), str(e["label"])))
+
+
+def summarize(
+    runner: LocalRunner, judgement: Judgement, choice: Choice, accounts: pa.Table,
+    lines: list[dict[str, Any]], opened: Inputs, assumptions: Assumptions, earlier: Baseline,
+    drift: dict[str, Any], rng: np.random.Generator,
+) -> dict[str, Any]:  # fmt: skip
+    """Return the content of summary.json."""
+    reference = shipped_reference()
+    totals = runner.query(
+        """SELECT count(*) AS n, count(DISTINCT account_id) AS accounts,
+                  count(DISTINCT sid) AS subjects, count(DISTINCT org) AS organizations,
+                  min(ts) AS low, max(ts) AS high,
+                  CAST(sum(CAST(digest AS HUGEINT)) % 18446744073709551616 AS VARCHAR) AS digest
+           FROM exchanges"""
+    ).to_pylist()[0]
+    given = runner.query(
+        "SELECT count(*) AS n, count(DISTINCT exchange_id) AS ids FROM features"
+    ).to_pylist()[0]
+    standings = accounts["standing"].to_pylist()
+    accused = [s for c in judgement.campaigns for s in c.accused]
+    needed = choice.needed if np.isfinite(choice.needed) else None
+    settings = runner.settings
+    return {
+        "versions": {
+            "stillwatch": stillwatch.__version__, "kernel_spec": KERNEL_VERSION,
+            "schema": SCHEMA_VERSION,
+        },
+        "inputs": {
+            "rows_digest": f"{int(totals['digest'] or 0):016x}",
+            "formats": list(opened.formats),
+        },
+        "parameters": settings.as_dict(),
+        "rows_in": opened.ledger.rows_read,
+        "rows_kept": totals["n"],
+        "rejected": opened.ledger.rows_rejected,
+        "duplicates": given["n"] - given["ids"],
+        "zone_less_times": opened.ledger.zoneless_times,
+        "accounts": totals["accounts"],
+        "subjects": totals["subjects"],
+        "organizations": totals["organizations"],
+        "since": stamp(totals["low"]),
+        "until": stamp(totals["high"]),
+        "look": settings.look,
+        "alpha": settings.alpha,
+        "alpha_spent": choice.alpha,
+        "calibrated_on_your_traffic": earlier.calibrates,
+        "reference": {
+            "name": reference.name, "cohorts": len(reference.scores), "worlds": reference.worlds,
+            "largest_e": reference.largest_e, "limits": reference.limits,
+            "tail_check": reference.check, "local_cohorts": len(earlier.scores),
+            "baseline": list(earlier.names),
+            "contamination": earlier.sensitivity(reference, _least_score(runner, choice))
+            if earlier.calibrates else [],
+        },
+        "cannot_accuse": choice.cannot_accuse,
+        "cohorts_tested": len(choice.cohorts),
+        "cohorts_selected": len(choice.selected),
+        "needed_e": needed,
+        "drift": drift,
+        "signals": _signals(runner.columns),
+        "campaigns": [
+            {
+                k: line[k]
+                for k in ("campaign_id", "standing", "accounts", "core", "exchanges",
+                          "output_tokens", "first_seen", "last_seen")
+            }
+            for line in lines
+        ],
+        "accused_accounts": standings.count("accused"),
+        "watch_accounts": standings.count("watch"),
+        "permitted_accounts": standings.count("permitted"),
+        "prevalence": measure_prevalence(
+            runner, judgement, needed or choice.largest, RUNGS, rng
+        ),
+        "value_at_risk": value_at_risk(tokens_of(runner, accused), assumptions, rng),
+        "permits": [
+            {
+                "permit_id": use.permit_id, "kind": "excess" if use.exceeded else "inside",
+                "accounts": len(use.accounts), "exchanges": use.inside + use.outside,
+                "text": f"{use.inside:,} exchanges inside the permit, {use.outside:,} outside, "
+                f"{use.over_limit_days} days over its limit",
+            }
+            for use in judgement.permit_uses
+        ],
+        "events": _events(runner, lines, judgement),
+    }  # fmt: skip
+
+
+def _least_score(runner: LocalRunner, choice: Choice) -> float:
+    rows = runner.query("SELECT cohort, score FROM cohort_scores WHERE tested").to_pylist()
+    chosen = [r["score"] for r in rows if r["cohort"] in choice.selected]
+    return float(min(chosen)) if chosen else float("inf")

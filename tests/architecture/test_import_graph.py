@@ -1,0 +1,61 @@
+"""What `import stillwatch` and `stillwatch --help` load, seen from a fresh interpreter."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+HEAVY = {
+    "duckdb",
+    "hyperscan",
+    "hypothesis",
+    "jinja2",
+    "networkit",
+    "numpy",
+    "orjson",
+    "pandas",
+    "pyarrow",
+    "pydantic_settings",
+    "scipy",
+    "stix2",
+    "zstandard",
+}
+
+
+def loaded_by(code: str) -> set[str]:
+    """Return the names in sys.modules after the code has run in a new interpreter."""
+    ending = "import sys, json; print('\\n' + json.dumps(sorted(sys.modules)))"
+    told = subprocess.run(
+        [sys.executable, "-c", f"try:\n    {code}\nexcept SystemExit:\n    pass\n{ending}"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return set(json.loads(told.stdout.splitlines()[-1]))
+
+
+def test_import_loads_nothing_but_the_package_itself():
+    loaded = loaded_by("import stillwatch")
+    assert {m for m in loaded if m.startswith("stillwatch")} == {"stillwatch"}
+    assert not loaded & (HEAVY | {"typer", "rich", "asyncio", "email"})
+
+
+def test_schema_loads_neither_arrow_nor_an_engine():
+    assert not loaded_by("import stillwatch.schema") & HEAVY
+
+
+@pytest.mark.parametrize("command", ["", "scan", "explain", "demo", "ingest", "simulate"])
+def test_help_loads_neither_arrow_nor_an_engine_nor_numbers(command):
+    words = [word for word in (command, "--help") if word]
+    loaded = loaded_by(f"from stillwatch.cli.app import run; run({words!r})")
+    assert "stillwatch.cli.app" in loaded
+    assert not loaded & HEAVY
+    rooms = {m.split(".")[1] for m in loaded if m.startswith("stillwatch.")}
+    assert rooms <= {"cli", "errors", "schema"}
+
+
+def test_the_search_sees_what_is_loaded():
+    assert "pyarrow" in loaded_by("import stillwatch.store")

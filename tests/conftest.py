@@ -1,0 +1,25 @@
+"""What all tests share: the data folder, and examples that do not change from run to run in CI."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+ROOT = Path(__file__).parents[1]
+
+# A slow machine is no defect, and a landing must not depend on the luck of a draw.
+settings.register_profile("here", deadline=None)
+settings.register_profile("ci", deadline=None, derandomize=True)
+settings.load_profile("ci" if os.environ.get("CI") else "here")
+
+
+@pytest.fixture(scope="session")
+def stillwatch_data() -> Path:
+    """Return the folder of real prompts and tables; skip where it is not laid."""
+    folder = Path(os.environ.get("STILLWATCH_DATA", ROOT.parent / "shared" / "data"))
+    if not folder.is_dir():
+        pytest.skip(f"no data folder at {folder}; set STILLWATCH_DATA")
+    return folder

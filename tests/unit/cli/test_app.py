@@ -1,0 +1,79 @@
+"""Exit codes, errors, versions: what every command has in common."""
+
+from __future__ import annotations
+
+import pytest
+
+import stillwatch as package
+from stillwatch import errors
+from stillwatch.cli import app as app_module
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        (),
+        ("nonsense",),
+        ("--nonsense",),
+        ("scan",),
+        ("scan", "log", "--nonsense"),
+        ("scan", "log", "--alpha", "much"),
+        ("scan", "log", "--threads", "0"),
+        ("scan", "log", "--max-rejects", "2"),
+        ("simulate", "tiny", "--out", "x"),
+        ("explain", "acct-a"),
+        ("ingest", "log"),
+        ("ingest", "log", "--check", "--out", "x"),
+    ],
+)
+def test_wrong_usage_ends_with_1_and_leaves_standard_output_empty(stillwatch, words, tmp_path):
+    told = stillwatch(*words)
+    assert told.code == 1
+    assert "Error" in told.err or "Usage" in told.err
+    if words:
+        assert told.out == ""
+
+
+@pytest.mark.parametrize("words", [("--help",), ("scan", "--help"), ("--version",)])
+def test_help_and_version_end_with_0(stillwatch, words):
+    told = stillwatch(*words)
+    assert told.code == 0
+    assert told.err == ""
+
+
+def test_version_is_the_package_version(stillwatch):
+    assert stillwatch("--version").out == f"stillwatch {package.__version__}\n"
+
+
+@pytest.mark.parametrize(
+    "error, code",
+    [
+        (errors.ConfigError("m", where="--alpha", hint="h"), 1),
+        (errors.InputError("m", where="log:3", hint="h"), 2),
+        (errors.SchemaError("m", where="log:3", hint="h"), 2),
+        (errors.RunnerError("m", where="step", hint="h"), 1),
+        (errors.EvidenceError("m", where="step", hint="h"), 1),
+        (errors.NotPermitted("m", where="step", hint="h"), 1),
+        (SystemExit(3), 3),
+        (SystemExit(2), 1),
+        (SystemExit(130), 130),
+    ],
+)
+def test_every_error_has_its_exit_code(monkeypatch, capsys, error, code):
+    def raises(**_):
+        raise error
+
+    monkeypatch.setattr(app_module, "app", raises)
+    assert app_module.run(["scan", "log"]) == code
+    if isinstance(error, errors.StillwatchError):
+        assert capsys.readouterr().err == f"Error: {error.where}: m\nNext: h\n"
+
+
+def test_errors_send_no_hidden_character_to_the_terminal(monkeypatch, capsys):
+    def raises(**_):
+        raise errors.InputError("a\x1b[2J\nb\u202e", where="\x07.jsonl", hint="\u2066")
+
+    monkeypatch.setattr(app_module, "app", raises)
+    assert app_module.run(["scan", "log"]) == 2
+    err = capsys.readouterr().err
+    assert err == "Error: ⟨U+0007⟩.jsonl: a⟨U+001B⟩[2J⟨U+000A⟩b⟨U+202E⟩\nNext: ⟨U+2066⟩\n"

@@ -1,0 +1,63 @@
+"""`stillwatch ingest`: logs in, canonical Parquet or a verdict out."""
+
+from __future__ import annotations
+
+import json
+
+import pyarrow.parquet as pq
+import pytest
+
+
+@pytest.fixture
+def log(tmp_path):
+    """Write a CSV log of 200 rows, one of them without a time."""
+    file = tmp_path / "log.csv"
+    rows = [f"x{i},2026-11-16T00:{i % 60:02d}:00Z,acct-{i % 7},nova" for i in range(199)]
+    head = "exchange_id,ts,account_id,model"
+    file.write_text("\n".join([head, *rows, "x199,secret-text,acct-1,nova"]) + "\n")
+    return file
+
+
+def test_writes_a_file_a_day_and_the_ledger(stillwatch, log, tmp_path):
+    told = stillwatch("ingest", log, "--out", tmp_path / "out")
+    assert told.code == 0
+    assert "200 rows read from 1 files (csv): 199 accepted, 1 refused." in told.out
+    assert "199 exchanges in 1 files under" in told.out
+    assert "Next: stillwatch scan" in told.out
+    assert pq.read_table(tmp_path / "out" / "exchanges" / "2026-11-16.parquet").num_rows == 199
+    (line,) = (tmp_path / "out" / "rejected.jsonl").read_text().splitlines()
+    assert json.loads(line)["field"] == "ts"
+    assert "secret-text" not in told.out + told.err + line
+
+
+def test_check_writes_nothing(stillwatch, log, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    before = sorted(tmp_path.rglob("*"))
+    told = stillwatch("ingest", log, "--check")
+    assert told.code == 0
+    assert "refused 1 times" in told.out
+    assert "(ts)" in told.out
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_too_many_refused_rows_stop_it_and_the_ledger_stays(stillwatch, log, tmp_path):
+    told = stillwatch("ingest", log, "--out", tmp_path / "out", "--max-rejects", "0")
+    assert told.code == 2
+    assert "1 of 200 rows cannot be read" in told.err
+    assert (tmp_path / "out" / "rejected.jsonl").is_file()
+    assert not (tmp_path / "out" / "exchanges").exists()
+
+
+def test_input_that_is_not_there_or_not_known(stillwatch, tmp_path):
+    assert stillwatch("ingest", tmp_path / "absent", "--check").code == 2
+    (tmp_path / "odd.bin").write_bytes(b"\x00\x01\x02")
+    told = stillwatch("ingest", tmp_path / "odd.bin", "--check")
+    assert told.code == 2
+    assert "format not recognised" in told.err
+
+
+def test_output_that_exists_is_not_overwritten(stillwatch, log, tmp_path):
+    (tmp_path / "out" / "exchanges").mkdir(parents=True)
+    told = stillwatch("ingest", log, "--out", tmp_path / "out")
+    assert told.code == 1
+    assert "exists already" in told.err

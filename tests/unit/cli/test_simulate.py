@@ -1,0 +1,40 @@
+"""`stillwatch simulate`: a world on disk and the command that scans it."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from stillwatch.simulate import FORMATS, WORLDS
+
+
+def test_writes_a_world_and_says_how_to_scan_it(stillwatch, tmp_path):
+    told = stillwatch("simulate", "tiny", "--seed", "3", "--out", tmp_path)
+    assert told.code == 0
+    assert re.match(r"World tiny, seed 3: [\d,]+ exchanges of \d+ accounts, ", told.out)
+    assert (
+        f"Next: stillwatch scan {tmp_path / 'exchanges'} --accounts {tmp_path / 'accounts.csv'} "
+        f"--permits {tmp_path / 'permits.csv'} --out {tmp_path / 'run'}"
+    ) in told.out
+    assert list((tmp_path / "exchanges").glob("*.parquet"))
+
+
+def test_writes_litellm_logs(stillwatch, tmp_path):
+    told = stillwatch("simulate", "tiny", "--seed", "3", "--out", tmp_path, "--format", "litellm")
+    assert told.code == 0
+    assert f"scan {tmp_path / 'litellm.jsonl'} " in told.out
+    assert not (tmp_path / "exchanges").exists()
+
+
+@pytest.mark.parametrize("words", [("nowhere",), ("tiny", "--format", "xml")])
+def test_unknown_world_or_format_is_wrong_usage(stillwatch, tmp_path, words):
+    told = stillwatch("simulate", *words, "--seed", "3", "--out", tmp_path)
+    assert told.code == 1
+    assert "Next: choose from" in told.err
+
+
+def test_help_names_every_world_and_format(stillwatch):
+    words = set(re.findall(r"[\w.-]+\b", stillwatch("simulate", "--help").out))
+    assert set(WORLDS) <= words
+    assert set(FORMATS) <= words

@@ -1,0 +1,193 @@
+"""Side tables: what is wrong is named by file, line and field, never by value."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from stillwatch.enrich import read_accounts, read_ownership, read_permits
+from stillwatch.errors import InputError, SchemaError
+from stillwatch.schema.arrow import ACCOUNT, OWNERSHIP, PERMIT
+
+
+def put(folder: Path, name: str, text: str) -> Path:
+    path = folder / name
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+ROWS = [
+    {"account_id": "a1", "created_at": "2026-01-31T01:00:00+01:00", "rate_limit_rpm": 60},
+    {"account_id": "a2", "created_at": "2026-01-31", "email_domain": "example.com"},
+]
+
+
+@pytest.mark.parametrize("kind", ["csv", "json", "jsonl", "parquet"])
+def test_accounts_from_every_format(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / f"accounts.{kind}"
+    if kind == "csv":
+        path.write_text(
+            "\ufeffaccount_id,created_at,rate_limit_rpm,email_domain,shoe_size\n"
+            "a1,2026-01-31T01:00:00+01:00,60,,44\na2,2026-01-31,,example.com,\n"
+        )
+    elif kind == "parquet":
+        pq.write_table(
+            pa.Table.from_pylist([*ROWS, {"email_domain": None, "account_id": "a3"}]), path
+        )
+    elif kind == "json":
+        path.write_text(json.dumps(ROWS))
+    else:
+        path.write_text("\n".join(map(json.dumps, ROWS)))
+    accounts = read_accounts(path)
+    assert accounts.table.schema == ACCOUNT
+    assert accounts.table["account_id"].to_pylist()[:2] == ["a1", "a2"]
+    assert accounts.table["created_at"][0].as_py() == datetime(2026, 1, 31, tzinfo=UTC)
+    assert accounts.table["rate_limit_rpm"].to_pylist()[:2] == [60, None]
+    assert accounts.columns >= {"account_id", "created_at", "rate_limit_rpm"}
+    assert "payment_hash" not in accounts.columns
+    assert "shoe_size" not in accounts.columns
+
+
+def test_repeated_account_names_both_lines_and_not_the_id(tmp_path: Path) -> None:
+    path = put(tmp_path, "accounts.csv", "account_id\nsecret\nother\nsecret\n")
+    with pytest.raises(
+        SchemaError, match=r"accounts\.csv:4: the same account_id as in line 2"
+    ) as e:
+        read_accounts(path)
+    assert "secret" not in str(e.value)
+
+
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [
+        ("email_hash", "someone@example.com"),
+        ("phone_hash", "+43 660 1234567"),
+        ("phone_hash", "0660 1234567"),
+        ("payment_hash", "4111 1111 1111 1111"),
+        ("device_hash", "00:1B:44:11:3A:B7"),
+        ("email_domain", "someone@example.com"),
+    ],
+)
+def test_raw_value_where_a_keyed_hash_belongs(tmp_path: Path, column: str, value: str) -> None:
+    path = put(tmp_path, "accounts.csv", f"account_id,{column}\na1,\na2,{value}\n")
+    with pytest.raises(SchemaError, match=rf"accounts\.csv:3: {column}.*pseudonymize") as caught:
+        read_accounts(path)
+    assert value not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "value", ["9f86d081884c7d65", "AbC-_19", "123456789012345678901234567890ab"]
+)
+def test_keyed_hashes_pass(tmp_path: Path, value: str) -> None:
+    columns = "email_hash,phone_hash,payment_hash,device_hash"
+    path = put(tmp_path, "accounts.csv", f"account_id,{columns}\na,{','.join([value] * 4)}\n")
+    assert read_accounts(path).table["phone_hash"].to_pylist() == [value]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("user\nx\n", "no column account_id"),
+        ("account_id,created_at\na,yesterday\n", r":2: created_at: expected a time"),
+        ("account_id,rate_limit_rpm\na,many\n", r":2: rate_limit_rpm: expected a whole number"),
+        ("account_id,rate_limit_rpm\na,1.5\n", r":2: rate_limit_rpm: expected a whole number"),
+        ("account_id,plan\n,free\n", r":2: account_id is empty; expected text"),
+        ("account_id,plan\na\n", r":2: wrong number of fields"),
+        ("account_id,plan\na,b,c\n", r":2: wrong number of fields"),
+        ('account_id,plan\n"a"b,c\n', "not CSV"),
+        ('{"account_id": "a"}\n{"account_id": \n', r":2: not JSON"),
+        ('{"account_id": {"x": 1}}\n', r":1: account_id: expected text"),
+        ("[1]", r":1: expected an object"),
+    ],
+)
+def test_defects_of_an_accounts_file(tmp_path: Path, text: str, message: str) -> None:
+    with pytest.raises(SchemaError, match=message):
+        read_accounts(put(tmp_path, "accounts.txt", text))
+
+
+def test_line_numbers_count_newlines_in_quotes(tmp_path: Path) -> None:
+    path = put(tmp_path, "a.csv", 'account_id,plan,rate_limit_rpm\na,"x\ny",1\nb,z,many\n')
+    with pytest.raises(SchemaError, match=r"a\.csv:4"):
+        read_accounts(path)
+
+
+def test_accounts_that_are_missing_or_no_text(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no such file"):
+        read_accounts(tmp_path / "none.csv")
+    (tmp_path / "latin.csv").write_bytes(b"account_id\n\xff\n")
+    with pytest.raises(SchemaError, match="not UTF-8"):
+        read_accounts(tmp_path / "latin.csv")
+    (tmp_path / "broken.parquet").write_bytes(b"PAR1 and no more")
+    with pytest.raises(InputError, match="damaged Parquet"):
+        read_accounts(tmp_path / "broken.parquet")
+
+
+def test_accounts_with_a_header_alone(tmp_path: Path) -> None:
+    accounts = read_accounts(put(tmp_path, "a.csv", "account_id,plan\n"))
+    assert accounts.table.num_rows == 0
+    assert accounts.columns == {"account_id", "plan"}
+
+
+PERMITS = "permit_id,account_id,org_id,plan,methods,models,valid_from,valid_until\n"
+
+
+def test_permits_from_csv_and_json(tmp_path: Path) -> None:
+    text = (
+        PERMITS
+        + "p1,a1,,,synthetic_data;autograding,m1;m2,2026-01-01,2026-12-31\np2,,*,,*,open-1,,\n"
+    )
+    table = read_permits(put(tmp_path, "p.csv", text))
+    assert table.schema == PERMIT
+    assert table["methods"].to_pylist() == [["synthetic_data", "autograding"], ["*"]]
+    rows = [
+        {"permit_id": "p1", "org_id": "o", "methods": ["relay"], "max_output_tokens_per_day": 5}
+    ]
+    table = read_permits(put(tmp_path, "p.json", json.dumps(rows)))
+    assert table["methods"].to_pylist() == [["relay"]]
+    assert table["max_output_tokens_per_day"].to_pylist() == [5]
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("p,a,o,,,,,", "either account_id or org_id"),
+        ("p,,,,,,,", "either account_id or org_id"),
+        ("p,,*,,,,,", "needs models or a plan"),
+        ("p,,*,,,*,,", "needs models or a plan"),
+        ("p,a,,,theft,,,", "a word that is no method"),
+        ("p,a,,,,,2026-02-01,2026-01-01", "a time after valid_from"),
+        (",a,,,,,,", "permit_id is empty"),
+        ("p,a,,,,,,\np,b,,,,,,", "same permit_id as in line 2"),
+    ],
+)
+def test_defects_of_a_permit(tmp_path: Path, line: str, message: str) -> None:
+    with pytest.raises(SchemaError, match=message):
+        read_permits(put(tmp_path, "p.csv", PERMITS + line + "\n"))
+
+
+def test_ownership(tmp_path: Path) -> None:
+    table = read_ownership(
+        put(
+            tmp_path, "o.csv", "owner_entity_id,access,as_of\ne1,restricted,2026-01-01\ne2,clear,\n"
+        )
+    )
+    assert table.schema == OWNERSHIP
+    assert table["access"].to_pylist() == ["restricted", "clear"]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("owner_entity_id\ne\n", "no column access"),
+        ("owner_entity_id,access\ne,maybe\n", ":2: access: expected one of clear, restricted"),
+        ("owner_entity_id,access\ne,clear\ne,clear\n", ":3: the same owner_entity_id as in line 2"),
+    ],
+)
+def test_defects_of_an_ownership_file(tmp_path: Path, text: str, message: str) -> None:
+    with pytest.raises(SchemaError, match=message):
+        read_ownership(put(tmp_path, "o.csv", text))
