@@ -1,4 +1,4 @@
-"""Writes the documents that code already knows: commands.md and schema.md.
+"""Writes the documents that code already knows: commands.md, schema.md and signals.md.
 
     python docs/generate.py [--check]
 
@@ -18,6 +18,7 @@ import typer
 from stillwatch import schema
 from stillwatch.cli.app import app
 from stillwatch.schema import arrow
+from stillwatch.signals import TESTS
 
 HERE = Path(__file__).parent
 REMARK = "<!-- Written by docs/generate.py: change the code, then run `make docs`. -->\n\n"
@@ -124,7 +125,32 @@ def _column(field: pa.Field) -> str:
     return row(f"`{field.name}`" if field.nullable else f"**`{field.name}`**", f"`{kind}`")
 
 
-DOCUMENTS = {"commands.md": commands, "schema.md": tables}
+def signals() -> str:
+    """Return every test with its claim, its null and what it needs."""
+    parts = [
+        REMARK,
+        "# Signals\n\n",
+        "A signal tests one candidate cohort, on blocks of time that did not suggest it. One whose "
+        "columns a log lacks is *not evaluable*, never *clean*. Evidence that others can create "
+        "for an account never suffices to accuse it. No signal reads a language, script or "
+        "country.\n\n",
+        row("signal", "claim", "null hypothesis", "needs", "others can create it"),
+        row("---", "---", "---", "---", "---"),
+    ]
+    parts += [
+        row(
+            f"{test.title} (`{test.name}`)",
+            test.claim,
+            test.null,
+            ", ".join(f"`{column}`" for column in test.needs),
+            "no" if test.own else "yes",
+        )
+        for test in TESTS
+    ]
+    return "".join(parts)
+
+
+DOCUMENTS = {"commands.md": commands, "schema.md": tables, "signals.md": signals}
 
 
 def main() -> int:

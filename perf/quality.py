@@ -51,8 +51,7 @@ def judge_world(world_name: str, seed: int, benign: bool, work: Path) -> dict[st
             permitted[one] += 1
         elif one == "accused":
             honest[f"{row['family']}/{row['role']}"] += 1
-    shutil.rmtree(folder)
-    return {
+    outcome = {
         "seed": seed, "benign": benign, "exit_code": result.exit_code,
         "campaigns": {k: dict(v) for k, v in sorted(campaigns.items())},
         "honest_accused": dict(honest), "permitted": dict(permitted),
@@ -61,6 +60,8 @@ def judge_world(world_name: str, seed: int, benign: bool, work: Path) -> dict[st
         "needed": result.summary["needed_e"], "tested": result.summary["cohorts_tested"],
         "drift": result.summary["drift"]["alarm"],
     }  # fmt: skip
+    shutil.rmtree(folder)
+    return outcome
 
 
 def report(work: Path) -> None:

@@ -1,11 +1,12 @@
-"""Build the benign reference of the claim *extractive*: fit, calibrate, check, on three sets of seeds.
+"""Build the benign reference of the claim *extractive* on simulated worlds of other seeds.
 
     python perf/reference.py fit|calibrate|check --worlds N --work DIR      (resumable, in parallel)
     python perf/reference.py write --work DIR
 
-Fit: worlds with campaigns (development seeds) give the weights. Calibrate: benign worlds give the
-reference scores and the tail. Check: further benign worlds say whether the tail holds.
-A cohort counts as benign and coordinated when at least one test of coordination rejects at 1e-3
+Fit: worlds with campaigns (development seeds), on which the score's form was chosen. Calibrate:
+benign worlds give the reference scores and the tail. Check: further benign worlds say whether the
+tail holds.
+A cohort counts as benign and coordinated when at least one test of coordination rejects at 1e-2
 and no permit covers it.
 """
 
@@ -23,7 +24,8 @@ import numpy as np
 import pyarrow.parquet as pq
 
 SEEDS = {"fit": 1_000, "calibrate": 20_000, "check": 50_000}
-COORDINATED_P = 1e-3
+COORDINATED_P = 1e-2
+TAIL_FROM = 0.8
 
 
 def world_rows(kind: str, seed: int, work: Path) -> list[dict[str, object]]:
@@ -84,14 +86,15 @@ def run(kind: str, worlds: int, work: Path, part: int, parts: int) -> None:
 
 def load(kind: str, work: Path) -> list[dict[str, float]]:
     files = sorted(work.glob(f"{kind}-*.json"))
-    return [row for file in files for row in json.loads(file.read_text())]
+    rows = [row for file in files for row in json.loads(file.read_text())]
+    return [row for row in rows if math.isfinite(row["own_topics"])]
 
 
 def values(rows: list[dict[str, float]]) -> np.ndarray:
-    from stillwatch.signals.harvest import scored_values
+    from stillwatch.signals.harvest import score
     from stillwatch.signals.traits import TRAITS, Traits
 
-    return np.array([scored_values(Traits(*(row[t] for t in TRAITS))) for row in rows])
+    return np.array([score(Traits(*(row[t] for t in TRAITS))) for row in rows])
 
 
 def benign(rows: list[dict[str, float]]) -> list[dict[str, float]]:
@@ -100,67 +103,43 @@ def benign(rows: list[dict[str, float]]) -> list[dict[str, float]]:
     ]
 
 
-def fit(rows: list[dict[str, float]]) -> tuple[np.ndarray, float]:
-    """Ridge logistic regression, campaign cohorts against benign coordinated ones."""
-    from scipy.optimize import minimize
-
-    good, bad = benign(rows), [r for r in rows if r["core"] >= 0.5]
-    x = np.vstack([values(good), values(bad)])
-    y = np.concatenate([-np.ones(len(good)), np.ones(len(bad))])
-    weight = np.concatenate([np.full(len(good), 0.5 / len(good)), np.full(len(bad), 0.5 / len(bad))])
-    centre, scale = x.mean(axis=0), x.std(axis=0)
-    z = (x - centre) / scale
-
-    def loss(theta: np.ndarray) -> float:
-        margin = y * (z @ theta[:-1] + theta[-1])
-        return float((weight * np.logaddexp(0, -margin)).sum() + 2e-3 * (theta[:-1] ** 2).sum())
-
-    theta = minimize(loss, np.zeros(x.shape[1] + 1)).x
-    weights = theta[:-1] / scale
-    return weights, float(theta[-1] - centre @ weights)
-
-
 def write(work: Path) -> None:
     from stillwatch.signals.harvest import SCORED
 
-    fitted = load("fit", work)
-    weights, intercept = fit(fitted)
     reference = benign(load("calibrate", work))
-    scores = np.sort(values(reference) @ weights + intercept)
-    start = float(np.quantile(scores, 0.95))
+    scores = np.sort(values(reference))
+    start = float(np.quantile(scores, TAIL_FROM))
     excess = scores[scores > start] - start
     scale = float(excess.mean() * (1 + 1.645 / math.sqrt(len(excess))))
     share = float((scores > start).mean())
     checked = benign(load("check", work))
-    fresh = values(checked) @ weights + intercept
+    fresh = values(checked)
     tail = share * np.exp(-np.maximum(fresh - start, 0) / scale)
     check = {"cohorts": len(fresh), "worlds": len({r["seed"] for r in checked})}
     for t in (0.05, 0.01, 0.001, 0.0001):
         check[f"share_at_{t:g}"] = float(((fresh > start) & (tail <= t)).mean())
-    harvests = [r for r in fitted if r["core"] >= 0.5]
+    harvests = [r for r in load("fit", work) if r["core"] >= 0.9]
     raw = {
         "name": "benign coordinated cohorts of simulated worlds",
         "worlds": len({r["seed"] for r in load("calibrate", work)}),
-        "weights": dict(zip(SCORED, (round(float(w), 6) for w in weights), strict=True)),
-        "intercept": round(intercept, 6),
         "scores": [round(float(s), 5) for s in scores],
         "tail": {
             "start": round(start, 6), "share": round(share, 6), "scale": round(scale, 6),
-            "floor": 1e-7,
+            "floor": 1e-6,
         },
         "traits": {
             name: [round(float(q), 5) for q in np.quantile([r[name] for r in reference], (0.025, 0.5, 0.975))]
             for name in SCORED
         },
         "check": check,
-        "limits": "Simulated traffic, not yours: weights from development worlds with campaigns, "
-        "scores from benign worlds of other seeds, the tail checked on a third set.",
+        "limits": "Simulated traffic, not yours. The tail beyond the reference is fitted, and checked "
+        "on further benign worlds only as far as their number reaches.",
     }  # fmt: skip
     out = Path("src/stillwatch/signals/reference.json")
     out.write_text(json.dumps(raw, indent=1) + "\n")
-    print("weights", raw["weights"], raw["intercept"], "reference", len(scores), "tail", raw["tail"])
+    print("reference", len(scores), "tail", raw["tail"])
     print("check", check)
-    print("campaign cohorts", len(harvests), "scores", np.quantile(values(harvests) @ weights + intercept, (0, .05, .25, .5, 1)))
+    print("campaign cohorts", len(harvests), "scores", np.quantile(values(harvests), (0, .05, .25, .5, 1)))
     print("benign quantiles", np.quantile(scores, (.5, .95, .99, .999, 1)))
 
 

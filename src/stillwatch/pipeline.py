@@ -10,13 +10,13 @@ from __future__ import annotations
 import pyarrow as pa
 
 from stillwatch import kernel, links, profiles, signals
-from stillwatch.kernel.envelope import ENVELOPE, envelope
+from stillwatch.kernel.envelope import DIGEST, ENVELOPE, digest, envelope
 from stillwatch.kernel.hints import method_hints
 from stillwatch.schema import Step
 
 __all__ = ["DISCOVERY", "FEATURES", "features"]
 
-FEATURES = pa.schema([*ENVELOPE, *kernel.FEATURES, pa.field("method_hints", pa.uint16())])
+FEATURES = pa.schema([*ENVELOPE, *kernel.FEATURES, pa.field("method_hints", pa.uint16()), DIGEST])
 DISCOVERY: tuple[Step, ...] = (*profiles.STEPS, *links.STEPS, *signals.STEPS)
 
 
@@ -24,4 +24,5 @@ def features(batch: pa.RecordBatch) -> pa.RecordBatch:
     """Return one fixed-width row per exchange; no text passes this point."""
     text = kernel.batch(batch)
     hints = method_hints(text.column("intents"), text.column("shapes"))
-    return pa.RecordBatch.from_arrays([*envelope(batch), *text.columns, hints], schema=FEATURES)
+    columns = [*envelope(batch), *text.columns]
+    return pa.RecordBatch.from_arrays([*columns, hints, digest(columns)], schema=FEATURES)

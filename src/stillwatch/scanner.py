@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import resource
+import shutil
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -29,11 +30,11 @@ from stillwatch.campaigns import (
 from stillwatch.campaigns.pictures import clock_table, raster_table, volume_table
 from stillwatch.campaigns.tables import account_rows, campaign_lines, link_table, signal_table
 from stillwatch.enrich import read_accounts, read_ownership, read_permits
-from stillwatch.errors import ConfigError
+from stillwatch.errors import ConfigError, InputError
 from stillwatch.pipeline import DISCOVERY, FEATURES, features
 from stillwatch.policy import permits_from_rows
 from stillwatch.report import write_report
-from stillwatch.runners import LocalRunner
+from stillwatch.runners import SPILL, LocalRunner
 from stillwatch.schema import (
     ACCOUNTS,
     CAMPAIGNS,
@@ -62,6 +63,13 @@ __all__ = ["Progress", "ScanResult", "prepare", "scan"]
 
 _STAGES_KEPT = ("exchanges", "subjects", "cohorts", "cohort_members", "cohort_scores", "findings",
                 "frames", "spikes", "raster", "clock", "volume")  # fmt: skip
+_RUN_FILES = frozenset({SUMMARY, CAMPAIGNS, ACCOUNTS, SUBJECTS, SIGNALS, LINKS, TIMING, REJECTED,
+                        REPORT, STIX})  # fmt: skip
+_TABLES = {*_STAGES_KEPT, "features", "accounts", *(step.output for step in DISCOVERY)}
+# A table written aside is named `table.part`, without the .parquet.
+_STAGE_FILES = frozenset(
+    {SPILL, "frames", "frames.jsonl", *_TABLES, *(f"{t}.parquet" for t in _TABLES)}
+)
 
 
 @dataclass(frozen=True)
@@ -147,7 +155,8 @@ def prepare(
         runner.map("features", features, opened.batches(), FEATURES)
         runner.put("accounts", side.table)
         for step in DISCOVERY:
-            runner.run(step)
+            if step.name != "spikes":
+                runner.run(step)
         yield runner
     finally:
         runner.close()
@@ -160,7 +169,7 @@ def scan(
     permits: str | Path | None = None,
     ownership: str | Path | None = None,
     baseline: Sequence[str | Path] = (),
-    format: str = "auto",  # noqa: A002 – the name of the option
+    format: str = "auto",
     since: datetime | None = None,
     until: datetime | None = None,
     alpha: float = 0.01,
@@ -176,7 +185,7 @@ def scan(
 
     ``inputs``: files, globs, folders or ``-``. ``accounts``, ``permits``, ``ownership``: side
     tables. ``baseline``: earlier run directories, never of the window being judged.
-    ``out``: a folder that is empty or holds an earlier run, replaced only when this one is done.
+    ``out``: a new or empty folder, or an earlier run's, whose results go when reading begins.
 
     Raises InputError (nothing readable, too many rejects), ConfigError (an option), SchemaError
     (a side table). What was rejected stays in the folder's rejected.jsonl.
@@ -207,6 +216,8 @@ def scan(
             began = time.monotonic()
             runner.run(step)
             seconds[step.name] = round(time.monotonic() - began, 3)
+            if step.output == "exchanges":
+                _refuse_empty(runner.path("exchanges"))
         began = time.monotonic()
         reference = shipped_reference()
         choice = choose(
@@ -215,9 +226,7 @@ def scan(
         )  # fmt: skip
         drift = earlier.drift(runner, choice, reference)
         judgement = judge(runner, choice, allowed, accuse=not drift["alarm"])
-        _write(
-            runner, run_dir, judgement, choice, assumptions, answers, opened, earlier, drift
-        )
+        _write(runner, run_dir, judgement, choice, assumptions, answers, opened, earlier, drift)
         seconds["judge"] = round(time.monotonic() - began, 3)
         tell(Progress("report", 0, 1, "steps"))
         began = time.monotonic()
@@ -241,29 +250,41 @@ def _answers(ownership: str | Path | None) -> dict[str, str]:
     if ownership is None:
         return {}
     table = read_ownership(ownership)
-    return dict(
-        zip(table["owner_entity_id"].to_pylist(), table["access"].to_pylist(), strict=True)
-    )
+    return dict(zip(table["owner_entity_id"].to_pylist(), table["access"].to_pylist(), strict=True))
 
 
 def _claim(run_dir: Path) -> None:
-    """Make the folder ours: empty, or an earlier run whose results are now void."""
-    run_dir.mkdir(parents=True, exist_ok=True)
-    known = {SUMMARY, CAMPAIGNS, ACCOUNTS, SUBJECTS, SIGNALS, LINKS, TIMING, REJECTED, REPORT,
-             STIX, STAGES}  # fmt: skip
-    strange = sorted(p.name for p in run_dir.iterdir() if p.name not in known)
-    if strange:
+    """Make the folder ours: empty, or a run's (whole, failed or killed), its results now void.
+
+    Raises ConfigError when it holds anything that no scan writes; then nothing is touched.
+    """
+    try:
+        run_dir.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
         raise ConfigError(
-            f"the folder holds other things ({len(strange)})",
+            f"no folder can be made there ({type(error).__name__})",
+            where="--out", hint="give another folder",
+        ) from error  # fmt: skip
+    stages = run_dir / STAGES
+    ours = [p for p in run_dir.iterdir() if p.name != STAGES]
+    inside = list(stages.iterdir()) if stages.is_dir() else []
+    strange = sum(_finished_name(p.name) not in _RUN_FILES for p in ours)
+    strange += sum(_finished_name(p.name) not in _STAGE_FILES for p in inside)
+    if strange or (stages.exists() and not stages.is_dir()):
+        raise ConfigError(
+            f"the folder holds other things ({strange or 1})",
             where="--out", hint="give an empty folder or an earlier run's",
         )  # fmt: skip
-    for name in known - {STAGES}:
-        (run_dir / name).unlink(missing_ok=True)
-    stages = run_dir / STAGES
-    if stages.is_dir():
-        for file in stages.iterdir():
-            if file.is_file():
-                file.unlink()
+    for path in (*ours, *inside):
+        if path.name == SPILL:
+            shutil.rmtree(path)
+        else:
+            path.unlink()
+
+
+def _finished_name(name: str) -> str:
+    """Return the name that a file written aside would have got."""
+    return name.removeprefix(".").removesuffix(".partial").removesuffix(".part")
 
 
 def _read(
@@ -279,6 +300,14 @@ def _read(
     finally:
         opened.ledger.write(run_dir / REJECTED)
     seconds["features"] = round(time.monotonic() - began, 3)
+
+
+def _refuse_empty(exchanges: Path) -> None:
+    if not pq.read_metadata(exchanges).num_rows:
+        raise InputError(
+            "no exchanges in the window", where="--since, --until",
+            hint="give a window that the logs cover",
+        )  # fmt: skip
 
 
 def _write(

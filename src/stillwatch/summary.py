@@ -37,6 +37,7 @@ SCHEMA_VERSION: Final = 1
 _MIN_LOCAL: Final = 50
 _TRIM: Final = 0.05
 _DRIFT_P: Final = 1e-3
+_DRIFT_DISTANCE: Final = 0.3
 _COORDINATED_E: Final = 10.0
 
 
@@ -61,7 +62,8 @@ class Baseline:
         """Compare unselected coordinated cohorts with what the reference (or baseline) expects.
 
         Cohorts a fifth of whose members belong to a selected one are left out. A one-sided
-        Kolmogorov–Smirnov test at 1e-3 raises the alarm: then nothing is accused.
+        Kolmogorov–Smirnov test at 1e-3 raises the alarm when the distributions also lie 0.3 apart
+        (with very many cohorts any small difference would reject): then nothing is accused.
         """
         chosen = ", ".join(map(str, sorted(choice.selected))) or "-1"
         rows = runner.query(
@@ -76,8 +78,9 @@ class Baseline:
         expected = self.scores if self.calibrates else reference.scores
         if len(here) < 5 or len(expected) < 20:
             return {"alarm": False, "text": "too few benign cohorts here to tell"}
-        p_value = float(sps.ks_2samp(here, expected, alternative="less").pvalue)
-        alarm = p_value < _DRIFT_P
+        compared = sps.ks_2samp(here, expected, alternative="less")
+        p_value = float(compared.pvalue)
+        alarm = p_value < _DRIFT_P and float(compared.statistic) >= _DRIFT_DISTANCE
         return {
             "alarm": alarm,
             "text": f"{len(here)} benign cohorts of this window score "
@@ -108,7 +111,9 @@ def read_baseline(runs: Sequence[Path]) -> Baseline:
         look = max(look, int(run.summary["look"]))
         table = path / STAGES / "cohort_scores.parquet"
         if not table.is_file():
-            raise ConfigError("an earlier run without cohort scores", where=f"--baseline {path.name}")
+            raise ConfigError(
+                "an earlier run without cohort scores", where=f"--baseline {path.name}"
+            )
         found = pq.read_table(table)
         keep = [
             r["score"]
@@ -137,7 +142,9 @@ def _signals(columns: frozenset[str]) -> list[dict[str, Any]]:
     return rows
 
 
-def _events(runner: LocalRunner, lines: list[dict[str, Any]], judgement: Judgement) -> list[dict[str, Any]]:
+def _events(
+    runner: LocalRunner, lines: list[dict[str, Any]], judgement: Judgement
+) -> list[dict[str, Any]]:
     """Return model first-seens after the first day, and days on which members were banned."""
     models = runner.query(
         """SELECT model, min(ts) AS ts FROM exchanges GROUP BY model
@@ -177,7 +184,8 @@ def summarize(
         """SELECT count(*) AS n, count(DISTINCT account_id) AS accounts,
                   count(DISTINCT sid) AS subjects, count(DISTINCT org) AS organizations,
                   min(ts) AS low, max(ts) AS high,
-                  CAST(sum(CAST(digest AS HUGEINT)) % 18446744073709551616 AS VARCHAR) AS digest
+                  CAST(sum(CAST(xor(digest, md5_number_lower(exchange_id)) AS HUGEINT))
+                       % 18446744073709551616 AS VARCHAR) AS digest
            FROM exchanges"""
     ).to_pylist()[0]
     given = runner.query(

@@ -2,31 +2,37 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.parquet as pq
 
 from stillwatch.campaigns import Judgement
 from stillwatch.campaigns.frames import Template, templates_of
 from stillwatch.kernel.skeleton import skeleton
 from stillwatch.runners import LocalRunner
 from stillwatch.schema import STAGES
+from stillwatch.schema.arrow import EXCHANGE
 from stillwatch.sources import open_inputs
 
 __all__ = ["write_frames"]
 
+_READ: Final = ("exchange_id", "ts", "messages")
+
 
 def write_frames(
-    runner: LocalRunner, run_dir: Path, judgement: Judgement, inputs: list[str] | None, format: str  # noqa: A002
+    runner: LocalRunner, run_dir: Path, judgement: Judgement, inputs: list[str] | None, format: str
 ) -> None:
     """Write stages/frames.jsonl: only words that all sampled organizations sent alike.
 
     ``inputs`` None: the input cannot be read twice (standard input), so counts stand alone.
     """
-    templates = [t for c in judgement.campaigns for t in templates_of(runner, c)]
+    templates = templates_of(runner, judgement.campaigns)
     wanted = sorted({i for t in templates for i in t.exchange_ids})
     texts = _texts(inputs, format, wanted) if inputs and wanted else {}
     lines = [orjson.dumps(_line(t, texts)) for t in templates]
@@ -37,9 +43,7 @@ def write_frames(
 
 
 def _line(template: Template, texts: dict[str, dict[str, str]]) -> dict[str, Any]:
-    found = [
-        texts[i][template.position] for i in template.exchange_ids if i in texts
-    ]
+    found = [texts[i][template.position] for i in template.exchange_ids if i in texts]
     return {
         "campaign_id": template.campaign_id,
         "position": template.position,
@@ -52,22 +56,57 @@ def _line(template: Template, texts: dict[str, dict[str, str]]) -> dict[str, Any
     }
 
 
-def _texts(inputs: list[str], format: str, wanted: list[str]) -> dict[str, dict[str, str]]:  # noqa: A002
-    """Return system, first and last user text of the wanted exchanges."""
+def _texts(inputs: list[str], format: str, wanted: list[str]) -> dict[str, dict[str, str]]:
+    """Return system, first and last user text of each wanted exchange, its first row by time."""
     ids = pa.array(wanted)
-    found: dict[str, dict[str, str]] = {}
-    for batch in open_inputs(inputs, format=format, max_rejects=1.0).batches():
+    found: dict[str, tuple[Any, dict[str, str]]] = {}
+    for batch in _batches(inputs, format):
         rows = batch.filter(pc.is_in(batch.column("exchange_id"), value_set=ids))
-        for exchange_id, messages in zip(
-            rows.column("exchange_id").to_pylist(), rows.column("messages").to_pylist(), strict=True
-        ):
-            said = [m for m in messages or [] if m and m["content"]]
-            user = [m["content"] for m in said if m["role"] == "user"]
-            found[exchange_id] = {
-                "system": "\n".join(
-                    m["content"] for m in said if m["role"] in ("system", "developer")
-                ),
-                "head": user[0] if user else "",
-                "tail": user[-1] if user else "",
-            }
-    return found
+        columns = (rows.column(name).to_pylist() for name in _READ)
+        for exchange_id, ts, messages in zip(*columns, strict=True):
+            said = _said(messages)
+            if exchange_id not in found or _order(ts, said) < _order(*found[exchange_id]):
+                found[exchange_id] = ts, said
+    return {exchange_id: said for exchange_id, (_, said) in found.items()}
+
+
+def _order(ts: Any, said: dict[str, str]) -> tuple[Any, ...]:
+    return ts, sorted(said.items())
+
+
+def _said(messages: list[dict[str, Any]] | None) -> dict[str, str]:
+    said = [m for m in messages or [] if m and m["content"]]
+    user = [m["content"] for m in said if m["role"] == "user"]
+    return {
+        "system": "\n".join(m["content"] for m in said if m["role"] in ("system", "developer")),
+        "head": user[0] if user else "",
+        "tail": user[-1] if user else "",
+    }
+
+
+def _batches(inputs: list[str], format: str) -> Iterator[pa.RecordBatch]:
+    """Yield batches with the columns of ``_READ``; nothing where an input is read only once.
+
+    Parquet in canonical types gives these columns alone, a fifth of the work of all of them.
+    """
+    opened = open_inputs(inputs, format=format, max_rejects=1.0)
+    if any(file.size < 0 for file in opened.files):
+        return
+    paths = [file.path for file in opened.files]
+    if opened.formats == ("parquet",) and all(map(_canonical, paths)):
+        for path in paths:
+            yield from pq.ParquetFile(path).iter_batches(8_192, columns=list(_READ))
+    else:
+        yield from opened.batches()
+
+
+def _canonical(path: str) -> bool:
+    if not Path(path).is_file():
+        return False
+    with suppress(pa.ArrowException, OSError):  # compressed Parquet is read the other way
+        held = pq.read_schema(path)
+        return all(
+            name in held.names and held.field(name).type == EXCHANGE.field(name).type
+            for name in _READ
+        )
+    return False

@@ -13,7 +13,7 @@ HEAVY = {
     "hyperscan",
     "hypothesis",
     "jinja2",
-    "networkit",
+    "sknetwork",
     "numpy",
     "orjson",
     "pandas",

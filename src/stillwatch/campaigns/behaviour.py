@@ -12,10 +12,11 @@ __all__ = ["TOPIC", "TRAIT_NAMES", "binned_traits", "log_likelihood_ratios", "po
 _CAP_NATS: Final = 2.5
 _TOPIC_CAP_NATS: Final = 5.0
 _MIN_SEGMENT: Final = 200
-_PRIOR_RANGE: Final = (0.05, 0.98)
+_PRIOR_RANGE: Final = (0.05, 0.998)
 TOPIC: Final = "topics"
 TRAIT_NAMES: Final = (
-    "volume", "age", "single_turn", "system", "tools", "novelty", "answer_length", "days", "topics",
+    "volume", "age", "single_turn", "system", "tools", "novelty", "answer_length", "days",
+    "prompt_length", "clients", "prefixes", "span", "topics",
 )  # fmt: skip
 _SHARES: Final = np.array([0.001, 0.25, 0.75, 0.999])
 
@@ -39,10 +40,14 @@ def binned_traits(subjects: pa.Table, topic_ratio: np.ndarray) -> np.ndarray:
         np.digitize(subjects["payloads"].to_numpy() / n, [0.5, 0.8, 0.95, 0.999]).astype(float),
         np.floor(np.log2(1 + subjects["output_tokens"].to_numpy() / n)),
         np.digitize(subjects["days"].to_numpy(), [2, 3, 4, 6]).astype(float),
+        np.floor(np.log2(1 + subjects["input_tokens"].to_numpy() / n)),
+        np.digitize(subjects["clients"].to_numpy(), [2, 3, 5]).astype(float),
+        np.digitize(subjects["prefixes"].to_numpy(), [2, 3, 5]).astype(float),
+        np.floor(np.log2(1 + (_micros(subjects["last_ts"]) - first) / 3600e6)),
         np.digitize(topic_ratio, [1.5, 2.5, 5, 12]).astype(float),
     ]
     columns[1][~np.isfinite(age_days)] = -1
-    columns[8][~np.isfinite(topic_ratio)] = -1
+    columns[-1][~np.isfinite(topic_ratio)] = -1
     return np.stack(columns, axis=1).astype(np.int64)
 
 
@@ -51,46 +56,63 @@ def _micros(column: pa.ChunkedArray) -> np.ndarray:
     return np.array(whole.to_numpy(zero_copy_only=False), dtype=np.float64)
 
 
-def log_likelihood_ratios(campaign: np.ndarray, others: np.ndarray) -> np.ndarray:
+def log_likelihood_ratios(
+    members: np.ndarray, speaks: np.ndarray, others: np.ndarray
+) -> np.ndarray:
     """Return (members × traits) log likelihood ratios in nats, campaign against others.
 
-    Densities are histograms with half a count added; a member's own row is left out of its
-    campaign's histogram. Each trait counts for at most 2.5 nats, topics for 5, since traits
-    depend on each other and the product of ratios would otherwise claim too much.
+    ``speaks``: members from whom the campaign's densities are taken (not those whose topics stand
+    apart, not the merely associated). Densities are histograms with half a count added; a
+    member's own row is left out of them. Each trait counts for at most 2.5 nats, topics for 5,
+    since traits depend on each other and the product of ratios would otherwise claim too much.
     """
-    members, traits = campaign.shape
-    ratios = np.zeros((members, traits))
-    for k in range(traits):
-        mine, rest = campaign[:, k], others[:, k]
+    ratios = np.zeros(members.shape)
+    for k in range(members.shape[1]):
+        mine, rest = members[:, k], others[:, k]
         size = int(max(mine.max(initial=0), rest.max(initial=0))) + 1
-        inside = np.bincount(mine[mine >= 0], minlength=size).astype(np.float64)
+        heard = speaks & (mine >= 0)
+        inside = np.bincount(mine[heard], minlength=size).astype(np.float64)
         outside = np.bincount(rest[rest >= 0], minlength=size).astype(np.float64)
         bins = max(int(((inside + outside) > 0).sum()), 1)
         known = mine >= 0
-        if not known.any() or not outside.sum():
+        if not inside.sum() or not outside.sum():
             continue
-        own = inside[mine[known]] - 1 + 0.5
-        fit = np.log(own / (inside.sum() - 1 + 0.5 * bins))
+        self_count = heard[known].astype(np.float64)
+        fit = np.log(
+            (inside[mine[known]] - self_count + 0.5)
+            / np.maximum(inside.sum() - self_count + 0.5 * bins, 0.5)
+        )
         plain = np.log((outside[mine[known]] + 0.5) / (outside.sum() + 0.5 * bins))
         cap = _TOPIC_CAP_NATS if TRAIT_NAMES[k] == TOPIC else _CAP_NATS
         ratios[known, k] = np.clip(fit - plain, -cap, cap)
     return ratios
 
 
-def posteriors(log_ratio: np.ndarray) -> tuple[np.ndarray, float]:
-    """Return each member's probability to act as the campaign does, and the fitted share.
+def posteriors(log_ratio: np.ndarray, linked: np.ndarray, kinds: np.ndarray) -> np.ndarray:
+    """Return each member's probability to act as the campaign does.
 
-    The prior is the share of the cohort that acts as one, fitted by EM and kept in [.05, .98]:
-    in a cohort of strangers nobody inherits certainty from the others.
+    The prior is the share of members that act as one, fitted by EM and kept in [.05, .998], apart
+    for the merely associated, those with one kind of link to the others, and those with two and
+    more (``kinds``): who only happens to send the same template inherits little certainty.
     """
-    share = 0.8
+    stratum = np.where(linked, 1 + (kinds >= 2), 0)
     weights = np.clip(log_ratio, -60, 60)
+    result = np.zeros(len(log_ratio))
+    for number in (0, 1, 2):
+        mine = stratum == number
+        if mine.any():
+            result[mine] = _fitted(weights[mine])
+    return result
+
+
+def _fitted(weights: np.ndarray) -> np.ndarray:
+    share = 0.8
+    likelihood = np.exp(weights)
     for _ in range(50):
-        odds = share / (1 - share) * np.exp(weights)
-        mine = odds / (1 + odds)
-        share = float(np.clip(mine.mean(), *_PRIOR_RANGE))
-    odds = share / (1 - share) * np.exp(weights)
-    return odds / (1 + odds), share
+        odds = share / (1 - share) * likelihood
+        share = float(np.clip((odds / (1 + odds)).mean(), *_PRIOR_RANGE))
+    odds = share / (1 - share) * likelihood
+    return np.asarray(odds / (1 + odds))
 
 
 def reference_rows(segment: np.ndarray, inside: np.ndarray, wanted: np.ndarray) -> np.ndarray:

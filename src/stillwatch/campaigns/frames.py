@@ -1,9 +1,12 @@
-"""Which exchanges to read again for the templates of a campaign, and what is known of them."""
+"""Which exchanges to read again for the templates of campaigns, and what is known of them."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
+
+import pyarrow as pa
 
 from stillwatch.campaigns.judge import Campaign
 from stillwatch.schema import Desk
@@ -28,35 +31,89 @@ class Template:
     first_seen: str
 
 
-def templates_of(desk: Desk, campaign: Campaign) -> list[Template]:
-    """Return the most carried templates of a campaign that speak for its frames."""
-    nodes = desk.query(
-        f"""SELECT f.pos, f.len, f.h, f.exchanges FROM frames f
-            JOIN (SELECT unnest(frames) AS frame FROM cohorts WHERE cohort = {campaign.cohort}) c
-              ON c.frame = f.frame
-            WHERE f.speaks ORDER BY (f.pos = 0) DESC, f.exchanges DESC, f.len DESC, f.h
-            LIMIT {_PER_CAMPAIGN}"""
+def templates_of(desk: Desk, campaigns: Sequence[Campaign]) -> list[Template]:
+    """Return the most carried templates of each campaign that speak for its frames.
+
+    In the order of the campaigns. The exchanges are read once for all of them.
+    """
+    nodes = _nodes(desk, campaigns)
+    if not nodes.num_rows:
+        return []
+    members = pa.table(
+        {
+            "campaign": pa.array(
+                [k for k, c in enumerate(campaigns) for _ in c.members], pa.int32()
+            ),
+            "sid": pa.array([s for c in campaigns for s in sorted(c.members)], pa.int32()),
+        }
+    )
+    hits = desk.query(_hits_sql(nodes), nodes=nodes, members=members)
+    counted = desk.query(
+        """SELECT node, count(*) AS n, min(ts) AS first, count(DISTINCT sid) FILTER (inside) AS inside,
+                  count(DISTINCT sid) FILTER (NOT inside) AS outside
+           FROM hits GROUP BY node ORDER BY node""",
+        hits=hits,
     ).to_pylist()
-    members = ", ".join(str(s) for s in sorted(campaign.members)) or "-1"
-    found = []
-    for node in nodes:
-        column = "h_system" if node["pos"] == 2 else f"{_POSITIONS[node['pos']]}_{node['len']}"
-        row = desk.query(
-            f"""SELECT count(*) AS n, min(ts) AS first,
-                       count(DISTINCT sid) FILTER (sid IN ({members})) AS inside,
-                       count(DISTINCT sid) FILTER (sid NOT IN ({members})) AS outside
-                FROM exchanges WHERE {column} = {node["h"]}"""
-        ).to_pylist()[0]
-        sample = desk.query(
-            f"""SELECT arg_min(exchange_id, rid) AS exchange_id FROM exchanges
-                WHERE {column} = {node["h"]} AND sid IN ({members})
-                GROUP BY org ORDER BY min(rid) LIMIT {_SAMPLES}"""
-        )
-        found.append(
-            Template(
-                campaign.campaign_id, _POSITIONS[node["pos"]],
-                tuple(sample["exchange_id"].to_pylist()), row["inside"], row["outside"],
-                row["n"], row["first"].strftime("%Y-%m-%dT%H:%M:%SZ"),
-            )
-        )  # fmt: skip
-    return found
+    sampled = desk.query(
+        f"""SELECT node, exchange_id FROM (
+              SELECT node, arg_min(exchange_id, rid) AS exchange_id, min(rid) AS rid,
+                     row_number() OVER (PARTITION BY node ORDER BY min(rid)) AS nth
+              FROM hits WHERE inside GROUP BY node, org)
+            WHERE nth <= {_SAMPLES} ORDER BY node, rid""",
+        hits=hits,
+    )
+    samples: dict[int, list[str]] = {}
+    for node, exchange_id in zip(*(c.to_pylist() for c in sampled.columns), strict=True):
+        samples.setdefault(node, []).append(exchange_id)
+    position = {row["node"]: row for row in nodes.to_pylist()}
+    return [_template(campaigns, position[r["node"]], r, samples.get(r["node"], [])) for r in counted]
+
+
+def _nodes(desk: Desk, campaigns: Sequence[Campaign]) -> pa.Table:
+    """Return node, campaign, pos, len, h: up to three nodes a campaign, the widest heads first."""
+    chosen = pa.table(
+        {
+            "campaign": pa.array(range(len(campaigns)), pa.int32()),
+            "cohort": pa.array([c.cohort for c in campaigns], pa.int32()),
+        }
+    )
+    return desk.query(
+        f"""WITH ranked AS (
+              SELECT x.campaign, f.pos, f.len, f.h,
+                     row_number() OVER (PARTITION BY x.campaign
+                       ORDER BY (f.pos = 0) DESC, f.exchanges DESC, f.len DESC, f.h) AS nth
+              FROM chosen x
+              JOIN (SELECT cohort, unnest(frames) AS frame FROM cohorts) c ON c.cohort = x.cohort
+              JOIN frames f ON f.frame = c.frame WHERE f.speaks)
+            SELECT CAST(row_number() OVER (ORDER BY campaign, nth) - 1 AS INTEGER) AS node,
+                   campaign, pos, len, h
+            FROM ranked WHERE nth <= {_PER_CAMPAIGN} ORDER BY node""",
+        chosen=chosen,
+    )
+
+
+def _hits_sql(nodes: pa.Table) -> str:
+    """Return SQL of the exchanges that carry a node; a frame's column is named by its place."""
+    places = sorted(set(zip(nodes["pos"].to_pylist(), nodes["len"].to_pylist(), strict=True)))
+    parts = [
+        f"""SELECT n.node, n.campaign, e.rid, e.sid, e.org, e.ts, e.exchange_id
+            FROM exchanges e JOIN nodes n ON n.pos = {pos} AND n.len = {length}
+             AND n.h = e.{"h_system" if pos == 2 else f"{_POSITIONS[pos]}_{length}"}"""
+        for pos, length in places
+    ]
+    return f"""SELECT h.*, m.sid IS NOT NULL AS inside FROM ({" UNION ALL ".join(parts)}) h
+               LEFT JOIN members m ON m.campaign = h.campaign AND m.sid = h.sid"""
+
+
+def _template(
+    campaigns: Sequence[Campaign], node: dict[str, Any], row: dict[str, Any], samples: list[str]
+) -> Template:
+    return Template(
+        campaigns[node["campaign"]].campaign_id,
+        _POSITIONS[node["pos"]],
+        tuple(samples),
+        row["inside"],
+        row["outside"],
+        row["n"],
+        row["first"].strftime("%Y-%m-%dT%H:%M:%SZ"),
+    )

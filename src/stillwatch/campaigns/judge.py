@@ -243,7 +243,8 @@ def _seen(
         )
     )
     return Seen(
-        own_topics=float(traits.get("own_topics", float("nan"))),
+        own_topics=float(traits.get("own_topics", float("nan")))
+        + 2 * float(traits.get("own_error", 0.0)),
         repeats=float(traits.get("repeats", float("nan"))),
         top_organization=float(np.unique(orgs, return_counts=True)[1].max() / len(orgs)),
         one_payment=max((payments.count(p) for p in set(payments)), default=0) / len(core),

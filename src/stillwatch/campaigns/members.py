@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pyarrow as pa
@@ -16,11 +16,13 @@ from stillwatch.campaigns.behaviour import (
     reference_rows,
 )
 from stillwatch.schema import LINK_KINDS, Desk
-from stillwatch.stats import unit_rows
+from stillwatch.stats import centred_by, unit_rows
 
 __all__ = ["Crowd", "Member", "load_crowd", "name_members"]
 
-_QUEUE_NATS = 0.5
+_QUEUE_NATS = 0.2
+_STRANGER_NATS = -0.5
+_STRANGER_RATIO = 5.0
 _PER_SUBJECT = 24
 _EXCLUSIVE = 0.3
 _SAYS = {
@@ -64,6 +66,7 @@ class Crowd:
     org: np.ndarray
     segment: np.ndarray
     topic_sid: np.ndarray
+    topic_rid: np.ndarray
     topics: np.ndarray
     usual_ratio: np.ndarray
 
@@ -72,10 +75,11 @@ def load_crowd(desk: Desk) -> Crowd:
     """Read all subjects, and at most two dozen exchanges of each, spread over the window."""
     subjects = desk.query("SELECT * FROM subjects ORDER BY sid")
     thinned = desk.query(
-        f"""SELECT sid, topic FROM (
+        f"""SELECT sid, rid, topic FROM (
               SELECT e.sid, e.rid, e.topic, s.exchanges,
                      row_number() OVER (PARTITION BY e.sid ORDER BY e.rid) AS nth
-              FROM exchanges e JOIN subjects s ON s.sid = e.sid WHERE e.user_tokens > 0)
+              FROM exchanges e JOIN subjects s ON s.sid = e.sid
+              WHERE e.user_tokens > 0 AND e.rid NOT IN (SELECT rid FROM follow_ups))
             WHERE exchanges <= {_PER_SUBJECT} OR nth % (exchanges // {_PER_SUBJECT} + 1) = 0
             ORDER BY rid"""
     )
@@ -84,7 +88,7 @@ def load_crowd(desk: Desk) -> Crowd:
     _, org = np.unique(_words(subjects["org"]), return_inverse=True)
     _, segment = np.unique(_words(subjects["segment"]), return_inverse=True)
     usual = _ratios(topics, topic_sid, np.ones(len(topics), dtype=bool), subjects.num_rows)
-    return Crowd(subjects, org, segment, topic_sid, topics, usual)
+    return Crowd(subjects, org, segment, topic_sid, thinned["rid"].to_numpy(), topics, usual)
 
 
 def _words(column: pa.ChunkedArray) -> np.ndarray:
@@ -116,30 +120,69 @@ def _ratios(vectors: np.ndarray, sid: np.ndarray, core: np.ndarray, size: int) -
     return ratios
 
 
+def _centred(desk: Desk, crowd: Crowd, cohort: int, spoken: np.ndarray) -> np.ndarray:
+    """Return the crowd's topic rows, those of the cohort without what its templates say."""
+    found = desk.query(
+        f"""SELECT k.rid, bit_xor(k.template) AS template
+            FROM (SELECT unnest(frames) AS frame FROM cohorts WHERE cohort = {cohort}) c
+            JOIN carried k ON k.frame = c.frame GROUP BY k.rid ORDER BY k.rid"""
+    )
+    rid, template = found["rid"].to_numpy(), found["template"].to_numpy()
+    label = np.zeros(len(crowd.topic_rid), dtype=np.uint64)
+    if len(rid):
+        place = np.minimum(np.searchsorted(rid, crowd.topic_rid), len(rid) - 1)
+        carries = rid[place] == crowd.topic_rid
+        label[carries] = template[place[carries]]
+    rows = np.array(crowd.topics, dtype=np.float32)
+    rows[spoken] = centred_by(
+        rows[spoken], label[spoken], crowd.org[crowd.topic_sid[spoken]]
+    )
+    if spoken.any():
+        rows[~spoken] -= crowd.topics[spoken].mean(axis=0)
+    return rows
+
+
+def _near(crowd: Crowd, sids: np.ndarray) -> Crowd:
+    """Return the crowd with the topics of these subjects only: nobody else's are compared."""
+    rows = np.flatnonzero(np.isin(crowd.topic_sid, sids))
+    return replace(
+        crowd, topic_sid=crowd.topic_sid[rows], topic_rid=crowd.topic_rid[rows],
+        topics=crowd.topics[rows],
+    )  # fmt: skip
+
+
 def name_members(
     desk: Desk, crowd: Crowd, cohort: int, trimmed: np.ndarray, burst: tuple[float, float] | None
 ) -> list[Member]:
     """Return the members of a cohort, by sid, with the kinds of evidence that each shows.
 
-    Core: its own behaviour fits the campaign (posterior at the setting's level) and it is not
-    only associated. Everybody else is periphery. *Proven* needs two kinds of evidence, one of
+    Core: its own behaviour fits the campaign (posterior at the setting's level), its topics do
+    not stand apart, and it is not only associated. Topics veto because they are what a customer
+    whose template was copied cannot help having. Everybody else is periphery. *Proven* needs two kinds of evidence, one of
     them out of other people's reach.
     """
     rows = desk.query(f"SELECT sid, how FROM cohort_members WHERE cohort = {cohort} ORDER BY sid")
     sids = rows["sid"].to_numpy()
     how = rows["how"].to_pylist()
     linked = np.array([h != "associated" for h in how])
-    core_sids = sids[linked & ~np.isin(sids, trimmed)]
+    speaks = linked & ~np.isin(sids, trimmed)
+    core_sids = sids[speaks]
     size = crowd.subjects.num_rows
-    ratio = _ratios(crowd.topics, crowd.topic_sid, np.isin(crowd.topic_sid, core_sids), size)
+    near = _near(crowd, sids)
+    spoken = np.isin(near.topic_sid, core_sids)
+    ratio = _ratios(
+        _centred(desk, near, cohort, spoken), np.searchsorted(sids, near.topic_sid), spoken,
+        len(sids),
+    )  # fmt: skip
     inside = np.zeros(size, dtype=bool)
     inside[sids] = True
     others = reference_rows(crowd.segment, inside, np.unique(crowd.segment[core_sids]))
-    mine = binned_traits(crowd.subjects.take(pa.array(sids)), ratio[sids])
+    mine = binned_traits(crowd.subjects.take(pa.array(sids)), ratio)
     theirs = binned_traits(crowd.subjects.take(pa.array(others)), crowd.usual_ratio[others])
-    ratios = log_likelihood_ratios(mine, theirs)
-    confidence, _ = posteriors(ratios.sum(axis=1))
+    ratios = log_likelihood_ratios(mine, speaks, theirs)
     shown = _evidence(desk, cohort, burst)
+    links = [len(shown.get(s, ())) + (h == "text") for s, h in zip(sids.tolist(), how, strict=True)]
+    confidence = posteriors(ratios.sum(axis=1), linked, np.array(links))
     topic = TRAIT_NAMES.index(TOPIC)
     members = []
     for k, sid in enumerate(sids.tolist()):
@@ -148,7 +191,10 @@ def name_members(
             kinds.add("frame")
         if ratios[k, topic] >= _QUEUE_NATS:
             kinds.add("queue")
-        fits = bool(linked[k]) and confidence[k] >= desk.settings.posterior
+        stranger = bool(np.isin(sid, trimmed)) or (
+            ratios[k, topic] <= _STRANGER_NATS and ratio[k] >= _STRANGER_RATIO
+        )
+        fits = bool(linked[k]) and not stranger and confidence[k] >= desk.settings.posterior
         proven = fits and len(kinds) >= 2 and bool(kinds & _OWN)
         reasons = tuple(_SAYS[kind] for kind in sorted(kinds)) + (
             f"behaves as the campaign does rather than as its segment "

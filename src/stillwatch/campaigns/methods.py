@@ -17,7 +17,7 @@ def methods_of(desk: Desk, cohort: int, direct: dict[str, int]) -> list[str]:
     part of the accusation, which stands without them.
     """
     terms = ", ".join(
-        f"CAST(count_if(method_hints & {1 << k} <> 0) AS BIGINT) AS {name}"
+        f"count(*) FILTER (method_hints & {1 << k} <> 0) AS {name}"
         for k, name in enumerate(METHODS)
     )
     row = desk.query(

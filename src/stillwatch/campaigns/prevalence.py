@@ -77,14 +77,16 @@ def measure_prevalence(
     """Return the prevalence section of summary.json.
 
     ``needed``: the e-value that selection asked for; spikes are judged by the same level. The
-    worst recall is the lower of one half and the recall measured on the hardest rung's upper
-    limit, never above what was measured.
+    worst recall is one half, or the lower limit of the recall on a rung that is seen at all where
+    that is lower; rungs that are never seen are named, since no number bounds them.
     """
     recalls = _recall(desk.query("SELECT * FROM spikes ORDER BY rung, spike"), needed, rungs)
     known = [r for r in recalls if r["recall"] is not None]
     recall = float(np.mean([r["recall"] for r in known[:2]])) if known else 1.0
     recall = max(recall, 0.05)
-    worst = max(min([_WORST_RECALL, *(r["high"] for r in known)]), 0.05)
+    seen = [r for r in known if r["recall"] > 0]
+    blind = [str(r["rung"]) for r in known if r["recall"] == 0]
+    worst = max(min([_WORST_RECALL, recall, *(r["low"] for r in seen)]), 0.05)
     accused = [c for c in judgement.campaigns if c.standing == "accused"]
     owner = {sid: k for k, c in enumerate(accused) for sid in c.accused}
     table = desk.query(
@@ -132,7 +134,9 @@ def measure_prevalence(
         "recall": recalls,
         "worst_recall": round(worst, 6),
         "text": "Detected is a floor. Corrected divides by the recall measured on made-up campaigns "
-        "of rungs 1 and 2 put into this log. Not excluded assumes the worst recall stated.",
+        "of rungs 1 and 2 put into this log. Not excluded assumes the worst recall stated"
+        + (f"; campaigns hidden as on rung {', '.join(blind)} were not seen at all, and nothing here "
+           "bounds them." if blind else "."),
     }
 
 

@@ -179,7 +179,8 @@ def _channel(
 ) -> dict[str, Any]:
     total = sum(p["exchanges"] for p in people)
     accused = sum(d["exchanges"] for d in described if d["standing"] == "accused")
-    worst = next((d for d in described if d["standing"] == "accused"), described[0])
+    rank = {"accused": 0, "permitted": 1, "watch": 2, "clear": 3}
+    worst = min(described, key=lambda d: rank[d["standing"]])
     if accused >= _CHANNEL_SHARE * total:
         standing = "accused"
     elif any(d["standing"] != "clear" for d in described):

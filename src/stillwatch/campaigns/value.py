@@ -48,8 +48,10 @@ def load_assumptions(path: Path | None = None) -> Assumptions:
         where = path.name
         try:
             text = path.read_text("utf-8")
-        except OSError as error:
-            raise ConfigError(f"cannot be read ({error.strerror})", where=where) from error
+        except (OSError, UnicodeDecodeError) as error:
+            raise ConfigError(
+                f"cannot be read as UTF-8 text ({type(error).__name__})", where=where
+            ) from error
     try:
         raw = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
@@ -62,7 +64,7 @@ def load_assumptions(path: Path | None = None) -> Assumptions:
             if (
                 not isinstance(value, list)
                 or len(value) != 3
-                or not all(isinstance(v, int | float) and v >= 0 for v in value)
+                or not all(isinstance(v, int | float) and 0 <= v < float("inf") for v in value)
                 or not value[0] <= value[1] <= value[2]
             ):
                 raise ConfigError("expected [low, most likely, high], ascending", where=place)

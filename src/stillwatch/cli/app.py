@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from collections.abc import Sequence
+from types import FrameType
 from typing import Annotated, Final, NoReturn
 
 import typer
@@ -21,6 +23,7 @@ from stillwatch.schema import EXIT_CLEAR, EXIT_INPUT, EXIT_USAGE
 __all__ = ["app", "main", "run"]
 
 _TYPERS_USAGE: Final = 2  # Typer ends wrong usage with 2, which is unreadable input here
+_INTERRUPTED: Final = 130
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -57,9 +60,26 @@ for _command in (scan, explain, demo, ingest, simulate):
 
 
 def main() -> NoReturn:
-    """Run the command line and end the process with its exit code."""
+    """Run the command line and end the process with its exit code.
+
+    An engine may turn Ctrl-C into an error of its own, so that it was pressed is noted here.
+    """
     survive_any_encoding()
-    sys.exit(run(sys.argv[1:]))
+    interrupts: list[int] = []
+
+    def note(number: int, frame: FrameType | None) -> None:
+        interrupts.append(number)
+        signal.default_int_handler(number, frame)
+
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # else it is ignored: nohup
+        signal.signal(signal.SIGINT, note)
+    try:
+        code = run(sys.argv[1:])
+    except Exception:
+        if not interrupts:
+            raise
+        code = _INTERRUPTED
+    sys.exit(_INTERRUPTED if interrupts else code)
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -72,4 +92,16 @@ def run(arguments: Sequence[str]) -> int:
     except StillwatchError as error:
         complain(error)
         return EXIT_INPUT if isinstance(error, InputError | SchemaError) else EXIT_USAGE
+    except OSError as error:
+        complain(_unwritten(error))
+        return EXIT_USAGE
     return EXIT_CLEAR
+
+
+def _unwritten(error: OSError) -> StillwatchError:
+    """Return what a reader can do about a failure of the machine; rooms report unread input."""
+    return StillwatchError(
+        error.strerror or type(error).__name__,
+        where="" if error.filename is None else str(error.filename),
+        hint="see that the disk has room and that the folder may be written",
+    )

@@ -26,10 +26,13 @@ def demo(
     """
     from stillwatch import scan as scan_log
     from stillwatch.cli.outcome import print_outcome
+    from stillwatch.scanner import Progress
     from stillwatch.simulate import simulate as play
     from stillwatch.store import open_run
 
     with progress(quiet=quiet) as report:
+        if report is not None:
+            report(Progress("simulating a week", 0, None, ""))
         world = play("demo", seed=seed, out=out / "world")
         result = scan_log(
             [out / "world" / "exchanges"],

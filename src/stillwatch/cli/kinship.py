@@ -15,11 +15,11 @@ from stillwatch.store import Run
 
 __all__ = ["describe_links"]
 
-_MOST: Final = 12
+_MOST_OF_A_KIND: Final = 2
 
 
 def describe_links(run: Run, account_id: str, campaigns: list[dict[str, Any]]) -> tuple[str, ...]:
-    """Return a sentence a link, heaviest first, then what the kinds among them are worth."""
+    """Return a sentence a link, heaviest kind first, then what the kinds are worth."""
     if not run.has("links"):
         return ()
     table = run.table("links", ["a", "b", "kind", "llr", "count"])
@@ -31,9 +31,12 @@ def describe_links(run: Run, account_id: str, campaigns: list[dict[str, Any]]) -
     ours.sort(key=lambda r: (-(number(r["llr"]) or 0.0), str(r["kind"]), str(r["a"]), str(r["b"])))
     companions = _carriers(table, [r["a"] for r in ours])
     members = {m.get("account_id") for c in campaigns for m in records(c.get("members"))}
-    points = [_sentence(r, account_id, companions, members) for r in ours[:_MOST]]
-    if len(ours) > _MOST:
-        points.append(f"and {len(ours) - _MOST} lighter links.")
+    points = []
+    for kind in dict.fromkeys(str(r["kind"]) for r in ours):
+        alike = [r for r in ours if r["kind"] == kind]
+        points += [_sentence(r, account_id, companions, members) for r in alike[:_MOST_OF_A_KIND]]
+        if len(alike) > _MOST_OF_A_KIND:
+            points.append(f"{_title(kind)}: {len(alike) - _MOST_OF_A_KIND:,} more, not heavier.")
     weak = sorted({_title(r["kind"]) for r in ours if _others_can_create(r["kind"])})
     if weak:
         points.append(

@@ -59,30 +59,27 @@ def _amount(now: Progress) -> str:
 
 
 class _ByBar:
-    """One bar a stage; a stage that is followed by another is done."""
+    """One bar for stages that are counted together, named after the one at work."""
 
     def __init__(self, bars: Bars) -> None:
         self._bars = bars
-        self._tasks: dict[str, TaskID] = {}
-        self._last = ""
+        self._counted: tuple[str, int | None] | None = None
+        self._task: TaskID | None = None
 
     def __call__(self, now: Progress) -> None:
-        if now.stage != self._last:
+        counted = (now.unit, now.total)
+        if self._task is None or counted != self._counted:
             self._finish()
-            self._last = now.stage
-        if now.stage not in self._tasks:
-            self._tasks[now.stage] = self._bars.add_task(
-                printable(now.stage), total=now.total, amount=""
-            )
+            self._counted = counted
+            self._task = self._bars.add_task(printable(now.stage), total=now.total, amount="")
         self._bars.update(
-            self._tasks[now.stage], completed=now.done, total=now.total, amount=_amount(now)
+            self._task, description=printable(now.stage), completed=now.done, amount=_amount(now)
         )
 
     def _finish(self) -> None:
-        task = self._tasks.get(self._last)
-        if task is not None:
-            self._bars.update(task, total=1, completed=1)
-            self._bars.stop_task(task)
+        if self._task is not None:
+            self._bars.update(self._task, total=1, completed=1)
+            self._bars.stop_task(self._task)
 
 
 class _ByLine:

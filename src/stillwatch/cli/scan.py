@@ -56,7 +56,9 @@ def scan(
             metavar="SHARE", help="Tolerated share of false campaigns among those selected."
         ),
     ] = 0.01,
-    out: Annotated[Path | None, typer.Option(metavar="DIR", help="Run directory to write.")] = None,
+    out: Annotated[
+        Path, typer.Option(metavar="DIR", help="Run directory; one that is there is replaced.")
+    ] = Path("stillwatch-run"),
     memory: Annotated[
         str, typer.Option(metavar="SIZE", help="Memory limit; beyond it the disk is used.")
     ] = "4GB",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
@@ -31,9 +32,9 @@ _ACCESS: Final = {
     "restricted": "the ownership table restricts it",
     "possible": "the ownership table says that a restriction is possible",
     "undetermined": "the ownership table does not settle it",
-    "clear": "the ownership table raises nothing",
 }
 _MOST: Final = 8
+_SURE: Final = 0.9999
 
 
 @dataclass(frozen=True)
@@ -60,9 +61,10 @@ def why(run: Run, account_id: str) -> list[Section]:
         )
     row = found[0]
     campaigns = _campaigns_of(run, row, account_id)
+    titles = _titles(run)
     sections = [Section(f"{account_id}: {said(row.get('standing'), 'clear')}", _standing(run, row))]
     for campaign in campaigns:
-        sections += _about_campaign(campaign, account_id)
+        sections += _about_campaign(campaign, account_id, titles)
     sections.append(Section("Its links", describe_links(run, account_id, campaigns)))
     sections += _end_users(run, account_id)
     if campaigns:
@@ -91,11 +93,9 @@ def _standing(run: Run, row: dict[str, Any]) -> tuple[str, ...]:
     where = f"; segment {row['segment']}" if row.get("segment") else ""
     whose = f"; organization {row['org_id']}" if row.get("org_id") else ""
     points.append(f"{counted(row.get('exchanges'), 'exchange')} in the window{where}{whose}.")
-    if row.get("access"):
-        said_of_access = _ACCESS.get(str(row["access"]), str(row["access"]))
-        points.append(
-            f"Access: {said_of_access}. That is a policy of its own and no evidence of anything."
-        )
+    if row.get("access") not in (None, "clear"):
+        told = _ACCESS.get(str(row["access"]), str(row["access"]))
+        points.append(f"Access: {told}. That is a policy of its own and no evidence of anything.")
     if standing != "accused" and run.summary.get("cannot_accuse"):
         points.append("This run cannot accuse anyone, so this is no all-clear.")
     if not run.summary.get("calibrated_on_your_traffic"):
@@ -103,11 +103,13 @@ def _standing(run: Run, row: dict[str, Any]) -> tuple[str, ...]:
     return tuple(points)
 
 
-def _about_campaign(campaign: dict[str, Any], account_id: str) -> Iterator[Section]:
+def _about_campaign(
+    campaign: dict[str, Any], account_id: str, titles: dict[str, str]
+) -> Iterator[Section]:
     name = said(campaign.get("campaign_id"))
     yield Section(f"Campaign {name}: {standing_of(campaign)}", tuple(_size(campaign, account_id)))
     reasons = [
-        _stop(str(reason))
+        _sentence(str(reason))
         for member in _memberships(campaign, account_id)[:_MOST]
         for reason in listed(member.get("reasons"))
     ]
@@ -116,11 +118,11 @@ def _about_campaign(campaign: dict[str, Any], account_id: str) -> Iterator[Secti
         ("coordinated", "Evidence that the campaign's accounts act as one"),
         ("extractive", "Evidence that their traffic harvests training data"),
     ):
-        yield Section(question, tuple(_evidence(campaign, claim)))
+        yield Section(question, tuple(_evidence(campaign, claim, titles)))
     actor = at(campaign, "claims", "actor", "claim")
     yield Section(
         "Who is behind it",
-        (_stop(str(actor)) if actor else "No actor is named: a cluster is not an actor.",),
+        (_sentence(str(actor)) if actor else "No actor is named: a cluster is not an actor.",),
     )
 
 
@@ -138,51 +140,55 @@ def _size(campaign: dict[str, Any], account_id: str) -> Iterator[str]:
     for member in _memberships(campaign, account_id)[:_MOST]:
         user = member.get("end_user_id")
         who = "The account" if user is None else f"Its end user {user}"
-        sure = number(member.get("confidence"))
-        how = "" if sure is None else f", with probability {share(sure)}"
+        how = _probability(number(member.get("confidence")))
         periphery = member.get("role") != "core"
         yield (
             f"{who} is a {said(member.get('role'), 'listed')} member{how}; it is "
-            f"{said(member.get('standing'), 'watch')}."
+            f"{said(member.get('standing'), 'watch').replace('watch', 'on watch')}."
             + (" Periphery is never accused: it is linked, not extractive." if periphery else "")
         )
 
 
-def _evidence(campaign: dict[str, Any], claim: str) -> Iterator[str]:
+def _probability(value: float | None) -> str:
+    if value is None:
+        return ""
+    return ", with probability " + ("above 99.99 %" if value > _SURE else share(value))
+
+
+def _evidence(campaign: dict[str, Any], claim: str, titles: dict[str, str]) -> Iterator[str]:
     held = records(at(campaign, "claims", claim, "evidence"))
-    ranked = sorted(held, key=lambda x: -(number(x.get("e_value")) or 0.0))
-    for item in ranked[:_MOST]:
-        p, e = number(item.get("p_value")), number(item.get("e_value"))
-        tail = "".join(
-            f"{sign} {plain(value)}{end}"
-            for sign, value, end in (("p =", p, ", "), ("e =", e, ""))
-            if value is not None
-        )
-        text = _stop(said(item.get("text"), said(item.get("signal"))))
-        yield f"{text} ({tail.removesuffix(', ')})" if tail else text
-    if len(ranked) > _MOST:
-        yield f"and {len(ranked) - _MOST} more, in the report."
+    ranked = sorted(held, key=lambda x: (-(number(x.get("e_value")) or 0.0), str(x.get("signal"))))
+    for item in ranked:
+        if (number(item.get("e_value")) or 0.0) >= 1:
+            text = _sentence(said(item.get("text"), said(item.get("signal"))))
+            p, e = number(item.get("p_value")), plain(item.get("e_value"))
+            known = p is None or re.search(r"\bp\s?[=<]", text)
+            yield f"{text} (e = {e})" if known else f"{text} (p = {plain(p)}, e = {e})"
+    against = [
+        titles.get(str(x.get("signal")), str(x.get("signal")))
+        for x in ranked
+        if (number(x.get("e_value")) or 0.0) < 1
+    ]
+    if against:
+        yield f"Looked for and not found, which speaks against it: {'; '.join(against)}."
 
 
 def _end_users(run: Run, account_id: str) -> list[Section]:
+    """Return the end users of a channel; subjects.parquet names each "account · end user"."""
     if not run.has("subjects"):
         return []
     table = run.table("subjects")
-    rows = table.filter(pc.equal(table["account_id"], account_id))
+    rows = table.filter(pc.starts_with(table["account_id"], f"{account_id} · "))
     if not rows.num_rows:
         return []
     tally = rows["standing"].value_counts().to_pylist()
     parts = sorted((-int(t["counts"]), said(t["values"])) for t in tally)
     text = ", ".join(f"{-n:,} {standing}" for n, standing in parts)
-    return [
-        Section(
-            "Its end users",
-            (
-                "A channel is judged by its end users: "
-                f"{counted(rows.num_rows, 'end user')}, {text}.",
-            ),
-        )
-    ]
+    told = (
+        f"A channel is judged by its end users: {counted(rows.num_rows, 'end user')}, {text}. "
+        "The channel itself is accused only when at least 80 % of its traffic is theirs."
+    )
+    return [Section("Its end users", (told,))]
 
 
 def _clearing(run: Run, row: dict[str, Any], campaign: dict[str, Any]) -> Section:
@@ -201,20 +207,19 @@ def _clearing(run: Run, row: dict[str, Any], campaign: dict[str, Any]) -> Sectio
     for rival in records(campaign.get("rivals")):
         verdict = "this still holds" if rival.get("survives") else "it does not hold"
         points.append(
-            f"{said(rival.get('title'))}? It would predict: {_stop(said(rival.get('predicts')))} "
-            f"Seen: {_stop(said(rival.get('seen')))} So {verdict}."
+            f"{said(rival.get('title'))}? It would predict: {_clause(rival.get('predicts'))}. "
+            f"Seen: {_clause(rival.get('seen'))}. So {verdict}."
         )
     points += [
-        f"Not known: {_stop(said(gap.get('question')))} What would settle it: "
-        f"{_stop(said(gap.get('data')))}"
+        f"Not known: {_sentence(said(gap.get('question')))} "
+        f"What would settle it: {_clause(gap.get('data'))}."
         for gap in records(campaign.get("not_known"))
     ]
     return Section("What would clear it, and what else it could be", tuple(points))
 
 
 def _looked_at(run: Run, account_id: str) -> Iterator[str]:
-    signals = records(run.summary.get("signals"))
-    titles = {s.get("name"): said(s.get("title"), said(s.get("name"))) for s in signals}
+    signals, titles = records(run.summary.get("signals")), _titles(run)
     if run.has("signals"):
         for row in _own_signals(run.table("signals"), account_id)[:_MOST]:
             yield (
@@ -223,13 +228,13 @@ def _looked_at(run: Run, account_id: str) -> Iterator[str]:
             )
     good = [s for s in signals if s.get("evaluable")]
     if good:
-        names = "; ".join(titles[s.get("name")] for s in good)
+        names = "; ".join(titles[str(s.get("name"))] for s in good)
         yield f"{len(good)} of {len(signals)} signals could be evaluated: {names}."
     for signal in signals:
         if not signal.get("evaluable"):
             missing = ", ".join(str(m) for m in listed(signal.get("missing"))) or "data"
             yield (
-                f"Not evaluable, which is not clean: {titles[signal.get('name')]} "
+                f"Not evaluable, which is not clean: {titles[str(signal.get('name'))]} "
                 f"(missing: {missing})."
             )
     tested = number(run.summary.get("cohorts_tested"))
@@ -238,11 +243,24 @@ def _looked_at(run: Run, account_id: str) -> Iterator[str]:
         yield f"{counted(tested, 'cohort')} were tested and {selected} selected."
 
 
+def _titles(run: Run) -> dict[str, str]:
+    """Return signal name → title."""
+    return {
+        str(s.get("name")): said(s.get("title"), str(s.get("name")))
+        for s in records(run.summary.get("signals"))
+    }
+
+
 def _own_signals(table: pa.Table, account_id: str) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = table.filter(pc.equal(table["subject"], account_id)).to_pylist()
     return sorted(rows, key=lambda r: (number(r["p_value"]) is None, r["p_value"], r["signal"]))
 
 
-def _stop(text: str) -> str:
-    """Return a sentence with its full stop."""
-    return text if text.endswith((".", "!", "?", "…")) else f"{text}."
+def _clause(text: Any) -> str:
+    return said(text).rstrip(".")
+
+
+def _sentence(text: str) -> str:
+    """Return a text with a capital letter at its beginning and a full stop at its end."""
+    ended = text if text.endswith((".", "!", "?", "…")) else f"{text}."
+    return ended[:1].upper() + ended[1:]

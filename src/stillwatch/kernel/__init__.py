@@ -12,18 +12,23 @@ single exchange the same features and imports no Arrow.
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from stillwatch.kernel.features import KERNEL_VERSION, Features
 from stillwatch.kernel.intent_patterns import Intent
 from stillwatch.kernel.row import minhash, one, simhash
 from stillwatch.kernel.shapes import Shape
+from stillwatch.kernel.skeleton import skeleton
 from stillwatch.kernel.tokenizer import Token, tokens
 
 if TYPE_CHECKING:
     from stillwatch.kernel.arrow import FEATURES, batch
+    from stillwatch.kernel.envelope import ENVELOPE, envelope
+    from stillwatch.kernel.hints import method_hints
 
 __all__ = [
+    "ENVELOPE",
     "FEATURES",
     "KERNEL_VERSION",
     "Features",
@@ -31,16 +36,27 @@ __all__ = [
     "Shape",
     "Token",
     "batch",
+    "envelope",
+    "method_hints",
     "minhash",
     "one",
     "simhash",
+    "skeleton",
     "tokens",
 ]
 
 
-def __getattr__(name: str) -> Any:
-    if name in ("FEATURES", "batch"):
-        from stillwatch.kernel import arrow  # Arrow is loaded by the flow only, not by the guard
+# Loaded when asked for: the flow needs Arrow, the guard must not load it.
+_ARROW = {
+    "ENVELOPE": "envelope",
+    "FEATURES": "arrow",
+    "batch": "arrow",
+    "envelope": "envelope",
+    "method_hints": "hints",
+}
 
-        return getattr(arrow, name)
+
+def __getattr__(name: str) -> Any:
+    if name in _ARROW:
+        return getattr(import_module(f"stillwatch.kernel.{_ARROW[name]}"), name)
     raise AttributeError(f"module 'stillwatch.kernel' has no attribute {name!r}")

@@ -12,9 +12,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from stillwatch.kernel.row_digest import row_digest
 from stillwatch.schema.arrow import EXCHANGE
 
-__all__ = ["ENVELOPE", "address_prefix", "envelope"]
+__all__ = ["DIGEST", "ENVELOPE", "address_prefix", "digest", "envelope"]
 
 _KEPT = (
     "exchange_id", "ts", "account_id", "model", "org_id", "end_user_id", "channel", "stream",
@@ -31,6 +32,7 @@ ENVELOPE = pa.schema(
         pa.field("h_client", pa.uint64()),
     ]
 )
+DIGEST = pa.field("digest", pa.uint64(), nullable=False)
 
 
 @lru_cache(maxsize=200_000)
@@ -79,3 +81,11 @@ def envelope(batch: pa.RecordBatch) -> list[pa.Array]:
     )
     columns.append(_hash_values(both, lambda text: text if text != "\n" else None))
     return columns
+
+
+def digest(columns: list[pa.Array]) -> pa.Array:
+    """Return the digest of each row of `ENVELOPE` and the kernel's columns, all but exchange_id."""
+    assert ENVELOPE.names[0] == "exchange_id"
+    return row_digest(
+        _hash_values(c, lambda text: text) if pa.types.is_string(c.type) else c for c in columns[1:]
+    )

@@ -130,7 +130,7 @@ def _linked(desk: Desk) -> list[Candidate]:
     objects = rows["object"].to_pylist()
     subjects = rows["b"].to_numpy()
     other = rows["a"].to_pylist()
-    base = int(subjects.max()) + 1
+    base = 1 + max(int(subjects.max()), max((o for o in other if o is not None), default=0))
     code: dict[tuple[str, int], int] = {}
     a = np.array(
         [
@@ -139,7 +139,6 @@ def _linked(desk: Desk) -> list[Candidate]:
         ],
         dtype=np.int64,
     )
-    base = max(base, max((o for o in other if o is not None), default=0) + 1)
     named = {base + n: k for (k, _), n in code.items()}
     strong: set[int] = set()
     for kind, sid, o in zip(kinds, subjects.tolist(), other, strict=True):

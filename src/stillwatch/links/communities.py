@@ -1,12 +1,13 @@
-"""Leiden communities of the link graph, component by component, the same on every run."""
+"""Louvain communities of the link graph, component by component, the same on every run."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
 import numpy as np
-from scipy.sparse import coo_array
+from scipy.sparse import coo_array, csr_matrix
 from scipy.sparse.csgraph import connected_components
+from sknetwork.clustering import Louvain
 
 __all__ = ["communities", "components"]
 
@@ -30,36 +31,31 @@ def communities(
 ) -> list[list[int]]:
     """Return communities (sorted node lists) of a weighted graph given by its edges.
 
-    ParallelLeiden repeats only with one thread, so each connected component is clustered alone,
-    its nodes sorted, with one thread and a fixed seed. *Source*: Traag, Waltman & van Eck (2019),
-    as implemented in NetworKit.
+    Each connected component is clustered alone, its nodes sorted, with a fixed seed, so that the
+    result does not depend on the rest of the graph; a community that falls apart without the
+    others is split. *Source*: Blondel et al. (2008), as implemented in scikit-network; why not
+    NetworKit stands in docs/adr/0006-communities.md.
     """
-    import networkit as nk  # two seconds to import, and only this function needs it
-
-    nk.setNumberOfThreads(1)
-    index: dict[tuple[int, int], float] = {}
-    for x, y, w in zip(a.tolist(), b.tolist(), weight.tolist(), strict=True):
-        key = (x, y) if x < y else (y, x)
-        index[key] = index.get(key, 0.0) + w
+    ends = np.stack([np.minimum(a, b), np.maximum(a, b)]).astype(np.int64)
+    pairs, place = np.unique(ends, axis=1, return_inverse=True)
+    total = np.bincount(place.ravel(), weights=weight, minlength=pairs.shape[1])
     found: list[list[int]] = []
-    edges_of: dict[int, list[tuple[int, int]]] = {}
-    part_of: dict[int, int] = {}
-    parts = components(index)
-    for number, part in enumerate(parts):
-        part_of.update(dict.fromkeys(part, number))
-    for x, y in index:
-        edges_of.setdefault(part_of[x], []).append((x, y))
-    for number, part in enumerate(parts):
-        place = {node: k for k, node in enumerate(part)}
-        graph = nk.Graph(len(part), weighted=True)
-        for x, y in sorted(edges_of[number]):
-            graph.addEdge(place[x], place[y], index[(x, y)])
-        nk.setSeed(seed, False)
-        leiden = nk.community.ParallelLeiden(graph, randomize=False, iterations=5)
-        leiden.run()
-        labels = leiden.getPartition().getVector()
-        groups: dict[int, list[int]] = {}
-        for node, label in zip(part, labels, strict=True):
-            groups.setdefault(label, []).append(node)
-        found.extend(groups.values())
-    return sorted(sorted(group) for group in found)
+    for part in components(zip(*pairs.tolist(), strict=True)):
+        nodes = np.array(part)
+        inside = np.isin(pairs[0], nodes)
+        rows, columns = (np.searchsorted(nodes, side[inside]) for side in pairs)
+        values = np.concatenate([total[inside], total[inside]])
+        graph = csr_matrix(
+            (values, (np.concatenate([rows, columns]), np.concatenate([columns, rows]))),
+            shape=(len(nodes), len(nodes)),
+        )
+        labels = Louvain(random_state=seed % 2**31).fit_predict(graph)
+        within = labels[rows] == labels[columns]
+        whole = coo_array(
+            (np.ones(int(within.sum())), (rows[within], columns[within])), shape=graph.shape
+        )
+        _, split = connected_components(whole, directed=False)
+        order = np.argsort(split, kind="stable")
+        cut = np.flatnonzero(np.diff(split[order])) + 1
+        found.extend(sorted(nodes[k].tolist()) for k in np.split(order, cut))
+    return sorted(found)

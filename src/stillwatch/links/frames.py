@@ -75,15 +75,15 @@ NODES_STEP = Step(
 
 
 def _inner_sql() -> str:
-    """Return the nodes half of whose exchanges go on into one longer kept node."""
+    """Return the nodes half of whose exchanges go on into longer kept nodes."""
     parts = [
         f"""SELECT pos, len, h FROM (
-              SELECT p.pos, p.len, p.h, p.exchanges, c.h AS child, count(*) AS n
+              SELECT p.pos, p.len, p.h, p.exchanges, count(*) AS n
               FROM exchanges e
               JOIN frame_nodes p ON p.pos = {code} AND p.len = {short} AND p.h = e.{side}_{short}
               JOIN frame_nodes c ON c.pos = {code} AND c.len = {long} AND c.h = e.{side}_{long}
               WHERE e.part = 'A' AND e.prefix_before_last_user = 0
-              GROUP BY p.pos, p.len, p.h, p.exchanges, c.h)
+              GROUP BY p.pos, p.len, p.h, p.exchanges)
             WHERE n >= {_INNER_SHARE} * exchanges"""
         for code, side in ((0, "head"), (1, "tail"))
         for short, long in pairwise(LENGTHS)
@@ -170,12 +170,17 @@ FRAMES_STEP = Step(
 
 
 def carried_sql(settings: Settings) -> str:
-    """Return which exchange carries which frame, over the whole window (parts A, B and gaps)."""
+    """Return which exchange carries which frame, over the whole window (parts A, B and gaps).
+
+    ``template`` tells the variants of one frame apart: the nodes carried, as one number.
+    """
     del settings
     return f"""
-    SELECT DISTINCT f.frame, u.rid, u.sid, u.org, u.part
+    SELECT f.frame, u.rid, any_value(u.sid) AS sid, any_value(u.org) AS org,
+           any_value(u.part) AS part, bit_xor(u.h) AS template
     FROM ({_unnested("rid, sid, org, part", "true")}) u
     JOIN frames f ON u.pos = f.pos AND u.len = f.len AND u.h = f.h AND f.speaks
+    GROUP BY f.frame, u.rid
     """
 
 

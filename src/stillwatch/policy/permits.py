@@ -117,8 +117,10 @@ def judge_permits(
     uses = []
     for permit_id in sorted(holders):
         most = limit[permit_id]
-        over = 0 if most is None else sum(
-            1 for (pid, _), n in tokens.items() if pid == permit_id and n > most
+        over = (
+            0
+            if most is None
+            else sum(1 for (pid, _), n in tokens.items() if pid == permit_id and n > most)
         )
         uses.append(
             PermitUse(

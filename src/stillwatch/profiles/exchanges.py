@@ -4,14 +4,36 @@ from __future__ import annotations
 
 from stillwatch.schema import Settings, Step, to_micros
 
-__all__ = ["EXCHANGES_STEP", "PEOPLE_STEP", "exchanges_sql", "people_sql"]
+__all__ = [
+    "EXCHANGES_STEP",
+    "FOLLOW_UPS_STEP",
+    "PEOPLE_STEP",
+    "REPEATS_STEP",
+    "exchanges_sql",
+    "people_sql",
+    "repeats_sql",
+]
 
-_DIGESTED = (
-    "exchange_id, epoch_us(ts), account_id, model, org_id, end_user_id, channel, stream, "
-    "temperature, max_tokens, status, http_status, input_tokens, output_tokens, cost_micro_usd, "
-    "h_prefix, h_client, h_system, h_tools, h_payload, h_output, prefix_full, user_bytes, "
-    "output_bytes, reasoning_bytes, simhash, h_blob, hex(topic)"
-)
+
+def repeats_sql(settings: Settings) -> str:
+    """Return of each repeated exchange_id the row that stays: the first by time, then by digest."""
+    return f"""
+    WITH given AS (SELECT exchange_id, ts, digest FROM features {_window(settings)}),
+    again AS (SELECT exchange_id FROM given GROUP BY exchange_id HAVING count(*) > 1)
+    SELECT g.exchange_id, min(g.ts) AS ts, arg_min(g.digest, (g.ts, g.digest)) AS digest
+    FROM given g SEMI JOIN again a ON g.exchange_id = a.exchange_id GROUP BY g.exchange_id
+    """
+
+
+def _once(columns: str, settings: Settings) -> str:
+    """Return SQL of the window's rows with one row per exchange_id."""
+    return f"""
+      SELECT {columns} FROM features f ANTI JOIN repeats r ON f.exchange_id = r.exchange_id
+      {_window(settings, "f.")}
+      UNION ALL
+      SELECT {columns} FROM features f JOIN repeats r
+        ON f.exchange_id = r.exchange_id AND f.ts = r.ts AND f.digest = r.digest
+      QUALIFY row_number() OVER (PARTITION BY f.exchange_id) = 1"""
 
 
 def people_sql(settings: Settings) -> str:
@@ -22,18 +44,19 @@ def people_sql(settings: Settings) -> str:
     in them. A subject without an organization is one of its own.
     """
     return f"""
-    WITH usage AS (
+    WITH once AS ({_once("f.account_id, f.end_user_id, f.org_id, f.channel", settings)}),
+    usage AS (
       SELECT account_id,
              count(DISTINCT end_user_id) AS end_users,
              sum(CASE WHEN channel = 'gateway' THEN 1 ELSE 0 END) * 2 > count(*) AS gateway,
              mode(org_id ORDER BY org_id) AS org_seen,
              mode(channel ORDER BY channel) AS channel
-      FROM features {_window(settings)} GROUP BY account_id),
+      FROM once GROUP BY account_id),
     seen AS (
       SELECT DISTINCT f.account_id,
              CASE WHEN u.gateway AND u.end_users >= 5 THEN coalesce(f.end_user_id, '') END
                AS end_user_id
-      FROM features f JOIN usage u ON f.account_id = u.account_id {_window(settings, 'f.')})
+      FROM once f JOIN usage u ON f.account_id = u.account_id)
     SELECT CAST(row_number() OVER (ORDER BY s.account_id, s.end_user_id NULLS FIRST) - 1 AS INTEGER)
              AS sid,
            s.account_id, s.end_user_id,
@@ -51,30 +74,26 @@ def people_sql(settings: Settings) -> str:
 
 
 def exchanges_sql(settings: Settings) -> str:
-    """Return the exchanges of the window, repeats of an exchange_id dropped, numbered by time."""
+    """Return the exchanges of the window, repeats of an exchange_id dropped, numbered by time.
+
+    The rows come in the order of their numbers: they are sorted once, and numbered as they stream
+    by (the runner preserves order); a window over whole rows would hold all of them again.
+    """
     block_us = settings.block_hours * 3_600_000_000
     gap_us = settings.gap_minutes * 60_000_000
     return f"""
-    WITH digested AS (
-      SELECT *, md5_number_lower(concat_ws('|', {_DIGESTED})) AS digest
-      FROM features {_window(settings)}),
-    first_of AS (
-      SELECT exchange_id, arg_min(digest, (epoch_us(ts), digest)) AS digest,
-             min(ts) AS ts
-      FROM digested GROUP BY exchange_id),
-    once AS (
-      SELECT d.* FROM digested d JOIN first_of k
-        ON d.exchange_id = k.exchange_id AND d.digest = k.digest AND d.ts = k.ts
-      QUALIFY row_number() OVER (PARTITION BY d.exchange_id ORDER BY d.digest) = 1)
-    SELECT row_number() OVER (ORDER BY e.ts, e.exchange_id) - 1 AS rid,
-           p.sid, p.org, p.segment,
-           CASE WHEN (epoch_us(e.ts) // {block_us}) % 2 = 0 THEN 'A'
-                WHEN epoch_us(e.ts) % {block_us} >= {gap_us} THEN 'B'
-                ELSE '-' END AS part,
-           e.* EXCLUDE (org_id)
-    FROM once e JOIN people p
-      ON e.account_id = p.account_id
-     AND (p.end_user_id IS NULL OR coalesce(e.end_user_id, '') = p.end_user_id)
+    WITH once AS ({_once("f.*", settings)}),
+    placed AS (
+      SELECT p.sid, p.org, p.segment,
+             CASE WHEN (epoch_us(e.ts) // {block_us}) % 2 = 0 THEN 'A'
+                  WHEN epoch_us(e.ts) % {block_us} >= {gap_us} THEN 'B'
+                  ELSE '-' END AS part,
+             e.* EXCLUDE (org_id)
+      FROM once e JOIN people p
+        ON e.account_id = p.account_id
+       AND (p.end_user_id IS NULL OR coalesce(e.end_user_id, '') = p.end_user_id)
+      ORDER BY e.ts, e.exchange_id)
+    SELECT row_number() OVER () - 1 AS rid, * FROM placed
     """
 
 
@@ -87,18 +106,48 @@ def _window(settings: Settings, prefix: str = "") -> str:
     return f"WHERE {' AND '.join(terms)}" if terms else ""
 
 
+REPEATS_STEP = Step(
+    name="repeats",
+    inputs=("features",),
+    output="repeats",
+    sql=repeats_sql,
+    order_by=("exchange_id",),
+)
 PEOPLE_STEP = Step(
     name="people",
-    inputs=("features", "accounts"),
+    inputs=("features", "repeats", "accounts"),
     output="people",
     sql=people_sql,
     order_by=("sid",),
 )
 EXCHANGES_STEP = Step(
     name="exchanges",
-    inputs=("features", "people"),
+    inputs=("features", "repeats", "people"),
     output="exchanges",
     sql=exchanges_sql,
-    order_by=("rid",),
     key="account_id",
+)
+
+
+def follow_ups_sql(settings: Settings) -> str:
+    """Return the exchanges that go on with a conversation of the same subject.
+
+    They speak of the conversation's topic again, so tests that count topics leave them out.
+    """
+    del settings
+    return """
+    SELECT DISTINCT e.rid FROM exchanges e
+    JOIN (SELECT DISTINCT sid, prefix_full FROM exchanges WHERE prefix_full <> 0) f
+      ON f.sid = e.sid AND f.prefix_full = e.prefix_before_last_user
+    WHERE e.prefix_before_last_user <> 0
+    """
+
+
+FOLLOW_UPS_STEP = Step(
+    name="follow_ups",
+    inputs=("exchanges",),
+    output="follow_ups",
+    sql=follow_ups_sql,
+    order_by=("rid",),
+    key="sid",
 )

@@ -8,8 +8,11 @@ from typing import Any, Final
 
 __all__ = ["bundle"]
 
+# For objects whose id is the same in every bundle: `created` never changes (STIX 2.1, §3.6).
+_FIRST: Final = "2026-01-01T00:00:00.000Z"
 _SPACE: Final = uuid.UUID("3f0c7f2e-5f0b-5d1c-9b8e-6a5d5b1f8a10")
-_AMBER: Final = "marking-definition--f88d31f6-486f-44da-b317-01333bde0b82"  # TLP 1.x amber, STIX 2.1 §7.2.1.4
+# TLP 1.x amber, STIX 2.1 §7.2.1.4
+_AMBER: Final = "marking-definition--f88d31f6-486f-44da-b317-01333bde0b82"
 _ATLAS: Final = {
     "AML.T0024.002": "Extract AI Model",
     "AML.T0040": "AI Model Inference API Access",
@@ -20,6 +23,11 @@ _BANDS: Final = (10, 30, 100, 300, 1_000, 3_000, 10_000, 30_000, 100_000, 1_000_
 
 def _id(kind: str, key: str) -> str:
     return f"{kind}--{uuid.uuid5(_SPACE, f'{kind}:{key}')}"
+
+
+def _millis(moment: str) -> str:
+    """Return a time of the run, which has whole seconds, as `created` and `modified` demand it."""
+    return moment.removesuffix("Z") + ".000Z"
 
 
 def _band(count: int) -> str:
@@ -36,14 +44,14 @@ def bundle(campaigns: Iterable[Mapping[str, Any]], created: str) -> dict[str, An
     """Return the bundle of all accused campaigns. ``created``: end of the window, ISO 8601 Z."""
     identity = {
         "type": "identity", "spec_version": "2.1", "id": _id("identity", "provider"),
-        "created": created, "modified": created, "name": "A model provider",
+        "created": _FIRST, "modified": _FIRST, "name": "A model provider",
         "identity_class": "organization",
     }  # fmt: skip
     accused = [c for c in campaigns if c["standing"] == "accused"]
     patterns = [
         {
             "type": "attack-pattern", "spec_version": "2.1", "id": _id("attack-pattern", key),
-            "created": created, "modified": created, "created_by_ref": identity["id"],
+            "created": _FIRST, "modified": _FIRST, "created_by_ref": identity["id"],
             "name": name,
             "external_references": [{"source_name": "mitre-atlas", "external_id": key}],
         }
@@ -59,9 +67,10 @@ def bundle(campaigns: Iterable[Mapping[str, Any]], created: str) -> dict[str, An
             {
                 "type": "relationship", "spec_version": "2.1",
                 "id": _id("relationship", f"{one['campaign_id']}:{pattern['id']}"),
-                "created": created, "modified": created, "created_by_ref": identity["id"],
-                "relationship_type": "uses", "source_ref": campaign["id"],
-                "target_ref": pattern["id"], "object_marking_refs": [_AMBER],
+                "created": campaign["created"], "modified": campaign["modified"],
+                "created_by_ref": identity["id"], "relationship_type": "uses",
+                "source_ref": campaign["id"], "target_ref": pattern["id"],
+                "object_marking_refs": [_AMBER],
             }
             for pattern in patterns
         )  # fmt: skip
@@ -75,7 +84,8 @@ def _campaign(one: Mapping[str, Any], created: str, identity: str) -> dict[str, 
     methods = ", ".join(one["methods"]) or "not told apart"
     return {
         "type": "campaign", "spec_version": "2.1", "id": _id("campaign", one["campaign_id"]),
-        "created": created, "modified": created, "created_by_ref": identity,
+        "created": _millis(one["first_seen"]), "modified": _millis(created),
+        "created_by_ref": identity,
         "name": f"Adversarial distillation {one['campaign_id']}",
         "description": f"Coordinated accounts: {_band(one['accounts'])}; exchanges: "
         f"{_band(one['exchanges'])}; methods: {methods}. No operator is named.",

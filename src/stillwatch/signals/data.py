@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Final
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from stillwatch.schema import Desk
 from stillwatch.signals.topics import strangers_among
-from stillwatch.stats import unit_rows
+from stillwatch.stats import centred_by, unit_rows
 
 __all__ = ["Cohort", "Population", "load_cohorts", "load_population"]
 
@@ -40,12 +42,25 @@ class Population:
     harvest_share: float
     span_us: tuple[int, int]
 
+    @cached_property
+    def held(self) -> dict[str, np.ndarray]:
+        """Return, by kind of value and for ``exit``, how many organizations hold each code."""
+        kinds = {**self.codes, "exit": self.exit_code}
+        return {kind: self._organizations(codes) for kind, codes in kinds.items()}
+
+    def _organizations(self, codes: np.ndarray) -> np.ndarray:
+        known, size = codes >= 0, int(codes.max(initial=-1)) + 1
+        pairs = np.unique(self.org[known] * max(size, 1) + codes[known])
+        return np.bincount(pairs % max(size, 1), minlength=size)
+
 
 @dataclass(frozen=True)
 class Cohort:
     """One hypothesis: its members and their exchanges of part B that speak for it, by time.
 
-    ``trimmed``: members whose topics in part A are not the cohort's (a copied customer among its
+    ``topic``: unit rows less what the template itself says; ``raw_topic``: with it.
+    ``answered``: not refused by a limit or a ban; ``fresh``: no continuation of the subject's own
+    conversation; ``long``: eight tokens or more. ``trimmed``: members whose topics in part A are not the cohort's (a copied customer among its
     copiers); they stay members, and are left out of the tests on part B.
     """
 
@@ -60,7 +75,11 @@ class Cohort:
     ts_us: np.ndarray
     payload: np.ndarray
     topic: np.ndarray
+    raw_topic: np.ndarray
     harvest: np.ndarray
+    answered: np.ndarray
+    fresh: np.ndarray
+    long: np.ndarray
     direct: dict[str, int]
     direct_total: dict[str, int]
 
@@ -107,7 +126,7 @@ def load_population(desk: Desk) -> Population:
             ORDER BY turn, topic LIMIT {_BACKGROUND}"""
     )
     totals = desk.query(
-        """SELECT count(*) AS n, CAST(count_if(method_hints <> 0) AS BIGINT) AS h,
+        """SELECT count(*) AS n, count(*) FILTER (method_hints <> 0) AS h,
                    epoch_us(min(ts)) AS low, epoch_us(max(ts)) AS high FROM exchanges"""
     ).to_pylist()[0]
     created = people["created"].to_numpy(zero_copy_only=False).astype(np.float64)
@@ -137,25 +156,35 @@ def _coded(words: list[str | int | None]) -> tuple[np.ndarray, np.ndarray]:
     return codes, np.bincount(codes[codes >= 0], minlength=len(index))
 
 
+def _centred(events: pa.Table, org: np.ndarray) -> np.ndarray:
+    """Return topic rows without what the template itself says."""
+    rows = unit_rows(events["topic"].to_pylist())
+    return centred_by(rows, events["template"].to_numpy(), org[events["sid"].to_numpy()])
+
+
 def load_cohorts(desk: Desk, population: Population) -> list[Cohort]:
     """Return every hypothesis with the exchanges of part B that speak for it."""
     cohorts = desk.query("SELECT * FROM cohorts ORDER BY cohort")
     members = desk.query("SELECT * FROM cohort_members ORDER BY cohort, sid")
     events = desk.query(
         """WITH chosen AS (
-              SELECT DISTINCT c.cohort, k.rid, k.part
+              SELECT c.cohort, k.rid, any_value(k.part) AS part,
+                     bit_xor(k.template) AS template
               FROM (SELECT cohort, unnest(frames) AS frame FROM cohorts WHERE by_text) c
               JOIN carried k ON k.frame = c.frame
               JOIN cohort_members m ON m.cohort = c.cohort AND m.sid = k.sid AND m.how = 'text'
-              WHERE k.part <> '-'
+              WHERE k.part <> '-' GROUP BY c.cohort, k.rid
               UNION
-              SELECT m.cohort, e.rid, e.part FROM cohort_members m
+              SELECT m.cohort, e.rid, e.part, CAST(0 AS UBIGINT) FROM cohort_members m
               JOIN cohorts c ON c.cohort = m.cohort AND NOT c.by_text
               JOIN exchanges e ON e.sid = m.sid AND e.part <> '-'
               WHERE m.how IN ('found', 'direct'))
-            SELECT ch.cohort, ch.part, e.rid, e.sid, epoch_us(e.ts) AS ts, e.h_payload, e.topic,
-                   e.method_hints <> 0 AS harvest
-            FROM chosen ch JOIN exchanges e ON e.rid = ch.rid ORDER BY ch.cohort, e.rid"""
+            SELECT ch.cohort, ch.part, ch.template, e.rid, e.sid, epoch_us(e.ts) AS ts, e.h_payload, e.topic,
+                   e.method_hints <> 0 AS harvest,
+                   coalesce(e.status, 'ok') NOT IN ('denied', 'rate_limited') AS answered,
+                   u.rid IS NULL AS fresh, e.user_tokens >= 8 AS long
+            FROM chosen ch JOIN exchanges e ON e.rid = ch.rid
+            LEFT JOIN follow_ups u ON u.rid = e.rid ORDER BY ch.cohort, e.rid"""
     )
     direct = desk.query(
         """SELECT m.cohort, d.kind, CAST(count_if(d.part = 'B') AS BIGINT) AS n, count(*) AS total FROM direct d
@@ -174,9 +203,9 @@ def load_cohorts(desk: Desk, population: Population) -> list[Cohort]:
         both = events.slice(low, high - low)
         mine = member_of == number
         in_b = np.array([p == "B" for p in both["part"].to_pylist()], dtype=bool)
-        found = both.filter(pa.array(~in_b))
+        found = both.filter(pa.array(~in_b)).filter(pc.field("fresh"))
         trimmed = strangers_among(
-            found["sid"].to_numpy(), population.org, unit_rows(found["topic"].to_pylist())
+            found["sid"].to_numpy(), population.org, _centred(found, population.org)
         )
         part = both.filter(pa.array(in_b & ~np.isin(both["sid"].to_numpy(), trimmed)))
         loaded.append(
@@ -191,8 +220,12 @@ def load_cohorts(desk: Desk, population: Population) -> list[Cohort]:
                 sid=part["sid"].to_numpy(),
                 ts_us=part["ts"].to_numpy(),
                 payload=part["h_payload"].to_numpy(),
-                topic=unit_rows(part["topic"].to_pylist()),
+                topic=_centred(part, population.org),
+                raw_topic=unit_rows(part["topic"].to_pylist()),
                 harvest=part["harvest"].to_numpy(zero_copy_only=False).astype(bool),
+                answered=part["answered"].to_numpy(zero_copy_only=False).astype(bool),
+                fresh=part["fresh"].to_numpy(zero_copy_only=False).astype(bool),
+                long=part["long"].to_numpy(zero_copy_only=False).astype(bool),
                 direct={d["kind"]: d["n"] for d in direct if d["cohort"] == number},
                 direct_total={d["kind"]: d["total"] for d in direct if d["cohort"] == number},
             )

@@ -45,21 +45,27 @@ class Coincidences:
         self.totals = totals
         self.exchanges = exchanges
 
-    def rate_outside(self, kind: str, inside: int, exchanges_inside: int) -> float:
-        """Return occurrences per exchange outside a cohort, one added: never zero."""
-        outside = max(self.exchanges - exchanges_inside, 1)
-        return (max(self.totals.get(kind, 0) - inside, 0) + 1) / outside
+    def outside(self, kind: str, inside: int) -> int:
+        """Return the occurrences outside a cohort, one added: never zero."""
+        return max(self.totals.get(kind, 0) - inside, 0) + 1
 
 
 def find(kind: str, cohort: Cohort, population: Population, base: Coincidences) -> Finding:
-    """Test the occurrences of part B against the base rate of coincidence (Poisson tail)."""
+    """Test the occurrences of part B against the base rate of coincidence.
+
+    Given how often it happened in all (and one time more), under the null each occurrence falls
+    on the cohort in proportion to its exchanges: a binomial tail, exact for a rate that is not
+    known but estimated from the rest of the log.
+    """
     test = TESTS[kind]
     seen = cohort.direct.get(kind, 0)
     exchanges = int(population.exchanges_b[cohort.subjects_b].sum())
     if not exchanges:
         return not_enough(test, 0, "no requests in the test blocks")
-    expected = base.rate_outside(kind, seen, exchanges) * exchanges
-    p_value = float(sps.poisson.sf(seen - 1, expected)) if seen else 1.0
+    outside = base.outside(kind, seen)
+    share = exchanges / max(base.exchanges, exchanges + 1)
+    p_value = float(sps.binom.sf(seen - 1, seen + outside, share)) if seen else 1.0
+    expected = outside * share / (1 - share)
     low, high = (float(x) for x in sps.poisson.interval(0.95, expected))
     return evaluated(
         test, float(seen), p_value, exchanges,

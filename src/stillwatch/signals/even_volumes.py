@@ -27,10 +27,12 @@ def find(cohort: Cohort, population: Population) -> Finding:
     """Test under-dispersion of requests per account against the multinomial null.
 
     Independent customers differ in appetite, so their counts are over-dispersed and the test
-    is conservative for them; only an allocator makes counts more equal than chance.
+    is conservative for them; only an allocator makes counts more equal than chance. Members that
+    sent nothing in the test blocks count as zero: leaving them out would look like evenness.
     """
     del population
-    _, counts = np.unique(cohort.sid, return_counts=True)
+    heard = np.setdiff1d(np.union1d(cohort.members, cohort.sid), cohort.trimmed)
+    counts = np.bincount(np.searchsorted(heard, cohort.sid), minlength=len(heard))
     if len(counts) < _MIN_ACCOUNTS or counts.mean() < _MIN_MEAN:
         return not_enough(TEST, len(counts), "fewer than eight accounts or two requests each")
     ratio = float(fano(counts))

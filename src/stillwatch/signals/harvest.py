@@ -16,7 +16,7 @@ from stillwatch.schema import CohortTest, Finding, Null
 from stillwatch.signals.traits import Traits
 from stillwatch.stats import calibrate
 
-__all__ = ["SCORED", "TEST", "Reference", "find", "score", "scored_values", "shipped_reference"]
+__all__ = ["SCORED", "TEST", "Reference", "find", "score", "shipped_reference"]
 
 TEST = CohortTest(
     name="harvest",
@@ -26,18 +26,28 @@ TEST = CohortTest(
     "workflow platforms, evaluations …)",
     needs=("messages",),
 )
-SCORED: Final = ("own_topics", "breadth", "repeats")
+SCORED: Final = ("own_topics", "repeats", "dominance")
 KAPPA: Final = 0.05
+ERRORS: Final = 2.0
+_LEAST_OWN: Final = 0.003
+_USUAL_REPEATS: Final = 0.05
+_REPEATS_WEIGHT: Final = 3.0
 
 
-def scored_values(traits: Traits) -> np.ndarray:
-    """Return the three numbers that the score weighs; a ratio matters, so logarithms."""
-    return np.array(
-        [
-            math.log(max(traits.own_topics, 0.003)),
-            math.log(max(traits.breadth, 0.05)),
-            math.log(traits.repeats + 0.02),
-        ]
+def score(traits: Traits) -> float:
+    """Return how far the cohort looks like one queue of ever-new items; larger is more so.
+
+    −log(own_topics + two standard errors) − 3·log(1 + repeats/0.05) + log(dominance). The errors
+    keep a small cohort from looking like one queue by chance; the repeats set classes and
+    evaluations apart, where everyone runs the same items; accounts that do much else besides
+    weigh less. On development worlds every further trait (breadth, novelty, hints of methods)
+    widened the benign tail more than it moved the campaigns (docs/adr/0004-harvest-score.md).
+    """
+    own = max(traits.own_topics + ERRORS * traits.own_error, _LEAST_OWN)
+    return (
+        -math.log(own)
+        - _REPEATS_WEIGHT * math.log1p(traits.repeats / _USUAL_REPEATS)
+        + math.log(max(traits.dominance, 0.01))
     )
 
 
@@ -52,8 +62,6 @@ class Reference:
 
     name: str
     scores: np.ndarray
-    weights: np.ndarray
-    intercept: float
     worlds: int
     tail_start: float
     tail_share: float
@@ -70,17 +78,12 @@ class Reference:
         if value <= self.tail_start:
             return rank
         tail = self.tail_share * math.exp(-(value - self.tail_start) / self.tail_scale)
-        return min(rank, 1.0) if above > 20 else max(tail, self.floor)
+        return max(tail, self.floor)
 
     @property
     def largest_e(self) -> float:
         """Return the largest e-value the claim *extractive* can reach."""
         return float(calibrate(self.floor, KAPPA))
-
-
-def score(traits: Traits, reference: Reference) -> float:
-    """Return the log odds of *harvest* against *benign and coordinated* on the fitted worlds."""
-    return float(scored_values(traits) @ reference.weights + reference.intercept)
 
 
 @cache
@@ -97,8 +100,6 @@ def read_reference(raw: dict[str, Any]) -> Reference:
     return Reference(
         name=raw["name"],
         scores=np.array(raw["scores"]),
-        weights=np.array([raw["weights"][name] for name in SCORED]),
-        intercept=raw["intercept"],
         worlds=raw["worlds"],
         tail_start=raw["tail"]["start"],
         tail_share=raw["tail"]["share"],
@@ -112,17 +113,16 @@ def read_reference(raw: dict[str, Any]) -> Reference:
 
 def find(traits: Traits, n: int, reference: Reference) -> Finding:
     """Return the finding of the claim *extractive* for one cohort."""
-    value = score(traits, reference)
+    value = score(traits)
     p_value = reference.p_value(value)
     low, mid, high = (float(np.quantile(reference.scores, q)) for q in (0.025, 0.5, 0.975))
     draws = tuple(round(float(q), 4) for q in np.quantile(reference.scores, np.linspace(0, 1, 41)))
     usual = {name: reference.traits[name] for name in SCORED}
-    own, breadth = max(traits.own_topics, 0.0), traits.breadth
+    own = max(traits.own_topics + ERRORS * traits.own_error, 0.0)
     text = (
         f"At most {own:.1%} of the variety of topics lies between the organizations (benign "
-        f"cohorts that act together: {_range(usual['own_topics'])}); each account's topics are "
-        f"{breadth:.0%} as broad as those of strangers ({_range(usual['breadth'])}); "
-        f"{traits.repeats:.1%} of the prompts were also sent by another organization "
+        f"cohorts that act together: {_range(usual['own_topics'])}); {traits.repeats:.1%} of the "
+        f"prompts were also sent by another organization "
         f"({_range(usual['repeats'])}); p = {p_value:.2g} against {len(reference.scores):,} benign "
         "coordinated cohorts"
         + (", continued by a fitted tail." if value > reference.tail_start else ".")

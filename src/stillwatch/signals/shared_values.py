@@ -55,7 +55,7 @@ def find_account_values(cohort: Cohort, population: Population) -> Finding:
     for kind, codes in population.codes.items():
         if _KIND[kind] in cohort.found_by:
             continue
-        result = _test(cohort, population, codes)
+        result = _test(cohort, population, codes, population.held[kind])
         if result is None:
             continue
         tried += 1
@@ -81,7 +81,7 @@ def find_exits(cohort: Cohort, population: Population) -> Finding:
     """Test whether the cohort's organizations leave through common prefixes, in part B."""
     if "exit_prefix" in cohort.found_by and not cohort.by_text and "handoff" not in cohort.found_by:
         return not_enough(EXIT_TEST, 0, "the shared prefix had suggested the cohort")
-    result = _test(cohort, population, population.exit_code)
+    result = _test(cohort, population, population.exit_code, population.held["exit"])
     if result is None:
         return not_enough(EXIT_TEST, 0, "fewer than four known prefixes")
     return evaluated(
@@ -96,13 +96,13 @@ def find_exits(cohort: Cohort, population: Population) -> Finding:
     )  # fmt: skip
 
 
-def _test(cohort: Cohort, population: Population, codes: np.ndarray) -> SharingResult | None:
-    everybody = _by_organization(population.org, codes, population.sids)
+def _test(
+    cohort: Cohort, population: Population, codes: np.ndarray, held: np.ndarray
+) -> SharingResult | None:
     mine = _by_organization(population.org, codes, cohort.subjects_b)
     if len(mine) < _MIN:
         return None
-    counts = np.bincount(everybody, minlength=int(codes.max(initial=-1)) + 1)
-    return shared_value_test(mine, counts)
+    return shared_value_test(mine, held)
 
 
 def _by_organization(org: np.ndarray, codes: np.ndarray, sids: np.ndarray) -> np.ndarray:

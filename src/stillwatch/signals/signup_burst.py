@@ -58,11 +58,15 @@ def burst_window(cohort: Cohort, population: Population) -> tuple[float, float] 
 
 
 def _times(cohort: Cohort, population: Population) -> tuple[np.ndarray, np.ndarray]:
+    """Return creation times in seconds, one account per organization on both sides."""
+    created = population.created_us / 1e6
     sids = cohort.subjects_b
+    sids = sids[np.isfinite(created[sids])]
     _, first = np.unique(population.org[sids], return_index=True)
-    mine = population.created_us[sids[first]] / 1e6
-    everybody = population.created_us / 1e6
-    return mine[np.isfinite(mine)], everybody[np.isfinite(everybody)]
+    mine = sids[first]
+    others = np.flatnonzero(np.isfinite(created) & ~np.isin(population.org, population.org[mine]))
+    _, first = np.unique(population.org[others], return_index=True)
+    return created[mine], created[np.concatenate([mine, others[first]])]
 
 
 def _upper(expected: float) -> float:

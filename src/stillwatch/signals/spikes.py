@@ -73,12 +73,14 @@ def _spike(rung: int, population: Population, topics: np.ndarray, rng: np.random
         exit_code=np.concatenate([population.exit_code, pool]),
     )
     none = np.zeros(0, dtype=np.int64)
+    dealt = topics[rng.integers(0, len(topics), len(labels))]
     cohort = Cohort(
         number=-1, found_by=frozenset({"frame"}), by_text=True, members=accounts, associated=none,
         trimmed=none, rid=np.arange(len(labels)), sid=labels, ts_us=times,
         payload=rng.integers(1, 2**62, len(labels)).astype(np.uint64),
-        topic=topics[rng.integers(0, len(topics), len(labels))],
-        harvest=np.zeros(len(labels), dtype=bool), direct={}, direct_total={},
+        topic=dealt, raw_topic=dealt,
+        harvest=np.zeros(len(labels), dtype=bool),
+        answered=np.ones(len(labels), dtype=bool), fresh=np.ones(len(labels), dtype=bool), long=np.ones(len(labels), dtype=bool), direct={}, direct_total={},
     )  # fmt: skip
     return cohort, grown
 

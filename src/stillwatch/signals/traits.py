@@ -1,4 +1,4 @@
-"""What the exchanges of a cohort look like as a harvest: five numbers, no text, no language."""
+"""What the exchanges of a cohort look like as a harvest: seven numbers, no text, no language."""
 
 from __future__ import annotations
 
@@ -19,15 +19,18 @@ _MAX_ROWS: Final = 6_000
 class Traits(NamedTuple):
     """The traits of a cohort, each oriented as measured; see `signals.harvest` for their use.
 
-    ``own_topics``: share of topic variance lying between organizations, bias-corrected, plus two
-    standard errors (0 = all draw from one source; a small cohort cannot look like one by chance). ``breadth``: topic variance within one
-    subject as a share of the variance between strangers. ``repeats``: share of exchanges whose
-    payload another organization of the cohort sent too. ``dominance``: median over subjects of
-    the cohort's share of their traffic. ``novelty``: distinct payloads per exchange.
-    ``asks``: share of exchanges with a harvest intent or shape, minus everybody's share.
+    ``own_topics``: share of topic variance lying between organizations, bias-corrected (may be
+    slightly negative; 0 = all draw from one source); ``own_error``: its standard error.
+    ``breadth``: topic variance within one subject as a share of the variance between strangers.
+    ``repeats``: share of answered first prompts of eight tokens or more that another organization
+    of the cohort sent too (what was refused and tried again elsewhere is evidence of its own).
+    ``dominance``: median over subjects of the cohort's share of their traffic. ``novelty``:
+    distinct payloads per such prompt. ``asks``: share of exchanges with a hint of a method, minus
+    everybody's share.
     """
 
     own_topics: float
+    own_error: float
     breadth: float
     repeats: float
     dominance: float
@@ -41,30 +44,38 @@ TRAITS: Final = Traits._fields
 def traits(cohort: Cohort, population: Population) -> Traits | None:
     """Return the traits, or None when the cohort is too small to have them.
 
-    Needs 24 exchanges, and four subjects with at least two exchanges each.
+    Needs 24 exchanges that do not go on with the subject's own conversation, and four subjects
+    with at least two of them each.
     """
     subjects, counts = np.unique(cohort.sid, return_counts=True)
-    if len(cohort.sid) < MIN_EVENTS or (counts >= 2).sum() < MIN_REPEATED:
+    fresh = np.flatnonzero(cohort.fresh)
+    _, repeated = np.unique(cohort.sid[fresh], return_counts=True)
+    if len(fresh) < MIN_EVENTS or (repeated >= 2).sum() < MIN_REPEATED:
         return None
-    keep = _thinned(cohort.sid)
+    keep = fresh[_thinned(cohort.sid[fresh])]
     vectors = cohort.topic[keep].astype(np.float64)
     org = population.org[cohort.sid[keep]]
-    own = _between(vectors, org) + 2.0 * _jackknife_error(vectors, org)
+    own, error = _between(vectors, org), _jackknife_error(vectors, org)
     spread = population.background.astype(np.float64)
     strangers = spread.var(axis=0, ddof=1).sum() if len(spread) > 1 else np.nan
-    within = _within(vectors, cohort.sid[keep])
-    if not np.isfinite(own) or not np.isfinite(within) or not strangers > 0:
+    within = _within(cohort.raw_topic[keep].astype(np.float64), cohort.sid[keep])
+    if not np.isfinite(own + error) or not np.isfinite(within) or not strangers > 0:
         return None
-    pairs = np.unique(np.stack([cohort.payload, population.org[cohort.sid].astype(np.uint64)]), axis=1)
-    values, carriers = np.unique(pairs[0], return_counts=True)
+    told = cohort.answered & cohort.fresh & cohort.long
+    payload = cohort.payload[told]
+    sender = population.org[cohort.sid[told]].astype(np.uint64)
+    values, carriers = np.unique(
+        np.unique(np.stack([payload, sender]), axis=1)[0], return_counts=True
+    )
     shared = values[(carriers >= 2) & (values != 0)]
     volume = np.maximum(population.exchanges_b[subjects], counts)
     return Traits(
         own_topics=float(own),
+        own_error=float(error),
         breadth=float(within / strangers),
-        repeats=float(np.isin(cohort.payload, shared).mean()),
+        repeats=float(np.isin(payload, shared).mean()) if len(payload) else 0.0,
         dominance=float(np.median(counts / volume)),
-        novelty=float(len(values) / len(cohort.payload)),
+        novelty=float(len(values) / max(len(payload), 1)),
         asks=float(cohort.harvest.mean() - population.harvest_share),
     )
 

@@ -57,7 +57,7 @@ from stillwatch.stats.surrogates import (
     surrogate_p,
     tail_p,
 )
-from stillwatch.stats.vectors import unit_rows
+from stillwatch.stats.vectors import centred_by, unit_rows
 from stillwatch.stats.variance import BetweenShare, LeaveOneOut, between_share, leave_one_out
 
 __all__ = [
@@ -82,6 +82,7 @@ __all__ = [
     "between_share",
     "bootstrap_interval",
     "calibrate",
+    "centred_by",
     "clopper_pearson",
     "common_silence",
     "conformal_e",

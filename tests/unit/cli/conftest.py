@@ -197,12 +197,11 @@ def run_dir(tmp_path: Path) -> Path:
         }
     ]
     write(folder / "signals.parquet", signals, SIGNAL)
-    users = ACCOUNT_RESULT.append(pa.field("end_user_id", pa.string()))
     subjects = [
-        account("acct-other", standing, end_user_id=f"u-{i}")
+        account(f"acct-other · u-{i}", standing)
         for i, standing in enumerate(("clear", "clear", "watch"))
     ]
-    write(folder / "subjects.parquet", subjects, users)
+    write(folder / "subjects.parquet", subjects, ACCOUNT_RESULT)
     return folder
 
 

@@ -69,6 +69,16 @@ def test_every_error_has_its_exit_code(monkeypatch, capsys, error, code):
         assert capsys.readouterr().err == f"Error: {error.where}: m\nNext: h\n"
 
 
+def test_a_full_disk_is_said_in_a_sentence(monkeypatch, capsys):
+    def raises(**_):
+        raise OSError(28, "No space left on device", "run/summary.json")
+
+    monkeypatch.setattr(app_module, "app", raises)
+    assert app_module.run(["scan", "log"]) == 1
+    err = capsys.readouterr().err
+    assert err.startswith("Error: run/summary.json: No space left on device\nNext: see that")
+
+
 def test_errors_send_no_hidden_character_to_the_terminal(monkeypatch, capsys):
     def raises(**_):
         raise errors.InputError("a\x1b[2J\nb\u202e", where="\x07.jsonl", hint="\u2066")

@@ -128,7 +128,8 @@ def test_input_that_is_not_there_ends_with_2(stillwatch, tmp_path, name):
     assert told.out == ""
 
 
-def test_ctrl_c_ends_with_130(world, tmp_path):
+@pytest.mark.parametrize("after_s", [0.2, 1.5])  # while reading, and inside the engine
+def test_ctrl_c_ends_with_130(world, tmp_path, after_s):
     words = ["scan", world.out / "exchanges", "--out", tmp_path / "run"]
     with subprocess.Popen(
         [sys.executable, "-m", "stillwatch.cli", *map(str, words)],
@@ -138,11 +139,12 @@ def test_ctrl_c_ends_with_130(world, tmp_path):
     ) as job:
         assert job.stderr is not None
         job.stderr.readline()  # the first stage has begun
-        time.sleep(0.2)
+        time.sleep(after_s)
         job.send_signal(signal.SIGINT)
-        out, _ = job.communicate(timeout=60)
+        out, err = job.communicate(timeout=60)
     assert job.returncode == 130
     assert out == b""
+    assert b"Traceback" not in err
 
 
 def test_help_names_every_format(stillwatch):

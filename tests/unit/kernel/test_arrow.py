@@ -117,7 +117,6 @@ def test_row_is_at_most_512_bytes() -> None:
         {"tools": pa.array([[1]])},
         {"output_text": pa.array([1])},
     ],
-    ids=str,
 )
 def test_wrong_types_are_named(column: dict[str, pa.Array]) -> None:
     with pytest.raises(SchemaError, match=next(iter(column))):

@@ -1,0 +1,138 @@
+"""Prevalence: detected ≤ corrected ≤ not excluded, for every unit, week and model."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from stillwatch.campaigns import measure_prevalence
+from stillwatch.campaigns.prevalence import UNITS
+
+RUNGS = {1: "plain", 2: "harder", 3: "hidden"}
+
+
+def put(desk, people, found=(12, 12, 0), per_day=2):
+    start = datetime(2026, 11, 16, tzinfo=UTC)
+    rows = [
+        {"ts": start + timedelta(days=day, hours=sid % 20), "model": f"m{sid % 2}", "sid": sid,
+         "output_tokens": 100 + sid}
+        for sid in range(people) for day in range(0, 10, 10 // per_day)
+    ]  # fmt: skip
+    schema = pa.schema([("ts", pa.timestamp("us", "UTC")), ("model", pa.string()),
+                        ("sid", pa.int32()), ("output_tokens", pa.int64())])  # fmt: skip
+    desk.put("exchanges", pa.Table.from_pylist(rows, schema=schema))
+    spikes = [
+        {"rung": rung, "spike": k, "e_coordinated": 1e5 if k < hits else 1.0, "e_extractive": 1e5}
+        for rung, hits in zip(RUNGS, found, strict=True) for k in range(12)
+    ]  # fmt: skip
+    desk.put("spikes", pa.Table.from_pylist(spikes))
+
+
+def measured(desk, judgement, needed=1_000.0):
+    return measure_prevalence(desk, judgement, needed, RUNGS, np.random.default_rng(1))
+
+
+def sections(found):
+    return [found, *found["by_week"], *found["by_model"]]
+
+
+def in_order(found):
+    for section in sections(found):
+        for unit in UNITS:
+            one = section[unit]
+            values = [one[k]["value"] for k in ("detected", "corrected", "not_excluded")]
+            assert values == sorted(values), (unit, values)
+            for k in ("detected", "corrected", "not_excluded"):
+                assert 0 <= one[k]["low"] <= one[k]["value"] <= one[k]["high"] <= 1
+
+
+@pytest.mark.parametrize(
+    "found",
+    [
+        (12, 12, 0),
+        (12, 12, 12),
+        (8, 6, 2),
+        pytest.param(
+            (0, 0, 0),
+            marks=pytest.mark.xfail(
+                strict=True, reason="the worst recall lies above the one that corrects"
+            ),
+        ),
+    ],
+)
+def test_the_three_numbers_are_ordered(desk, judged, campaign, found):
+    put(desk, 100, found)
+    people = [(f"a{k}", None, 2) for k in range(100)]
+    judgement = judged(
+        people,
+        campaign({k: "accused" for k in range(6)}),
+        campaign({k: "accused" for k in range(6, 9)}, name="c-2"),
+    )
+    in_order(measured(desk, judgement))
+
+
+def test_detected_is_the_share_of_the_accused(desk, judged, campaign):
+    put(desk, 100)
+    judgement = judged(
+        [(f"a{k}", None, 2) for k in range(100)], campaign({k: "accused" for k in range(6)})
+    )
+    found = measured(desk, judgement)
+    assert found["requests"]["detected"]["value"] == pytest.approx(0.06)
+    assert found["accounts"]["detected"]["value"] == pytest.approx(0.06)
+    tokens = sum(100 + k for k in range(6)) / sum(100 + k for k in range(100))
+    assert found["output_tokens"]["detected"]["value"] == pytest.approx(tokens)
+    assert found["accounts"]["total"] == 100
+    assert len(found["by_week"]) == 1 or len(found["by_week"]) == 2
+    assert [m["model"] for m in found["by_model"]] == ["m0", "m1"]
+    assert found["by_model"][0]["accounts"]["total"] == 50
+
+
+def test_a_channels_users_are_one_account(desk, judged, campaign):
+    put(desk, 10)
+    people = [("gate", f"u{k}", 2) for k in range(5)] + [(f"a{k}", None, 2) for k in range(5)]
+    found = measured(desk, judged(people, campaign({0: "accused", 1: "accused"})))
+    assert found["accounts"]["total"] == 6
+    assert found["accounts"]["detected"]["value"] == pytest.approx(1 / 6)
+
+
+def test_watched_campaigns_are_not_detected_and_nothing_found_is_not_nothing_there(
+    desk, judged, campaign
+):
+    put(desk, 100)
+    people = [(f"a{k}", None, 2) for k in range(100)]
+    found = measured(desk, judged(people, campaign({0: "watch"}, standing="watch")))
+    in_order(found)
+    assert found["requests"]["detected"] == {"value": 0.0, "low": 0.0, "high": 0.0}
+    assert found["requests"]["not_excluded"]["value"] > 0.03  # 3/100, and what recall misses
+
+
+def test_recall_is_that_of_the_spikes(desk, judged):
+    people = [(f"a{k}", None, 2) for k in range(100)]
+    put(desk, 100, (12, 6, 0))
+    found = measured(desk, judged(people))
+    assert [r["recall"] for r in found["recall"]] == [1.0, 0.5, 0.0]
+    assert all(r["low"] <= r["recall"] <= r["high"] for r in found["recall"])
+
+
+@pytest.mark.xfail(strict=True, reason="where no rung is seen, one half is taken for the worst")
+def test_the_worst_recall_is_never_above_what_was_measured(desk, judged):
+    people = [(f"a{k}", None, 2) for k in range(100)]
+    put(desk, 100, (12, 6, 0))
+    some = measured(desk, judged(people))
+    none = measured(desk, judged(people), needed=1e9)
+    assert [r["recall"] for r in none["recall"]] == [0.0, 0.0, 0.0]
+    assert none["worst_recall"] <= some["worst_recall"] <= 0.5
+
+
+def test_an_empty_log_has_no_numbers(desk, judged):
+    put(desk, 0)
+    desk.put("spikes", desk.query("SELECT * FROM spikes").slice(0, 0))
+    found = measured(desk, judged([]))
+    for unit in UNITS:
+        assert found[unit]["total"] == 0
+        assert found[unit]["detected"]["value"] is None
+    assert found["by_week"] == []
+    assert [r["recall"] for r in found["recall"]] == [None, None, None]

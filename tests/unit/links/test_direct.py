@@ -1,0 +1,129 @@
+"""Direct evidence: what only a partner could do, and only between organizations."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+H = timedelta(hours=1)
+M = timedelta(minutes=1)
+
+
+def conversation(log, first, second, *, at=H):
+    """Let ``first`` open a conversation that ``second`` continues half an hour later."""
+    opening, answer = log.words(20), log.words(30)
+    log.say(first, opening, at=at, output_text=answer)
+    log.say(
+        second, log.words(8), at=at + 30 * M, output_text=log.words(9),
+        before=[("user", opening), ("assistant", answer)],
+    )  # fmt: skip
+    return opening, answer
+
+
+def test_a_conversation_continued_by_another_organization_is_a_handoff(log, linked, direct_of):
+    conversation(log, "ann", "bob")
+    assert direct_of(linked(log)) == [("handoff", "ann", "bob")]
+
+
+def test_one_organizations_own_conversation_is_no_handoff(log, linked, direct_of):
+    log.account("ann", org="one")
+    log.account("bob", org="one")
+    conversation(log, "ann", "bob")
+    assert direct_of(linked(log)) == []
+
+
+def test_ones_own_conversation_is_no_handoff_even_if_another_holds_it_too(log, linked, direct_of):
+    opening, answer = conversation(log, "ann", "ann")
+    log.say("bob", opening, at=H + M, output_text=answer)
+    assert direct_of(linked(log)) == []
+
+
+def test_a_public_conversation_is_no_handoff(log, linked, direct_of):
+    opening, answer = log.words(20), log.words(30)
+    for k in range(5):
+        log.say(f"reader-{k}", opening, at=H + k * M, output_text=answer)
+    before = [("user", opening), ("assistant", answer)]
+    log.say("bob", log.words(8), at=2 * H, before=before)
+    assert direct_of(linked(log)) == []
+    del log.rows[4]  # four organizations are still a circle, not the public
+    kinds = {kind for kind, _, _ in direct_of(linked(log))}
+    assert kinds == {"handoff"}
+
+
+def test_who_continues_before_the_beginning_took_nothing_over(log, linked, direct_of):
+    opening, answer = log.words(20), log.words(30)
+    before = [("user", opening), ("assistant", answer)]
+    log.say("bob", log.words(8), at=H, before=before)
+    log.say("ann", opening, at=2 * H, output_text=answer)
+    assert direct_of(linked(log)) == []
+
+
+def test_the_last_holder_before_it_hands_over(log, linked, direct_of):
+    opening, answer = log.words(20), log.words(30)
+    log.say("ann", opening, at=H, output_text=answer)
+    log.say("eve", opening, at=H + 10 * M, output_text=answer)
+    before = [("user", opening), ("assistant", answer)]
+    log.say("bob", log.words(8), at=2 * H, before=before)
+    assert direct_of(linked(log)) == [("handoff", "eve", "bob")]
+
+
+def test_a_blob_sent_by_another_organization_is_a_replay(log, linked, direct_of):
+    log.account("cat", org="org-ann")
+    log.say("ann", log.words(20), at=H, reasoning_blob=b"opaque reasoning 1")
+    log.say("bob", log.words(20), at=2 * H, reasoning_blob=b"opaque reasoning 1")
+    log.say("ann", log.words(20), at=H, reasoning_blob=b"opaque reasoning 2")
+    log.say("cat", log.words(20), at=2 * H, reasoning_blob=b"opaque reasoning 2")
+    assert direct_of(linked(log)) == [("blob_replay", "ann", "bob")]
+
+
+def test_a_retry_elsewhere_counts_within_ten_minutes_of_a_block(log, linked, direct_of):
+    cases = {
+        "denied": ("denied", 9 * M),
+        "limited": ("rate_limited", 10 * M),
+        "too-late": ("rate_limited", 11 * M),
+        "broken": ("server_error", M),
+        "refused": ("refused", M),
+        "answered": ("ok", M),
+        "before": ("denied", -M),
+    }
+    for name, (status, after) in cases.items():
+        prompt = log.words(20)
+        log.say(f"{name}-1", prompt, at=2 * H, status=status)
+        log.say(f"{name}-2", prompt, at=2 * H + after)
+    assert direct_of(linked(log)) == [
+        ("retry", "denied-1", "denied-2"), ("retry", "limited-1", "limited-2"),
+    ]  # fmt: skip
+
+
+def test_ones_own_retry_and_a_public_or_tiny_prompt_are_no_retries(log, linked, direct_of):
+    own, public, tiny = log.words(20), log.words(20), "continue please"
+    log.account("cat", org="org-ann")
+    log.say("ann", own, at=H, status="denied")
+    log.say("cat", own, at=H + M)
+    for k in range(5):
+        log.say(f"reader-{k}", public, at=2 * H + k * M, status="rate_limited")
+    log.say("ann", tiny, at=3 * H, status="denied")
+    log.say("bob", tiny, at=3 * H + M)
+    assert direct_of(linked(log)) == []
+
+
+def test_a_successor_takes_up_a_template_of_a_banned_account(log, linked, direct_of):
+    cases = {
+        "banned": ("policy", 3 * H, None),
+        "much-later": ("policy", 49 * H, None),
+        "before": ("policy", -2 * H, None),
+        "same-org": ("policy", 3 * H, "org-same-org-0"),
+        "left": ("customer", 3 * H, None),
+        "asleep": ("inactive", 3 * H, None),
+        "unsaid": (None, 3 * H, None),
+    }
+    for name, (reason, created_after, org) in cases.items():
+        frame = log.words(20)
+        for k in range(4):
+            log.account(f"{name}-{k}", created_at=log.start - 100 * 24 * H)
+            for n in range(4):
+                log.say(f"{name}-{k}", f"{frame} {log.words(20)}", at=n * H + k * M)
+        log.account(f"{name}-0", closed_at=log.start + 5 * H, closed_reason=reason)
+        log.account(f"{name}-new", org=org, created_at=log.start + 5 * H + created_after)
+        log.say(f"{name}-new", f"{frame} {log.words(20)}", at=6 * H + max(created_after, 0 * H))
+    found = [d for d in direct_of(linked(log)) if d[0] == "succession"]
+    assert found == [("succession", "banned-0", "banned-new")]

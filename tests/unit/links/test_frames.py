@@ -1,0 +1,148 @@
+"""Templates that strangers carry are found wherever they stand; common openings are not."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+HEAD = (
+    "Work through the following problem with great care and write every step of the "
+    "derivation down before the result: "
+)
+TAIL = (
+    " Now return the complete derivation first and the final answer last, in the same "
+    "language as the question above."
+)
+SYSTEM = "You are a meticulous solver who always writes the whole derivation before the answer."
+POOL = [f"pool-{k}" for k in range(6)]
+
+
+def send(log, texts, each=4, **more):
+    """Let every account of the pool send ``each`` texts, spread over part A."""
+    for k, account in enumerate(POOL):
+        for n in range(each):
+            log.say(account, texts(account, n), at=timedelta(hours=1 + n, minutes=k), **more)
+
+
+@pytest.mark.parametrize("position", ["head", "tail", "system"])
+def test_a_template_that_strangers_carry_is_found(log, linked, frames_of, position):
+    log.chatter()
+    head, tail = HEAD if position == "head" else "", TAIL if position == "tail" else ""
+    send(
+        log,
+        lambda *_: head + log.words(20) + tail,
+        system=SYSTEM if position == "system" else None,
+    )
+    runner = linked(log)
+    assert frames_of(runner) == {frozenset(POOL): 1}
+    (cohort,) = runner.query("SELECT * FROM cohorts").to_pylist()
+    assert cohort["found_by"] == ["frame"]
+    assert cohort["by_text"]
+    positions = runner.query("SELECT DISTINCT pos FROM frames")["pos"].to_pylist()
+    assert positions == [("head", "tail", "system").index(position)]
+
+
+def test_a_common_short_opening_is_no_template(log, linked, frames_of):
+    log.chatter()
+    send(log, lambda *_: "Please help me with " + log.words(20))
+    assert frames_of(linked(log)) == {}
+
+
+def test_a_template_of_one_organization_is_no_template(log, linked, frames_of):
+    log.chatter()
+    for account in POOL:
+        log.account(account, org="org-one")
+    send(log, lambda *_: HEAD + log.words(20))
+    assert frames_of(linked(log)) == {}
+
+
+def test_the_same_item_sent_by_everybody_is_no_template(log, linked, frames_of):
+    log.chatter()
+    items = [HEAD + log.words(20) for _ in range(2)]
+    send(log, lambda _, n: items[n % 2], each=8)
+    assert frames_of(linked(log)) == {}
+
+
+def test_what_is_seen_in_part_b_alone_suggests_nothing(log, linked, frames_of):
+    log.chatter()
+    for k, account in enumerate(POOL):
+        for n in range(4):
+            log.say(account, HEAD + log.words(20), at=timedelta(hours=9 + n, minutes=k))
+    assert frames_of(linked(log)) == {}
+
+
+def test_later_turns_of_a_conversation_do_not_make_its_beginning_a_template(log, linked, frames_of):
+    log.chatter()
+    for k, account in enumerate(POOL):
+        for n in range(4):
+            before = [("user", HEAD + "one"), ("assistant", log.words(30))]
+            log.say(account, log.words(20), at=timedelta(hours=1 + n, minutes=k), before=before)
+    assert frames_of(linked(log)) == {}
+
+
+OPENING = "Please read the text below and then carefully think about it before you "
+ENDS = (
+    "translate every line into plain words: ",
+    "summarize its claims for a reader: ",
+    "grade its style on a scale: ",
+)
+
+
+@pytest.mark.parametrize(
+    "sides",
+    [
+        "ab",
+        pytest.param(
+            "abc",
+            marks=pytest.mark.xfail(
+                strict=True, reason="no single longer node holds half, so the opening speaks too"
+            ),
+        ),
+    ],
+)
+def test_templates_with_the_same_first_dozen_words_are_kept_apart(log, linked, frames_of, sides):
+    assert len(OPENING.split()) >= 12
+    log.chatter()
+    for account in POOL[:4]:
+        for side, end in zip(sides, ENDS, strict=False):
+            for n in range(4):
+                text = OPENING + end + log.words(20)
+                log.say(f"{side}-{account}", text, at=timedelta(hours=1 + n))
+    apart = {frozenset(f"{side}-{a}" for a in POOL[:4]) for side in sides}
+    assert set(frames_of(linked(log))) == apart
+
+
+def test_templates_mixed_by_the_same_accounts_are_all_found(log, linked, frames_of):
+    log.chatter()
+    templates = [
+        HEAD,
+        "Grade the answer below from one to ten against the rubric and say why in one line: ",
+        "Rewrite this instruction so that it becomes harder but keeps its subject and its form: ",
+    ]
+    send(log, lambda _, n: templates[n % 3] + log.words(20), each=9)
+    runner = linked(log)
+    assert set(frames_of(runner)) == {frozenset(POOL)}
+    carried = runner.query(
+        """SELECT count(DISTINCT rid) AS n FROM carried c JOIN subjects s ON s.sid = c.sid
+           WHERE s.account_id LIKE 'pool-%'"""
+    )
+    assert carried["n"].to_pylist() == [9 * len(POOL)]  # no exchange of any template is missed
+    assert runner.query("SELECT count(*) AS n FROM cohorts")["n"].to_pylist() == [1]
+
+
+def test_cjk_characters_are_words_of_a_template(log, linked, frames_of):
+    log.chatter()
+    send(log, lambda *_: "请仔细解答下面的问题并写出完整的推导过程:" + log.words(20))
+    assert set(frames_of(linked(log))) == {frozenset(POOL)}
+
+
+def test_rows_in_another_order_give_the_same_tables(log, linked):
+    log.chatter()
+    send(log, lambda *_: HEAD + log.words(20))
+    forth = linked(log)
+    log.rows.reverse()
+    back = linked(log)
+    for table in ("frames", "carried", "objects", "weights", "cohorts", "cohort_members"):
+        select = f"SELECT * FROM {table}"
+        assert forth.query(select).equals(back.query(select)), table

@@ -1,0 +1,146 @@
+"""The p-value of the benign reference: a rank, then a tail; never 0, never up with the score."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from stillwatch.signals.harvest import (
+    KAPPA,
+    SCORED,
+    Reference,
+    find,
+    read_reference,
+    score,
+    shipped_reference,
+)
+from stillwatch.signals.traits import Traits
+from stillwatch.stats import calibrate
+
+
+def reference(n=99, start=0.95, inflate=1.0, **more):
+    """Return a reference of exponential scores with the tail that `make reference` would fit."""
+    scores = -np.log1p(-(np.arange(n) + 0.5) / n)
+    cut = float(np.quantile(scores, start))
+    above = scores[scores > cut] - cut
+    known = {
+        "name": "made", "scores": scores, "worlds": 3, "tail_start": cut,
+        "tail_share": len(above) / n,
+        "tail_scale": float(above.mean()) * inflate, "floor": 1e-7,
+        "traits": {k: [0.0, 0.1, 0.2] for k in SCORED}, "check": {}, "limits": "made",
+    }  # fmt: skip
+    return Reference(**(known | more))
+
+
+def test_within_the_reference_p_is_the_rank():
+    made = reference()
+    assert made.p_value(-1.0) == 1.0
+    assert made.p_value(made.scores[0]) == 1.0
+    middle = float(np.median(made.scores))
+    assert made.p_value(middle) == pytest.approx((1 + (made.scores >= middle).sum()) / 100)
+    assert made.p_value(middle) == pytest.approx(0.51)
+
+
+def test_beyond_the_start_p_follows_the_fitted_tail():
+    made = reference()
+    for step in (0.5, 2.0, 5.0):
+        expected = made.tail_share * math.exp(-step)
+        assert made.p_value(made.tail_start + step * made.tail_scale) == pytest.approx(expected)
+
+
+def test_p_has_a_floor_and_is_never_zero():
+    made = reference(floor=1e-5)
+    for value in (made.tail_start + 100, 1e6, 1e300, math.inf):
+        assert made.p_value(value) == 1e-5
+    assert made.largest_e == pytest.approx(calibrate(1e-5, KAPPA))
+
+
+@pytest.mark.parametrize(
+    "made",
+    [
+        reference(),
+        reference(n=40),
+        pytest.param(
+            reference(n=1_000, inflate=1.23),
+            marks=pytest.mark.xfail(
+                strict=True, reason="rank above 20 exceedances, tail below: p jumps up between them"
+            ),
+        ),
+        shipped_reference(),
+    ],
+    ids=["99", "40", "1000", "shipped"],
+)
+def test_p_never_rises_with_the_score(made):
+    low, high = float(made.scores[0]) - 1, float(made.scores[-1]) + 10 * made.tail_scale
+    edges = np.concatenate([made.scores, made.scores + 1e-9, made.scores - 1e-9])
+    values = np.sort(np.concatenate([np.linspace(low, high, 2_000), edges]))
+    p = np.array([made.p_value(float(v)) for v in values])
+    assert (np.diff(p) <= 1e-12).all()
+    assert ((p > 0) & (p <= 1)).all()
+
+
+def test_p_holds_its_level_for_scores_like_those_of_the_reference():
+    rng = np.random.default_rng(3)
+    made = reference(n=300)
+    p = np.array([made.p_value(float(x)) for x in rng.exponential(size=20_000)])
+    for level in (0.1, 0.01, 0.001):
+        assert (p <= level).mean() <= level * 1.35  # the tail was fitted on 15 scores
+
+
+def harvested(own=0.005, repeats=0.0, error=0.005):
+    return Traits(
+        own_topics=own, own_error=error, breadth=1.0, repeats=repeats, dominance=0.9, novelty=1.0,
+        asks=0.2,
+    )  # fmt: skip
+
+
+def test_the_score_rises_as_topics_are_common_new_and_well_known():
+    best = score(harvested())
+    assert best > score(harvested(own=0.3))
+    assert best > score(harvested(repeats=0.5))
+    assert best > score(harvested(error=0.2))  # a small cohort knows less
+
+
+def test_neither_language_nor_what_is_asked_moves_the_score():
+    for name, value in (("asks", -1.0), ("novelty", 0.1)):
+        assert score(harvested()._replace(**{name: value})) == score(harvested())
+
+
+def test_a_queue_is_told_from_a_class_and_from_a_plug_in():
+    made = shipped_reference()
+    queue = find(harvested(), 200, made)
+    assert queue.p_value < 0.05
+    for other in (harvested(own=0.3), harvested(repeats=0.8)):
+        found = find(other, 200, made)
+        assert found.p_value > queue.p_value
+        assert found.e_value < 1.0
+
+
+def test_a_finding_holds_numbers_that_agree():
+    made = shipped_reference()
+    found = find(harvested(), 200, made)
+    assert found.evaluable
+    assert found.claim == "extractive"
+    assert found.n == 200
+    assert found.e_value == pytest.approx(calibrate(found.p_value, KAPPA))
+    assert found.null is not None
+    assert found.null.low <= found.null.expected <= found.null.high
+    assert len(found.null.draws) == 41
+
+
+def test_absurd_traits_still_have_a_score():
+    for traits in (harvested(own=-1.0, error=0.0), harvested(own=1.0, repeats=1.0)):
+        assert math.isfinite(score(traits))
+
+
+def test_the_e_value_averages_at_most_one_over_the_reference_itself():
+    made = shipped_reference()
+    rank = (1 + np.arange(len(made.scores))) / (len(made.scores) + 1)
+    assert calibrate(rank, KAPPA).mean() <= 1.0
+
+
+def test_a_reference_lacks_nothing_it_needs():
+    with pytest.raises(KeyError):
+        read_reference({"name": "x"})
