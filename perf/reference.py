@@ -38,7 +38,9 @@ def world_rows(kind: str, seed: int, work: Path) -> list[dict[str, object]]:
     folder = work / f"{kind}-{seed}"
     made = simulate(world, seed=seed, out=folder / "world")
     with prepare(folder / "run", [folder / "world" / "exchanges"], made.accounts_csv) as desk:
-        scores = desk.query("SELECT * FROM cohort_scores WHERE NOT isnan(own_topics) ORDER BY cohort").to_pylist()
+        scores = desk.query(
+            "SELECT * FROM cohort_scores WHERE NOT isnan(own_topics) ORDER BY cohort"
+        ).to_pylist()
         least = desk.query(
             "SELECT cohort, min(p_value) AS p FROM findings WHERE claim = 'coordinated' "
             "AND evaluable GROUP BY cohort"
@@ -139,8 +141,13 @@ def write(work: Path) -> None:
     out.write_text(json.dumps(raw, indent=1) + "\n")
     print("reference", len(scores), "tail", raw["tail"])
     print("check", check)
-    print("campaign cohorts", len(harvests), "scores", np.quantile(values(harvests), (0, .05, .25, .5, 1)))
-    print("benign quantiles", np.quantile(scores, (.5, .95, .99, .999, 1)))
+    print(
+        "campaign cohorts",
+        len(harvests),
+        "scores",
+        np.quantile(values(harvests), (0, 0.05, 0.25, 0.5, 1)),
+    )
+    print("benign quantiles", np.quantile(scores, (0.5, 0.95, 0.99, 0.999, 1)))
 
 
 def main() -> None:

@@ -10,8 +10,7 @@ from __future__ import annotations
 import pyarrow as pa
 
 from stillwatch import kernel, links, profiles, signals
-from stillwatch.kernel.envelope import DIGEST, ENVELOPE, digest, envelope
-from stillwatch.kernel.hints import method_hints
+from stillwatch.kernel import DIGEST, ENVELOPE, digest, envelope, method_hints
 from stillwatch.schema import Step
 
 __all__ = ["DISCOVERY", "FEATURES", "features"]

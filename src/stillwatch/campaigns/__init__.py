@@ -7,19 +7,41 @@ e-BH, no benign explanation survives, its own behaviour fits (posterior ≥ 0.99
 evidence hold, one of which nobody else can create for it. Everything else is `watch` at most.
 """
 
-from stillwatch.campaigns.judge import Judgement, judge
+from stillwatch.campaigns.frames import Template, templates_of
+from stillwatch.campaigns.judge import Campaign, Judgement, judge
+from stillwatch.campaigns.pictures import clock_table, raster_table, volume_table
 from stillwatch.campaigns.prevalence import measure_prevalence
 from stillwatch.campaigns.select import Choice, choose
+from stillwatch.campaigns.tables import (
+    account_rows,
+    campaign_lines,
+    link_table,
+    signal_table,
+    stamp,
+    tokens_of,
+)
 from stillwatch.campaigns.value import Assumptions, harvest_value, load_assumptions, value_at_risk
 
 __all__ = [
     "Assumptions",
+    "Campaign",
     "Choice",
     "Judgement",
+    "Template",
+    "account_rows",
+    "campaign_lines",
     "choose",
+    "clock_table",
     "harvest_value",
     "judge",
+    "link_table",
     "load_assumptions",
     "measure_prevalence",
+    "raster_table",
+    "signal_table",
+    "stamp",
+    "templates_of",
+    "tokens_of",
     "value_at_risk",
+    "volume_table",
 ]

@@ -66,7 +66,9 @@ def templates_of(desk: Desk, campaigns: Sequence[Campaign]) -> list[Template]:
     for node, exchange_id in zip(*(c.to_pylist() for c in sampled.columns), strict=True):
         samples.setdefault(node, []).append(exchange_id)
     position = {row["node"]: row for row in nodes.to_pylist()}
-    return [_template(campaigns, position[r["node"]], r, samples.get(r["node"], [])) for r in counted]
+    return [
+        _template(campaigns, position[r["node"]], r, samples.get(r["node"], [])) for r in counted
+    ]
 
 
 def _nodes(desk: Desk, campaigns: Sequence[Campaign]) -> pa.Table:

@@ -74,7 +74,9 @@ def judge(
     """
     crowd = load_crowd(desk)
     findings = _findings(desk)
-    shown = {c: (float(e), float(q)) for c, e, q in zip(choice.cohorts, choice.e, choice.q, strict=True)}
+    shown = {
+        c: (float(e), float(q)) for c, e, q in zip(choice.cohorts, choice.e, choice.q, strict=True)
+    }
     order = sorted(
         (c for c in shown if c in choice.selected or shown[c][0] >= _WATCH_E),
         key=lambda c: (c not in choice.selected, -shown[c][0], c),
@@ -227,7 +229,7 @@ def _seen(
     payments = [p for p in table["payment_hash"].to_pylist() if p]
     exits = desk.query(
         f"""SELECT max(n) AS n FROM (SELECT h_prefix, count(DISTINCT sid) AS n FROM exchanges
-            WHERE h_prefix <> 0 AND sid IN ({', '.join(map(str, core))}) GROUP BY h_prefix)"""
+            WHERE h_prefix <> 0 AND sid IN ({", ".join(map(str, core))}) GROUP BY h_prefix)"""
     )["n"][0].as_py()
     pairs = desk.query(
         f"""SELECT count(*) AS n, count(DISTINCT (d.a, d.b)) AS pairs FROM direct d
@@ -273,7 +275,7 @@ def _permit(
             f"""SELECT e.account_id, p.org_id, p.plan, epoch_us(e.ts) AS ts, e.model,
                        coalesce(e.output_tokens, 0) AS tokens
                 FROM exchanges e JOIN people p ON p.sid = e.sid
-                WHERE e.sid IN ({', '.join(map(str, accused))}) ORDER BY e.rid"""
+                WHERE e.sid IN ({", ".join(map(str, accused))}) ORDER BY e.rid"""
         )
         lines = zip(*(rows[c].to_pylist() for c in rows.column_names), strict=True)
         covered, used = judge_permits(permits, lines, campaign.methods)

@@ -134,9 +134,7 @@ def _centred(desk: Desk, crowd: Crowd, cohort: int, spoken: np.ndarray) -> np.nd
         carries = rid[place] == crowd.topic_rid
         label[carries] = template[place[carries]]
     rows = np.array(crowd.topics, dtype=np.float32)
-    rows[spoken] = centred_by(
-        rows[spoken], label[spoken], crowd.org[crowd.topic_sid[spoken]]
-    )
+    rows[spoken] = centred_by(rows[spoken], label[spoken], crowd.org[crowd.topic_sid[spoken]])
     if spoken.any():
         rows[~spoken] -= crowd.topics[spoken].mean(axis=0)
     return rows
@@ -217,9 +215,7 @@ def _shown(probability: float) -> str:
     return "above 0.9999" if probability > 0.9999 else f"{probability:.4f}"
 
 
-def _evidence(
-    desk: Desk, cohort: int, burst: tuple[float, float] | None
-) -> dict[int, set[str]]:
+def _evidence(desk: Desk, cohort: int, burst: tuple[float, float] | None) -> dict[int, set[str]]:
     """Return the kinds of evidence by sid: values shared with members, and what it did itself.
 
     A shared value counts where members are at least three tenths of all its carriers. Of acts

@@ -135,8 +135,12 @@ def measure_prevalence(
         "worst_recall": round(worst, 6),
         "text": "Detected is a floor. Corrected divides by the recall measured on made-up campaigns "
         "of rungs 1 and 2 put into this log. Not excluded assumes the worst recall stated"
-        + (f"; campaigns hidden as on rung {', '.join(blind)} were not seen at all, and nothing here "
-           "bounds them." if blind else "."),
+        + (
+            f"; campaigns hidden as on rung {', '.join(blind)} were not seen at all, and nothing here "
+            "bounds them."
+            if blind
+            else "."
+        ),
     }
 
 

@@ -42,7 +42,9 @@ class Rival:
 def rivals(seen: Seen) -> tuple[Rival, ...]:
     """Return every honest explanation with its fate; if one survives, the campaign is `watch`."""
     same_items = f"{seen.repeats:.1%} of the prompts were also sent by another organization"
-    topics = f"at most {max(seen.own_topics, 0):.1%} of the variety of topics is the organizations' own"
+    topics = (
+        f"at most {max(seen.own_topics, 0):.1%} of the variety of topics is the organizations' own"
+    )
     return (
         Rival("class", "A class or course", "everyone works on the same assignments, from one place",
               f"{same_items}; the most common exit carries {seen.one_exit:.0%} of the accounts",

@@ -137,7 +137,9 @@ def _both(person: dict[str, Any]) -> str:
     return f"{person['account_id']} · {person['end_user_id']}"
 
 
-def _row(judgement: Judgement, person: dict[str, Any], answers: Mapping[str, str]) -> dict[str, Any]:
+def _row(
+    judgement: Judgement, person: dict[str, Any], answers: Mapping[str, str]
+) -> dict[str, Any]:
     sid = person["sid"]
     standing = judgement.standing.get(sid, "clear")
     place = judgement.campaign_of.get(sid)

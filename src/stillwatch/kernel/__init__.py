@@ -24,10 +24,11 @@ from stillwatch.kernel.tokenizer import Token, tokens
 
 if TYPE_CHECKING:
     from stillwatch.kernel.arrow import FEATURES, batch
-    from stillwatch.kernel.envelope import ENVELOPE, envelope
+    from stillwatch.kernel.envelopes import DIGEST, ENVELOPE, digest, envelope
     from stillwatch.kernel.hints import method_hints
 
 __all__ = [
+    "DIGEST",
     "ENVELOPE",
     "FEATURES",
     "KERNEL_VERSION",
@@ -36,6 +37,7 @@ __all__ = [
     "Shape",
     "Token",
     "batch",
+    "digest",
     "envelope",
     "method_hints",
     "minhash",
@@ -48,10 +50,12 @@ __all__ = [
 
 # Loaded when asked for: the flow needs Arrow, the guard must not load it.
 _ARROW = {
-    "ENVELOPE": "envelope",
+    "DIGEST": "envelopes",
+    "ENVELOPE": "envelopes",
     "FEATURES": "arrow",
     "batch": "arrow",
-    "envelope": "envelope",
+    "digest": "envelopes",
+    "envelope": "envelopes",
     "method_hints": "hints",
 }
 

@@ -21,7 +21,9 @@ def skeleton(texts: list[str]) -> list[dict[str, Any]]:
     parsed = [(text, tokens(text)) for text in texts[:_MAX_TEXTS] if text]
     sizes = [len(found) for _, found in parsed]
     if len(parsed) < 3 or not min(sizes):
-        return [{"kind": "payload", "low_tokens": min(sizes or [0]), "high_tokens": max(sizes or [0])}]
+        return [
+            {"kind": "payload", "low_tokens": min(sizes or [0]), "high_tokens": max(sizes or [0])}
+        ]
     head = _common([[t.text for t in found] for _, found in parsed])
     tail = _common([[t.text for t in reversed(found)] for _, found in parsed])
     tail = min(tail, min(sizes) - head)
@@ -39,6 +41,4 @@ def skeleton(texts: list[str]) -> list[dict[str, Any]]:
 
 def _common(rows: list[list[str]]) -> int:
     shortest = min(len(row) for row in rows)
-    return next(
-        (k for k in range(shortest) if any(row[k] != rows[0][k] for row in rows)), shortest
-    )
+    return next((k for k in range(shortest) if any(row[k] != rows[0][k] for row in rows)), shortest)

@@ -53,9 +53,7 @@ def merge(candidates: list[Candidate]) -> list[Candidate]:
     for one in order:
         host = next((h for h in leaders if _joins(one, h)), None)
         if host is None:
-            leaders.append(
-                Candidate(set(one.kinds), set(one.subjects), set(one.frames), set())
-            )
+            leaders.append(Candidate(set(one.kinds), set(one.subjects), set(one.frames), set()))
             continue
         host.kinds |= one.kinds
         host.frames |= one.frames

@@ -26,9 +26,7 @@ def components(edges: Iterable[tuple[int, int]]) -> list[list[int]]:
     return sorted(sorted(nodes[part].tolist()) for part in np.split(order, cut))
 
 
-def communities(
-    a: np.ndarray, b: np.ndarray, weight: np.ndarray, *, seed: int
-) -> list[list[int]]:
+def communities(a: np.ndarray, b: np.ndarray, weight: np.ndarray, *, seed: int) -> list[list[int]]:
     """Return communities (sorted node lists) of a weighted graph given by its edges.
 
     Each connected component is clustered alone, its nodes sorted, with a fixed seed, so that the

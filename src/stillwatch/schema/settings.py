@@ -36,7 +36,9 @@ class Settings:
 
     def __post_init__(self) -> None:
         if not 0 < self.alpha < 1:
-            raise ConfigError("alpha must lie between 0 and 1", where="--alpha", hint="0.01 is usual")
+            raise ConfigError(
+                "alpha must lie between 0 and 1", where="--alpha", hint="0.01 is usual"
+            )
         if self.keep_text not in ("none", "evidence"):
             raise ConfigError("neither none nor evidence", where="--keep-text")
         if self.since and self.until and self.since >= self.until:

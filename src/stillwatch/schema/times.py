@@ -14,7 +14,9 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 def to_micros(moment: datetime) -> int:
     """Return microseconds since 1970-01-01 UTC. Raises ConfigError for a naive datetime."""
     if moment.tzinfo is None:
-        raise ConfigError("a time without a zone", hint="give UTC, for example 2026-01-31T00:00:00Z")
+        raise ConfigError(
+            "a time without a zone", hint="give UTC, for example 2026-01-31T00:00:00Z"
+        )
     return (moment - _EPOCH) // timedelta(microseconds=1)
 
 

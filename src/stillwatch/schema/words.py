@@ -66,6 +66,8 @@ LINK_KINDS: Final[dict[str, LinkKind]] = {
         LinkKind("handoff", "one continued the other's conversation", False, 0.3, direct=True),
         LinkKind("blob_replay", "one replayed the other's reasoning blob", False, 0.3, direct=True),
         LinkKind("retry", "one retried what the other was refused", True, 0.3, direct=True),
-        LinkKind("succession", "one took over from the other after its ban", False, 0.3, direct=True),
+        LinkKind(
+            "succession", "one took over from the other after its ban", False, 0.3, direct=True
+        ),
     )
 }

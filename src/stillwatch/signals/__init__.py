@@ -15,8 +15,9 @@ from stillwatch.signals import (
     shared_values,
     signup_burst,
 )
+from stillwatch.signals.harvest import Reference, shipped_reference
 from stillwatch.signals.spikes import RUNGS, SPIKES_STEP
-from stillwatch.signals.step import FINDINGS_STEP, SCORES_STEP
+from stillwatch.signals.step import FINDINGS_STEP, SCORES_STEP, lacking
 
 TESTS = (
     signup_burst.TEST,
@@ -28,4 +29,4 @@ TESTS = (
     harvest.TEST,
 )
 STEPS = (FINDINGS_STEP, SCORES_STEP, SPIKES_STEP)
-__all__ = ["RUNGS", "STEPS", "TESTS"]
+__all__ = ["RUNGS", "STEPS", "TESTS", "Reference", "lacking", "shipped_reference"]

@@ -103,7 +103,9 @@ def load_population(desk: Desk) -> Population:
         words = people[kind].to_pylist()
         if kind == "signup_ip":
             words = [w.rsplit(".", 1)[0] if w and "." in w else w for w in words]
-        codes[kind], counts[kind] = _coded([w if o else None for w, o in zip(words, own, strict=True)])
+        codes[kind], counts[kind] = _coded(
+            [w if o else None for w, o in zip(words, own, strict=True)]
+        )
     exits = desk.query(
         "SELECT sid, h_prefix, count(*) AS n FROM exchanges WHERE part = 'B' AND h_prefix <> 0 "
         "GROUP BY sid, h_prefix ORDER BY sid, n DESC, h_prefix"

@@ -32,7 +32,9 @@ _ACCOUNTS: Final = 40
 _PER_ACCOUNT: Final = 8
 
 
-def _spike(rung: int, population: Population, topics: np.ndarray, rng: np.random.Generator) -> tuple[Cohort, Population]:
+def _spike(
+    rung: int, population: Population, topics: np.ndarray, rng: np.random.Generator
+) -> tuple[Cohort, Population]:
     """Return a cohort of the rung and the population that holds it."""
     size = len(population.sids)
     accounts = np.arange(size, size + _ACCOUNTS)
@@ -65,7 +67,9 @@ def _spike(rung: int, population: Population, topics: np.ndarray, rng: np.random
     grown = replace(
         population,
         sids=np.arange(size + _ACCOUNTS),
-        org=np.concatenate([population.org, population.org.max(initial=0) + 1 + np.arange(_ACCOUNTS)]),
+        org=np.concatenate(
+            [population.org, population.org.max(initial=0) + 1 + np.arange(_ACCOUNTS)]
+        ),
         segment=np.concatenate([population.segment, np.full(_ACCOUNTS, -1)]),
         created_us=np.concatenate([population.created_us, created]),
         codes={k: np.concatenate([v, np.full(_ACCOUNTS, -1)]) for k, v in population.codes.items()},
@@ -97,9 +101,7 @@ def _spikes(desk: Desk) -> pa.Table:
         for rung in RUNGS:
             for number in range(_PER_RUNG):
                 cohort, grown = _spike(rung, population, population.background, rng)
-                made = [
-                    f for f in coordination(cohort, grown, base, desk.columns) if f.evaluable
-                ]
+                made = [f for f in coordination(cohort, grown, base, desk.columns) if f.evaluable]
                 seen = traits(cohort, grown)
                 if seen is None or not made:
                     continue

@@ -79,7 +79,9 @@ def _findings(desk: Desk) -> pa.Table:
             extractive = missing(harvest.TEST, absent)
         elif seen is None:
             extractive = not_enough(
-                harvest.TEST, len(cohort.rid), f"fewer than {MIN_EVENTS} exchanges in the test blocks"
+                harvest.TEST,
+                len(cohort.rid),
+                f"fewer than {MIN_EVENTS} exchanges in the test blocks",
             )
         else:
             extractive = harvest.find(seen, len(cohort.rid), harvest.shipped_reference())

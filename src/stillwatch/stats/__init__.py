@@ -57,8 +57,8 @@ from stillwatch.stats.surrogates import (
     surrogate_p,
     tail_p,
 )
-from stillwatch.stats.vectors import centred_by, unit_rows
 from stillwatch.stats.variance import BetweenShare, LeaveOneOut, between_share, leave_one_out
+from stillwatch.stats.vectors import centred_by, unit_rows
 
 __all__ = [
     "E_CEILING",

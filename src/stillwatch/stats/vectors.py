@@ -44,9 +44,7 @@ def centred_by(
     return np.asarray(wide - centre, dtype=np.float32)
 
 
-def _others(
-    rows: np.ndarray, group: np.ndarray, part: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
+def _others(rows: np.ndarray, group: np.ndarray, part: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return per row the mean over its group without its part, and how many rows that mean has."""
     sums = np.zeros((int(group.max()) + 1, rows.shape[1]))
     np.add.at(sums, group, rows)

@@ -18,16 +18,15 @@ from stillwatch.campaigns import (
     Choice,
     Judgement,
     measure_prevalence,
+    stamp,
+    tokens_of,
     value_at_risk,
 )
-from stillwatch.campaigns.tables import stamp, tokens_of
 from stillwatch.errors import ConfigError
 from stillwatch.kernel import KERNEL_VERSION
 from stillwatch.runners import LocalRunner
 from stillwatch.schema import STAGES
-from stillwatch.signals import RUNGS, TESTS
-from stillwatch.signals.harvest import Reference, shipped_reference
-from stillwatch.signals.step import lacking
+from stillwatch.signals import RUNGS, TESTS, Reference, lacking, shipped_reference
 from stillwatch.sources import Inputs
 from stillwatch.store import open_run
 

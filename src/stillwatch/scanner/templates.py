@@ -12,9 +12,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from stillwatch.campaigns import Judgement
-from stillwatch.campaigns.frames import Template, templates_of
-from stillwatch.kernel.skeleton import skeleton
+from stillwatch.campaigns import Judgement, Template, templates_of
+from stillwatch.kernel import skeleton
 from stillwatch.runners import LocalRunner
 from stillwatch.schema import STAGES
 from stillwatch.schema.arrow import EXCHANGE

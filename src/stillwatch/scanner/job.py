@@ -23,18 +23,25 @@ import pyarrow.parquet as pq
 
 from stillwatch.campaigns import (
     Judgement,
+    account_rows,
+    campaign_lines,
     choose,
+    clock_table,
     judge,
+    link_table,
     load_assumptions,
+    raster_table,
+    signal_table,
+    volume_table,
 )
-from stillwatch.campaigns.pictures import clock_table, raster_table, volume_table
-from stillwatch.campaigns.tables import account_rows, campaign_lines, link_table, signal_table
 from stillwatch.enrich import read_accounts, read_ownership, read_permits
 from stillwatch.errors import ConfigError, InputError
 from stillwatch.pipeline import DISCOVERY, FEATURES, features
 from stillwatch.policy import permits_from_rows
 from stillwatch.report import write_report
 from stillwatch.runners import SPILL, LocalRunner
+from stillwatch.scanner.summary import Baseline, read_baseline, summarize
+from stillwatch.scanner.templates import write_frames
 from stillwatch.schema import (
     ACCOUNTS,
     CAMPAIGNS,
@@ -53,11 +60,9 @@ from stillwatch.schema import (
 )
 from stillwatch.schema.arrow import ACCOUNT
 from stillwatch.share import bundle
-from stillwatch.signals.harvest import shipped_reference
+from stillwatch.signals import shipped_reference
 from stillwatch.sources import Inputs, open_inputs
 from stillwatch.store import open_run
-from stillwatch.summary import Baseline, read_baseline, summarize
-from stillwatch.templates import write_frames
 
 __all__ = ["Progress", "ScanResult", "prepare", "scan"]
 
