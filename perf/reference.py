@@ -25,7 +25,7 @@ import pyarrow.parquet as pq
 
 SEEDS = {"fit": 1_000, "calibrate": 20_000, "check": 50_000}
 COORDINATED_P = 1e-2
-TAIL_FROM = 0.8
+TAIL_FROM = 0.9
 
 
 def world_rows(kind: str, seed: int, work: Path) -> list[dict[str, object]]:
@@ -39,7 +39,7 @@ def world_rows(kind: str, seed: int, work: Path) -> list[dict[str, object]]:
     made = simulate(world, seed=seed, out=folder / "world")
     with prepare(folder / "run", [folder / "world" / "exchanges"], made.accounts_csv) as desk:
         scores = desk.query(
-            "SELECT * FROM cohort_scores WHERE NOT isnan(own_topics) ORDER BY cohort"
+            "SELECT * FROM cohort_scores WHERE tested ORDER BY cohort"
         ).to_pylist()
         least = desk.query(
             "SELECT cohort, min(p_value) AS p FROM findings WHERE claim = 'coordinated' "

@@ -24,7 +24,7 @@ def _shares(detected: np.ndarray, total: int, recall: float, worst: float, unsee
     """Return the three numbers from the size of each accused campaign.
 
     *detected* is a floor, its interval by resampling campaigns. *corrected* divides by the
-    recall measured on spikes. *not_excluded* divides the upper end by the stated worst recall
+    recall measured on spikes, and never falls below what was detected. *not_excluded* divides the upper end by the stated worst recall
     and adds what could hide below the smallest cohort that can be tested.
     """
     if total <= 0:
@@ -41,7 +41,9 @@ def _shares(detected: np.ndarray, total: int, recall: float, worst: float, unsee
     return {
         "total": int(total),
         "detected": _numbers(value, low, high),
-        "corrected": _numbers(*(min(1.0, v / recall) for v in (value, low, high))),
+        "corrected": _numbers(
+            min(1.0, value / recall), max(value, min(1.0, low / recall)), min(1.0, high / recall)
+        ),
         "not_excluded": _numbers(top, value, top),
     }
 

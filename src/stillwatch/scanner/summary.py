@@ -181,7 +181,9 @@ def summarize(
     reference = shipped_reference()
     totals = runner.query(
         """SELECT count(*) AS n, count(DISTINCT account_id) AS accounts,
-                  count(DISTINCT sid) AS subjects, count(DISTINCT org) AS organizations,
+                  count(DISTINCT sid) AS subjects,
+                  (SELECT count(DISTINCT coalesce(org_id, account_id)) FROM people)
+                    AS organizations,
                   min(ts) AS low, max(ts) AS high,
                   CAST(sum(CAST(xor(digest, md5_number_lower(exchange_id)) AS HUGEINT))
                        % 18446744073709551616 AS VARCHAR) AS digest

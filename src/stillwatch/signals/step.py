@@ -18,6 +18,7 @@ from stillwatch.signals import (
 )
 from stillwatch.signals.data import Cohort, Population, load_cohorts, load_population
 from stillwatch.signals.direct_evidence import Coincidences
+from stillwatch.signals.payers import MAX_ONE_PAYER, MIN_PAYERS, one_payer
 from stillwatch.signals.traits import MIN_EVENTS, TRAITS, traits
 from stillwatch.signals.verdicts import missing, not_enough
 from stillwatch.stats import mean_e, round9
@@ -86,6 +87,7 @@ def _findings(desk: Desk) -> pa.Table:
         else:
             extractive = harvest.find(seen, len(cohort.rid), harvest.shipped_reference())
         burst = signup_burst.burst_window(cohort, population)
+        largest, payers = one_payer(cohort, population)
         described = {} if seen is None else {k: float(v) for k, v in seen._asdict().items()}
         for finding in (*coordination(cohort, population, base, desk.columns), extractive):
             rows.append(
@@ -93,6 +95,8 @@ def _findings(desk: Desk) -> pa.Table:
                     "cohort": cohort.number,
                     "events": len(cohort.rid),
                     "trimmed": cohort.trimmed.tolist(),
+                    "one_payer": largest,
+                    "payers": payers,
                     "burst": None if burst is None else list(burst),
                     "traits": json.dumps(described, sort_keys=True),
                     "signal": finding.signal,
@@ -119,6 +123,8 @@ _FINDINGS = pa.schema(
         ("cohort", pa.int32()),
         ("events", pa.int64()),
         ("trimmed", pa.list_(pa.int32())),
+        ("one_payer", pa.float64()),
+        ("payers", pa.int64()),
         ("burst", pa.list_(pa.float64())),
         ("traits", pa.string()),
         ("signal", pa.string()),
@@ -146,7 +152,8 @@ def _scores(desk: Desk) -> pa.Table:
     """Return one row per cohort: its traits and the e-values of its two claims.
 
     Within a claim the e-values are averaged over the tests that could be made; a cohort whose
-    harvest score could not be made is not tested and does not count among the hypotheses.
+    harvest score could not be made, or that is one payer's, is not tested and does not count
+    among the hypotheses.
     """
     rows = desk.query("SELECT * FROM findings ORDER BY cohort, claim, signal").to_pylist()
     by_cohort: dict[int, list[dict[str, Any]]] = {}
@@ -162,7 +169,8 @@ def _scores(desk: Desk) -> pa.Table:
             {
                 "cohort": cohort,
                 "events": findings[0]["events"],
-                "tested": bool(together and harvests),
+                "tested": bool(together and harvests) and _several_payers(findings[0]),
+                "one_payer": findings[0]["one_payer"],
                 "e_coordinated": float(mean_e(together)) if together else float("nan"),
                 "e_extractive": harvests[0]["e_value"] if harvests else float("nan"),
                 "score": harvests[0]["statistic"] if harvests else float("nan"),
@@ -172,11 +180,16 @@ def _scores(desk: Desk) -> pa.Table:
     schema = pa.schema(
         [
             ("cohort", pa.int32()), ("events", pa.int64()), ("tested", pa.bool_()),
+            ("one_payer", pa.float64()),
             ("e_coordinated", pa.float64()), ("e_extractive", pa.float64()),
             ("score", pa.float64()), *((name, pa.float64()) for name in TRAITS),
         ]
     )  # fmt: skip
     return pa.Table.from_pylist(scored, schema=schema)
+
+
+def _several_payers(row: dict[str, Any]) -> bool:
+    return row["payers"] >= MIN_PAYERS and row["one_payer"] < MAX_ONE_PAYER
 
 
 SCORES_STEP = Step(

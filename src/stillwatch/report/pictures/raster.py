@@ -64,7 +64,7 @@ def raster_figure(facts: Facts, campaign: Campaign) -> Figure | None:
     low = min(int(t.ts[0]) for t in ticks)
     high = max(int(t.ts[-1]) for t in ticks)
     high = max(high, low + _HOUR)
-    read = _read(facts, ticks, low, high)
+    read = _read(facts, campaign, ticks, low, high)
     title = _title(campaign, read)
     desc = (
         "Time runs to the right, one line for each account drawn, in the order in which the "
@@ -102,7 +102,7 @@ def _marks(ticks: list[Tick]) -> int:
     return sum(len(np.unique(t.ts // per_pixel)) for t in ticks)
 
 
-def _read(facts: Facts, ticks: list[Tick], low: int, high: int) -> _Read:
+def _read(facts: Facts, campaign: Campaign, ticks: list[Tick], low: int, high: int) -> _Read:
     merged = np.sort(np.concatenate([t.ts for t in ticks]))
     groups = Counter(_GROUPS.get(s, "failed") for t in ticks for s in t.status)
     silence = None
@@ -113,7 +113,7 @@ def _read(facts: Facts, ticks: list[Tick], low: int, high: int) -> _Read:
         if gaps[longest] > max(2 * _HOUR, 20 * float(np.median(gaps))):
             silence = (int(merged[longest]), int(merged[longest + 1]))
     bans = []
-    for event in records(facts.summary.get("events")):
+    for event in _own_events(facts, campaign):
         ts = micros(event.get("ts"))
         if event.get("kind") == "ban" and ts is not None and low <= ts <= high:
             ends = sum(ts - DAY_US <= int(t.ts[-1]) <= ts + DAY_US for t in ticks)
@@ -172,7 +172,7 @@ def _draw(
         path = "".join(_line(t, group, x, _TOP + line * (i + offset)) for i, t in enumerate(ticks))
         if path:
             body.append(el("path", d=path, cls=_stroke(group, campaign), stroke_width=line * thick))
-    body += _events(facts, x, low, high, bottom)
+    body += _events(facts, campaign, x, low, high, bottom)
     body.append(text(_LEFT - 6, _TOP + 8, "1", "t end"))
     body.append(text(_LEFT - 6, bottom, f"{len(ticks)}", "t end"))
     body.append(el("line", x1=_LEFT, x2=_WIDTH - _RIGHT, y1=bottom, y2=bottom, cls="axis"))
@@ -237,10 +237,16 @@ def _models(ticks: list[Tick], x: Scale) -> list[El]:
     return out
 
 
-def _events(facts: Facts, x: Scale, low: int, high: int, bottom: float) -> list[El]:
+def _own_events(facts: Facts, campaign: Campaign) -> list[dict[str, Any]]:
+    """Return what concerns everybody, and the bans of this campaign's own members."""
+    mine = (None, campaign.data.get("campaign_id"))
+    return [e for e in records(facts.summary.get("events")) if e.get("campaign_id") in mine]
+
+
+def _events(facts: Facts, campaign: Campaign, x: Scale, low: int, high: int, bottom: float) -> list[El]:
     out: list[El] = []
     free = 0.0
-    for event in sorted(records(facts.summary.get("events")), key=lambda e: str(e.get("ts"))):
+    for event in sorted(_own_events(facts, campaign), key=lambda e: str(e.get("ts"))):
         ts = micros(event.get("ts"))
         if ts is None or not low <= ts <= high:
             continue
@@ -249,10 +255,11 @@ def _events(facts: Facts, x: Scale, low: int, high: int, bottom: float) -> list[
             el("line", x1=x(ts), x2=x(ts), y1=20, y2=bottom, cls="ban" if ban else "release")
         )
         words = shorten(f"{'ban' if ban else 'new model'}: {event.get('label') or ''}", 26)
-        if x(ts) >= free:
-            late = x(ts) > _WIDTH - 150
+        late = x(ts) > _WIDTH - 150
+        wide = len(words) * 6.4
+        if x(ts) - (wide if late else 0.0) >= free:
             out.append(text(x(ts), 15, words, "t end" if late else "t"))
-            free = x(ts) + len(words) * 6.4
+            free = x(ts) + (0.0 if late else wide)
     return out
 
 
