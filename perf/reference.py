@@ -38,9 +38,7 @@ def world_rows(kind: str, seed: int, work: Path) -> list[dict[str, object]]:
     folder = work / f"{kind}-{seed}"
     made = simulate(world, seed=seed, out=folder / "world")
     with prepare(folder / "run", [folder / "world" / "exchanges"], made.accounts_csv) as desk:
-        scores = desk.query(
-            "SELECT * FROM cohort_scores WHERE tested ORDER BY cohort"
-        ).to_pylist()
+        scores = desk.query("SELECT * FROM cohort_scores WHERE tested ORDER BY cohort").to_pylist()
         least = desk.query(
             "SELECT cohort, min(p_value) AS p FROM findings WHERE claim = 'coordinated' "
             "AND evaluable GROUP BY cohort"
@@ -130,12 +128,15 @@ def write(work: Path) -> None:
             "floor": 1e-6,
         },
         "traits": {
-            name: [round(float(q), 5) for q in np.quantile([r[name] for r in reference], (0.025, 0.5, 0.975))]
+            name: [
+                round(float(q), 5)
+                for q in np.quantile([r[name] for r in reference], (0.025, 0.5, 0.975))
+            ]
             for name in SCORED
         },
         "check": check,
-        "limits": "Simulated traffic, not yours. The tail beyond the reference is fitted, and checked "
-        "on further benign worlds only as far as their number reaches.",
+        "limits": "Simulated traffic, not yours. The tail beyond the reference is fitted, and "
+        "checked on further benign worlds only as far as their number reaches.",
     }  # fmt: skip
     out = Path("src/stillwatch/signals/reference.json")
     out.write_text(json.dumps(raw, indent=1) + "\n")

@@ -7,25 +7,23 @@ from typing import Final
 import numpy as np
 import pyarrow as pa
 
-__all__ = ["TOPIC", "TRAIT_NAMES", "binned_traits", "log_likelihood_ratios", "posteriors"]
+__all__ = ["TRAIT_NAMES", "binned_traits", "log_likelihood_ratios", "posteriors"]
 
 _CAP_NATS: Final = 2.5
-_TOPIC_CAP_NATS: Final = 5.0
+_ANYBODY: Final = 0.4
 _MIN_SEGMENT: Final = 200
 _PRIOR_RANGE: Final = (0.05, 0.998)
-TOPIC: Final = "topics"
 TRAIT_NAMES: Final = (
     "volume", "age", "single_turn", "system", "tools", "novelty", "answer_length", "days",
-    "prompt_length", "clients", "prefixes", "span", "topics",
+    "prompt_length", "clients", "prefixes", "span",
 )  # fmt: skip
 _SHARES: Final = np.array([0.001, 0.25, 0.75, 0.999])
 
 
-def binned_traits(subjects: pa.Table, topic_ratio: np.ndarray) -> np.ndarray:
+def binned_traits(subjects: pa.Table) -> np.ndarray:
     """Return (subjects × traits) bin numbers; −1 where a trait is unknown.
 
-    None of them is a link, and none reads language, country or text. ``topic_ratio`` is the
-    distance of the subject's topics from its reference group's, in units of its expectation.
+    None of them is a link, and none reads language, country or text.
     """
     n = subjects["exchanges"].to_numpy().astype(np.float64)
     created = _micros(subjects["created_at"])
@@ -44,10 +42,8 @@ def binned_traits(subjects: pa.Table, topic_ratio: np.ndarray) -> np.ndarray:
         np.digitize(subjects["clients"].to_numpy(), [2, 3, 5]).astype(float),
         np.digitize(subjects["prefixes"].to_numpy(), [2, 3, 5]).astype(float),
         np.floor(np.log2(1 + (_micros(subjects["last_ts"]) - first) / 3600e6)),
-        np.digitize(topic_ratio, [1.5, 2.5, 5, 12]).astype(float),
     ]
     columns[1][~np.isfinite(age_days)] = -1
-    columns[-1][~np.isfinite(topic_ratio)] = -1
     return np.stack(columns, axis=1).astype(np.int64)
 
 
@@ -63,8 +59,9 @@ def log_likelihood_ratios(
 
     ``speaks``: members from whom the campaign's densities are taken (not those whose topics stand
     apart, not the merely associated). Densities are histograms with half a count added; a
-    member's own row is left out of them. Each trait counts for at most 2.5 nats, topics for 5,
-    since traits depend on each other and the product of ratios would otherwise claim too much.
+    member's own row is left out of them. A quarter of the campaign's density is
+    everybody's: bought accounts keep the traits of those who opened them. Each trait counts for at
+    most 2.5 nats, since traits depend on each other and the product of ratios would otherwise claim too much.
     """
     ratios = np.zeros(members.shape)
     for k in range(members.shape[1]):
@@ -78,13 +75,12 @@ def log_likelihood_ratios(
         if not inside.sum() or not outside.sum():
             continue
         self_count = heard[known].astype(np.float64)
-        fit = np.log(
-            (inside[mine[known]] - self_count + 0.5)
-            / np.maximum(inside.sum() - self_count + 0.5 * bins, 0.5)
+        fit = (inside[mine[known]] - self_count + 0.5) / np.maximum(
+            inside.sum() - self_count + 0.5 * bins, 0.5
         )
-        plain = np.log((outside[mine[known]] + 0.5) / (outside.sum() + 0.5 * bins))
-        cap = _TOPIC_CAP_NATS if TRAIT_NAMES[k] == TOPIC else _CAP_NATS
-        ratios[known, k] = np.clip(fit - plain, -cap, cap)
+        plain = (outside[mine[known]] + 0.5) / (outside.sum() + 0.5 * bins)
+        bought = (1 - _ANYBODY) * fit + _ANYBODY * plain
+        ratios[known, k] = np.clip(np.log(bought / plain), -_CAP_NATS, _CAP_NATS)
     return ratios
 
 

@@ -49,7 +49,8 @@ def templates_of(desk: Desk, campaigns: Sequence[Campaign]) -> list[Template]:
     )
     hits = desk.query(_hits_sql(nodes), nodes=nodes, members=members)
     counted = desk.query(
-        """SELECT node, count(*) AS n, min(ts) AS first, count(DISTINCT sid) FILTER (inside) AS inside,
+        """SELECT node, count(*) AS n, min(ts) AS first,
+                  count(DISTINCT sid) FILTER (inside) AS inside,
                   count(DISTINCT sid) FILTER (NOT inside) AS outside
            FROM hits GROUP BY node ORDER BY node""",
         hits=hits,

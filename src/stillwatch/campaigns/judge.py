@@ -11,10 +11,11 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from stillwatch.campaigns.members import Crowd, Member, load_crowd, name_members
+from stillwatch.campaigns.members import Member, name_members
 from stillwatch.campaigns.methods import methods_of
 from stillwatch.campaigns.rivals import Seen, rivals
 from stillwatch.campaigns.select import Choice
+from stillwatch.campaigns.topics import Crowd, load_crowd
 from stillwatch.policy import Permit, PermitUse, judge_permits
 from stillwatch.schema import Desk
 

@@ -2,28 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
 
 from stillwatch.campaigns.behaviour import (
-    TOPIC,
-    TRAIT_NAMES,
     binned_traits,
     log_likelihood_ratios,
     posteriors,
     reference_rows,
 )
+from stillwatch.campaigns.topics import Crowd, topics_against
 from stillwatch.schema import LINK_KINDS, Desk
-from stillwatch.stats import centred_by, unit_rows
 
-__all__ = ["Crowd", "Member", "load_crowd", "name_members"]
+__all__ = ["Member", "name_members"]
 
-_QUEUE_NATS = 0.2
-_STRANGER_NATS = -0.5
-_STRANGER_RATIO = 5.0
-_PER_SUBJECT = 24
+_QUEUE_NATS = 0.3
+_STRANGER_NATS = -2.0
 _EXCLUSIVE = 0.3
 _SAYS = {
     "frame": "sends the campaign's template around payloads of its own",
@@ -48,7 +44,7 @@ _OWN = frozenset(
 
 @dataclass(frozen=True)
 class Member:
-    """One subject of a campaign. ``proven``: all of point 5 holds, save the campaign's selection."""
+    """One subject of a campaign. ``proven``: point 5 holds, save the campaign's selection."""
 
     sid: int
     role: str
@@ -58,97 +54,6 @@ class Member:
     reasons: tuple[str, ...]
 
 
-@dataclass(frozen=True)
-class Crowd:
-    """All subjects, and the thinned topics by which anybody can be compared with anybody."""
-
-    subjects: pa.Table
-    org: np.ndarray
-    segment: np.ndarray
-    topic_sid: np.ndarray
-    topic_rid: np.ndarray
-    topics: np.ndarray
-    usual_ratio: np.ndarray
-
-
-def load_crowd(desk: Desk) -> Crowd:
-    """Read all subjects, and at most two dozen exchanges of each, spread over the window."""
-    subjects = desk.query("SELECT * FROM subjects ORDER BY sid")
-    thinned = desk.query(
-        f"""SELECT sid, rid, topic FROM (
-              SELECT e.sid, e.rid, e.topic, s.exchanges,
-                     row_number() OVER (PARTITION BY e.sid ORDER BY e.rid) AS nth
-              FROM exchanges e JOIN subjects s ON s.sid = e.sid
-              WHERE e.user_tokens > 0 AND e.rid NOT IN (SELECT rid FROM follow_ups))
-            WHERE exchanges <= {_PER_SUBJECT} OR nth % (exchanges // {_PER_SUBJECT} + 1) = 0
-            ORDER BY rid"""
-    )
-    topic_sid = thinned["sid"].to_numpy()
-    topics = unit_rows(thinned["topic"].to_pylist())
-    _, org = np.unique(_words(subjects["org"]), return_inverse=True)
-    _, segment = np.unique(_words(subjects["segment"]), return_inverse=True)
-    usual = _ratios(topics, topic_sid, np.ones(len(topics), dtype=bool), subjects.num_rows)
-    return Crowd(subjects, org, segment, topic_sid, thinned["rid"].to_numpy(), topics, usual)
-
-
-def _words(column: pa.ChunkedArray) -> np.ndarray:
-    return np.array(column.to_pylist(), dtype=str)
-
-
-def _ratios(vectors: np.ndarray, sid: np.ndarray, core: np.ndarray, size: int) -> np.ndarray:
-    """Return each subject's topic distance from the core rows' mean, per its expectation."""
-    ratios = np.full(size, np.nan)
-    if core.sum() < 8:
-        return ratios
-    count = np.bincount(sid, minlength=size)
-    sums = np.zeros((size, vectors.shape[1]))
-    np.add.at(sums, sid, vectors)
-    inside = np.bincount(sid[core], minlength=size)
-    core_sums = np.zeros_like(sums)
-    np.add.at(core_sums, sid[core], vectors[core])
-    rest = (core_sums.sum(axis=0) - core_sums) / np.maximum(core.sum() - inside, 1)[:, None]
-    mean = sums / np.maximum(count, 1)[:, None]
-    squares = np.bincount(sid, weights=((vectors - mean[sid]) ** 2).sum(axis=1), minlength=size)
-    among = np.unique(sid[core])
-    many = among[count[among] >= 2]
-    if not len(many):
-        return ratios
-    scale = float(np.median(squares[many] / (count[many] - 1)))
-    seen = count >= 2
-    expected = scale * (1 / count[seen] + 1 / max(core.sum(), 1))
-    ratios[seen] = ((mean[seen] - rest[seen]) ** 2).sum(axis=1) / expected
-    return ratios
-
-
-def _centred(desk: Desk, crowd: Crowd, cohort: int, spoken: np.ndarray) -> np.ndarray:
-    """Return the crowd's topic rows, those of the cohort without what its templates say."""
-    found = desk.query(
-        f"""SELECT k.rid, bit_xor(k.template) AS template
-            FROM (SELECT unnest(frames) AS frame FROM cohorts WHERE cohort = {cohort}) c
-            JOIN carried k ON k.frame = c.frame GROUP BY k.rid ORDER BY k.rid"""
-    )
-    rid, template = found["rid"].to_numpy(), found["template"].to_numpy()
-    label = np.zeros(len(crowd.topic_rid), dtype=np.uint64)
-    if len(rid):
-        place = np.minimum(np.searchsorted(rid, crowd.topic_rid), len(rid) - 1)
-        carries = rid[place] == crowd.topic_rid
-        label[carries] = template[place[carries]]
-    rows = np.array(crowd.topics, dtype=np.float32)
-    rows[spoken] = centred_by(rows[spoken], label[spoken], crowd.org[crowd.topic_sid[spoken]])
-    if spoken.any():
-        rows[~spoken] -= crowd.topics[spoken].mean(axis=0)
-    return rows
-
-
-def _near(crowd: Crowd, sids: np.ndarray) -> Crowd:
-    """Return the crowd with the topics of these subjects only: nobody else's are compared."""
-    rows = np.flatnonzero(np.isin(crowd.topic_sid, sids))
-    return replace(
-        crowd, topic_sid=crowd.topic_sid[rows], topic_rid=crowd.topic_rid[rows],
-        topics=crowd.topics[rows],
-    )  # fmt: skip
-
-
 def name_members(
     desk: Desk, crowd: Crowd, cohort: int, trimmed: np.ndarray, burst: tuple[float, float] | None
 ) -> list[Member]:
@@ -156,8 +61,8 @@ def name_members(
 
     Core: its own behaviour fits the campaign (posterior at the setting's level), its topics do
     not stand apart, and it is not only associated. Topics veto because they are what a customer
-    whose template was copied cannot help having. Everybody else is periphery. *Proven* needs two kinds of evidence, one of
-    them out of other people's reach.
+    whose template was copied cannot help having. Everybody else is periphery. *Proven* needs two
+    kinds of evidence, one of them out of other people's reach.
     """
     rows = desk.query(f"SELECT sid, how FROM cohort_members WHERE cohort = {cohort} ORDER BY sid")
     sids = rows["sid"].to_numpy()
@@ -166,35 +71,28 @@ def name_members(
     speaks = linked & ~np.isin(sids, trimmed)
     core_sids = sids[speaks]
     size = crowd.subjects.num_rows
-    near = _near(crowd, sids)
-    spoken = np.isin(near.topic_sid, core_sids)
-    ratio = _ratios(
-        _centred(desk, near, cohort, spoken), np.searchsorted(sids, near.topic_sid), spoken,
-        len(sids),
-    )  # fmt: skip
     inside = np.zeros(size, dtype=bool)
     inside[sids] = True
     others = reference_rows(crowd.segment, inside, np.unique(crowd.segment[core_sids]))
-    mine = binned_traits(crowd.subjects.take(pa.array(sids)), ratio)
-    theirs = binned_traits(crowd.subjects.take(pa.array(others)), crowd.usual_ratio[others])
-    ratios = log_likelihood_ratios(mine, speaks, theirs)
+    mine = binned_traits(crowd.subjects.take(pa.array(sids)))
+    theirs = binned_traits(crowd.subjects.take(pa.array(others)))
+    topic = topics_against(desk, crowd, cohort, sids, core_sids)
+    fit = log_likelihood_ratios(mine, speaks, theirs).sum(axis=1) + topic
     shown = _evidence(desk, cohort, burst)
     links = [len(shown.get(s, ())) + (h == "text") for s, h in zip(sids.tolist(), how, strict=True)]
-    confidence = posteriors(ratios.sum(axis=1), linked, np.array(links))
-    topic = TRAIT_NAMES.index(TOPIC)
+    confidence = posteriors(fit, linked, np.array(links))
     members = []
     for k, sid in enumerate(sids.tolist()):
         kinds = set(shown.get(sid, ()))
         if how[k] == "text":
             kinds.add("frame")
-        if ratios[k, topic] >= _QUEUE_NATS:
+        if topic[k] >= _QUEUE_NATS:
             kinds.add("queue")
-        stranger = bool(np.isin(sid, trimmed)) or (
-            ratios[k, topic] <= _STRANGER_NATS and ratio[k] >= _STRANGER_RATIO
-        )
+        stranger = bool(np.isin(sid, trimmed)) or topic[k] <= _STRANGER_NATS
         fits = bool(linked[k]) and not stranger and confidence[k] >= desk.settings.posterior
         proven = fits and len(kinds) >= 2 and bool(kinds & _OWN)
-        reasons = tuple(_SAYS[kind] for kind in sorted(kinds)) + (
+        reasons = (
+            *(_SAYS[kind] for kind in sorted(kinds)),
             f"behaves as the campaign does rather than as its segment "
             f"(probability {_shown(float(confidence[k]))})",
         )

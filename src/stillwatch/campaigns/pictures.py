@@ -127,7 +127,7 @@ def _clock(campaign: Campaign, judgement: Judgement, hours: np.ndarray) -> list[
 
 
 def volume_table(desk: Desk, judgement: Judgement) -> pa.Table:
-    """Return requests, output tokens and accounts by day, model and accused campaign ('' = rest)."""
+    """Return requests, tokens and accounts by day, model and accused campaign ('' = the rest)."""
     owner = pa.table(
         {
             "sid": pa.array(
@@ -142,7 +142,8 @@ def volume_table(desk: Desk, judgement: Judgement) -> pa.Table:
         }
     )  # fmt: skip
     return desk.query(
-        """SELECT date_trunc('day', e.ts) AS day, e.model, coalesce(o.campaign_id, '') AS campaign_id,
+        """SELECT date_trunc('day', e.ts) AS day, e.model,
+                  coalesce(o.campaign_id, '') AS campaign_id,
                   count(*) AS requests,
                   CAST(sum(coalesce(e.output_tokens, 0)) AS BIGINT) AS output_tokens,
                   count(DISTINCT e.account_id) AS accounts

@@ -24,8 +24,9 @@ def _shares(detected: np.ndarray, total: int, recall: float, worst: float, unsee
     """Return the three numbers from the size of each accused campaign.
 
     *detected* is a floor, its interval by resampling campaigns. *corrected* divides by the
-    recall measured on spikes, and never falls below what was detected. *not_excluded* divides the upper end by the stated worst recall
-    and adds what could hide below the smallest cohort that can be tested.
+    recall measured on spikes, and never falls below what was detected. *not_excluded* divides
+    the upper end by the stated worst recall and adds what could hide below the smallest cohort
+    that can be tested.
     """
     if total <= 0:
         nothing = {"value": None, "low": None, "high": None}
@@ -135,11 +136,11 @@ def measure_prevalence(
         ],
         "recall": recalls,
         "worst_recall": round(worst, 6),
-        "text": "Detected is a floor. Corrected divides by the recall measured on made-up campaigns "
-        "of rungs 1 and 2 put into this log. Not excluded assumes the worst recall stated"
+        "text": "Detected is a floor. Corrected divides by the recall measured on made-up "
+        "campaigns of rungs 1 and 2 put into this log. Not excluded assumes the worst recall stated"
         + (
-            f"; campaigns hidden as on rung {', '.join(blind)} were not seen at all, and nothing here "
-            "bounds them."
+            f"; campaigns hidden as on rung {', '.join(blind)} were not seen at all, and nothing "
+            "here bounds them."
             if blind
             else "."
         ),

@@ -46,7 +46,8 @@ def rivals(seen: Seen) -> tuple[Rival, ...]:
         f"at most {max(seen.own_topics, 0):.1%} of the variety of topics is the organizations' own"
     )
     return (
-        Rival("class", "A class or course", "everyone works on the same assignments, from one place",
+        Rival("class", "A class or course",
+              "everyone works on the same assignments, from one place",
               f"{same_items}; the most common exit carries {seen.one_exit:.0%} of the accounts",
               seen.repeats >= 0.3 and seen.one_exit >= 0.5),
         Rival("evaluation", "An evaluation or benchmark", "everyone runs the same items",
@@ -57,13 +58,14 @@ def rivals(seen: Seen) -> tuple[Rival, ...]:
               "each customer brings topics of its own, on a common clock", topics,
               seen.own_topics >= 0.1),
         Rival("team", "A team or company", "one organization or one payment instrument",
-              f"the largest organization holds {seen.top_organization:.0%} of the accounts, the most "
-              f"common payment instrument {seen.one_payment:.0%}",
+              f"the largest organization holds {seen.top_organization:.0%} of the accounts, the "
+              f"most common payment instrument {seen.one_payment:.0%}",
               seen.top_organization >= 0.6 or seen.one_payment >= 0.6),
         Rival("reseller", "A reseller or gateway", "end users are named and behave as many people",
               "its requests name end users" if seen.end_users else "no end users are named",
               seen.end_users and seen.own_topics >= 0.05),
-        Rival("migration", "Keys that moved", "conversations move once, one way, between two accounts",
+        Rival("migration", "Keys that moved",
+              "conversations move once, one way, between two accounts",
               f"{seen.handoffs} hand-overs, {seen.handoffs_per_pair:.1f} per pair of accounts",
               seen.handoffs > 0 and seen.organizations <= 3),
         Rival("research", "Permitted research or synthetic data", "a permit covers the traffic",

@@ -118,7 +118,8 @@ def account_rows(
     by_account: dict[str, list[dict[str, Any]]] = {}
     for person in people:
         by_account.setdefault(person["account_id"], []).append(person)
-    rows, users = [], []
+    rows: list[dict[str, Any]] = []
+    users: list[dict[str, Any]] = []
     for account in sorted(by_account):
         mine = by_account[account]
         described = [_row(judgement, p, answers) for p in mine]

@@ -84,10 +84,11 @@ def _cents(usd: float) -> float:
 def _harvest(tokens: dict[str, int], drawn: dict[str, np.ndarray]) -> np.ndarray:
     if tokens["cost_micro_usd"] > 0:
         return np.full(_DRAWS, tokens["cost_micro_usd"] / 1e6)
-    return (
+    usd: np.ndarray = (
         tokens["input_tokens"] * drawn["input_usd_per_mtok"]
         + tokens["output_tokens"] * drawn["output_usd_per_mtok"]
     ) / 1e6
+    return usd
 
 
 def harvest_value(

@@ -1,4 +1,4 @@
-"""Which methods an exchange hints at, from its intent and shape bits; weak, never evidence alone."""
+"""Which methods an exchange hints at, by its intent and shape bits; never evidence alone."""
 
 from __future__ import annotations
 

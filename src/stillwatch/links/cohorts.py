@@ -82,21 +82,18 @@ def _candidates(desk: Desk) -> list[Candidate]:
     settings = desk.settings
     people = desk.query("SELECT sid, org FROM subjects ORDER BY sid")
     org = dict(zip(people["sid"].to_pylist(), people["org"].to_pylist(), strict=True))
-    found: list[Candidate] = []
     frames = desk.query(
         "SELECT frame, list(DISTINCT sid ORDER BY sid) AS sids FROM carried WHERE part = 'A' "
         "GROUP BY frame ORDER BY frame"
     )
-    for row in frames.to_pylist():
-        found.append(Candidate({"frame"}, set(row["sids"]), {row["frame"]}))
+    found = [Candidate({"frame"}, set(row["sids"]), {row["frame"]}) for row in frames.to_pylist()]
     hubs = desk.query(
         f"""SELECT kind, object, list(sid ORDER BY sid) AS sids FROM objects
             WHERE kind IN {_HUB_KINDS} AND carriers > {settings.hub_cap}
               AND carriers <= {max(_HUB_MAX_SHARE * len(org), settings.hub_cap)}
             GROUP BY kind, object ORDER BY kind, object"""
     )
-    for row in hubs.to_pylist():
-        found.append(Candidate({row["kind"]}, set(row["sids"])))
+    found.extend(Candidate({row["kind"]}, set(row["sids"])) for row in hubs.to_pylist())
     pairs = desk.query(
         f"SELECT a, b FROM direct WHERE part = 'A' AND kind IN {_DIRECT} ORDER BY a, b"
     )

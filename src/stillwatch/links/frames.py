@@ -40,9 +40,10 @@ def nodes_sql(settings: Settings) -> str:
     """Return the nodes of the template trie that enough organizations carry in part A.
 
     A subject carries a node when it sent it around at least two different payloads and in at
-    least a tenth of its requests (less is a common phrase); a node is kept when ``min_subjects`` subjects of ``min_organizations`` organizations carry it and its
-    payloads are mostly different. A conversation repeats its own beginning at every turn, so a
-    beginning counts only where nothing was said before. Counts are exact.
+    least a tenth of its requests (less is a common phrase); a node is kept when
+    ``min_subjects`` subjects of ``min_organizations`` organizations carry it and its payloads are
+    mostly different. A conversation repeats its own beginning at every turn, so a beginning
+    counts only where nothing was said before. Counts are exact.
     """
     fresh = "part = 'A' AND prefix_before_last_user = 0"
     return f"""
@@ -136,7 +137,7 @@ def _leaders(desk: Desk) -> pa.Table:
 def _closest(
     mine: np.ndarray, leaders: list[np.ndarray], by_subject: dict[int, list[int]]
 ) -> tuple[int, int, float]:
-    """Return the leader with the highest Jaccard index, how many carriers it shares, and the index."""
+    """Return the leader of the highest Jaccard index, the carriers it shares, and the index."""
     overlap: dict[int, int] = {}
     for sid in mine.tolist():
         for leader in by_subject.get(sid, ()):

@@ -58,7 +58,8 @@ def objects_sql(settings: Settings) -> str:
         FROM ({bands}) GROUP BY object, sid
       UNION ALL SELECT 'frame', CAST(c.frame AS UBIGINT), c.sid, any_value(c.org), count(*),
                        min(e.ts)
-        FROM carried c JOIN exchanges e ON c.rid = e.rid WHERE c.part = 'A' GROUP BY c.frame, c.sid),
+        FROM carried c JOIN exchanges e ON c.rid = e.rid WHERE c.part = 'A'
+        GROUP BY c.frame, c.sid),
     wide AS (
       SELECT kind, object, count(*) AS carriers, count(DISTINCT org) AS organizations
       FROM all_objects GROUP BY kind, object HAVING count(DISTINCT org) >= 2)

@@ -130,9 +130,9 @@ EXCHANGES_STEP = Step(
 
 
 def follow_ups_sql(settings: Settings) -> str:
-    """Return the exchanges that go on with a conversation of the same subject.
+    """Return the exchanges that go on with a subject's own conversation or repeat its own prompt.
 
-    They speak of the conversation's topic again, so tests that count topics leave them out.
+    They speak of the same topic again, so tests that count topics leave them out.
     """
     del settings
     return """
@@ -140,6 +140,9 @@ def follow_ups_sql(settings: Settings) -> str:
     JOIN (SELECT DISTINCT sid, prefix_full FROM exchanges WHERE prefix_full <> 0) f
       ON f.sid = e.sid AND f.prefix_full = e.prefix_before_last_user
     WHERE e.prefix_before_last_user <> 0
+    UNION
+    SELECT rid FROM exchanges WHERE h_payload <> 0
+    QUALIFY row_number() OVER (PARTITION BY sid, h_payload ORDER BY rid) > 1
     """
 
 

@@ -181,5 +181,8 @@ def _quoted(path: Path) -> str:
 
 
 def _first_line(error: Exception) -> str:
-    """Keep the engine's reason but none of the values that it may quote further down."""
-    return re.sub(r"'[^']*'|\"[^\"]*\"", "…", str(error).splitlines()[0])[:200]
+    """Keep the engine's reason but nothing that it quotes, up to the last quotation mark.
+
+    Greedy on purpose: a quoted value may hold quotation marks of its own.
+    """
+    return re.sub(r"['\"].*['\"]", "…", str(error).splitlines()[0])[:200]

@@ -60,8 +60,9 @@ class Cohort:
 
     ``topic``: unit rows less what the template itself says; ``raw_topic``: with it.
     ``answered``: not refused by a limit or a ban; ``fresh``: no continuation of the subject's own
-    conversation; ``long``: eight tokens or more. ``trimmed``: members whose topics in part A are not the cohort's (a copied customer among its
-    copiers); they stay members, and are left out of the tests on part B.
+    conversation; ``long``: eight tokens or more. ``trimmed``: members whose topics in part A are
+    not the cohort's (a copied customer among its copiers); they stay members, and are left out of
+    the tests on part B.
     """
 
     number: int
@@ -112,7 +113,7 @@ def load_population(desk: Desk) -> Population:
     )
     first = np.full(size, -1, dtype=np.int64)
     sids, prefixes = exits["sid"].to_numpy(), exits["h_prefix"].to_pylist()
-    main: list[int | None] = [None] * size
+    main: list[str | int | None] = [None] * size
     for sid, prefix in zip(sids.tolist(), prefixes, strict=True):
         if main[sid] is None and own[sid]:
             main[sid] = prefix
@@ -181,7 +182,8 @@ def load_cohorts(desk: Desk, population: Population) -> list[Cohort]:
               JOIN cohorts c ON c.cohort = m.cohort AND NOT c.by_text
               JOIN exchanges e ON e.sid = m.sid AND e.part <> '-'
               WHERE m.how IN ('found', 'direct'))
-            SELECT ch.cohort, ch.part, ch.template, e.rid, e.sid, epoch_us(e.ts) AS ts, e.h_payload, e.topic,
+            SELECT ch.cohort, ch.part, ch.template, e.rid, e.sid, epoch_us(e.ts) AS ts,
+                   e.h_payload, e.topic,
                    e.method_hints <> 0 AS harvest,
                    coalesce(e.status, 'ok') NOT IN ('denied', 'rate_limited') AS answered,
                    u.rid IS NULL AS fresh, e.user_tokens >= 8 AS long
@@ -189,7 +191,8 @@ def load_cohorts(desk: Desk, population: Population) -> list[Cohort]:
             LEFT JOIN follow_ups u ON u.rid = e.rid ORDER BY ch.cohort, e.rid"""
     )
     direct = desk.query(
-        """SELECT m.cohort, d.kind, CAST(count_if(d.part = 'B') AS BIGINT) AS n, count(*) AS total FROM direct d
+        """SELECT m.cohort, d.kind, CAST(count_if(d.part = 'B') AS BIGINT) AS n, count(*) AS total
+           FROM direct d
            JOIN cohort_members m ON m.sid = d.a AND m.how <> 'associated'
            JOIN cohort_members k ON k.sid = d.b AND k.cohort = m.cohort AND k.how <> 'associated'
            GROUP BY m.cohort, d.kind ORDER BY m.cohort, d.kind"""

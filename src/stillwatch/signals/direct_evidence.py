@@ -1,4 +1,4 @@
-"""One account did what only a partner of another could have done, more often than by coincidence."""
+"""One account did what only a partner of another could, more often than by coincidence."""
 
 from __future__ import annotations
 

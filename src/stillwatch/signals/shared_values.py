@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from stillwatch.schema import CohortTest, Finding, Null
@@ -106,12 +108,13 @@ def _test(
 
 
 def _by_organization(org: np.ndarray, codes: np.ndarray, sids: np.ndarray) -> np.ndarray:
-    """Return one code per (organization, value): what an organization shares with itself is no sharing."""
+    """Return one code per (organization, value): sharing with oneself is no sharing."""
     held = sids[codes[sids] >= 0]
     if not len(held):
         return np.zeros(0, dtype=np.int64)
-    return np.unique(np.stack([org[held], codes[held]]), axis=1)[1]
+    distinct: np.ndarray = np.unique(np.stack([org[held], codes[held]]), axis=1)[1]
+    return distinct
 
 
 def _upper(expected: float) -> float:
-    return expected + 2 * np.sqrt(expected) + 1
+    return expected + 2 * math.sqrt(expected) + 1

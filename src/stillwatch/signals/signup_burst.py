@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from stillwatch.schema import CohortTest, Finding, Null, from_micros
@@ -19,7 +21,7 @@ TEST = CohortTest(
     needs=("accounts.created_at",),
     own=True,
 )
-_WINDOWS_S = np.array([3_600.0, 6 * 3_600.0, 86_400.0, 3 * 86_400.0])
+_WINDOWS_S = (3_600.0, 6 * 3_600.0, 86_400.0, 3 * 86_400.0)
 _MIN = 4
 
 
@@ -70,4 +72,4 @@ def _times(cohort: Cohort, population: Population) -> tuple[np.ndarray, np.ndarr
 
 
 def _upper(expected: float) -> float:
-    return expected + 2 * np.sqrt(expected) + 1
+    return expected + 2 * math.sqrt(expected) + 1

@@ -84,7 +84,8 @@ def _spike(
         payload=rng.integers(1, 2**62, len(labels)).astype(np.uint64),
         topic=dealt, raw_topic=dealt,
         harvest=np.zeros(len(labels), dtype=bool),
-        answered=np.ones(len(labels), dtype=bool), fresh=np.ones(len(labels), dtype=bool), long=np.ones(len(labels), dtype=bool), direct={}, direct_total={},
+        answered=np.ones(len(labels), dtype=bool), fresh=np.ones(len(labels), dtype=bool),
+        long=np.ones(len(labels), dtype=bool), direct={}, direct_total={},
     )  # fmt: skip
     return cohort, grown
 

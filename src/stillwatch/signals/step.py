@@ -89,28 +89,28 @@ def _findings(desk: Desk) -> pa.Table:
         burst = signup_burst.burst_window(cohort, population)
         largest, payers = one_payer(cohort, population)
         described = {} if seen is None else {k: float(v) for k, v in seen._asdict().items()}
-        for finding in (*coordination(cohort, population, base, desk.columns), extractive):
-            rows.append(
-                {
-                    "cohort": cohort.number,
-                    "events": len(cohort.rid),
-                    "trimmed": cohort.trimmed.tolist(),
-                    "one_payer": largest,
-                    "payers": payers,
-                    "burst": None if burst is None else list(burst),
-                    "traits": json.dumps(described, sort_keys=True),
-                    "signal": finding.signal,
-                    "claim": finding.claim,
-                    "statistic": finding.statistic,
-                    "p_value": finding.p_value,
-                    "e_value": finding.e_value,
-                    "n": finding.n,
-                    "null": None if finding.null is None else json.dumps(finding.null.as_dict()),
-                    "text": finding.text,
-                    "evaluable": finding.evaluable,
-                    "missing": list(finding.missing),
-                }
-            )
+        rows.extend(
+            {
+                "cohort": cohort.number,
+                "events": len(cohort.rid),
+                "trimmed": cohort.trimmed.tolist(),
+                "one_payer": largest,
+                "payers": payers,
+                "burst": None if burst is None else list(burst),
+                "traits": json.dumps(described, sort_keys=True),
+                "signal": finding.signal,
+                "claim": finding.claim,
+                "statistic": finding.statistic,
+                "p_value": finding.p_value,
+                "e_value": finding.e_value,
+                "n": finding.n,
+                "null": None if finding.null is None else json.dumps(finding.null.as_dict()),
+                "text": finding.text,
+                "evaluable": finding.evaluable,
+                "missing": list(finding.missing),
+            }
+            for finding in (*coordination(cohort, population, base, desk.columns), extractive)
+        )
     table = pa.Table.from_pylist(rows, schema=_FINDINGS)
     for name in ("statistic", "p_value", "e_value"):
         place = table.schema.get_field_index(name)
@@ -189,7 +189,7 @@ def _scores(desk: Desk) -> pa.Table:
 
 
 def _several_payers(row: dict[str, Any]) -> bool:
-    return row["payers"] >= MIN_PAYERS and row["one_payer"] < MAX_ONE_PAYER
+    return bool(row["payers"] >= MIN_PAYERS and row["one_payer"] < MAX_ONE_PAYER)
 
 
 SCORES_STEP = Step(

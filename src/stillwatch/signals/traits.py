@@ -14,6 +14,7 @@ MIN_EVENTS: Final = 24
 MIN_REPEATED: Final = 4
 _PER_SUBJECT: Final = 24
 _MAX_ROWS: Final = 6_000
+_ROBUST_FROM: Final = 8
 
 
 class Traits(NamedTuple):
@@ -55,7 +56,7 @@ def traits(cohort: Cohort, population: Population) -> Traits | None:
     keep = fresh[_thinned(cohort.sid[fresh])]
     vectors = cohort.topic[keep].astype(np.float64)
     org = population.org[cohort.sid[keep]]
-    own, error = _between(vectors, org), _jackknife_error(vectors, org)
+    own, error = _own_topics(vectors, org)
     spread = population.background.astype(np.float64)
     strangers = spread.var(axis=0, ddof=1).sum() if len(spread) > 1 else np.nan
     within = _within(cohort.raw_topic[keep].astype(np.float64), cohort.sid[keep])
@@ -110,12 +111,30 @@ def _between(vectors: np.ndarray, group: np.ndarray) -> float:
     return float((between - within) / total) if total > 0 else float("nan")
 
 
-def _jackknife_error(vectors: np.ndarray, group: np.ndarray) -> float:
-    """Return the jackknife standard error, over groups, of `_between`."""
+def _own_topics(vectors: np.ndarray, org: np.ndarray) -> tuple[float, float]:
+    """Return the share between organizations and its error, the most influential one left out.
+
+    One customer that only happens to send the cohort's template would else hide the rest. The
+    reference is measured in the same way.
+    """
+    left_out = _left_out(vectors, org)
+    if len(left_out) >= _ROBUST_FROM and np.isfinite(left_out).all():
+        keep = org != np.unique(org)[int(np.argmin(left_out))]
+        vectors, org = vectors[keep], org[keep]
+        left_out = _left_out(vectors, org)
+    k = len(left_out)
+    if k < 2:
+        return float("nan"), float("nan")
+    spread = ((left_out - np.nanmean(left_out)) ** 2).sum()
+    return _between(vectors, org), float(np.sqrt((k - 1) / k * spread))
+
+
+def _left_out(vectors: np.ndarray, group: np.ndarray) -> np.ndarray:
+    """Return `_between` without each group in turn, groups sorted; empty below four groups."""
     _, code, size = np.unique(group, return_inverse=True, return_counts=True)
     n, k = len(vectors), len(size)
     if k < 4 or n <= k + 1:
-        return float("nan")
+        return np.zeros(0)
     sums = np.zeros((k, vectors.shape[1]))
     np.add.at(sums, code, vectors)
     mean = sums / size[:, None]
@@ -128,8 +147,7 @@ def _jackknife_error(vectors: np.ndarray, group: np.ndarray) -> float:
     between = (squares.sum() - squares - left_sum) / (k - 2)
     n0 = (rest - ((size**2).sum() - size**2) / rest) / (k - 2)
     all_of = between + (n0 - 1) * within
-    values = (between - within) / np.where(all_of > 0, all_of, np.nan)
-    return float(np.sqrt((k - 1) / k * ((values - np.nanmean(values)) ** 2).sum()))
+    return np.asarray((between - within) / np.where(all_of > 0, all_of, np.nan))
 
 
 def _within(vectors: np.ndarray, group: np.ndarray) -> float:

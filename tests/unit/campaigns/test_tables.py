@@ -50,7 +50,6 @@ def test_many_users_weigh_by_traffic_and_not_by_heads(judged, campaign):
     assert found["gate"]["standing"] == "watch"
 
 
-@pytest.mark.xfail(strict=True, reason="the first user's row is taken where none is accused")
 def test_a_watched_channel_names_the_campaign_it_is_watched_for(judged, campaign):
     people = [("gate", "u1", 50), ("gate", "u2", 50)]
     found, _ = rows_of(judged(people, campaign({1: "watch"}, standing="watch")))

@@ -124,7 +124,6 @@ def test_neighbours_behind_one_address_are_no_cohort(log, linked):
     assert linked(log).query("SELECT * FROM cohorts").num_rows == 0
 
 
-@pytest.mark.xfail(strict=True, reason="codes of objects collide with a subject seen only as `a`")
 def test_objects_are_never_taken_for_accounts(log, linked):
     """The account of the highest number hands over only: it is `a` of its links, never `b`."""
     log.chatter(people=60, each=1)

@@ -93,12 +93,7 @@ ENDS = (
     "sides",
     [
         "ab",
-        pytest.param(
-            "abc",
-            marks=pytest.mark.xfail(
-                strict=True, reason="no single longer node holds half, so the opening speaks too"
-            ),
-        ),
+        "abc",
     ],
 )
 def test_templates_with_the_same_first_dozen_words_are_kept_apart(log, linked, frames_of, sides):

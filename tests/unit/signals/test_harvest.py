@@ -62,12 +62,7 @@ def test_p_has_a_floor_and_is_never_zero():
     [
         reference(),
         reference(n=40),
-        pytest.param(
-            reference(n=1_000, inflate=1.23),
-            marks=pytest.mark.xfail(
-                strict=True, reason="rank above 20 exceedances, tail below: p jumps up between them"
-            ),
-        ),
+        reference(n=1_000, inflate=1.23),
         shipped_reference(),
     ],
     ids=["99", "40", "1000", "shipped"],

@@ -243,7 +243,9 @@ def _own_events(facts: Facts, campaign: Campaign) -> list[dict[str, Any]]:
     return [e for e in records(facts.summary.get("events")) if e.get("campaign_id") in mine]
 
 
-def _events(facts: Facts, campaign: Campaign, x: Scale, low: int, high: int, bottom: float) -> list[El]:
+def _events(
+    facts: Facts, campaign: Campaign, x: Scale, low: int, high: int, bottom: float
+) -> list[El]:
     out: list[El] = []
     free = 0.0
     for event in sorted(_own_events(facts, campaign), key=lambda e: str(e.get("ts"))):
