@@ -12,7 +12,9 @@ __all__ = ["TRAIT_NAMES", "binned_traits", "log_likelihood_ratios", "posteriors"
 _CAP_NATS: Final = 2.5
 _ANYBODY: Final = 0.4
 _MIN_SEGMENT: Final = 200
-_PRIOR_RANGE: Final = (0.05, 0.998)
+_LEAST_PRIOR: Final = 0.05
+_KIND_NATS: Final = 1.5
+_LARGEST_PRIOR: Final = {0: 0.998, 1: 0.998, 2: 0.9995}  # by stratum, see `posteriors`
 TRAIT_NAMES: Final = (
     "volume", "age", "single_turn", "system", "tools", "novelty", "answer_length", "days",
     "prompt_length", "clients", "prefixes", "span",
@@ -87,9 +89,10 @@ def log_likelihood_ratios(
 def posteriors(log_ratio: np.ndarray, linked: np.ndarray, kinds: np.ndarray) -> np.ndarray:
     """Return each member's probability to act as the campaign does.
 
-    The prior is the share of members that act as one, fitted by EM and kept in [.05, .998], apart
-    for the merely associated, those with one kind of link to the others, and those with two and
-    more (``kinds``): who only happens to send the same template inherits little certainty.
+    The prior is the share of members that act as one, fitted by EM apart for three strata: the
+    merely associated (0), those with one kind of link to the others (1), and those with two and
+    more (2, ``kinds``); each kind beyond the second adds 1.5 nats. It is kept below .998, in the
+    last stratum below .9995: who only happens to send the same template inherits less certainty.
     """
     stratum = np.where(linked, 1 + (kinds >= 2), 0)
     weights = np.clip(log_ratio, -60, 60)
@@ -97,17 +100,19 @@ def posteriors(log_ratio: np.ndarray, linked: np.ndarray, kinds: np.ndarray) -> 
     for number in (0, 1, 2):
         mine = stratum == number
         if mine.any():
-            result[mine] = _fitted(weights[mine])
+            more = _KIND_NATS * np.maximum(kinds[mine] - 2, 0) * linked[mine]
+            result[mine] = _fitted(weights[mine], more, _LARGEST_PRIOR[number])
     return result
 
 
-def _fitted(weights: np.ndarray) -> np.ndarray:
+def _fitted(weights: np.ndarray, more: np.ndarray, largest: float) -> np.ndarray:
     share = 0.8
     likelihood = np.exp(weights)
     for _ in range(50):
         odds = share / (1 - share) * likelihood
-        share = float(np.clip((odds / (1 + odds)).mean(), *_PRIOR_RANGE))
-    odds = share / (1 - share) * likelihood
+        share = float(np.clip((odds / (1 + odds)).mean(), _LEAST_PRIOR, largest))
+    prior = np.minimum(share / (1 - share) * np.exp(more), largest / (1 - largest))
+    odds = prior * likelihood
     return np.asarray(odds / (1 + odds))
 
 

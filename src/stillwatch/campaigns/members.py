@@ -89,7 +89,8 @@ def name_members(
         if topic[k] >= _QUEUE_NATS:
             kinds.add("queue")
         stranger = bool(np.isin(sid, trimmed)) or topic[k] <= _STRANGER_NATS
-        fits = bool(linked[k]) and not stranger and confidence[k] >= desk.settings.posterior
+        fits = bool(linked[k]) and not stranger and fit[k] >= 0
+        fits = fits and confidence[k] >= desk.settings.posterior
         proven = fits and len(kinds) >= 2 and bool(kinds & _OWN)
         reasons = (
             *(_SAYS[kind] for kind in sorted(kinds)),

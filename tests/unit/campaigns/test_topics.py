@@ -40,7 +40,7 @@ def test_the_further_from_the_queue_the_less_for_it_and_never_beyond_the_cap():
 
 @pytest.mark.parametrize("rows", [2, 8, 24])
 def test_ratios_as_the_queue_draws_them_speak_for_it_on_average(rows):
-    """The mean of a log likelihood ratio is positive under its numerator, negative under the other."""
+    """The mean log likelihood ratio is positive under its numerator, negative under the other."""
     rng = np.random.default_rng(5)
     many = np.full(4_000, rows)
     queue = rng.gamma(6, 1 / 6, 4_000)
