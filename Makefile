@@ -12,7 +12,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -qq
 WORKERS ?= 2
 
-.PHONY: help demo test check docs setup lock clean
+.PHONY: help demo test check docs setup lock clean quality reference scale
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -57,6 +57,22 @@ C_SOURCES := $(wildcard src/stillwatch/kernel/c/*)
 .venv/.test-stamp: locks/test.txt .venv/.run-stamp
 	@$(PIP) install --require-hashes -r locks/test.txt
 	@touch $@
+
+WORK := bench/work
+
+quality: .venv/.test-stamp ## 20 seeds of the demo world with campaigns and without (resumable, minutes)
+	@for k in 0 1; do OMP_NUM_THREADS=1 $(BIN)/python perf/quality.py --part $$k --parts 2 \
+	  --work $(WORK)/quality > /dev/null & done; wait
+	@$(BIN)/python perf/quality.py --report --work $(WORK)/quality
+
+reference: .venv/.test-stamp ## the benign reference of the claim extractive, anew (resumable, half an hour)
+	@for k in 0 1; do ( for kind in calibrate:130 check:60 fit:16; do OMP_NUM_THREADS=1 \
+	  $(BIN)/python perf/reference.py $${kind%%:*} --worlds $${kind##*:} --part $$k --parts 2 \
+	  --work $(WORK)/reference; done ) & done; wait
+	@$(BIN)/python perf/reference.py write --work $(WORK)/reference
+
+scale: .venv/.test-stamp ## one million exchanges: seconds by step, peak memory
+	@$(BIN)/python perf/scan_1m.py
 
 LOCK := build/lock/bin/uv pip compile pyproject.toml locks/build.in --universal \
   --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate --quiet \

@@ -6,7 +6,7 @@
 Fit: worlds with campaigns (development seeds), on which the score's form was chosen. Calibrate:
 benign worlds give the reference scores and the tail. Check: further benign worlds say whether the
 tail holds.
-A cohort counts as benign and coordinated when at least one test of coordination rejects at 1e-2
+A cohort counts as benign and coordinated when at least one test of coordination rejects at 1e-3
 and no permit covers it.
 """
 
@@ -24,8 +24,8 @@ import numpy as np
 import pyarrow.parquet as pq
 
 SEEDS = {"fit": 1_000, "calibrate": 20_000, "check": 50_000}
-COORDINATED_P = 1e-2
-TAIL_FROM = 0.9
+COORDINATED_P = 1e-3
+TAIL_FROM = 0.8
 
 
 def world_rows(kind: str, seed: int, work: Path) -> list[dict[str, object]]:
@@ -73,7 +73,7 @@ def world_rows(kind: str, seed: int, work: Path) -> list[dict[str, object]]:
 
 
 def run(kind: str, worlds: int, work: Path, part: int, parts: int) -> None:
-    for k in range(part, worlds, parts):
+    for k in (k for k in range(worlds) if k // 4 % parts == part):
         out = work / f"{kind}-{SEEDS[kind] + k}.json"
         if out.exists():
             continue

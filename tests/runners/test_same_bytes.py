@@ -100,13 +100,40 @@ def test_the_same_rows_from_another_format_give_the_same_bytes(
     assert set(one.differing(other)) <= {"summary.json", "report.html"}
 
 
+NAMES_WATCHED_CAMPAIGNS = {"stages/frames.jsonl", "stages/raster.parquet"}
+
+
+def accused(rows: list[Any]) -> list[Any]:
+    return [row for row in rows if row[1] == "accused"]
+
+
+def ticks(made: Scanned) -> list[dict[str, Any]]:
+    return pq.read_table(pa.BufferReader(made.files["stages/raster.parquet"])).to_pylist()
+
+
+def skeletons(made: Scanned) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in made.files["stages/frames.jsonl"].splitlines()]
+
+
 def test_parquet_and_litellm_accuse_the_same(
     world: SimulatedWorld, plain: Scanned, scan_of: Scan
 ) -> None:
+    """Accused campaigns are the same; of watched ones, the core follows the columns, and with it
+    the name: a member's probability compares it with its segment. Every account stands the same.
+    """
     other = scan_of(world.out / "litellm.jsonl")
-    assert other.accusations.campaigns == plain.accusations.campaigns
-    assert other.accusations.accounts == plain.accusations.accounts
-    assert set(plain.differing(other)) <= FOLLOWS_THE_COLUMNS
+    assert accused(other.accusations.campaigns) == accused(plain.accusations.campaigns)
+    assert accused(other.accusations.accounts) == accused(plain.accusations.accounts)
+    for one, same in zip(other.accusations.accounts, plain.accusations.accounts, strict=True):
+        assert one[:2] == same[:2]
+    stand = [[standing for _, standing in s.accusations.campaigns] for s in (other, plain)]
+    assert stand[0] == stand[1]
+    assert set(plain.differing(other)) <= FOLLOWS_THE_COLUMNS | NAMES_WATCHED_CAMPAIGNS
+    names = {name for name, _ in accused(plain.accusations.campaigns)}
+    for read in (ticks, skeletons):
+        mine, theirs = ([r for r in read(s) if r["campaign_id"] in names] for s in (plain, other))
+        assert mine
+        assert mine == theirs
     assert other.summary["rejected"] == 0
     assert other.summary["rows_kept"] == plain.summary["rows_kept"]
 

@@ -13,8 +13,7 @@ _CAP_NATS: Final = 2.5
 _ANYBODY: Final = 0.4
 _MIN_SEGMENT: Final = 200
 _LEAST_PRIOR: Final = 0.05
-_KIND_NATS: Final = 1.5
-_LARGEST_PRIOR: Final = {0: 0.998, 1: 0.998, 2: 0.9995}  # by stratum, see `posteriors`
+_LARGEST_PRIOR: Final = 0.998
 TRAIT_NAMES: Final = (
     "volume", "age", "single_turn", "system", "tools", "novelty", "answer_length", "days",
     "prompt_length", "clients", "prefixes", "span",
@@ -61,9 +60,10 @@ def log_likelihood_ratios(
 
     ``speaks``: members from whom the campaign's densities are taken (not those whose topics stand
     apart, not the merely associated). Densities are histograms with half a count added; a
-    member's own row is left out of them. A quarter of the campaign's density is
-    everybody's: bought accounts keep the traits of those who opened them. Each trait counts for at
-    most 2.5 nats, since traits depend on each other and the product of ratios would otherwise claim too much.
+    member's own row is left out of them. A part of the campaign's density (``_ANYBODY``) is
+    everybody's: bought accounts keep the traits of those who opened them. Each trait counts for
+    at most 2.5 nats, since traits depend on each other and the product of ratios would otherwise
+    claim too much.
     """
     ratios = np.zeros(members.shape)
     for k in range(members.shape[1]):
@@ -91,8 +91,8 @@ def posteriors(log_ratio: np.ndarray, linked: np.ndarray, kinds: np.ndarray) -> 
 
     The prior is the share of members that act as one, fitted by EM apart for three strata: the
     merely associated (0), those with one kind of link to the others (1), and those with two and
-    more (2, ``kinds``); each kind beyond the second adds 1.5 nats. It is kept below .998, in the
-    last stratum below .9995: who only happens to send the same template inherits less certainty.
+    more (2, ``kinds``): who only happens to send the same template inherits less certainty. It is
+    kept in [.05, .998], so that links alone never reach .999: behaviour has to speak too.
     """
     stratum = np.where(linked, 1 + (kinds >= 2), 0)
     weights = np.clip(log_ratio, -60, 60)
@@ -100,19 +100,17 @@ def posteriors(log_ratio: np.ndarray, linked: np.ndarray, kinds: np.ndarray) -> 
     for number in (0, 1, 2):
         mine = stratum == number
         if mine.any():
-            more = _KIND_NATS * np.maximum(kinds[mine] - 2, 0) * linked[mine]
-            result[mine] = _fitted(weights[mine], more, _LARGEST_PRIOR[number])
+            result[mine] = _fitted(weights[mine])
     return result
 
 
-def _fitted(weights: np.ndarray, more: np.ndarray, largest: float) -> np.ndarray:
+def _fitted(weights: np.ndarray) -> np.ndarray:
     share = 0.8
     likelihood = np.exp(weights)
     for _ in range(50):
         odds = share / (1 - share) * likelihood
-        share = float(np.clip((odds / (1 + odds)).mean(), _LEAST_PRIOR, largest))
-    prior = np.minimum(share / (1 - share) * np.exp(more), largest / (1 - largest))
-    odds = prior * likelihood
+        share = float(np.clip((odds / (1 + odds)).mean(), _LEAST_PRIOR, _LARGEST_PRIOR))
+    odds = share / (1 - share) * likelihood
     return np.asarray(odds / (1 + odds))
 
 

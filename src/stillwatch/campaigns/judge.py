@@ -95,7 +95,8 @@ def judge(
         hosts = [taken[s] for s in proven if s in taken]
         if proven and 2 * len(hosts) >= len(proven):
             host = max(hosts, key=hosts.count)
-            _absorb(host, members, selected=cohort in choice.selected)
+            view = _campaign(desk, crowd, cohort, members, rows, shown[cohort], permits)
+            _absorb(host, members, selected=cohort in choice.selected and not _explained(view))
             taken.update({m.sid: host for m in members if m.sid in host.standings})
             continue
         campaign = _campaign(desk, crowd, cohort, members, rows, shown[cohort], permits)
@@ -134,8 +135,13 @@ def _absorb(host: Campaign, members: list[Member], *, selected: bool) -> None:
         host.standings[member.sid] = "accused" if accused else "watch"
 
 
+def _explained(campaign: Campaign) -> bool:
+    """Return whether an honest explanation survives; permits are judged apart, on exchanges."""
+    return any(r["survives"] for r in campaign.rivals if r["name"] != "research")
+
+
 def _decide(campaign: Campaign, selected: bool, least: int) -> None:
-    survives = any(r["survives"] for r in campaign.rivals if r["name"] != "research")
+    survives = _explained(campaign)
     proven = [m for m in campaign.members.values() if m.proven]
     accused = selected and not survives and len(proven) >= least
     campaign.standing = "accused" if accused else "watch"
@@ -155,8 +161,12 @@ def _campaign(
     }
     by_sid = {m.sid: m for m in members}
     core = [m.sid for m in members if m.role == "core"] or [m.sid for m in members]
-    accounts = sorted(crowd.subjects["account_id"].take(pa.array(core)).to_pylist())
-    digest = hashlib.sha256("\n".join(accounts).encode()).hexdigest()[:12]
+    listed = ", ".join(map(str, core))
+    rows_of = desk.query(
+        f"SELECT CAST(sum(CAST(digest AS HUGEINT)) AS VARCHAR) AS d FROM exchanges "
+        f"WHERE sid IN ({listed})"
+    )["d"][0].as_py()
+    digest = hashlib.sha256(str(rows_of).encode()).hexdigest()[:12]
     explained = rivals(_seen(desk, crowd, cohort, core, rows, direct, permits))
     return Campaign(
         cohort=cohort,

@@ -18,9 +18,10 @@ from stillwatch.schema import LINK_KINDS, Desk
 
 __all__ = ["Member", "name_members"]
 
-_QUEUE_NATS = 0.3
+_QUEUE_NATS = 1.0
 _STRANGER_NATS = -2.0
 _EXCLUSIVE = 0.3
+_LEAST_FIT_NATS = 0.7
 _SAYS = {
     "frame": "sends the campaign's template around payloads of its own",
     "exit_prefix": "leaves through an address prefix that other members use",
@@ -89,13 +90,15 @@ def name_members(
         if topic[k] >= _QUEUE_NATS:
             kinds.add("queue")
         stranger = bool(np.isin(sid, trimmed)) or topic[k] <= _STRANGER_NATS
-        fits = bool(linked[k]) and not stranger and fit[k] >= 0
+        fits = bool(linked[k]) and not stranger and fit[k] >= _LEAST_FIT_NATS
         fits = fits and confidence[k] >= desk.settings.posterior
         proven = fits and len(kinds) >= 2 and bool(kinds & _OWN)
         reasons = (
             *(_SAYS[kind] for kind in sorted(kinds)),
             f"behaves as the campaign does rather than as its segment "
-            f"(probability {_shown(float(confidence[k]))})",
+            f"(probability {_shown(float(confidence[k]))})"
+            if fits
+            else "its own behaviour does not prove that it acts as the campaign does",
         )
         members.append(
             Member(
@@ -104,7 +107,11 @@ def name_members(
                 round(float(confidence[k]), 6) if linked[k] else 0.0,
                 tuple(sorted(kinds)),
                 proven,
-                reasons if linked[k] else (_SAYS["exit_prefix"],),
+                reasons
+                if linked[k]
+                else (
+                    "shares something wider with members, such as an address prefix, and no more",
+                ),
             )
         )
     return members
@@ -134,6 +141,7 @@ def _evidence(desk: Desk, cohort: int, burst: tuple[float, float] | None) -> dic
             JOIN together t ON t.kind = h.kind AND t.object = h.object
             UNION
             SELECT d.b, d.kind FROM direct d JOIN mine x ON x.sid = d.a JOIN mine y ON y.sid = d.b
+            WHERE d.part = 'B'
             ORDER BY 1, 2"""
     )
     found: dict[int, set[str]] = {}

@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from stillwatch.campaigns.judge import Judgement
 from stillwatch.schema import Desk
-from stillwatch.stats import clopper_pearson, rule_of_three
+from stillwatch.stats import clopper_pearson
 
 __all__ = ["UNITS", "measure_prevalence"]
 
@@ -19,17 +19,21 @@ _DRAWS: Final = 1_000
 _WORST_RECALL: Final = 0.5
 
 
-def _shares(detected: np.ndarray, total: int, recall: float, worst: float, unseen: float,
-            rng: np.random.Generator) -> dict[str, Any]:  # fmt: skip
+def _shares(
+    detected: np.ndarray, largest: float, total: int, recall: float | None, worst: float,
+    rng: np.random.Generator,
+) -> dict[str, Any]:  # fmt: skip
     """Return the three numbers from the size of each accused campaign.
 
     *detected* is a floor, its interval by resampling campaigns. *corrected* divides by the
-    recall measured on spikes, and never falls below what was detected. *not_excluded* divides
-    the upper end by the stated worst recall and adds what could hide below the smallest cohort
-    that can be tested.
+    recall measured on spikes, and never falls below what was detected; null without spikes.
+    *not_excluded*: were each campaign found with the stated worst recall, more than
+    ln 0.05 / ln(1 − recall) missed ones would be refuted at 95 %; that many, each as large as the
+    ``largest`` cohort that was tested, are added, or the upper end is divided by the worst recall
+    where that is more. It bounds campaigns no larger than that.
     """
+    nothing: dict[str, float | None] = {"value": None, "low": None, "high": None}
     if total <= 0:
-        nothing = {"value": None, "low": None, "high": None}
         return {"total": 0, "detected": nothing, "corrected": nothing, "not_excluded": nothing}
     value = float(detected.sum()) / total
     if len(detected):
@@ -38,18 +42,23 @@ def _shares(detected: np.ndarray, total: int, recall: float, worst: float, unsee
     else:
         low = high = 0.0
     high = max(high, value)
-    top = min(1.0, max(high, unseen) / worst)
+    missed = float(np.log(0.05) / np.log(1 - worst))
+    top = min(1.0, max(high / worst, value + missed * largest / total))
+    corrected = nothing
+    if recall is not None:
+        corrected = _numbers(
+            min(1.0, value / recall), max(value, min(1.0, low / recall)), min(1.0, high / recall)
+        )
+        top = max(top, min(1.0, high / recall))
     return {
         "total": int(total),
         "detected": _numbers(value, low, high),
-        "corrected": _numbers(
-            min(1.0, value / recall), max(value, min(1.0, low / recall)), min(1.0, high / recall)
-        ),
+        "corrected": corrected,
         "not_excluded": _numbers(top, value, top),
     }
 
 
-def _numbers(value: float, low: float, high: float) -> dict[str, float]:
+def _numbers(value: float, low: float, high: float) -> dict[str, float | None]:
     return {"value": round(value, 9), "low": round(low, 9), "high": round(high, 9)}
 
 
@@ -85,11 +94,11 @@ def measure_prevalence(
     """
     recalls = _recall(desk.query("SELECT * FROM spikes ORDER BY rung, spike"), needed, rungs)
     known = [r for r in recalls if r["recall"] is not None]
-    recall = float(np.mean([r["recall"] for r in known[:2]])) if known else 1.0
-    recall = max(recall, 0.05)
+    plain = [r["recall"] for r in known if r["rung"] in (1, 2)]
+    recall = max(float(np.mean(plain)), 0.05) if plain else None
     seen = [r for r in known if r["recall"] > 0]
     blind = [str(r["rung"]) for r in known if r["recall"] == 0]
-    worst = max(min([_WORST_RECALL, recall, *(r["low"] for r in seen)]), 0.05)
+    worst = max(min([_WORST_RECALL, recall or 1.0, *(r["low"] for r in seen)]), 0.05)
     accused = [c for c in judgement.campaigns if c.standing == "accused"]
     owner = {sid: k for k, c in enumerate(accused) for sid in c.accused}
     table = desk.query(
@@ -107,6 +116,13 @@ def measure_prevalence(
     weeks = [w.strftime("%Y-%m-%dT00:00:00Z") for w in table["week"].to_pylist()]
     models = table["model"].to_pylist()
 
+    members = desk.query(
+        "SELECT m.cohort, m.sid FROM cohort_members m JOIN cohort_scores c ON c.cohort = m.cohort "
+        "WHERE c.tested AND m.how <> 'associated' ORDER BY m.cohort, m.sid"
+    )
+    member_of, member = members["cohort"].to_numpy(), members["sid"].to_numpy()
+    cohorts = [member[member_of == c] for c in np.unique(member_of)]
+
     def measured(rows: np.ndarray) -> dict[str, Any]:
         result = {}
         for unit in UNITS:
@@ -121,8 +137,8 @@ def measure_prevalence(
                 sizes = np.bincount(
                     mine[mine >= 0], weights=values[mine >= 0], minlength=len(accused)
                 )
-            unseen = rule_of_three(max(len(np.unique(sid[rows])), 1)) if len(rows) else 0.0
-            result[unit] = _shares(sizes[sizes > 0], total, recall, worst, float(unseen), rng)
+            largest = _largest(cohorts, sid[rows], None if unit == "accounts" else values, account)
+            result[unit] = _shares(sizes[sizes > 0], largest, total, recall, worst, rng)
         return result
 
     everything = np.arange(len(sid))
@@ -136,8 +152,10 @@ def measure_prevalence(
         ],
         "recall": recalls,
         "worst_recall": round(worst, 6),
-        "text": "Detected is a floor. Corrected divides by the recall measured on made-up "
-        "campaigns of rungs 1 and 2 put into this log. Not excluded assumes the worst recall stated"
+        "text": "Detected is a floor. Corrected divides by the recall of the tests on made-up "
+        "campaigns of rungs 1 and 2 among this log's accounts, given that their accounts were put "
+        "together; it is unknown where none could be made. Not excluded assumes the worst recall "
+        "stated, and campaigns no larger than the largest cohort tested"
         + (
             f"; campaigns hidden as on rung {', '.join(blind)} were not seen at all, and nothing "
             "here bounds them."
@@ -145,6 +163,18 @@ def measure_prevalence(
             else "."
         ),
     }
+
+
+def _largest(
+    cohorts: list[np.ndarray], sid: np.ndarray, values: np.ndarray | None, account: np.ndarray
+) -> float:
+    """Return the size of the largest tested cohort among these rows, in the unit of the values."""
+    sizes = [0.0]
+    for members in cohorts:
+        mine = np.isin(sid, members)
+        size = len(np.unique(account[sid[mine]])) if values is None else values[mine].sum()
+        sizes.append(float(size))
+    return max(sizes)
 
 
 def _where(words: Sequence[str], wanted: str) -> np.ndarray:

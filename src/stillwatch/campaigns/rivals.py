@@ -40,7 +40,10 @@ class Rival:
 
 
 def rivals(seen: Seen) -> tuple[Rival, ...]:
-    """Return every honest explanation with its fate; if one survives, the campaign is `watch`."""
+    """Return every honest explanation with its fate.
+
+    If one but *research* survives, the campaign is `watch`; permits are judged on exchanges.
+    """
     same_items = f"{seen.repeats:.1%} of the prompts were also sent by another organization"
     topics = (
         f"at most {max(seen.own_topics, 0):.1%} of the variety of topics is the organizations' own"

@@ -65,7 +65,8 @@ def _habits(topics: np.ndarray, sid: np.ndarray, size: int) -> np.ndarray:
     if known.sum() < 20:
         return np.array([0.5])
     odds = np.maximum(ratio[known] - 1, 0) / count[known]
-    return np.quantile(odds, np.linspace(0.05, 0.95, 10))
+    deciles: np.ndarray = np.quantile(odds, np.linspace(0.05, 0.95, 10))
+    return deciles
 
 
 def topic_nats(ratio: np.ndarray, rows: np.ndarray, habits: np.ndarray) -> np.ndarray:

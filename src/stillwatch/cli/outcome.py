@@ -55,11 +55,10 @@ def _row(campaign: dict[str, Any]) -> tuple[str, ...]:
 
 
 def _example(campaigns: list[dict[str, Any]]) -> str:
-    """Return the first member of the first campaign, so that the line can be tried as it is."""
-    for campaign in campaigns:
-        for member in records(campaign.get("members")):
-            return said(member.get("account_id"), "ACCOUNT")
-    return "ACCOUNT"
+    """Return an accused account where there is one, so that the line can be tried as it is."""
+    members = [m for c in campaigns for m in records(c.get("members"))]
+    members.sort(key=lambda m: m.get("standing") != "accused")
+    return said(members[0].get("account_id"), "ACCOUNT") if members else "ACCOUNT"
 
 
 def _short(path: Path) -> Path:

@@ -65,12 +65,6 @@ def scan(
     threads: Annotated[
         int | None, typer.Option(metavar="N", min=1, help="Threads to use; all by default.")
     ] = None,
-    keep_text: Annotated[
-        str,
-        typer.Option(
-            metavar="none|evidence", help="Keep redacted excerpts of core members as evidence."
-        ),
-    ] = "none",
     max_rejects: Annotated[
         float,
         typer.Option(
@@ -108,7 +102,6 @@ def scan(
             out=out,
             memory=memory,
             threads=threads,
-            keep_text=keep_text,
             max_rejects=max_rejects,
             value=value,
             progress=report,

@@ -196,8 +196,8 @@ def _clearing(run: Run, row: dict[str, Any], campaign: dict[str, Any]) -> Sectio
     if row.get("standing") == "accused":
         points.append(
             "It would be watched instead of accused if its campaign were not selected (its "
-            f"q-value, {plain(row.get('q_value'))}, above alpha, "
-            f"{plain(run.summary.get('alpha'))}), if its own behaviour fitted its "
+            f"q-value, {plain(row.get('q_value'))}, above this look's level, "
+            f"{plain(run.summary.get('alpha_spent'))}), if its own behaviour fitted its "
             f"segment better (probability of membership under {share(Settings().posterior)} by "
             "default), or if fewer than two kinds of evidence held."
         )

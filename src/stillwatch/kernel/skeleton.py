@@ -28,6 +28,8 @@ def skeleton(texts: list[str]) -> list[dict[str, Any]]:
     tail = _common([[t.text for t in reversed(found)] for _, found in parsed])
     tail = min(tail, min(sizes) - head)
     text, found = parsed[0]
+    if max(sizes) == head + tail:  # one and the same text: no template, and not ours to show
+        return [{"kind": "payload", "low_tokens": min(sizes), "high_tokens": max(sizes)}]
     parts: list[dict[str, Any]] = []
     if head:
         parts.append({"kind": "text", "text": text[: found[head - 1].char_end][:_MAX_CHARS]})

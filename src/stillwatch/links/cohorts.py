@@ -201,10 +201,10 @@ def members_sql(settings: object) -> str:
       WHERE l.how = 1 AND list_has_any(c.found_by, ['handoff', 'blob_replay'])),
     joined AS (
       SELECT p.cohort, d.b AS sid, 2 AS how FROM partners p
-        JOIN direct d ON d.a = p.sid AND d.kind IN ('handoff', 'blob_replay')
+        JOIN direct d ON d.a = p.sid AND d.part = 'A' AND d.kind IN ('handoff', 'blob_replay')
       UNION ALL
       SELECT p.cohort, d.a, 2 FROM partners p
-        JOIN direct d ON d.b = p.sid AND d.kind IN ('handoff', 'blob_replay'))
+        JOIN direct d ON d.b = p.sid AND d.part = 'A' AND d.kind IN ('handoff', 'blob_replay'))
     SELECT cohort, sid, ['text', 'found', 'direct', 'associated'][min(how) + 1] AS how
     FROM (SELECT * FROM listed UNION ALL SELECT * FROM joined)
     GROUP BY cohort, sid

@@ -31,8 +31,8 @@ def communities(a: np.ndarray, b: np.ndarray, weight: np.ndarray, *, seed: int) 
 
     Each connected component is clustered alone, its nodes sorted, with a fixed seed, so that the
     result does not depend on the rest of the graph; a community that falls apart without the
-    others is split. *Source*: Blondel et al. (2008), as implemented in scikit-network; why not
-    NetworKit stands in docs/adr/0006-communities.md.
+    others is split. *Source*: Blondel et al. (2008), as implemented in scikit-network; why this
+    one stands in docs/adr/0006-communities.md.
     """
     ends = np.stack([np.minimum(a, b), np.maximum(a, b)]).astype(np.int64)
     pairs, place = np.unique(ends, axis=1, return_inverse=True)

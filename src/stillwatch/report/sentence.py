@@ -80,6 +80,13 @@ def answer(facts: Facts) -> Answer:
             f"That is not an all-clear.{tail}",
             _warnings(facts),
         )
+    if at(s, "drift", "alarm"):
+        return Answer(
+            "cannot",
+            "Nothing is accused, because the traffic has drifted. ",
+            f"{read}; {at(s, 'drift', 'text')}. That is not an all-clear.{tail}",
+            _warnings(facts),
+        )
     return Answer(
         "clear",
         "Nothing was accused. ",

@@ -181,7 +181,6 @@ def scan(
     out: str | Path | None = None,
     memory: str = "4GB",
     threads: int | None = None,
-    keep_text: str = "none",
     max_rejects: float = 0.01,
     value: str | Path | None = None,
     progress: Callable[[Progress], None] | None = None,
@@ -197,9 +196,7 @@ def scan(
     """
     started = time.monotonic()
     earlier = read_baseline([Path(p) for p in baseline])
-    settings = Settings(
-        alpha=alpha, since=since, until=until, look=earlier.look + 1, keep_text=keep_text
-    )
+    settings = Settings(alpha=alpha, since=since, until=until, look=earlier.look + 1)
     assumptions = load_assumptions(None if value is None else Path(value))
     side = read_accounts(accounts) if accounts else None
     allowed = permits_from_rows(read_permits(permits).to_pylist()) if permits else ()
@@ -225,8 +222,11 @@ def scan(
                 _refuse_empty(runner.path("exchanges"))
         began = time.monotonic()
         reference = shipped_reference()
+        earlier.refuse_overlap(runner)
         choice = choose(
-            runner.query("SELECT * FROM cohort_scores ORDER BY cohort"),
+            earlier.calibrated(
+                runner.query("SELECT * FROM cohort_scores ORDER BY cohort"), reference
+            ),
             alpha=alpha, look=settings.look, largest=reference.largest_e,
         )  # fmt: skip
         drift = earlier.drift(runner, choice, reference)

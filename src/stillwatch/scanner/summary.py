@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -51,11 +51,41 @@ class Baseline:
     scores: np.ndarray
     untrimmed: np.ndarray
     names: tuple[str, ...]
+    until: str = ""
 
     @property
     def calibrates(self) -> bool:
         """Return whether there are enough local cohorts to speak of calibration."""
         return len(self.scores) >= _MIN_LOCAL
+
+    def refuse_overlap(self, runner: LocalRunner) -> None:
+        """Raise ConfigError when an earlier run reaches into the window being judged."""
+        first = stamp(runner.query("SELECT min(ts) AS ts FROM exchanges")["ts"][0].as_py())
+        if self.until and first is not None and self.until > first:
+            raise ConfigError(
+                f"an earlier run reaches to {self.until}, the window begins at {first}",
+                where="--baseline", hint="give runs of earlier windows, or a later --since",
+            )  # fmt: skip
+
+    def calibrated(self, scores: pa.Table, reference: Reference) -> pa.Table:
+        """Return the cohort scores with e-values that hold against the local reference too.
+
+        With 50 local cohorts and more, the claim *extractive* must hold against both references:
+        the smaller e-value counts. The local tail is fitted as the shipped one is.
+        """
+        if not self.calibrates:
+            return scores
+        start, share, scale = _tail(self.scores)
+        local = replace(
+            reference, scores=self.scores, tail_start=start, tail_share=share, tail_scale=scale
+        )
+        rows = scores.to_pylist()
+        e_values = [
+            min(r["e_extractive"], local.e_value(r["score"])) if r["tested"] else r["e_extractive"]
+            for r in rows
+        ]
+        place = scores.schema.get_field_index("e_extractive")
+        return scores.set_column(place, "e_extractive", pa.array(e_values, pa.float64()))
 
     def drift(self, runner: LocalRunner, choice: Choice, reference: Reference) -> dict[str, Any]:
         """Compare unselected coordinated cohorts with what the reference (or baseline) expects.
@@ -104,10 +134,11 @@ class Baseline:
 
 def read_baseline(runs: Sequence[Path]) -> Baseline:
     """Return what earlier run directories hold. Raises ConfigError naming one that is not a run."""
-    look, scores, names = 0, [np.zeros(0)], []
+    look, scores, names, until = 0, [np.zeros(0)], [], ""
     for path in runs:
         run = open_run(path)
         look = max(look, int(run.summary["look"]))
+        until = max(until, run.summary["until"] or "")
         table = path / STAGES / "cohort_scores.parquet"
         if not table.is_file():
             raise ConfigError(
@@ -124,7 +155,17 @@ def read_baseline(runs: Sequence[Path]) -> Baseline:
         scores.append(np.array(keep))
         names.append(path.name)
     pooled = np.sort(np.concatenate(scores))
-    return Baseline(look, pooled[: int(len(pooled) * (1 - _TRIM))], pooled, tuple(names))
+    return Baseline(look, pooled[: int(len(pooled) * (1 - _TRIM))], pooled, tuple(names), until)
+
+
+def _tail(scores: np.ndarray) -> tuple[float, float, float]:
+    """Return start, share and scale of the tail over the upper fifth, at the upper 95 % limit."""
+    start = float(np.quantile(scores, 0.8))
+    excess = scores[scores > start] - start
+    if not len(excess):
+        return start, 0.2, 1.0
+    scale = float(excess.mean() * (1 + 1.645 / np.sqrt(len(excess))))
+    return start, len(excess) / len(scores), scale
 
 
 def _signals(columns: frozenset[str]) -> list[dict[str, Any]]:
@@ -228,7 +269,7 @@ def summarize(
             "contamination": earlier.sensitivity(reference, _least_score(runner, choice))
             if earlier.calibrates else [],
         },
-        "cannot_accuse": choice.cannot_accuse,
+        "cannot_accuse": choice.cannot_accuse or not _harvest_evaluable(runner.columns),
         "cohorts_tested": len(choice.cohorts),
         "cohorts_selected": len(choice.selected),
         "needed_e": needed,
@@ -260,6 +301,10 @@ def summarize(
         ],
         "events": _events(runner, lines, judgement),
     }  # fmt: skip
+
+
+def _harvest_evaluable(columns: frozenset[str]) -> bool:
+    return not any(lacking(t, columns) for t in TESTS if t.claim == "extractive")
 
 
 def _least_score(runner: LocalRunner, choice: Choice) -> float:

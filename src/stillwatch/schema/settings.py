@@ -32,15 +32,12 @@ class Settings:
     min_organizations: int = 3
     hub_cap: int = 50
     posterior: float = 0.999
-    keep_text: str = "none"
 
     def __post_init__(self) -> None:
         if not 0 < self.alpha < 1:
             raise ConfigError(
                 "alpha must lie between 0 and 1", where="--alpha", hint="0.01 is usual"
             )
-        if self.keep_text not in ("none", "evidence"):
-            raise ConfigError("neither none nor evidence", where="--keep-text")
         if self.since and self.until and self.since >= self.until:
             raise ConfigError("the window is empty", where="--since", hint="since before until")
 

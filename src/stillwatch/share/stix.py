@@ -60,6 +60,7 @@ def bundle(campaigns: Iterable[Mapping[str, Any]], created: str) -> dict[str, An
     objects: list[dict[str, Any]] = [identity]
     if accused:
         objects.extend(patterns)
+    proxies = _id("attack-pattern", "AML.T0008.005")
     for one in accused:
         campaign = _campaign(one, created, str(identity["id"]))
         objects.append(campaign)
@@ -73,9 +74,16 @@ def bundle(campaigns: Iterable[Mapping[str, Any]], created: str) -> dict[str, An
                 "object_marking_refs": [_AMBER],
             }
             for pattern in patterns
+            if pattern["id"] != proxies or _through_proxies(one)
         )  # fmt: skip
     key = created + ":" + ",".join(c["campaign_id"] for c in accused)
     return {"type": "bundle", "id": _id("bundle", key), "objects": objects}
+
+
+def _through_proxies(one: Mapping[str, Any]) -> bool:
+    """Return whether the campaign's accounts were shown to leave through common prefixes."""
+    evidence = one["claims"]["coordinated"]["evidence"]
+    return any(e["signal"] == "shared_exits" and e["p_value"] < 1e-3 for e in evidence)
 
 
 def _campaign(one: Mapping[str, Any], created: str, identity: str) -> dict[str, Any]:

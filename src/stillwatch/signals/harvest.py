@@ -78,7 +78,11 @@ class Reference:
         if value <= self.tail_start:
             return rank
         tail = self.tail_share * math.exp(-(value - self.tail_start) / self.tail_scale)
-        return max(tail, self.floor)
+        return max(tail, self.floor, rank if above else 0.0)
+
+    def e_value(self, value: float) -> float:
+        """Return the calibrated e-value of a score."""
+        return float(calibrate(self.p_value(value), KAPPA))
 
     @property
     def largest_e(self) -> float:
@@ -132,7 +136,7 @@ def find(traits: Traits, n: int, reference: Reference) -> Finding:
         claim=TEST.claim,
         statistic=value,
         p_value=p_value,
-        e_value=float(calibrate(p_value, KAPPA)),
+        e_value=reference.e_value(value),
         n=n,
         null=Null("benign coordinated cohorts", mid, low, high, draws),
         text=text,

@@ -81,7 +81,7 @@ def find_account_values(cohort: Cohort, population: Population) -> Finding:
 
 def find_exits(cohort: Cohort, population: Population) -> Finding:
     """Test whether the cohort's organizations leave through common prefixes, in part B."""
-    if "exit_prefix" in cohort.found_by and not cohort.by_text and "handoff" not in cohort.found_by:
+    if "exit_prefix" in cohort.found_by and not cohort.by_text:
         return not_enough(EXIT_TEST, 0, "the shared prefix had suggested the cohort")
     result = _test(cohort, population, population.exit_code, population.held["exit"])
     if result is None:

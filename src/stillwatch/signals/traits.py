@@ -14,7 +14,7 @@ MIN_EVENTS: Final = 24
 MIN_REPEATED: Final = 4
 _PER_SUBJECT: Final = 24
 _MAX_ROWS: Final = 6_000
-_ROBUST_FROM: Final = 8
+_ROBUST_FROM: Final = 30
 
 
 class Traits(NamedTuple):
@@ -112,7 +112,9 @@ def _between(vectors: np.ndarray, group: np.ndarray) -> float:
 
 
 def _own_topics(vectors: np.ndarray, org: np.ndarray) -> tuple[float, float]:
-    """Return the share between organizations and its error, the most influential one left out.
+    """Return the share between organizations and its error.
+
+    From 30 organizations on, the most influential one is left out.
 
     One customer that only happens to send the cohort's template would else hide the rest. The
     reference is measured in the same way.
