@@ -66,7 +66,7 @@ quality: .venv/.test-stamp ## 20 seeds of the demo world with campaigns and with
 	@$(BIN)/python perf/quality.py --report --work $(WORK)/quality
 
 reference: .venv/.test-stamp ## the benign reference of the claim extractive, anew (resumable, half an hour)
-	@for k in 0 1; do ( for kind in calibrate:130 check:60 fit:16; do OMP_NUM_THREADS=1 \
+	@for k in 0 1; do ( for kind in calibrate:104 check:40; do OMP_NUM_THREADS=1 \
 	  $(BIN)/python perf/reference.py $${kind%%:*} --worlds $${kind##*:} --part $$k --parts 2 \
 	  --work $(WORK)/reference; done ) & done; wait
 	@$(BIN)/python perf/reference.py write --work $(WORK)/reference

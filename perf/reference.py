@@ -142,12 +142,9 @@ def write(work: Path) -> None:
     out.write_text(json.dumps(raw, indent=1) + "\n")
     print("reference", len(scores), "tail", raw["tail"])
     print("check", check)
-    print(
-        "campaign cohorts",
-        len(harvests),
-        "scores",
-        np.quantile(values(harvests), (0, 0.05, 0.25, 0.5, 1)),
-    )
+    if harvests:
+        spread = np.quantile(values(harvests), (0, 0.05, 0.25, 0.5, 1))
+        print("campaign cohorts", len(harvests), "scores", spread)
     print("benign quantiles", np.quantile(scores, (0.5, 0.95, 0.99, 0.999, 1)))
 
 

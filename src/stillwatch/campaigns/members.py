@@ -18,7 +18,7 @@ from stillwatch.schema import LINK_KINDS, Desk
 
 __all__ = ["Member", "name_members"]
 
-_QUEUE_NATS = 1.0
+_QUEUE_NATS = 0.5
 _STRANGER_NATS = -2.0
 _EXCLUSIVE = 0.3
 _LEAST_FIT_NATS = 0.7

@@ -29,6 +29,10 @@ def put(desk, people, found=(12, 12, 0), per_day=2):
         for rung, hits in zip(RUNGS, found, strict=True) for k in range(12)
     ]  # fmt: skip
     desk.put("spikes", pa.Table.from_pylist(spikes))
+    members = pa.schema([("cohort", pa.int32()), ("sid", pa.int32()), ("how", pa.string())])
+    crew = [{"cohort": 0, "sid": sid, "how": "text"} for sid in range(min(people, 6))]
+    desk.put("cohort_members", pa.Table.from_pylist(crew, schema=members))
+    desk.put("cohort_scores", pa.table({"cohort": pa.array([0], pa.int32()), "tested": [True]}))
 
 
 def measured(desk, judgement, needed=1_000.0):

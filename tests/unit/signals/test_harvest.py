@@ -43,11 +43,15 @@ def test_within_the_reference_p_is_the_rank():
     assert made.p_value(middle) == pytest.approx(0.51)
 
 
-def test_beyond_the_start_p_follows_the_fitted_tail():
+def test_beyond_the_start_p_follows_the_fitted_tail_and_is_never_below_the_rank():
     made = reference()
     for step in (0.5, 2.0, 5.0):
-        expected = made.tail_share * math.exp(-step)
-        assert made.p_value(made.tail_start + step * made.tail_scale) == pytest.approx(expected)
+        value = made.tail_start + step * made.tail_scale
+        tail = made.tail_share * math.exp(-step)
+        above = int((made.scores >= value).sum())
+        assert made.p_value(value) == pytest.approx(max(tail, (1 + above) / 100 if above else 0))
+    assert made.p_value(made.tail_start + 5 * made.tail_scale) == pytest.approx(tail)
+    assert tail < 1 / 100
 
 
 def test_p_has_a_floor_and_is_never_zero():
