@@ -163,8 +163,8 @@ def _campaign(
     core = [m.sid for m in members if m.role == "core"] or [m.sid for m in members]
     listed = ", ".join(map(str, core))
     rows_of = desk.query(
-        f"SELECT CAST(sum(CAST(digest AS HUGEINT)) AS VARCHAR) AS d FROM exchanges "
-        f"WHERE sid IN ({listed})"
+        f"""SELECT CAST(sum(CAST(md5_number_lower(exchange_id) AS HUGEINT)) AS VARCHAR) AS d
+            FROM exchanges WHERE sid IN ({listed})"""
     )["d"][0].as_py()
     digest = hashlib.sha256(str(rows_of).encode()).hexdigest()[:12]
     explained = rivals(_seen(desk, crowd, cohort, core, rows, direct, permits))
