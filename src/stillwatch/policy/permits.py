@@ -32,7 +32,11 @@ class Permit:
         return self.org_id == "*" or (self.org_id is not None and self.org_id == org_id)
 
     def covers(self, ts_us: int, model: str, methods: Sequence[str]) -> bool:
-        """Return whether an exchange at that time, on that model, for those methods is inside."""
+        """Return whether an exchange at that time, on that model, for those methods is inside.
+
+        ``methods`` are those that the campaign's traffic hints at. One allowed method is enough:
+        hints are noisy, and a permitted customer must not be accused over a stray one.
+        """
         if self.valid_from_us is not None and ts_us < self.valid_from_us:
             return False
         if self.valid_until_us is not None and ts_us >= self.valid_until_us:

@@ -40,15 +40,8 @@ def test_traffic_inside_a_permit_is_covered_and_counted():
         (sent(ts_us=10 * DAY - 1), METHODS),
         (sent(ts_us=20 * DAY), METHODS),  # until is exclusive
         (sent(), ("cot_exfiltration",)),
-        pytest.param(
-            sent(),
-            ("synthetic_data", "cot_exfiltration"),
-            marks=pytest.mark.xfail(
-                strict=True, reason="methods are the campaign's, so one allowed method covers all"
-            ),
-        ),
     ],
-    ids=["model", "too early", "too late", "method", "one method more"],
+    ids=["model", "too early", "too late", "method"],
 )
 def test_one_exchange_outside_takes_the_cover_away_and_is_counted(exchange, methods):
     covered, (use,) = judge_permits([PERMIT], [sent(), exchange], methods)
@@ -56,6 +49,12 @@ def test_one_exchange_outside_takes_the_cover_away_and_is_counted(exchange, meth
     assert use.outside >= 1
     assert use.inside + use.outside == 2
     assert use.exceeded
+
+
+def test_one_allowed_method_is_enough_because_hints_of_methods_are_noisy():
+    covered, (use,) = judge_permits([PERMIT], [sent()], ("synthetic_data", "cot_exfiltration"))
+    assert len(covered) == 1
+    assert use.outside == 0
 
 
 def test_the_edges_of_the_time_are_the_first_inside_and_the_last_outside():
@@ -71,6 +70,12 @@ def test_a_day_over_the_limit_is_reported_and_stays_inside():
     assert covered == {"acct"}
     assert (use.inside, use.outside, use.over_limit_days) == (4, 0, 1)
     assert use.exceeded
+
+
+def test_one_allowed_method_is_enough_because_hints_of_methods_are_noisy():
+    covered, (use,) = judge_permits([PERMIT], [sent()], ("synthetic_data", "cot_exfiltration"))
+    assert len(covered) == 1
+    assert use.outside == 0
 
 
 def test_holders_of_one_permit_share_its_limit():
