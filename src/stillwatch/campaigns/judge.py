@@ -274,7 +274,11 @@ def _seen(
 def _permit(
     desk: Desk, campaigns: list[Campaign], permits: Sequence[Permit]
 ) -> tuple[PermitUse, ...]:
-    """Turn accused accounts wholly inside a permit into permitted ones; return permit uses."""
+    """Turn accused accounts wholly inside a permit into permitted ones; return permit uses.
+
+    A holder of a permit that exceeds it is not accused either: it goes on watch, and the excess
+    is a finding of its own that a person settles with the customer.
+    """
     uses: list[PermitUse] = []
     if not permits:
         return ()
@@ -291,12 +295,16 @@ def _permit(
         lines = zip(*(rows[c].to_pylist() for c in rows.column_names), strict=True)
         covered, used = judge_permits(permits, lines, campaign.methods)
         uses.extend(used)
+        holders = {account for use in used for account in use.accounts}
         names = desk.query("SELECT sid, account_id FROM people ORDER BY sid")["account_id"]
         for sid in accused:
             if names[sid].as_py() in covered:
                 campaign.standings[sid] = "permitted"
+            elif names[sid].as_py() in holders:
+                campaign.standings[sid] = "watch"
         if campaign.standing == "accused" and not campaign.accused:
-            campaign.standing = "permitted"
+            held = "permitted" in campaign.standings.values()
+            campaign.standing = "permitted" if held else "watch"
     return tuple(uses)
 
 
