@@ -95,9 +95,16 @@ def test_only_accused_campaigns_are_told_and_the_weaker_claim_is_the_confidence(
                    campaign("c-3", standing="permitted")], UNTIL)  # fmt: skip
     (one,) = objects(made, "campaign")
     assert one["confidence"] == 98
-    assert len(objects(made, "relationship")) == len(objects(made, "attack-pattern")) == 3
+    assert len(objects(made, "attack-pattern")) == 3
+    assert len(objects(made, "relationship")) == 2
     quiet = bundle([campaign(standing="watch")], UNTIL)
     assert [o["type"] for o in quiet["objects"]] == ["identity"]
+
+
+def test_a_proxy_service_is_told_only_where_shared_exits_were_shown():
+    seen = campaign()
+    seen["claims"]["coordinated"]["evidence"] = [{"signal": "shared_exits", "p_value": 1e-9}]
+    assert len(objects(bundle([seen], UNTIL), "relationship")) == 3
 
 
 def test_the_same_run_gives_the_same_bytes_and_the_input_is_not_changed():
