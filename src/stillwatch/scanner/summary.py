@@ -93,7 +93,8 @@ class Baseline:
 
         Cohorts a fifth of whose members belong to a selected one are left out, and the upper third
         on both sides: a drift moves all cohorts, campaigns that were missed only the highest.
-        A one-sided Kolmogorov–Smirnov test at 1e-3 raises the alarm when the distributions also lie 0.3 apart
+        A one-sided Kolmogorov–Smirnov test at 1e-3 raises the alarm when the distributions also lie
+        0.3 apart
         (with very many cohorts any small difference would reject): then nothing is accused.
         """
         chosen = ", ".join(map(str, sorted(choice.selected))) or "-1"
