@@ -2,9 +2,9 @@
 
 It needs a virtual environment of its own, because LiteLLM is no dependency of stillwatch:
 
-    python -m venv /tmp/litellm-venv
-    /tmp/litellm-venv/bin/pip install litellm==1.106.2 mcp pyarrow
-    /tmp/litellm-venv/bin/python perf/litellm_log.py --rows 200000
+    python -m venv litellm-venv
+    litellm-venv/bin/pip install litellm==1.106.2 mcp pyarrow
+    litellm-venv/bin/python perf/litellm_log.py --rows 200000
 
 Prompts come from ``$STILLWATCH_DATA/prompts/*/*.parquet`` (default ../shared/data), answers from
 the same rows where they have one. Each record is what `get_standard_logging_object_payload`
