@@ -61,14 +61,15 @@ C_SOURCES := $(wildcard src/stillwatch/kernel/c/*)
 WORK := bench/work
 
 quality: .venv/.test-stamp ## 20 seeds of the demo world with campaigns and without (resumable, minutes)
-	@for k in 0 1; do OMP_NUM_THREADS=1 $(BIN)/python perf/quality.py --part $$k --parts 2 \
-	  --work $(WORK)/quality > /dev/null & done; wait
+	@pids=; for k in 0 1; do OMP_NUM_THREADS=1 $(BIN)/python perf/quality.py --part $$k --parts 2 \
+	  --work $(WORK)/quality > /dev/null & pids="$$pids $$!"; done; for p in $$pids; do wait $$p; done
 	@$(BIN)/python perf/quality.py --report --work $(WORK)/quality
 
 reference: .venv/.test-stamp ## the benign reference of the claim extractive, anew (resumable, half an hour)
-	@for k in 0 1; do ( for kind in calibrate:104 check:40; do OMP_NUM_THREADS=1 \
+	@pids=; for k in 0 1; do ( for kind in calibrate:104 check:40; do OMP_NUM_THREADS=1 \
 	  $(BIN)/python perf/reference.py $${kind%%:*} --worlds $${kind##*:} --part $$k --parts 2 \
-	  --work $(WORK)/reference; done ) & done; wait
+	  --work $(WORK)/reference || exit 1; done ) & pids="$$pids $$!"; done; \
+	  for p in $$pids; do wait $$p; done
 	@$(BIN)/python perf/reference.py write --work $(WORK)/reference
 
 scale: .venv/.test-stamp ## one million exchanges: seconds by step, peak memory
