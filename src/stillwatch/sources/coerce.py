@@ -74,11 +74,18 @@ def coerce_values(
         return array, _or_none(there & _nulls(array))
     if field.name == "messages":
         return messages_array(values), None
+    if pa.types.is_map(field.type):
+        values = [_whole_entries(v) for v in values]
     try:
         array = pa.array(values, field.type)
     except (ValueError, TypeError, OverflowError, pa.ArrowException):
         return _one_by_one(values, field, ledger)
     return _finite(array), None
+
+
+def _whole_entries(value: Any) -> Any:
+    """Return a list of map entries without nulls: Arrow ends the process over one."""
+    return [e for e in value if e is not None] if isinstance(value, list | tuple) else value
 
 
 def decoded(array: pa.Array) -> pa.Array:

@@ -17,6 +17,7 @@ import zstandard
 from stillwatch.errors import InputError
 from stillwatch.schema.arrow import EXCHANGE
 from stillwatch.sources import Ledger, open_inputs
+from stillwatch.sources.coerce import coerce_values
 
 LITELLM = Path(__file__).parents[2] / "fixtures" / "litellm"
 T0 = datetime(2026, 1, 31, 12, tzinfo=UTC)
@@ -529,3 +530,9 @@ def test_rejected_file_holds_no_content_and_is_sorted(tmp_path: Path) -> None:
     entries = [json.loads(line) for line in text.splitlines()]
     assert [e["line"] for e in entries] == [1, 3, 4]
     assert [p.name for p in out.iterdir()] == ["rejected.jsonl"]
+
+
+def test_a_null_among_the_tags_does_not_end_the_process():
+    ledger = Ledger()
+    array, _ = coerce_values([[None], [("a", "b"), None]], EXCHANGE.field("tags"), ledger)
+    assert array.to_pylist() == [[], [("a", "b")]]
