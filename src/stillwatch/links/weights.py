@@ -11,7 +11,7 @@ from stillwatch.schema import LINK_KINDS, Desk, Step
 __all__ = ["WEIGHTS_STEP", "weight_nats"]
 
 
-def weight_nats(m: float, carriers: np.ndarray, population: int) -> np.ndarray:
+def weight_nats(m: float | np.ndarray, carriers: np.ndarray, population: int) -> np.ndarray:
     """Return log(m/u) with u = carriers/population, never below zero.
 
     ``m`` in (0, 1): share of true pairs that agree; ``carriers`` ≥ 2; the result lies in
@@ -33,8 +33,7 @@ def _weights(desk: Desk) -> pa.Table:
     kinds = objects["kind"].to_pylist()
     m = np.array([LINK_KINDS[k].m for k in kinds]) if kinds else np.zeros(0)
     carriers = objects["carriers"].to_numpy()
-    u = np.maximum(carriers.astype(np.float64), 2.0) / max(population, 2)
-    llr = np.maximum(np.log(np.maximum(m, 1e-9) / u), 0.0)
+    llr = weight_nats(m, carriers, population)
     shared = pa.table(
         {
             "kind": objects["kind"].cast(pa.string()),

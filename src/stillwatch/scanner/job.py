@@ -239,7 +239,7 @@ def scan(
             runner, run_dir, judgement,
             None if "-" in map(str, inputs) else [str(p) for p in inputs], format,
         )  # fmt: skip
-        _atomically(run_dir / STIX, _json(_stix(run_dir, judgement)))
+        _atomically(run_dir / STIX, _json(_stix(run_dir)))
         write_report(run_dir)
         seconds["report"] = round(time.monotonic() - began, 3)
     finally:
@@ -341,8 +341,7 @@ def _write(
     _atomically(run_dir / SUMMARY, _json(summary))
 
 
-def _stix(run_dir: Path, judgement: Judgement) -> dict[str, Any]:
-    del judgement
+def _stix(run_dir: Path) -> dict[str, Any]:
     run = open_run(run_dir)
     return bundle(run.campaigns, run.summary["until"] or "1970-01-01T00:00:00Z")
 

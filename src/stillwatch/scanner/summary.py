@@ -94,8 +94,8 @@ class Baseline:
         Cohorts a fifth of whose members belong to a selected one are left out, and the upper third
         on both sides: a drift moves all cohorts, campaigns that were missed only the highest.
         A one-sided Kolmogorov–Smirnov test at 1e-3 raises the alarm when the distributions also lie
-        0.3 apart
-        (with very many cohorts any small difference would reject): then nothing is accused.
+        0.3 apart (with very many cohorts any small difference would reject): then nothing is
+        accused.
         """
         chosen = ", ".join(map(str, sorted(choice.selected))) or "-1"
         rows = runner.query(
@@ -121,9 +121,8 @@ class Baseline:
             + ("; nothing is accused" if alarm else ""),
         }
 
-    def sensitivity(self, reference: Reference, score: float) -> list[dict[str, float]]:
+    def sensitivity(self, score: float) -> list[dict[str, float]]:
         """Return the local p-value of a score under 0–5 % contamination of the baseline."""
-        del reference
         found = []
         for percent in range(6):
             kept = self.untrimmed[: max(int(len(self.untrimmed) * (1 - percent / 100)), 1)]
@@ -186,9 +185,7 @@ def _signals(columns: frozenset[str]) -> list[dict[str, Any]]:
     return rows
 
 
-def _events(
-    runner: LocalRunner, lines: list[dict[str, Any]], judgement: Judgement
-) -> list[dict[str, Any]]:
+def _events(runner: LocalRunner, judgement: Judgement) -> list[dict[str, Any]]:
     """Return model first-seens after the first day, and days on which members were banned."""
     models = runner.query(
         """SELECT model, min(ts) AS ts FROM exchanges GROUP BY model
@@ -197,7 +194,6 @@ def _events(
     events = [
         {"ts": stamp(m["ts"]), "kind": "model_first_seen", "label": m["model"]} for m in models
     ]
-    del lines
     for campaign in judgement.campaigns:
         listed = ", ".join(map(str, sorted(campaign.members))) or "-1"
         bans = runner.query(
@@ -270,7 +266,7 @@ def summarize(
             "largest_e": reference.largest_e, "limits": reference.limits,
             "tail_check": reference.check, "local_cohorts": len(earlier.scores),
             "baseline": list(earlier.names),
-            "contamination": earlier.sensitivity(reference, _least_score(runner, choice))
+            "contamination": earlier.sensitivity(_least_score(runner, choice))
             if earlier.calibrates else [],
         },
         "cannot_accuse": choice.cannot_accuse or not _harvest_evaluable(runner.columns),
@@ -303,7 +299,7 @@ def summarize(
             }
             for use in judgement.permit_uses
         ],
-        "events": _events(runner, lines, judgement),
+        "events": _events(runner, judgement),
     }  # fmt: skip
 
 
