@@ -73,7 +73,7 @@ def _spike(
         segment=np.concatenate([population.segment, np.full(_ACCOUNTS, -1)]),
         created_us=np.concatenate([population.created_us, created]),
         codes={k: np.concatenate([v, np.full(_ACCOUNTS, -1)]) for k, v in population.codes.items()},
-        exchanges_b=np.concatenate([population.exchanges_b, volume]),
+        volume=np.concatenate([population.volume, volume]),
         exit_code=np.concatenate([population.exit_code, pool]),
     )
     none = np.zeros(0, dtype=np.int64)
@@ -93,10 +93,10 @@ def _spike(
 def _spikes(desk: Desk) -> pa.Table:
     from stillwatch.signals.step import coordination  # the step module lists this step's siblings
 
-    population = load_population(desk)
+    population = load_population(desk, "B")
     rows: list[dict[str, Any]] = []
     rng = np.random.default_rng(desk.settings.seed)
-    base = Coincidences({}, int(population.exchanges_b.sum()))
+    base = Coincidences({}, int(population.volume.sum()))
     reference = harvest.shipped_reference()
     if len(population.background) >= 50:
         for rung in RUNGS:
