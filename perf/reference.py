@@ -94,7 +94,7 @@ def values(rows: list[dict[str, float]]) -> np.ndarray:
     from stillwatch.signals.harvest import score
     from stillwatch.signals.traits import TRAITS, Traits
 
-    return np.array([score(Traits(*(row[t] for t in TRAITS))) for row in rows])
+    return np.array([score(Traits(*(row[t] for t in TRAITS)), row["usual_own"]) for row in rows])
 
 
 def benign(rows: list[dict[str, float]]) -> list[dict[str, float]]:

@@ -98,6 +98,8 @@ def _spikes(desk: Desk) -> pa.Table:
     rng = np.random.default_rng(desk.settings.seed)
     base = Coincidences({}, int(population.volume.sum()))
     reference = harvest.shipped_reference()
+    known = desk.query("SELECT min(usual_own) AS own FROM cohort_scores").to_pylist()[0]["own"]
+    usual_own = harvest.USUAL_OWN if known is None else known
     if len(population.background) >= 50:
         for rung in RUNGS:
             for number in range(_PER_RUNG):
@@ -111,7 +113,9 @@ def _spikes(desk: Desk) -> pa.Table:
                         "rung": rung,
                         "spike": number,
                         "e_coordinated": float(mean_e([f.e_value for f in made])),
-                        "e_extractive": harvest.find(seen, len(cohort.rid), reference).e_value,
+                        "e_extractive": harvest.find(
+                            seen, len(cohort.rid), reference, usual_own
+                        ).e_value,
                     }
                 )
     schema = pa.schema(
@@ -123,7 +127,7 @@ def _spikes(desk: Desk) -> pa.Table:
 
 SPIKES_STEP = Step(
     name="spikes",
-    inputs=("exchanges", "subjects", "direct"),
+    inputs=("exchanges", "subjects", "direct", "cohort_scores"),
     output="spikes",
     function=_spikes,
 )

@@ -19,7 +19,6 @@ from stillwatch.signals import (
 from stillwatch.signals.data import (
     Cohort,
     Population,
-    Views,
     load_cohorts,
     load_population,
     over_both,
@@ -82,16 +81,13 @@ def _base(desk: Desk, part: str, population: Population) -> Coincidences:
     )
 
 
-def _asked_for(desk: Desk, views: Views, population: Population) -> tuple[Traits | None, Finding]:
-    """Return the traits of a hypothesis over both parts, and the finding of its harvest score."""
-    seen = traits(views.whole, population, views.test)
+def _asked_for(desk: Desk, count: int, seen: Traits | None, usual_own: float) -> Finding:
     absent = lacking(harvest.TEST, desk.columns)
-    count = len(views.whole.rid)
     if absent:
-        return seen, missing(harvest.TEST, absent)
+        return missing(harvest.TEST, absent)
     if seen is None:
-        return None, not_enough(harvest.TEST, count, f"fewer than {MIN_EVENTS} exchanges")
-    return seen, harvest.find(seen, count, harvest.shipped_reference())
+        return not_enough(harvest.TEST, count, f"fewer than {MIN_EVENTS} exchanges")
+    return harvest.find(seen, count, harvest.shipped_reference(), usual_own)
 
 
 def _findings(desk: Desk) -> pa.Table:
@@ -99,10 +95,19 @@ def _findings(desk: Desk) -> pa.Table:
     both = over_both(early, late)
     base_early, base = _base(desk, "A", early), _base(desk, "B", late)
     rows: list[dict[str, Any]] = []
-    for views in load_cohorts(desk, late):
+    hypotheses = load_cohorts(desk, late)
+    asked = [traits(views.whole, both, views.test) for views in hypotheses]
+    usual_own = harvest.usual(
+        [
+            seen.own_topics
+            for seen, views in zip(asked, hypotheses, strict=True)
+            if seen is not None and views.whole.by_text
+        ]
+    )
+    for seen, views in zip(asked, hypotheses, strict=True):
         cohort = views.test
         first = coordination(views.screen, early, base_early, desk.columns)
-        seen, extractive = _asked_for(desk, views, both)
+        extractive = _asked_for(desk, len(views.whole.rid), seen, usual_own)
         burst = signup_burst.burst_window(cohort, late)
         largest, payers = one_payer(cohort, late)
         described = {} if seen is None else {k: float(v) for k, v in seen._asdict().items()}
@@ -111,6 +116,7 @@ def _findings(desk: Desk) -> pa.Table:
                 "cohort": cohort.number,
                 "events": len(cohort.rid),
                 "e_screen": _mean_e(first),
+                "usual_own": usual_own,
                 "trimmed": cohort.trimmed.tolist(),
                 "one_payer": largest,
                 "payers": payers,
@@ -130,7 +136,7 @@ def _findings(desk: Desk) -> pa.Table:
             for finding in (*coordination(cohort, late, base, desk.columns), extractive)
         )
     table = pa.Table.from_pylist(rows, schema=_FINDINGS)
-    for name in ("e_screen", "statistic", "p_value", "e_value"):
+    for name in ("e_screen", "usual_own", "statistic", "p_value", "e_value"):
         place = table.schema.get_field_index(name)
         table = table.set_column(place, name, pa.array(round9(table[name].to_numpy())))
     return table
@@ -147,6 +153,7 @@ _FINDINGS = pa.schema(
         ("cohort", pa.int32()),
         ("events", pa.int64()),
         ("e_screen", pa.float64()),
+        ("usual_own", pa.float64()),
         ("trimmed", pa.list_(pa.int32())),
         ("one_payer", pa.float64()),
         ("payers", pa.int64()),
@@ -199,6 +206,7 @@ def _scores(desk: Desk) -> pa.Table:
                 and findings[0]["e_screen"] >= SCREEN_E
                 and _several_payers(findings[0]),
                 "e_screen": findings[0]["e_screen"],
+                "usual_own": findings[0]["usual_own"],
                 "one_payer": findings[0]["one_payer"],
                 "e_coordinated": float(mean_e(together)) if together else float("nan"),
                 "e_extractive": harvests[0]["e_value"] if harvests else float("nan"),
@@ -209,7 +217,8 @@ def _scores(desk: Desk) -> pa.Table:
     schema = pa.schema(
         [
             ("cohort", pa.int32()), ("events", pa.int64()), ("tested", pa.bool_()),
-            ("e_screen", pa.float64()), ("one_payer", pa.float64()),
+            ("e_screen", pa.float64()), ("usual_own", pa.float64()),
+            ("one_payer", pa.float64()),
             ("e_coordinated", pa.float64()), ("e_extractive", pa.float64()),
             ("score", pa.float64()), *((name, pa.float64()) for name in TRAITS),
         ]
