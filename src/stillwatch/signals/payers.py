@@ -10,7 +10,7 @@ from stillwatch.signals.data import Cohort, Population
 
 __all__ = ["MAX_ONE_PAYER", "MIN_PAYERS", "one_payer"]
 
-MAX_ONE_PAYER = 0.6
+MAX_ONE_PAYER = 0.5
 MIN_PAYERS = 3
 
 
