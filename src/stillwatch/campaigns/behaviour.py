@@ -18,13 +18,15 @@ TRAIT_NAMES: Final = (
     "volume", "age", "single_turn", "system", "tools", "novelty", "answer_length", "days",
     "prompt_length", "clients", "prefixes", "span",
 )  # fmt: skip
+_NEEDS_TWO: Final = ("novelty", "days", "clients", "prefixes", "span")
 _SHARES: Final = np.array([0.001, 0.25, 0.75, 0.999])
 
 
 def binned_traits(subjects: pa.Table) -> np.ndarray:
     """Return (subjects × traits) bin numbers; −1 where a trait is unknown.
 
-    None of them is a link, and none reads language, country or text.
+    None of them is a link, and none reads language, country or text. What a single exchange
+    cannot help showing (one day, one prefix, no span …) is unknown: its volume says it already.
     """
     n = subjects["exchanges"].to_numpy().astype(np.float64)
     created = _micros(subjects["created_at"])
@@ -45,6 +47,8 @@ def binned_traits(subjects: pa.Table) -> np.ndarray:
         np.floor(np.log2(1 + (_micros(subjects["last_ts"]) - first) / 3600e6)),
     ]
     columns[1][~np.isfinite(age_days)] = -1
+    for name in _NEEDS_TWO:
+        columns[TRAIT_NAMES.index(name)][n < 2] = -1
     return np.stack(columns, axis=1).astype(np.int64)
 
 

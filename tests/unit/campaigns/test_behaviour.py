@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 from stillwatch.campaigns.behaviour import (
     _ANYBODY,
     TRAIT_NAMES,
+    binned_traits,
     log_likelihood_ratios,
     posteriors,
     reference_rows,
@@ -137,3 +139,18 @@ def test_the_reference_is_the_segment_where_it_is_large_and_everybody_else_where
     inside[:10] = True
     assert reference_rows(segment, inside, np.array([0])).tolist() == list(range(10, 300))
     assert reference_rows(segment, inside, np.array([1])).tolist() == list(range(10, 400))
+
+
+def test_a_single_exchange_says_nothing_of_days_addresses_clients_or_span():
+    utc = pa.timestamp("us", tz="UTC")
+    numbers = ("single_turn", "with_system", "with_tools", "payloads", "output_tokens", "days",
+               "input_tokens", "clients", "prefixes")  # fmt: skip
+    subjects = pa.table(
+        {"exchanges": [1, 2]}
+        | {name: [1, 1] for name in numbers}
+        | {name: pa.array([0, 0], utc) for name in ("created_at", "first_ts", "last_ts")}
+    )
+    bins = dict(zip(TRAIT_NAMES, binned_traits(subjects).T.tolist(), strict=True))
+    told = {name for name, (one, _) in bins.items() if one < 0}
+    assert told == {"novelty", "days", "clients", "prefixes", "span"}
+    assert all(two >= 0 for _, two in bins.values())
