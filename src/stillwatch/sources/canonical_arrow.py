@@ -13,7 +13,7 @@ from stillwatch.schema.arrow import EXCHANGE
 from stillwatch.sources.admit import admit
 from stillwatch.sources.canonical_parquet import refuse_foreign
 from stillwatch.sources.ledger import Ledger
-from stillwatch.sources.source import DAMAGE, MAX_BATCH_BYTES, MAX_BATCH_ROWS
+from stillwatch.sources.source import DAMAGE, MAX_BATCH_BYTES, MAX_BATCH_ROWS, Source
 
 __all__ = ["CanonicalArrow"]
 
@@ -21,7 +21,7 @@ _FILE = b"ARROW1"
 _STREAM = b"\xff\xff\xff\xff"
 
 
-class CanonicalArrow:
+class CanonicalArrow(Source):
     """Reads record batches, cut where they are larger than 32 MB."""
 
     name = "arrow"

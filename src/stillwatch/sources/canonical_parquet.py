@@ -13,12 +13,12 @@ from stillwatch.errors import InputError
 from stillwatch.schema.arrow import EXCHANGE
 from stillwatch.sources.admit import admit
 from stillwatch.sources.ledger import Ledger
-from stillwatch.sources.source import DAMAGE, MAX_BATCH_BYTES, MAX_BATCH_ROWS
+from stillwatch.sources.source import DAMAGE, MAX_BATCH_BYTES, MAX_BATCH_ROWS, Source
 
 __all__ = ["CanonicalParquet", "refuse_foreign"]
 
 
-class CanonicalParquet:
+class CanonicalParquet(Source):
     """Reads the columns it knows, in pieces of at most 32 MB by the file's own statistics."""
 
     name = "parquet"

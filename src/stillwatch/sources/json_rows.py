@@ -15,7 +15,7 @@ from stillwatch.sources.ledger import BROKEN, Ledger
 
 __all__ = ["CHUNK_BYTES", "MAX_RECORD_BYTES", "Records", "read_records"]
 
-CHUNK_BYTES = 8 << 20
+CHUNK_BYTES = 2 << 20
 MAX_RECORD_BYTES = 256 << 20
 _BOM = b"\xef\xbb\xbf"
 _SPACE = b" \t\r\n"

@@ -35,6 +35,8 @@ class Rejected(NamedTuple):
 class Ledger:
     """What was read, refused, assumed and coerced; one for all inputs of a run.
 
+    ``hints``: what a format advises where a reason is the most frequent one.
+
     ``now``: aware UTC time; a row more than a day later is refused. None switches that off.
     """
 
@@ -47,6 +49,7 @@ class Ledger:
         self.coerced: Counter[str] = Counter()
         self.notes: Counter[str] = Counter()
         self.ignored_columns: dict[str, tuple[str, ...]] = {}
+        self.hints: dict[str, str] = {}
         self.bytes_seen = 0
         self.bytes_unread = 0
 
@@ -91,7 +94,9 @@ class Ledger:
             f"{self.rows_rejected} of {self.rows_read} rows cannot be read "
             f"(allowed: {max_rejects:.2%}); most often, {count} times: {reason}",
             where=f"{first.source}:{first.line}",
-            hint="read rejected.jsonl, mend the export, or raise --max-rejects",
+            hint=self.hints.get(
+                reason, "read rejected.jsonl, mend the export, or raise --max-rejects"
+            ),
         )
 
     def summary(self) -> dict[str, Any]:

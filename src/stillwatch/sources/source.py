@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import BinaryIO, Protocol
+from typing import BinaryIO, Protocol, Self
 
 import pyarrow as pa
 
@@ -19,13 +19,17 @@ MAX_BATCH_BYTES = 32 << 20
 
 
 class Source(Protocol):
-    """One log format. Adapters hold no state: one object serves all files at once.
+    """One log format. An object that holds state between files serves one run (`for_run`).
 
     ``columns``: the columns of EXCHANGE that the format can fill.
     """
 
     @property
     def name(self) -> str: ...
+
+    def for_run(self) -> Self:
+        """Return the object that reads the files of one run: itself where it holds no state."""
+        return self
 
     @property
     def columns(self) -> frozenset[str]: ...
@@ -45,3 +49,7 @@ class Source(Protocol):
         ``where``, when the file itself cannot be read.
         """
         ...
+
+    def rest(self, ledger: Ledger) -> Iterator[pa.RecordBatch]:
+        """Yield, after the last file, the rows that waited for a record of another file."""
+        yield from ()
