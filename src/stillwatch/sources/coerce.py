@@ -46,7 +46,7 @@ def coerce(array: pa.Array, field: pa.Field, ledger: Ledger) -> tuple[pa.Array, 
         return pa.nulls(len(array), field.type), None
     if pa.types.is_timestamp(field.type):
         return _times(array, ledger)
-    array = _finite(array)
+    array = _finite(array, field, ledger)
     if field.name == "messages":
         return _messages(array, ledger)
     if pa.types.is_string(field.type) and _is_text(array.type):
@@ -57,7 +57,7 @@ def coerce(array: pa.Array, field: pa.Field, ledger: Ledger) -> tuple[pa.Array, 
         array = _valid_text(array, ledger)
     if not pa.types.is_nested(field.type) and _plain_cast(array.type, field.type):
         try:
-            return _finite(array.cast(field.type)), None
+            return _finite(array.cast(field.type), field, ledger), None
         except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
             pass
     if array.type.equals(field.type):
@@ -84,7 +84,7 @@ def coerce_values(
         array = pa.array(values, field.type)
     except (ValueError, TypeError, OverflowError, pa.ArrowException):
         return _one_by_one(values, field, ledger)
-    return _finite(array), None
+    return _finite(array, field, ledger), None
 
 
 def _values(array: pa.Array) -> list[Any]:
@@ -149,12 +149,13 @@ def _plain_cast(source: pa.DataType, target: pa.DataType) -> bool:
     return bool(number or pa.types.is_decimal(source) or pa.types.is_string(source))
 
 
-def _finite(array: pa.Array) -> pa.Array:
+def _finite(array: pa.Array, field: pa.Field, ledger: Ledger) -> pa.Array:
     if not pa.types.is_floating(array.type) or array.null_count == len(array):
         return array
     fine = pc.is_finite(array)
     if pc.all(fine, skip_nulls=True).as_py():
         return array
+    ledger.coerced[f"{field.name}: not a number, set to null"] += pc.sum(pc.invert(fine)).as_py()
     return pc.if_else(fine, array, pa.scalar(None, array.type))
 
 

@@ -68,7 +68,11 @@ class Inputs:
             yield from _joined(self._checked())
         self.ledger.check(self.max_rejects, final=True)
         if not self.ledger.rows_accepted:
-            raise InputError("no exchanges in the input", where=self.files[0].name)
+            raise InputError(
+                "no exchanges in the input",
+                where=self.files[0].name,
+                hint=self.ledger.advice("is the export finished, and is it of model requests?"),
+            )
 
     def _checked(self) -> Iterator[pa.RecordBatch]:
         for file, source in self._found:

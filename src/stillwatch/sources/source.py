@@ -9,11 +9,12 @@ import pyarrow as pa
 
 from stillwatch.sources.ledger import Ledger
 
-__all__ = ["DAMAGE", "MAX_BATCH_BYTES", "MAX_BATCH_ROWS", "Source"]
+__all__ = ["COPY_AGAIN", "DAMAGE", "MAX_BATCH_BYTES", "MAX_BATCH_ROWS", "Source"]
 
 DAMAGE = (OSError, ValueError, LookupError, TypeError, RuntimeError, pa.ArrowException)
 """What Arrow raises on a damaged file: its own errors, and Python's from its bindings."""
 
+COPY_AGAIN = "copy the file again, or leave it out of the input"
 MAX_BATCH_ROWS = 65_536
 MAX_BATCH_BYTES = 32 << 20
 
