@@ -79,7 +79,7 @@ class LiteLLM(Source):
         def convert(records: Records) -> pa.RecordBatch:
             return self._batch(records, where, ledger) if records.objects else _NOTHING
 
-        yield from without_collector(convert, read_records(handle, where, ledger))
+        yield from without_collector(convert, read_records(handle, where, ledger, Records))
 
     def _batch(self, records: Records, where: str, ledger: Ledger) -> pa.RecordBatch:
         rows = records.objects

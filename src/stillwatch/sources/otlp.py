@@ -62,6 +62,18 @@ _NOTHING = pa.RecordBatch.from_arrays([], schema=pa.schema([]))
 _Facts = dict[str, Any]
 
 
+class _Walked(Records):
+    """Keeps of each object the records in it, and lets the object go."""
+
+    def __init__(self, where: str, ledger: Ledger) -> None:
+        super().__init__()
+        self.found: list[Record] = []
+        self._where, self._ledger = where, ledger
+
+    def add(self, value: dict[str, Any], line: int) -> None:
+        self.found += records_of(value, self._where, line, self._ledger)
+
+
 class Otlp(Source):
     """Reads records column by column; `for_run` gives the object that reads one run's files."""
 
@@ -101,13 +113,8 @@ class Otlp(Source):
         self._hint(ledger)
         shelf = self._shelf = self._shelf or Shelf()
 
-        def convert(records: Records) -> list[pa.RecordBatch]:
-            found = [
-                record
-                for value, line in zip(records.objects, records.lines, strict=True)
-                for record in records_of(value, where, line, ledger)
-            ]
-            records.objects.clear()
+        def convert(records: _Walked) -> list[pa.RecordBatch]:
+            found = records.found
             ready = [record for record in found if self._whole(record)]
             if self._logs:
                 shelf.tell(ready)
@@ -115,7 +122,8 @@ class Otlp(Source):
             slices = (ready[i : i + _ROWS] for i in range(0, len(ready), _ROWS))
             return [self._batch(some, ledger) for some in slices]
 
-        for batches in without_collector(convert, read_records(handle, where, ledger)):
+        chunks = read_records(handle, where, ledger, lambda: _Walked(where, ledger))
+        for batches in without_collector(convert, chunks):
             yield from batches or (_NOTHING,)
 
     def _whole(self, record: Record) -> bool:
@@ -295,12 +303,17 @@ def _outcome(record: Record, answer: Answer) -> tuple[str | None, int | None]:
 
 def _extend(columns: dict[str, list[Any]], records: list[Record], there: set[str]) -> None:
     """Let ``stillwatch.<column>`` of a record, else of its resource, fill that column."""
-    names = there.union(*(record.resource for record in records))
+    facts = [record.facts for record in records]
+    resources = [record.resource for record in records]
+    shared = set().union(*resources)
     for column in EXCHANGE.names:
         name = EXTENSION + column
-        if name not in names:
+        if name in shared:
+            given = [f.get(name, r.get(name)) for f, r in zip(facts, resources, strict=True)]
+        elif name in there:
+            given = [f.get(name) for f in facts]
+        else:
             continue
-        given = [r.facts.get(name, r.resource.get(name)) for r in records]
         before = columns.get(column)
         columns[column] = (
             [old if new is None else new for new, old in zip(given, before, strict=True)]

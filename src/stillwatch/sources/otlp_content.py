@@ -114,11 +114,16 @@ def _message(message: _Facts) -> _Facts:
 
 
 def _parts_text(parts: Any) -> str:
-    if type(parts) is list:
-        if len(parts) == 1:
-            return _part_text(parts[0])
-        return "\n".join(_part_text(part) for part in parts)
-    return _part_text(parts)
+    if type(parts) is not list:
+        return _part_text(parts)
+    if len(parts) != 1:
+        return "\n".join([_part_text(part) for part in parts])
+    part = parts[0]
+    if type(part) is dict and part.get("type") == "text":
+        content = part.get("content")
+        if type(content) is str:
+            return content
+    return _part_text(part)
 
 
 def _part_text(part: Any) -> str:
@@ -147,12 +152,12 @@ def _output(value: Any) -> Answer:
     texts: list[str] = []
     thoughts: list[str] = []
     finish: str | None = None
-    for message in value if type(value) is list else [value]:
+    for message in value if type(value) is list else (value,):
         if type(message) is not dict:
             texts.append(content_text(message))
             continue
         parts = message.get("parts", message.get("content"))
-        if type(parts) is list and any(_is_reasoning(part) for part in parts):
+        if type(parts) is list and True in map(_is_reasoning, parts):
             thoughts += [content_text(p.get("content")) for p in parts if _is_reasoning(p)]
             parts = [part for part in parts if not _is_reasoning(part)]
         texts.append(_parts_text(parts))

@@ -193,8 +193,7 @@ def _attributes(pairs: Any, at: _Place) -> _Facts:
                 if type(plain) is str and len(plain) < 19:
                     plain = int(plain)
                 else:
-                    kind = next(iter(value))
-                    plain = _typed(kind, value[kind], 0)
+                    plain = _plain(value, 0)
             facts[pair["key"]] = plain
         "".join(facts)
     except _UNFIT:
@@ -213,43 +212,46 @@ def _hard(pair: Any, facts: _Facts, at: _Place) -> None:
 
 
 def _plain(value: Any, depth: int) -> Any:
-    """Return the plain value of an AnyValue; what is none stays as it is."""
+    """Return the plain value of an AnyValue; what is none stays as it is.
+
+    Lists and maps that stand deeper than 64 in one another are None.
+    """
     if type(value) is not dict:
         return value
+    text = value.get("stringValue")
+    if text is not None:
+        return text
     for kind, inner in value.items():
         try:
-            return _typed(kind, inner, depth)
+            if kind == "arrayValue":
+                return _list(inner.get("values"), depth)
+            if kind == "kvlistValue":
+                return _map(inner.get("values"), depth)
+            return _whole(inner) if kind == "intValue" else inner
         except _UNFIT:
             return inner
     return None
 
 
-def _typed(kind: str, value: Any, depth: int) -> Any:
-    """Raises one of _UNFIT for an unknown kind, or a value that is not of it."""
-    if kind == "intValue":
-        return _whole(value)
-    if kind in _SCALARS:
-        return value
-    if kind not in ("arrayValue", "kvlistValue"):
-        raise KeyError
+def _list(items: Any, depth: int) -> list[Any] | None:
     if depth >= _MAX_DEPTH:
         return None
-    items = value.get("values") if type(value) is dict else value
-    if items is None:
-        return [] if kind == "arrayValue" else {}
-    if kind == "arrayValue":
-        return [_plain(item, depth + 1) for item in items]
-    out: _Facts = {}
-    for pair in items:
+    return [] if items is None else [_plain(item, depth + 1) for item in items]
+
+
+def _map(pairs: Any, depth: int) -> _Facts | None:
+    if depth >= _MAX_DEPTH:
+        return None
+    found: _Facts = {}
+    for pair in pairs or ():
         inner = pair.get("value")
         text = inner.get("stringValue") if type(inner) is dict else None
-        out[pair["key"]] = _plain(inner, depth + 1) if text is None else text
-    "".join(out)
-    return out
+        found[pair["key"]] = _plain(inner, depth + 1) if text is None else text
+    "".join(found)
+    return found
 
 
-_UNFIT = (KeyError, TypeError, ValueError, AttributeError, StopIteration)
-_SCALARS = frozenset({"stringValue", "boolValue", "doubleValue", "bytesValue"})
+_UNFIT = (KeyError, TypeError, ValueError, AttributeError)
 
 
 def _whole(value: Any) -> Any:
