@@ -2,12 +2,13 @@
 
     .venv/bin/python perf/json_speed.py
 
-Formats: LiteLLM, and OTLP JSON with content as JSON strings and as structured values. Texts: the
-simulator's (short prompts, many attributes: the hard case), and real prompts where the data folder
-lies (``$STILLWATCH_DATA``, default ../shared/data), cut to an average of 749 bytes. Each log is
-written once to bench/work/json; then it is read from memory-cached files by a process pinned to one
-core, `--rounds` times. Prints the median and the range of MB of uncompressed JSON per second of CPU
-and of wall clock, and the peak resident memory; writes bench/results/json-speed.json.
+Formats: LiteLLM; OTLP JSON with content as JSON strings, as structured values, and in events that
+are joined to their spans. Texts: the simulator's (short prompts, many attributes: the hard case),
+and real prompts where the data folder lies (``$STILLWATCH_DATA``, default ../shared/data), cut to
+an average of 749 bytes. Each log is written once to bench/work/json; then a process pinned to one
+core reads it from the page cache, `--rounds` times. Prints the median and the range of MB of
+uncompressed JSON per second of CPU, the median by wall clock, and the peak resident memory; writes
+bench/results/json-speed.json.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import argparse
 import json
 import os
 import platform
+import shutil
 import statistics
 import subprocess
 import sys
@@ -85,19 +87,30 @@ def _prompts(rows: int) -> list[str]:
     return [texts[(i * 7_919) % len(texts)][:limit] for i in range(rows)]
 
 
-def lines(log_format: str, rows: list[dict[str, Any]]) -> Iterator[bytes]:
+def lines(log_format: str, rows: list[dict[str, Any]]) -> Iterator[tuple[str, bytes]]:
+    """Yield (file name, line)."""
     if log_format == "litellm":
         import orjson
 
         from stillwatch.simulate.litellm import payload
 
-        yield from (orjson.dumps(payload(row)) for row in rows)
+        yield from (("log", orjson.dumps(payload(row))) for row in rows)
         return
     sys.path.insert(0, str(ROOT / "tests" / "fixtures"))
     from otlp_rows import otlp_lines
 
-    form = "structured" if log_format == "otlp-structured" else "spans"
-    yield from (line for _, line in otlp_lines(rows, form))
+    yield from otlp_lines(rows, log_format.partition("-")[2])
+
+
+def write(folder: Path, log_format: str, rows: list[dict[str, Any]]) -> None:
+    """Write one file a signal, aside, then renamed."""
+    aside = folder.with_name(f"{folder.name}.partial")
+    shutil.rmtree(aside, ignore_errors=True)
+    aside.mkdir()
+    for name, line in lines(log_format, rows):
+        with (aside / f"{name}.jsonl").open("ab") as out:
+            out.write(line + b"\n")
+    aside.replace(folder)
 
 
 def measure(path: Path, rounds: int, core: int) -> dict[str, Any]:
@@ -106,7 +119,7 @@ def measure(path: Path, rounds: int, core: int) -> dict[str, Any]:
         json.loads(subprocess.run(words, check=True, capture_output=True).stdout)
         for _ in range(rounds)
     ]
-    size = path.stat().st_size / 1e6
+    size = sum(file.stat().st_size for file in path.iterdir()) / 1e6
     by_cpu = sorted(size / run[2] for run in runs)
     by_wall = sorted(size / run[1] for run in runs)
     return {
@@ -139,17 +152,19 @@ def main() -> None:
         texts["real"] = real
     results: dict[str, Any] = {}
     for name, make in texts.items():
-        for log_format in ("litellm", "otlp", "otlp-structured"):
-            path = WORK / f"{name}-{log_format}-{asked.rows}.jsonl"
-            if not path.is_file():
-                aside = path.with_suffix(".partial")
-                with aside.open("wb") as out:
-                    out.writelines(line + b"\n" for line in lines(log_format, make(asked.rows)))
-                aside.replace(path)
+        for log_format in ("litellm", "otlp-spans", "otlp-structured", "otlp-events"):
+            path = WORK / f"{name}-{log_format}-{asked.rows}"
+            if not path.is_dir():
+                write(path, log_format, make(asked.rows))
             results[f"{log_format}, {name} texts"] = found = measure(path, asked.rounds, asked.core)
             print(f"{log_format:16} {name:10} {found}")
     machine = f"{os.cpu_count()} cores, {platform.machine()}"
-    whole = {"what": __doc__, "results": results, "commit": commit(), "machine": machine}
+    whole = {
+        "what": (__doc__ or "").splitlines()[0],
+        "results": results,
+        "commit": commit(),
+        "machine": machine,
+    }
     RESULT.write_text(json.dumps(whole, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 

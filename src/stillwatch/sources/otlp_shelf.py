@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 import sqlite3
+import weakref
 from collections.abc import Iterator, Sequence
 from operator import itemgetter
 
@@ -28,6 +29,7 @@ class Shelf:
 
     def __init__(self) -> None:
         self._base = sqlite3.connect("", isolation_level=None, check_same_thread=False)
+        self._close = weakref.finalize(self, self._base.close)
         for order in (
             "PRAGMA journal_mode = OFF",
             "PRAGMA synchronous = OFF",
@@ -53,6 +55,8 @@ class Shelf:
         self._write("INSERT INTO told VALUES (?)", rows)
 
     def _write(self, order: str, rows: Sequence[tuple[object, ...]]) -> None:
+        if not rows:
+            return
         try:
             self._base.execute("BEGIN")
             self._base.executemany(order, rows)
@@ -82,7 +86,7 @@ class Shelf:
         )
         for _, group in itertools.groupby(rows, itemgetter(0)):
             yield from _joined(group, ledger)
-        self._base.close()
+        self._close()
 
 
 def _joined(group: Iterator[tuple[str, int, int, bytes]], ledger: Ledger) -> Iterator[Record]:

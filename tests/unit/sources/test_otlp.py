@@ -14,10 +14,12 @@ import pyarrow as pa
 import pytest
 import zstandard
 
-from stillwatch.errors import InputError
+from stillwatch.errors import InputError, RunnerError
 from stillwatch.schema.arrow import EXCHANGE
 from stillwatch.sources import Inputs, Ledger, open_inputs
 from stillwatch.sources.otlp import Otlp
+from stillwatch.sources.otlp_records import Record
+from stillwatch.sources.otlp_shelf import Shelf
 from stillwatch.sources.registry import choose_source
 
 FIXTURES = Path(__file__).parents[2] / "fixtures"
@@ -501,3 +503,25 @@ def test_parquet_and_otlp_give_the_same_exchanges(tmp_path: Path, form: str) -> 
         expected, key=lambda r: r["exchange_id"]
     )
     assert ledger.rows_rejected == 0
+
+
+def test_a_full_disk_while_spans_wait_is_said(tmp_path: Path) -> None:
+    shelf = Shelf()
+    shelf._base.execute("PRAGMA max_page_count = 4")
+    record = Record(0, "k", "log", 1, "1", "2", False, {"text": "x" * 100_000}, {}, [])
+    with pytest.raises(RunnerError, match="full") as caught:
+        shelf.hold([record])
+    assert "SQLITE_TMPDIR" in caught.value.hint
+
+
+def test_what_waits_survives_depth_and_size() -> None:
+    deep: Any = "x"
+    for _ in range(400):
+        deep = [deep]
+    shelf = Shelf()
+    facts = {"deep": deep, "huge": 10**30, "plain": "text"}
+    shelf.hold([Record(0, "k", "log", 1, 10**30, None, False, facts, {}, [])])
+    (back,) = shelf.matched(Ledger())
+    assert back.facts["plain"] == "text"
+    assert back.facts["huge"] == str(10**30)
+    assert isinstance(back.facts["deep"], str)
