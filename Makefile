@@ -12,7 +12,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -qq
 WORKERS ?= 2
 
-.PHONY: help demo test check docs setup lock clean quality reference scale
+.PHONY: help demo test check docs setup lock clean quality reference scale fuzz
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -71,6 +71,9 @@ reference: .venv/.test-stamp ## the benign reference of the claim extractive, an
 	  --work $(WORK)/reference || exit 1; done ) & pids="$$pids $$!"; done; \
 	  for p in $$pids; do wait $$p; done
 	@$(BIN)/python perf/reference.py write --work $(WORK)/reference
+
+fuzz: .venv/.test-stamp ## 20,000 mutated records of every format: no traceback, all counted (minutes)
+	@STILLWATCH_FUZZ=20000 $(BIN)/python -m pytest -q -n 0 tests/property/test_sources_fuzz.py
 
 scale: .venv/.test-stamp ## one million exchanges: seconds by step, peak memory
 	@$(BIN)/python perf/scan_1m.py

@@ -1,4 +1,4 @@
-"""Writes the documents that code already knows: commands.md, schema.md and signals.md.
+"""Writes the documents that code knows: commands.md, schema.md, signals.md, formats.md.
 
     python docs/generate.py [--check]
 
@@ -19,6 +19,8 @@ from stillwatch import schema
 from stillwatch.cli.app import app
 from stillwatch.schema import arrow
 from stillwatch.signals import TESTS
+from stillwatch.sources import SOURCES
+from stillwatch.sources.otlp_names import ACCOUNT, EXTENSION, INFERENCE, NAMES
 
 HERE = Path(__file__).parent
 REMARK = "<!-- Written by docs/generate.py: change the code, then run `make docs`. -->\n\n"
@@ -150,7 +152,107 @@ def signals() -> str:
     return "".join(parts)
 
 
-DOCUMENTS = {"commands.md": commands, "schema.md": tables, "signals.md": signals}
+FORMATS = {
+    "parquet": "Parquet whose columns have the names of the [exchange table](schema.md#exchange); "
+    "their types may differ.",
+    "arrow": "Arrow IPC files, Feather and IPC streams with the same names.",
+    "litellm": "LiteLLM's StandardLoggingPayload: JSON lines, an array, or one object a file.",
+    "otlp": "OpenTelemetry GenAI in OTLP JSON: export requests (`resourceSpans`, `resourceLogs`) "
+    "as the Collector's and the SDKs' file exporters write them, one a line, in an array or one "
+    "a file; also bare spans and log records.",
+    "csv": "CSV with the same names in its first line, separated by commas, tabs or semicolons; "
+    "lists and maps as JSON.",
+}
+OTLP_RULES = """## OpenTelemetry
+
+**What is an exchange.** A span whose `gen_ai.operation.name` is one of {operations}, or that names
+a model and is neither a tool nor an agent; and the event
+`gen_ai.client.inference.operation.details`. A span and the events of the same trace and span id
+become one exchange, whichever files they stand in: give traces and logs together. Message events
+(`gen_ai.user.message`, `gen_ai.choice` …) without their span are refused, since they tell neither
+account nor model. An event alone gives the time at which it was written, which is when the request
+ended, and no `latency_ms`.
+
+**Whose it is.** `account_id` is the first of {accounts} on the span or event, else on its resource.
+If it came from another name than `enduser.*`, the first of `enduser.id` and `enduser.pseudo.id` is
+the end user. If your attribute has another name, let the Collector copy it to the first of these.
+Let the gateway set these attributes, never the client.
+
+**Columns without a name in the conventions.** `{extension}<column>` on the span, event or resource
+fills that column and wins over any other name: `{extension}org_id`, `{extension}key_id`,
+`{extension}channel` and so on. A span without content (`gen_ai.input.messages` …) is read; what
+needs text is then not evaluable.
+
+**Content** is read from `gen_ai.input.messages`, `gen_ai.output.messages` and
+`gen_ai.system_instructions` (structured or JSON text), `gen_ai.prompt` and `gen_ai.completion` (on
+the span or its events), numbered attributes (`gen_ai.prompt.0.content`), and message events.
+
+Two instrumentations of one call (a framework and its client library) log two spans of it, and so
+two exchanges: switch one of them off.
+
+"""
+
+
+def formats() -> str:
+    """Return every log format, and the columns that it can fill."""
+    parts = [
+        REMARK,
+        "# Log formats\n\nTold by content, never by name; plain, .gz or .zst. Every row is read or "
+        "entered in `rejected.jsonl` with its line and the reason.\n\n",
+        row("`--format`", ""),
+        row("---", "---"),
+    ]
+    parts += [row(f"`{source.name}`", FORMATS[source.name]) for source in SOURCES]
+    parts.append("\n")
+    parts.append(
+        OTLP_RULES.format(
+            operations=", ".join(f"`{name}`" for name in sorted(INFERENCE)),
+            accounts=", ".join(f"`{name}`" for name in (f"{EXTENSION}account_id", *ACCOUNT)),
+            extension=EXTENSION,
+        )
+    )
+    lite = next(source for source in SOURCES if source.name == "litellm")
+    parts += [
+        "## Columns\n\nParquet, Arrow and CSV can fill all.\n\n",
+        row("column", "LiteLLM", "OpenTelemetry, newest name first"),
+        row("---", "---", "---"),
+    ]
+    parts += [
+        row(f"`{name}`", "yes" if name in lite.columns else "no", _otlp_names(name))
+        for name in arrow.EXCHANGE.names
+    ]
+    return "".join(parts)
+
+
+def _otlp_names(column: str) -> str:
+    said = {
+        "exchange_id": "trace and span id, else `gen_ai.response.id`",
+        "ts": "the span's start",
+        "account_id": "see above",
+        "end_user_id": "see above",
+        "trace_id": "the trace id",
+        "operation": "`gen_ai.operation.name`, `llm.request.type`",
+        "client": "first word of the user agent",
+        "tools": "`gen_ai.tool.definitions`, `llm.request.functions.0.name` …",
+        "tool_schema": "`gen_ai.tool.definitions`, `llm.request.functions.0.parameters` …",
+        "messages": "content, see above",
+        "output_text": "content, see above",
+        "reasoning_text": "parts of type `reasoning`",
+        "status": "`error.type`, the span's status, the finish reason",
+        "http_status": "`http.response.status_code`, else by `error.type`",
+        "finish_reason": "`gen_ai.response.finish_reasons`, the first",
+        "latency_ms": "the span's end and start",
+    }
+    names = [f"`{name}`" for name in NAMES.get(column, ())]
+    return said.get(column) or ", ".join(names) or f"`{EXTENSION}{column}`"
+
+
+DOCUMENTS = {
+    "commands.md": commands,
+    "schema.md": tables,
+    "signals.md": signals,
+    "formats.md": formats,
+}
 
 
 def main() -> int:

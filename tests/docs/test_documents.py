@@ -33,7 +33,7 @@ def generate():
     return module
 
 
-@pytest.mark.parametrize("name", ["commands.md", "schema.md", "signals.md"])
+@pytest.mark.parametrize("name", ["commands.md", "schema.md", "signals.md", "formats.md"])
 def test_generated_documents_are_those_that_the_code_gives(generate, name):
     assert text(ROOT / "docs" / name) == generate.DOCUMENTS[name](), "run `make docs`"
 

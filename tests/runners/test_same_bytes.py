@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gzip
 import json
+from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +21,8 @@ if TYPE_CHECKING:
     from tests.runners.conftest import Scan, Scanned
 
 pytestmark = pytest.mark.slow
+
+ROOT = Path(__file__).parents[2]
 
 # LiteLLM logs no channel, origin, country or asn, names tool schemas in its own envelope, and the
 # simulator's log has no reasoning blobs; so these files, which hold such columns or what follows
@@ -134,6 +138,35 @@ def test_parquet_and_litellm_accuse_the_same(
         mine, theirs = ([r for r in read(s) if r["campaign_id"] in names] for s in (plain, other))
         assert mine
         assert mine == theirs
+    assert other.summary["rejected"] == 0
+    assert other.summary["rows_kept"] == plain.summary["rows_kept"]
+
+
+# A blob is base64 text in OTLP JSON, so its hash is another; nothing else follows from that.
+FOLLOWS_THE_BLOB = {"report.html", "stages/exchanges.parquet", "summary.json"}
+
+
+@pytest.mark.parametrize("form", ["spans", "events"])
+def test_parquet_and_otlp_decide_the_same(
+    rows: pa.Table, plain: Scanned, scan_of: Scan, tmp_path: Path, form: str
+) -> None:
+    """Spans with content in one packed file; or spans without, and their events in another."""
+    spec = spec_from_file_location("otlp_rows", ROOT / "tests" / "fixtures" / "otlp_rows.py")
+    assert spec
+    assert spec.loader
+    writer = module_from_spec(spec)
+    spec.loader.exec_module(writer)
+    for signal, line in writer.otlp_lines(rows.to_pylist(), form):
+        with (tmp_path / f"{signal}.jsonl").open("ab") as out:
+            out.write(line + b"\n")
+    (tmp_path / "traces.jsonl.gz").write_bytes(
+        gzip.compress((tmp_path / "traces.jsonl").read_bytes(), 1)
+    )
+    (tmp_path / "traces.jsonl").unlink()
+    other = scan_of(tmp_path)
+    assert other.summary["inputs"]["formats"] == ["otlp"]
+    assert other.accusations == plain.accusations
+    assert set(plain.differing(other)) <= FOLLOWS_THE_BLOB
     assert other.summary["rejected"] == 0
     assert other.summary["rows_kept"] == plain.summary["rows_kept"]
 

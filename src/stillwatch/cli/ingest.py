@@ -28,7 +28,8 @@ def ingest(
     format: Annotated[
         str,
         typer.Option(
-            metavar="NAME", help="auto, parquet, arrow, csv or litellm; .gz and .zst are unpacked."
+            metavar="NAME",
+            help="auto, parquet, arrow, csv, litellm or otlp; .gz and .zst are unpacked.",
         ),
     ] = "auto",
     memory: Annotated[

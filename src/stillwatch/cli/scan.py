@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -21,7 +22,8 @@ def scan(
     format: Annotated[
         str,
         typer.Option(
-            metavar="NAME", help="auto, parquet, arrow, csv or litellm; .gz and .zst are unpacked."
+            metavar="NAME",
+            help="auto, parquet, arrow, csv, litellm or otlp; .gz and .zst are unpacked.",
         ),
     ] = "auto",
     accounts: Annotated[
@@ -104,6 +106,7 @@ def scan(
             threads=threads,
             max_rejects=max_rejects,
             value=value,
+            now=datetime.now(UTC),
             progress=report,
         )
     if as_json:

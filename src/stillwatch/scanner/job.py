@@ -183,12 +183,14 @@ def scan(
     threads: int | None = None,
     max_rejects: float = 0.01,
     value: str | Path | None = None,
+    now: datetime | None = None,
     progress: Callable[[Progress], None] | None = None,
 ) -> ScanResult:
     """Scan logs for adversarial distillation and write a run directory.
 
     ``inputs``: files, globs, folders or ``-``. ``accounts``, ``permits``, ``ownership``: side
     tables. ``baseline``: earlier run directories, never of the window being judged.
+    ``now``: UTC; rows more than a day later are refused, none when it is None.
     ``out``: a new or empty folder, or an earlier run's, whose results go when reading begins.
 
     Raises InputError (nothing readable, too many rejects), ConfigError (an option), SchemaError
@@ -201,7 +203,7 @@ def scan(
     side = read_accounts(accounts) if accounts else None
     allowed = permits_from_rows(read_permits(permits).to_pylist()) if permits else ()
     answers = _answers(ownership)
-    opened = open_inputs([str(p) for p in inputs], format=format, max_rejects=max_rejects)
+    opened = open_inputs([str(p) for p in inputs], format=format, max_rejects=max_rejects, now=now)
     run_dir = Path(out) if out is not None else Path(tempfile.mkdtemp(prefix="stillwatch-"))
     _claim(run_dir)
     columns = opened.columns | {f"accounts.{c}" for c in (side.columns if side else ())}

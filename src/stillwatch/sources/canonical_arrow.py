@@ -13,7 +13,7 @@ from stillwatch.schema.arrow import EXCHANGE
 from stillwatch.sources.admit import admit
 from stillwatch.sources.canonical_parquet import refuse_foreign
 from stillwatch.sources.ledger import Ledger
-from stillwatch.sources.source import DAMAGE, MAX_BATCH_BYTES, MAX_BATCH_ROWS
+from stillwatch.sources.source import COPY_AGAIN, DAMAGE, MAX_BATCH_BYTES, MAX_BATCH_ROWS, Source
 
 __all__ = ["CanonicalArrow"]
 
@@ -21,7 +21,7 @@ _FILE = b"ARROW1"
 _STREAM = b"\xff\xff\xff\xff"
 
 
-class CanonicalArrow:
+class CanonicalArrow(Source):
     """Reads record batches, cut where they are larger than 32 MB."""
 
     name = "arrow"
@@ -46,7 +46,9 @@ class CanonicalArrow:
                     yield admit(dict(zip(names, batch, strict=True)), lines, where, ledger)
         except DAMAGE as error:
             raise InputError(
-                f"damaged Arrow data ({type(error).__name__})", where=f"{where}:{row + 1}"
+                f"damaged Arrow data ({type(error).__name__})",
+                where=f"{where}:{row + 1}",
+                hint=COPY_AGAIN,
             ) from error
 
 
@@ -68,5 +70,7 @@ def _open(handle: BinaryIO, where: str) -> tuple[pa.Schema, Iterator[pa.RecordBa
         return stream.schema, iter(stream)
     except DAMAGE as error:
         raise InputError(
-            f"damaged or truncated Arrow data ({type(error).__name__})", where=where
+            f"damaged or truncated Arrow data ({type(error).__name__})",
+            where=where,
+            hint=COPY_AGAIN,
         ) from error

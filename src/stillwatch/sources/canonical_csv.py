@@ -17,7 +17,7 @@ from stillwatch.sources.admit import admit
 from stillwatch.sources.canonical_parquet import refuse_foreign
 from stillwatch.sources.files import HEAD_BYTES
 from stillwatch.sources.ledger import Ledger
-from stillwatch.sources.source import DAMAGE
+from stillwatch.sources.source import DAMAGE, Source
 
 __all__ = ["CanonicalCsv"]
 
@@ -25,7 +25,7 @@ _BLOCK_BYTES = 32 << 20
 _DELIMITERS = (b",", b"\t", b";")
 
 
-class CanonicalCsv:
+class CanonicalCsv(Source):
     """Reads quoted CSV with commas, tabs or semicolons; a record may be 32 MB long.
 
     Rows are numbered by record, the header not counted. Records with too few or too many

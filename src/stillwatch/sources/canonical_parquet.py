@@ -13,12 +13,12 @@ from stillwatch.errors import InputError
 from stillwatch.schema.arrow import EXCHANGE
 from stillwatch.sources.admit import admit
 from stillwatch.sources.ledger import Ledger
-from stillwatch.sources.source import DAMAGE, MAX_BATCH_BYTES, MAX_BATCH_ROWS
+from stillwatch.sources.source import COPY_AGAIN, DAMAGE, MAX_BATCH_BYTES, MAX_BATCH_ROWS, Source
 
 __all__ = ["CanonicalParquet", "refuse_foreign"]
 
 
-class CanonicalParquet:
+class CanonicalParquet(Source):
     """Reads the columns it knows, in pieces of at most 32 MB by the file's own statistics."""
 
     name = "parquet"
@@ -49,7 +49,9 @@ class CanonicalParquet:
                     )
         except DAMAGE as error:
             raise InputError(
-                f"damaged Parquet file ({type(error).__name__})", where=f"{where}:{row + 1}"
+                f"damaged Parquet file ({type(error).__name__})",
+                where=f"{where}:{row + 1}",
+                hint=COPY_AGAIN,
             ) from error
 
 
@@ -59,7 +61,11 @@ def refuse_foreign(names: list[str], where: str, ledger: Ledger) -> list[str]:
     ledger.ignore_columns(where, set(names) - set(known))
     doubled = [name for name in known if names.count(name) > 1]
     if doubled:
-        raise InputError(f"column {doubled[0]} occurs twice", where=where)
+        raise InputError(
+            f"column {doubled[0]} occurs twice",
+            where=where,
+            hint="leave one of the two out of the export",
+        )
     return known
 
 
@@ -68,5 +74,7 @@ def _open(handle: BinaryIO, where: str) -> pq.ParquetFile:
         return pq.ParquetFile(handle)
     except DAMAGE as error:
         raise InputError(
-            f"damaged or truncated Parquet file ({type(error).__name__})", where=where
+            f"damaged or truncated Parquet file ({type(error).__name__})",
+            where=where,
+            hint=COPY_AGAIN,
         ) from error

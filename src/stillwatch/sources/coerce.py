@@ -31,6 +31,10 @@ class _Unfit(ValueError):
     """The value has no place in the column."""
 
 
+_UNREADABLE: Any = object()
+"""Stands for a value that Arrow has and Python cannot hold."""
+
+
 def coerce(array: pa.Array, field: pa.Field, ledger: Ledger) -> tuple[pa.Array, Mask | None]:
     """Return the column in ``field``'s type, and where a value that was there did not fit.
 
@@ -42,7 +46,7 @@ def coerce(array: pa.Array, field: pa.Field, ledger: Ledger) -> tuple[pa.Array, 
         return pa.nulls(len(array), field.type), None
     if pa.types.is_timestamp(field.type):
         return _times(array, ledger)
-    array = _finite(array)
+    array = _finite(array, field, ledger)
     if field.name == "messages":
         return _messages(array, ledger)
     if pa.types.is_string(field.type) and _is_text(array.type):
@@ -53,14 +57,14 @@ def coerce(array: pa.Array, field: pa.Field, ledger: Ledger) -> tuple[pa.Array, 
         array = _valid_text(array, ledger)
     if not pa.types.is_nested(field.type) and _plain_cast(array.type, field.type):
         try:
-            return _finite(array.cast(field.type)), None
-        except pa.ArrowInvalid:
+            return _finite(array.cast(field.type), field, ledger), None
+        except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
             pass
     if array.type.equals(field.type):
         return _valid_nested(array, ledger), None
     if pa.types.is_string(array.type):
         array = _valid_text(array, ledger)
-    return coerce_values(array.to_pylist(), field, ledger)
+    return coerce_values(_values(array), field, ledger)
 
 
 def coerce_values(
@@ -80,7 +84,28 @@ def coerce_values(
         array = pa.array(values, field.type)
     except (ValueError, TypeError, OverflowError, pa.ArrowException):
         return _one_by_one(values, field, ledger)
-    return _finite(array), None
+    return _finite(array, field, ledger), None
+
+
+def _values(array: pa.Array) -> list[Any]:
+    """Return the values as Python's; times as text, since Python has neither ns nor year 10000."""
+    if pa.types.is_temporal(array.type):
+        try:
+            array = array.cast(pa.string())
+        except pa.ArrowException:
+            return [_UNREADABLE if valid else None for valid in array.is_valid().to_pylist()]
+    try:
+        found: list[Any] = array.to_pylist()
+    except (ValueError, OverflowError, pa.ArrowException):
+        found = [_value(array, i) for i in range(len(array))]
+    return found
+
+
+def _value(array: pa.Array, i: int) -> Any:
+    try:
+        return array[i].as_py()
+    except (ValueError, OverflowError, pa.ArrowException):
+        return _UNREADABLE
 
 
 def _whole_entries(value: Any) -> Any:
@@ -124,12 +149,13 @@ def _plain_cast(source: pa.DataType, target: pa.DataType) -> bool:
     return bool(number or pa.types.is_decimal(source) or pa.types.is_string(source))
 
 
-def _finite(array: pa.Array) -> pa.Array:
+def _finite(array: pa.Array, field: pa.Field, ledger: Ledger) -> pa.Array:
     if not pa.types.is_floating(array.type) or array.null_count == len(array):
         return array
     fine = pc.is_finite(array)
     if pc.all(fine, skip_nulls=True).as_py():
         return array
+    ledger.coerced[f"{field.name}: not a number, set to null"] += pc.sum(pc.invert(fine)).as_py()
     return pc.if_else(fine, array, pa.scalar(None, array.type))
 
 
@@ -189,7 +215,9 @@ def _messages(array: pa.Array, ledger: Ledger) -> tuple[pa.Array, Mask | None]:
     if _is_text(array.type):
         return _json_messages(_valid_text(array, ledger), ledger)
     if pa.types.is_nested(array.type):
-        return messages_array(array.to_pylist()), None
+        values = _values(array)
+        bad = np.fromiter((v is _UNREADABLE for v in values), bool, len(values))
+        return messages_array(None if v is _UNREADABLE else v for v in values), _or_none(bad)
     return pa.nulls(len(array), _messages_type()), _or_none(~_nulls(array))
 
 
@@ -244,6 +272,8 @@ def _one_by_one(values: list[Any], field: pa.Field, ledger: Ledger) -> tuple[pa.
     changed = 0
     for i, value in enumerate(values):
         try:
+            if value is _UNREADABLE:
+                raise _Unfit
             fitted = None if value is None else fit(value)
             pa.scalar(fitted, field.type)
         except (ValueError, TypeError, OverflowError, pa.ArrowException):

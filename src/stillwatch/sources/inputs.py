@@ -14,7 +14,7 @@ from stillwatch.errors import InputError
 from stillwatch.schema.arrow import EXCHANGE
 from stillwatch.sources.files import InputFile, find_files, open_file
 from stillwatch.sources.ledger import Ledger
-from stillwatch.sources.registry import choose_source
+from stillwatch.sources.registry import SOURCES, choose_source
 from stillwatch.sources.source import MAX_BATCH_BYTES, Source
 
 __all__ = ["Inputs", "complete", "open_inputs"]
@@ -68,7 +68,11 @@ class Inputs:
             yield from _joined(self._checked())
         self.ledger.check(self.max_rejects, final=True)
         if not self.ledger.rows_accepted:
-            raise InputError("no exchanges in the input", where=self.files[0].name)
+            raise InputError(
+                "no exchanges in the input",
+                where=self.files[0].name,
+                hint=self.ledger.advice("is the export finished, and is it of model requests?"),
+            )
 
     def _checked(self) -> Iterator[pa.RecordBatch]:
         for file, source in self._found:
@@ -77,6 +81,11 @@ class Inputs:
                     self.ledger.check(self.max_rejects)
                     if batch.num_rows:
                         yield complete(batch)
+        for source in dict.fromkeys(source for _, source in self._found):
+            for batch in source.rest(self.ledger):
+                self.ledger.check(self.max_rejects)
+                if batch.num_rows:
+                    yield complete(batch)
 
     @contextmanager
     def _opened(self, file: InputFile) -> Iterator[BinaryIO]:
@@ -139,6 +148,7 @@ def open_inputs(
     columns: set[str] = set()
     streams = ExitStack()
     held: dict[str, BinaryIO] = {}
+    sources = tuple(source.for_run() for source in SOURCES)
     for file in find_files(paths):
         with ExitStack() as closing:
             keep = streams if file.size < 0 else closing
@@ -146,7 +156,7 @@ def open_inputs(
             if not head:
                 ledger.notes["empty files"] += 1
                 continue
-            source = choose_source(head, file.name, format)
+            source = choose_source(head, file.name, format, sources)
             columns |= source.present(handle, file.name)
             found.append((file, source))
             if file.size < 0:

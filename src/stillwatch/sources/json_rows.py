@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, TypeVar
 
 import orjson
 
@@ -15,7 +15,7 @@ from stillwatch.sources.ledger import BROKEN, Ledger
 
 __all__ = ["CHUNK_BYTES", "MAX_RECORD_BYTES", "Records", "read_records"]
 
-CHUNK_BYTES = 8 << 20
+CHUNK_BYTES = 2 << 20
 MAX_RECORD_BYTES = 256 << 20
 _BOM = b"\xef\xbb\xbf"
 _SPACE = b" \t\r\n"
@@ -34,9 +34,22 @@ class Records:
     objects: list[dict[str, Any]] = field(default_factory=list)
     lines: list[int] = field(default_factory=list)
 
+    def add(self, value: dict[str, Any], line: int) -> None:
+        """Take an object as soon as it is parsed."""
+        self.objects.append(value)
+        self.lines.append(line)
 
-def read_records(handle: BinaryIO, where: str, ledger: Ledger) -> Iterator[Records]:
+
+_Kept = TypeVar("_Kept", bound=Records)
+
+
+def read_records(
+    handle: BinaryIO, where: str, ledger: Ledger, new: Callable[[], _Kept]
+) -> Iterator[_Kept]:
     """Yield the JSON objects of a file, whatever way they are laid out.
+
+    ``new`` makes what takes the objects of one chunk: `Records`, or a kind of it that turns each
+    one into something smaller at once.
 
     1. An array, when the first character is ``[``.
     2. Objects over several lines, when the first line is no value of its own but begins one.
@@ -51,11 +64,11 @@ def read_records(handle: BinaryIO, where: str, ledger: Ledger) -> Iterator[Recor
     first = next(chunks, b"")
     head = first.lstrip(_SPACE)
     if head.startswith(b"["):
-        yield from _read_values(first, chunks, where, ledger, opened=True)
+        yield from _read_values(first, chunks, where, ledger, new, opened=True)
     elif _spans_lines(head):
-        yield from _read_values(first, chunks, where, ledger, opened=False)
+        yield from _read_values(first, chunks, where, ledger, new, opened=False)
     elif first:
-        yield from _read_lines(first, chunks, where, ledger)
+        yield from _read_lines(first, chunks, where, ledger, new)
 
 
 def _chunks(handle: BinaryIO, ledger: Ledger) -> Iterator[bytes]:
@@ -76,8 +89,8 @@ def _spans_lines(head: bytes) -> bool:
 
 
 def _read_lines(
-    first: bytes, chunks: Iterator[bytes], where: str, ledger: Ledger
-) -> Iterator[Records]:
+    first: bytes, chunks: Iterator[bytes], where: str, ledger: Ledger, new: Callable[[], _Kept]
+) -> Iterator[_Kept]:
     number = 0
     carry: list[bytes] = []
     held = 0
@@ -91,11 +104,11 @@ def _read_lines(
         block = b"".join([*carry, chunk[:end]])
         carry, held = [chunk[end + 1 :]], len(chunk) - end - 1
         lines = block.split(b"\n")
-        yield _parse_lines(lines, number, where, ledger)
+        yield _parse_lines(lines, number, where, ledger, new())
         number += len(lines)
     rest = b"".join(carry)
     if rest:
-        yield _parse_lines([rest], number, where, ledger)
+        yield _parse_lines([rest], number, where, ledger, new())
 
 
 def _after(first: bytes, chunks: Iterator[bytes]) -> Iterator[bytes]:
@@ -103,9 +116,10 @@ def _after(first: bytes, chunks: Iterator[bytes]) -> Iterator[bytes]:
     yield from chunks
 
 
-def _parse_lines(lines: list[bytes], done: int, where: str, ledger: Ledger) -> Records:
-    records = Records()
-    add, place = records.objects.append, records.lines.append
+def _parse_lines(
+    lines: list[bytes], done: int, where: str, ledger: Ledger, records: _Kept
+) -> _Kept:
+    add = records.add
     parse = orjson.loads
     for number, line in enumerate(lines, done + 1):
         try:
@@ -115,8 +129,7 @@ def _parse_lines(lines: list[bytes], done: int, where: str, ledger: Ledger) -> R
                 _parse_hard(line, number, records, where, ledger)
             continue
         if type(value) is dict:
-            add(value)
-            place(number)
+            add(value, number)
         else:
             ledger.unreadable(where, number, "not a JSON object")
     return records
@@ -137,8 +150,7 @@ def _parse_hard(text: bytes, number: int, records: Records, where: str, ledger: 
         return
     if mended:
         ledger.coerced["JSON mended: invalid UTF-8, NaN or control characters"] += 1
-    records.objects.append(value)
-    records.lines.append(number)
+    records.add(value, number)
 
 
 class _Splitter:
@@ -224,12 +236,18 @@ class _Splitter:
 
 
 def _read_values(
-    first: bytes, chunks: Iterator[bytes], where: str, ledger: Ledger, *, opened: bool
-) -> Iterator[Records]:
+    first: bytes,
+    chunks: Iterator[bytes],
+    where: str,
+    ledger: Ledger,
+    new: Callable[[], _Kept],
+    *,
+    opened: bool,
+) -> Iterator[_Kept]:
     splitter = _Splitter(opened=opened)
     number = 0
     for chunk in _after(first, chunks):
-        records = Records()
+        records = new()
         for value in splitter.feed(chunk):
             number += 1
             _add_value(value, number, records, where, ledger)
@@ -248,8 +266,7 @@ def _add_value(value: Any, number: int, records: Records, where: str, ledger: Le
     if type(value) is bytes:
         _parse_hard(value, number, records, where, ledger)
     else:
-        records.objects.append(value)
-        records.lines.append(number)
+        records.add(value, number)
 
 
 def _refuse_giant(size: int, where: str, number: int) -> None:

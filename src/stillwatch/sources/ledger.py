@@ -35,6 +35,8 @@ class Rejected(NamedTuple):
 class Ledger:
     """What was read, refused, assumed and coerced; one for all inputs of a run.
 
+    ``hints``: what a format advises where a reason is the most frequent one.
+
     ``now``: aware UTC time; a row more than a day later is refused. None switches that off.
     """
 
@@ -47,6 +49,7 @@ class Ledger:
         self.coerced: Counter[str] = Counter()
         self.notes: Counter[str] = Counter()
         self.ignored_columns: dict[str, tuple[str, ...]] = {}
+        self.hints: dict[str, str] = {}
         self.bytes_seen = 0
         self.bytes_unread = 0
 
@@ -85,14 +88,22 @@ class Ledger:
             return
         if self.rows_rejected <= max_rejects * self.rows_read:
             return
-        reason, count = Counter(_named(r) for r in self.rejected).most_common(1)[0]
+        reason, count = self._reasons().most_common(1)[0]
         first = min(r for r in self.rejected if _named(r) == reason)
         raise InputError(
             f"{self.rows_rejected} of {self.rows_read} rows cannot be read "
             f"(allowed: {max_rejects:.2%}); most often, {count} times: {reason}",
             where=f"{first.source}:{first.line}",
-            hint="read rejected.jsonl, mend the export, or raise --max-rejects",
+            hint=self.advice("read rejected.jsonl, mend the export, or raise --max-rejects"),
         )
+
+    def advice(self, otherwise: str) -> str:
+        """Return what the format advises on the most frequent reason, or ``otherwise``."""
+        most = self._reasons().most_common(1)
+        return self.hints.get(most[0][0], otherwise) if most else otherwise
+
+    def _reasons(self) -> Counter[str]:
+        return Counter(map(_named, self.rejected))
 
     def summary(self) -> dict[str, Any]:
         """Return the counts as plain values in a fixed order, for summary.json."""
@@ -100,7 +111,7 @@ class Ledger:
             "rows_read": self.rows_read,
             "rows_accepted": self.rows_accepted,
             "rows_rejected": self.rows_rejected,
-            "rejected_by_reason": dict(sorted(Counter(map(_named, self.rejected)).items())),
+            "rejected_by_reason": dict(sorted(self._reasons().items())),
             "zoneless_times_assumed_utc": self.zoneless_times,
             "coerced": dict(sorted(self.coerced.items())),
             "notes": dict(sorted(self.notes.items())),

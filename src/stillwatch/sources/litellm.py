@@ -13,7 +13,6 @@ would be the same request.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator
 from typing import Any, BinaryIO
 
@@ -23,10 +22,13 @@ import pyarrow as pa
 from stillwatch.schema.arrow import EXCHANGE
 from stillwatch.sources.admit import admit
 from stillwatch.sources.answers import NO_ANSWER, Answer, answer_of
+from stillwatch.sources.fields import client_of, first_of, kind_of, text_of, tool_names
+from stillwatch.sources.garbage import without_collector
 from stillwatch.sources.json_rows import Records, read_records
 from stillwatch.sources.json_text import canonical
 from stillwatch.sources.ledger import Ledger
 from stillwatch.sources.litellm_status import outcome
+from stillwatch.sources.source import Source
 
 __all__ = ["LiteLLM"]
 
@@ -47,13 +49,12 @@ _OPERATIONS = {
     "image_generation": "image",
 }
 _JA4_HEADERS = ("x-ja4", "x-client-ja4", "ja4", "x-ja4-fingerprint")
-_PRODUCT = re.compile(r"\s*([A-Za-z][A-Za-z0-9._+-]{0,63})")
 _COLUMNS = frozenset(EXCHANGE.names) - {"origin", "country", "asn"}
 _NOTHING = pa.RecordBatch.from_arrays([], schema=pa.schema([]))
 _Payloads = list[dict[str, Any]]
 
 
-class LiteLLM:
+class LiteLLM(Source):
     """Reads payloads column by column, about a thousand at a time."""
 
     name = "litellm"
@@ -75,8 +76,10 @@ class LiteLLM:
         return self.columns
 
     def read(self, handle: BinaryIO, where: str, ledger: Ledger) -> Iterator[pa.RecordBatch]:
-        for records in read_records(handle, where, ledger):
-            yield self._batch(records, where, ledger) if records.objects else _NOTHING
+        def convert(records: Records) -> pa.RecordBatch:
+            return self._batch(records, where, ledger) if records.objects else _NOTHING
+
+        yield from without_collector(convert, read_records(handle, where, ledger, Records))
 
     def _batch(self, records: Records, where: str, ledger: Ledger) -> pa.RecordBatch:
         rows = records.objects
@@ -95,10 +98,10 @@ class LiteLLM:
             row.get("user_agent") or m.get("user_agent") for row, m in zip(rows, meta, strict=True)
         ]
         return {
-            "account_id": _first(meta, self._account),
+            "account_id": first_of(meta, self._account),
             "key_id": [m.get("user_api_key_hash") for m in meta],
             "org_id": [m.get("user_api_key_org_id") for m in meta],
-            "workspace_id": _first(meta, ("user_api_key_team_id", "user_api_key_project_id")),
+            "workspace_id": first_of(meta, ("user_api_key_team_id", "user_api_key_project_id")),
             "end_user_id": [
                 row.get("end_user") or m.get("user_api_key_end_user_id")
                 for row, m in zip(rows, meta, strict=True)
@@ -108,31 +111,13 @@ class LiteLLM:
                 for row, m in zip(rows, meta, strict=True)
             ],
             "user_agent": agents,
-            "client": [_product(agent) for agent in agents],
+            "client": [client_of(agent) for agent in agents],
             "ja4": [_ja4(m.get("requester_custom_headers")) for m in meta],
         }
 
 
 def _dict(value: Any) -> dict[str, Any]:
     return value if type(value) is dict else _EMPTY
-
-
-def _first(dicts: _Payloads, keys: tuple[str, ...]) -> list[Any]:
-    """Return of each object the first of ``keys`` that holds something."""
-    found = [d.get(keys[0]) for d in dicts]
-    for key in keys[1:]:
-        if None not in found and "" not in found:
-            break
-        found = [
-            v if v not in (None, "") else d.get(key) for v, d in zip(found, dicts, strict=True)
-        ]
-    return found
-
-
-def _product(agent: Any) -> str | None:
-    """Return the first product token of a user agent, lower case and without its version."""
-    match = _PRODUCT.match(agent) if isinstance(agent, str) else None
-    return match[1].lower() if match else None
 
 
 def _ja4(headers: Any) -> str | None:
@@ -149,7 +134,7 @@ def _what(rows: _Payloads) -> dict[str, list[Any]]:
         "exchange_id": [_id(row) for row in rows],
         "ts": [row.get("startTime") for row in rows],
         "latency_ms": [_latency(row) for row in rows],
-        "model": _first(rows, ("model", "model_group")),
+        "model": first_of(rows, ("model", "model_group")),
         "provider": [row.get("custom_llm_provider") for row in rows],
         "conversation_id": [row.get("session_id") for row in rows],
         "trace_id": [row.get("trace_id") for row in rows],
@@ -221,14 +206,16 @@ def _parameters(params: _Payloads) -> dict[str, list[Any]]:
     return {
         "temperature": [p.get("temperature") for p in params],
         "top_p": [p.get("top_p") for p in params],
-        "max_tokens": _first(params, ("max_tokens", "max_completion_tokens", "max_output_tokens")),
+        "max_tokens": first_of(
+            params, ("max_tokens", "max_completion_tokens", "max_output_tokens")
+        ),
         "n": [p.get("n") for p in params],
         "seed": [p.get("seed") for p in params],
         "top_logprobs": [p.get("top_logprobs") for p in params],
         "reasoning_effort": [_effort(p) for p in params],
-        "response_format": [_kind(p.get("response_format")) for p in params],
-        "tool_choice": [_text(p.get("tool_choice")) for p in params],
-        "tools": [_tool_names(t) for t in tools],
+        "response_format": [kind_of(p.get("response_format")) for p in params],
+        "tool_choice": [text_of(p.get("tool_choice")) for p in params],
+        "tools": [tool_names(t) for t in tools],
         "tool_schema": [canonical(t) if t else None for t in tools],
     }
 
@@ -241,34 +228,8 @@ def _effort(params: dict[str, Any]) -> str | None:
     if effort is None and isinstance(params.get("reasoning"), dict):
         effort = params["reasoning"].get("effort")
     if effort is None:
-        effort = _kind(params.get("thinking"))
-    return _text(effort)
-
-
-def _kind(value: Any) -> str | None:
-    return _text(value.get("type")) if isinstance(value, dict) else _text(value)
-
-
-def _text(value: Any) -> str | None:
-    if value is None or isinstance(value, str):
-        return value
-    return canonical(value)
-
-
-def _tool_names(tools: Any) -> list[str] | None:
-    if not isinstance(tools, list) or not tools:
-        return None
-    return [_tool_name(tool) for tool in tools]
-
-
-def _tool_name(tool: Any) -> str:
-    if not isinstance(tool, dict):
-        return "unnamed"
-    for holder in (tool.get("function"), tool):
-        if isinstance(holder, dict) and isinstance(holder.get("name"), str):
-            return str(holder["name"])
-    kind = tool.get("type")
-    return kind if isinstance(kind, str) else "unnamed"
+        effort = kind_of(params.get("thinking"))
+    return text_of(effort)
 
 
 def _answer(rows: _Payloads) -> dict[str, list[Any]]:

@@ -5,27 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from stillwatch.sources.admit import status_of_code
+from stillwatch.sources.error_codes import CODE_OF_CLASS
 
 __all__ = ["outcome"]
 
-_CODE_OF_CLASS = {
-    "RateLimitError": 429,
-    "BudgetExceededError": 429,
-    "AuthenticationError": 401,
-    "PermissionDeniedError": 403,
-    "BadRequestError": 400,
-    "ContextWindowExceededError": 400,
-    "ContentPolicyViolationError": 400,
-    "GuardrailRaisedException": 400,
-    "NotFoundError": 404,
-    "Timeout": 408,
-    "UnprocessableEntityError": 422,
-    "InternalServerError": 500,
-    "APIError": 500,
-    "APIConnectionError": 500,
-    "BadGatewayError": 502,
-    "ServiceUnavailableError": 503,
-}
 _FILTER_CLASSES = frozenset(
     {
         "ContentPolicyViolationError",
@@ -65,7 +48,7 @@ def outcome(
     info = info if isinstance(info, dict) else {}
     name = info.get("error_class")
     name = name if isinstance(name, str) else ""
-    code = _code(info.get("error_code")) or _CODE_OF_CLASS.get(name)
+    code = _code(info.get("error_code")) or CODE_OF_CLASS.get(name)
     if name in _FILTER_CLASSES or (code == 400 and _names_a_filter(payload, info)):
         return "filtered", code
     return (status_of_code(code) if code else None) or "server_error", code

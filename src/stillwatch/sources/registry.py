@@ -9,6 +9,7 @@ from stillwatch.sources.canonical_arrow import CanonicalArrow
 from stillwatch.sources.canonical_csv import CanonicalCsv
 from stillwatch.sources.canonical_parquet import CanonicalParquet
 from stillwatch.sources.litellm import LiteLLM
+from stillwatch.sources.otlp import Otlp
 from stillwatch.sources.source import Source
 
 __all__ = ["SOURCES", "choose_source"]
@@ -17,22 +18,25 @@ SOURCES: Final[tuple[Source, ...]] = (
     CanonicalParquet(),
     CanonicalArrow(),
     LiteLLM(),
+    Otlp(),
     CanonicalCsv(),
 )
 
 
-def choose_source(head: bytes, name: str, format: str = "auto") -> Source:
-    """Return the source named ``format``, or the first that knows the bytes.
+def choose_source(
+    head: bytes, name: str, format: str = "auto", sources: tuple[Source, ...] = SOURCES
+) -> Source:
+    """Return the one of ``sources`` named ``format``, or the first that knows the bytes.
 
     Raises InputError that lists the known formats.
     """
-    known = ", ".join(source.name for source in SOURCES)
+    known = ", ".join(source.name for source in sources)
     if format != "auto":
-        for source in SOURCES:
+        for source in sources:
             if source.name == format:
                 return source
         raise InputError(f"unknown format {format!r}", where="--format", hint=f"one of {known}")
-    for source in SOURCES:
+    for source in sources:
         if source.sniff(head, name):
             return source
     raise InputError(

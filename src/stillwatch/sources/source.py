@@ -3,29 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import BinaryIO, Protocol
+from typing import BinaryIO, Protocol, Self
 
 import pyarrow as pa
 
 from stillwatch.sources.ledger import Ledger
 
-__all__ = ["DAMAGE", "MAX_BATCH_BYTES", "MAX_BATCH_ROWS", "Source"]
+__all__ = ["COPY_AGAIN", "DAMAGE", "MAX_BATCH_BYTES", "MAX_BATCH_ROWS", "Source"]
 
 DAMAGE = (OSError, ValueError, LookupError, TypeError, RuntimeError, pa.ArrowException)
 """What Arrow raises on a damaged file: its own errors, and Python's from its bindings."""
 
+COPY_AGAIN = "copy the file again, or leave it out of the input"
 MAX_BATCH_ROWS = 65_536
 MAX_BATCH_BYTES = 32 << 20
 
 
 class Source(Protocol):
-    """One log format. Adapters hold no state: one object serves all files at once.
+    """One log format. An object that holds state between files serves one run (`for_run`).
 
     ``columns``: the columns of EXCHANGE that the format can fill.
     """
 
     @property
     def name(self) -> str: ...
+
+    def for_run(self) -> Self:
+        """Return the object that reads the files of one run: itself where it holds no state."""
+        return self
 
     @property
     def columns(self) -> frozenset[str]: ...
@@ -45,3 +50,7 @@ class Source(Protocol):
         ``where``, when the file itself cannot be read.
         """
         ...
+
+    def rest(self, ledger: Ledger) -> Iterator[pa.RecordBatch]:
+        """Yield, after the last file, the rows that waited for a record of another file."""
+        yield from ()

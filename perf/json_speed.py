@@ -1,0 +1,173 @@
+"""Measures how fast JSON logs become exchanges, on one core.
+
+    .venv/bin/python perf/json_speed.py
+
+Formats: LiteLLM; OTLP JSON with content as JSON strings, as structured values, and in events that
+are joined to their spans. Texts: the simulator's (short prompts, many attributes: the hard case),
+and real prompts where the data folder lies (``$STILLWATCH_DATA``, default ../shared/data), cut to
+an average of 749 bytes. Each log is written once to bench/work/json; then a process pinned to one
+core reads it from the page cache, `--rounds` times. Prints the median and the range of MB of
+uncompressed JSON per second of CPU, the median by wall clock, and the peak resident memory; writes
+bench/results/json-speed.json.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import shutil
+import statistics
+import subprocess
+import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[1]
+WORK = ROOT / "bench" / "work" / "json"
+RESULT = ROOT / "bench" / "results" / "json-speed.json"
+DATA = Path(os.environ.get("STILLWATCH_DATA", ROOT.parent / "shared" / "data"))
+MEAN_BYTES = 749
+_READ = """
+import json, os, sys, time
+os.sched_setaffinity(0, {int(sys.argv[2])})
+import pyarrow as pa
+pa.set_cpu_count(1)
+pa.set_io_thread_count(1)
+from stillwatch.sources import open_inputs
+inputs = open_inputs([sys.argv[1]])
+wall, cpu = time.perf_counter(), time.process_time()
+rows = sum(batch.num_rows for batch in inputs.batches())
+wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
+status = open("/proc/self/status").read()  # ru_maxrss would count the parent before exec
+peak = int(status.split("VmHWM:")[1].split()[0]) // 1024
+print(json.dumps([rows, wall, cpu, peak, inputs.ledger.rows_rejected]))
+"""
+
+
+def simulated(rows: int) -> list[dict[str, Any]]:
+    """Return rows of the world "small", over and over with new ids."""
+    import pyarrow.parquet as pq
+
+    from stillwatch.simulate import simulate
+
+    base = WORK / "small"
+    if not (base / "truth.parquet").is_file():
+        simulate("small", seed=7, out=base)
+    found = pq.read_table(base / "exchanges").to_pylist()
+    return [
+        {**found[i % len(found)], "exchange_id": f"{i}-{found[i % len(found)]['exchange_id']}"}
+        for i in range(rows)
+    ]
+
+
+def real(rows: int) -> list[dict[str, Any]]:
+    """Return the simulator's rows with real prompts, cut so that they average 749 bytes."""
+    made = simulated(rows)
+    prompts = _prompts(rows)
+    begin = datetime(2026, 11, 1, tzinfo=UTC)
+    for i, (row, text) in enumerate(zip(made, prompts, strict=True)):
+        row["messages"] = [{"role": "user", "content": text}]
+        row["ts"] = begin + timedelta(seconds=i)
+    return made
+
+
+def _prompts(rows: int) -> list[str]:
+    import pyarrow.parquet as pq
+
+    texts: list[str] = []
+    for file in sorted((DATA / "prompts").glob("*/*.parquet")):
+        some = pq.read_table(file, columns=["messages"])["messages"].slice(0, 4_000).to_pylist()
+        texts += [m[0]["content"] for m in some if m and m[0]["content"]]
+    limit = 100
+    while limit < 1 << 20 and statistics.fmean(len(t[:limit].encode()) for t in texts) < MEAN_BYTES:
+        limit = limit * 5 // 4
+    return [texts[(i * 7_919) % len(texts)][:limit] for i in range(rows)]
+
+
+def lines(log_format: str, rows: list[dict[str, Any]]) -> Iterator[tuple[str, bytes]]:
+    """Yield (file name, line)."""
+    if log_format == "litellm":
+        import orjson
+
+        from stillwatch.simulate.litellm import payload
+
+        yield from (("log", orjson.dumps(payload(row))) for row in rows)
+        return
+    sys.path.insert(0, str(ROOT / "tests" / "fixtures"))
+    from otlp_rows import otlp_lines
+
+    yield from otlp_lines(rows, log_format.partition("-")[2])
+
+
+def write(folder: Path, log_format: str, rows: list[dict[str, Any]]) -> None:
+    """Write one file a signal, aside, then renamed."""
+    aside = folder.with_name(f"{folder.name}.partial")
+    shutil.rmtree(aside, ignore_errors=True)
+    aside.mkdir()
+    for name, line in lines(log_format, rows):
+        with (aside / f"{name}.jsonl").open("ab") as out:
+            out.write(line + b"\n")
+    aside.replace(folder)
+
+
+def measure(path: Path, rounds: int, core: int) -> dict[str, Any]:
+    words = [sys.executable, "-c", _READ, str(path), str(core)]
+    runs = [
+        json.loads(subprocess.run(words, check=True, capture_output=True).stdout)
+        for _ in range(rounds)
+    ]
+    size = sum(file.stat().st_size for file in path.iterdir()) / 1e6
+    by_cpu = sorted(size / run[2] for run in runs)
+    by_wall = sorted(size / run[1] for run in runs)
+    return {
+        "rows": runs[0][0],
+        "rejected": runs[0][4],
+        "bytes_per_row": round(size * 1e6 / runs[0][0]),
+        "mb_per_cpu_s": round(statistics.median(by_cpu), 1),
+        "mb_per_cpu_s_range": [round(by_cpu[0], 1), round(by_cpu[-1], 1)],
+        "mb_per_wall_s": round(statistics.median(by_wall), 1),
+        "peak_mb": max(run[3] for run in runs),
+    }
+
+
+def commit() -> str:
+    found = subprocess.run(
+        ["git", "-C", str(ROOT), "rev-parse", "--short", "HEAD"], capture_output=True, text=True
+    )
+    return found.stdout.strip()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--rows", type=int, default=40_000)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--core", type=int, default=0)
+    asked = parser.parse_args()
+    WORK.mkdir(parents=True, exist_ok=True)
+    texts = {"simulated": simulated}
+    if (DATA / "prompts").is_dir():
+        texts["real"] = real
+    results: dict[str, Any] = {}
+    for name, make in texts.items():
+        for log_format in ("litellm", "otlp-spans", "otlp-structured", "otlp-events"):
+            path = WORK / f"{name}-{log_format}-{asked.rows}"
+            if not path.is_dir():
+                write(path, log_format, make(asked.rows))
+            results[f"{log_format}, {name} texts"] = found = measure(path, asked.rounds, asked.core)
+            print(f"{log_format:16} {name:10} {found}")
+    machine = f"{os.cpu_count()} cores, {platform.machine()}"
+    whole = {
+        "what": (__doc__ or "").splitlines()[0],
+        "results": results,
+        "commit": commit(),
+        "machine": machine,
+    }
+    RESULT.write_text(json.dumps(whole, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

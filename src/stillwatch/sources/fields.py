@@ -1,0 +1,59 @@
+"""What the JSON formats share about single fields of a record."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from stillwatch.sources.json_text import canonical
+
+__all__ = ["client_of", "first_of", "kind_of", "text_of", "tool_names"]
+
+_PRODUCT = re.compile(r"\s*([A-Za-z][A-Za-z0-9._+-]{0,63})")
+
+
+def first_of(dicts: list[dict[str, Any]], keys: tuple[str, ...]) -> list[Any]:
+    """Return of each object the first of ``keys`` that holds something."""
+    found = [d.get(keys[0]) for d in dicts]
+    for key in keys[1:]:
+        if None not in found and "" not in found:
+            break
+        found = [
+            v if v not in (None, "") else d.get(key) for v, d in zip(found, dicts, strict=True)
+        ]
+    return found
+
+
+def client_of(agent: Any) -> str | None:
+    """Return the first product token of a user agent, lower case and without its version."""
+    match = _PRODUCT.match(agent) if isinstance(agent, str) else None
+    return match[1].lower() if match else None
+
+
+def kind_of(value: Any) -> str | None:
+    """Return the ``type`` of an object, else the value as text."""
+    return text_of(value.get("type")) if isinstance(value, dict) else text_of(value)
+
+
+def text_of(value: Any) -> str | None:
+    """Return a string as it is and any other value as canonical JSON."""
+    if value is None or isinstance(value, str):
+        return value
+    return canonical(value)
+
+
+def tool_names(tools: Any) -> list[str] | None:
+    """Return the name of every tool definition, null where there is none."""
+    if not isinstance(tools, list) or not tools:
+        return None
+    return [_tool_name(tool) for tool in tools]
+
+
+def _tool_name(tool: Any) -> str:
+    if not isinstance(tool, dict):
+        return "unnamed"
+    for holder in (tool.get("function"), tool):
+        if isinstance(holder, dict) and isinstance(holder.get("name"), str):
+            return str(holder["name"])
+    kind = tool.get("type")
+    return kind if isinstance(kind, str) else "unnamed"
