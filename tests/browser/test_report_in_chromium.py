@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import statistics
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page
@@ -11,6 +13,12 @@ from playwright.sync_api import Page
 pytestmark = pytest.mark.browser
 
 SIZES = {"desk": (1280, 900), "phone": (390, 844)}
+AXE = (Path(__file__).parent / "axe-core" / "axe.min.js").read_text(encoding="utf-8")
+MOST_BYTES, MOST_MS = 1_500_000, 1_000
+
+OPENED_MS = (
+    "() => new Promise(r => requestAnimationFrame(() => setTimeout(() => r(performance.now()))))"
+)
 
 
 @contextmanager
@@ -146,3 +154,35 @@ def test_prints_in_light_without_controls(browser, report_of):
         )
         assert not page.locator("label[for=campaign-a-k0]").is_visible()
         assert page.locator("h1").is_visible()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("world", ["full", "hostile", "empty", "cannot_accuse", "bare", "many"])
+def test_axe_finds_no_violation(browser, report_of, world, size, scheme):
+    with opened(browser, report_of(world), size, color_scheme=scheme) as (page, _):
+        page.evaluate("document.querySelectorAll('details').forEach(d => { d.open = true; })")
+        page.evaluate(AXE)
+        found = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
+        assert len(found["passes"]) > 15  # it did look
+        seen = [(v["id"], [n["target"] for n in v["nodes"][:3]]) for v in found["violations"]]
+        assert seen == []
+
+
+def test_axe_would_find_a_violation(browser, report_of):
+    with opened(browser, report_of("full")) as (page, _):
+        page.evaluate("document.documentElement.removeAttribute('lang')")
+        page.evaluate(AXE)
+        found = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
+        assert "html-has-lang" in [v["id"] for v in found["violations"]]
+
+
+def test_fifty_campaigns_are_small_and_open_within_a_second(browser, report_of):
+    """The median of five loads, from navigation until the page is laid out and painted."""
+    path = report_of("many")
+    assert path.stat().st_size <= MOST_BYTES
+    times = []
+    for _ in range(5):
+        with opened(browser, path) as (page, _):
+            times.append(page.evaluate(OPENED_MS))
+    assert statistics.median(times) <= MOST_MS
