@@ -18,6 +18,7 @@ import pyarrow as pa
 from stillwatch.campaigns.judge import Campaign, Judgement
 from stillwatch.campaigns.topics import Crowd
 from stillwatch.schema import Desk
+from stillwatch.schema.arrow import COVERAGE
 from stillwatch.stats import centred_by, rarefied_richness, round9
 
 __all__ = ["coverage_table"]
@@ -34,13 +35,6 @@ _CHUNK: Final = 8_192
 # Whole numbers up to this length: every partial sum of a product stays below 2^24, so that
 # float32 is exact and the nearest anchor is the same on every machine and thread count.
 _LENGTH: Final = 2_000.0
-_COLUMNS: Final = pa.schema(
-    [
-        ("campaign_id", pa.string()), ("requests", pa.int64()), ("campaign_topics", pa.float64()),
-        ("segment_low", pa.float64()), ("segment_mid", pa.float64()),
-        ("segment_high", pa.float64()),
-    ]
-)  # fmt: skip
 
 
 def coverage_table(desk: Desk, judgement: Judgement) -> tuple[pa.Table, dict[str, dict[str, int]]]:
@@ -60,7 +54,7 @@ def coverage_table(desk: Desk, judgement: Judgement) -> tuple[pa.Table, dict[str
     rows = np.union1d(rows, np.concatenate([np.zeros(0, np.int64), *own.values()]))
     anchors = min(_ANCHORS, len(rows) // _ROWS_PER_ANCHOR)
     if anchors < _LEAST_ANCHORS or not judgement.campaigns:
-        return _COLUMNS.empty_table(), {}
+        return COVERAGE.empty_table(), {}
     cell = np.full(len(crowd.topic_sid), -1, dtype=np.int64)
     cell[rows] = _cells(_without_templates(desk, crowd, rows), anchors, rng)
     lines: list[dict[str, Any]] = []
@@ -75,7 +69,7 @@ def coverage_table(desk: Desk, judgement: Judgement) -> tuple[pa.Table, dict[str
         basis[campaign.campaign_id] = {
             "requests": len(mine), "anchors": anchors, "peers": len(peers), "pools": len(pools),
         }  # fmt: skip
-    return pa.Table.from_pylist(lines, schema=_COLUMNS), basis
+    return pa.Table.from_pylist(lines, schema=COVERAGE), basis
 
 
 def _own_rows(crowd: Crowd, campaign: Campaign) -> np.ndarray:
