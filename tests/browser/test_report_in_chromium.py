@@ -38,6 +38,14 @@ def opened(browser, path, size="desk", **options) -> Iterator[tuple[Page, list[s
         context.close()
 
 
+def lay_out(page: Page) -> None:
+    """Have every chapter laid out, as it is once a reader has scrolled to it."""
+    page.evaluate(
+        "document.querySelectorAll('.chapter').forEach(c => {"
+        " c.style.contentVisibility = 'visible'; })"
+    )
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("world", ["full", "hostile", "empty", "cannot_accuse", "bare", "many"])
@@ -45,6 +53,7 @@ def test_opens_quietly_and_fits(browser, report_of, world, size, scheme):
     path = report_of(world)
     with opened(browser, path, size, color_scheme=scheme) as (page, seen):
         page.wait_for_timeout(50)
+        lay_out(page)
         assert seen == [f"request: {path.as_uri()}"]
         wide, room = page.evaluate(
             "[document.documentElement.scrollWidth, document.documentElement.clientWidth]"
@@ -103,6 +112,7 @@ def test_first_tab_is_the_skip_link_and_focus_is_seen(browser, report_of):
 
 def test_whatever_scrolls_can_be_reached_by_keyboard(browser, report_of):
     with opened(browser, report_of("full"), "phone") as (page, _):
+        lay_out(page)
         unreachable = page.evaluate(
             """() => [...document.querySelectorAll('body *')].filter(e => {
               const s = getComputedStyle(e);
@@ -115,6 +125,7 @@ def test_whatever_scrolls_can_be_reached_by_keyboard(browser, report_of):
 @pytest.mark.parametrize(("world", "size"), [("full", "desk"), ("many", "desk"), ("full", "phone")])
 def test_no_word_in_a_picture_is_cut(browser, report_of, world, size):
     with opened(browser, report_of(world), size) as (page, _):
+        lay_out(page)
         cut = page.evaluate(
             """() => [...document.querySelectorAll('svg[role=img] text')].filter(t => {
               const b = t.getBoundingClientRect();
@@ -125,6 +136,15 @@ def test_no_word_in_a_picture_is_cut(browser, report_of, world, size):
             }).map(t => t.closest('svg').getAttribute('aria-labelledby') + ': ' + t.textContent)"""
         )
         assert cut == []
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_a_link_leads_to_its_chapter_though_none_before_it_was_laid_out(browser, report_of, size):
+    with opened(browser, report_of("many"), size) as (page, _):
+        page.locator("a[href='#campaign-o']").first.click()
+        page.wait_for_timeout(300)
+        top = page.evaluate("document.getElementById('campaign-o').getBoundingClientRect().top")
+        assert 0 <= top < 40
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -161,6 +181,7 @@ def test_prints_in_light_without_controls(browser, report_of):
 @pytest.mark.parametrize("world", ["full", "hostile", "empty", "cannot_accuse", "bare", "many"])
 def test_axe_finds_no_violation(browser, report_of, world, size, scheme):
     with opened(browser, report_of(world), size, color_scheme=scheme) as (page, _):
+        lay_out(page)
         page.evaluate("document.querySelectorAll('details').forEach(d => { d.open = true; })")
         page.evaluate(AXE)
         found = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
