@@ -1,4 +1,4 @@
-"""Writes the documents that code knows: commands.md, schema.md, signals.md, formats.md.
+"""Writes the documents that code knows: commands.md, schema.md, formats.md, signals/.
 
     python docs/generate.py [--check]
 
@@ -7,8 +7,10 @@ With ``--check`` nothing is written; it ends with 1 and names the documents that
 
 from __future__ import annotations
 
+import inspect
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +20,16 @@ import typer
 from stillwatch import schema
 from stillwatch.cli.app import app
 from stillwatch.schema import arrow
-from stillwatch.signals import TESTS
+from stillwatch.schema.fields import CAMPAIGN_FIELDS, FRAME_FIELDS, RUN_FILES, SUMMARY_FIELDS
+from stillwatch.signals import (
+    TESTS,
+    direct_evidence,
+    even_volumes,
+    harvest,
+    round_robin,
+    shared_values,
+    signup_burst,
+)
 from stillwatch.sources import SOURCES
 from stillwatch.sources.otlp_names import ACCOUNT, EXTENSION, INFERENCE, NAMES
 
@@ -35,6 +46,39 @@ TABLES = {
         arrow.LINK,
         "One row a link: `a` is an object or an account, `b` an account, `llr` in nats.",
     ),
+    "stages/raster.parquet": (
+        arrow.RASTER,
+        "One row a tick of the raster: at most 120 subjects and 12,000 ticks of a campaign, evenly "
+        "taken. `row` orders the subjects by their first request.",
+    ),
+    "stages/clock.parquet": (
+        arrow.CLOCK,
+        "One row a campaign and hour UTC: its share of the day, and the middle 90 % and median of "
+        "groups of its segment.",
+    ),
+    "stages/coverage.parquet": (
+        arrow.COVERAGE,
+        "One row a campaign and number of requests: distinct topics among so many, and the middle "
+        "90 % and median of random pools of its segment. Empty where too little is known.",
+    ),
+    "stages/volume.parquet": (
+        arrow.VOLUME,
+        "One row a day, model and accused campaign; an empty `campaign_id` is everything else.",
+    ),
+}
+FIELDS = {
+    "summary.json": (SUMMARY_FIELDS, "One object."),
+    "campaigns.jsonl": (CAMPAIGN_FIELDS, "One object a line, accused first."),
+    "stages/frames.jsonl": (FRAME_FIELDS, "One object a line, up to three templates a campaign."),
+}
+FINDERS: dict[str, Callable[..., Any]] = {
+    "signup_burst": signup_burst.find,
+    "shared_account_values": shared_values.find_account_values,
+    "shared_exits": shared_values.find_exits,
+    "round_robin": round_robin.find,
+    "even_volumes": even_volumes.find,
+    **dict.fromkeys(direct_evidence.TESTS, direct_evidence.find),
+    "harvest": harvest.score,
 }
 
 
@@ -93,6 +137,13 @@ def _exit_codes() -> str:
 def tables() -> str:
     """Return the columns of every table, and the words that they hold."""
     parts = [REMARK, "# Tables\n\n", "Times are UTC. A column in bold must have a value.\n\n"]
+    parts += ["## The run directory\n\n", row("file", ""), row("---", "---")]
+    parts += [row(f"`{name}`", what) for name, what in RUN_FILES.items()]
+    parts += ["\nA reader must expect further fields and tables: they are added, not changed.\n\n"]
+    for name, (fields, what) in FIELDS.items():
+        parts += [f"## {name}\n\n{what}\n\n", row("field", ""), row("---", "---")]
+        parts += [row(f"`{field}`", meaning) for field, meaning in fields.items()]
+        parts.append("\n")
     for name, (columns, what) in TABLES.items():
         parts += [f"## {name}\n\n{what}\n\n", row("column", "type"), row("---", "---")]
         parts += [_column(field) for field in columns]
@@ -128,7 +179,7 @@ def _column(field: pa.Field) -> str:
 
 
 def signals() -> str:
-    """Return every test with its claim, its null and what it needs."""
+    """Return the list of tests."""
     parts = [
         REMARK,
         "# Signals\n\n",
@@ -136,14 +187,13 @@ def signals() -> str:
         "columns a log lacks is *not evaluable*, never *clean*. Evidence that others can create "
         "for an account never suffices to accuse it. No signal reads a language, script or "
         "country.\n\n",
-        row("signal", "claim", "null hypothesis", "needs", "others can create it"),
-        row("---", "---", "---", "---", "---"),
+        row("signal", "claim", "needs", "others can create it"),
+        row("---", "---", "---", "---"),
     ]
     parts += [
         row(
-            f"{test.title} (`{test.name}`)",
+            f"[{test.title}]({test.name}.md)",
             test.claim,
-            test.null,
             ", ".join(f"`{column}`" for column in test.needs),
             "no" if test.own else "yes",
         )
@@ -247,23 +297,60 @@ def _otlp_names(column: str) -> str:
     return said.get(column) or ", ".join(names) or f"`{EXTENSION}{column}`"
 
 
-DOCUMENTS = {
+def signal_page(test: schema.CohortTest) -> str:
+    """Return the page of one test: its claim, its null, how it is computed."""
+    find = FINDERS[test.name]
+    module = inspect.getmodule(find)
+    about = (inspect.getdoc(module) or "").split("\n\n")[0].replace("\n", " ")
+    file = "/".join(find.__module__.split("."))
+    needs = ", ".join(f"`{column}`" for column in test.needs)
+    others = (
+        "No: nobody else can make it true of an account."
+        if test.own
+        else "Yes: it never suffices to accuse an account."
+    )
+    return (
+        f"{REMARK}# {test.title}\n\n{about}\n\n"
+        + row("", "")
+        + row("---", "---")
+        + row("name", f"`{test.name}`")
+        + row("claim", test.claim)
+        + row("null hypothesis", test.null)
+        + row("needs", f"{needs}; without them *not evaluable*, never *clean*")
+        + row("can others create it?", others)
+        + row("code", f"[{file}.py](../../src/{file}.py)")
+        + f"\n## How\n\n{_plain(inspect.getdoc(find) or '')}\n\n[All signals](README.md)\n"
+    )
+
+
+def _plain(text: str) -> str:
+    return text.replace("Return how", "How", 1).replace("``", "`")
+
+
+DOCUMENTS: dict[str, Callable[[], str]] = {
     "commands.md": commands,
     "schema.md": tables,
-    "signals.md": signals,
     "formats.md": formats,
+    "signals/README.md": signals,
+    **{f"signals/{test.name}.md": partial(signal_page, test) for test in TESTS},
 }
 
 
 def main() -> int:
     """Write the documents, or name those that differ."""
     check, stale = "--check" in sys.argv[1:], []
+    for file in (HERE / "signals").glob("*.md"):
+        if f"signals/{file.name}" not in DOCUMENTS:  # the page of a signal that is no more
+            stale.append(f"signals/{file.name}")
+            if not check:
+                file.unlink()
     for name, text in DOCUMENTS.items():
         file, made = HERE / name, text()
         if file.is_file() and file.read_text(encoding="utf-8") == made:
             continue
         stale.append(name)
         if not check:
+            file.parent.mkdir(exist_ok=True)
             file.write_text(made, encoding="utf-8")
     if stale and check:
         print(f"out of date: {', '.join(stale)}; run `make docs`")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import statistics
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page
@@ -11,6 +13,12 @@ from playwright.sync_api import Page
 pytestmark = pytest.mark.browser
 
 SIZES = {"desk": (1280, 900), "phone": (390, 844)}
+AXE = (Path(__file__).parent / "axe-core" / "axe.min.js").read_text(encoding="utf-8")
+MOST_BYTES, MOST_MS = 1_500_000, 1_000
+
+OPENED_MS = (
+    "() => new Promise(r => requestAnimationFrame(() => setTimeout(() => r(performance.now()))))"
+)
 
 
 @contextmanager
@@ -30,6 +38,14 @@ def opened(browser, path, size="desk", **options) -> Iterator[tuple[Page, list[s
         context.close()
 
 
+def lay_out(page: Page) -> None:
+    """Have every chapter laid out, as it is once a reader has scrolled to it."""
+    page.evaluate(
+        "document.querySelectorAll('.chapter').forEach(c => {"
+        " c.style.contentVisibility = 'visible'; })"
+    )
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("world", ["full", "hostile", "empty", "cannot_accuse", "bare", "many"])
@@ -37,6 +53,7 @@ def test_opens_quietly_and_fits(browser, report_of, world, size, scheme):
     path = report_of(world)
     with opened(browser, path, size, color_scheme=scheme) as (page, seen):
         page.wait_for_timeout(50)
+        lay_out(page)
         assert seen == [f"request: {path.as_uri()}"]
         wide, room = page.evaluate(
             "[document.documentElement.scrollWidth, document.documentElement.clientWidth]"
@@ -95,6 +112,7 @@ def test_first_tab_is_the_skip_link_and_focus_is_seen(browser, report_of):
 
 def test_whatever_scrolls_can_be_reached_by_keyboard(browser, report_of):
     with opened(browser, report_of("full"), "phone") as (page, _):
+        lay_out(page)
         unreachable = page.evaluate(
             """() => [...document.querySelectorAll('body *')].filter(e => {
               const s = getComputedStyle(e);
@@ -107,6 +125,7 @@ def test_whatever_scrolls_can_be_reached_by_keyboard(browser, report_of):
 @pytest.mark.parametrize(("world", "size"), [("full", "desk"), ("many", "desk"), ("full", "phone")])
 def test_no_word_in_a_picture_is_cut(browser, report_of, world, size):
     with opened(browser, report_of(world), size) as (page, _):
+        lay_out(page)
         cut = page.evaluate(
             """() => [...document.querySelectorAll('svg[role=img] text')].filter(t => {
               const b = t.getBoundingClientRect();
@@ -117,6 +136,15 @@ def test_no_word_in_a_picture_is_cut(browser, report_of, world, size):
             }).map(t => t.closest('svg').getAttribute('aria-labelledby') + ': ' + t.textContent)"""
         )
         assert cut == []
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_a_link_leads_to_its_chapter_though_none_before_it_was_laid_out(browser, report_of, size):
+    with opened(browser, report_of("many"), size) as (page, _):
+        page.locator("a[href='#campaign-o']").first.click()
+        page.wait_for_timeout(300)
+        top = page.evaluate("document.getElementById('campaign-o').getBoundingClientRect().top")
+        assert 0 <= top < 40
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -146,3 +174,36 @@ def test_prints_in_light_without_controls(browser, report_of):
         )
         assert not page.locator("label[for=campaign-a-k0]").is_visible()
         assert page.locator("h1").is_visible()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("world", ["full", "hostile", "empty", "cannot_accuse", "bare", "many"])
+def test_axe_finds_no_violation(browser, report_of, world, size, scheme):
+    with opened(browser, report_of(world), size, color_scheme=scheme) as (page, _):
+        lay_out(page)
+        page.evaluate("document.querySelectorAll('details').forEach(d => { d.open = true; })")
+        page.evaluate(AXE)
+        found = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
+        assert len(found["passes"]) > 15  # it did look
+        seen = [(v["id"], [n["target"] for n in v["nodes"][:3]]) for v in found["violations"]]
+        assert seen == []
+
+
+def test_axe_would_find_a_violation(browser, report_of):
+    with opened(browser, report_of("full")) as (page, _):
+        page.evaluate("document.documentElement.removeAttribute('lang')")
+        page.evaluate(AXE)
+        found = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
+        assert "html-has-lang" in [v["id"] for v in found["violations"]]
+
+
+def test_fifty_campaigns_are_small_and_open_within_a_second(browser, report_of):
+    """The median of five loads, from navigation until the page is laid out and painted."""
+    path = report_of("many")
+    assert path.stat().st_size <= MOST_BYTES
+    times = []
+    for _ in range(5):
+        with opened(browser, path) as (page, _):
+            times.append(page.evaluate(OPENED_MS))
+    assert statistics.median(times) <= MOST_MS

@@ -7,6 +7,7 @@ e-BH, no benign explanation survives, its own behaviour fits (posterior ≥ 0.99
 evidence hold, one of which nobody else can create for it. Everything else is `watch` at most.
 """
 
+from stillwatch.campaigns.coverage import coverage_table
 from stillwatch.campaigns.frames import Template, templates_of
 from stillwatch.campaigns.judge import Campaign, Judgement, judge
 from stillwatch.campaigns.pictures import clock_table, raster_table, volume_table
@@ -32,6 +33,7 @@ __all__ = [
     "campaign_lines",
     "choose",
     "clock_table",
+    "coverage_table",
     "harvest_value",
     "judge",
     "link_table",

@@ -20,7 +20,11 @@ _POSITIONS: Final = ("head", "tail", "system")
 
 @dataclass(frozen=True)
 class Template:
-    """One template of a campaign. ``exchange_ids``: one each of up to 24 organizations."""
+    """One template of a campaign. ``exchange_ids``: one each of up to 24 organizations.
+
+    ``carriers_inside``, ``carriers_outside``: accounts that sent it, of the campaign and not.
+    ``first_model``, ``first_account``: where it was seen first; None outside the campaign.
+    """
 
     campaign_id: str
     position: str
@@ -29,6 +33,8 @@ class Template:
     carriers_outside: int
     exchanges: int
     first_seen: str
+    first_model: str
+    first_account: str | None
 
 
 def templates_of(desk: Desk, campaigns: Sequence[Campaign]) -> list[Template]:
@@ -50,8 +56,10 @@ def templates_of(desk: Desk, campaigns: Sequence[Campaign]) -> list[Template]:
     hits = desk.query(_hits_sql(nodes), nodes=nodes, members=members)
     counted = desk.query(
         """SELECT node, count(*) AS n, min(ts) AS first,
-                  count(DISTINCT sid) FILTER (inside) AS inside,
-                  count(DISTINCT sid) FILTER (NOT inside) AS outside
+                  count(DISTINCT account_id) FILTER (inside) AS inside,
+                  count(DISTINCT account_id) FILTER (NOT inside) AS outside,
+                  arg_min(model, rid) AS model,
+                  arg_min(CASE WHEN inside THEN account_id ELSE '' END, rid) AS account
            FROM hits GROUP BY node ORDER BY node""",
         hits=hits,
     ).to_pylist()
@@ -99,7 +107,8 @@ def _hits_sql(nodes: pa.Table) -> str:
     """Return SQL of the exchanges that carry a node; a frame's column is named by its place."""
     places = sorted(set(zip(nodes["pos"].to_pylist(), nodes["len"].to_pylist(), strict=True)))
     parts = [
-        f"""SELECT n.node, n.campaign, e.rid, e.sid, e.org, e.ts, e.exchange_id
+        f"""SELECT n.node, n.campaign, e.rid, e.sid, e.org, e.ts, e.exchange_id,
+                   e.account_id, e.model
             FROM exchanges e JOIN nodes n ON n.pos = {pos} AND n.len = {length}
              AND n.h = e.{"h_system" if pos == 2 else f"{_POSITIONS[pos]}_{length}"}"""
         for pos, length in places
@@ -119,4 +128,6 @@ def _template(
         row["outside"],
         row["n"],
         row["first"].strftime("%Y-%m-%dT%H:%M:%SZ"),
+        row["model"],
+        row["account"] or None,
     )

@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from stillwatch.campaigns.judge import Campaign, Judgement
 from stillwatch.schema import Desk
+from stillwatch.schema.arrow import CLOCK, RASTER, VOLUME
 
 __all__ = ["clock_table", "raster_table", "volume_table"]
 
@@ -62,24 +63,15 @@ def raster_table(desk: Desk, judgement: Judgement) -> tuple[pa.Table, dict[str, 
                     "status": rows["status"],
                     "model": rows["model"],
                     "core": pa.array([s in core for s in rows["sid"].to_pylist()], pa.bool_()),
-                }
+                },
+                schema=RASTER,
             )
         )  # fmt: skip
         shown[campaign.campaign_id] = {
             "subjects": len(order), "subjects_shown": len(picked),
             "ticks": ticks, "ticks_shown": rows.num_rows,
         }  # fmt: skip
-    return (pa.concat_tables(parts) if parts else _empty_raster()), shown
-
-
-def _empty_raster() -> pa.Table:
-    return pa.schema(
-        [
-            ("campaign_id", pa.string()), ("row", pa.int32()), ("subject", pa.string()),
-            ("ts", pa.timestamp("us", tz="UTC")), ("status", pa.string()), ("model", pa.string()),
-            ("core", pa.bool_()),
-        ]
-    ).empty_table()  # fmt: skip
+    return (pa.concat_tables(parts) if parts else RASTER.empty_table()), shown
 
 
 def _spread(size: int, most: int) -> list[int]:
@@ -94,14 +86,7 @@ def clock_table(judgement: Judgement) -> pa.Table:
     rows: list[dict[str, Any]] = []
     for campaign in judgement.campaigns:
         rows.extend(_clock(campaign, judgement, hours))
-    schema = pa.schema(
-        [
-            ("campaign_id", pa.string()), ("hour", pa.int32()), ("campaign_share", pa.float64()),
-            ("segment_low", pa.float64()), ("segment_mid", pa.float64()),
-            ("segment_high", pa.float64()),
-        ]
-    )  # fmt: skip
-    return pa.Table.from_pylist(rows, schema=schema)
+    return pa.Table.from_pylist(rows, schema=CLOCK)
 
 
 def _clock(campaign: Campaign, judgement: Judgement, hours: np.ndarray) -> list[dict[str, Any]]:
@@ -152,4 +137,4 @@ def volume_table(desk: Desk, judgement: Judgement) -> pa.Table:
              ON o.sid = e.sid
            GROUP BY ALL ORDER BY day, e.model, campaign_id""",
         owner=owner,
-    )
+    ).cast(VOLUME)

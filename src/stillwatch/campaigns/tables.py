@@ -8,6 +8,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from stillwatch.campaigns.collateral import acted_on, collateral_by_rung
 from stillwatch.campaigns.judge import Campaign, Judgement
 from stillwatch.campaigns.value import Assumptions, harvest_value
 from stillwatch.policy import access_of
@@ -41,20 +42,22 @@ def tokens_of(desk: Desk, sids: list[int]) -> dict[str, Any]:
 
 def campaign_lines(
     desk: Desk, judgement: Judgement, needed: float, shown: Mapping[str, dict[str, int]],
-    assumptions: Assumptions, rng: Any,
+    basis: Mapping[str, dict[str, int]], assumptions: Assumptions, rng: Any,
 ) -> list[dict[str, Any]]:  # fmt: skip
-    """Return one JSON-ready object per campaign, in the judgement's order."""
+    """Return one JSON-ready object per campaign, in the judgement's order.
+
+    ``shown``, ``basis``: by campaign, what its raster shows and what its coverage rests on.
+    """
+    rungs = collateral_by_rung(desk, judgement)
     people = judgement.crowd.subjects
     accounts = people["account_id"].to_pylist()
     users = people["end_user_id"].to_pylist()
-    orgs = people["org"].to_pylist()
     lines = []
     for campaign in judgement.campaigns:
-        linked = sorted(s for s, m in campaign.members.items() if m.confidence > 0)
-        acted = campaign.accused or campaign.core or linked
+        acted = acted_on(campaign)
         sums = tokens_of(desk, acted)
-        side = sorted(set(campaign.members) - set(acted))
-        beside = tokens_of(desk, side)
+        verdict = "step_up" if campaign.standing == "accused" else "watch"
+        ladder = rungs[campaign.campaign_id]
         lines.append(
             {
                 "campaign_id": campaign.campaign_id,
@@ -67,6 +70,7 @@ def campaign_lines(
                 "periphery": len({accounts[s] for s in set(campaign.members) - set(campaign.core)}),
                 "exchanges": sums["exchanges"],
                 "output_tokens": sums["output_tokens"],
+                "revenue_usd": round(sums["cost_micro_usd"] / 1e6, 2),
                 "methods": campaign.methods,
                 "claims": campaign.claims,
                 "e_value": campaign.e_value,
@@ -81,22 +85,14 @@ def campaign_lines(
                     for s, m in sorted(campaign.members.items())
                 ],
                 "recommended": {
-                    "verdict": "step_up" if campaign.standing == "accused" else "watch",
-                    "collateral": {
-                        "accounts": len({accounts[s] for s in side}),
-                        "end_users": sum(users[s] is not None for s in side),
-                        "organizations": len({orgs[s] for s in side}),
-                        "exchanges": beside["exchanges"],
-                        "output_tokens": beside["output_tokens"],
-                        "revenue_usd": round(beside["cost_micro_usd"] / 1e6, 2),
-                        "permitted_exchanges": tokens_of(
-                            desk, [s for s, v in campaign.standings.items() if v == "permitted"]
-                        )["exchanges"],
-                    },
+                    "verdict": verdict,
+                    "collateral": {k: v for k, v in ladder[verdict].items() if k != "text"},
+                    "rungs": [{"verdict": name, **touched} for name, touched in ladder.items()],
                 },
                 "rivals": campaign.rivals,
                 "not_known": campaign.not_known,
                 "raster": shown.get(campaign.campaign_id, {}),
+                "coverage": basis.get(campaign.campaign_id, {}),
                 "value": {"harvest_usd": harvest_value(sums, assumptions, rng)},
             }
         )  # fmt: skip

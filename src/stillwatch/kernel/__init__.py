@@ -25,7 +25,7 @@ from stillwatch.kernel.tokenizer import Token, tokens
 if TYPE_CHECKING:
     from stillwatch.kernel.arrow import FEATURES, batch
     from stillwatch.kernel.envelopes import DIGEST, ENVELOPE, digest, envelope
-    from stillwatch.kernel.hints import method_hints
+    from stillwatch.kernel.hints import method_hints, method_spans
 
 __all__ = [
     "DIGEST",
@@ -40,6 +40,7 @@ __all__ = [
     "digest",
     "envelope",
     "method_hints",
+    "method_spans",
     "minhash",
     "one",
     "simhash",
@@ -57,6 +58,7 @@ _ARROW = {
     "digest": "envelopes",
     "envelope": "envelopes",
     "method_hints": "hints",
+    "method_spans": "hints",
 }
 
 

@@ -18,6 +18,9 @@ from stillwatch.report.numbers import (
 from stillwatch.report.svg import Table
 
 __all__ = [
+    "again",
+    "calibration_table",
+    "contamination_table",
     "permits_table",
     "recall_table",
     "rest_table",
@@ -57,6 +60,60 @@ def signals_table(facts: Facts) -> tuple[Table | None, str]:
     return (
         Table(("Signal", "Name", "Claim", "State", "Missing columns", "Null hypothesis"), rows),
         title,
+    )
+
+
+def calibration_table(facts: Facts) -> tuple[Table | None, str]:
+    """Return claimed error rates beside those measured on benign cohorts, with intervals."""
+    measured = records(at(facts.summary, "reference", "achieved"))
+    if not measured:
+        return None, ""
+    rows = [
+        (
+            said(m.get("what")),
+            share(m.get("claimed")),
+            f"{share(m.get('value'))} ({count(m.get('passed'))} of {count(m.get('cohorts'))})",
+            share_range(m.get("low"), m.get("high")),
+            count(m.get("runs")),
+        )
+        for m in measured
+    ]
+    first = measured[0]
+    title = (
+        f"At a claimed {share(first.get('claimed'))} the test “extractive” passes "
+        f"{share(first.get('value'))} of {count(first.get('cohorts'))} benign cohorts"
+    )
+    note = (
+        "p-values of the claim “extractive”. A level whose interval reaches far above it is "
+        "bounded by this many cohorts, not shown to hold. Error rates of the whole pipeline on "
+        "your traffic are not measured by one run."
+    )
+    return (
+        Table(
+            ("Measured on", "Claimed", "Achieved", "95 % interval", "Worlds or runs"),
+            rows,
+            frozenset({1, 2, 3, 4}),
+            note,
+        ),
+        title,
+    )
+
+
+def contamination_table(facts: Facts) -> tuple[Table | None, str]:
+    """Return the weakest selected campaign's local p-value under a contaminated baseline."""
+    steps = records(at(facts.summary, "reference", "contamination"))
+    if not steps:
+        return None, ""
+    rows = [
+        (f"{plain(s.get('trimmed_percent'))} %", plain(s.get("p_value")))
+        for s in steps
+        if number(s.get("p_value")) is not None
+    ]
+    worst = max((number(s.get("p_value")) or 0.0 for s in steps), default=0.0)
+    return (
+        Table(("Of the baseline a campaign's", "Local p-value"), rows, frozenset({0, 1})),
+        f"If up to 5 % of the baseline were campaigns, the weakest campaign here has p ≤ "
+        f"{plain(worst)}",
     )
 
 
@@ -102,7 +159,11 @@ def value_table(facts: Facts) -> tuple[Table | None, str]:
         for key, title in _VALUES
     ]
     rows += [
-        (f"Most sensitive: {said(m.get('assumption'))}", f"± {usd(m.get('effect_usd'))}", "—")
+        (
+            f"Moves it most: {said(m.get('assumption')).replace('_', ' ')}",
+            f"± {usd(m.get('effect_usd'))}",
+            "—",
+        )
         for m in records(value.get("most_sensitive"))
         if isinstance(m, dict)
     ]
@@ -164,6 +225,19 @@ def rest_table(facts: Facts) -> tuple[Table | None, str]:
     )
 
 
+def again(facts: Facts) -> str:
+    """Return the command that gives this run again, with names for what a report must not hold."""
+    s = facts.summary
+    parts = ["stillwatch scan INPUT…"]
+    parts += [
+        f"--{name} {at(s, 'parameters', name)}"
+        for name in ("since", "until")
+        if isinstance(at(s, "parameters", name), str)
+    ]
+    parts += ["--baseline RUN" for _ in listed(at(s, "reference", "baseline"))]
+    return " ".join([*parts, f"--alpha {said(s.get('alpha'), '0.01')}", "--out DIR"])
+
+
 def run_table(facts: Facts) -> Table:
     """Return parameters, digests and versions."""
     s = facts.summary
@@ -193,6 +267,13 @@ def run_table(facts: Facts) -> Table:
         ("Drift", said(at(s, "drift", "text"), "not recorded")),
         ("Input formats", formats or "not recorded"),
         ("Digest of the rows", said(at(s, "inputs", "rows_digest"), "not recorded")),
+    ]
+    held = s.get("parameters")
+    parameters = held if isinstance(held, dict) else {}
+    rows += [
+        (f"Setting {name.replace('_', ' ')}", said(value, "not set"))
+        for name, value in sorted(parameters.items())
+        if name not in ("alpha", "look")
     ]
     rows += [
         (f"Version of {name.replace('_', ' ')}", said(value))

@@ -15,11 +15,14 @@ from stillwatch.report.numbers import (
     parse,
     plain,
     share,
+    sure,
     usd_range,
     word,
 )
 from stillwatch.report.pictures import (
     clock_figure,
+    collateral_figure,
+    coverage_figure,
     graph_figure,
     null_drawing,
     raster_figure,
@@ -80,8 +83,8 @@ class Chapter:
     frames_hidden: int
     rivals_title: str
     rivals: list[dict[str, Any]]
-    collateral_title: str
-    collateral: Table | None
+    coverage: Figure | None
+    collateral: Figure | None
     not_known: list[dict[str, Any]]
     members: Table | None
     members_title: str
@@ -93,7 +96,6 @@ def write_chapter(facts: Facts, campaign: Campaign) -> Chapter:
     frames, hidden = frames_of(facts, campaign, 3 if len(facts.shown) <= 6 else 1)
     rivals = records(campaign.data.get("rivals"))
     members, members_title = _members(facts, campaign)
-    collateral, collateral_title = _collateral(campaign)
     return Chapter(
         campaign=campaign,
         swatch=swatch(campaign, 22),
@@ -109,8 +111,8 @@ def write_chapter(facts: Facts, campaign: Campaign) -> Chapter:
         frames_hidden=hidden,
         rivals_title=_rivals_title(rivals),
         rivals=rivals,
-        collateral_title=collateral_title,
-        collateral=collateral,
+        coverage=coverage_figure(facts, campaign),
+        collateral=collateral_figure(campaign),
         not_known=records(campaign.data.get("not_known")),
         members=members,
         members_title=members_title,
@@ -211,10 +213,12 @@ def _claims(facts: Facts, campaign: Campaign) -> list[Claim]:
 def _claim_summary(name: str, claim: dict[str, Any]) -> str:
     confidence = number(claim.get("confidence"))
     e = number(claim.get("e_value"))
-    words = "Confidence not known" if confidence is None else f"Confidence {share(confidence)}"
+    words = "Confidence not known" if confidence is None else f"Confidence {sure(confidence)}"
     if e is not None:
         words += f" · e = {plain(e)}"
     if name == "actor":
+        if not records(claim.get("evidence")) and not said(claim.get("claim"), ""):
+            return "Not claimed: no actor is named, and nothing here speaks for one"
         claimed = said(claim.get("claim"), "")
         words += (
             f" · {claimed}" if claimed else " · no actor is named: the evidence does not carry one"
@@ -233,31 +237,6 @@ def _rivals_title(rivals: list[dict[str, Any]]) -> str:
         return f"{what}: none survives"
     verb = "survives" if len(left) == 1 else "survive"
     return f"{what}: {word(len(left))} {verb} ({shorten('; '.join(left), 90)})"
-
-
-def _collateral(campaign: Campaign) -> tuple[Table | None, str]:
-    verdict = at(campaign.data, "recommended", "verdict")
-    c = at(campaign.data, "recommended", "collateral")
-    if not isinstance(c, dict):
-        return None, "Who else acting would touch was not computed"
-    rung = said(verdict, "none").replace("_", " ")
-    revenue = number(c.get("revenue_usd"))
-    rows = [
-        ("Honest accounts", count(c.get("accounts"))),
-        ("End users", count(c.get("end_users"))),
-        ("Organizations", count(c.get("organizations"))),
-        ("Exchanges", count(c.get("exchanges"))),
-        ("Output tokens", count(c.get("output_tokens"))),
-        ("Revenue", "not known" if revenue is None else f"${revenue:,.0f}"),
-        ("Permitted exchanges", count(c.get("permitted_exchanges"))),
-    ]
-    touched = number(c.get("accounts"))
-    title = (
-        f"The rung “{rung}” would touch no honest account"
-        if touched == 0
-        else f"The rung “{rung}” would touch {counted(touched, 'honest account')}"
-    )
-    return Table(("Touched by " + rung, "Number"), rows, frozenset({1})), title
 
 
 def _members(facts: Facts, campaign: Campaign) -> tuple[Table | None, str]:

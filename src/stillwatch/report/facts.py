@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 import numpy as np
 import pyarrow as pa
 
 from stillwatch.report.numbers import DAY_US, micros, number
-from stillwatch.report.palette import campaign_letter
+from stillwatch.report.palette import HUES, campaign_letter
 from stillwatch.store import Run
 
 __all__ = [
@@ -25,6 +25,7 @@ __all__ = [
     "read_facts",
     "records",
     "said",
+    "smaller",
     "standing_of",
 ]
 
@@ -34,7 +35,7 @@ _ORDER: Final = {"accused": 0, "permitted": 1, "watch": 2}
 
 @dataclass(frozen=True)
 class Budget:
-    """How much of one campaign fits, so that 50 campaigns stay under 1.5 MB."""
+    """How much of one campaign is drawn and listed; the rest is counted."""
 
     graph_nodes: int = 300
     raster_lines: int = 80
@@ -43,7 +44,13 @@ class Budget:
     objects: int = 25
 
 
-_SMALL: Final = Budget(80, 36, 1_300, 6, 8)
+# Up to so many chapters, so much of each; the last is what always fits.
+_BUDGETS: Final = (
+    (6, Budget()),
+    (12, Budget(150, 60, 2_600, 12, 12)),
+    (20, Budget(80, 36, 1_300, 6, 8)),
+    (20, Budget(48, 20, 600, 3, 5)),
+)
 
 
 @dataclass(frozen=True)
@@ -67,6 +74,11 @@ class Campaign:
     def ident(self) -> str:
         """Return the anchor of the chapter; never made from data."""
         return f"campaign-{self.letter.lower()}"
+
+    @property
+    def hue(self) -> int:
+        """Return which of the seven hues it has."""
+        return self.index % HUES
 
     @property
     def campaign_id(self) -> str:
@@ -112,12 +124,29 @@ class Facts:
     volume: Volume
     raster: dict[str, list[Tick]]
     clock: dict[str, list[dict[str, Any]]]
+    coverage: dict[str, list[dict[str, Any]]]
     frames: dict[str, list[dict[str, Any]]]
     links: pa.Table | None
 
     def of(self, standing: str) -> list[Campaign]:
         """Return the shown campaigns of one standing."""
         return [c for c in self.shown if c.standing == standing]
+
+
+def smaller(facts: Facts) -> Facts | None:
+    """Return the same facts with the next smaller budget, then with fewer chapters.
+
+    None when one chapter is left.
+    """
+    budgets = [budget for _, budget in _BUDGETS]
+    place = budgets.index(facts.budget) + 1
+    if place < len(budgets):
+        return replace(facts, budget=budgets[place])
+    kept = len(facts.shown) * 3 // 4
+    if not kept:
+        return None
+    rest = [c.data for c in facts.shown[kept:]] + facts.rest
+    return replace(facts, shown=facts.shown[:kept], rest=rest)
 
 
 def said(value: Any, otherwise: str = "—") -> str:
@@ -174,10 +203,11 @@ def read_facts(run: Run) -> Facts:
         rest=ordered[MOST_SHOWN:],
         since=since,
         until=until,
-        budget=Budget() if len(shown) <= 6 else _SMALL,
+        budget=next(budget for most, budget in _BUDGETS if len(shown) <= most),
         volume=volume,
         raster=_raster(run, wanted),
-        clock=_clock(run, wanted),
+        clock=_by_campaign(run, "clock", "hour", wanted),
+        coverage=_by_campaign(run, "coverage", "requests", wanted),
         frames=_frames(run, wanted),
         links=run.table("links") if run.has("links") else None,
     )
@@ -240,14 +270,17 @@ def _raster(run: Run, wanted: set[str]) -> dict[str, list[Tick]]:
     return dict(out)
 
 
-def _clock(run: Run, wanted: set[str]) -> dict[str, list[dict[str, Any]]]:
-    if not run.has("clock"):
+def _by_campaign(
+    run: Run, name: str, key: str, wanted: set[str]
+) -> dict[str, list[dict[str, Any]]]:
+    """Return the rows of a small table by campaign, in the order of ``key``."""
+    if not run.has(name):
         return {}
     out: dict[str, list[dict[str, Any]]] = defaultdict(list)
-    for row in run.table("clock").to_pylist():
-        if row["campaign_id"] in wanted and row["hour"] is not None:
+    for row in run.table(name).to_pylist():
+        if row["campaign_id"] in wanted and row[key] is not None:
             out[row["campaign_id"]].append(row)
-    return {k: sorted(v, key=lambda r: int(r["hour"])) for k, v in out.items()}
+    return {k: sorted(v, key=lambda r: int(r[key])) for k, v in out.items()}
 
 
 def _frames(run: Run, wanted: set[str]) -> dict[str, list[dict[str, Any]]]:

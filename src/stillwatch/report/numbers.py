@@ -25,6 +25,7 @@ __all__ = [
     "plain",
     "share",
     "share_range",
+    "sure",
     "usd",
     "usd_range",
     "word",
@@ -92,6 +93,14 @@ def share(value: Any) -> str:
     return UNKNOWN if n is None else f"{_percent(n)}{NB}%"
 
 
+def sure(value: Any) -> str:
+    """Return a confidence as percent; nothing is ever said to be certain."""
+    n = number(value)
+    if n is not None and n >= 0.9995:
+        return f">{NB}99.9{NB}%"
+    return share(n)
+
+
 def share_range(low: Any, high: Any) -> str:
     """Return an interval of shares as "1.8–3.0 %"."""
     a, b = number(low), number(high)
@@ -121,11 +130,13 @@ def _money(value: float) -> tuple[str, str]:
         if abs(value) >= unit:
             scaled = value / unit
             return (f"{scaled:.0f}" if abs(scaled) >= 10 else f"{scaled:.1f}"), name
+    if abs(value) < 10 and value != round(value):
+        return f"{value:.2f}", ""
     return f"{value:.0f}", ""
 
 
 def usd(value: Any) -> str:
-    """Return US dollars as $940, $41k, $1.2M."""
+    """Return US dollars as $0.14, $940, $41k, $1.2M."""
     n = number(value)
     if n is None:
         return UNKNOWN

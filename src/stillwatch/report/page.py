@@ -12,7 +12,7 @@ from markupsafe import Markup
 
 from stillwatch.report import appendix
 from stillwatch.report.chapter import write_chapter
-from stillwatch.report.facts import MOST_SHOWN, Facts, at, read_facts, said
+from stillwatch.report.facts import Facts, at, read_facts, said, smaller
 from stillwatch.report.numbers import counted
 from stillwatch.report.palette import HUES, kind_place, pattern_defs
 from stillwatch.report.pictures import glance_rows, models_figure, prevalence_figure
@@ -22,9 +22,9 @@ from stillwatch.report.visible import shorten, visible
 from stillwatch.schema import LINK_KINDS, REPORT
 from stillwatch.store import Run, open_run
 
-__all__ = ["render_report", "write_report"]
+__all__ = ["MOST_BYTES", "render_report", "write_report"]
 
-_HINT: Final = "stillwatch scan INPUT… --since {since} --until {until} --alpha {alpha} --out DIR"
+MOST_BYTES: Final = 1_500_000
 
 
 def write_report(run_dir: Path | str) -> Path:
@@ -43,8 +43,20 @@ def write_report(run_dir: Path | str) -> Path:
 
 
 def render_report(run: Run) -> str:
-    """Return the page of a run. Timings, host and paths never enter it."""
-    facts = read_facts(run)
+    """Return the page of a run. Timings, host and paths never enter it.
+
+    A page of more than 1.5 MB is made again with less of each campaign drawn and more counted,
+    then with fewer chapters.
+    """
+    facts: Facts | None = read_facts(run)
+    page = ""
+    while facts is not None:
+        page = _page(facts)
+        facts = smaller(facts) if len(page.encode("utf-8")) > MOST_BYTES else None
+    return page
+
+
+def _page(facts: Facts) -> str:
     env = _environment()
     style = env.get_template("style.css.jinja").render(
         hues=range(HUES),
@@ -114,7 +126,7 @@ def _context(facts: Facts) -> dict[str, Any]:
         for standing in ("accused", "permitted", "watch")
     ]
     parts: dict[str, Any] = {}
-    for name in ("signals", "recall", "value", "permits", "rest"):
+    for name in ("signals", "calibration", "contamination", "recall", "value", "permits", "rest"):
         parts[name], parts[f"{name}_title"] = getattr(appendix, f"{name}_table")(facts)
     return {
         "facts": facts,
@@ -130,13 +142,8 @@ def _context(facts: Facts) -> dict[str, Any]:
         "run_table": appendix.run_table(facts),
         "recall_text": said(at(s, "prevalence", "text"), ""),
         "degrees": DEGREES,
-        "most_shown": MOST_SHOWN,
         "counted": counted,
         "keep_intervals": keep_intervals,
-        "again": _HINT.format(
-            since=said(s.get("since"), "T"),
-            until=said(s.get("until"), "T"),
-            alpha=said(s.get("alpha"), "0.01"),
-        ),
+        "again": appendix.again(facts),
         **parts,
     }

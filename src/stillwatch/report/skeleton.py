@@ -26,23 +26,32 @@ def frames_of(facts: Facts, campaign: Campaign, most: int = 3) -> tuple[list[Fra
     """Return at most ``most`` templates, the widest carried first, and how many are left out."""
     frames = sorted(
         facts.frames.get(campaign.campaign_id, []),
-        key=lambda f: (-(number(f.get("carriers_inside")) or 0), str(f.get("first_seen"))),
+        key=lambda f: (
+            not any(p.get("kind") == "text" for p in records(f.get("skeleton"))),
+            -(number(f.get("carriers_inside")) or 0),
+            str(f.get("first_seen")),
+        ),
     )
     return [_frame(campaign, f) for f in frames[:most]], max(0, len(frames) - most)
 
 
 def _frame(campaign: Campaign, frame: dict[str, Any]) -> Frame:
     inside, outside = frame.get("carriers_inside"), frame.get("carriers_outside")
+    members = {said(m.get("account_id")) for m in records(campaign.data.get("members"))}
     title = (
-        f"{count(inside)} of {counted(campaign.data.get('accounts'), 'account')} carry one "
-        f"template; outside the campaign {count(outside)} do"
+        f"{count(inside)} of {counted(len(members), 'member account')} carry one template; "
+        f"outside the campaign {counted(outside, 'account')} {'does' if outside == 1 else 'do'}"
     )
+    if not any(p.get("kind") == "text" for p in records(frame.get("skeleton"))):
+        title += "; its words are not the same for all and stay masked"
     return Frame(
         title=title,
         where=f"{frame.get('position') or 'template'} of the prompt",
         facts=(
             ("Exchanges with it", count(frame.get("exchanges"))),
             ("First seen", day(parse(frame.get("first_seen")))),
+            ("First on", said(frame.get("first_model"), "not recorded")),
+            ("First sent by", said(frame.get("first_account"), "not recorded or no member")),
         ),
         parts=el("div", _parts(frame), cls="skeleton", dir="ltr"),
     )
@@ -62,13 +71,17 @@ def _parts(frame: dict[str, Any]) -> list[El]:
     for part in records(frame.get("skeleton")):
         if part.get("kind") == "payload":
             low, high = at(part, "low_tokens"), at(part, "high_tokens")
-            size = f" · {count(low)}–{count(high)} tokens" if number(low) is not None else ""
+            size = f" · {_size(low, high)} tokens" if number(low) is not None else ""
             out.append(el("span", f"payload masked{size}", cls="payload"))
             continue
         words = said(part.get("text"))
         out += _marked(words, offset, marks)
         offset += len(words)
     return out
+
+
+def _size(low: Any, high: Any) -> str:
+    return count(low) if low == high else f"{count(low)}–{count(high)}"
 
 
 def _marked(words: str, offset: int, marks: list[tuple[int, int, str]]) -> list[El]:

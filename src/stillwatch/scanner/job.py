@@ -27,6 +27,7 @@ from stillwatch.campaigns import (
     campaign_lines,
     choose,
     clock_table,
+    coverage_table,
     judge,
     link_table,
     load_assumptions,
@@ -67,7 +68,7 @@ from stillwatch.store import open_run
 __all__ = ["Progress", "ScanResult", "prepare", "scan"]
 
 _STAGES_KEPT = ("exchanges", "subjects", "cohorts", "cohort_members", "cohort_scores", "findings",
-                "frames", "spikes", "raster", "clock", "volume")  # fmt: skip
+                "frames", "spikes", "raster", "clock", "volume", "coverage")  # fmt: skip
 _RUN_FILES = frozenset({SUMMARY, CAMPAIGNS, ACCOUNTS, SUBJECTS, SIGNALS, LINKS, TIMING, REJECTED,
                         REPORT, STIX})  # fmt: skip
 _TABLES = {*_STAGES_KEPT, "features", "accounts", *(step.output for step in DISCOVERY)}
@@ -326,7 +327,9 @@ def _write(
     runner.put("raster", raster)
     runner.put("clock", clock_table(judgement))
     runner.put("volume", volume_table(runner, judgement))
-    lines = campaign_lines(runner, judgement, choice.needed, shown, assumptions, rng)
+    coverage, basis = coverage_table(runner, judgement)
+    runner.put("coverage", coverage)
+    lines = campaign_lines(runner, judgement, choice.needed, shown, basis, assumptions, rng)
     accounts, users = account_rows(runner, judgement, answers)
     summary = summarize(
         runner, judgement, choice, accounts, lines, opened, assumptions, earlier, drift, rng

@@ -34,6 +34,7 @@ __all__ = ["Baseline", "read_baseline", "summarize"]
 
 SCHEMA_VERSION: Final = 1
 _MIN_LOCAL: Final = 50
+_LEVELS: Final = (0.05, 0.01, 0.001)
 _TRIM: Final = 0.05
 _DRIFT_P: Final = 1e-3
 _MIN_DRIFT: Final = 10
@@ -121,6 +122,16 @@ class Baseline:
             + ("; nothing is accused" if alarm else ""),
         }
 
+    def achieved(self, reference: Reference) -> list[dict[str, Any]]:
+        """Return how often the earlier runs' benign cohorts pass each claimed level."""
+        p = np.array([reference.p_value(float(v)) for v in self.scores])
+        return [
+            _achieved("your baseline's cohorts that act together, top 5 % trimmed", level,
+                      int((p <= level).sum()), len(p), len(self.names))
+            for level in _LEVELS
+            if len(p)
+        ]  # fmt: skip
+
     def sensitivity(self, score: float) -> list[dict[str, float]]:
         """Return the local p-value of a score under 0–5 % contamination of the baseline."""
         found = []
@@ -133,6 +144,26 @@ class Baseline:
                 }
             )
         return found
+
+
+def _promised(reference: Reference) -> list[dict[str, Any]]:
+    """Return how often further benign worlds pass each level that the reference was checked at."""
+    check = reference.check
+    cohorts, worlds = int(check.get("cohorts", 0)), int(check.get("worlds", 0))
+    return [
+        _achieved("simulated benign cohorts that the fit has not seen", level,
+                  round(check[f"share_at_{level:g}"] * cohorts), cohorts, worlds)
+        for level in _LEVELS
+        if cohorts and f"share_at_{level:g}" in check
+    ]  # fmt: skip
+
+
+def _achieved(what: str, level: float, hits: int, cohorts: int, runs: int) -> dict[str, Any]:
+    exact = sps.binomtest(hits, cohorts).proportion_ci(0.95, method="exact")
+    return {
+        "what": what, "claimed": level, "passed": hits, "cohorts": cohorts, "runs": runs,
+        "value": hits / cohorts, "low": float(exact.low), "high": float(exact.high),
+    }  # fmt: skip
 
 
 def read_baseline(runs: Sequence[Path]) -> Baseline:
@@ -268,6 +299,7 @@ def summarize(
             "baseline": list(earlier.names),
             "contamination": earlier.sensitivity(_least_score(runner, choice))
             if earlier.calibrates else [],
+            "achieved": [*_promised(reference), *earlier.achieved(reference)],
         },
         "cannot_accuse": choice.cannot_accuse or not _harvest_evaluable(runner.columns),
         "cohorts_tested": len(choice.cohorts),

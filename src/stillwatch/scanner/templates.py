@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from stillwatch.campaigns import Judgement, Template, templates_of
-from stillwatch.kernel import skeleton
+from stillwatch.kernel import method_spans, skeleton
 from stillwatch.runners import LocalRunner
 from stillwatch.schema import STAGES
 from stillwatch.schema.arrow import EXCHANGE
@@ -43,15 +43,22 @@ def write_frames(
 
 def _line(template: Template, texts: dict[str, dict[str, str]]) -> dict[str, Any]:
     found = [texts[i][template.position] for i in template.exchange_ids if i in texts]
+    parts = skeleton(found) if found else []
+    said = "".join(p["text"] for p in parts if p["kind"] == "text")
     return {
         "campaign_id": template.campaign_id,
         "position": template.position,
-        "skeleton": skeleton(found) if found else [],
+        "skeleton": parts,
         "carriers_inside": template.carriers_inside,
         "carriers_outside": template.carriers_outside,
         "exchanges": template.exchanges,
         "first_seen": template.first_seen,
-        "marks": [],
+        "first_model": template.first_model,
+        "first_account": template.first_account,
+        "marks": [
+            {"start": start, "end": end, "method": method}
+            for start, end, method in method_spans(said)
+        ],
     }
 
 

@@ -162,3 +162,48 @@ LINK = pa.schema(
         pa.field("first_seen", _TS),
     ]
 )
+
+RASTER = pa.schema(
+    [
+        pa.field("campaign_id", pa.string(), nullable=False),
+        pa.field("row", pa.int32()),
+        pa.field("subject", pa.string()),
+        pa.field("ts", _TS),
+        pa.field("status", pa.string()),
+        pa.field("model", pa.string()),
+        pa.field("core", pa.bool_()),
+    ]
+)
+
+CLOCK = pa.schema(
+    [
+        pa.field("campaign_id", pa.string(), nullable=False),
+        pa.field("hour", pa.int32()),
+        pa.field("campaign_share", pa.float64()),
+        pa.field("segment_low", pa.float64()),
+        pa.field("segment_mid", pa.float64()),
+        pa.field("segment_high", pa.float64()),
+    ]
+)
+
+COVERAGE = pa.schema(
+    [
+        pa.field("campaign_id", pa.string(), nullable=False),
+        pa.field("requests", pa.int64()),
+        pa.field("campaign_topics", pa.float64()),
+        pa.field("segment_low", pa.float64()),
+        pa.field("segment_mid", pa.float64()),
+        pa.field("segment_high", pa.float64()),
+    ]
+)
+
+VOLUME = pa.schema(
+    [
+        pa.field("day", _TS),
+        pa.field("model", pa.string()),
+        pa.field("campaign_id", pa.string()),
+        pa.field("requests", pa.int64()),
+        pa.field("output_tokens", pa.int64()),
+        pa.field("accounts", pa.int64()),
+    ]
+)

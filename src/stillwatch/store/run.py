@@ -24,6 +24,7 @@ TABLES: Final[dict[str, str]] = {
     "raster": f"{STAGES}/raster.parquet",
     "clock": f"{STAGES}/clock.parquet",
     "volume": f"{STAGES}/volume.parquet",
+    "coverage": f"{STAGES}/coverage.parquet",
 }
 _FRAMES: Final = f"{STAGES}/frames.jsonl"
 _HINT: Final = "give the folder that `stillwatch scan --out` wrote"

@@ -193,7 +193,10 @@ def campaign(
                 "revenue_usd": periphery * 412.5,
                 "permitted_exchanges": 0,
             },
+            "rungs": rungs(periphery),
         },
+        "revenue_usd": exchanges * 0.02,
+        "coverage": {"requests": 600, "anchors": 512, "peers": 4_000, "pools": 40},
         "rivals": [
             {
                 "name": n,
@@ -228,6 +231,38 @@ def campaign(
             }
         },
     }
+
+
+def rungs(periphery: int) -> list[dict[str, Any]]:
+    shares = {"watch": 0.0, "throttle": 0.3, "step_up": 1.0, "summarize": 0.5, "deny": 1.0}
+    return [
+        {
+            "verdict": verdict,
+            "accounts": math.ceil(periphery * share),
+            "end_users": math.ceil(periphery * share) * 3,
+            "organizations": math.ceil(periphery * share / 2),
+            "exchanges": round(periphery * 210 * share),
+            "output_tokens": round(periphery * 90_000 * share),
+            "revenue_usd": periphery * 412.5 * share,
+            "permitted_exchanges": 0,
+            "text": f"what {verdict} does",
+        }
+        for verdict, share in shares.items()
+    ]
+
+
+def coverage_rows(c: dict[str, Any]) -> list[dict[str, Any]]:
+    return [
+        {
+            "campaign_id": c["campaign_id"],
+            "requests": n,
+            "campaign_topics": n / (1 + n / 900),
+            "segment_low": n / (1 + n / 400) * 0.95,
+            "segment_mid": n / (1 + n / 400),
+            "segment_high": n / (1 + n / 400) * 1.05,
+        }
+        for n in (1, 2, 5, 10, 30, 100, 300, 600)
+    ]
 
 
 def raster_rows(rng: np.random.Generator, c: dict[str, Any]) -> list[dict[str, Any]]:
@@ -309,6 +344,8 @@ def frame_row(c: dict[str, Any], text: str | None = None) -> dict[str, Any]:
         "carriers_outside": 3,
         "exchanges": int(c["exchanges"] * 0.93),
         "first_seen": c["first_seen"],
+        "first_model": "nova-1",
+        "first_account": c["members"][0]["account_id"],
         "marks": [
             mark(head + tail, "think step by step"),
             mark(head + tail, "your full reasoning"),
@@ -453,6 +490,22 @@ def summary(
             "worlds": 60,
             "largest_e": 210.0 if cannot_accuse else 18_400.0,
             "limits": "Cohorts of 5 to 2,000 accounts; English, Chinese and Spanish worlds alike.",
+            "achieved": [
+                {
+                    "what": "benign cohorts unseen by the fit",
+                    "claimed": claimed,
+                    "passed": passed,
+                    "cohorts": 400,
+                    "runs": 30,
+                    "value": passed / 400,
+                    "low": max(0.0, passed / 400 - 0.02),
+                    "high": passed / 400 + 0.02,
+                }
+                for claimed, passed in ((0.05, 19), (0.01, 3))
+            ],
+            "contamination": [
+                {"trimmed_percent": float(n), "p_value": 0.0004 * (n + 1)} for n in range(6)
+            ],
         },
         "cannot_accuse": cannot_accuse,
         "cohorts_tested": 3_120,
@@ -667,6 +720,17 @@ def _tables(
         ]
     )
     pq.write_table(pa.Table.from_pylist(clock, schema=clock_schema), stages / "clock.parquet")
+    coverage = [r for c in campaigns for r in coverage_rows(c)]
+    coverage_schema = pa.schema(
+        [("campaign_id", pa.string()), ("requests", pa.int64())]
+        + [
+            (n, pa.float64())
+            for n in ("campaign_topics", "segment_low", "segment_mid", "segment_high")
+        ]
+    )
+    pq.write_table(
+        pa.Table.from_pylist(coverage, schema=coverage_schema), stages / "coverage.parquet"
+    )
     volume_schema = pa.schema(
         [("day", TS), ("model", pa.string()), ("campaign_id", pa.string())]
         + [(n, pa.int64()) for n in ("requests", "output_tokens", "accounts")]

@@ -16,6 +16,7 @@ import pytest
 
 from stillwatch.errors import InputError
 from stillwatch.report import write_report
+from stillwatch.report.page import MOST_BYTES
 
 WORLDS = ("full", "hostile", "empty", "cannot_accuse", "small", "bare", "many")
 VOID = {"meta", "link", "input", "rect", "path", "circle", "line", "br", "use"}
@@ -295,7 +296,28 @@ def test_more_than_twenty_campaigns_go_to_a_table_with_their_count(tree_of, page
     rows = [i for i, _ in tree.all("tr") if rest in tree.ancestors(i)]
     assert len(rows) == 1 + 30
     assert "30 more campaigns" in tree.text(rest)
-    assert len(page_of("many").encode()) <= 1_500_000
+    assert len(page_of("many").encode()) <= MOST_BYTES
+
+
+@pytest.mark.parametrize(("times", "chapters"), [(1, 20), (4, 11)])
+def test_a_page_that_would_be_too_large_draws_less_and_counts_the_rest(
+    builder, tmp_path, times, chapters
+):
+    run = builder.write_run(tmp_path / "run", "many")
+    campaigns = [json.loads(x) for x in (run / "campaigns.jsonl").read_text().splitlines()]
+    for c in campaigns:
+        for claim in ("coordinated", "extractive"):
+            c["claims"][claim]["evidence"] *= times
+        c["claims"]["coordinated"]["evidence"][0]["text"] *= 60
+    (run / "campaigns.jsonl").write_text("\n".join(map(json.dumps, campaigns)))
+    page = write_report(run).read_text(encoding="utf-8")
+    assert len(page.encode()) <= MOST_BYTES
+    assert page.count("<article") == chapters
+    assert f"{50 - chapters}\u00a0more campaigns without a chapter" in page
+    listed = [tuple(map(int, m)) for m in re.findall(r"Members: (\d+) of (\d+)", page)]
+    assert {shown for shown, _ in listed} == {3}  # the smallest budget
+    for shown, held in listed:
+        assert f"{held - shown}\u00a0members not listed" in page
 
 
 def test_what_is_not_shown_is_counted(tree_of):

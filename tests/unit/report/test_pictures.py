@@ -9,7 +9,10 @@ import pytest
 
 from stillwatch.report.facts import Budget, read_facts
 from stillwatch.report.pictures import (
+    collateral_figure,
+    coverage_figure,
     graph_figure,
+    models_figure,
     prevalence_figure,
     raster_figure,
     waterfall_figure,
@@ -78,3 +81,63 @@ def test_peak_in_the_title_is_the_highest_bar(facts):
         days[day] = (hit + tokens * (campaign in own), total + tokens)
     peak = max(hit / total for hit, total in days.values())
     assert f"{peak * 100:.1f}\u00a0%" in figure.title
+
+
+def test_coverage_says_where_the_campaign_stands_against_its_segment(facts):
+    campaign = facts.shown[0]
+    figure = coverage_figure(facts, campaign)
+    assert figure.title == (
+        "600 of its requests touch 360 distinct topics, more than as many requests of random "
+        "accounts of its segment do (228–252)"
+    )
+    name = campaign.campaign_id
+    curve = facts.coverage[name]
+    unseen = campaign.data["exchanges"] - 600
+    assert f"{unseen:,} not;" in figure.caption
+    assert figure.table.rows[-1] == ("600", "360", "240", "228–252")
+    inside = [r | {"segment_low": 100.0, "segment_high": 400.0} for r in curve]
+    same = coverage_figure(replace(facts, coverage={name: inside}), campaign)
+    assert ", as do so many requests" in same.title
+    few = [r | {"segment_low": 380.0, "segment_high": 400.0} for r in curve]
+    assert "fewer than" in coverage_figure(replace(facts, coverage={name: few}), campaign).title
+    alone = [r | dict.fromkeys(r.keys() - {"campaign_id", "requests", "campaign_topics"})
+             for r in curve]  # fmt: skip
+    lonely = coverage_figure(replace(facts, coverage={name: alone}), campaign)
+    assert "its segment is too small to compare with" in lonely.title
+    assert "band clear" not in str(lonely.drawings[0])
+
+
+def test_coverage_without_a_curve_is_no_picture(facts):
+    assert coverage_figure(replace(facts, coverage={}), facts.shown[0]) is None
+
+
+def test_collateral_marks_the_recommended_rung_and_counts_every_rung(facts):
+    campaign = facts.shown[0]  # 14 of its accounts are periphery
+    figure = collateral_figure(campaign)
+    assert figure.title == (
+        "“throttle”, recommended, touches 5\u00a0other accounts; “step up” would touch 14"
+    )
+    rows = {r[0]: r for r in figure.table.rows}
+    assert list(rows) == ["watch", "throttle (recommended)", "step up", "summarize", "deny"]
+    assert rows["watch"][2:] == ("0", "0", "0", "0", "0", "$0", "0")
+    assert rows["deny"][2:4] == ("14", "42")
+    drawn = str(figure.drawings[0])
+    assert drawn.count("▸") == 1
+    assert drawn.count("<rect") == 4 * 3  # four rungs with bars; nothing permitted, so no bar
+
+
+def test_collateral_of_an_older_run_has_the_one_rung_that_it_counted(facts):
+    campaign = facts.shown[0]
+    old = {k: v for k, v in campaign.data["recommended"].items() if k != "rungs"}
+    figure = collateral_figure(replace(campaign, data=campaign.data | {"recommended": old}))
+    assert [r[0] for r in figure.table.rows] == ["throttle (recommended)"]
+    assert collateral_figure(replace(campaign, data={})) is None
+
+
+def test_each_model_has_every_release_and_ban_of_the_window(facts):
+    figure = models_figure(facts)
+    marks = prevalence_figure(facts).extra["events"]
+    assert {e["kind"] for e in marks} == {"ban", "release"}
+    for drawn in map(str, figure.drawings):
+        assert drawn.count('class="ban"') == sum(e["kind"] == "ban" for e in marks)
+        assert drawn.count('class="release"') == sum(e["kind"] == "release" for e in marks)

@@ -71,6 +71,7 @@ def with_new(value: Any, path: tuple, new: Any) -> None:
         "stages/raster.parquet",
         "stages/clock.parquet",
         "stages/volume.parquet",
+        "stages/coverage.parquet",
         "stages/frames.jsonl",
     ],
 )
@@ -81,5 +82,7 @@ def test_any_table_may_be_missing(name, builder, tmp_path):
     assert "One\u00a0campaign" in page
     if "links" in name:
         assert "the run kept no table of links" in page
+    if "coverage" in name:
+        assert "too few requests of this campaign, or of the log, for a curve" in page
     if "raster" in name:
         assert "the run kept no data for this picture" in page

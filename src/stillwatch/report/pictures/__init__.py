@@ -4,6 +4,8 @@ A picture that lacks its data is None, and the page says so in words; it is neve
 """
 
 from stillwatch.report.pictures.clock import clock_figure
+from stillwatch.report.pictures.collateral import collateral_figure
+from stillwatch.report.pictures.coverage import coverage_figure
 from stillwatch.report.pictures.glance import GlanceRow, glance_rows
 from stillwatch.report.pictures.graph import graph_figure
 from stillwatch.report.pictures.models import models_figure
@@ -16,6 +18,8 @@ __all__ = [
     "GlanceRow",
     "Pair",
     "clock_figure",
+    "collateral_figure",
+    "coverage_figure",
     "glance_rows",
     "graph_figure",
     "models_figure",

@@ -7,9 +7,20 @@ from typing import Any
 from stillwatch.report.facts import Campaign, Facts
 from stillwatch.report.numbers import number, share, share_range
 from stillwatch.report.palette import fill
-from stillwatch.report.svg import Figure, Table, box, drawing, el, nice_ticks, scale, text
+from stillwatch.report.svg import (
+    El,
+    Figure,
+    Scale,
+    Table,
+    box,
+    drawing,
+    el,
+    nice_ticks,
+    scale,
+    text,
+)
 
-__all__ = ["clock_figure"]
+__all__ = ["band_path", "clock_figure", "swatch"]
 
 _QUIET_H = 6
 
@@ -37,7 +48,9 @@ def clock_figure(facts: Facts, campaign: Campaign) -> Figure | None:
     wide = x(1) - x(0) - 3
     bars = (box(x(h) + 1.5, y(own[h]), wide, y(0) - y(own[h])) for h in range(24))
     body.append(el("path", d="".join(bars), fill=fill(campaign.index)))
-    band = _band(low, high, x, y)
+    band = band_path(
+        [(h + 0.5, v) for h, v in enumerate(high)], [(h + 0.5, v) for h, v in enumerate(low)], x, y
+    )
     if band:
         body.append(el("path", d=band, cls="band clear"))
     line = "".join(
@@ -63,9 +76,9 @@ def clock_figure(facts: Facts, campaign: Campaign) -> Figure | None:
             frozenset({1, 2, 3}),
         ),
         legend=(
-            (_swatch(el("rect", x=2, width=12, height=12, fill=fill(campaign.index))), "campaign"),
+            (swatch(el("rect", x=2, width=12, height=12, fill=fill(campaign.index))), "campaign"),
             (
-                _swatch(
+                swatch(
                     el("rect", width=16, height=12, cls="band clear"),
                     el("path", d="M0 6h16", cls="segment"),
                 ),
@@ -75,7 +88,8 @@ def clock_figure(facts: Facts, campaign: Campaign) -> Figure | None:
     )
 
 
-def _swatch(*children: Any) -> Any:
+def swatch(*children: Any) -> El:
+    """Return a legend's mark."""
     return el(
         "svg", *children, width=16, height=12, viewBox="0 0 16 12", aria_hidden="true", cls="swatch"
     )
@@ -97,11 +111,17 @@ def _title(own: list[float], mid: list[float | None]) -> str:
     )
 
 
-def _band(low: list[float | None], high: list[float | None], x: Any, y: Any) -> str:
-    upper = [(h + 0.5, v) for h, v in enumerate(high) if v is not None]
-    lower = [(h + 0.5, v) for h, v in enumerate(low) if v is not None]
+def band_path(
+    high: list[tuple[float, float | None]],
+    low: list[tuple[float, float | None]],
+    x: Scale,
+    y: Scale,
+) -> str:
+    """Return the path between two lines of points, or nothing where either is hardly known."""
+    upper = [(at, v) for at, v in high if v is not None]
+    lower = [(at, v) for at, v in low if v is not None]
     if len(upper) < 2 or len(lower) < 2:
         return ""
     points = upper + lower[::-1]
-    steps = (f"{'L' if i else 'M'}{x(h):.1f} {y(v):.1f}" for i, (h, v) in enumerate(points))
+    steps = (f"{'L' if i else 'M'}{x(at):.1f} {y(v):.1f}" for i, (at, v) in enumerate(points))
     return "".join(steps) + "Z"

@@ -9,12 +9,14 @@ from stillwatch.report.facts import Campaign, Facts, at, listed, said
 from stillwatch.report.numbers import (
     DAY_US,
     count,
+    counted,
     day_range,
     micros,
     number,
     parse,
     plain,
-    share,
+    sure,
+    usd,
 )
 from stillwatch.report.palette import fill
 from stillwatch.report.svg import El, box, drawing, el, log_scale, scale, text
@@ -77,9 +79,9 @@ def _row(facts: Facts, campaign: Campaign, top: float) -> GlanceRow:
     users, revenue = at(collateral, "end_users"), number(at(collateral, "revenue_usd"))
     more = []
     if number(users):
-        more.append(f"{count(users)} end users")
+        more.append(counted(users, "end user"))
     if revenue:
-        more.append(f"${revenue:,.0f} revenue")
+        more.append(f"{usd(revenue)} revenue")
     return GlanceRow(
         campaign=campaign,
         swatch=swatch(campaign),
@@ -158,11 +160,13 @@ def _dots(campaign: Campaign, top: float) -> El:
 
 
 def _bars(campaign: Campaign) -> El:
-    width, height = 182, 48
+    width, height = 196, 48
     body: list[El] = []
     words = []
     for line, claim in enumerate(_CLAIMS):
         value = number(at(campaign.data, "claims", claim, "confidence"))
+        if claim == "actor" and not at(campaign.data, "claims", claim, "claim"):
+            value = None  # no actor is named: there is nothing to be confident of
         y = 4 + line * 15
         body.append(text(0, y + 9, claim, "t"))
         body.append(el("rect", x=72, y=y, width=60, height=10, cls="track"))
@@ -177,9 +181,9 @@ def _bars(campaign: Campaign) -> El:
                     cls="sure",
                 )
             )
-        shown = "—" if value is None else share(value)
+        shown = "—" if value is None else sure(value)
         body.append(text(138, y + 9, shown, "t ink"))
-        words.append(f"{claim} {share(value)}")
+        words.append(f"{claim} {shown if value is not None else 'not claimed'}")
     title = f"{campaign.name}, confidence: {', '.join(words)}"
     desc = "Three bars from 0 to 100 %; the three claims are judged apart."
     return drawing(f"{campaign.ident}-bars", width, height, title, desc, body)

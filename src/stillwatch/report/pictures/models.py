@@ -7,7 +7,8 @@ from typing import Any
 from stillwatch.report.facts import Facts, at, records, said
 from stillwatch.report.numbers import DAY_US, counted, number, share, share_range
 from stillwatch.report.palette import fill
-from stillwatch.report.svg import Figure, Table, box, drawing, el, scale, text
+from stillwatch.report.pictures.prevalence import events_of
+from stillwatch.report.svg import Figure, Scale, Table, box, drawing, el, scale, text
 from stillwatch.report.visible import shorten
 
 __all__ = ["models_figure"]
@@ -28,8 +29,11 @@ def models_figure(facts: Facts) -> Figure | None:
         )
     else:
         title = f"No model of {len(rows):,} served an accused campaign"
-    peak = max((max(r["series"].values(), default=0.0) for r in rows), default=0.0) or 0.01
-    drawings = tuple(_small(facts, row, peak, f"model-{i}") for i, row in enumerate(rows[:_MOST]))
+    peak = max(max([*r["series"].values(), r["high"] or 0.0], default=0.0) for r in rows) or 0.01
+    events = events_of(facts)
+    drawings = tuple(
+        _small(facts, row, events, peak, f"model-{i}") for i, row in enumerate(rows[:_MOST])
+    )
     hidden = len(rows) - _MOST
     return Figure(
         name="By model",
@@ -40,8 +44,15 @@ def models_figure(facts: Facts) -> Figure | None:
             [(r["model"], share(r["detected"]), r["corrected"], share(r["bound"])) for r in rows],
             frozenset({1, 2, 3}),
         ),
-        caption=f"{counted(hidden, 'model')} not drawn." if hidden > 0 else "",
+        caption=_caption(events, hidden),
     )
+
+
+def _caption(events: list[dict[str, Any]], hidden: int) -> str:
+    words = "Grey band: corrected, over the whole window."
+    if events:
+        words += " Verticals: releases (dotted) and bans (solid), numbered as under Prevalence."
+    return words + (f" {counted(hidden, 'model')} not drawn." if hidden > 0 else "")
 
 
 def _by_model(facts: Facts) -> list[dict[str, Any]]:
@@ -58,6 +69,8 @@ def _by_model(facts: Facts) -> list[dict[str, Any]]:
                 "corrected": share_range(
                     at(tokens, "corrected", "low"), at(tokens, "corrected", "high")
                 ),
+                "low": number(at(tokens, "corrected", "low")),
+                "high": number(at(tokens, "corrected", "high")),
                 "bound": bound,
                 "series": series.get(model, {}),
                 "stack": _stack(facts, model),
@@ -97,19 +110,41 @@ def _stack(facts: Facts, model: str) -> dict[int, list[tuple[int, float]]]:
     }
 
 
-def _small(facts: Facts, row: dict[str, Any], peak: float, ident: str) -> Any:
-    width, height, top = 250, 116, 40
+def _small(
+    facts: Facts, row: dict[str, Any], events: list[dict[str, Any]], peak: float, ident: str
+) -> Any:
+    width, height, top = 250, 150, 66
+    floor = height - 2
     since, until = facts.since or 0, facts.until or 1
     x = scale(since, until, 0, width)
-    y = scale(0, peak, height - 2, top)
+    y = scale(0, peak, floor, top)
     body: list[Any] = [
         text(0, 12, shorten(row["model"], 24), "t strong"),
         text(0, 27, f"{share(row['detected'])} detected, {row['corrected']} corrected", "t"),
     ]
     days = sorted(row["series"])
     if days and days[0] > since:
-        body.append(el("rect", x=0, y=top, width=x(days[0]), height=height - 2 - top, cls="absent"))
-    wide = max(0.6, x(since + DAY_US) - x(since) - 0.6)
+        body.append(el("rect", x=0, y=top, width=x(days[0]), height=floor - top, cls="absent"))
+    low, high = row["low"], row["high"]
+    if low is not None and high is not None:
+        tall = max(1.0, y(low) - y(high))
+        start = max(0.0, x(days[0])) if days else 0.0
+        band = el("rect", x=start, y=y(high), width=width - start, height=tall, cls="band")
+        body.append(band)
+    body += _stacked(row, x, y, max(0.6, x(since + DAY_US) - x(since) - 0.6))
+    body.append(el("line", x1=0, x2=width, y1=y(peak), y2=y(peak), cls="grid"))
+    body.append(text(0, y(peak) - 4, share(peak), "t"))
+    body.append(el("line", x1=0, x2=width, y1=floor, y2=floor, cls="axis"))
+    body += _verticals(events, x, floor)
+    title = f"{row['model']}: {share(row['detected'])} of its output tokens detected"
+    desc = (
+        f"Bars by day, stacked by campaign; band: corrected, over the window; the axis of all "
+        f"models ends at {share(peak)}. Verticals: releases and bans."
+    )
+    return drawing(ident, width, height, title, desc, body)
+
+
+def _stacked(row: dict[str, Any], x: Scale, y: Scale, wide: float) -> list[Any]:
     paths: dict[int, str] = {}
     for when, parts in row["stack"].items():
         base = 0.0
@@ -117,10 +152,17 @@ def _small(facts: Facts, row: dict[str, Any], peak: float, ident: str) -> Any:
             high = max(0.3, y(base) - y(base + part))
             paths[index] = paths.get(index, "") + box(x(when), y(base + part), wide, high)
             base += part
-    body += [el("path", d=d, fill=fill(index)) for index, d in sorted(paths.items())]
-    body.append(el("line", x1=0, x2=width, y1=y(peak), y2=y(peak), cls="grid"))
-    body.append(text(width, y(peak) - 4, share(peak), "t end"))
-    body.append(el("line", x1=0, x2=width, y1=height - 2, y2=height - 2, cls="axis"))
-    title = f"{row['model']}: {share(row['detected'])} of its output tokens detected"
-    desc = f"Bars by day, stacked by campaign; the highest bar of all models is {share(peak)}."
-    return drawing(ident, width, height, title, desc, body)
+    return [el("path", d=d, fill=fill(index)) for index, d in sorted(paths.items())]
+
+
+def _verticals(events: list[dict[str, Any]], x: Scale, floor: float) -> list[Any]:
+    out: list[Any] = []
+    free = 0.0
+    for event in events:
+        at_x = x(event["ts"])
+        cls = "ban" if event["kind"] == "ban" else "release"
+        out.append(el("line", x1=at_x, x2=at_x, y1=40, y2=floor, cls=cls))
+        if at_x >= free:
+            out.append(text(at_x + 3, 48, f"{event['n']}", "t tiny ink"))
+            free = at_x + 14
+    return out

@@ -23,7 +23,7 @@ from stillwatch.report.svg import (
 )
 from stillwatch.report.visible import shorten
 
-__all__ = ["prevalence_figure"]
+__all__ = ["events_of", "prevalence_figure"]
 
 _WEEK = 7 * DAY_US
 _PAINTED = 8  # campaigns with a paint of their own; more would be a rainbow
@@ -65,7 +65,7 @@ def prevalence_figure(facts: Facts) -> Figure | None:
         "Bars: share of output tokens by day, stacked by accused campaign. Band: corrected "
         "interval by week. Dashed line: upper bound of what cannot be excluded, by week."
     )
-    events = _events(facts)
+    events = events_of(facts)
     return Figure(
         name="Prevalence",
         title=title,
@@ -153,7 +153,8 @@ def _title(facts: Facts, bars: list[_Bar]) -> str:
     return f"At the peak, {when}, {share(sum(peak.parts))} of output tokens went to campaigns"
 
 
-def _events(facts: Facts) -> list[dict[str, Any]]:
+def events_of(facts: Facts) -> list[dict[str, Any]]:
+    """Return releases and bans inside the window, in order, numbered from 1."""
     out = []
     for event in records(facts.summary.get("events")):
         ts = micros(event.get("ts"))
@@ -262,7 +263,7 @@ def _verticals(
         if free[row] > start:
             words, row, long = f"{event['n']}", 1, 12
         free[row] = at_x + (0 if late else long)
-        y = top - 28 + 15 * row if width > 600 else top - 12
+        y = top - 28 + 15 * row if width > 600 else top - 16 + 11 * row
         cls = "ban" if ban else "release"
         out.append(el("line", x1=at_x, x2=at_x, y1=y - 9, y2=bottom, cls=cls))
         out.append(

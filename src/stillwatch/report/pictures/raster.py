@@ -19,9 +19,8 @@ from stillwatch.report.numbers import (
     number,
     share,
 )
-from stillwatch.report.palette import HUES
 from stillwatch.report.svg import El, Figure, Scale, Table, drawing, el, scale, text, time_ticks
-from stillwatch.report.visible import shorten
+from stillwatch.report.visible import shorten, visible
 
 __all__ = ["raster_figure"]
 
@@ -39,7 +38,7 @@ _LEGEND: Final = (
     ("failed", "error (full height)"),
 )
 _HOUR: Final = 3_600_000_000
-_WIDTH, _LEFT, _RIGHT, _TOP = 760, 34, 8, 44
+_WIDTH, _LEFT, _RIGHT, _TOP, _SLOT = 760, 34, 8, 44, 30
 
 
 @dataclass(frozen=True)
@@ -205,11 +204,11 @@ def _line(tick: Tick, group: str, x: Scale, y: float) -> str:
 
 
 def _models(ticks: list[Tick], x: Scale) -> list[El]:
-    """Draw a strip above the lines: the most used model of each twelfth of the width and less."""
+    """Draw a strip above the lines: the most used model of each 30 pixels, named where it fits."""
     slots: dict[int, Counter[str]] = {}
     for tick in ticks:
         for ts, model in zip(tick.ts, tick.model, strict=True):
-            slots.setdefault(int((x(int(ts)) - _LEFT) // 6), Counter())[model] += 1
+            slots.setdefault(int((x(int(ts)) - _LEFT) // _SLOT), Counter())[model] += 1
     runs: list[list[Any]] = []
     for slot in sorted(slots):
         top = min(slots[slot].items(), key=lambda item: (-item[1], item[0]))[0]
@@ -219,7 +218,8 @@ def _models(ticks: list[Tick], x: Scale) -> list[El]:
             runs.append([slot, slot, top])
     out = []
     for i, (start, stop, model) in enumerate(runs):
-        left, right = _LEFT + start * 6, min(_LEFT + (stop + 1) * 6, _WIDTH - _RIGHT)
+        left = _LEFT + start * _SLOT
+        right = min(left + (stop - start + 1) * _SLOT, _WIDTH - _RIGHT)
         out.append(
             el(
                 "rect",
@@ -232,8 +232,8 @@ def _models(ticks: list[Tick], x: Scale) -> list[El]:
             )
         )
         room = int((right - left) / 7)
-        if room >= 5:
-            out.append(text(left + 4, 37, shorten(model, room), "t ink"))
+        if len(visible(model)) <= room:
+            out.append(text(left + 4, 37, model, "t ink"))
     return out
 
 
@@ -266,7 +266,7 @@ def _events(
 
 
 def _stroke(group: str, campaign: Campaign) -> str:
-    return f"s{campaign.index % HUES}" if group == "answered" else f"tick-{group}"
+    return f"s{campaign.hue}" if group == "answered" else f"tick-{group}"
 
 
 def _legend(read: _Read, campaign: Campaign) -> tuple[tuple[El, str], ...]:

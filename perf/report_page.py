@@ -1,0 +1,84 @@
+"""How large a report of 50 campaigns is, how long writing and opening it takes.
+
+    python perf/report_page.py [--runs 9] [--chromium /usr/bin/chromium]
+
+The run directory is the made-up one of the report's tests (50 campaigns of 30 to 233 accounts).
+Opening is from navigation until the page is laid out and painted, in Chromium at 1280 × 900, each
+time in a new context. Prints one JSON object.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import json
+import os
+import platform
+import statistics
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from playwright.sync_api import sync_playwright
+
+from stillwatch.report import write_report
+
+BUILDER = Path(__file__).parents[1] / "tests" / "unit" / "report" / "run_builder.py"
+PAINTED = (
+    "() => new Promise(r => requestAnimationFrame(() => setTimeout(() => r(performance.now()))))"
+)
+
+
+def build(folder: Path) -> Path:
+    """Write the run directory of the test world with 50 campaigns."""
+    spec = importlib.util.spec_from_file_location("run_builder", BUILDER)
+    if spec is None or spec.loader is None:
+        raise SystemExit(f"{BUILDER} is missing")
+    module: Any = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return Path(module.write_run(folder, "many"))
+
+
+def open_times(page: Path, chromium: str, runs: int) -> list[float]:
+    """Return the milliseconds of some openings."""
+    times = []
+    with sync_playwright() as play:
+        browser = play.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        for _ in range(runs):
+            context = browser.new_context(viewport={"width": 1280, "height": 900})
+            tab = context.new_page()
+            tab.goto(page.as_uri())
+            times.append(float(tab.evaluate(PAINTED)))
+            context.close()
+        browser.close()
+    return times
+
+
+def main() -> None:
+    """Build, write, open, print."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--runs", type=int, default=9)
+    parser.add_argument("--chromium", default="/usr/bin/chromium")
+    wanted = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        run = build(Path(folder))
+        began = time.perf_counter()
+        page = write_report(run)
+        wrote = time.perf_counter() - began
+        times = open_times(page, wanted.chromium, wanted.runs)
+        size = page.stat().st_size
+    result = {
+        "benchmark": "report_page",
+        "machine": f"{platform.machine()}, {os.cpu_count()} cores",
+        "campaigns": 50,
+        "bytes": size,
+        "write_s": round(wrote, 2),
+        "open_ms": {"median": round(statistics.median(times)), "highest": round(max(times))},
+        "runs": wanted.runs,
+    }
+    print(json.dumps(result, indent=2))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,99 @@
+"""What the JSON files of a run directory hold: each field with a sentence. The written contract."""
+
+from __future__ import annotations
+
+from typing import Final
+
+__all__ = ["CAMPAIGN_FIELDS", "FRAME_FIELDS", "RUN_FILES", "SUMMARY_FIELDS"]
+
+RUN_FILES: Final = {
+    "summary.json": "one page of numbers: counts, prevalence, calibration, what could be evaluated",
+    "campaigns.jsonl": "a campaign a line, with claims, evidence, members, collateral, rivals",
+    "accounts.parquet": "a row an account that was seen",
+    "subjects.parquet": "the same columns a row for each end user of a channel account",
+    "signals.parquet": "a row a test, evaluable or not",
+    "links.parquet": "a row a link, between an object and an account or two accounts",
+    "report.html": "the report: one file, no script, no request",
+    "stix.json": "the campaigns as a STIX 2.1 bundle, without identifiers of customers",
+    "rejected.jsonl": "rows that could not be read: place and reason, never content",
+    "timing.json": "seconds, memory, machine: the only file that differs between two equal runs",
+    "stages/": "what each step wrote, and the tables behind the report's pictures",
+}
+
+SUMMARY_FIELDS: Final = {
+    "versions": "of stillwatch, of the kernel's specification, of this contract",
+    "inputs": "formats, and a digest of the rows that does not depend on their order",
+    "parameters": "every setting that can change a result",
+    "rows_in": "rows read",
+    "rows_kept": "exchanges judged, after window and duplicates",
+    "rejected": "rows that could not be read",
+    "duplicates": "repeated exchange ids, dropped",
+    "zone_less_times": "times without a zone, taken as UTC",
+    "accounts": "accounts seen",
+    "subjects": "accounts, and the end users of channel accounts: what is judged",
+    "organizations": "organizations seen; an account without one is its own",
+    "since": "the first exchange",
+    "until": "the last exchange",
+    "look": "the how-manyth look at this traffic: looks share one budget of alpha",
+    "alpha": "tolerated share of false campaigns among those selected, over all looks",
+    "alpha_spent": "the part of alpha that this look may spend",
+    "calibrated_on_your_traffic": "whether earlier runs gave enough local cohorts",
+    "reference": "the benign cohorts that *extractive* is read against: size, limits, largest e, "
+    "and `achieved`, claimed error rates beside measured ones",
+    "cannot_accuse": "true when not even a perfect campaign could have been accused",
+    "cohorts_tested": "hypotheses",
+    "cohorts_selected": "hypotheses that e-BH selected",
+    "needed_e": "the e-value that selection needed",
+    "drift": "whether benign cohorts moved away from the reference; then nothing is accused",
+    "signals": "every test: evaluable or not, the columns it lacked, its null",
+    "campaigns": "a line a campaign, short",
+    "accused_accounts": "accounts accused",
+    "watch_accounts": "accounts that an analyst may want to see; nothing acts on them",
+    "permitted_accounts": "accounts that would be accused but for a permit",
+    "prevalence": "detected, corrected, not excluded: of requests, output tokens, accounts; by "
+    "week and by model; the recall behind the correction",
+    "value_at_risk": "four views of one loss, never added, with the assumptions behind them",
+    "permits": "how each permit was used, and what exceeded it",
+    "events": "models first seen, and bans, as the pictures mark them",
+}
+
+CAMPAIGN_FIELDS: Final = {
+    "campaign_id": "from a digest of its exchanges' ids: the same for every log format",
+    "standing": "accused, permitted or watch",
+    "found_by": "kinds of object that suggested it",
+    "first_seen": "its first exchange",
+    "last_seen": "its last exchange",
+    "accounts": "accounts accused; of a campaign that is not accused, its core",
+    "core": "accounts whose own behaviour fits",
+    "periphery": "accounts that are linked only",
+    "exchanges": "of `accounts`",
+    "output_tokens": "of `accounts`",
+    "revenue_usd": "what `accounts` paid in the window, where the log has a cost",
+    "methods": "what its exchanges hint at; no part of the accusation",
+    "claims": "coordinated, extractive, actor: each with confidence, e-value and evidence "
+    "(signal, statistic, p, e, null, n, sentence); never mixed",
+    "e_value": "the smaller of the first two claims' e-values",
+    "q_value": "the smallest alpha at which it is selected",
+    "needed_e": "the e-value that selection needed",
+    "members": "account, end user, role, standing, confidence, reasons",
+    "recommended": "a verdict; `collateral`, whom it touches beside the accused; `rungs`, the same "
+    "for every verdict of the ladder",
+    "rivals": "honest explanations: what each predicts, what is seen, whether it survives",
+    "not_known": "open questions, each with the data that would settle it",
+    "raster": "subjects and ticks, and how many of them stages/raster.parquet shows",
+    "coverage": "requests, anchors, peers and pools behind stages/coverage.parquet",
+    "value": "the harvest at list price: low, mid, high",
+}
+
+FRAME_FIELDS: Final = {
+    "campaign_id": "the campaign that carries the template",
+    "position": "head or tail of the prompt, or system",
+    "skeleton": "text that all sampled organizations sent alike; of payload its token counts only",
+    "carriers_inside": "accounts of the campaign that sent it",
+    "carriers_outside": "other accounts that sent it",
+    "exchanges": "exchanges with it",
+    "first_seen": "its first exchange",
+    "first_model": "the model of that exchange",
+    "first_account": "its account, where that is a member",
+    "marks": "start, end and method, in characters of the joined text parts",
+}
