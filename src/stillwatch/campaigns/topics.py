@@ -36,8 +36,9 @@ class Voices(NamedTuple):
 
 @dataclass(frozen=True)
 class Crowd:
-    """All subjects, the topics that speak for each tested cohort, and how narrow customers are.
+    """All subjects, their thinned topics, those that speak for each tested cohort, and ``habits``.
 
+    ``topics``: rows of unit length in the order of ``topic_rid``, at most two dozen of a subject.
     ``habits``: ten quantiles over subjects of ρ, the share of a subject's topic variance that is
     its own.
     """
@@ -45,6 +46,9 @@ class Crowd:
     subjects: pa.Table
     org: np.ndarray
     segment: np.ndarray
+    topic_sid: np.ndarray
+    topic_rid: np.ndarray
+    topics: np.ndarray
     habits: np.ndarray
     voices: dict[int, Voices]
 
@@ -55,8 +59,11 @@ def load_crowd(desk: Desk) -> Crowd:
     _, org = np.unique(_words(subjects["org"]), return_inverse=True)
     _, segment = np.unique(_words(subjects["segment"]), return_inverse=True)
     thinned = desk.query(_thinned("SELECT 0 AS cohort, rid, sid, 0 AS template FROM exchanges"))
-    habits = _habits(unit_rows(thinned["topic"].to_pylist()), thinned["sid"].to_numpy())
-    return Crowd(subjects, org, segment, habits, _voices(desk))
+    sid, topics = thinned["sid"].to_numpy(), unit_rows(thinned["topic"].to_pylist())
+    return Crowd(
+        subjects, org, segment, sid, thinned["rid"].to_numpy(), topics, _habits(topics, sid),
+        _voices(desk),
+    )  # fmt: skip
 
 
 def _thinned(chosen: str) -> str:
@@ -65,7 +72,7 @@ def _thinned(chosen: str) -> str:
     Only what begins something counts: a follow-up has the topic of what it follows.
     """
     return f"""
-    SELECT cohort, sid, template, topic FROM (
+    SELECT cohort, rid, sid, template, topic FROM (
       SELECT c.cohort, c.sid, c.template, c.rid, e.topic,
              row_number() OVER (PARTITION BY c.cohort, c.sid ORDER BY c.rid) AS nth,
              count(*) OVER (PARTITION BY c.cohort, c.sid) AS n
