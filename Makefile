@@ -12,7 +12,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -qq
 WORKERS ?= 2
 
-.PHONY: help demo test check docs setup lock clean quality reference scale
+.PHONY: help demo test check docs setup lock clean quality reference scale kills
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -74,6 +74,9 @@ reference: .venv/.test-stamp ## the benign reference of the claim extractive, an
 
 scale: .venv/.test-stamp ## one million exchanges: seconds by step, peak memory
 	@$(BIN)/python perf/scan_1m.py
+
+kills: .venv/.test-stamp ## 50 random kills of a scan of a million exchanges, each resumed (resumable, an hour)
+	@$(BIN)/python perf/kills.py --kills 50
 
 LOCK := build/lock/bin/uv pip compile pyproject.toml locks/build.in --universal \
   --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate --quiet \

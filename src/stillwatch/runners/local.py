@@ -17,8 +17,9 @@ import pyarrow.parquet as pq
 from stillwatch.errors import ConfigError, RunnerError
 from stillwatch.schema import Settings, Step
 
-__all__ = ["SPILL", "LocalRunner", "parse_memory"]
+__all__ = ["ENGINES", "SPILL", "LocalRunner", "parse_memory"]
 
+ENGINES = {"duckdb": duckdb.__version__, "pyarrow": pa.__version__}
 SPILL = "spill"
 
 _SIZE = re.compile(r"^\s*(\d+(?:\.\d+)?)\s*(kb|mb|gb|tb|kib|mib|gib|tib)?\s*$", re.IGNORECASE)
@@ -109,6 +110,16 @@ class LocalRunner:
             pq.write_table(table, aside, compression="zstd", row_group_size=_ROW_GROUP)
         self._view(output)
 
+    def adopt(self, table: str) -> None:
+        """Take a table that an earlier run of the same request left whole.
+
+        Raises RunnerError when it cannot be read.
+        """
+        self._running = f"table {table}"
+        with self._engine():
+            self._view(table)
+        self._running = "query"
+
     def run(self, step: Step) -> None:
         """Execute one step. Raises RunnerError naming the step when the engine fails."""
         self._running = f"step {step.name}"
@@ -152,7 +163,7 @@ class LocalRunner:
             raise RunnerError(
                 f"the engine failed ({type(error).__name__}): {_first_line(error)}",
                 where=self._running,
-                hint="free disk or give more --memory",
+                hint="free disk space or give more --memory, then go on with --resume",
             ) from error
 
     @contextmanager
@@ -161,12 +172,14 @@ class LocalRunner:
         aside = self.path(table).with_suffix(".part")
         try:
             yield aside
+            _to_disk(aside)
             aside.replace(self.path(table))
+            _to_disk(self.folder)
         except OSError as error:
             raise RunnerError(
                 f"cannot be written ({error.strerror or type(error).__name__})",
                 where=f"table {table}",
-                hint="free disk space, or give another --out",
+                hint="free disk space and go on with --resume, or give another --out",
             ) from error
         finally:
             aside.unlink(missing_ok=True)
@@ -174,6 +187,14 @@ class LocalRunner:
     def _view(self, table: str) -> None:
         source = f"read_parquet('{_quoted(self.path(table))}')"
         self._con.execute(f"CREATE OR REPLACE VIEW {table} AS SELECT * FROM {source}")
+
+
+def _to_disk(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def _quoted(path: Path) -> str:
