@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -25,18 +25,34 @@ def stamp(moment: datetime | None) -> str | None:
     return None if moment is None else moment.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def tokens_of(desk: Desk, sids: list[int]) -> dict[str, Any]:
-    """Return counts, sums and the time span of the exchanges of some subjects."""
-    listed = ", ".join(map(str, sids)) or "-1"
-    return dict(
-        desk.query(
-            f"""SELECT count(*) AS exchanges,
-                       CAST(coalesce(sum(input_tokens), 0) AS BIGINT) AS input_tokens,
-                       CAST(coalesce(sum(output_tokens), 0) AS BIGINT) AS output_tokens,
-                       CAST(coalesce(sum(cost_micro_usd), 0) AS BIGINT) AS cost_micro_usd,
-                       min(ts) AS first, max(ts) AS last FROM exchanges WHERE sid IN ({listed})"""
-        ).to_pylist()[0]
+def tokens_of(desk: Desk, groups: Sequence[Sequence[int]]) -> list[dict[str, Any]]:
+    """Return counts, sums and the time span of the exchanges of each group of subjects."""
+    pairs = [(k, sid) for k, sids in enumerate(groups) for sid in sorted(set(sids))]
+    members = pa.table(
+        {
+            "number": pa.array([k for k, _ in pairs], pa.int64()),
+            "sid": pa.array([sid for _, sid in pairs], pa.int32()),
+        }
     )
+    rows = desk.query(
+        f"""SELECT g.range AS number, count(e.sid) AS exchanges,
+                   CAST(coalesce(sum(e.input_tokens), 0) AS BIGINT) AS input_tokens,
+                   CAST(coalesce(sum(e.output_tokens), 0) AS BIGINT) AS output_tokens,
+                   CAST(coalesce(sum(e.cost_micro_usd), 0) AS BIGINT) AS cost_micro_usd,
+                   min(e.ts) AS first, max(e.ts) AS last
+            FROM range({len(groups)}) g LEFT JOIN members m ON m.number = g.range
+            LEFT JOIN acts e ON e.sid = m.sid GROUP BY g.range ORDER BY g.range""",
+        members=members,
+    ).to_pylist()
+    return [{k: v for k, v in row.items() if k != "number"} for row in rows]
+
+
+def _sides(campaign: Campaign) -> tuple[list[int], list[int], list[int]]:
+    """Return who acted, the other members, and those with a permit."""
+    linked = sorted(s for s, m in campaign.members.items() if m.confidence > 0)
+    acted = campaign.accused or campaign.core or linked
+    side = sorted(set(campaign.members) - set(acted))
+    return acted, side, [s for s, v in campaign.standings.items() if v == "permitted"]
 
 
 def campaign_lines(
@@ -49,12 +65,10 @@ def campaign_lines(
     users = people["end_user_id"].to_pylist()
     orgs = people["org"].to_pylist()
     lines = []
-    for campaign in judgement.campaigns:
-        linked = sorted(s for s, m in campaign.members.items() if m.confidence > 0)
-        acted = campaign.accused or campaign.core or linked
-        sums = tokens_of(desk, acted)
-        side = sorted(set(campaign.members) - set(acted))
-        beside = tokens_of(desk, side)
+    sides = [_sides(campaign) for campaign in judgement.campaigns]
+    counted = iter(tokens_of(desk, [sids for triple in sides for sids in triple]))
+    for campaign, (acted, side, _) in zip(judgement.campaigns, sides, strict=True):
+        sums, beside, permitted = next(counted), next(counted), next(counted)
         lines.append(
             {
                 "campaign_id": campaign.campaign_id,
@@ -89,9 +103,7 @@ def campaign_lines(
                         "exchanges": beside["exchanges"],
                         "output_tokens": beside["output_tokens"],
                         "revenue_usd": round(beside["cost_micro_usd"] / 1e6, 2),
-                        "permitted_exchanges": tokens_of(
-                            desk, [s for s, v in campaign.standings.items() if v == "permitted"]
-                        )["exchanges"],
+                        "permitted_exchanges": permitted["exchanges"],
                     },
                 },
                 "rivals": campaign.rivals,

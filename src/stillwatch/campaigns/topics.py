@@ -110,12 +110,18 @@ def _ratios(vectors: np.ndarray, sid: np.ndarray, core: np.ndarray, size: int) -
     ratios = np.full(size, np.nan)
     if core.sum() < 8:
         return ratios
+    spoke, place = np.unique(sid, return_inverse=True)
+    ratios[spoke] = _ratios_of(vectors, place, core, len(spoke))
+    return ratios
+
+
+def _ratios_of(vectors: np.ndarray, sid: np.ndarray, core: np.ndarray, size: int) -> np.ndarray:
+    """The same for subjects numbered without gaps, each of whom has a row."""
+    ratios = np.full(size, np.nan)
     count = np.bincount(sid, minlength=size)
-    sums = np.zeros((size, vectors.shape[1]))
-    np.add.at(sums, sid, vectors)
+    sums = _sums(vectors, sid, size)
     inside = np.bincount(sid[core], minlength=size)
-    core_sums = np.zeros_like(sums)
-    np.add.at(core_sums, sid[core], vectors[core])
+    core_sums = _sums(vectors[core], sid[core], size)
     rest = (core_sums.sum(axis=0) - core_sums) / np.maximum(core.sum() - inside, 1)[:, None]
     mean = sums / np.maximum(count, 1)[:, None]
     squares = np.bincount(sid, weights=((vectors - mean[sid]) ** 2).sum(axis=1), minlength=size)
@@ -128,6 +134,11 @@ def _ratios(vectors: np.ndarray, sid: np.ndarray, core: np.ndarray, size: int) -
     expected = scale * (1 / count[seen] + 1 / max(core.sum(), 1))
     ratios[seen] = ((mean[seen] - rest[seen]) ** 2).sum(axis=1) / expected
     return ratios
+
+
+def _sums(vectors: np.ndarray, sid: np.ndarray, size: int) -> np.ndarray:
+    """Return the sum of the rows of each subject, added in the order of the rows."""
+    return np.stack([np.bincount(sid, weights=v, minlength=size) for v in vectors.T], axis=1)
 
 
 def _centred(desk: Desk, crowd: Crowd, cohort: int, spoken: np.ndarray) -> np.ndarray:

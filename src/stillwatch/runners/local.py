@@ -67,6 +67,7 @@ class LocalRunner:
             "SET preserve_insertion_order = true",
             "SET TimeZone = 'UTC'",
             "SET enable_progress_bar = false",
+            "SET parquet_metadata_cache = true",  # judging asks a thousand times
         ):
             self._con.execute(statement)
 
@@ -150,8 +151,8 @@ class LocalRunner:
         select = f"SELECT * FROM ({step.sql(self.settings)}){order}"
         with self._aside(step.output) as aside, self._engine():
             self._con.execute(
-                f"COPY ({select}) TO '{_quoted(aside)}' "
-                f"(FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {_ROW_GROUP})"
+                f"COPY ({select}) TO '{_quoted(aside)}' (FORMAT parquet, COMPRESSION zstd, "
+                f"ROW_GROUP_SIZE {step.group_rows or _ROW_GROUP})"
             )
         self._view(step.output)
 

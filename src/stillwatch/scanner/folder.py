@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
+from stillwatch.campaigns import ACTS_STEP
 from stillwatch.errors import ConfigError
 from stillwatch.pipeline import DISCOVERY
 from stillwatch.runners import SPILL
@@ -29,13 +30,14 @@ from stillwatch.schema import (
     TIMING,
 )
 
-__all__ = ["STAGES_KEPT", "check_ours", "clear", "locked", "settle", "write_whole"]
+__all__ = ["STAGES_KEPT", "STEPS", "check_ours", "clear", "locked", "settle", "write_whole"]
 
+STEPS: Final = (*DISCOVERY, ACTS_STEP)
 STAGES_KEPT: Final = ("exchanges", "subjects", "cohorts", "cohort_members", "cohort_scores",
                       "findings", "frames", "spikes", "raster", "clock", "volume")  # fmt: skip
 _RUN_FILES: Final = frozenset({SUMMARY, CAMPAIGNS, ACCOUNTS, SUBJECTS, SIGNALS, LINKS, TIMING,
                                REJECTED, REPORT, STIX})  # fmt: skip
-_TABLES: Final = {*STAGES_KEPT, "features", "accounts", *(step.output for step in DISCOVERY)}
+_TABLES: Final = {*STAGES_KEPT, "features", "accounts", *(step.output for step in STEPS)}
 # A table written aside is named `table.part`, without the .parquet.
 _STAGE_FILES: Final = frozenset(
     {SPILL, RESUME, "frames", "frames.jsonl", *_TABLES, *(f"{t}.parquet" for t in _TABLES)}

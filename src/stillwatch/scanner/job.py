@@ -36,7 +36,15 @@ from stillwatch.pipeline import DISCOVERY, FEATURES, features
 from stillwatch.policy import permits_from_rows
 from stillwatch.report import write_report
 from stillwatch.runners import LocalRunner
-from stillwatch.scanner.folder import STAGES_KEPT, check_ours, clear, locked, settle, write_whole
+from stillwatch.scanner.folder import (
+    STAGES_KEPT,
+    STEPS,
+    check_ours,
+    clear,
+    locked,
+    settle,
+    write_whole,
+)
 from stillwatch.scanner.result import Progress, ScanResult
 from stillwatch.scanner.resume import (
     KEY,
@@ -208,7 +216,7 @@ def _begin(
         if read is not None:
             refuse_other(read[0], key)
             opened.ledger.restore(read[1])
-            tables = ("features", *(step.output for step in DISCOVERY))
+            tables = ("features", *(step.output for step in STEPS))
             kept = frozenset(t for t in tables if (run_dir / STAGES / f"{t}.parquet").is_file())
     clear(run_dir, keep=kept)
     return kept
@@ -225,8 +233,8 @@ def _discover(
     runner: LocalRunner, kept: frozenset[str], tell: Callable[[Progress], None],
     seconds: dict[str, float],
 ) -> None:  # fmt: skip
-    for number, step in enumerate(DISCOVERY):
-        tell(Progress(step.name, number, len(DISCOVERY), "steps"))
+    for number, step in enumerate(STEPS):
+        tell(Progress(step.name, number, len(STEPS), "steps"))
         if step.output in kept:
             runner.adopt(step.output)
             continue

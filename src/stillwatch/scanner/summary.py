@@ -298,7 +298,7 @@ def summarize(
         "prevalence": measure_prevalence(
             runner, judgement, needed or choice.largest, RUNGS, rng
         ),
-        "value_at_risk": value_at_risk(tokens_of(runner, accused), assumptions, rng),
+        "value_at_risk": value_at_risk(tokens_of(runner, [accused])[0], assumptions, rng),
         "permits": [
             {
                 "permit_id": use.permit_id, "kind": "excess" if use.exceeded else "inside",
