@@ -12,10 +12,10 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -qq
 WORKERS ?= 2
 
-.PHONY: help demo test check docs setup lock clean quality reference scale kills
+.PHONY: help demo test check docs setup lock clean quality reference scale kills bench bench-check
 
 help: ## list the targets
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 demo: .venv/.run-stamp ## simulate a week, scan it, leave demo/report.html
 	@$(BIN)/stillwatch demo --out demo --seed 7
@@ -74,6 +74,12 @@ reference: .venv/.test-stamp ## the benign reference of the claim extractive, an
 
 scale: .venv/.test-stamp ## one million exchanges: seconds by step, peak memory
 	@$(BIN)/python perf/scan_1m.py
+
+bench: .venv/.test-stamp ## speed and memory as ratios within one run, kept in bench/results (minutes)
+	@$(BIN)/python perf/bench.py --keep
+
+bench-check: .venv/.test-stamp ## the same, compared with the kept result: fails from 10 % worse on
+	@$(BIN)/python perf/bench.py --check
 
 kills: .venv/.test-stamp ## 50 random kills of a scan of a million exchanges, each resumed (resumable, an hour)
 	@$(BIN)/python perf/kills.py --kills 50

@@ -59,11 +59,12 @@ class LocalRunner:
         self.folder.mkdir(parents=True, exist_ok=True)
         self._con = duckdb.connect()
         spill = folder / SPILL
+        self._threads = max(1, threads or os.cpu_count() or 1)
         limit = max(parse_memory(memory) * 6 // 10, 256_000_000)
         for statement in (
             f"SET memory_limit = '{limit}B'",
             f"SET temp_directory = '{_quoted(spill)}'",
-            f"SET threads = {max(1, threads or os.cpu_count() or 1)}",
+            f"SET threads = {self._threads}",
             "SET preserve_insertion_order = true",
             "SET TimeZone = 'UTC'",
             "SET enable_progress_bar = false",
@@ -141,7 +142,7 @@ class LocalRunner:
             self._con.register(name, table)
         try:
             with self._engine():
-                return self._con.sql(sql).to_arrow_table()
+                return self._in_memory(lambda text: self._con.sql(text).to_arrow_table(), sql)
         finally:
             for name in tables:
                 self._con.unregister(name)
@@ -152,11 +153,28 @@ class LocalRunner:
         order = f" ORDER BY {', '.join(step.order_by)}" if step.order_by else ""
         select = f"SELECT * FROM ({step.sql(self.settings)}){order}"
         with self._aside(step.output) as aside, self._engine():
-            self._con.execute(
+            self._in_memory(
+                self._con.execute,
                 f"COPY ({select}) TO '{_quoted(aside)}' (FORMAT parquet, COMPRESSION zstd, "
-                f"ROW_GROUP_SIZE {step.group_rows or _ROW_GROUP})"
+                f"ROW_GROUP_SIZE {step.group_rows or _ROW_GROUP})",
             )
         self._view(step.output)
+
+    def _in_memory(self, execute: Callable[[str], Any], sql: str) -> Any:
+        """Execute, and where memory does not do for all threads, once more on a single one.
+
+        Each thread holds buffers of its own; results do not depend on their number.
+        """
+        try:
+            return execute(sql)
+        except duckdb.OutOfMemoryException:
+            if self._threads == 1:
+                raise
+        self._con.execute("SET threads = 1")
+        try:
+            return execute(sql)
+        finally:
+            self._con.execute(f"SET threads = {self._threads}")
 
     @contextmanager
     def _engine(self) -> Iterator[None]:

@@ -36,6 +36,7 @@ from stillwatch.pipeline import DISCOVERY, FEATURES, features
 from stillwatch.policy import permits_from_rows
 from stillwatch.report import write_report
 from stillwatch.runners import LocalRunner
+from stillwatch.scanner.disk import guess_rows, refuse_small_disk
 from stillwatch.scanner.folder import (
     STAGES_KEPT,
     STEPS,
@@ -261,10 +262,14 @@ def _read(
         runner.adopt("features")
         return
     began = time.monotonic()
+    total = guess_rows(opened.files)
+    refuse_small_disk(run_dir, total)
     try:
         runner.map(
             "features", features, opened.batches(), FEATURES,
-            lambda rows: tell(Progress("reading", rows, None, "exchanges")),
+            lambda rows: tell(
+                Progress("reading", rows, None if total is None else max(total, rows), "exchanges")
+            ),
         )  # fmt: skip
     finally:
         opened.ledger.write(run_dir / REJECTED)
