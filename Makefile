@@ -12,10 +12,10 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -qq
 WORKERS ?= 2
 
-.PHONY: help demo test check docs setup lock clean quality reference scale kills bench bench-check
+.PHONY: help demo test check docs setup lock clean quality reference scale kills bench bench-check wheel lowest highest
 
 help: ## list the targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+	@grep -hE '^[a-z -]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/( highest)?:.*## /\t/' | expand -t 14
 
 demo: .venv/.run-stamp ## simulate a week, scan it, leave demo/report.html
 	@$(BIN)/stillwatch demo --out demo --seed 7
@@ -37,7 +37,7 @@ docs: .venv/.test-stamp ## write the generated documents anew
 setup: .venv/.test-stamp ## make .venv with all that the tests need
 
 clean: ## remove what make made
-	rm -rf .venv demo build src/*.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv demo build dist src/*.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find src -name '*.so' -delete
 
 .venv/bin/python:
@@ -84,12 +84,30 @@ bench-check: .venv/.test-stamp ## the same, compared with the kept result: fails
 kills: .venv/.test-stamp ## 50 random kills of a scan of a million exchanges, each resumed (resumable, an hour)
 	@$(BIN)/python perf/kills.py --kills 50
 
+wheel: .venv/.test-stamp ## dist/: a wheel for this machine and a source package
+	@rm -rf dist && mkdir -p dist
+	@$(PIP) wheel --no-deps --no-build-isolation --wheel-dir dist .
+	@$(BIN)/python setup.py -q sdist --dist-dir dist
+	@ls dist
+
+# All tests with the oldest or newest dependencies that pyproject.toml allows, outside .venv.
+lowest: RESOLUTION := lowest-direct
+highest: RESOLUTION := highest
+lowest highest: build/lock/bin/uv ## the tests with the oldest (newest) dependencies that are allowed
+	@build/lock/bin/uv pip compile pyproject.toml --extra test --quiet \
+	  --resolution $(RESOLUTION) --no-header --no-annotate -o build/$@.txt
+	@test -x build/$@/bin/python || $(PYTHON) -m venv build/$@
+	@build/$@/bin/python -m pip --disable-pip-version-check -qq install -r locks/build.in -r build/$@.txt
+	@build/$@/bin/python -m pip --disable-pip-version-check -qq install --no-deps --no-build-isolation .
+	@build/$@/bin/python -m pytest -q -n $(WORKERS) --dist worksteal
+
 LOCK := build/lock/bin/uv pip compile pyproject.toml locks/build.in --universal \
   --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate --quiet \
   $(if $(UPGRADE),--upgrade)
 
-lock: ## resolve locks/*.txt anew from pyproject.toml
-	@test -x build/lock/bin/uv || { $(PYTHON) -m venv build/lock && \
-	  build/lock/bin/pip --quiet install uv; }
+build/lock/bin/uv:
+	@$(PYTHON) -m venv build/lock && build/lock/bin/pip --quiet install uv
+
+lock: build/lock/bin/uv ## resolve locks/*.txt anew from pyproject.toml
 	@$(LOCK) -o locks/run.txt
 	@$(LOCK) --extra test -o locks/test.txt
