@@ -69,7 +69,8 @@ def test_the_source_package_installs_without_a_compiler(tree: Path, tmp_path: Pa
         [sys.executable, "setup.py", "-q", "sdist", "-d", str(tmp_path)], cwd=tree, check=True
     )
     (packed,) = tmp_path.glob("*.tar.gz")
-    names = {n.split("/", 1)[1] for n in tarfile.open(packed).getnames() if "/" in n}
+    with tarfile.open(packed) as source:
+        names = {n.split("/", 1)[1] for n in source.getnames() if "/" in n}
     sources = (ROOT / "src" / "stillwatch" / "kernel" / "c").iterdir()
     assert {f"src/stillwatch/kernel/c/{p.name}" for p in sources} <= names
     site = tmp_path / "site"
