@@ -94,12 +94,19 @@ def values(rows: list[dict[str, float]]) -> np.ndarray:
     from stillwatch.signals.harvest import score
     from stillwatch.signals.traits import TRAITS, Traits
 
-    return np.array([score(Traits(*(row[t] for t in TRAITS))) for row in rows])
+    return np.array([score(Traits(*(row[t] for t in TRAITS)), row["usual_own"]) for row in rows])
 
 
 def benign(rows: list[dict[str, float]]) -> list[dict[str, float]]:
+    from stillwatch.signals.payers import MAX_ONE_PAYER
+
     return [
-        r for r in rows if r["core"] == 0 and r["permitted"] < 0.2 and r["least_p"] <= COORDINATED_P
+        r
+        for r in rows
+        if r["core"] == 0
+        and r["permitted"] < 0.2
+        and r["one_payer"] < MAX_ONE_PAYER
+        and r["least_p"] <= COORDINATED_P
     ]
 
 

@@ -37,7 +37,7 @@ def people(
     created_us: np.ndarray | None = None,
     codes: dict[str, np.ndarray] | None = None,
     exits: np.ndarray | None = None,
-    exchanges_b: np.ndarray | None = None,
+    volume: np.ndarray | None = None,
 ) -> Population:
     """Return a population of which only the given columns say anything."""
     missing = np.full(size, -1, dtype=np.int64)
@@ -50,7 +50,7 @@ def people(
         created_us=np.full(size, np.nan) if created_us is None else created_us,
         codes={kind: held.get(kind, missing) for kind in STATIC_KINDS},
         counts={},
-        exchanges_b=np.full(size, 20) if exchanges_b is None else exchanges_b,
+        volume=np.full(size, 20) if volume is None else volume,
         exit_code=exit_code,
         exit_counts=np.bincount(exit_code[exit_code >= 0]),
         background=np.zeros((0, 64), dtype=np.float32),
@@ -409,7 +409,7 @@ KINDS = tuple(direct_evidence.TESTS)
 def coincidence(
     kind: str, inside: int, outside: int, cohort_size: int, exchanges: np.ndarray
 ) -> float:
-    population = people(len(exchanges), exchanges_b=exchanges)
+    population = people(len(exchanges), volume=exchanges)
     cohort = together(np.arange(cohort_size), direct={kind: inside})
     base = Coincidences({kind: inside + outside}, int(exchanges.sum()))
     return direct_evidence.find(kind, cohort, population, base).p_value
@@ -466,7 +466,7 @@ def test_e_coordinated_averages_at_most_one_for_independent_customers() -> None:
         created_us=creation_times(rng, "launch days"),
         codes={"payment_hash": values(rng, "families"), "device_hash": values(rng, "carrier NATs")},
         exits=values(rng, "carrier NATs"),
-        exchanges_b=np.full(SIZE, 12),
+        volume=np.full(SIZE, 12),
     )
     inside, outside = 25 * 12, (SIZE - 25) * 12
     e = []

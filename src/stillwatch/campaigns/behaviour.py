@@ -86,15 +86,16 @@ def log_likelihood_ratios(
     return ratios
 
 
-def posteriors(log_ratio: np.ndarray, linked: np.ndarray, kinds: np.ndarray) -> np.ndarray:
+def posteriors(log_ratio: np.ndarray, speaks: np.ndarray, kinds: np.ndarray) -> np.ndarray:
     """Return each member's probability to act as the campaign does.
 
     The prior is the share of members that act as one, fitted by EM apart for three strata: the
-    merely associated (0), those with one kind of link to the others (1), and those with two and
-    more (2, ``kinds``): who only happens to send the same template inherits less certainty. It is
-    kept in [.05, .998], so that links alone never reach .999: behaviour has to speak too.
+    merely associated and those whose topics stood apart at discovery (0), those with one kind of
+    link to the others (1), and those with two and more (2, ``kinds``): who only happens to send
+    the same template inherits less certainty. It is kept in [.05, .998], so that links alone
+    never reach .999: behaviour has to speak too.
     """
-    stratum = np.where(linked, 1 + (kinds >= 2), 0)
+    stratum = np.where(speaks, 1 + (kinds >= 2), 0)
     weights = np.clip(log_ratio, -60, 60)
     result = np.zeros(len(log_ratio))
     for number in (0, 1, 2):

@@ -18,7 +18,7 @@ from stillwatch.schema import LINK_KINDS, Desk
 
 __all__ = ["Member", "name_members"]
 
-_QUEUE_NATS = 0.5
+_QUEUE_NATS = 0.2
 _STRANGER_NATS = -2.0
 _EXCLUSIVE = 0.3
 _LEAST_FIT_NATS = 0.7
@@ -77,11 +77,11 @@ def name_members(
     others = reference_rows(crowd.segment, inside, np.unique(crowd.segment[core_sids]))
     mine = binned_traits(crowd.subjects.take(pa.array(sids)))
     theirs = binned_traits(crowd.subjects.take(pa.array(others)))
-    topic = topics_against(desk, crowd, cohort, sids, core_sids)
+    topic = topics_against(crowd, cohort, sids, core_sids)
     fit = log_likelihood_ratios(mine, speaks, theirs).sum(axis=1) + topic
     shown = _evidence(desk, cohort, burst)
     links = [len(shown.get(s, ())) + (h == "text") for s, h in zip(sids.tolist(), how, strict=True)]
-    confidence = posteriors(fit, linked, np.array(links))
+    confidence = posteriors(fit, speaks, np.array(links))
     members = []
     for k, sid in enumerate(sids.tolist()):
         kinds = set(shown.get(sid, ()))

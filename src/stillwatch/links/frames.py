@@ -19,6 +19,7 @@ _MIN_PAYLOADS: Final = 2
 _MIN_SHARE: Final = 0.1
 _SAME_CARRIERS: Final = 0.9
 _INNER_SHARE: Final = 0.5
+_TOGETHER: Final = 0.5
 
 
 def _unnested(columns: str, where: str) -> str:
@@ -110,6 +111,9 @@ def _leaders(desk: Desk) -> pa.Table:
     strangers through their common openings. A node *speaks* for its frame when it ends its
     branch of the trie (two templates may open with the same dozen words) and its carriers are
     the leader's: who sends only a common closing phrase is no carrier.
+
+    A node *needs company* when most of its exchanges carry another position of the frame too: a
+    template is all that its senders send together, and a stranger's closing words are not it.
     """
     nodes = desk.query(
         "SELECT pos, len, h, subjects, exchanges, payloads FROM frame_nodes "
@@ -141,7 +145,31 @@ def _leaders(desk: Desk) -> pa.Table:
             by_subject.setdefault(sid, []).append(len(leaders))
         leaders.append(mine)
     nodes = nodes.append_column("frame", pa.array(frame))
-    return nodes.append_column("speaks", pa.array(speaks))
+    nodes = nodes.append_column("speaks", pa.array(speaks))
+    return nodes.append_column("company", pa.array(_needs_company(desk, nodes)))
+
+
+def _needs_company(desk: Desk, nodes: pa.Table) -> np.ndarray:
+    """Return for each node whether half of its exchanges carry another position of its frame."""
+    counted = desk.query(
+        f"""WITH sent AS (
+              SELECT f.frame, f.pos, f.len, f.h, u.rid
+              FROM ({_unnested("rid", "part = 'A'")}) u
+              JOIN placed_nodes f ON u.pos = f.pos AND u.len = f.len AND u.h = f.h AND f.speaks),
+            places AS (
+              SELECT frame, rid, count(DISTINCT pos) AS places FROM sent GROUP BY frame, rid)
+            SELECT s.pos, s.len, s.h, count(*) AS n, count(*) FILTER (p.places >= 2) AS together
+            FROM sent s JOIN places p ON p.frame = s.frame AND p.rid = s.rid
+            GROUP BY s.pos, s.len, s.h""",
+        placed_nodes=nodes,
+    )
+    wanting = {
+        (row["pos"], row["len"], row["h"])
+        for row in counted.to_pylist()
+        if row["together"] >= _TOGETHER * row["n"]
+    }
+    keys = zip(*(nodes[c].to_pylist() for c in ("pos", "len", "h")), strict=True)
+    return np.array([key in wanting for key in keys], dtype=bool)
 
 
 def _closest(
@@ -192,6 +220,7 @@ def carried_sql(settings: Settings) -> str:
     FROM ({_unnested("rid, sid, org, part", "true")}) u
     JOIN frames f ON u.pos = f.pos AND u.len = f.len AND u.h = f.h AND f.speaks
     GROUP BY f.frame, u.rid
+    HAVING count(DISTINCT f.pos) >= 2 OR NOT bool_and(f.company)
     """
 
 

@@ -1,10 +1,10 @@
-"""What a cohort test sees: the cohort's exchanges in part B, its members, and the population."""
+"""What a cohort test sees: the cohort's exchanges, its members, and the population."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -14,7 +14,7 @@ from stillwatch.schema import Desk
 from stillwatch.signals.topics import strangers_among
 from stillwatch.stats import centred_by, unit_rows
 
-__all__ = ["Cohort", "Population", "load_cohorts", "load_population"]
+__all__ = ["Cohort", "Population", "Views", "load_cohorts", "load_population", "over_both"]
 
 STATIC_KINDS: Final = ("payment_hash", "device_hash", "phone_hash", "email_hash", "signup_ip")
 _BACKGROUND: Final = 4_000
@@ -24,8 +24,9 @@ _BACKGROUND: Final = 4_000
 class Population:
     """Everybody, by sid: what members of a cohort are compared with.
 
-    ``created_us``: creation times, NaN where unknown. ``codes[kind]``: dense value codes, −1 for
-    missing; ``counts[kind]``: subjects per code. ``exits``: sorted (prefix, sid) pairs of part B.
+    ``volume``: exchanges of each subject in the part looked at. ``created_us``: creation times,
+    NaN where unknown. ``codes[kind]``: dense value codes, −1 for missing; ``counts[kind]``:
+    subjects per code. ``exit_code``: the prefix that a subject used most in the part.
     ``background``: topic vectors (unit length) of one exchange each of random subjects.
     """
 
@@ -35,7 +36,7 @@ class Population:
     created_us: np.ndarray
     codes: dict[str, np.ndarray]
     counts: dict[str, np.ndarray]
-    exchanges_b: np.ndarray
+    volume: np.ndarray
     exit_code: np.ndarray
     exit_counts: np.ndarray
     background: np.ndarray
@@ -56,13 +57,13 @@ class Population:
 
 @dataclass(frozen=True)
 class Cohort:
-    """One hypothesis: its members and their exchanges of part B that speak for it, by time.
+    """One hypothesis: its members and their exchanges of one part that speak for it, by time.
 
     ``topic``: unit rows less what the template itself says; ``raw_topic``: with it.
     ``answered``: not refused by a limit or a ban; ``fresh``: no continuation of the subject's own
     conversation; ``long``: eight tokens or more. ``trimmed``: members whose topics in part A are
     not the cohort's (a copied customer among its copiers); they stay members, and are left out of
-    the tests on part B.
+    the tests.
     """
 
     number: int
@@ -85,13 +86,31 @@ class Cohort:
     direct_total: dict[str, int]
 
     @property
-    def subjects_b(self) -> np.ndarray:
-        """Return the subjects that sent anything of the cohort in part B, sorted."""
+    def senders(self) -> np.ndarray:
+        """Return the subjects that sent anything of the cohort in this part, sorted."""
         return np.unique(self.sid)
 
 
-def load_population(desk: Desk) -> Population:
-    """Read the population once for all cohorts."""
+class Views(NamedTuple):
+    """One hypothesis seen three times.
+
+    ``screen``: part A, which decides whether the hypothesis is worth a test; ``test``: part B,
+    on which coordination is tested; ``whole``: both, which say what is asked for (the reference
+    is measured in the same way, so nothing is tested on what chose it).
+    """
+
+    screen: Cohort
+    test: Cohort
+    whole: Cohort
+
+
+def over_both(early: Population, late: Population) -> Population:
+    """Return the population of part B with the volumes of both parts."""
+    return replace(late, volume=early.volume + late.volume)
+
+
+def load_population(desk: Desk, part: str) -> Population:
+    """Read the population once for all cohorts, as it is in ``part`` (`A` or `B`)."""
     people = desk.query(
         "SELECT sid, org, segment, end_user_id IS NULL AS own, epoch_us(created_at) AS created, "
         + ", ".join(STATIC_KINDS)
@@ -108,8 +127,9 @@ def load_population(desk: Desk) -> Population:
             [w if o else None for w, o in zip(words, own, strict=True)]
         )
     exits = desk.query(
-        "SELECT sid, h_prefix, count(*) AS n FROM exchanges WHERE part = 'B' AND h_prefix <> 0 "
-        "GROUP BY sid, h_prefix ORDER BY sid, n DESC, h_prefix"
+        "SELECT sid, h_prefix, count(*) AS n FROM exchanges "
+        f"WHERE part = '{part}' AND h_prefix <> 0 GROUP BY sid, h_prefix "
+        "ORDER BY sid, n DESC, h_prefix"
     )
     first = np.full(size, -1, dtype=np.int64)
     sids, prefixes = exits["sid"].to_numpy(), exits["h_prefix"].to_pylist()
@@ -118,14 +138,16 @@ def load_population(desk: Desk) -> Population:
         if main[sid] is None and own[sid]:
             main[sid] = prefix
     first, exit_counts = _coded(main)
-    volume = desk.query("SELECT sid, count(*) AS n FROM exchanges WHERE part = 'B' GROUP BY sid")
-    exchanges_b = np.zeros(size, dtype=np.int64)
-    exchanges_b[volume["sid"].to_numpy()] = volume["n"].to_numpy()
+    sent = desk.query(
+        f"SELECT sid, count(*) AS n FROM exchanges WHERE part = '{part}' GROUP BY sid"
+    )
+    volume = np.zeros(size, dtype=np.int64)
+    volume[sent["sid"].to_numpy()] = sent["n"].to_numpy()
     sample = desk.query(
         f"""SELECT topic FROM (
               SELECT sid, arg_min(topic, md5_number_lower(exchange_id)) AS topic,
                      md5_number_lower(CAST(sid AS VARCHAR)) AS turn
-              FROM exchanges WHERE part = 'B' AND user_tokens > 0 GROUP BY sid)
+              FROM exchanges WHERE part = '{part}' AND user_tokens > 0 GROUP BY sid)
             ORDER BY turn, topic LIMIT {_BACKGROUND}"""
     )
     totals = desk.query(
@@ -140,7 +162,7 @@ def load_population(desk: Desk) -> Population:
         created_us=np.where(own, created, np.nan),
         codes=codes,
         counts=counts,
-        exchanges_b=exchanges_b,
+        volume=volume,
         exit_code=first,
         exit_counts=exit_counts,
         background=unit_rows(sample["topic"].to_pylist()),
@@ -165,8 +187,8 @@ def _centred(events: pa.Table, org: np.ndarray) -> np.ndarray:
     return centred_by(rows, events["template"].to_numpy(), org[events["sid"].to_numpy()])
 
 
-def load_cohorts(desk: Desk, population: Population) -> list[Cohort]:
-    """Return every hypothesis with the exchanges of part B that speak for it."""
+def load_cohorts(desk: Desk, population: Population) -> list[Views]:
+    """Return every hypothesis with the exchanges that speak for it, in both parts."""
     cohorts = desk.query("SELECT * FROM cohorts ORDER BY cohort")
     members = desk.query("SELECT * FROM cohort_members ORDER BY cohort, sid")
     events = desk.query(
@@ -191,7 +213,8 @@ def load_cohorts(desk: Desk, population: Population) -> list[Cohort]:
             LEFT JOIN follow_ups u ON u.rid = e.rid ORDER BY ch.cohort, e.rid"""
     )
     direct = desk.query(
-        """SELECT m.cohort, d.kind, CAST(count_if(d.part = 'B') AS BIGINT) AS n, count(*) AS total
+        """SELECT m.cohort, d.kind, CAST(count_if(d.part = 'A') AS BIGINT) AS a,
+                  CAST(count_if(d.part = 'B') AS BIGINT) AS b, count(*) AS total
            FROM direct d
            JOIN cohort_members m ON m.sid = d.a AND m.how <> 'associated'
            JOIN cohort_members k ON k.sid = d.b AND k.cohort = m.cohort AND k.how <> 'associated'
@@ -212,27 +235,47 @@ def load_cohorts(desk: Desk, population: Population) -> list[Cohort]:
         trimmed = strangers_among(
             found["sid"].to_numpy(), population.org, _centred(found, population.org)
         )
-        part = both.filter(pa.array(in_b & ~np.isin(both["sid"].to_numpy(), trimmed)))
+        stays = ~np.isin(both["sid"].to_numpy(), trimmed)
+        happened = [d for d in direct if d["cohort"] == number]
+        known = {
+            "number": number,
+            "found_by": frozenset(row["found_by"]),
+            "by_text": row["by_text"],
+            "members": member_sid[mine & ~outside],
+            "associated": member_sid[mine & outside],
+            "trimmed": trimmed,
+            "direct_total": {d["kind"]: d["total"] for d in happened},
+        }
+        masks = {"a": ~in_b & stays, "b": in_b & stays, "total": stays}
         loaded.append(
-            Cohort(
-                number=number,
-                found_by=frozenset(row["found_by"]),
-                by_text=row["by_text"],
-                members=member_sid[mine & ~outside],
-                associated=member_sid[mine & outside],
-                trimmed=trimmed,
-                rid=part["rid"].to_numpy(),
-                sid=part["sid"].to_numpy(),
-                ts_us=part["ts"].to_numpy(),
-                payload=part["h_payload"].to_numpy(),
-                topic=_centred(part, population.org),
-                raw_topic=unit_rows(part["topic"].to_pylist()),
-                harvest=part["harvest"].to_numpy(zero_copy_only=False).astype(bool),
-                answered=part["answered"].to_numpy(zero_copy_only=False).astype(bool),
-                fresh=part["fresh"].to_numpy(zero_copy_only=False).astype(bool),
-                long=part["long"].to_numpy(zero_copy_only=False).astype(bool),
-                direct={d["kind"]: d["n"] for d in direct if d["cohort"] == number},
-                direct_total={d["kind"]: d["total"] for d in direct if d["cohort"] == number},
+            Views(
+                *(
+                    _seen(
+                        both.filter(pa.array(mask)),
+                        population.org,
+                        known | {"direct": {d["kind"]: d[field] for d in happened}},
+                    )
+                    for field, mask in masks.items()
+                )
             )
         )
     return loaded
+
+
+def _seen(part: pa.Table, org: np.ndarray, known: dict[str, Any]) -> Cohort:
+    def flags(name: str) -> np.ndarray:
+        return np.asarray(part[name].to_numpy(zero_copy_only=False), dtype=bool)
+
+    return Cohort(
+        rid=part["rid"].to_numpy(),
+        sid=part["sid"].to_numpy(),
+        ts_us=part["ts"].to_numpy(),
+        payload=part["h_payload"].to_numpy(),
+        topic=_centred(part, org),
+        raw_topic=unit_rows(part["topic"].to_pylist()),
+        harvest=flags("harvest"),
+        answered=flags("answered"),
+        fresh=flags("fresh"),
+        long=flags("long"),
+        **known,
+    )

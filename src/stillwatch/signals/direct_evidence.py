@@ -59,7 +59,7 @@ def find(kind: str, cohort: Cohort, population: Population, base: Coincidences) 
     """
     test = TESTS[kind]
     seen = cohort.direct.get(kind, 0)
-    exchanges = int(population.exchanges_b[cohort.subjects_b].sum())
+    exchanges = int(population.volume[cohort.senders].sum())
     if not exchanges:
         return not_enough(test, 0, "no requests in the test blocks")
     outside = base.outside(kind, seen)

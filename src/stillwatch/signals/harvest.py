@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
@@ -16,7 +17,16 @@ from stillwatch.schema import CohortTest, Finding, Null
 from stillwatch.signals.traits import Traits
 from stillwatch.stats import calibrate
 
-__all__ = ["SCORED", "TEST", "Reference", "find", "score", "shipped_reference"]
+__all__ = [
+    "SCORED",
+    "TEST",
+    "USUAL_OWN",
+    "Reference",
+    "find",
+    "score",
+    "shipped_reference",
+    "usual",
+]
 
 TEST = CohortTest(
     name="harvest",
@@ -28,16 +38,32 @@ TEST = CohortTest(
 )
 SCORED: Final = ("own_topics", "repeats", "dominance")
 KAPPA: Final = 0.05
+USUAL_OWN: Final = 0.12
+_LEAST_COHORTS: Final = 6
 ERRORS: Final = 2.0
 _LEAST_OWN: Final = 0.003
 _USUAL_REPEATS: Final = 0.05
 _REPEATS_WEIGHT: Final = 3.0
 
 
-def score(traits: Traits) -> float:
+def usual(own: Sequence[float]) -> float:
+    """Return how much of the variety of topics ordinarily lies between carriers of one template.
+
+    ``own``: the share for every candidate cohort found by text, whatever became of it. Their
+    median, never above 0.12 (in simulated worlds it lies at .14–.18) and never below .003; 0.12
+    with fewer than six. Where this provider's customers have no topics of their own, a cohort
+    without own topics is nothing unusual, and nobody can be accused by it.
+    """
+    if len(own) < _LEAST_COHORTS:
+        return USUAL_OWN
+    return float(np.clip(np.median(own), _LEAST_OWN, USUAL_OWN))
+
+
+def score(traits: Traits, usual_own: float = USUAL_OWN) -> float:
     """Return how far the cohort looks like one queue of ever-new items; larger is more so.
 
-    −log(own_topics + two standard errors) − 3·log(1 + repeats/0.05) + log(dominance). The errors
+    −log(own_topics + two standard errors) − 3·log(1 + repeats/0.05) + log(dominance), and
+    log(usual_own/0.12) where customers here are less distinct than the reference's. The errors
     keep a small cohort from looking like one queue by chance; the repeats set classes and
     evaluations apart, where everyone runs the same items; accounts that do much else besides
     weigh less. On development worlds every further trait (breadth, novelty, hints of methods)
@@ -48,6 +74,7 @@ def score(traits: Traits) -> float:
         -math.log(own)
         - _REPEATS_WEIGHT * math.log1p(traits.repeats / _USUAL_REPEATS)
         + math.log(max(traits.dominance, 0.01))
+        + math.log(usual_own / USUAL_OWN)
     )
 
 
@@ -115,21 +142,27 @@ def read_reference(raw: dict[str, Any]) -> Reference:
     )
 
 
-def find(traits: Traits, n: int, reference: Reference) -> Finding:
+def find(traits: Traits, n: int, reference: Reference, usual_own: float = USUAL_OWN) -> Finding:
     """Return the finding of the claim *extractive* for one cohort."""
-    value = score(traits)
+    value = score(traits, usual_own)
     p_value = reference.p_value(value)
     low, mid, high = (float(np.quantile(reference.scores, q)) for q in (0.025, 0.5, 0.975))
     draws = tuple(round(float(q), 4) for q in np.quantile(reference.scores, np.linspace(0, 1, 41)))
-    usual = {name: reference.traits[name] for name in SCORED}
+    ranges = {name: reference.traits[name] for name in SCORED}
     own = max(traits.own_topics + ERRORS * traits.own_error, 0.0)
     text = (
         f"At most {own:.1%} of the variety of topics lies between the organizations (benign "
-        f"cohorts that act together: {_range(usual['own_topics'])}); {traits.repeats:.1%} of the "
-        f"prompts were also sent by another organization "
-        f"({_range(usual['repeats'])}); p = {p_value:.2g} against {len(reference.scores):,} benign "
-        "coordinated cohorts"
-        + (", continued by a fitted tail." if value > reference.tail_start else ".")
+        f"cohorts that act together: {_range(ranges['own_topics'])}); {traits.repeats:.1%} of the "
+        "prompts were also sent by another organization "
+        f"({_range(ranges['repeats'])}); p = {p_value:.2g} against {len(reference.scores):,} "
+        "benign coordinated cohorts"
+        + (", continued by a fitted tail" if value > reference.tail_start else "")
+        + (
+            f"; customers' topics are less distinct here than there ({usual_own:.1%} between "
+            "carriers of one template), which is allowed for."
+            if usual_own < USUAL_OWN
+            else "."
+        )
     )
     return Finding(
         signal=TEST.name,

@@ -10,7 +10,7 @@ from stillwatch.signals.data import Cohort, Population
 
 __all__ = ["MAX_ONE_PAYER", "MIN_PAYERS", "one_payer"]
 
-MAX_ONE_PAYER = 0.6
+MAX_ONE_PAYER = 0.5
 MIN_PAYERS = 3
 
 
@@ -20,7 +20,7 @@ def one_payer(cohort: Cohort, population: Population) -> tuple[float, int]:
     Subjects of one organization, or with one payment instrument, are one payer. What a single
     payer's accounts do together is ordinary: such a cohort is no hypothesis, whatever its topics.
     """
-    sids = cohort.subjects_b
+    sids = cohort.senders
     if not len(sids):
         return float("nan"), 0
     payment = population.codes["payment_hash"][sids]

@@ -101,7 +101,7 @@ def find_exits(cohort: Cohort, population: Population) -> Finding:
 def _test(
     cohort: Cohort, population: Population, codes: np.ndarray, held: np.ndarray
 ) -> SharingResult | None:
-    mine = _by_organization(population.org, codes, cohort.subjects_b)
+    mine = _by_organization(population.org, codes, cohort.senders)
     if len(mine) < _MIN:
         return None
     return shared_value_test(mine, held)

@@ -62,7 +62,7 @@ def burst_window(cohort: Cohort, population: Population) -> tuple[float, float] 
 def _times(cohort: Cohort, population: Population) -> tuple[np.ndarray, np.ndarray]:
     """Return creation times in seconds, one account per organization on both sides."""
     created = population.created_us / 1e6
-    sids = cohort.subjects_b
+    sids = cohort.senders
     sids = sids[np.isfinite(created[sids])]
     _, first = np.unique(population.org[sids], return_index=True)
     mine = sids[first]

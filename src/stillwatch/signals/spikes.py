@@ -73,7 +73,7 @@ def _spike(
         segment=np.concatenate([population.segment, np.full(_ACCOUNTS, -1)]),
         created_us=np.concatenate([population.created_us, created]),
         codes={k: np.concatenate([v, np.full(_ACCOUNTS, -1)]) for k, v in population.codes.items()},
-        exchanges_b=np.concatenate([population.exchanges_b, volume]),
+        volume=np.concatenate([population.volume, volume]),
         exit_code=np.concatenate([population.exit_code, pool]),
     )
     none = np.zeros(0, dtype=np.int64)
@@ -93,11 +93,13 @@ def _spike(
 def _spikes(desk: Desk) -> pa.Table:
     from stillwatch.signals.step import coordination  # the step module lists this step's siblings
 
-    population = load_population(desk)
+    population = load_population(desk, "B")
     rows: list[dict[str, Any]] = []
     rng = np.random.default_rng(desk.settings.seed)
-    base = Coincidences({}, int(population.exchanges_b.sum()))
+    base = Coincidences({}, int(population.volume.sum()))
     reference = harvest.shipped_reference()
+    known = desk.query("SELECT min(usual_own) AS own FROM cohort_scores").to_pylist()[0]["own"]
+    usual_own = harvest.USUAL_OWN if known is None else known
     if len(population.background) >= 50:
         for rung in RUNGS:
             for number in range(_PER_RUNG):
@@ -111,7 +113,9 @@ def _spikes(desk: Desk) -> pa.Table:
                         "rung": rung,
                         "spike": number,
                         "e_coordinated": float(mean_e([f.e_value for f in made])),
-                        "e_extractive": harvest.find(seen, len(cohort.rid), reference).e_value,
+                        "e_extractive": harvest.find(
+                            seen, len(cohort.rid), reference, usual_own
+                        ).e_value,
                     }
                 )
     schema = pa.schema(
@@ -123,7 +127,7 @@ def _spikes(desk: Desk) -> pa.Table:
 
 SPIKES_STEP = Step(
     name="spikes",
-    inputs=("exchanges", "subjects", "direct"),
+    inputs=("exchanges", "subjects", "direct", "cohort_scores"),
     output="spikes",
     function=_spikes,
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, Final
 
 import pyarrow as pa
 
@@ -16,14 +16,22 @@ from stillwatch.signals import (
     shared_values,
     signup_burst,
 )
-from stillwatch.signals.data import Cohort, Population, load_cohorts, load_population
+from stillwatch.signals.data import (
+    Cohort,
+    Population,
+    load_cohorts,
+    load_population,
+    over_both,
+)
 from stillwatch.signals.direct_evidence import Coincidences
 from stillwatch.signals.payers import MAX_ONE_PAYER, MIN_PAYERS, one_payer
-from stillwatch.signals.traits import MIN_EVENTS, TRAITS, traits
+from stillwatch.signals.traits import MIN_EVENTS, TRAITS, Traits, traits
 from stillwatch.signals.verdicts import missing, not_enough
 from stillwatch.stats import mean_e, round9
 
 __all__ = ["FINDINGS_STEP", "SCORES_STEP", "coordination", "lacking"]
+
+SCREEN_E: Final = 1.0
 
 _COORDINATION = (
     (signup_burst.TEST, signup_burst.find),
@@ -63,36 +71,52 @@ def coordination(
     return found
 
 
-def _findings(desk: Desk) -> pa.Table:
-    population = load_population(desk)
+def _base(desk: Desk, part: str, population: Population) -> Coincidences:
     totals = desk.query(
-        "SELECT kind, count(*) AS n FROM direct WHERE part = 'B' GROUP BY kind ORDER BY kind"
+        f"SELECT kind, count(*) AS n FROM direct WHERE part = '{part}' GROUP BY kind ORDER BY kind"
     )
-    base = Coincidences(
+    return Coincidences(
         dict(zip(totals["kind"].to_pylist(), totals["n"].to_pylist(), strict=True)),
-        int(population.exchanges_b.sum()),
+        int(population.volume.sum()),
     )
+
+
+def _asked_for(desk: Desk, count: int, seen: Traits | None, usual_own: float) -> Finding:
+    absent = lacking(harvest.TEST, desk.columns)
+    if absent:
+        return missing(harvest.TEST, absent)
+    if seen is None:
+        return not_enough(harvest.TEST, count, f"fewer than {MIN_EVENTS} exchanges")
+    return harvest.find(seen, count, harvest.shipped_reference(), usual_own)
+
+
+def _findings(desk: Desk) -> pa.Table:
+    early, late = load_population(desk, "A"), load_population(desk, "B")
+    both = over_both(early, late)
+    base_early, base = _base(desk, "A", early), _base(desk, "B", late)
     rows: list[dict[str, Any]] = []
-    for cohort in load_cohorts(desk, population):
-        seen = traits(cohort, population)
-        absent = lacking(harvest.TEST, desk.columns)
-        if absent:
-            extractive = missing(harvest.TEST, absent)
-        elif seen is None:
-            extractive = not_enough(
-                harvest.TEST,
-                len(cohort.rid),
-                f"fewer than {MIN_EVENTS} exchanges in the test blocks",
-            )
-        else:
-            extractive = harvest.find(seen, len(cohort.rid), harvest.shipped_reference())
-        burst = signup_burst.burst_window(cohort, population)
-        largest, payers = one_payer(cohort, population)
+    hypotheses = load_cohorts(desk, late)
+    asked = [traits(views.whole, both, views.test) for views in hypotheses]
+    usual_own = harvest.usual(
+        [
+            seen.own_topics
+            for seen, views in zip(asked, hypotheses, strict=True)
+            if seen is not None and views.whole.by_text
+        ]
+    )
+    for seen, views in zip(asked, hypotheses, strict=True):
+        cohort = views.test
+        first = coordination(views.screen, early, base_early, desk.columns)
+        extractive = _asked_for(desk, len(views.whole.rid), seen, usual_own)
+        burst = signup_burst.burst_window(cohort, late)
+        largest, payers = one_payer(cohort, late)
         described = {} if seen is None else {k: float(v) for k, v in seen._asdict().items()}
         rows.extend(
             {
                 "cohort": cohort.number,
                 "events": len(cohort.rid),
+                "e_screen": _mean_e(first),
+                "usual_own": usual_own,
                 "trimmed": cohort.trimmed.tolist(),
                 "one_payer": largest,
                 "payers": payers,
@@ -109,19 +133,27 @@ def _findings(desk: Desk) -> pa.Table:
                 "evaluable": finding.evaluable,
                 "missing": list(finding.missing),
             }
-            for finding in (*coordination(cohort, population, base, desk.columns), extractive)
+            for finding in (*coordination(cohort, late, base, desk.columns), extractive)
         )
     table = pa.Table.from_pylist(rows, schema=_FINDINGS)
-    for name in ("statistic", "p_value", "e_value"):
+    for name in ("e_screen", "usual_own", "statistic", "p_value", "e_value"):
         place = table.schema.get_field_index(name)
         table = table.set_column(place, name, pa.array(round9(table[name].to_numpy())))
     return table
+
+
+def _mean_e(findings: list[Finding]) -> float:
+    """Return the mean e-value of the tests that could be made, NaN without any."""
+    made = [f.e_value for f in findings if f.evaluable]
+    return float(mean_e(made)) if made else float("nan")
 
 
 _FINDINGS = pa.schema(
     [
         ("cohort", pa.int32()),
         ("events", pa.int64()),
+        ("e_screen", pa.float64()),
+        ("usual_own", pa.float64()),
         ("trimmed", pa.list_(pa.int32())),
         ("one_payer", pa.float64()),
         ("payers", pa.int64()),
@@ -151,9 +183,10 @@ FINDINGS_STEP = Step(
 def _scores(desk: Desk) -> pa.Table:
     """Return one row per cohort: its traits and the e-values of its two claims.
 
-    Within a claim the e-values are averaged over the tests that could be made; a cohort whose
-    harvest score could not be made, or that is one payer's, is not tested and does not count
-    among the hypotheses.
+    Within a claim the e-values are averaged over the tests that could be made. Not tested, and
+    not counted among the hypotheses, is a cohort whose harvest score could not be made, one that
+    is one payer's, and one whose members did not act together in part A either: what is tested
+    on part B is chosen on part A (docs/adr/0010-screen.md).
     """
     rows = desk.query("SELECT * FROM findings ORDER BY cohort, claim, signal").to_pylist()
     by_cohort: dict[int, list[dict[str, Any]]] = {}
@@ -169,7 +202,11 @@ def _scores(desk: Desk) -> pa.Table:
             {
                 "cohort": cohort,
                 "events": findings[0]["events"],
-                "tested": bool(together and harvests) and _several_payers(findings[0]),
+                "tested": bool(together and harvests)
+                and findings[0]["e_screen"] >= SCREEN_E
+                and _several_payers(findings[0]),
+                "e_screen": findings[0]["e_screen"],
+                "usual_own": findings[0]["usual_own"],
                 "one_payer": findings[0]["one_payer"],
                 "e_coordinated": float(mean_e(together)) if together else float("nan"),
                 "e_extractive": harvests[0]["e_value"] if harvests else float("nan"),
@@ -180,6 +217,7 @@ def _scores(desk: Desk) -> pa.Table:
     schema = pa.schema(
         [
             ("cohort", pa.int32()), ("events", pa.int64()), ("tested", pa.bool_()),
+            ("e_screen", pa.float64()), ("usual_own", pa.float64()),
             ("one_payer", pa.float64()),
             ("e_coordinated", pa.float64()), ("e_extractive", pa.float64()),
             ("score", pa.float64()), *((name, pa.float64()) for name in TRAITS),

@@ -42,9 +42,11 @@ class Traits(NamedTuple):
 TRAITS: Final = Traits._fields
 
 
-def traits(cohort: Cohort, population: Population) -> Traits | None:
+def traits(cohort: Cohort, population: Population, test: Cohort | None = None) -> Traits | None:
     """Return the traits, or None when the cohort is too small to have them.
 
+    ``cohort``: the exchanges of both parts. Repeats and novelty are counted on ``test`` alone
+    (part B; default: all), because the longer one looks the more is repeated.
     Needs 24 exchanges that do not go on with the subject's own conversation, and four subjects
     with at least two of them each.
     """
@@ -62,14 +64,15 @@ def traits(cohort: Cohort, population: Population) -> Traits | None:
     within = _within(cohort.raw_topic[keep].astype(np.float64), cohort.sid[keep])
     if not np.isfinite(own + error) or not np.isfinite(within) or not strangers > 0:
         return None
-    told = cohort.answered & cohort.fresh & cohort.long
-    payload = cohort.payload[told]
-    sender = population.org[cohort.sid[told]].astype(np.uint64)
+    late = cohort if test is None else test
+    told = late.answered & late.fresh & late.long
+    payload = late.payload[told]
+    sender = population.org[late.sid[told]].astype(np.uint64)
     values, carriers = np.unique(
         np.unique(np.stack([payload, sender]), axis=1)[0], return_counts=True
     )
     shared = values[(carriers >= 2) & (values != 0)]
-    volume = np.maximum(population.exchanges_b[subjects], counts)
+    volume = np.maximum(population.volume[subjects], counts)
     return Traits(
         own_topics=float(own),
         own_error=float(error),

@@ -31,7 +31,7 @@ class Stand:
             "created_us": np.full(size, np.nan),
             "codes": dict.fromkeys(STATIC_KINDS, nothing),
             "counts": {},
-            "exchanges_b": np.full(size, 10),
+            "volume": np.full(size, 10),
             "exit_code": nothing,
             "exit_counts": np.zeros(0, dtype=np.int64),
             "background": unit(self.rng.normal(size=(400, 64))),

@@ -10,11 +10,13 @@ import pytest
 from stillwatch.signals.harvest import (
     KAPPA,
     SCORED,
+    USUAL_OWN,
     Reference,
     find,
     read_reference,
     score,
     shipped_reference,
+    usual,
 )
 from stillwatch.signals.traits import Traits
 from stillwatch.stats import calibrate
@@ -143,3 +145,18 @@ def test_the_e_value_averages_at_most_one_over_the_reference_itself():
 def test_a_reference_lacks_nothing_it_needs():
     with pytest.raises(KeyError):
         read_reference({"name": "x"})
+
+
+def test_where_customers_have_no_topics_of_their_own_nothing_stands_out():
+    assert usual([0.15] * 20) == USUAL_OWN
+    assert usual([0.01] * 5) == USUAL_OWN  # too few to say
+    here = usual([0.0, 0.01, -0.02, 0.02, 0.005, 0.0, 0.4])
+    assert here == pytest.approx(0.005)
+    one_queue = Traits(0.0, 0.002, 0.5, 0.0, 1.0, 1.0, 0.0)
+    reference_ = shipped_reference()
+    there = find(one_queue, 400, reference_)
+    found = find(one_queue, 400, reference_, here)
+    assert found.statistic == pytest.approx(there.statistic + math.log(here / USUAL_OWN))
+    assert found.e_value < 20 < there.e_value
+    assert "less distinct here" in found.text
+    assert "less distinct here" not in there.text

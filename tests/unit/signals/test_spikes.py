@@ -30,7 +30,7 @@ def population(stand):
 
 def strength(rung, population, rng):
     cohort, grown = _spike(rung, population, population.background, rng)
-    base = Coincidences({}, int(population.exchanges_b.sum()))
+    base = Coincidences({}, int(population.volume.sum()))
     made = [f for f in coordination(cohort, grown, base, COLUMNS) if f.evaluable]
     return mean_e([f.e_value for f in made])
 
