@@ -71,8 +71,7 @@ def bench_features(rows: int, repeat: int) -> dict[str, dict[str, float]]:
         def through(work: Callable[[pa.RecordBatch], pa.RecordBatch]) -> float:
             def run() -> None:
                 with pq.ParquetWriter(
-                    target, kernel.FEATURES, compression="lz4", use_dictionary=False,
-                    write_statistics=False,
+                    target, kernel.FEATURES, compression="lz4", use_dictionary=False
                 ) as writer:  # fmt: skip
                     for given in pq.ParquetFile(source).iter_batches(
                         BATCH_ROWS, columns=["messages"], use_threads=False

@@ -91,13 +91,11 @@ class LocalRunner:
     ) -> int:
         """Write ``function`` of every batch to the table ``output``; return the rows written."""
         rows = 0
-        # Hashes neither compress nor repeat: lz4 without dictionaries and statistics writes them in
-        # a third of the time that zstd takes, and the table is read once.
+        # Hashes neither compress nor repeat: lz4 without dictionaries writes them in a third of
+        # the time that zstd takes, and the table is read once.
         with (
             self._aside(output) as aside,
-            pq.ParquetWriter(
-                aside, schema, compression="lz4", use_dictionary=False, write_statistics=False
-            ) as writer,
+            pq.ParquetWriter(aside, schema, compression="lz4", use_dictionary=False) as writer,
         ):
             for batch in batches:
                 done = function(batch)
