@@ -12,10 +12,10 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -qq
 WORKERS ?= 2
 
-.PHONY: help demo test check docs setup lock clean quality reference scale kills bench bench-check wheel lowest highest
+.PHONY: help demo test check docs setup lock clean quality reference scale kills bench bench-check wheel lowest highest bound
 
 help: ## list the targets
-	@grep -hE '^[a-z -]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/( highest)?:.*## /\t/' | expand -t 14
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 demo: .venv/.run-stamp ## simulate a week, scan it, leave demo/report.html
 	@$(BIN)/stillwatch demo --out demo --seed 7
@@ -91,15 +91,21 @@ wheel: .venv/.test-stamp ## dist/: a wheel for this machine and a source package
 	@ls dist
 
 # All tests with the oldest or newest dependencies that pyproject.toml allows, outside .venv.
-lowest: RESOLUTION := lowest-direct
-highest: RESOLUTION := highest
-lowest highest: build/lock/bin/uv ## the tests with the oldest (newest) dependencies that are allowed
-	@build/lock/bin/uv pip compile pyproject.toml --extra test --quiet \
-	  --resolution $(RESOLUTION) --no-header --no-annotate -o build/$@.txt
-	@test -x build/$@/bin/python || $(PYTHON) -m venv build/$@
-	@build/$@/bin/python -m pip --disable-pip-version-check -qq install -r locks/build.in -r build/$@.txt
-	@build/$@/bin/python -m pip --disable-pip-version-check -qq install --no-deps --no-build-isolation .
-	@build/$@/bin/python -m pytest -q -n $(WORKERS) --dist worksteal
+lowest: build/lock/bin/uv ## the tests with the oldest dependencies that are allowed
+	@$(MAKE) bound BOUND=lowest RESOLUTION=lowest-direct
+
+highest: build/lock/bin/uv ## the tests with the newest dependencies that are allowed
+	@$(MAKE) bound BOUND=highest RESOLUTION=highest
+
+bound:
+	@build/lock/bin/uv pip compile pyproject.toml --extra test --quiet --resolution $(RESOLUTION) \
+	  --no-header --no-annotate -o build/$(BOUND).txt
+	@test -x build/$(BOUND)/bin/python || $(PYTHON) -m venv build/$(BOUND)
+	@build/$(BOUND)/bin/python -m pip --disable-pip-version-check -qq install \
+	  -r locks/build.in -r build/$(BOUND).txt
+	@build/$(BOUND)/bin/python -m pip --disable-pip-version-check -qq install --no-deps \
+	  --no-build-isolation --force-reinstall .
+	@build/$(BOUND)/bin/python -m pytest -q -n $(WORKERS) --dist worksteal
 
 LOCK := build/lock/bin/uv pip compile pyproject.toml locks/build.in --universal \
   --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate --quiet \

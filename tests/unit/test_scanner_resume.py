@@ -18,9 +18,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from stillwatch.errors import ConfigError
-from stillwatch.pipeline import DISCOVERY
 from stillwatch.scanner import Progress, scan
-from stillwatch.scanner.folder import locked
+from stillwatch.scanner.folder import STEPS, locked
 from stillwatch.simulate import SimulatedWorld, simulate
 
 KILLS = 6
@@ -116,9 +115,9 @@ def test_what_was_finished_is_kept_and_the_rest_is_done(
         go(tiny, out, progress=stop_at(where))
     go(tiny, out, resume=True)
     assert differing(contents(out), whole) == []
-    names = [step.name for step in DISCOVERY]
+    names = [step.name for step in STEPS]
     done = names[: names.index(where)] if where in names else names
-    outputs = {step.output for step in DISCOVERY if step.name in done}
+    outputs = {step.output for step in STEPS if step.name in done}
     assert kept(out) == (set() if where == "reading" else {"features", *outputs})
 
 
