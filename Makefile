@@ -12,10 +12,10 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -qq
 WORKERS ?= 2
 
-.PHONY: help demo test check docs setup lock clean quality reference scale fuzz
+.PHONY: help demo test check docs setup lock clean quality reference scale kills bench bench-check wheel lowest highest bound fuzz
 
 help: ## list the targets
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 demo: .venv/.run-stamp ## simulate a week, scan it, leave demo/report.html
 	@$(BIN)/stillwatch demo --out demo --seed 7
@@ -37,7 +37,7 @@ docs: .venv/.test-stamp ## write the generated documents anew
 setup: .venv/.test-stamp ## make .venv with all that the tests need
 
 clean: ## remove what make made
-	rm -rf .venv demo build src/*.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv demo build dist src/*.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find src -name '*.so' -delete
 
 .venv/bin/python:
@@ -78,12 +78,45 @@ fuzz: .venv/.test-stamp ## 20,000 mutated records of every format: no traceback,
 scale: .venv/.test-stamp ## one million exchanges: seconds by step, peak memory
 	@$(BIN)/python perf/scan_1m.py
 
+bench: .venv/.test-stamp ## speed and memory as ratios within one run, kept in bench/results (minutes)
+	@$(BIN)/python perf/bench.py --keep
+
+bench-check: .venv/.test-stamp ## the same, compared with the kept result: fails from 10 % worse on
+	@$(BIN)/python perf/bench.py --check
+
+kills: .venv/.test-stamp ## 50 random kills of a scan of a million exchanges, each resumed (resumable, an hour)
+	@$(BIN)/python perf/kills.py --kills 50
+
+wheel: .venv/.test-stamp ## dist/: a wheel for this machine and a source package
+	@rm -rf dist && mkdir -p dist
+	@$(PIP) wheel --no-deps --no-build-isolation --wheel-dir dist .
+	@$(BIN)/python setup.py -q sdist --dist-dir dist
+	@ls dist
+
+# All tests with the oldest or newest dependencies that pyproject.toml allows, outside .venv.
+lowest: build/lock/bin/uv ## the tests with the oldest dependencies that are allowed
+	@$(MAKE) bound BOUND=lowest RESOLUTION=lowest-direct
+
+highest: build/lock/bin/uv ## the tests with the newest dependencies that are allowed
+	@$(MAKE) bound BOUND=highest RESOLUTION=highest
+
+bound:
+	@build/lock/bin/uv pip compile pyproject.toml --extra test --quiet --resolution $(RESOLUTION) \
+	  --no-header --no-annotate -o build/$(BOUND).txt
+	@test -x build/$(BOUND)/bin/python || $(PYTHON) -m venv build/$(BOUND)
+	@build/$(BOUND)/bin/python -m pip --disable-pip-version-check -qq install \
+	  -r locks/build.in -r build/$(BOUND).txt
+	@build/$(BOUND)/bin/python -m pip --disable-pip-version-check -qq install --no-deps \
+	  --no-build-isolation --force-reinstall .
+	@build/$(BOUND)/bin/python -m pytest -q -n $(WORKERS) --dist worksteal
+
 LOCK := build/lock/bin/uv pip compile pyproject.toml locks/build.in --universal \
   --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate --quiet \
   $(if $(UPGRADE),--upgrade)
 
-lock: ## resolve locks/*.txt anew from pyproject.toml
-	@test -x build/lock/bin/uv || { $(PYTHON) -m venv build/lock && \
-	  build/lock/bin/pip --quiet install uv; }
+build/lock/bin/uv:
+	@$(PYTHON) -m venv build/lock && build/lock/bin/pip --quiet install uv
+
+lock: build/lock/bin/uv ## resolve locks/*.txt anew from pyproject.toml
 	@$(LOCK) -o locks/run.txt
 	@$(LOCK) --extra test -o locks/test.txt

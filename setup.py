@@ -15,7 +15,7 @@ setup(
     ext_modules=[
         Extension(
             "stillwatch.kernel._kernel",
-            sources=[f"{C_FOLDER}/kernel.c"],
+            sources=sorted(str(path) for path in Path(C_FOLDER).glob("*.c")),
             depends=sorted(str(path) for path in Path(C_FOLDER).glob("*.h")),
             define_macros=[("Py_LIMITED_API", "0x030B0000")],
             py_limited_api=True,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import array
+from collections.abc import Iterator
 from typing import Any
 
 import pyarrow as pa
@@ -57,6 +58,14 @@ EXCHANGE = st.fixed_dictionaries(
 )
 
 
+@pytest.fixture(scope="module", params=_kernel.levels(), autouse=True)
+def level(request: pytest.FixtureRequest) -> Iterator[str]:
+    """Run every test with each set of instructions that this processor has."""
+    _kernel.use(request.param)
+    yield request.param
+    _kernel.use(_kernel.levels()[-1])
+
+
 def slow(exchange: dict[str, Any]) -> kernel.Features:
     return reference.featurize(exchange, intents.match_slowly(reference.scan_text(exchange)))
 
@@ -92,6 +101,24 @@ def test_tokens(text: bytes | str) -> None:
     found = tokens(text)
     assert list(memoryview(hashes).cast("Q")) == [t.hash for t in found]
     assert list(kinds) == [t.kind for t in found]
+
+
+@pytest.mark.parametrize("byte", ["a", "Q", "7", "é", "你"])
+def test_tokens_of_every_length_at_every_place_of_a_block(byte: str) -> None:
+    for length in (1, 3, 4, 7, 8, 9, 15, 16, 17, 24, 33, 62, 63, 64, 65, 130):
+        for place in range(66):
+            text = " " * place + byte * length + " z9 2024 " + "b" * 20 + "."
+            hashes, kinds = _kernel.token_hashes(text)
+            found = tokens(text)
+            assert list(memoryview(hashes).cast("Q")) == [t.hash for t in found]
+            assert list(kinds) == [t.kind for t in found]
+
+
+def test_a_level_that_is_not_here_is_refused() -> None:
+    for name in ("sse9", "", 7, None):
+        with pytest.raises(ValueError, match="no such level"):
+            _kernel.use(name)
+    assert _kernel.levels()[0] == "base"
 
 
 @given(BROKEN)

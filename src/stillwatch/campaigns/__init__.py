@@ -7,6 +7,7 @@ e-BH, no benign explanation survives, its own behaviour fits (posterior ≥ 0.99
 evidence hold, one of which nobody else can create for it. Everything else is `watch` at most.
 """
 
+from stillwatch.campaigns.acts import ACTS_STEP
 from stillwatch.campaigns.coverage import coverage_table
 from stillwatch.campaigns.frames import Template, templates_of
 from stillwatch.campaigns.judge import Campaign, Judgement, judge
@@ -24,6 +25,7 @@ from stillwatch.campaigns.tables import (
 from stillwatch.campaigns.value import Assumptions, harvest_value, load_assumptions, value_at_risk
 
 __all__ = [
+    "ACTS_STEP",
     "Assumptions",
     "Campaign",
     "Choice",

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from stillwatch.campaigns.known import Known, ask
 from stillwatch.campaigns.members import Member, name_members
 from stillwatch.campaigns.methods import methods_of
 from stillwatch.campaigns.rivals import Seen, rivals
@@ -84,22 +85,23 @@ def judge(
     )
     campaigns: list[Campaign] = []
     taken: dict[int, Campaign] = {}
+    named = {c: _named(desk, crowd, c, findings[c]) for c in order}
+    cores = {
+        c: [m.sid for m in members if m.role == "core"] or [m.sid for m in members]
+        for c, members in named.items()
+    }
+    known = ask(desk, cores)
     for cohort in order:
-        rows = findings[cohort]
-        burst = rows[0]["burst"]
-        members = name_members(
-            desk, crowd, cohort, np.array(rows[0]["trimmed"], dtype=np.int64),
-            (burst[0], burst[1]) if burst else None,
-        )  # fmt: skip
+        rows, members = findings[cohort], named[cohort]
         proven = [m.sid for m in members if m.proven]
         hosts = [taken[s] for s in proven if s in taken]
         if proven and 2 * len(hosts) >= len(proven):
             host = max(hosts, key=hosts.count)
-            view = _campaign(desk, crowd, cohort, members, rows, shown[cohort], permits)
+            view = _campaign(crowd, known[cohort], members, rows, shown[cohort], permits)
             _absorb(host, members, selected=cohort in choice.selected and not _explained(view))
             taken.update({m.sid: host for m in members if m.sid in host.standings})
             continue
-        campaign = _campaign(desk, crowd, cohort, members, rows, shown[cohort], permits)
+        campaign = _campaign(crowd, known[cohort], members, rows, shown[cohort], permits)
         selected = cohort in choice.selected and accuse
         _decide(campaign, selected, desk.settings.min_subjects)
         if campaign.standing == "watch" and cohort not in choice.selected and not proven:
@@ -115,6 +117,14 @@ def judge(
     return Judgement(
         tuple(campaigns), standing,
         {sid: number[c.campaign_id] for sid, c in campaign_of.items()}, uses, crowd,
+    )  # fmt: skip
+
+
+def _named(desk: Desk, crowd: Crowd, cohort: int, rows: list[dict[str, Any]]) -> list[Member]:
+    burst = rows[0]["burst"]
+    return name_members(
+        desk, crowd, cohort, np.array(rows[0]["trimmed"], dtype=np.int64),
+        (burst[0], burst[1]) if burst else None,
     )  # fmt: skip
 
 
@@ -150,32 +160,25 @@ def _decide(campaign: Campaign, selected: bool, least: int) -> None:
 
 
 def _campaign(
-    desk: Desk, crowd: Crowd, cohort: int, members: list[Member], rows: list[dict[str, Any]],
+    crowd: Crowd, known: Known, members: list[Member], rows: list[dict[str, Any]],
     shown: tuple[float, float], permits: Sequence[Permit],
 ) -> Campaign:  # fmt: skip
-    found = desk.query(f"SELECT found_by FROM cohorts WHERE cohort = {cohort}").to_pylist()[0]
     direct = {
         r["signal"]: int(r["statistic"])
         for r in rows
         if r["signal"] in ("handoff", "blob_replay", "retry", "succession") and r["evaluable"]
     }
     by_sid = {m.sid: m for m in members}
-    core = [m.sid for m in members if m.role == "core"] or [m.sid for m in members]
-    listed = ", ".join(map(str, core))
-    rows_of = desk.query(
-        f"""SELECT CAST(sum(CAST(md5_number_lower(exchange_id) AS HUGEINT)) AS VARCHAR) AS d
-            FROM exchanges WHERE sid IN ({listed})"""
-    )["d"][0].as_py()
-    digest = hashlib.sha256(str(rows_of).encode()).hexdigest()[:12]
-    explained = rivals(_seen(desk, crowd, cohort, core, rows, direct, permits))
+    digest = hashlib.sha256(known.ids.encode()).hexdigest()[:12]
+    explained = rivals(_seen(crowd, known, rows, permits))
     return Campaign(
-        cohort=cohort,
+        cohort=known.cohort,
         campaign_id=f"c-{digest}",
         standing="watch",
         e_value=shown[0],
         q_value=shown[1],
-        found_by=found["found_by"],
-        methods=methods_of(desk, cohort, direct),
+        found_by=known.found_by,
+        methods=methods_of(known.hints, direct),
         members=by_sid,
         standings={},
         claims=_claims(rows),
@@ -231,44 +234,42 @@ def _not_known(rows: list[dict[str, Any]]) -> list[dict[str, str]]:
 
 
 def _seen(
-    desk: Desk, crowd: Crowd, cohort: int, core: list[int], rows: list[dict[str, Any]],
-    direct: dict[str, int], permits: Sequence[Permit],
-) -> Seen:  # fmt: skip
+    crowd: Crowd, known: Known, rows: list[dict[str, Any]], permits: Sequence[Permit]
+) -> Seen:
     traits = json.loads(rows[0]["traits"])
+    core = known.core
     table = crowd.subjects.take(pa.array(core))
     orgs = crowd.org[np.array(core)]
     payments = [p for p in table["payment_hash"].to_pylist() if p]
-    exits = desk.query(
-        f"""SELECT max(n) AS n FROM (SELECT h_prefix, count(DISTINCT sid) AS n FROM exchanges
-            WHERE h_prefix <> 0 AND sid IN ({", ".join(map(str, core))}) GROUP BY h_prefix)"""
-    )["n"][0].as_py()
-    pairs = desk.query(
-        f"""SELECT count(*) AS n, count(DISTINCT (d.a, d.b)) AS pairs FROM direct d
-            JOIN cohort_members x ON x.sid = d.a AND x.cohort = {cohort}
-            JOIN cohort_members y ON y.sid = d.b AND y.cohort = {cohort}
-            WHERE d.kind = 'handoff'"""
-    ).to_pylist()[0]
     turns = next((r["p_value"] for r in rows if r["signal"] == "round_robin"), float("nan"))
-    named = sum(
-        any(p.names(a, o, plan) for p in permits)
-        for a, o, plan in zip(
-            *(table[c].to_pylist() for c in ("account_id", "org_id", "plan")), strict=True
-        )
-    )
+    named = len(_holders(table, permits))
     return Seen(
         own_topics=float(traits.get("own_topics", float("nan")))
         + 2 * float(traits.get("own_error", 0.0)),
         repeats=float(traits.get("repeats", float("nan"))),
         top_organization=float(np.unique(orgs, return_counts=True)[1].max() / len(orgs)),
         one_payment=max((payments.count(p) for p in set(payments)), default=0) / len(core),
-        one_exit=(exits or 0) / len(core),
+        one_exit=known.exits / len(core),
         end_users=any(u is not None for u in table["end_user_id"].to_pylist()),
-        handoffs=int(pairs["n"]),
-        handoffs_per_pair=pairs["n"] / max(pairs["pairs"], 1),
+        handoffs=known.handoffs,
+        handoffs_per_pair=known.handoffs / max(known.pairs, 1),
         organizations=len(np.unique(orgs)),
         round_robin_p=float(turns),
         permit_share=named / len(core),
     )
+
+
+def _holders(people: pa.Table, permits: Sequence[Permit]) -> set[int]:
+    """Return the places of the rows of which any permit speaks."""
+    columns = (people[name].to_pylist() for name in ("account_id", "org_id", "plan"))
+    accounts = {p.account_id for p in permits}
+    orgs = {p.org_id for p in permits}
+    return {
+        place
+        for place, (account, org, plan) in enumerate(zip(*columns, strict=True))
+        if account in accounts or org in orgs or "*" in orgs
+        if any(p.names(account, org, plan) for p in permits)
+    }
 
 
 def _permit(
@@ -282,25 +283,27 @@ def _permit(
     uses: list[PermitUse] = []
     if not permits:
         return ()
+    people = desk.query("SELECT account_id, org_id, plan FROM people ORDER BY sid")
+    names = people["account_id"].to_pylist()
+    named = _holders(people, permits)
     for campaign in campaigns:
-        accused = campaign.accused
+        accused = [s for s in campaign.accused if s in named]
         if not accused:
             continue
         rows = desk.query(
             f"""SELECT e.account_id, p.org_id, p.plan, epoch_us(e.ts) AS ts, e.model,
                        coalesce(e.output_tokens, 0) AS tokens
-                FROM exchanges e JOIN people p ON p.sid = e.sid
+                FROM acts e JOIN people p ON p.sid = e.sid
                 WHERE e.sid IN ({", ".join(map(str, accused))}) ORDER BY e.rid"""
         )
         lines = zip(*(rows[c].to_pylist() for c in rows.column_names), strict=True)
         covered, used = judge_permits(permits, lines, campaign.methods)
         uses.extend(used)
         holders = {account for use in used for account in use.accounts}
-        names = desk.query("SELECT sid, account_id FROM people ORDER BY sid")["account_id"]
         for sid in accused:
-            if names[sid].as_py() in covered:
+            if names[sid] in covered:
                 campaign.standings[sid] = "permitted"
-            elif names[sid].as_py() in holders:
+            elif names[sid] in holders:
                 campaign.standings[sid] = "watch"
         if campaign.standing == "accused" and not campaign.accused:
             held = "permitted" in campaign.standings.values()

@@ -33,7 +33,7 @@ def raster_table(desk: Desk, judgement: Judgement) -> tuple[pa.Table, dict[str, 
         rows = desk.query(
             f"""SELECT e.sid, e.ts, coalesce(e.status, 'ok') AS status, e.model, p.account_id,
                        p.end_user_id, min(e.ts) OVER (PARTITION BY e.sid) AS first
-                FROM exchanges e JOIN people p ON p.sid = e.sid
+                FROM acts e JOIN people p ON p.sid = e.sid
                 WHERE e.sid IN ({_sids(linked)}) ORDER BY first, e.sid, e.rid"""
         )
         order = list(dict.fromkeys(rows["sid"].to_pylist()))
@@ -96,8 +96,7 @@ def _clock(campaign: Campaign, judgement: Judgement, hours: np.ndarray) -> list[
     peers = outside[np.isin(segment[outside], np.unique(segment[core]))]
     peers = peers if len(peers) >= 50 else outside
     shares = hours[peers] / np.maximum(hours[peers].sum(axis=1, keepdims=True), 1)
-    groups = np.array_split(shares, max(len(shares) // 25, 1)) if len(shares) else []
-    means = np.array([g.mean(axis=0) for g in groups if len(g)]) if groups else np.zeros((1, 24))
+    means = _means_of_groups(shares) if len(shares) else np.zeros((1, 24))
     mine = hours[core].sum(axis=0)
     mine = mine / max(mine.sum(), 1)
     low, mid, high = np.quantile(means, (0.05, 0.5, 0.95), axis=0)
@@ -109,6 +108,16 @@ def _clock(campaign: Campaign, judgement: Judgement, hours: np.ndarray) -> list[
         }
         for h in range(24)
     ]  # fmt: skip
+
+
+def _means_of_groups(shares: np.ndarray) -> np.ndarray:
+    """Return the means of groups of about 25 neighbouring rows, the first ones larger by one."""
+    count = max(len(shares) // 25, 1)
+    sizes = np.full(count, len(shares) // count)
+    sizes[: len(shares) % count] += 1
+    starts = np.concatenate([[0], np.cumsum(sizes)[:-1]])
+    means: np.ndarray = np.add.reduceat(shares, starts, axis=0) / sizes[:, None]
+    return means
 
 
 def volume_table(desk: Desk, judgement: Judgement) -> pa.Table:

@@ -169,10 +169,11 @@ def _largest(
     cohorts: list[np.ndarray], sid: np.ndarray, values: np.ndarray | None, account: np.ndarray
 ) -> float:
     """Return the size of the largest tested cohort among these rows, in the unit of the values."""
+    of_sid = np.bincount(sid, weights=values, minlength=len(account))
     sizes = [0.0]
     for members in cohorts:
-        mine = np.isin(sid, members)
-        size = len(np.unique(account[sid[mine]])) if values is None else values[mine].sum()
+        mine = of_sid[members]
+        size = len(np.unique(account[members[mine > 0]])) if values is None else mine.sum()
         sizes.append(float(size))
     return max(sizes)
 

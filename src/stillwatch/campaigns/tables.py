@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -26,18 +26,26 @@ def stamp(moment: datetime | None) -> str | None:
     return None if moment is None else moment.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def tokens_of(desk: Desk, sids: list[int]) -> dict[str, Any]:
-    """Return counts, sums and the time span of the exchanges of some subjects."""
-    listed = ", ".join(map(str, sids)) or "-1"
-    return dict(
-        desk.query(
-            f"""SELECT count(*) AS exchanges,
-                       CAST(coalesce(sum(input_tokens), 0) AS BIGINT) AS input_tokens,
-                       CAST(coalesce(sum(output_tokens), 0) AS BIGINT) AS output_tokens,
-                       CAST(coalesce(sum(cost_micro_usd), 0) AS BIGINT) AS cost_micro_usd,
-                       min(ts) AS first, max(ts) AS last FROM exchanges WHERE sid IN ({listed})"""
-        ).to_pylist()[0]
+def tokens_of(desk: Desk, groups: Sequence[Sequence[int]]) -> list[dict[str, Any]]:
+    """Return counts, sums and the time span of the exchanges of each group of subjects."""
+    pairs = [(k, sid) for k, sids in enumerate(groups) for sid in sorted(set(sids))]
+    members = pa.table(
+        {
+            "number": pa.array([k for k, _ in pairs], pa.int64()),
+            "sid": pa.array([sid for _, sid in pairs], pa.int32()),
+        }
     )
+    rows = desk.query(
+        f"""SELECT g.range AS number, count(e.sid) AS exchanges,
+                   CAST(coalesce(sum(e.input_tokens), 0) AS BIGINT) AS input_tokens,
+                   CAST(coalesce(sum(e.output_tokens), 0) AS BIGINT) AS output_tokens,
+                   CAST(coalesce(sum(e.cost_micro_usd), 0) AS BIGINT) AS cost_micro_usd,
+                   min(e.ts) AS first, max(e.ts) AS last
+            FROM range({len(groups)}) g LEFT JOIN members m ON m.number = g.range
+            LEFT JOIN acts e ON e.sid = m.sid GROUP BY g.range ORDER BY g.range""",
+        members=members,
+    ).to_pylist()
+    return [{k: v for k, v in row.items() if k != "number"} for row in rows]
 
 
 def campaign_lines(
@@ -53,9 +61,10 @@ def campaign_lines(
     accounts = people["account_id"].to_pylist()
     users = people["end_user_id"].to_pylist()
     lines = []
-    for campaign in judgement.campaigns:
-        acted = acted_on(campaign)
-        sums = tokens_of(desk, acted)
+    sides = [acted_on(campaign) for campaign in judgement.campaigns]
+    for campaign, acted, sums in zip(
+        judgement.campaigns, sides, tokens_of(desk, sides), strict=True
+    ):
         verdict = "step_up" if campaign.standing == "accused" else "watch"
         ladder = rungs[campaign.campaign_id]
         lines.append(

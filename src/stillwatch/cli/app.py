@@ -79,6 +79,8 @@ def main() -> NoReturn:
         if not interrupts:
             raise
         code = _INTERRUPTED
+    if interrupts and sys.argv[1:2] == ["scan"]:
+        print("Stopped. The same command with --resume goes on from here.", file=sys.stderr)
     sys.exit(_INTERRUPTED if interrupts else code)
 
 
@@ -103,5 +105,6 @@ def _unwritten(error: OSError) -> StillwatchError:
     return StillwatchError(
         error.strerror or type(error).__name__,
         where="" if error.filename is None else str(error.filename),
-        hint="see that the disk has room and that the folder may be written",
+        hint="free disk space or see that the folder may be written; "
+        "a scan then goes on with --resume",
     )

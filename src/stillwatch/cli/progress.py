@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["progress"]
 
 _LINE_EVERY_S: Final = 10.0
+_RATE_AFTER_S: Final = 2.0
 
 Report = Callable[["Progress"], None]
 
@@ -53,9 +54,23 @@ def _bars(console: Console) -> Bars:
     )
 
 
-def _amount(now: Progress) -> str:
+def _amount(now: Progress, seconds: float = 0.0) -> str:
+    """Return how much is done, and after a few ``seconds`` of it the rate and the time left."""
     total = "" if now.total is None else f" of {now.total:,}"
-    return printable(f"{now.done:,}{total} {now.unit}".rstrip())
+    text = f"{now.done:,}{total} {now.unit}".rstrip()
+    if now.unit == "steps" or seconds < _RATE_AFTER_S or not now.done:
+        return printable(text)
+    rate = now.done / seconds
+    text += f", {rate:,.0f}/s"
+    if now.total is not None:
+        text += f", {_span((now.total - now.done) / rate)} left"
+    return printable(text)
+
+
+def _span(seconds: float) -> str:
+    if seconds < 90:
+        return f"about {seconds:.0f} s"
+    return f"about {seconds / 60:.0f} min" if seconds < 5_400 else f"about {seconds / 3600:.1f} h"
 
 
 class _ByBar:
@@ -65,16 +80,19 @@ class _ByBar:
         self._bars = bars
         self._counted: tuple[str, int | None] | None = None
         self._task: TaskID | None = None
+        self._began = 0.0
 
     def __call__(self, now: Progress) -> None:
+        moment = time.monotonic()
         counted = (now.unit, now.total)
         if self._task is None or counted != self._counted:
             self._finish()
-            self._counted = counted
+            self._counted, self._began = counted, moment
             self._task = self._bars.add_task(printable(now.stage), total=now.total, amount="")
         self._bars.update(
-            self._task, description=printable(now.stage), completed=now.done, amount=_amount(now)
-        )
+            self._task, description=printable(now.stage), completed=now.done,
+            amount=_amount(now, moment - self._began),
+        )  # fmt: skip
 
     def _finish(self) -> None:
         if self._task is not None:
@@ -88,13 +106,15 @@ class _ByLine:
     def __init__(self, file: TextIO) -> None:
         self._file = file
         self._last = ""
-        self._printed_at = 0.0
+        self._printed_at = self._began = 0.0
 
     def __call__(self, now: Progress) -> None:
         moment = time.monotonic()
         if now.stage == self._last and moment - self._printed_at < _LINE_EVERY_S:
             return
         begun = now.stage != self._last
+        if begun:
+            self._began = moment
         self._last, self._printed_at = now.stage, moment
-        tail = "" if begun and not now.done else f": {_amount(now)}"
+        tail = "" if begun and not now.done else f": {_amount(now, moment - self._began)}"
         print(f"{printable(now.stage)}{tail}", file=self._file, flush=True)

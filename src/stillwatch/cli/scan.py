@@ -77,6 +77,9 @@ def scan(
         Path | None,
         typer.Option(metavar="FILE", help="value.toml: prices and assumptions for value at risk."),
     ] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on where a scan into --out was stopped.")
+    ] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="Show no progress.")] = False,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print summary.json instead of sentences.")
@@ -107,6 +110,7 @@ def scan(
             max_rejects=max_rejects,
             value=value,
             now=datetime.now(UTC),
+            resume=resume,
             progress=report,
         )
     if as_json:

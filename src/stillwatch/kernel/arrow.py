@@ -25,6 +25,9 @@ FEATURES: Final[pa.Schema] = pa.schema(
 )
 _TEXT_COLUMNS: Final = ("tool_schema", "output_text", "reasoning_text", "reasoning_blob")
 _ALIGNMENT: Final = 64
+# So many rows' text stays in the cache between the kernel and the pattern matcher, and its memory
+# is taken from the heap again instead of from the system: a fifth of the time of a whole batch.
+_SPAN_ROWS: Final = 512
 
 # What C reads of a column: (offset, length, large, validity, offsets, data).
 Column = tuple[int, int, bool, pa.Buffer | None, pa.Buffer | None, pa.Buffer | None]
@@ -47,16 +50,19 @@ def batch(record_batch: pa.RecordBatch) -> pa.RecordBatch:
         name: -(-rows * width // _ALIGNMENT) * _ALIGNMENT for name, width in COLUMN_BYTES.items()
     }
     out = pa.allocate_buffer(sum(sizes.values()))
-    text, starts = kernel.batch(rows, out, *(_column(array) for array in arrays.values()))
     columns: dict[str, pa.Array] = {}
     at = 0
     for field in FEATURES:
         buffer = out.slice(at, rows * COLUMN_BYTES[field.name])
         if field.name == "intents":
             found = np.frombuffer(out, dtype=np.uint64, count=rows, offset=at)
-            found[:] = intents.match_rows(text, np.frombuffer(starts, dtype=np.uint64))
         columns[field.name] = pa.Array.from_buffers(field.type, rows, [None, buffer])
         at += sizes[field.name]
+    given = [_column(array) for array in arrays.values()]
+    for first in range(0, rows, _SPAN_ROWS):
+        stop = min(first + _SPAN_ROWS, rows)
+        text, starts = kernel.batch(rows, first, stop, out, *given)
+        found[first:stop] = intents.match_rows(text, np.frombuffer(starts, dtype=np.uint64))
     return pa.RecordBatch.from_arrays(list(columns.values()), schema=FEATURES)
 
 

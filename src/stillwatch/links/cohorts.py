@@ -50,9 +50,13 @@ def merge(candidates: list[Candidate]) -> list[Candidate]:
         candidates, key=lambda c: (c.rank, -len(c.subjects), sorted(c.frames), min(c.subjects))
     )
     leaders: list[Candidate] = []
+    led: dict[int, list[int]] = {}  # a leader can only be one that shares a subject
     for one in order:
-        host = next((h for h in leaders if _joins(one, h)), None)
+        near = sorted({place for sid in one.subjects for place in led.get(sid, ())})
+        host = next((leaders[k] for k in near if _joins(one, leaders[k])), None)
         if host is None:
+            for sid in one.subjects:
+                led.setdefault(sid, []).append(len(leaders))
             leaders.append(Candidate(set(one.kinds), set(one.subjects), set(one.frames), set()))
             continue
         host.kinds |= one.kinds
@@ -60,6 +64,9 @@ def merge(candidates: list[Candidate]) -> list[Candidate]:
         extra = one.subjects - host.subjects
         if one.frames or one.rank == host.rank:
             host.subjects |= extra
+            place = next(k for k in near if leaders[k] is host)
+            for sid in extra:
+                led.setdefault(sid, []).append(place)
         else:
             host.associated |= extra
     return leaders

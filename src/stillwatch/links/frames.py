@@ -45,19 +45,29 @@ def nodes_sql(settings: Settings) -> str:
     ``min_subjects`` subjects of ``min_organizations`` organizations carry it and its payloads are
     mostly different. A conversation repeats its own beginning at every turn, so a beginning
     counts only where nothing was said before. Counts are exact.
+
+    Most hashes are one subject's: ``wide`` leaves them out before anything is counted by subject,
+    with states of fixed size, which the engine can put on disk.
     """
     fresh = "part = 'A' AND prefix_before_last_user = 0"
     return f"""
-    WITH per_payload AS (
-      SELECT pos, len, h, sid, h_payload, any_value(org) AS org, count(*) AS n
-      FROM ({_unnested("sid, org, h_payload", fresh)}) GROUP BY pos, len, h, sid, h_payload),
+    WITH wide AS (
+      SELECT pos, len, h FROM ({_unnested("sid", fresh)}) GROUP BY pos, len, h
+      HAVING min(sid) <> max(sid)
+         AND count(*) >= {_MIN_PAYLOADS * settings.min_subjects}),
+    per_payload AS (
+      SELECT u.pos, u.len, u.h, u.sid, u.h_payload, count(*) AS n
+      FROM ({_unnested("sid, h_payload", fresh)}) u
+      SEMI JOIN wide w ON u.h = w.h AND u.pos = w.pos AND u.len = w.len
+      GROUP BY u.pos, u.len, u.h, u.sid, u.h_payload),
+    owner AS (SELECT sid, any_value(org) AS org FROM exchanges GROUP BY sid),
     volume AS (SELECT sid, count(*) AS n FROM exchanges WHERE {fresh} GROUP BY sid),
     sums AS (
-      SELECT pos, len, h, sid, any_value(org) AS org, CAST(sum(n) AS BIGINT) AS n,
-             count(*) AS payloads
+      SELECT pos, len, h, sid, CAST(sum(n) AS BIGINT) AS n, count(*) AS payloads
       FROM per_payload GROUP BY pos, len, h, sid HAVING count(*) >= {_MIN_PAYLOADS}),
     per_subject AS (
-      SELECT s.* FROM sums s JOIN volume v ON s.sid = v.sid WHERE s.n >= {_MIN_SHARE} * v.n)
+      SELECT s.*, o.org FROM sums s JOIN volume v ON s.sid = v.sid JOIN owner o ON s.sid = o.sid
+      WHERE s.n >= {_MIN_SHARE} * v.n)
     SELECT pos, len, h, count(*) AS subjects, count(DISTINCT org) AS organizations,
            CAST(sum(n) AS BIGINT) AS exchanges, CAST(sum(payloads) AS BIGINT) AS payloads
     FROM per_subject GROUP BY pos, len, h

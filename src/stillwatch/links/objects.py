@@ -21,6 +21,8 @@ def objects_sql(settings: Settings) -> str:
 
     Values of the account (payment, device …) hold for the whole window; what requests show
     (prefix, client, system prompt, tools, frames, near-duplicate bands) is taken from part A.
+    Of the eight bands of every text, only those of two subjects and more are grouped by subject:
+    to find them takes states of fixed size, which the engine can put on disk.
     """
     static = " UNION ALL ".join(
         f"SELECT '{kind}' AS kind, md5_number_lower('{kind}:' || {column}) AS object, sid, org, "
@@ -47,15 +49,20 @@ def objects_sql(settings: Settings) -> str:
         )
     )
     bands = " UNION ALL ".join(
-        f"SELECT band_{k} AS object, sid, org, ts FROM exchanges "
+        f"SELECT band_{k} AS object, sid, ts FROM exchanges "
         f"WHERE part = 'A' AND band_{k} <> 0 AND user_tokens >= 12"
         for k in range(8)
     )
     return f"""
-    WITH all_objects AS (
+    WITH shared AS (
+      SELECT object FROM ({bands}) GROUP BY object HAVING min(sid) <> max(sid)),
+    near AS (
+      SELECT b.object, b.sid, count(*) AS n, min(b.ts) AS first_seen
+      FROM ({bands}) b SEMI JOIN shared s ON s.object = b.object GROUP BY b.object, b.sid),
+    all_objects AS (
       {static} UNION ALL {signup} UNION ALL {seen}
-      UNION ALL SELECT 'near_text', object, sid, any_value(org), count(*), min(ts)
-        FROM ({bands}) GROUP BY object, sid
+      UNION ALL SELECT 'near_text', b.object, b.sid, s.org, b.n, b.first_seen
+        FROM near b JOIN subjects s ON s.sid = b.sid
       UNION ALL SELECT 'frame', CAST(c.frame AS UBIGINT), c.sid, any_value(c.org), count(*),
                        min(e.ts)
         FROM carried c JOIN exchanges e ON c.rid = e.rid WHERE c.part = 'A'

@@ -17,8 +17,9 @@ import pyarrow.parquet as pq
 from stillwatch.errors import ConfigError, RunnerError
 from stillwatch.schema import Settings, Step
 
-__all__ = ["SPILL", "LocalRunner", "parse_memory"]
+__all__ = ["ENGINES", "SPILL", "LocalRunner", "parse_memory"]
 
+ENGINES = {"duckdb": duckdb.__version__, "pyarrow": pa.__version__}
 SPILL = "spill"
 
 _SIZE = re.compile(r"^\s*(\d+(?:\.\d+)?)\s*(kb|mb|gb|tb|kib|mib|gib|tib)?\s*$", re.IGNORECASE)
@@ -58,14 +59,16 @@ class LocalRunner:
         self.folder.mkdir(parents=True, exist_ok=True)
         self._con = duckdb.connect()
         spill = folder / SPILL
+        self._threads = max(1, threads or os.cpu_count() or 1)
         limit = max(parse_memory(memory) * 6 // 10, 256_000_000)
         for statement in (
             f"SET memory_limit = '{limit}B'",
             f"SET temp_directory = '{_quoted(spill)}'",
-            f"SET threads = {max(1, threads or os.cpu_count() or 1)}",
+            f"SET threads = {self._threads}",
             "SET preserve_insertion_order = true",
             "SET TimeZone = 'UTC'",
             "SET enable_progress_bar = false",
+            "SET parquet_metadata_cache = true",  # judging asks a thousand times
         ):
             self._con.execute(statement)
 
@@ -109,6 +112,16 @@ class LocalRunner:
             pq.write_table(table, aside, compression="zstd", row_group_size=_ROW_GROUP)
         self._view(output)
 
+    def adopt(self, table: str) -> None:
+        """Take a table that an earlier run of the same request left whole.
+
+        Raises RunnerError when it cannot be read.
+        """
+        self._running = f"table {table}"
+        with self._engine():
+            self._view(table)
+        self._running = "query"
+
     def run(self, step: Step) -> None:
         """Execute one step. Raises RunnerError naming the step when the engine fails."""
         self._running = f"step {step.name}"
@@ -127,7 +140,7 @@ class LocalRunner:
             self._con.register(name, table)
         try:
             with self._engine():
-                return self._con.sql(sql).to_arrow_table()
+                return self._in_memory(lambda text: self._con.sql(text).to_arrow_table(), sql)
         finally:
             for name in tables:
                 self._con.unregister(name)
@@ -138,11 +151,28 @@ class LocalRunner:
         order = f" ORDER BY {', '.join(step.order_by)}" if step.order_by else ""
         select = f"SELECT * FROM ({step.sql(self.settings)}){order}"
         with self._aside(step.output) as aside, self._engine():
-            self._con.execute(
-                f"COPY ({select}) TO '{_quoted(aside)}' "
-                f"(FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {_ROW_GROUP})"
+            self._in_memory(
+                self._con.execute,
+                f"COPY ({select}) TO '{_quoted(aside)}' (FORMAT parquet, COMPRESSION zstd, "
+                f"ROW_GROUP_SIZE {step.group_rows or _ROW_GROUP})",
             )
         self._view(step.output)
+
+    def _in_memory(self, execute: Callable[[str], Any], sql: str) -> Any:
+        """Execute, and where memory does not do for all threads, once more on a single one.
+
+        Each thread holds buffers of its own; results do not depend on their number.
+        """
+        try:
+            return execute(sql)
+        except duckdb.OutOfMemoryException:
+            if self._threads == 1:
+                raise
+        self._con.execute("SET threads = 1")
+        try:
+            return execute(sql)
+        finally:
+            self._con.execute(f"SET threads = {self._threads}")
 
     @contextmanager
     def _engine(self) -> Iterator[None]:
@@ -152,7 +182,7 @@ class LocalRunner:
             raise RunnerError(
                 f"the engine failed ({type(error).__name__}): {_first_line(error)}",
                 where=self._running,
-                hint="free disk or give more --memory",
+                hint="free disk space or give more --memory, then go on with --resume",
             ) from error
 
     @contextmanager
@@ -161,12 +191,14 @@ class LocalRunner:
         aside = self.path(table).with_suffix(".part")
         try:
             yield aside
+            _to_disk(aside)
             aside.replace(self.path(table))
+            _to_disk(self.folder)
         except OSError as error:
             raise RunnerError(
                 f"cannot be written ({error.strerror or type(error).__name__})",
                 where=f"table {table}",
-                hint="free disk space, or give another --out",
+                hint="free disk space and go on with --resume, or give another --out",
             ) from error
         finally:
             aside.unlink(missing_ok=True)
@@ -174,6 +206,14 @@ class LocalRunner:
     def _view(self, table: str) -> None:
         source = f"read_parquet('{_quoted(self.path(table))}')"
         self._con.execute(f"CREATE OR REPLACE VIEW {table} AS SELECT * FROM {source}")
+
+
+def _to_disk(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def _quoted(path: Path) -> str:

@@ -5,6 +5,7 @@ the same rows and settings give the same bytes of everything but timing.json; a 
 is whole; what could not be read is in rejected.jsonl.
 """
 
-from stillwatch.scanner.job import Progress, ScanResult, prepare, scan
+from stillwatch.scanner.job import prepare, scan
+from stillwatch.scanner.result import Progress, ScanResult
 
 __all__ = ["Progress", "ScanResult", "prepare", "scan"]

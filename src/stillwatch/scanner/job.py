@@ -5,20 +5,16 @@ from __future__ import annotations
 import os
 import platform
 import resource
-import shutil
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import datetime
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import orjson
-import pyarrow as pa
 import pyarrow.parquet as pq
 
 from stillwatch.campaigns import (
@@ -40,17 +36,34 @@ from stillwatch.errors import ConfigError, InputError
 from stillwatch.pipeline import DISCOVERY, FEATURES, features
 from stillwatch.policy import permits_from_rows
 from stillwatch.report import write_report
-from stillwatch.runners import SPILL, LocalRunner
+from stillwatch.runners import LocalRunner
+from stillwatch.scanner.disk import guess_rows, refuse_small_disk
+from stillwatch.scanner.folder import (
+    STAGES_KEPT,
+    STEPS,
+    check_ours,
+    clear,
+    locked,
+    settle,
+    write_whole,
+)
+from stillwatch.scanner.result import Progress, ScanResult
+from stillwatch.scanner.resume import (
+    KEY,
+    asked,
+    reading_of,
+    refuse_other,
+    save_reading,
+    was_finished,
+)
 from stillwatch.scanner.summary import Baseline, read_baseline, summarize
 from stillwatch.scanner.templates import write_frames
 from stillwatch.schema import (
     ACCOUNTS,
     CAMPAIGNS,
-    EXIT_ACCUSED,
-    EXIT_CLEAR,
     LINKS,
     REJECTED,
-    REPORT,
+    RESUME,
     SIGNALS,
     STAGES,
     STIX,
@@ -65,87 +78,7 @@ from stillwatch.signals import shipped_reference
 from stillwatch.sources import Inputs, open_inputs
 from stillwatch.store import open_run
 
-__all__ = ["Progress", "ScanResult", "prepare", "scan"]
-
-_STAGES_KEPT = ("exchanges", "subjects", "cohorts", "cohort_members", "cohort_scores", "findings",
-                "frames", "spikes", "raster", "clock", "volume", "coverage")  # fmt: skip
-_RUN_FILES = frozenset({SUMMARY, CAMPAIGNS, ACCOUNTS, SUBJECTS, SIGNALS, LINKS, TIMING, REJECTED,
-                        REPORT, STIX})  # fmt: skip
-_TABLES = {*_STAGES_KEPT, "features", "accounts", *(step.output for step in DISCOVERY)}
-# A table written aside is named `table.part`, without the .parquet.
-_STAGE_FILES = frozenset(
-    {SPILL, "frames", "frames.jsonl", *_TABLES, *(f"{t}.parquet" for t in _TABLES)}
-)
-
-
-@dataclass(frozen=True)
-class Progress:
-    """Where a scan stands. ``total`` is None where it cannot be known."""
-
-    stage: str
-    done: int
-    total: int | None
-    unit: str
-
-
-class ScanResult:
-    """A finished scan: its folder, its summary, and its tables read on demand."""
-
-    def __init__(self, run_dir: Path) -> None:
-        self.run_dir = run_dir
-        self._run = open_run(run_dir)
-
-    @property
-    def summary(self) -> dict[str, Any]:
-        return self._run.summary
-
-    @property
-    def campaigns(self) -> list[dict[str, Any]]:
-        return self._run.campaigns
-
-    @cached_property
-    def accounts(self) -> pa.Table:
-        return self._run.table("accounts")
-
-    @cached_property
-    def subjects(self) -> pa.Table:
-        return self._run.table("subjects")
-
-    @cached_property
-    def signals(self) -> pa.Table:
-        return self._run.table("signals")
-
-    @cached_property
-    def links(self) -> pa.Table:
-        return self._run.table("links")
-
-    @property
-    def exit_code(self) -> int:
-        """Return 3 when at least one campaign is accused, else 0."""
-        accused = any(c["standing"] == "accused" for c in self.campaigns)
-        return EXIT_ACCUSED if accused else EXIT_CLEAR
-
-    def __repr__(self) -> str:
-        accused = sum(c["standing"] == "accused" for c in self.campaigns)
-        return (
-            f"<ScanResult {accused} accused campaigns, {self.summary['accused_accounts']} of "
-            f"{self.summary['accounts']} accounts>"
-        )
-
-    def _repr_html_(self) -> str:
-        from html import escape  # a notebook asks for this, the command line never does
-
-        rows = "".join(
-            f"<tr><td>{escape(c['campaign_id'])}</td><td>{escape(c['standing'])}</td>"
-            f"<td>{c['accounts']:,}</td><td>{c['exchanges']:,}</td>"
-            f"<td>{escape(', '.join(c['methods']))}</td></tr>"
-            for c in self.campaigns
-        )
-        return (
-            f"<p>{escape(repr(self)[1:-1])}</p><table><thead><tr><th>campaign</th><th>standing</th>"
-            f"<th>accounts</th><th>exchanges</th><th>methods</th></tr></thead>"
-            f"<tbody>{rows}</tbody></table>"
-        )
+__all__ = ["prepare", "scan"]
 
 
 @contextmanager
@@ -185,6 +118,7 @@ def scan(
     max_rejects: float = 0.01,
     value: str | Path | None = None,
     now: datetime | None = None,
+    resume: bool = False,
     progress: Callable[[Progress], None] | None = None,
 ) -> ScanResult:
     """Scan logs for adversarial distillation and write a run directory.
@@ -193,9 +127,12 @@ def scan(
     tables. ``baseline``: earlier run directories, never of the window being judged.
     ``now``: UTC; rows more than a day later are refused, none when it is None.
     ``out``: a new or empty folder, or an earlier run's, whose results go when reading begins.
+    ``resume``: go on where a run in ``out`` was stopped; the same bytes come out as of one that
+    was not. Where nothing was finished it begins, where all was, nothing is done.
 
-    Raises InputError (nothing readable, too many rejects), ConfigError (an option), SchemaError
-    (a side table). What was rejected stays in the folder's rejected.jsonl.
+    Raises InputError (nothing readable, too many rejects), ConfigError (an option; a resumed run
+    that was asked for something else), SchemaError (a side table), RunnerError (a full disk).
+    What was rejected stays in the folder's rejected.jsonl.
     """
     started = time.monotonic()
     earlier = read_baseline([Path(p) for p in baseline])
@@ -206,52 +143,110 @@ def scan(
     answers = _answers(ownership)
     opened = open_inputs([str(p) for p in inputs], format=format, max_rejects=max_rejects, now=now)
     run_dir = Path(out) if out is not None else Path(tempfile.mkdtemp(prefix="stillwatch-"))
-    _claim(run_dir)
     columns = opened.columns | {f"accounts.{c}" for c in (side.columns if side else ())}
     tell = progress or (lambda _: None)
-    runner = LocalRunner(
-        run_dir / STAGES, settings, columns=columns, memory=memory, threads=threads
-    )
     seconds: dict[str, float] = {}
-    try:
-        _read(runner, opened, run_dir, tell, seconds)
-        runner.put("accounts", side.table if side else ACCOUNT.empty_table())
-        for number, step in enumerate(DISCOVERY):
-            tell(Progress(step.name, number, len(DISCOVERY), "steps"))
+    key = asked(
+        opened,
+        {"accounts": accounts, "permits": permits, "ownership": ownership, "value": value},
+        {"format": format, "max_rejects": max_rejects, "--baseline": earlier.digest,
+         **settings.as_dict()},
+    )  # fmt: skip
+    with locked(run_dir):
+        kept = _begin(run_dir, key, opened, resume=resume)
+        if kept is None:
+            return ScanResult(run_dir)
+        runner = LocalRunner(
+            run_dir / STAGES, settings, columns=columns, memory=memory, threads=threads
+        )
+        try:
+            _read(runner, opened, run_dir, key, kept, tell, seconds)
+            runner.put("accounts", side.table if side else ACCOUNT.empty_table())
+            _discover(runner, kept, tell, seconds)
             began = time.monotonic()
-            runner.run(step)
-            seconds[step.name] = round(time.monotonic() - began, 3)
-            if step.output == "exchanges":
-                _refuse_empty(runner.path("exchanges"))
-        began = time.monotonic()
-        reference = shipped_reference()
-        earlier.refuse_overlap(runner)
-        choice = choose(
-            earlier.calibrated(
-                runner.query("SELECT * FROM cohort_scores ORDER BY cohort"), reference
-            ),
-            alpha=alpha, look=settings.look, largest=reference.largest_e,
-        )  # fmt: skip
-        drift = earlier.drift(runner, choice, reference)
-        judgement = judge(runner, choice, allowed, accuse=not drift["alarm"])
-        _write(runner, run_dir, judgement, choice, assumptions, answers, opened, earlier, drift)
-        seconds["judge"] = round(time.monotonic() - began, 3)
-        tell(Progress("report", 0, 1, "steps"))
-        began = time.monotonic()
-        write_frames(
-            runner, run_dir, judgement,
-            None if "-" in map(str, inputs) else [str(p) for p in inputs], format,
-        )  # fmt: skip
-        _atomically(run_dir / STIX, _json(_stix(run_dir)))
-        write_report(run_dir)
-        seconds["report"] = round(time.monotonic() - began, 3)
-    finally:
-        runner.close()
-    for table in runner.folder.glob("*.parquet"):
-        if table.stem not in _STAGES_KEPT:
-            table.unlink()
-    _atomically(run_dir / TIMING, _json(_timing(started, seconds, opened, memory, threads)))
+            reference = shipped_reference()
+            earlier.refuse_overlap(runner)
+            choice = choose(
+                earlier.calibrated(
+                    runner.query("SELECT * FROM cohort_scores ORDER BY cohort"), reference
+                ),
+                alpha=alpha, look=settings.look, largest=reference.largest_e,
+            )  # fmt: skip
+            drift = earlier.drift(runner, choice, reference)
+            tell(Progress("judge", 0, 1, "steps"))
+            judgement = judge(runner, choice, allowed, accuse=not drift["alarm"])
+            _write(runner, run_dir, judgement, choice, assumptions, answers, opened, earlier, drift)
+            seconds["judge"] = round(time.monotonic() - began, 3)
+            tell(Progress("report", 0, 1, "steps"))
+            began = time.monotonic()
+            write_frames(
+                runner, run_dir, judgement,
+                None if "-" in map(str, inputs) else [str(p) for p in inputs], format,
+            )  # fmt: skip
+            write_whole(run_dir / STIX, _json(_stix(run_dir)))
+            write_report(run_dir)
+            seconds["report"] = round(time.monotonic() - began, 3)
+        finally:
+            runner.close()
+        settle(run_dir)
+        timing = _timing(started, seconds, opened, memory, threads)
+        write_whole(run_dir / TIMING, _json({**timing, "kept": sorted(kept), KEY: key}))
+        _tidy(run_dir)
     return ScanResult(run_dir)
+
+
+def _begin(
+    run_dir: Path, key: dict[str, Any], opened: Inputs, *, resume: bool
+) -> frozenset[str] | None:
+    """Make the folder ours and return the tables in it that hold; None where the run is finished.
+
+    A table that exists is whole, and it holds when reading was finished for the same request.
+    Raises ConfigError when the folder is somebody else's, or holds a run of another request.
+    """
+    check_ours(run_dir)
+    kept: frozenset[str] = frozenset()
+    if resume:
+        if any(file.size < 0 for file in opened.files):
+            raise ConfigError(
+                "what comes through a pipe cannot be read again",
+                where="--resume", hint="begin anew, or give files",
+            )  # fmt: skip
+        finished = was_finished(run_dir)
+        if finished is not None:
+            refuse_other(finished, key)
+            _tidy(run_dir)
+            return None
+        read = reading_of(run_dir)
+        if read is not None:
+            refuse_other(read[0], key)
+            opened.ledger.restore(read[1])
+            tables = ("features", *(step.output for step in STEPS))
+            kept = frozenset(t for t in tables if (run_dir / STAGES / f"{t}.parquet").is_file())
+    clear(run_dir, keep=kept)
+    return kept
+
+
+def _tidy(run_dir: Path) -> None:
+    """Remove what only an unfinished run needs."""
+    for path in (run_dir / STAGES).iterdir():
+        if path.name == RESUME or (path.suffix == ".parquet" and path.stem not in STAGES_KEPT):
+            path.unlink()
+
+
+def _discover(
+    runner: LocalRunner, kept: frozenset[str], tell: Callable[[Progress], None],
+    seconds: dict[str, float],
+) -> None:  # fmt: skip
+    for number, step in enumerate(STEPS):
+        tell(Progress(step.name, number, len(STEPS), "steps"))
+        if step.output in kept:
+            runner.adopt(step.output)
+            continue
+        began = time.monotonic()
+        runner.run(step)
+        seconds[step.name] = round(time.monotonic() - began, 3)
+        if step.output == "exchanges":
+            _refuse_empty(runner.path("exchanges"))
 
 
 def _answers(ownership: str | Path | None) -> dict[str, str]:
@@ -261,52 +256,27 @@ def _answers(ownership: str | Path | None) -> dict[str, str]:
     return dict(zip(table["owner_entity_id"].to_pylist(), table["access"].to_pylist(), strict=True))
 
 
-def _claim(run_dir: Path) -> None:
-    """Make the folder ours: empty, or a run's (whole, failed or killed), its results now void.
-
-    Raises ConfigError when it holds anything that no scan writes; then nothing is touched.
-    """
-    try:
-        run_dir.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise ConfigError(
-            f"no folder can be made there ({type(error).__name__})",
-            where="--out", hint="give another folder",
-        ) from error  # fmt: skip
-    stages = run_dir / STAGES
-    ours = [p for p in run_dir.iterdir() if p.name != STAGES]
-    inside = list(stages.iterdir()) if stages.is_dir() else []
-    strange = sum(_finished_name(p.name) not in _RUN_FILES for p in ours)
-    strange += sum(_finished_name(p.name) not in _STAGE_FILES for p in inside)
-    if strange or (stages.exists() and not stages.is_dir()):
-        raise ConfigError(
-            f"the folder holds other things ({strange or 1})",
-            where="--out", hint="give an empty folder or an earlier run's",
-        )  # fmt: skip
-    for path in (*ours, *inside):
-        if path.name == SPILL:
-            shutil.rmtree(path)
-        else:
-            path.unlink()
-
-
-def _finished_name(name: str) -> str:
-    """Return the name that a file written aside would have got."""
-    return name.removeprefix(".").removesuffix(".partial").removesuffix(".part")
-
-
 def _read(
-    runner: LocalRunner, opened: Inputs, run_dir: Path, tell: Callable[[Progress], None],
-    seconds: dict[str, float],
+    runner: LocalRunner, opened: Inputs, run_dir: Path, key: dict[str, Any],
+    kept: frozenset[str], tell: Callable[[Progress], None], seconds: dict[str, float],
 ) -> None:  # fmt: skip
+    if "features" in kept:
+        opened.ledger.write(run_dir / REJECTED)
+        runner.adopt("features")
+        return
     began = time.monotonic()
+    total = guess_rows(opened.files)
+    refuse_small_disk(run_dir, total)
     try:
         runner.map(
             "features", features, opened.batches(), FEATURES,
-            lambda rows: tell(Progress("reading", rows, None, "exchanges")),
+            lambda rows: tell(
+                Progress("reading", rows, None if total is None else max(total, rows), "exchanges")
+            ),
         )  # fmt: skip
     finally:
         opened.ledger.write(run_dir / REJECTED)
+    save_reading(run_dir, key, opened)
     seconds["features"] = round(time.monotonic() - began, 3)
 
 
@@ -342,8 +312,8 @@ def _write(
         aside = run_dir / f"{name}.part"
         pq.write_table(table, aside, compression="zstd")
         aside.replace(run_dir / name)
-    _atomically(run_dir / CAMPAIGNS, b"".join(_json(line, pretty=False) for line in lines))
-    _atomically(run_dir / SUMMARY, _json(summary))
+    write_whole(run_dir / CAMPAIGNS, b"".join(_json(line, pretty=False) for line in lines))
+    write_whole(run_dir / SUMMARY, _json(summary))
 
 
 def _stix(run_dir: Path) -> dict[str, Any]:
@@ -365,12 +335,6 @@ def _rounded(value: Any) -> Any:
     if isinstance(value, float):
         return float(f"{value:.9g}") if value == value else None
     return value
-
-
-def _atomically(path: Path, data: bytes) -> None:
-    aside = path.with_name(f"{path.name}.part")
-    aside.write_bytes(data)
-    aside.replace(path)
 
 
 def _timing(

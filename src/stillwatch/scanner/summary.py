@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -54,6 +55,14 @@ class Baseline:
     untrimmed: np.ndarray
     names: tuple[str, ...]
     until: str = ""
+
+    @property
+    def digest(self) -> str:
+        """Return a digest of everything that earlier runs change here."""
+        state = hashlib.blake2b(digest_size=16)
+        for part in (self.scores.tobytes(), self.untrimmed.tobytes(), repr(self.names).encode()):
+            state.update(part)
+        return f"{state.hexdigest()} {self.look} {self.until}"
 
     @property
     def calibrates(self) -> bool:
@@ -321,7 +330,7 @@ def summarize(
         "prevalence": measure_prevalence(
             runner, judgement, needed or choice.largest, RUNGS, rng
         ),
-        "value_at_risk": value_at_risk(tokens_of(runner, accused), assumptions, rng),
+        "value_at_risk": value_at_risk(tokens_of(runner, [accused])[0], assumptions, rng),
         "permits": [
             {
                 "permit_id": use.permit_id, "kind": "excess" if use.exceeded else "inside",

@@ -15,6 +15,7 @@ REJECTED: Final = "rejected.jsonl"
 REPORT: Final = "report.html"
 STIX: Final = "stix.json"
 STAGES: Final = "stages"
+RESUME: Final = "resume.json"  # inside stages, while a run is unfinished
 
 EXIT_CLEAR: Final = 0
 EXIT_USAGE: Final = 1

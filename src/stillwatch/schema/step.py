@@ -30,7 +30,8 @@ class Step:
     views named like ``inputs``; the runner writes its rows, ordered by ``order_by``, to the table
     ``output``. ``function(desk) -> pyarrow.Table`` gets a `Desk`, whose ``query(sql)`` returns an
     Arrow table over the same views. ``key`` is the column by which a distributed runner may
-    split the step, or empty where the step is small and runs once.
+    split the step, or empty where the step is small and runs once. ``group_rows``: rows of a
+    Parquet row group, small where single keys are looked up; 0 leaves it to the runner.
     """
 
     name: str
@@ -40,6 +41,7 @@ class Step:
     function: Callable[..., Any] | None = None
     order_by: tuple[str, ...] = ()
     key: str = ""
+    group_rows: int = 0
 
     def __post_init__(self) -> None:
         if (self.sql is None) == (self.function is None):

@@ -6,6 +6,7 @@ Promise: every row read is either yielded or in the ledger, nothing of its conte
 ledger, and memory does not grow with the size of the input.
 """
 
+from stillwatch.sources.files import InputFile
 from stillwatch.sources.ingest import IngestResult, ingest
 from stillwatch.sources.inputs import Inputs, open_inputs
 from stillwatch.sources.ledger import Ledger, Rejected
@@ -15,6 +16,7 @@ from stillwatch.sources.source import Source
 __all__ = [
     "SOURCES",
     "IngestResult",
+    "InputFile",
     "Inputs",
     "Ledger",
     "Rejected",

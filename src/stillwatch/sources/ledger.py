@@ -119,6 +119,18 @@ class Ledger:
             "bytes_unread": self.bytes_unread,
         }
 
+    def state(self) -> dict[str, Any]:
+        """Return everything entered so far as plain values, for `restore`."""
+        return {**vars(self), "rejected": [tuple(row) for row in self.rejected]}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Become the ledger whose ``state()`` this was, through JSON or not."""
+        for name, value in state.items():
+            setattr(self, name, value)
+        self.rejected = [Rejected(*row) for row in state["rejected"]]
+        self.coerced, self.notes = Counter(state["coerced"]), Counter(state["notes"])
+        self.ignored_columns = {k: tuple(v) for k, v in state["ignored_columns"].items()}
+
     def write(self, path: str | os.PathLike[str]) -> None:
         """Write one JSON object a refused row, by source and line; aside, then renamed."""
         target = Path(path)

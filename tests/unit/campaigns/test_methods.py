@@ -5,8 +5,12 @@ from __future__ import annotations
 import pyarrow as pa
 import pytest
 
-from stillwatch.campaigns.methods import methods_of
+from stillwatch.campaigns.methods import count_hints, methods_of
 from stillwatch.schema import METHODS
+
+
+def methods(desk, cohort, direct):
+    return methods_of(count_hints(desk, [cohort]).get(cohort, {}), direct)
 
 
 @pytest.fixture
@@ -17,7 +21,7 @@ def hinted(desk):
         for name, n in shares:
             for k in range(n):
                 hints[k] |= 1 << METHODS.index(name)
-        desk.put("exchanges", pa.table({
+        desk.put("acts", pa.table({
             "sid": pa.array([0] * 100 + [1] * 300, pa.int32()),
             "method_hints": pa.array(hints + [1] * 300, pa.uint16()),
         }))  # fmt: skip
@@ -32,20 +36,20 @@ def hinted(desk):
 
 def test_methods_are_named_from_a_fifth_on_most_frequent_first(hinted):
     desk = hinted(("autograding", 20), ("synthetic_data", 60), ("cot_critiquing", 19))
-    assert methods_of(desk, 0, {}) == ["synthetic_data", "autograding"]
+    assert methods(desk, 0, {}) == ["synthetic_data", "autograding"]
 
 
 def test_the_associated_do_not_speak_for_the_campaign(hinted):
-    assert methods_of(hinted(), 0, {}) == []
+    assert methods(hinted(), 0, {}) == []
 
 
 def test_hand_overs_and_replays_are_methods_from_ten_on(hinted):
     desk = hinted(("autograding", 50))
-    assert methods_of(desk, 0, {"handoff": 10, "blob_replay": 10}) == [
+    assert methods(desk, 0, {"handoff": 10, "blob_replay": 10}) == [
         "relay", "autograding", "blob_replay",
     ]  # fmt: skip
-    assert methods_of(desk, 0, {"handoff": 9, "blob_replay": 9}) == ["autograding"]
+    assert methods(desk, 0, {"handoff": 9, "blob_replay": 9}) == ["autograding"]
 
 
 def test_a_cohort_without_exchanges_has_no_methods(hinted):
-    assert methods_of(hinted(("autograding", 50)), 7, {}) == []
+    assert methods(hinted(("autograding", 50)), 7, {}) == []

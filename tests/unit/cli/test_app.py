@@ -76,7 +76,7 @@ def test_a_full_disk_is_said_in_a_sentence(monkeypatch, capsys):
     monkeypatch.setattr(app_module, "app", raises)
     assert app_module.run(["scan", "log"]) == 1
     err = capsys.readouterr().err
-    assert err.startswith("Error: run/summary.json: No space left on device\nNext: see that")
+    assert err.startswith("Error: run/summary.json: No space left on device\nNext: free disk space")
 
 
 def test_errors_send_no_hidden_character_to_the_terminal(monkeypatch, capsys):

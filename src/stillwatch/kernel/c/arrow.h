@@ -5,7 +5,7 @@
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
 
-#include "row.h"
+#include "exchange.h"
 
 /* One column given as (offset, length, large, validity, offsets, data); buffers may be None. */
 struct column {
@@ -122,6 +122,23 @@ static void batch_release(struct batch *b)
     struct column *columns = (struct column *)b;
     for (size_t i = 0; i < sizeof(*b) / sizeof(*columns); i++)
         column_release(&columns[i]);
+}
+
+/* The bytes of all messages of the rows [first, stop), 0 where the offsets are corrupt: no more
+ * than these can be scanned, and to know that saves growing. */
+static size_t batch_message_bytes(const struct batch *b, size_t first, size_t stop)
+{
+    int64_t child, next, from, to, unused;
+    if (first >= stop || !b->messages.present || !b->content.present
+        || (int64_t)stop > b->messages.length)
+        return 0;
+    column_bounds(&b->messages, (int64_t)first, &child, &unused);
+    column_bounds(&b->messages, (int64_t)stop - 1, &unused, &next);
+    if (child < 0 || next <= child || next > b->content.length)
+        return 0;
+    column_bounds(&b->content, child, &from, &unused);
+    column_bounds(&b->content, next - 1, &unused, &to);
+    return from < 0 || to < from || to > b->content.data.len ? 0 : (size_t)(to - from);
 }
 
 /* Points w->exchange at a row. -1: no memory, -2: corrupt offsets. */

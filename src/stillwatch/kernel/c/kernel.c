@@ -1,8 +1,33 @@
 /* The Python module stillwatch.kernel._kernel: arguments in, features out, the GIL released. */
 #include "arrow.h"
+#include "level.h"
 
 #define TOPIC_BYTES 64
 #define COLUMN_ALIGNMENT 64
+
+static const struct level LEVEL_BASE = LEVEL_OF("base");
+static const struct level *level = &LEVEL_BASE;
+
+#define LEVELS_MOST 3
+
+/* The levels that this processor can run, the best one last; returns how many. */
+static int levels_here(const struct level **found)
+{
+    int count = 0;
+    found[count++] = &LEVEL_BASE;
+#if HAVE_LEVELS
+    __builtin_cpu_init();
+    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi")
+        && __builtin_cpu_supports("bmi2") && __builtin_cpu_supports("popcnt")) {
+        found[count++] = &LEVEL_AVX2;
+        if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw")
+            && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl")
+            && __builtin_cpu_supports("avx512vbmi") && __builtin_cpu_supports("avx512vbmi2"))
+            found[count++] = &LEVEL_AVX512;
+    }
+#endif
+    return count;
+}
 
 /* Where the columns of a batch go: one block, each column starting at a multiple of 64 bytes. */
 struct sink {
@@ -47,39 +72,46 @@ static void raise_failure(int failure)
 }
 
 /* The loop without the GIL. Returns 0, -1 (no memory) or -2 (corrupt offsets). */
-static int featurize_batch(const struct batch *b, size_t rows, const struct sink *sink,
-                           struct work *w, uint64_t *scan_starts)
+static int featurize_batch(const struct batch *b, size_t first, size_t stop,
+                           const struct sink *sink, struct work *w, uint64_t *scan_starts)
 {
     uint64_t values[C_COUNT];
     int8_t topic[TOPIC_BYTES];
     const struct text none = {NULL, 0};
-    for (size_t row = 0; row < rows; row++) {
-        scan_starts[row] = w->scan.size;
+    if (scan_reserve(&w->scan, batch_message_bytes(b, first, stop) + 2 * (stop - first)) < 0)
+        return -1;
+    for (size_t row = first; row < stop; row++) {
+        scan_starts[row - first] = w->scan.size;
         int failure = batch_row(b, (int64_t)row, &w->exchange);
         if (!failure)
-            failure = featurize(w, values, topic);
+            failure = level->featurize(w, values, topic);
         if (!failure)
             failure = scan_add(&w->scan, none, 0);
         if (failure)
             return failure;
         sink_write(sink, row, values, topic);
     }
-    scan_starts[rows] = w->scan.size;
+    scan_starts[stop - first] = w->scan.size;
     return 0;
 }
 
-static int batch_parse(PyObject *args, size_t *rows, Py_buffer *out, struct batch *b)
+/* Which rows of how many a call does. */
+struct span {
+    size_t rows, first, stop;
+};
+
+static int batch_parse(PyObject *args, struct span *span, Py_buffer *out, struct batch *b)
 {
     PyObject *messages, *message, *role, *content, *tools, *tool, *schema, *output, *reasoning, *blob;
-    Py_ssize_t count;
-    if (!PyArg_ParseTuple(args, "nw*OOOOOOOOOO", &count, out, &messages, &message, &role, &content,
+    Py_ssize_t rows, first, stop;
+    if (!PyArg_ParseTuple(args, "nnnw*OOOOOOOOOO", &rows, &first, &stop, out, &messages, &message, &role, &content,
                           &tools, &tool, &schema, &output, &reasoning, &blob))
         return -1;
-    if (count < 0) {
-        PyErr_SetString(PyExc_ValueError, "the number of rows is negative");
+    if (first < 0 || stop < first || rows < stop) {
+        PyErr_SetString(PyExc_ValueError, "the span leaves the rows");
         return -1;
     }
-    *rows = (size_t)count;
+    *span = (struct span){(size_t)rows, (size_t)first, (size_t)stop};
     return column_parse(messages, &b->messages, 1) < 0 || column_parse(message, &b->message, 0) < 0
             || column_parse(role, &b->role, 1) < 0 || column_parse(content, &b->content, 1) < 0
             || column_parse(tools, &b->tools, 1) < 0 || column_parse(tool, &b->tool, 1) < 0
@@ -92,9 +124,10 @@ static int batch_parse(PyObject *args, size_t *rows, Py_buffer *out, struct batc
 }
 
 PyDoc_STRVAR(batch_doc,
-    "batch(rows, out, messages, message, role, content, tools, tool, tool_schema, output_text,\n"
+    "batch(rows, first, stop, out, messages, message, role, content, tools, tool, tool_schema, output_text,\n"
     "reasoning_text, reasoning_blob) -> (scan text, row starts as uint64)\n\n"
-    "Writes the features of a record batch into `out`; columns are tuples\n"
+    "Writes the features of the rows [first, stop) of a record batch into `out`, which has room\n"
+    "for all; text and starts are those of these rows. Columns are tuples\n"
     "(offset, length, large, validity, offsets, data) or None. Raises ValueError for buffers\n"
     "that do not fit, MemoryError.");
 
@@ -106,21 +139,21 @@ static PyObject *kernel_batch(PyObject *module, PyObject *args)
     struct sink sink;
     Py_buffer out = {0};
     PyObject *starts = NULL, *result = NULL;
-    size_t rows = 0;
+    struct span span = {0, 0, 0};
     int failure;
-    if (batch_parse(args, &rows, &out, &b) < 0)
+    if (batch_parse(args, &span, &out, &b) < 0)
         goto done;
-    sink_layout(&sink, out.buf, rows);
-    if (rows > PY_SSIZE_T_MAX / 1024 || (size_t)out.len < sink.size) {
+    sink_layout(&sink, out.buf, span.rows);
+    if (span.rows > PY_SSIZE_T_MAX / 1024 || (size_t)out.len < sink.size) {
         PyErr_SetString(PyExc_ValueError, "the output buffer is too small");
         goto done;
     }
-    starts = PyBytes_FromStringAndSize(NULL, (Py_ssize_t)((rows + 1) * sizeof(uint64_t)));
+    starts = PyBytes_FromStringAndSize(NULL, (Py_ssize_t)((span.stop - span.first + 1) * sizeof(uint64_t)));
     if (!starts)
         goto done;
     uint64_t *scan_starts = (uint64_t *)(void *)PyBytes_AsString(starts);
     Py_BEGIN_ALLOW_THREADS
-    failure = featurize_batch(&b, rows, &sink, &w, scan_starts);
+    failure = featurize_batch(&b, span.first, span.stop, &sink, &w, scan_starts);
     Py_END_ALLOW_THREADS
     if (failure)
         raise_failure(failure);
@@ -251,7 +284,7 @@ static PyObject *kernel_one(PyObject *module, PyObject *args)
         || text_view(blob, kept, &x->blob) < 0)
         goto done;
     Py_BEGIN_ALLOW_THREADS
-    failure = featurize(&w, values, topic);
+    failure = level->featurize(&w, values, topic);
     Py_END_ALLOW_THREADS
     if (failure)
         raise_failure(failure);
@@ -281,9 +314,9 @@ static PyObject *kernel_similarity(PyObject *module, PyObject *value)
     if (text_view(value, kept, &text) < 0)
         goto done;
     Py_BEGIN_ALLOW_THREADS
-    failure = tokenize(&t, text.data, text.size);
+    failure = level->tokenize(&t, text.data, text.size);
     if (!failure)
-        similarity_of(&t, &s);
+        level->similarity_of(&t, &s);
     Py_END_ALLOW_THREADS
     if (failure)
         raise_failure(failure);
@@ -311,7 +344,7 @@ static PyObject *kernel_token_hashes(PyObject *module, PyObject *value)
         return NULL;
     if (text_view(value, kept, &text) < 0)
         goto done;
-    if (tokenize(&t, text.data, text.size) < 0)
+    if (level->tokenize(&t, text.data, text.size) < 0)
         PyErr_NoMemory();
     else
         result = Py_BuildValue("y#y#", t.hash ? (const char *)t.hash : "",
@@ -323,19 +356,63 @@ done:
     return result;
 }
 
+PyDoc_STRVAR(levels_doc,
+    "levels() -> names of the instruction sets that the kernel is compiled for and this processor\n"
+    "has, the one in use last.");
+
+static PyObject *kernel_levels(PyObject *module, PyObject *none)
+{
+    (void)module;
+    (void)none;
+    const struct level *found[LEVELS_MOST];
+    const int count = levels_here(found);
+    PyObject *names = PyTuple_New(count);
+    for (int i = 0; names && i < count; i++) {
+        PyObject *name = PyUnicode_FromString(found[i]->name);
+        if (!name || PyTuple_SetItem(names, i, name) < 0) {
+            Py_CLEAR(names);
+        }
+    }
+    return names;
+}
+
+PyDoc_STRVAR(use_doc,
+    "use(name): let all threads run the level of that name from now on; for tests and benchmarks,\n"
+    "results are the same. Raises ValueError for one that levels() does not name.");
+
+static PyObject *kernel_use(PyObject *module, PyObject *name)
+{
+    (void)module;
+    const struct level *found[LEVELS_MOST];
+    const int count = levels_here(found);
+    Py_ssize_t size;
+    const char *wanted = PyUnicode_Check(name) ? PyUnicode_AsUTF8AndSize(name, &size) : NULL;
+    for (int i = 0; wanted && i < count; i++)
+        if (!strcmp(found[i]->name, wanted)) {
+            found[i]->init();
+            level = found[i];
+            Py_RETURN_NONE;
+        }
+    if (!PyErr_Occurred())
+        PyErr_SetString(PyExc_ValueError, "no such level on this processor");
+    return NULL;
+}
+
 static PyMethodDef methods[] = {
     {"batch", kernel_batch, METH_VARARGS, batch_doc},
     {"one", kernel_one, METH_VARARGS, one_doc},
     {"similarity", kernel_similarity, METH_O, similarity_doc},
     {"token_hashes", kernel_token_hashes, METH_O, token_hashes_doc},
+    {"levels", kernel_levels, METH_NOARGS, levels_doc},
+    {"use", kernel_use, METH_O, use_doc},
     {NULL, NULL, 0, NULL},
 };
 
 static int kernel_exec(PyObject *module)
 {
-    tokens_init();
-    similarity_init();
-    shapes_init();
+    const struct level *found[LEVELS_MOST];
+    level = found[levels_here(found) - 1];
+    level->init();
     return PyModule_AddIntConstant(module, "KERNEL_VERSION", KERNEL_VERSION);
 }
 

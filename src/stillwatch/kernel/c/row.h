@@ -45,15 +45,6 @@ struct work {
     size_t name_capacity;
 };
 
-static void work_free(struct work *w)
-{
-    free(w->exchange.messages);
-    free(w->exchange.tools);
-    free(w->scan.data);
-    free(w->names);
-    tokens_free(&w->tokens);
-}
-
 /* Grows an array to hold `needed` items. -1: no memory. */
 static int grow(void **items, size_t *capacity, size_t needed, size_t item_size)
 {
@@ -70,57 +61,20 @@ static int grow(void **items, size_t *capacity, size_t needed, size_t item_size)
     return 0;
 }
 
-static int role_is(struct text t, const char *name)
+/* Makes room for `size` bytes more. -1: no memory. */
+static int scan_reserve(struct scan *s, size_t size)
 {
-    return t.size == strlen(name) && !memcmp(t.data, name, t.size);
-}
-
-static enum role role_of(struct text t)
-{
-    if (!t.size)
-        return R_OTHER;
-    if (role_is(t, "user"))
-        return R_USER;
-    if (role_is(t, "assistant"))
-        return R_ASSISTANT;
-    if (role_is(t, "system") || role_is(t, "developer"))
-        return R_SYSTEM;
-    return role_is(t, "tool") || role_is(t, "function") ? R_TOOL : R_OTHER;
-}
-
-static int exchange_add_message(struct exchange *x, struct text role, struct text content)
-{
-    void *items = x->messages;
-    if (grow(&items, &x->message_capacity, x->message_count + 1, sizeof(*x->messages)) < 0)
+    void *data = s->data;
+    if (size > SIZE_MAX / 4 || grow(&data, &s->capacity, s->size + size, 1) < 0)
         return -1;
-    x->messages = items;
-    x->messages[x->message_count++] = (struct message){role_of(role), content};
+    s->data = data;
     return 0;
-}
-
-static int exchange_add_tool(struct exchange *x, struct text name)
-{
-    void *items = x->tools;
-    if (grow(&items, &x->tool_capacity, x->tool_count + 1, sizeof(*x->tools)) < 0)
-        return -1;
-    x->tools = items;
-    x->tools[x->tool_count++] = name;
-    return 0;
-}
-
-static void exchange_clear(struct exchange *x)
-{
-    const struct text none = {NULL, 0};
-    x->message_count = x->tool_count = 0;
-    x->tool_schema = x->output = x->reasoning = x->blob = none;
 }
 
 static int scan_add(struct scan *s, struct text t, uint8_t last)
 {
-    void *data = s->data;
-    if (t.size > SIZE_MAX / 4 || grow(&data, &s->capacity, s->size + t.size + 1, 1) < 0)
+    if (t.size > SIZE_MAX / 8 || scan_reserve(s, t.size + 1) < 0)
         return -1;
-    s->data = data;
     uint8_t *p = s->data + s->size, *end = p + t.size;
     if (t.size)
         memcpy(p, t.data, t.size);
@@ -225,7 +179,7 @@ static int message_features(struct work *w, uint64_t *values, int8_t *topic, str
             system_add(&system, &w->tokens, values);
             continue;
         }
-        uint64_t hash = sequence_hash(w->tokens.hash, w->tokens.count);
+        const uint64_t hash = w->tokens.sequence;
         if (m->role == R_USER) {
             user_bytes += m->content.size;
             if (!turns++)
@@ -257,7 +211,7 @@ static int tool_features(struct work *w, uint64_t *values)
     const struct exchange *x = &w->exchange;
     if (tokenize(&w->tokens, x->tool_schema.data, x->tool_schema.size) < 0)
         return -1;
-    values[C_h_tools] = sequence_hash(w->tokens.hash, w->tokens.count);
+    values[C_h_tools] = w->tokens.sequence;
     if (w->tokens.count || !x->tool_count)
         return 0;
     void *names = w->names;
@@ -301,7 +255,7 @@ static int featurize(struct work *w, uint64_t *values, int8_t *topic)
         || message_features(w, values, topic, &all) < 0
         || tokenize(&w->tokens, x->output.data, x->output.size) < 0)
         return -1;
-    values[C_h_output] = sequence_hash(w->tokens.hash, w->tokens.count);
+    values[C_h_output] = w->tokens.sequence;
     prefix_add(&all, R_ASSISTANT, values[C_h_output], w->tokens.count);
     values[C_prefix_full] = prefix_hash(&all);
     values[C_output_bytes] = saturated(x->output.size, UINT32_MAX);

@@ -9,14 +9,6 @@
 #define CHUNK 256
 #define PLANES 48
 
-/* AVX-512 or AVX2 chosen at run time: needs GCC's ifunc, that is x86-64 Linux with glibc. */
-#if defined(__x86_64__) && defined(__GLIBC__) && defined(__GNUC__) && !defined(__clang__) \
-    && !defined(STILLWATCH_NO_CLONES)
-#define CLONES __attribute__((target_clones("avx512f", "avx2", "default")))
-#else
-#define CLONES
-#endif
-
 struct similarity {
     uint64_t simhash;
     uint32_t mins[MINHASHES];
@@ -24,7 +16,7 @@ struct similarity {
 };
 
 /* Lowers each of the 64 minima to those of (a x + b) mod 2^32; all in uint32_t, no promotion. */
-CLONES static void minhash_update(uint32_t *restrict mins, const uint32_t *restrict x, size_t count)
+static void minhash_update(uint32_t *restrict mins, const uint32_t *restrict x, size_t count)
 {
     size_t i = 0;
     for (; i + 4 <= count; i += 4) {
@@ -149,17 +141,20 @@ static void similarity_init(void)
         STOP_PLACES[stop_slot(STOP_HASHES[i])] = (uint16_t)i;
 }
 
-/* Each feature that is not in the stop list counts at four of 128 places: position, and sign
- * above it. */
+static inline int is_stop(uint64_t feature)
+{
+    return STOP_HASHES[STOP_PLACES[stop_slot(feature)]] == feature;
+}
+
+/* Each feature counts at four of 128 places: position, and sign above it. */
 static void project(uint64_t *places, const uint64_t *features, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
         const uint64_t f = features[i];
-        const uint64_t weight = STOP_HASHES[STOP_PLACES[stop_slot(f)]] != f;
-        places[f & 127] += weight;
-        places[f >> 16 & 127] += weight;
-        places[f >> 32 & 127] += weight;
-        places[f >> 48 & 127] += weight;
+        places[f & 127]++;
+        places[f >> 16 & 127]++;
+        places[f >> 32 & 127]++;
+        places[f >> 48 & 127]++;
     }
 }
 
@@ -171,8 +166,8 @@ static void topic_of(const struct tokens *t, int8_t *topic)
     for (size_t done = 0; done < t->count; done += CHUNK) {
         size_t n = t->count - done < CHUNK ? t->count - done : CHUNK, words = 0;
         for (size_t i = done; i < done + n; i++) {
-            features[words] = t->hash[i];
-            words += t->kind[i] == T_WORD;
+            features[words] = t->hash[i]; /* stays where the count moves on */
+            words += (t->kind[i] == T_WORD) & !is_stop(t->hash[i]);
             singles += t->kind[i] == T_SINGLE;
         }
         project(places, features, words);
@@ -180,7 +175,7 @@ static void topic_of(const struct tokens *t, int8_t *topic)
     for (size_t i = 1; singles && i < t->count; i++)
         if (t->kind[i] == T_SINGLE && t->kind[i - 1] == T_SINGLE) {
             uint64_t pair = sequence_hash(t->hash + i - 1, 2);
-            project(places, &pair, 1);
+            project(places, &pair, !is_stop(pair));
         }
     for (int i = 0; i < 64; i++) {
         const int64_t total = (int64_t)(places[i] - places[i + 64]);

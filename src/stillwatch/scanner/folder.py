@@ -1,0 +1,135 @@
+"""The run directory as a place to write: claimed by one scan, written aside, settled on disk."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from stillwatch.campaigns import ACTS_STEP
+from stillwatch.errors import ConfigError
+from stillwatch.pipeline import DISCOVERY
+from stillwatch.runners import SPILL
+from stillwatch.schema import (
+    ACCOUNTS,
+    CAMPAIGNS,
+    LINKS,
+    REJECTED,
+    REPORT,
+    RESUME,
+    SIGNALS,
+    STAGES,
+    STIX,
+    SUBJECTS,
+    SUMMARY,
+    TIMING,
+)
+
+__all__ = ["STAGES_KEPT", "STEPS", "check_ours", "clear", "locked", "settle", "write_whole"]
+
+STEPS: Final = (*DISCOVERY, ACTS_STEP)
+STAGES_KEPT: Final = ("exchanges", "subjects", "cohorts", "cohort_members", "cohort_scores",
+                      "findings", "frames", "spikes", "raster", "clock", "volume",
+                      "coverage")  # fmt: skip
+_RUN_FILES: Final = frozenset({SUMMARY, CAMPAIGNS, ACCOUNTS, SUBJECTS, SIGNALS, LINKS, TIMING,
+                               REJECTED, REPORT, STIX})  # fmt: skip
+_TABLES: Final = {*STAGES_KEPT, "features", "accounts", *(step.output for step in STEPS)}
+# A table written aside is named `table.part`, without the .parquet.
+_STAGE_FILES: Final = frozenset(
+    {SPILL, RESUME, "frames", "frames.jsonl", *_TABLES, *(f"{t}.parquet" for t in _TABLES)}
+)
+_NO_LOCKS: Final = frozenset({errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS})
+
+
+@contextmanager
+def locked(run_dir: Path) -> Iterator[None]:
+    """Hold the folder, made now where it is missing, against a second scan; a kill lets go.
+
+    Raises ConfigError when no folder can be made, or another scan writes to it. A file system
+    without locks is used without one.
+    """
+    try:
+        run_dir.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(
+            f"no folder can be made there ({type(error).__name__})",
+            where="--out", hint="give another folder",
+        ) from error  # fmt: skip
+    handle = os.open(run_dir, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise ConfigError(
+                "another scan writes to this folder",
+                where="--out", hint="wait for it, or give another folder",
+            ) from error  # fmt: skip
+        except OSError as error:
+            if error.errno not in _NO_LOCKS:
+                raise
+        yield
+    finally:
+        os.close(handle)
+
+
+def check_ours(run_dir: Path) -> None:
+    """Raise ConfigError when the folder holds anything that no scan writes; nothing is touched."""
+    stages = run_dir / STAGES
+    strange = sum(
+        _finished_name(p.name) not in _RUN_FILES for p in run_dir.iterdir() if p.name != STAGES
+    )
+    if stages.is_dir():
+        strange += sum(_finished_name(p.name) not in _STAGE_FILES for p in stages.iterdir())
+    elif stages.exists():
+        strange += 1
+    if strange:
+        raise ConfigError(
+            f"the folder holds other things ({strange})",
+            where="--out", hint="give an empty folder or an earlier run's",
+        )  # fmt: skip
+
+
+def clear(run_dir: Path, *, keep: frozenset[str] = frozenset()) -> None:
+    """Remove a run's files but the stages named in ``keep``.
+
+    What says that others are whole goes first: a kill in between leaves nothing that is believed.
+    """
+    stages = run_dir / STAGES
+    inside = list(stages.iterdir()) if stages.is_dir() else []
+    kept = {f"{name}.parquet" for name in keep} | ({RESUME} if keep else set())
+    doomed = [p for p in (*run_dir.iterdir(), *inside) if p != stages and p.name not in kept]
+    for path in sorted(doomed, key=lambda p: (p.name not in (TIMING, RESUME), p.name)):
+        if path.name == SPILL:
+            shutil.rmtree(path)
+        else:
+            path.unlink()
+
+
+def _finished_name(name: str) -> str:
+    """Return the name that a file written aside would have got."""
+    return name.removeprefix(".").removesuffix(".partial").removesuffix(".part")
+
+
+def write_whole(path: Path, data: bytes) -> None:
+    """Write a file aside, to the disk, then rename it: it is there whole or not at all."""
+    aside = path.with_name(f"{path.name}.part")
+    with aside.open("wb") as out:
+        out.write(data)
+        out.flush()
+        os.fsync(out.fileno())
+    aside.replace(path)
+
+
+def settle(run_dir: Path) -> None:
+    """Bring all files of the run to the disk, so that what is written next can vouch for them."""
+    for path in (*run_dir.rglob("*"), run_dir):
+        handle = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)

@@ -1,0 +1,119 @@
+"""What an unfinished run is worth: the digest of all that was asked, and what was read."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import orjson
+import scipy
+
+import stillwatch
+from stillwatch.errors import ConfigError
+from stillwatch.kernel import KERNEL_VERSION
+from stillwatch.runners import ENGINES
+from stillwatch.scanner.folder import write_whole
+from stillwatch.schema import RESUME, STAGES, TIMING
+from stillwatch.sources import Inputs
+
+__all__ = ["KEY", "asked", "reading_of", "refuse_other", "save_reading", "was_finished"]
+
+KEY: Final = "asked"
+_BLOCK: Final = 1 << 16
+_BLOCKS: Final = 64
+_DIGEST_BYTES: Final = 16
+
+
+def asked(
+    opened: Inputs, files: Mapping[str, str | Path | None], parameters: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return everything that decides a run's bytes, as JSON types: one entry by name.
+
+    ``files``: side tables by the name of their option, digested whole. Logs are known by name,
+    size, time of change and 64 samples spread over each, because reading terabytes twice to be
+    surer than every build tool is would cost more than it saves. Memory and threads do not
+    change a byte and are left out, so that a run may go on with more or less of them.
+    """
+    logs = {f"input {f.name}": [f.size, *_sample(f.path, f.size)] for f in opened.files}
+    sides = {
+        f"--{name}": None if path is None else _digest([Path(path).read_bytes()])
+        for name, path in files.items()
+    }
+    versions = {
+        "stillwatch": stillwatch.__version__, "the kernel": KERNEL_VERSION,
+        "numpy": np.__version__, "scipy": scipy.__version__, **ENGINES,
+    }  # fmt: skip
+    versions = {f"version of {name}": text for name, text in versions.items()}
+    plain: dict[str, Any] = orjson.loads(orjson.dumps({**versions, **parameters, **sides, **logs}))
+    return plain
+
+
+def refuse_other(before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
+    """Raise ConfigError naming what differs between the run in the folder and what is asked."""
+    differing = sorted(
+        name for name in before.keys() | now.keys() if before.get(name) != now.get(name)
+    )
+    if differing:
+        shown = ", ".join(differing[:3]) + (", …" if len(differing) > 3 else "")
+        raise ConfigError(
+            f"the run in this folder was asked for something else: {shown}",
+            where="--resume",
+            hint="give the same options and files, or leave out --resume to begin anew",
+        )
+
+
+def was_finished(run_dir: Path) -> dict[str, Any] | None:
+    """Return what a finished run was asked, or None where none is: timing.json is its last file."""
+    held = _object(run_dir / TIMING)
+    return None if held is None else dict(held.get(KEY, {}))
+
+
+def save_reading(run_dir: Path, key: Mapping[str, Any], opened: Inputs) -> None:
+    """Note that the table of features is whole, for which request, and what the ledger says."""
+    note = {KEY: key, "ledger": opened.ledger.state()}
+    write_whole(run_dir / STAGES / RESUME, orjson.dumps(note))
+
+
+def reading_of(run_dir: Path) -> tuple[dict[str, Any], dict[str, Any]] | None:
+    """Return what an unfinished run was asked and its ledger, or None: nothing was read whole."""
+    held = _object(run_dir / STAGES / RESUME)
+    return None if held is None else (held[KEY], held["ledger"])
+
+
+def _object(path: Path) -> dict[str, Any] | None:
+    if not path.is_file():
+        return None
+    try:
+        held: dict[str, Any] = orjson.loads(path.read_bytes())
+    except orjson.JSONDecodeError as error:
+        raise ConfigError(
+            f"{path.name} is damaged", where="--resume", hint="leave out --resume to begin anew"
+        ) from error
+    return held
+
+
+def _digest(parts: Iterable[bytes]) -> str:
+    state = hashlib.blake2b(digest_size=_DIGEST_BYTES)
+    for part in parts:
+        state.update(part)
+    return state.hexdigest()
+
+
+def _sample(path: str, size: int) -> list[int | str]:
+    """Return time of change (ns) and a digest of blocks of a local file; nothing for others."""
+    if not os.path.isfile(path):
+        return []
+    with open(path, "rb") as file:
+        changed = os.fstat(file.fileno()).st_mtime_ns
+        step = max((size - _BLOCK) // (_BLOCKS - 1), _BLOCK)
+        return [changed, _digest(_read_at(file, at) for at in range(0, max(size, 1), step))]
+
+
+def _read_at(file: Any, at: int) -> bytes:
+    file.seek(at)
+    block: bytes = file.read(_BLOCK)
+    return block
