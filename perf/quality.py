@@ -1,7 +1,7 @@
 """What the issue asks of detection: seeds of the demo world with campaigns and without.
 
     python perf/quality.py --seeds 20 --work bench/work/quality [--world demo] [--part 0 --parts 2]
-    python perf/quality.py --report --work bench/work/quality
+    python perf/quality.py --report --work bench/work/quality [--out FILE.json]
 
 Resumable: one JSON file per seed. Prints per campaign family the share of its accounts that are
 accused, and every honest account accused, by family.
@@ -11,7 +11,10 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
+import platform
 import shutil
+import subprocess
 from collections import Counter, defaultdict
 from pathlib import Path
 
@@ -64,7 +67,8 @@ def judge_world(world_name: str, seed: int, benign: bool, work: Path) -> dict[st
     return outcome
 
 
-def report(work: Path) -> None:
+def report(work: Path, out: Path | None = None) -> None:
+    """Print the table; ``out``: also as JSON, with the commit."""
     rows = [json.loads(f.read_text()) for f in sorted(work.glob("*.json"))]
     full = [r for r in rows if not r["benign"]]
     shares: dict[str, list[float]] = defaultdict(list)
@@ -89,6 +93,23 @@ def report(work: Path) -> None:
     codes = Counter(r["exit_code"] for r in plain)
     print(f"{len(plain)} worlds without campaigns: exit codes {dict(codes)}")
     print("drift alarms:", sum(r["drift"] for r in rows))
+    if out is not None:
+        commit = subprocess.run(
+            ["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=True
+        )
+        table = {
+            "what": f"{len(full)} seeds of the demo world with campaigns, {len(plain)} without",
+            "command": "make quality", "commit": commit.stdout.strip(),
+            "seeds": sorted({r["seed"] for r in rows}),
+            "share_of_core_accounts_accused": {
+                name: [round(v, 4) for v in values] for name, values in sorted(shares.items())
+            },
+            "honest_accused": sum(accused.values()),
+            "accused_end_users": sum(r["accused_end_users"] for r in rows),
+            "exit_codes_without_campaigns": {str(k): n for k, n in sorted(codes.items())},
+            "machine": f"{os.cpu_count()} cores, {platform.machine()}",
+        }  # fmt: skip
+        out.write_text(json.dumps(table, indent=1) + "\n")
 
 
 def main() -> None:
@@ -100,6 +121,7 @@ def main() -> None:
     parser.add_argument("--part", type=int, default=0)
     parser.add_argument("--parts", type=int, default=1)
     parser.add_argument("--report", action="store_true")
+    parser.add_argument("--out", type=Path)
     asked = parser.parse_args()
     asked.work.mkdir(parents=True, exist_ok=True)
     if not asked.report:
@@ -111,7 +133,7 @@ def main() -> None:
                 row = judge_world(asked.world, asked.first + k, benign, asked.work)
                 out.write_text(json.dumps(row))
                 print(k, benign, row["campaigns"], row["honest_accused"], flush=True)
-    report(asked.work)
+    report(asked.work, asked.out)
 
 
 if __name__ == "__main__":

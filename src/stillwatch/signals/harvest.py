@@ -46,14 +46,16 @@ _USUAL_REPEATS: Final = 0.05
 _REPEATS_WEIGHT: Final = 3.0
 
 
-def usual(own: Sequence[float]) -> float:
+def usual(strangers: Sequence[Traits]) -> float:
     """Return how much of the variety of topics ordinarily lies between carriers of one template.
 
-    ``own``: the share for every candidate cohort found by text, whatever became of it. Their
-    median, never above 0.12 (in simulated worlds it lies at .14–.18) and never below .003; 0.12
-    with fewer than six. Where this provider's customers have no topics of their own, a cohort
-    without own topics is nothing unusual, and nobody can be accused by it.
+    ``strangers``: the traits of every cohort found by text whose members do not act together. The
+    median of their own topics, leaving out those that run the same items (repeats above 5 %);
+    never above 0.12 (in simulated worlds it lies higher) and never below .003; 0.12 with fewer
+    than six. Where this provider's customers have no topics of their own, a cohort without own
+    topics is nothing unusual, and nobody can be accused by it.
     """
+    own = [seen.own_topics for seen in strangers if seen.repeats <= _USUAL_REPEATS]
     if len(own) < _LEAST_COHORTS:
         return USUAL_OWN
     return float(np.clip(np.median(own), _LEAST_OWN, USUAL_OWN))

@@ -97,16 +97,18 @@ def _findings(desk: Desk) -> pa.Table:
     rows: list[dict[str, Any]] = []
     hypotheses = load_cohorts(desk, late)
     asked = [traits(views.whole, both, views.test) for views in hypotheses]
+    screens = [
+        _mean_e(coordination(views.screen, early, base_early, desk.columns)) for views in hypotheses
+    ]
     usual_own = harvest.usual(
         [
-            seen.own_topics
-            for seen, views in zip(asked, hypotheses, strict=True)
-            if seen is not None and views.whole.by_text
+            seen
+            for seen, views, screen in zip(asked, hypotheses, screens, strict=True)
+            if seen is not None and views.whole.by_text and not screen >= SCREEN_E
         ]
     )
-    for seen, views in zip(asked, hypotheses, strict=True):
+    for seen, views, screen in zip(asked, hypotheses, screens, strict=True):
         cohort = views.test
-        first = coordination(views.screen, early, base_early, desk.columns)
         extractive = _asked_for(desk, len(views.whole.rid), seen, usual_own)
         burst = signup_burst.burst_window(cohort, late)
         largest, payers = one_payer(cohort, late)
@@ -115,7 +117,7 @@ def _findings(desk: Desk) -> pa.Table:
             {
                 "cohort": cohort.number,
                 "events": len(cohort.rid),
-                "e_screen": _mean_e(first),
+                "e_screen": screen,
                 "usual_own": usual_own,
                 "trimmed": cohort.trimmed.tolist(),
                 "one_payer": largest,

@@ -148,9 +148,13 @@ def test_a_reference_lacks_nothing_it_needs():
 
 
 def test_where_customers_have_no_topics_of_their_own_nothing_stands_out():
-    assert usual([0.15] * 20) == USUAL_OWN
-    assert usual([0.01] * 5) == USUAL_OWN  # too few to say
-    here = usual([0.0, 0.01, -0.02, 0.02, 0.005, 0.0, 0.4])
+    def strangers(*own, repeats=0.0):
+        return [harvested(own=share, repeats=repeats) for share in own]
+
+    assert usual(strangers(*[0.15] * 20)) == USUAL_OWN
+    assert usual(strangers(*[0.01] * 5)) == USUAL_OWN  # too few to say
+    assert usual(strangers(*[0.01] * 9, repeats=0.5)) == USUAL_OWN  # an evaluation's items
+    here = usual(strangers(0.0, 0.01, -0.02, 0.02, 0.005, 0.0, 0.4))
     assert here == pytest.approx(0.005)
     one_queue = Traits(0.0, 0.002, 0.5, 0.0, 1.0, 1.0, 0.0)
     reference_ = shipped_reference()
