@@ -34,6 +34,7 @@ FOLLOWS_THE_COLUMNS = {
     "report.html",  # shows all of these
     "signals.parquet",
     "stages/clock.parquet",  # the hours of a campaign's segments
+    "stages/coverage.parquet",  # the pools of a campaign's segments, drawn by subject number
     "stages/cohort_members.parquet",  # subject numbers
     "stages/cohort_scores.parquet",
     "stages/cohorts.parquet",

@@ -135,7 +135,7 @@ def _pools(
 def _curve(
     name: str, cell: np.ndarray, mine: np.ndarray, pools: list[np.ndarray]
 ) -> list[dict[str, Any]]:
-    steps = sorted({round(v) for v in np.geomspace(1, len(mine), 16)})
+    steps = sorted({round(v) for v in np.geomspace(1, len(mine), 10)})
     counts = np.unique(cell[mine], return_counts=True)[1]
     of_pools = [np.unique(cell[pool], return_counts=True)[1] for pool in pools]
     lines = []
