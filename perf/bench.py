@@ -143,10 +143,16 @@ def bench_scan(copies: int, memory: str, repeat: int) -> dict[str, Any]:
     }
 
 
-def bench_jsonl(repeat: int) -> dict[str, Any]:
+def simulated_log() -> Path:
+    """Return a LiteLLM log of a simulated week, made now where it is not there yet."""
     log = WORK / "demo-litellm" / "litellm.jsonl"
     if not log.is_file():
         simulate("demo", seed=11, out=log.parent, formats=("litellm",))
+    return log
+
+
+def bench_jsonl(repeat: int) -> dict[str, Any]:
+    log = simulated_log()
     megabytes = log.stat().st_size / 1e6
 
     def read(work: Callable[[pa.RecordBatch], Any]) -> float:
