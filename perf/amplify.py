@@ -8,7 +8,10 @@ In copy k every id, address, payment, device and opaque blob is another one, so 
 nothing that accounts of one provider would not share (clients, tool schemas, models); times are
 k·37 minutes later; every word and every clause of a text starts with a salt of its own, the same
 in a prompt and in the answer that it quotes, so that templates and conversations hold within a
-copy and not across. What the salt costs: intent patterns match copy 0 alone.
+copy and not across; but not in scripts without spaces, whose characters are tokens: copies of one
+such customer share a template, and all copies share the moment of creation, so a cohort of copies
+of one customer says nothing of false accusations. What the salt costs: intent patterns match copy 0
+alone.
 
 Writes ``exchanges/*.parquet``, ``accounts.csv``, ``permits.csv``, ``ownership.csv`` and
 ``truth.parquet``; the folder appears when it is whole, so a run that was stopped starts anew and
