@@ -8,13 +8,20 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from stillwatch.schema import Desk
 from stillwatch.signals.topics import strangers_among
 from stillwatch.stats import centred_by, unit_rows
 
-__all__ = ["Cohort", "Population", "Views", "load_cohorts", "load_population", "over_both"]
+__all__ = [
+    "Cohort",
+    "Population",
+    "Views",
+    "in_part",
+    "load_cohorts",
+    "load_population",
+    "over_both",
+]
 
 STATIC_KINDS: Final = ("payment_hash", "device_hash", "phone_hash", "email_hash", "signup_ip")
 _BACKGROUND: Final = 4_000
@@ -109,8 +116,8 @@ def over_both(early: Population, late: Population) -> Population:
     return replace(late, volume=early.volume + late.volume)
 
 
-def load_population(desk: Desk, part: str) -> Population:
-    """Read the population once for all cohorts, as it is in ``part`` (`A` or `B`)."""
+def load_population(desk: Desk) -> Population:
+    """Read the population once for all cohorts, as it is in part B."""
     people = desk.query(
         "SELECT sid, org, segment, end_user_id IS NULL AS own, epoch_us(created_at) AS created, "
         + ", ".join(STATIC_KINDS)
@@ -126,28 +133,12 @@ def load_population(desk: Desk, part: str) -> Population:
         codes[kind], counts[kind] = _coded(
             [w if o else None for w, o in zip(words, own, strict=True)]
         )
-    exits = desk.query(
-        "SELECT sid, h_prefix, count(*) AS n FROM exchanges "
-        f"WHERE part = '{part}' AND h_prefix <> 0 GROUP BY sid, h_prefix "
-        "ORDER BY sid, n DESC, h_prefix"
-    )
-    first = np.full(size, -1, dtype=np.int64)
-    sids, prefixes = exits["sid"].to_numpy(), exits["h_prefix"].to_pylist()
-    main: list[str | int | None] = [None] * size
-    for sid, prefix in zip(sids.tolist(), prefixes, strict=True):
-        if main[sid] is None and own[sid]:
-            main[sid] = prefix
-    first, exit_counts = _coded(main)
-    sent = desk.query(
-        f"SELECT sid, count(*) AS n FROM exchanges WHERE part = '{part}' GROUP BY sid"
-    )
-    volume = np.zeros(size, dtype=np.int64)
-    volume[sent["sid"].to_numpy()] = sent["n"].to_numpy()
+    volume, exit_code, exit_counts = _traffic(desk, "B", size)
     sample = desk.query(
         f"""SELECT topic FROM (
               SELECT sid, arg_min(topic, md5_number_lower(exchange_id)) AS topic,
                      md5_number_lower(CAST(sid AS VARCHAR)) AS turn
-              FROM exchanges WHERE part = '{part}' AND user_tokens > 0 GROUP BY sid)
+              FROM exchanges WHERE part = 'B' AND user_tokens > 0 GROUP BY sid)
             ORDER BY turn, topic LIMIT {_BACKGROUND}"""
     )
     totals = desk.query(
@@ -163,12 +154,41 @@ def load_population(desk: Desk, part: str) -> Population:
         codes=codes,
         counts=counts,
         volume=volume,
-        exit_code=first,
+        exit_code=exit_code,
         exit_counts=exit_counts,
         background=unit_rows(sample["topic"].to_pylist()),
         harvest_share=totals["h"] / max(totals["n"], 1),
         span_us=(int(totals["low"] or 0), int(totals["high"] or 0)),
     )
+
+
+def in_part(desk: Desk, part: str, population: Population) -> Population:
+    """Return the population with the volumes and exits of another part; all else stays."""
+    volume, exit_code, exit_counts = _traffic(desk, part, len(population.sids))
+    return replace(population, volume=volume, exit_code=exit_code, exit_counts=exit_counts)
+
+
+def _traffic(desk: Desk, part: str, size: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return exchanges by sid in a part, the code of the prefix used most, and the codes' counts.
+
+    An end user of a channel leaves through the channel's exits and has none of its own.
+    """
+    exits = desk.query(
+        f"""SELECT e.sid, e.h_prefix, count(*) AS n FROM exchanges e
+            JOIN subjects s ON s.sid = e.sid AND s.end_user_id IS NULL
+            WHERE e.part = '{part}' AND e.h_prefix <> 0 GROUP BY e.sid, e.h_prefix
+            ORDER BY e.sid, n DESC, e.h_prefix"""
+    )
+    main: list[str | int | None] = [None] * size
+    for sid, prefix in zip(exits["sid"].to_pylist(), exits["h_prefix"].to_pylist(), strict=True):
+        if main[sid] is None:
+            main[sid] = prefix
+    sent = desk.query(
+        f"SELECT sid, count(*) AS n FROM exchanges WHERE part = '{part}' GROUP BY sid"
+    )
+    volume = np.zeros(size, dtype=np.int64)
+    volume[sent["sid"].to_numpy()] = sent["n"].to_numpy()
+    return volume, *_coded(main)
 
 
 def _coded(words: list[str | int | None]) -> tuple[np.ndarray, np.ndarray]:
@@ -181,9 +201,8 @@ def _coded(words: list[str | int | None]) -> tuple[np.ndarray, np.ndarray]:
     return codes, np.bincount(codes[codes >= 0], minlength=len(index))
 
 
-def _centred(events: pa.Table, org: np.ndarray) -> np.ndarray:
-    """Return topic rows without what the template itself says."""
-    rows = unit_rows(events["topic"].to_pylist())
+def _centred(rows: np.ndarray, events: pa.Table, org: np.ndarray) -> np.ndarray:
+    """Return the topic rows of the events without what the template itself says."""
     return centred_by(rows, events["template"].to_numpy(), org[events["sid"].to_numpy()])
 
 
@@ -231,9 +250,11 @@ def load_cohorts(desk: Desk, population: Population) -> list[Views]:
         both = events.slice(low, high - low)
         mine = member_of == number
         in_b = np.array([p == "B" for p in both["part"].to_pylist()], dtype=bool)
-        found = both.filter(pa.array(~in_b)).filter(pc.field("fresh"))
+        raw = unit_rows(both["topic"].to_pylist())
+        first = ~in_b & _flags(both, "fresh")
+        found = both.filter(pa.array(first))
         trimmed = strangers_among(
-            found["sid"].to_numpy(), population.org, _centred(found, population.org)
+            found["sid"].to_numpy(), population.org, _centred(raw[first], found, population.org)
         )
         stays = ~np.isin(both["sid"].to_numpy(), trimmed)
         happened = [d for d in direct if d["cohort"] == number]
@@ -252,6 +273,7 @@ def load_cohorts(desk: Desk, population: Population) -> list[Views]:
                 *(
                     _seen(
                         both.filter(pa.array(mask)),
+                        raw[mask],
                         population.org,
                         known | {"direct": {d["kind"]: d[field] for d in happened}},
                     )
@@ -262,20 +284,21 @@ def load_cohorts(desk: Desk, population: Population) -> list[Views]:
     return loaded
 
 
-def _seen(part: pa.Table, org: np.ndarray, known: dict[str, Any]) -> Cohort:
-    def flags(name: str) -> np.ndarray:
-        return np.asarray(part[name].to_numpy(zero_copy_only=False), dtype=bool)
+def _flags(events: pa.Table, name: str) -> np.ndarray:
+    return np.asarray(events[name].to_numpy(zero_copy_only=False), dtype=bool)
 
+
+def _seen(part: pa.Table, raw: np.ndarray, org: np.ndarray, known: dict[str, Any]) -> Cohort:
     return Cohort(
         rid=part["rid"].to_numpy(),
         sid=part["sid"].to_numpy(),
         ts_us=part["ts"].to_numpy(),
         payload=part["h_payload"].to_numpy(),
-        topic=_centred(part, org),
-        raw_topic=unit_rows(part["topic"].to_pylist()),
-        harvest=flags("harvest"),
-        answered=flags("answered"),
-        fresh=flags("fresh"),
-        long=flags("long"),
+        topic=_centred(raw, part, org),
+        raw_topic=raw,
+        harvest=_flags(part, "harvest"),
+        answered=_flags(part, "answered"),
+        fresh=_flags(part, "fresh"),
+        long=_flags(part, "long"),
         **known,
     )

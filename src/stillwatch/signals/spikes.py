@@ -93,7 +93,7 @@ def _spike(
 def _spikes(desk: Desk) -> pa.Table:
     from stillwatch.signals.step import coordination  # the step module lists this step's siblings
 
-    population = load_population(desk, "B")
+    population = load_population(desk)
     rows: list[dict[str, Any]] = []
     rng = np.random.default_rng(desk.settings.seed)
     base = Coincidences({}, int(population.volume.sum()))

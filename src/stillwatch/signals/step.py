@@ -19,6 +19,7 @@ from stillwatch.signals import (
 from stillwatch.signals.data import (
     Cohort,
     Population,
+    in_part,
     load_cohorts,
     load_population,
     over_both,
@@ -91,14 +92,22 @@ def _asked_for(desk: Desk, count: int, seen: Traits | None, usual_own: float) ->
 
 
 def _findings(desk: Desk) -> pa.Table:
-    early, late = load_population(desk, "A"), load_population(desk, "B")
+    late = load_population(desk)
+    early = in_part(desk, "A", late)
     both = over_both(early, late)
     base_early, base = _base(desk, "A", early), _base(desk, "B", late)
     rows: list[dict[str, Any]] = []
     hypotheses = load_cohorts(desk, late)
     asked = [traits(views.whole, both, views.test) for views in hypotheses]
     screens = [
-        _mean_e(coordination(views.screen, early, base_early, desk.columns)) for views in hypotheses
+        _mean_e(
+            [
+                made.e_value
+                for made in coordination(views.screen, early, base_early, desk.columns)
+                if made.evaluable
+            ]
+        )
+        for views in hypotheses
     ]
     usual_own = harvest.usual(
         [
@@ -144,9 +153,8 @@ def _findings(desk: Desk) -> pa.Table:
     return table
 
 
-def _mean_e(findings: list[Finding]) -> float:
+def _mean_e(made: list[float]) -> float:
     """Return the mean e-value of the tests that could be made, NaN without any."""
-    made = [f.e_value for f in findings if f.evaluable]
     return float(mean_e(made)) if made else float("nan")
 
 
@@ -210,7 +218,7 @@ def _scores(desk: Desk) -> pa.Table:
                 "e_screen": findings[0]["e_screen"],
                 "usual_own": findings[0]["usual_own"],
                 "one_payer": findings[0]["one_payer"],
-                "e_coordinated": float(mean_e(together)) if together else float("nan"),
+                "e_coordinated": _mean_e(together),
                 "e_extractive": harvests[0]["e_value"] if harvests else float("nan"),
                 "score": harvests[0]["statistic"] if harvests else float("nan"),
                 **{name: described.get(name, float("nan")) for name in TRAITS},
