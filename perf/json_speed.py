@@ -16,7 +16,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import platform
 import shutil
 import statistics
 import subprocess
@@ -25,6 +24,8 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+
+from machine import commit, describe
 
 ROOT = Path(__file__).parents[1]
 WORK = ROOT / "bench" / "work" / "json"
@@ -134,13 +135,6 @@ def measure(path: Path, rounds: int, core: int) -> dict[str, Any]:
     }
 
 
-def commit() -> str:
-    found = subprocess.run(
-        ["git", "-C", str(ROOT), "rev-parse", "--short", "HEAD"], capture_output=True, text=True
-    )
-    return found.stdout.strip()
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--rows", type=int, default=40_000)
@@ -159,12 +153,11 @@ def main() -> None:
                 write(path, log_format, make(asked.rows))
             results[f"{log_format}, {name} texts"] = found = measure(path, asked.rounds, asked.core)
             print(f"{log_format:16} {name:10} {found}")
-    machine = f"{os.cpu_count()} cores, {platform.machine()}"
     whole = {
         "what": (__doc__ or "").splitlines()[0],
         "results": results,
         "commit": commit(),
-        "machine": machine,
+        "machine": describe(),
     }
     RESULT.write_text(json.dumps(whole, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 

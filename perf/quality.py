@@ -11,12 +11,11 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import platform
 import shutil
-import subprocess
 from collections import Counter, defaultdict
 from pathlib import Path
+
+from machine import commit, describe
 
 FIRST_SEED = 100
 
@@ -94,12 +93,9 @@ def report(work: Path, out: Path | None = None) -> None:
     print(f"{len(plain)} worlds without campaigns: exit codes {dict(codes)}")
     print("drift alarms:", sum(r["drift"] for r in rows))
     if out is not None:
-        commit = subprocess.run(
-            ["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=True
-        )
         table = {
             "what": f"{len(full)} seeds of the demo world with campaigns, {len(plain)} without",
-            "command": "make quality", "commit": commit.stdout.strip(),
+            "command": "make quality", "commit": commit(),
             "seeds": sorted({r["seed"] for r in rows}),
             "share_of_core_accounts_accused": {
                 name: [round(v, 4) for v in values] for name, values in sorted(shares.items())
@@ -107,7 +103,7 @@ def report(work: Path, out: Path | None = None) -> None:
             "honest_accused": sum(accused.values()),
             "accused_end_users": sum(r["accused_end_users"] for r in rows),
             "exit_codes_without_campaigns": {str(k): n for k, n in sorted(codes.items())},
-            "machine": f"{os.cpu_count()} cores, {platform.machine()}",
+            "machine": describe(),
         }  # fmt: skip
         out.write_text(json.dumps(table, indent=1) + "\n")
 

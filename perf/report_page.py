@@ -12,14 +12,13 @@ from __future__ import annotations
 import argparse
 import importlib.util
 import json
-import os
-import platform
 import statistics
 import tempfile
 import time
 from pathlib import Path
 from typing import Any
 
+from machine import describe
 from playwright.sync_api import sync_playwright
 
 from stillwatch.report import write_report
@@ -70,7 +69,7 @@ def main() -> None:
         size = page.stat().st_size
     result = {
         "benchmark": "report_page",
-        "machine": f"{platform.machine()}, {os.cpu_count()} cores",
+        "machine": describe(),
         "campaigns": 50,
         "bytes": size,
         "write_s": round(wrote, 2),
