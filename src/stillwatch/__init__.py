@@ -2,25 +2,26 @@
 
 The rooms in the order in which data flows. A room imports only rooms above it:
 
-1. errors     – every error, with where and what next
-2. stats      – numbers without domain words
-3. schema     – what crosses a room: exchange, account, permit, Finding, Step
-4. policy     – what is allowed and to whom: permits, ownership answers
-5. sources    – log format → exchange, and the ledger of rejected rows
-6. enrich     – side tables
-7. kernel     – exchange → features
-8. profiles   – features → one row per subject
-9. links      – objects → links and candidate cohorts
-10. signals   – cohorts → Finding
-11. campaigns – links and findings → campaigns
-12. pipeline  – the stages in order: read this first
-13. runners   – execute Steps
-14. store     – what a run leaves behind, and how to ask it
-15. report    – run directory → report.html
-16. share     – campaign → STIX
-17. simulate  – labelled traffic
-18. scanner   – the main job: joins runner, report and share
-19. cli       – one file a command; no logic
+1. errors    – every error, with where and what next
+2. stats     – numbers without domain words
+3. seal      – digests, hash chains and signatures
+4. schema    – what crosses a room: exchange, account, permit, Finding, Step
+5. policy    – what is allowed and to whom: permits, ownership answers
+6. sources   – log format → exchange, and the ledger of rejected rows
+7. enrich    – side tables
+8. kernel    – exchange → features
+9. profiles  – features → one row per subject
+10. links     – objects → links and candidate cohorts
+11. signals   – cohorts → Finding
+12. campaigns – links and findings → campaigns
+13. pipeline  – the stages in order: read this first
+14. runners   – execute Steps
+15. store     – what a run leaves behind, and how to ask it
+16. report    – run directory → report.html
+17. share     – campaign → STIX
+18. simulate  – labelled traffic
+19. scanner   – the main job: joins runner, report and share
+20. cli       – one file a command; no logic
 """
 
 from __future__ import annotations

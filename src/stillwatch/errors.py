@@ -56,7 +56,7 @@ class ShareRefused(StillwatchError):
 
 
 class EvidenceError(StillwatchError):
-    """A statistic was asked for on data that cannot carry it."""
+    """Evidence does not hold: data that cannot carry a statistic, a seal that does not verify."""
 
 
 class RunnerError(StillwatchError):

@@ -1,0 +1,65 @@
+"""Signed payloads: DSSE v1 envelopes with Ed25519, by securesystemslib.
+
+Source: Dead Simple Signing Envelope, protocol v1.0: the signature covers the payload's type and
+length as well (pre-authentication encoding), so a payload of one kind never passes as another.
+"""
+
+from __future__ import annotations
+
+import binascii
+import copy
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from securesystemslib.dsse import Envelope
+from securesystemslib.exceptions import FormatError, VerificationError
+from securesystemslib.signer import CryptoSigner, SSlibKey
+
+from stillwatch.errors import EvidenceError
+
+PREFIX = "application/vnd.stillwatch."
+
+
+def seal(payload: bytes, kind: str, keys: Sequence[Ed25519PrivateKey]) -> dict[str, Any]:
+    """Return the envelope of a payload, signed with every key, ready for JSON.
+
+    ``kind`` is a short name such as ``snapshot``; it becomes part of the signed media type.
+    """
+    envelope = Envelope(payload, f"{PREFIX}{kind}+json", {})
+    for key in keys:
+        envelope.sign(CryptoSigner(key))
+    return dict(envelope.to_dict())
+
+
+def open_sealed(
+    envelope: dict[str, Any] | bytes,
+    kind: str,
+    keys: Sequence[Ed25519PublicKey],
+    *,
+    threshold: int = 1,
+) -> bytes:
+    """Return the payload, once ``threshold`` different keys among ``keys`` have signed it.
+
+    Raises:
+        EvidenceError: not an envelope, another kind of payload, too few valid signatures.
+        ValueError: the threshold is below one or above the number of keys.
+    """
+    read = _read(envelope)
+    if read.payload_type != f"{PREFIX}{kind}+json":
+        raise EvidenceError(f"the envelope holds another kind of payload, expected {kind}")
+    try:
+        read.verify([SSlibKey.from_crypto(key) for key in keys], threshold)
+    except VerificationError as error:
+        raise EvidenceError(f"not signed by {threshold} of the keys that are trusted") from error
+    return bytes(read.payload)
+
+
+def _read(envelope: dict[str, Any] | bytes) -> Envelope:
+    try:
+        # from_dict changes the signatures that it is given
+        value = json.loads(envelope) if isinstance(envelope, bytes) else copy.deepcopy(envelope)
+        return Envelope.from_dict(value)
+    except (KeyError, TypeError, AttributeError, ValueError, FormatError, binascii.Error) as error:
+        raise EvidenceError("not a DSSE envelope") from error
