@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from stillwatch.schema import Desk
 from stillwatch.signals.topics import strangers_among
+from stillwatch.signals.variants import NO_VARIANT, apart, nodes_sent
 from stillwatch.stats import centred_by, unit_rows
 
 __all__ = [
@@ -68,7 +69,8 @@ class Cohort:
 
     ``topic``: unit rows less what the template itself says; ``raw_topic``: with it.
     ``answered``: not refused by a limit or a ban; ``fresh``: no continuation of the subject's own
-    conversation; ``long``: eight tokens or more. ``trimmed``: members whose topics in part A are
+    conversation; ``long``: eight tokens or more. ``variant``: which
+    of several templates, −1 for none. ``trimmed``: members whose topics in part A are
     not the cohort's (a copied customer among its copiers); they stay members, and are left out of
     the tests.
     """
@@ -89,6 +91,7 @@ class Cohort:
     answered: np.ndarray
     fresh: np.ndarray
     long: np.ndarray
+    variant: np.ndarray
     direct: dict[str, int]
     direct_total: dict[str, int]
 
@@ -243,6 +246,7 @@ def load_cohorts(desk: Desk, population: Population) -> list[Views]:
     member_of = members["cohort"].to_numpy()
     member_sid = members["sid"].to_numpy()
     outside = np.array([h == "associated" for h in members["how"].to_pylist()], dtype=bool)
+    variant = _variants(desk, events)
     loaded = []
     for row in cohorts.to_pylist():
         number = row["cohort"]
@@ -274,6 +278,7 @@ def load_cohorts(desk: Desk, population: Population) -> list[Views]:
                     _seen(
                         both.filter(pa.array(mask)),
                         raw[mask],
+                        variant[low:high][mask],
                         population.org,
                         known | {"direct": {d["kind"]: d[field] for d in happened}},
                     )
@@ -288,7 +293,25 @@ def _flags(events: pa.Table, name: str) -> np.ndarray:
     return np.asarray(events[name].to_numpy(zero_copy_only=False), dtype=bool)
 
 
-def _seen(part: pa.Table, raw: np.ndarray, org: np.ndarray, known: dict[str, Any]) -> Cohort:
+def _variants(desk: Desk, events: pa.Table) -> np.ndarray:
+    """Return which of its cohort's templates each event carries; rows in the order of cohorts."""
+    cohort, template, rid = (events[c].to_numpy() for c in ("cohort", "template", "rid"))
+    keys, first, place = np.unique(
+        np.stack([cohort.astype(np.uint64), template.astype(np.uint64)]),
+        axis=1, return_index=True, return_inverse=True,
+    )  # fmt: skip
+    nodes = nodes_sent(desk, rid[first][keys[1] != 0].tolist())
+    sent = {k: nodes.get(r, frozenset()) for k, r in enumerate(rid[first].tolist())}
+    found = np.full(len(cohort), NO_VARIANT, dtype=np.int64)
+    for number in np.unique(cohort).tolist():
+        low, high = np.searchsorted(cohort, [number, number + 1])
+        found[low:high] = apart(place.ravel()[low:high], sent)
+    return found
+
+
+def _seen(
+    part: pa.Table, raw: np.ndarray, variant: np.ndarray, org: np.ndarray, known: dict[str, Any]
+) -> Cohort:
     return Cohort(
         rid=part["rid"].to_numpy(),
         sid=part["sid"].to_numpy(),
@@ -300,5 +323,6 @@ def _seen(part: pa.Table, raw: np.ndarray, org: np.ndarray, known: dict[str, Any
         answered=_flags(part, "answered"),
         fresh=_flags(part, "fresh"),
         long=_flags(part, "long"),
+        variant=variant,
         **known,
     )

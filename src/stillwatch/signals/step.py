@@ -13,6 +13,7 @@ from stillwatch.signals import (
     even_volumes,
     harvest,
     round_robin,
+    shared_mix,
     shared_values,
     signup_burst,
 )
@@ -40,6 +41,7 @@ _COORDINATION = (
     (shared_values.EXIT_TEST, shared_values.find_exits),
     (round_robin.TEST, round_robin.find),
     (even_volumes.TEST, even_volumes.find),
+    (shared_mix.TEST, shared_mix.find),
 )
 
 
@@ -184,7 +186,7 @@ _FINDINGS = pa.schema(
 
 FINDINGS_STEP = Step(
     name="findings",
-    inputs=("cohorts", "cohort_members", "exchanges", "subjects", "direct", "carried"),
+    inputs=("cohorts", "cohort_members", "exchanges", "subjects", "direct", "carried", "frames"),
     output="findings",
     function=_findings,
 )

@@ -24,6 +24,7 @@ from stillwatch.stats.evalues import (
     product_e,
 )
 from stillwatch.stats.fixed import round9
+from stillwatch.stats.habits import HabitResult, habit_p
 from stillwatch.stats.hypergeometric import (
     hypergeometric_log_pmf,
     hypergeometric_log_tail,
@@ -68,6 +69,7 @@ __all__ = [
     "BetweenShare",
     "ConformalE",
     "FloatArray",
+    "HabitResult",
     "IntArray",
     "Interval",
     "LeaveOneOut",
@@ -88,6 +90,7 @@ __all__ = [
     "conformal_e",
     "e_bh",
     "fano",
+    "habit_p",
     "hypergeometric_log_pmf",
     "hypergeometric_log_tail",
     "hypergeometric_log_zero",
