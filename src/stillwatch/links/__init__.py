@@ -12,6 +12,7 @@ from stillwatch.links.cohorts import COHORTS_STEP, MEMBERS_STEP
 from stillwatch.links.direct import DIRECT_STEP
 from stillwatch.links.frames import CARRIED_STEP, FRAMES_STEP, NODES_STEP
 from stillwatch.links.objects import OBJECTS_STEP
+from stillwatch.links.pools import POOLS_STEP
 from stillwatch.links.weights import WEIGHTS_STEP
 
 STEPS = (
@@ -21,6 +22,7 @@ STEPS = (
     DIRECT_STEP,
     OBJECTS_STEP,
     WEIGHTS_STEP,
+    POOLS_STEP,
     COHORTS_STEP,
     MEMBERS_STEP,
 )

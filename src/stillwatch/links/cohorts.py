@@ -107,6 +107,8 @@ def _candidates(desk: Desk) -> list[Candidate]:
     edges = list(zip(pairs["a"].to_pylist(), pairs["b"].to_pylist(), strict=True))
     found.extend(Candidate({"handoff"}, set(part)) for part in components(edges))
     found.extend(_linked(desk))
+    pools = desk.query("SELECT subjects FROM pools ORDER BY pool")
+    found.extend(Candidate({"exit_prefix"}, set(sids)) for sids in pools["subjects"].to_pylist())
     return [
         c
         for c in found
@@ -176,7 +178,7 @@ def _cohorts(desk: Desk) -> pa.Table:
 
 COHORTS_STEP = Step(
     name="cohorts",
-    inputs=("subjects", "carried", "objects", "direct", "weights"),
+    inputs=("subjects", "carried", "objects", "direct", "weights", "pools"),
     output="cohorts",
     function=_cohorts,
 )

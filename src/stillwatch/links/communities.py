@@ -26,12 +26,15 @@ def components(edges: Iterable[tuple[int, int]]) -> list[list[int]]:
     return sorted(sorted(nodes[part].tolist()) for part in np.split(order, cut))
 
 
-def communities(a: np.ndarray, b: np.ndarray, weight: np.ndarray, *, seed: int) -> list[list[int]]:
+def communities(
+    a: np.ndarray, b: np.ndarray, weight: np.ndarray, *, seed: int, resolution: float = 1.0
+) -> list[list[int]]:
     """Return communities (sorted node lists) of a weighted graph given by its edges.
 
     Each connected component is clustered alone, its nodes sorted, with a fixed seed, so that the
     result does not depend on the rest of the graph; a community that falls apart without the
-    others is split. *Source*: Blondel et al. (2008), as implemented in scikit-network; why this
+    others is split. ``resolution`` below 1 finds larger communities.
+    *Source*: Blondel et al. (2008), as implemented in scikit-network; why this
     one stands in docs/adr/0006-communities.md.
     """
     ends = np.stack([np.minimum(a, b), np.maximum(a, b)]).astype(np.int64)
@@ -47,7 +50,7 @@ def communities(a: np.ndarray, b: np.ndarray, weight: np.ndarray, *, seed: int) 
             (values, (np.concatenate([rows, columns]), np.concatenate([columns, rows]))),
             shape=(len(nodes), len(nodes)),
         )
-        labels = Louvain(random_state=seed % 2**31).fit_predict(graph)
+        labels = Louvain(resolution, random_state=seed % 2**31).fit_predict(graph)
         within = labels[rows] == labels[columns]
         whole = coo_array(
             (np.ones(int(within.sum())), (rows[within], columns[within])), shape=graph.shape
