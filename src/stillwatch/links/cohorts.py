@@ -18,6 +18,9 @@ _HUB_MAX_SHARE: Final = 0.2
 _JACCARD: Final = 0.5
 _CONTAINED: Final = 0.6
 _MAX_GROWTH: Final = 3
+_MIN_SHARED: Final = 4
+_OVERLAP: Final = 0.35
+_LIFT: Final = 8
 _DIRECT: Final = ("handoff", "blob_replay")
 _STRONG: Final = frozenset(("payment", "device", "phone", "email", *_DIRECT, "retry", "succession"))
 
@@ -39,7 +42,7 @@ class Candidate:
         return 1 if self.kinds & set(_DIRECT) else 2
 
 
-def merge(candidates: list[Candidate]) -> list[Candidate]:
+def merge(candidates: list[Candidate], population: int) -> list[Candidate]:
     """Return one hypothesis per group of candidates that speak of the same subjects.
 
     Candidates are visited by rank, then size; one joins the first leader with which it has a
@@ -53,7 +56,7 @@ def merge(candidates: list[Candidate]) -> list[Candidate]:
     led: dict[int, list[int]] = {}  # a leader can only be one that shares a subject
     for one in order:
         near = sorted({place for sid in one.subjects for place in led.get(sid, ())})
-        host = next((leaders[k] for k in near if _joins(one, leaders[k])), None)
+        host = next((leaders[k] for k in near if _joins(one, leaders[k], population)), None)
         if host is None:
             for sid in one.subjects:
                 led.setdefault(sid, []).append(len(leaders))
@@ -72,12 +75,19 @@ def merge(candidates: list[Candidate]) -> list[Candidate]:
     return leaders
 
 
-def _joins(one: Candidate, host: Candidate) -> bool:
+def _joins(one: Candidate, host: Candidate, population: int) -> bool:
     shared = len(one.subjects & host.subjects)
     if not shared:
         return False
     if shared / (len(one.subjects) + len(host.subjects) - shared) >= _JACCARD:
         return True
+    if one.frames and host.frames:
+        smaller, larger = sorted((len(one.subjects), len(host.subjects)))
+        return (
+            shared >= _MIN_SHARED
+            and shared >= _OVERLAP * smaller
+            and shared * population >= _LIFT * smaller * larger
+        )
     return (
         one.rank > host.rank
         and shared >= _CONTAINED * len(host.subjects)
@@ -158,7 +168,8 @@ def _linked(desk: Desk) -> list[Candidate]:
 
 
 def _cohorts(desk: Desk) -> pa.Table:
-    merged = merge(_candidates(desk))
+    population = desk.query("SELECT count(*) AS n FROM subjects")["n"][0].as_py()
+    merged = merge(_candidates(desk), population)
     merged.sort(key=lambda c: (-len(c.subjects), sorted(c.subjects)))
     return pa.table(
         {
