@@ -21,6 +21,7 @@ _MAX_GROWTH: Final = 3
 _MIN_SHARED: Final = 4
 _OVERLAP: Final = 0.35
 _LIFT: Final = 8
+_APART: Final = 0.1
 _DIRECT: Final = ("handoff", "blob_replay")
 _STRONG: Final = frozenset(("payment", "device", "phone", "email", *_DIRECT, "retry", "succession"))
 
@@ -42,12 +43,35 @@ class Candidate:
         return 1 if self.kinds & set(_DIRECT) else 2
 
 
-def merge(candidates: list[Candidate], population: int) -> list[Candidate]:
+@dataclass(frozen=True)
+class Sent:
+    """How frames were sent in part A: ``often[frame]``: by subject; ``together[frame, frame]``.
+
+    ``population``: how many subjects there are.
+    """
+
+    often: dict[int, dict[int, int]]
+    together: dict[tuple[int, int], int]
+    population: int
+
+    def apart(self, one: set[int], host: set[int], shared: set[int]) -> bool:
+        """Return whether the shared subjects send the frames in requests of their own."""
+        sent = sum(self.often[f].get(sid, 0) for f in one for sid in shared)
+        both = sum(self.together.get((min(f, g), max(f, g)), 0) for f in one for g in host)
+        return both < _APART * sent
+
+
+def merge(candidates: list[Candidate], sent: Sent) -> list[Candidate]:
     """Return one hypothesis per group of candidates that speak of the same subjects.
 
     Candidates are visited by rank, then size; one joins the first leader with which it has a
-    Jaccard index of at least 0.5. A wider object that holds most of a leader (a proxy's exits)
-    joins too, its further carriers *associated*: periphery, never part of the tests.
+    Jaccard index of at least 0.5. A campaign with several templates shows fewer carriers of each:
+    a frame joins a leader also when a third of the smaller one's carriers are the other's, eight
+    times what strangers share, and they send the two apart. What is sent *with* the leader's frames
+    and by others too is a common closing phrase, no template of the campaign.
+
+    A wider object that holds most of a leader (a proxy's exits) joins too, its further carriers
+    *associated*: periphery, never part of the tests.
     """
     order = sorted(
         candidates, key=lambda c: (c.rank, -len(c.subjects), sorted(c.frames), min(c.subjects))
@@ -56,7 +80,7 @@ def merge(candidates: list[Candidate], population: int) -> list[Candidate]:
     led: dict[int, list[int]] = {}  # a leader can only be one that shares a subject
     for one in order:
         near = sorted({place for sid in one.subjects for place in led.get(sid, ())})
-        host = next((leaders[k] for k in near if _joins(one, leaders[k], population)), None)
+        host = next((leaders[k] for k in near if _joins(one, leaders[k], sent)), None)
         if host is None:
             for sid in one.subjects:
                 led.setdefault(sid, []).append(len(leaders))
@@ -75,8 +99,9 @@ def merge(candidates: list[Candidate], population: int) -> list[Candidate]:
     return leaders
 
 
-def _joins(one: Candidate, host: Candidate, population: int) -> bool:
-    shared = len(one.subjects & host.subjects)
+def _joins(one: Candidate, host: Candidate, sent: Sent) -> bool:
+    common = one.subjects & host.subjects
+    shared = len(common)
     if not shared:
         return False
     if shared / (len(one.subjects) + len(host.subjects) - shared) >= _JACCARD:
@@ -86,7 +111,8 @@ def _joins(one: Candidate, host: Candidate, population: int) -> bool:
         return (
             shared >= _MIN_SHARED
             and shared >= _OVERLAP * smaller
-            and shared * population >= _LIFT * smaller * larger
+            and shared * sent.population >= _LIFT * smaller * larger
+            and sent.apart(one.frames, host.frames, common)
         )
     return (
         one.rank > host.rank
@@ -125,6 +151,25 @@ def _candidates(desk: Desk) -> list[Candidate]:
         if len(c.subjects) >= settings.min_subjects
         and len({org[s] for s in c.subjects}) >= settings.min_organizations
     ]
+
+
+def _sent(desk: Desk) -> Sent:
+    rows = desk.query(
+        "SELECT frame, sid, count(*) AS n FROM carried WHERE part = 'A' GROUP BY frame, sid"
+    )
+    often: dict[int, dict[int, int]] = {}
+    for frame, sid, n in zip(*(rows[c].to_pylist() for c in ("frame", "sid", "n")), strict=True):
+        often.setdefault(frame, {})[sid] = n
+    pairs = desk.query(
+        """SELECT a.frame AS f, b.frame AS g, count(*) AS n FROM carried a
+           JOIN carried b ON b.rid = a.rid AND a.frame < b.frame
+           WHERE a.part = 'A' GROUP BY a.frame, b.frame"""
+    )
+    together = {
+        (f, g): n for f, g, n in zip(*(pairs[c].to_pylist() for c in ("f", "g", "n")), strict=True)
+    }
+    population = desk.query("SELECT count(*) AS n FROM subjects")["n"][0].as_py()
+    return Sent(often, together, population)
 
 
 def _linked(desk: Desk) -> list[Candidate]:
@@ -168,8 +213,7 @@ def _linked(desk: Desk) -> list[Candidate]:
 
 
 def _cohorts(desk: Desk) -> pa.Table:
-    population = desk.query("SELECT count(*) AS n FROM subjects")["n"][0].as_py()
-    merged = merge(_candidates(desk), population)
+    merged = merge(_candidates(desk), _sent(desk))
     merged.sort(key=lambda c: (-len(c.subjects), sorted(c.subjects)))
     return pa.table(
         {
