@@ -28,12 +28,16 @@ _STRONG: Final = frozenset(("payment", "device", "phone", "email", *_DIRECT, "re
 
 @dataclass
 class Candidate:
-    """A set of subjects and what suggested it. ``frames``: its templates, if any."""
+    """A set of subjects and what suggested it.
+
+    ``frames``: its templates, if any. ``first``: of a leader, its subjects before anything joined.
+    """
 
     kinds: set[str]
     subjects: set[int]
     frames: set[int] = field(default_factory=set)
     associated: set[int] = field(default_factory=set)
+    first: frozenset[int] = frozenset()
 
     @property
     def rank(self) -> int:
@@ -66,8 +70,9 @@ def merge(candidates: list[Candidate], sent: Sent) -> list[Candidate]:
 
     Candidates are visited by rank, then size; one joins the first leader with which it has a
     Jaccard index of at least 0.5. A campaign with several templates shows fewer carriers of each:
-    a frame joins a leader also when a third of the smaller one's carriers are the other's, eight
-    times what strangers share, and they send the two apart. What is sent *with* the leader's frames
+    a frame joins a leader also when a third of the smaller one's carriers are the other's (as it
+    was before anything joined: chains join strangers), eight times what strangers share, and they
+    send the two apart. What is sent *with* the leader's frames
     and by others too is a common closing phrase, no template of the campaign.
 
     A wider object that holds most of a leader (a proxy's exits) joins too, its further carriers
@@ -84,7 +89,12 @@ def merge(candidates: list[Candidate], sent: Sent) -> list[Candidate]:
         if host is None:
             for sid in one.subjects:
                 led.setdefault(sid, []).append(len(leaders))
-            leaders.append(Candidate(set(one.kinds), set(one.subjects), set(one.frames), set()))
+            leaders.append(
+                Candidate(
+                    set(one.kinds), set(one.subjects), set(one.frames), set(),
+                    frozenset(one.subjects),
+                )
+            )  # fmt: skip
             continue
         host.kinds |= one.kinds
         host.frames |= one.frames
@@ -100,19 +110,18 @@ def merge(candidates: list[Candidate], sent: Sent) -> list[Candidate]:
 
 
 def _joins(one: Candidate, host: Candidate, sent: Sent) -> bool:
-    common = one.subjects & host.subjects
-    shared = len(common)
+    shared = len(one.subjects & host.subjects)
     if not shared:
         return False
     if shared / (len(one.subjects) + len(host.subjects) - shared) >= _JACCARD:
         return True
     if one.frames and host.frames:
-        smaller, larger = sorted((len(one.subjects), len(host.subjects)))
+        both = one.subjects & host.first
+        smaller, larger = sorted((len(one.subjects), len(host.first)))
         return (
-            shared >= _MIN_SHARED
-            and shared >= _OVERLAP * smaller
-            and shared * sent.population >= _LIFT * smaller * larger
-            and sent.apart(one.frames, host.frames, common)
+            len(both) >= max(_MIN_SHARED, _OVERLAP * smaller)
+            and len(both) * sent.population >= _LIFT * smaller * larger
+            and sent.apart(one.frames, host.frames, both)
         )
     return (
         one.rank > host.rank
