@@ -39,7 +39,7 @@ from stillwatch.stats.intervals import (
 from stillwatch.stats.looks import alpha_at_look
 from stillwatch.stats.mixture import log_sum_exp, posterior
 from stillwatch.stats.richness import rarefied_richness
-from stillwatch.stats.scan import ScanResult, scan_cluster
+from stillwatch.stats.scan import ScanResult, Times, scan_cluster
 from stillwatch.stats.selection import (
     Selection,
     benjamini_hochberg,
@@ -47,7 +47,7 @@ from stillwatch.stats.selection import (
     needed_e,
     q_values,
 )
-from stillwatch.stats.sharing import SharingResult, shared_value_test
+from stillwatch.stats.sharing import Holdings, SharingResult, shared_value_test
 from stillwatch.stats.silence import SilenceResult, common_silence
 from stillwatch.stats.surrogates import (
     TAIL_FLOOR,
@@ -58,7 +58,7 @@ from stillwatch.stats.surrogates import (
     tail_p,
 )
 from stillwatch.stats.variance import BetweenShare, LeaveOneOut, between_share, leave_one_out
-from stillwatch.stats.vectors import centred_by, unit_rows
+from stillwatch.stats.vectors import centred_by, group_sums, unit_rows
 
 __all__ = [
     "E_CEILING",
@@ -73,7 +73,9 @@ __all__ = [
     "LeaveOneOut",
     "ScanResult",
     "Selection",
+    "Holdings",
     "SharingResult",
+    "Times",
     "SilenceResult",
     "Surrogate",
     "Tail",
@@ -83,6 +85,7 @@ __all__ = [
     "bootstrap_interval",
     "calibrate",
     "centred_by",
+    "group_sums",
     "clopper_pearson",
     "common_silence",
     "conformal_e",
