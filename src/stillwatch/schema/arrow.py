@@ -15,12 +15,14 @@ __all__ = [
     "PERMIT",
     "REQUIRED_EXCHANGE_COLUMNS",
     "SIGNAL",
+    "TOPIC_BYTES",
     "packed",
 ]
 
 _TS = pa.timestamp("us", tz="UTC")
 MESSAGE = pa.struct([pa.field("role", pa.string()), pa.field("content", pa.string())])
 
+TOPIC_BYTES = 64
 REQUIRED_EXCHANGE_COLUMNS = ("exchange_id", "ts", "account_id", "model")
 
 EXCHANGE = pa.schema(
