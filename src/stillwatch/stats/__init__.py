@@ -38,7 +38,7 @@ from stillwatch.stats.intervals import (
 )
 from stillwatch.stats.looks import alpha_at_look
 from stillwatch.stats.mixture import log_sum_exp, posterior
-from stillwatch.stats.richness import rarefied_richness
+from stillwatch.stats.richness import rarefied_curve, rarefied_richness
 from stillwatch.stats.scan import ScanResult, Times, scan_cluster
 from stillwatch.stats.selection import (
     Selection,
@@ -105,6 +105,7 @@ __all__ = [
     "posterior",
     "product_e",
     "q_values",
+    "rarefied_curve",
     "rarefied_richness",
     "round9",
     "rule_of_three",

@@ -77,14 +77,20 @@ def hypergeometric_log_zero(population: int, marked: IntArray, drawn: int) -> Fl
     Error: exact to about 1e-12 (a running sum of log factors) up to ``PRODUCT_LIMIT``
     marked items, beyond that log-gamma.
     """
-    _broadcast(0.0, population, marked, drawn)
+    if not (
+        0 <= drawn <= population
+        and (not marked.size or (0 <= int(marked.min()) and int(marked.max()) <= population))
+    ):
+        raise EvidenceError("expected 0 <= marked, drawn <= population", where="hypergeometric")
     out = np.full(marked.shape, -np.inf, dtype=np.float64)
     possible = marked <= population - drawn
     small = possible & (marked <= PRODUCT_LIMIT)
     if bool(small.any()):
         j = np.arange(int(marked[small].max()), dtype=np.float64)
         factors = np.log1p(-float(drawn) / (population - j))
-        out[small] = np.concatenate([[0.0], np.cumsum(factors)])[marked[small]]
+        sums = np.zeros(j.size + 1)
+        np.cumsum(factors, out=sums[1:])
+        out[small] = sums[marked[small]]
     large = possible & ~small
     if bool(large.any()):
         out[large] = hypergeometric_log_pmf(0.0, population, marked[large], drawn)
