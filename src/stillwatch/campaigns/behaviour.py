@@ -76,9 +76,9 @@ class TraitCounts:
         self._size = np.bincount(segment)
         width = traits.shape[1] * self._bins
         place = segment[:, None] * width + np.arange(traits.shape[1]) * self._bins + traits
-        self._counts = np.bincount(
-            place[traits >= 0], minlength=len(self._size) * width
-        ).reshape(len(self._size), traits.shape[1], self._bins)
+        self._counts = np.bincount(place[traits >= 0], minlength=len(self._size) * width).reshape(
+            len(self._size), traits.shape[1], self._bins
+        )
 
     def outside(self, members: np.ndarray, wanted: np.ndarray) -> np.ndarray:
         """Return (traits × bins) counts of everybody who is no member, in the wanted segments.
@@ -102,9 +102,9 @@ def log_likelihood_ratios(
 ) -> np.ndarray:
     """Return (members × traits) log likelihood ratios in nats, campaign against others.
 
-    ``others``: (traits × bins) counts. ``speaks``: members from whom the campaign's densities are taken (not those whose topics stand
-    apart, not the merely associated). Densities are histograms with half a count added; a
-    member's own row is left out of them. A part of the campaign's density (``_ANYBODY``) is
+    ``others``: (traits × bins) counts. ``speaks``: members from whom the campaign's densities are
+    taken (not those whose topics stand apart, not the merely associated). Densities are histograms
+    with half a count added; a member's own row is left out of them. A part of the campaign's density (``_ANYBODY``) is
     everybody's: bought accounts keep the traits of those who opened them. Each trait counts for
     at most 2.5 nats, since traits depend on each other and the product of ratios would otherwise
     claim too much.
@@ -158,4 +158,3 @@ def _fitted(weights: np.ndarray) -> np.ndarray:
         share = float(np.clip((odds / (1 + odds)).mean(), _LEAST_PRIOR, _LARGEST_PRIOR))
     odds = share / (1 - share) * likelihood
     return np.asarray(odds / (1 + odds))
-

@@ -130,9 +130,7 @@ def _peers(crowd: Crowd, campaign: Campaign, outside: np.ndarray) -> np.ndarray:
     return peers if len(peers) >= _LEAST_PEERS else outside
 
 
-def _pools(
-    held: _Held, peers: np.ndarray, size: int, rng: np.random.Generator
-) -> list[np.ndarray]:
+def _pools(held: _Held, peers: np.ndarray, size: int, rng: np.random.Generator) -> list[np.ndarray]:
     """Return up to 40 pools of ``size`` requests: random subjects, until they have as many."""
     subjects = held.by_subject(peers)
     count = np.array([len(rows) for rows in subjects], dtype=np.int64)

@@ -60,7 +60,9 @@ class Belonging(NamedTuple):
     shown: dict[int, set[str]]
 
 
-def name_members(desk: Desk, crowd: Crowd, cohort: int, belonging: Belonging, trimmed: np.ndarray) -> list[Member]:
+def name_members(
+    desk: Desk, crowd: Crowd, cohort: int, belonging: Belonging, trimmed: np.ndarray
+) -> list[Member]:
     """Return the members of a cohort, by sid, with the kinds of evidence that each shows.
 
     Core: its own behaviour fits the campaign (posterior at the setting's level), its topics do

@@ -120,7 +120,9 @@ def _voices(desk: Desk) -> dict[int, Voices]:
 
     What a member does besides the campaign is not held against it, nor for it.
     """
-    tested = "spoken s SEMI JOIN (SELECT * FROM cohort_scores WHERE tested) c ON c.cohort = s.cohort"
+    tested = (
+        "spoken s SEMI JOIN (SELECT * FROM cohort_scores WHERE tested) c ON c.cohort = s.cohort"
+    )
     spoken = desk.query(
         f"""SELECT s.cohort, s.rid, s.sid, s.template FROM {tested}
             WHERE s.fresh AND s.user_tokens > 0 ORDER BY s.cohort, s.rid"""

@@ -103,6 +103,4 @@ def envelope(batch: pa.RecordBatch) -> list[pa.Array]:
 def digest(columns: list[pa.Array]) -> pa.Array:
     """Return the digest of each row of `ENVELOPE` and the kernel's columns, all but exchange_id."""
     assert ENVELOPE.names[0] == "exchange_id"
-    return row_digest(
-        _hash_values(c) if pa.types.is_string(c.type) else c for c in columns[1:]
-    )
+    return row_digest(_hash_values(c) if pa.types.is_string(c.type) else c for c in columns[1:])

@@ -89,9 +89,7 @@ def _thinned(sid: np.ndarray) -> np.ndarray:
     """Return at most 24 evenly spaced exchanges of each subject, at most 6,000 in all."""
     order = np.argsort(sid, kind="stable")
     _, start, count = np.unique(sid[order], return_index=True, return_counts=True)
-    picked = [
-        order[s + _spread(c)] for s, c in zip(start.tolist(), count.tolist(), strict=True)
-    ]
+    picked = [order[s + _spread(c)] for s, c in zip(start.tolist(), count.tolist(), strict=True)]
     rows = np.sort(np.concatenate(picked))
     if len(rows) > _MAX_ROWS:
         rows = rows[np.unique(np.linspace(0, len(rows) - 1, _MAX_ROWS).astype(int))]

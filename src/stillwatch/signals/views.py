@@ -31,7 +31,9 @@ def load_cohorts(desk: Desk, population: Population) -> Iterator[Views]:
 
     As many are held as have 100,000 exchanges together, or one that has more.
     """
-    cohorts = desk.query("SELECT cohort, found_by, by_text FROM cohorts ORDER BY cohort").to_pylist()
+    cohorts = desk.query(
+        "SELECT cohort, found_by, by_text FROM cohorts ORDER BY cohort"
+    ).to_pylist()
     members = _Rows(
         desk.query(
             "SELECT cohort, sid, how = 'associated' AS outside FROM cohort_members "
@@ -74,7 +76,9 @@ class _Rows:
 
 def _cuts(desk: Desk, cohorts: int) -> list[int]:
     """Return where to cut the cohorts (numbered from 0) so that each piece fits in memory."""
-    counted = desk.query("SELECT cohort, count(*) AS n FROM spoken WHERE part <> '-' GROUP BY cohort")
+    counted = desk.query(
+        "SELECT cohort, count(*) AS n FROM spoken WHERE part <> '-' GROUP BY cohort"
+    )
     size = np.zeros(cohorts, dtype=np.int64)
     size[counted["cohort"].to_numpy()] = counted["n"].to_numpy()
     cuts, held = [0], 0
@@ -121,9 +125,7 @@ def _views(
     known["trimmed"] = trimmed
     known["direct_total"] = {d["kind"]: d["total"] for d in happened}
     whole_raw = raw[stays]
-    topics = {
-        "total": (centred_by(whole_raw, template[stays], owner[stays]), whole_raw)
-    }
+    topics = {"total": (centred_by(whole_raw, template[stays], owner[stays]), whole_raw)}
     return Views(
         *(
             _seen(

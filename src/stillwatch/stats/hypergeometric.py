@@ -79,7 +79,7 @@ def hypergeometric_log_zero(population: int, marked: IntArray, drawn: int) -> Fl
     """
     if not (
         0 <= drawn <= population
-        and (not marked.size or (0 <= int(marked.min()) and int(marked.max()) <= population))
+        and (not marked.size or (int(marked.min()) >= 0 and int(marked.max()) <= population))
     ):
         raise EvidenceError("expected 0 <= marked, drawn <= population", where="hypergeometric")
     out = np.full(marked.shape, -np.inf, dtype=np.float64)

@@ -98,7 +98,9 @@ def scan_cluster(
     Source: Naus 1965, JASA 60 (scan statistic of times); Boole's inequality over windows.
     """
     cohort = np.sort(as_floats(times, "scan_cluster: times"))
-    population = population_times if isinstance(population_times, Times) else Times(population_times)
+    population = (
+        population_times if isinstance(population_times, Times) else Times(population_times)
+    )
     widths = np.unique(as_floats(np.asarray(windows_s, dtype=float), "scan_cluster: windows_s"))
     if widths.size == 0 or widths[0] < 0.0:
         raise EvidenceError("expected at least one width >= 0", where="scan_cluster: windows_s")

@@ -87,7 +87,9 @@ def shared_value_test(
     """
     labels = as_ints(labels_cohort, "shared_value_test: labels_cohort", at_least=-1)
     held = (
-        population_counts if isinstance(population_counts, Holdings) else Holdings(population_counts)
+        population_counts
+        if isinstance(population_counts, Holdings)
+        else Holdings(population_counts)
     )
     present = labels[labels >= 0]
     if present.size and int(present.max()) >= held.counts.size:
