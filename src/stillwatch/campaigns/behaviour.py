@@ -104,10 +104,10 @@ def log_likelihood_ratios(
 
     ``others``: (traits × bins) counts. ``speaks``: members from whom the campaign's densities are
     taken (not those whose topics stand apart, not the merely associated). Densities are histograms
-    with half a count added; a member's own row is left out of them. A part of the campaign's density (``_ANYBODY``) is
-    everybody's: bought accounts keep the traits of those who opened them. Each trait counts for
-    at most 2.5 nats, since traits depend on each other and the product of ratios would otherwise
-    claim too much.
+    with half a count added; a member's own row is left out of them. A part of the campaign's
+    density (``_ANYBODY``) is everybody's: bought accounts keep the traits of those who opened
+    them. Each trait counts for at most 2.5 nats, since traits depend on each other and the product
+    of ratios would otherwise claim too much.
     """
     ratios = np.zeros(members.shape)
     for k in range(members.shape[1]):

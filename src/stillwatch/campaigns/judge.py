@@ -268,13 +268,17 @@ def _seen(
 def _holders(people: pa.Table, permits: Sequence[Permit]) -> set[int]:
     """Return the places of the rows of which any permit speaks."""
     columns = (people[name].to_pylist() for name in ("account_id", "org_id", "plan"))
-    accounts = {p.account_id for p in permits}
-    orgs = {p.org_id for p in permits}
+    naming: dict[str | None, list[Permit]] = {}
+    for permit in permits:  # what a permit names first decides whom it can speak of
+        naming.setdefault(permit.account_id or permit.org_id, []).append(permit)
     return {
         place
         for place, (account, org, plan) in enumerate(zip(*columns, strict=True))
-        if account in accounts or org in orgs or "*" in orgs
-        if any(p.names(account, org, plan) for p in permits)
+        if any(
+            p.names(account, org, plan)
+            for name in {account, org, "*"}
+            for p in naming.get(name, ())
+        )
     }
 
 

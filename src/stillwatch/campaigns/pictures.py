@@ -115,21 +115,27 @@ def _spread(size: int, most: int) -> list[int]:
 
 def clock_table(judgement: Judgement) -> pa.Table:
     """Return each campaign's share of a day by UTC hour beside the middle 90 % of its segment."""
-    hours = np.array(judgement.crowd.subjects["hours"].to_pylist(), dtype=np.float64)
+    hours = judgement.crowd.subjects["hours"].combine_chunks()
+    hours = hours.flatten().to_numpy().reshape(-1, 24).astype(np.float64)
+    shares = hours / np.maximum(hours.sum(axis=1, keepdims=True), 1)
     rows: list[dict[str, Any]] = []
     for campaign in judgement.campaigns:
-        rows.extend(_clock(campaign, judgement, hours))
+        rows.extend(_clock(campaign, judgement, hours, shares))
     return pa.Table.from_pylist(rows, schema=CLOCK)
 
 
-def _clock(campaign: Campaign, judgement: Judgement, hours: np.ndarray) -> list[dict[str, Any]]:
+def _clock(
+    campaign: Campaign, judgement: Judgement, hours: np.ndarray, shares: np.ndarray
+) -> list[dict[str, Any]]:
     core = np.array(campaign.core or sorted(campaign.members), dtype=np.int64)
     segment = judgement.crowd.segment
-    outside = np.setdiff1d(np.arange(len(hours)), np.array(sorted(campaign.members)))
-    peers = outside[np.isin(segment[outside], np.unique(segment[core]))]
-    peers = peers if len(peers) >= 50 else outside
-    shares = hours[peers] / np.maximum(hours[peers].sum(axis=1, keepdims=True), 1)
-    means = _means_of_groups(shares) if len(shares) else np.zeros((1, 24))
+    outside = np.ones(len(hours), dtype=bool)
+    outside[list(campaign.members)] = False
+    wanted = np.zeros(int(segment.max(initial=0)) + 1, dtype=bool)
+    wanted[segment[core]] = True
+    peers = np.flatnonzero(outside & wanted[segment])
+    peers = peers if len(peers) >= 50 else np.flatnonzero(outside)
+    means = _means_of_groups(shares[peers]) if len(peers) else np.zeros((1, 24))
     mine = hours[core].sum(axis=0)
     mine = mine / max(mine.sum(), 1)
     low, mid, high = np.quantile(means, (0.05, 0.5, 0.95), axis=0)

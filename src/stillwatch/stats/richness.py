@@ -7,7 +7,7 @@ from numpy.typing import ArrayLike
 
 from stillwatch.errors import EvidenceError
 from stillwatch.stats.checks import FloatArray, IntArray, as_ints
-from stillwatch.stats.hypergeometric import hypergeometric_log_zero
+from stillwatch.stats.hypergeometric import hypergeometric_log_zeros
 
 __all__ = ["rarefied_curve", "rarefied_richness"]
 
@@ -48,8 +48,7 @@ def rarefied_curve(counts: IntArray, draws: IntArray) -> FloatArray:
     total = int(counts.sum())
     sizes, categories = np.unique(counts[counts > 0], return_counts=True)
     out = np.full(len(draws), np.nan)
-    for place, n in enumerate(draws.tolist()):
-        if n <= total:
-            absent = hypergeometric_log_zero(total, sizes, n)
-            out[place] = (categories * -np.expm1(absent)).sum()
+    fine = np.flatnonzero(draws <= total)
+    absent = hypergeometric_log_zeros(total, sizes, draws[fine])
+    out[fine] = (categories * -np.expm1(absent)).sum(axis=1)
     return out
