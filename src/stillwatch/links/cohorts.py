@@ -7,6 +7,7 @@ from typing import Final
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from stillwatch.links.communities import communities, components
 from stillwatch.schema import Desk, Step
@@ -194,30 +195,41 @@ def _linked(desk: Desk) -> list[Candidate]:
     )
     if not rows.num_rows:
         return []
-    kinds = rows["kind"].to_pylist()
-    objects = rows["object"].to_pylist()
-    subjects = rows["b"].to_numpy()
-    other = rows["a"].to_pylist()
-    base = 1 + max(int(subjects.max()), max((o for o in other if o is not None), default=0))
-    code: dict[tuple[str, int], int] = {}
-    a = np.array(
-        [
-            o if o is not None else base + code.setdefault((k, v), len(code))
-            for k, v, o in zip(kinds, objects, other, strict=True)
-        ],
-        dtype=np.int64,
-    )
-    named = {base + n: k for (k, _), n in code.items()}
-    strong: set[int] = set()
-    for kind, sid, o in zip(kinds, subjects.tolist(), other, strict=True):
-        if kind in _STRONG:
-            strong.update((sid,) if o is None else (sid, o))
+    subjects, kind, strong = rows["b"].to_numpy(), rows["kind"], pa.array(sorted(_STRONG))
+    partner = rows["a"].fill_null(-1).to_numpy()  # −1: an object stands there
+    base = 1 + max(int(subjects.max()), int(partner.max()))
+    names = kind.combine_chunks().dictionary_encode()
+    values = np.unique(rows["object"].to_numpy(), return_inverse=True)[1]
+    width = int(values.max()) + 1
+    place = names.indices.to_numpy().astype(np.int64) * width + values
+    of_object = partner < 0
+    _, first, code = np.unique(place[of_object], return_index=True, return_inverse=True)
+    turn = np.empty(len(first), dtype=np.int64)  # objects are numbered as they come
+    turn[np.argsort(first)] = np.arange(len(first))
+    a = partner.astype(np.int64)
+    a[of_object] = base + turn[code]
+    word_of = np.empty(len(first), dtype=np.int64)
+    word_of[turn] = (place[of_object] // width)[first]
+    words = names.dictionary.to_pylist()
+    is_strong = np.zeros(base, dtype=bool)
+    surely = pc.is_in(kind, value_set=strong).to_numpy()
+    is_strong[subjects[surely]] = True
+    is_strong[partner[surely & ~of_object]] = True
+    least = desk.settings.min_subjects
+
+    def worth(nodes: np.ndarray) -> bool:
+        members = nodes[: np.searchsorted(nodes, base)]
+        return len(members) >= least and bool(is_strong[members].any())
+
     found = []
-    for group in communities(a, subjects, rows["llr"].to_numpy(), seed=desk.settings.seed):
-        members = {node for node in group if node < base}
-        kinds_used = {named[node] for node in group if node >= base} or {"handoff"}
-        if members and 2 * len(members & strong) >= len(members):
-            found.append(Candidate(kinds_used, members))
+    for group in communities(
+        a, subjects, rows["llr"].to_numpy(), seed=desk.settings.seed, worth=worth
+    ):
+        nodes = np.array(group)
+        members, objects = nodes[nodes < base], nodes[nodes >= base] - base
+        if len(members) and 2 * int(is_strong[members].sum()) >= len(members):
+            used = {words[k] for k in np.unique(word_of[objects]).tolist()}
+            found.append(Candidate(used or {"handoff"}, set(members.tolist())))
     return found
 
 

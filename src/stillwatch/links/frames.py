@@ -24,19 +24,23 @@ _APART: Final = 0.1
 _PASSES: Final = 8
 
 
+_PLACES: Final = [*((0, n) for n in LENGTHS), *((1, n) for n in LENGTHS), (2, 0)]
+_COLUMNS: Final = [*(f"{side}_{n}" for side in ("head", "tail") for n in LENGTHS), "h_system"]
+
+
 def _unnested(columns: str, where: str) -> str:
-    """Return SQL of one row per exchange and frame hash: position 0 head, 1 tail, 2 system."""
-    parts = [
-        f"SELECT {columns}, CAST({code} AS UTINYINT) AS pos, CAST({n} AS UTINYINT) AS len, "
-        f"{side}_{n} AS h FROM exchanges WHERE {side}_{n} <> 0 AND {where}"
-        for code, side in ((0, "head"), (1, "tail"))
-        for n in LENGTHS
-    ]
-    parts.append(
-        f"SELECT {columns}, CAST(2 AS UTINYINT) AS pos, CAST(0 AS UTINYINT) AS len, "
-        f"h_system AS h FROM exchanges WHERE h_system <> 0 AND {where}"
+    """Return SQL of one row per exchange and frame hash: position 0 head, 1 tail, 2 system.
+
+    The exchanges are read once, not once a column.
+    """
+    places = (
+        f"unnest([{', '.join(f'CAST({number} AS UTINYINT)' for number in numbers)}]) AS {name}"
+        for name, numbers in zip(("pos", "len"), zip(*_PLACES, strict=True), strict=True)
     )
-    return " UNION ALL ".join(parts)
+    return (
+        f"SELECT * FROM (SELECT {columns}, {', '.join(places)}, "
+        f"unnest([{', '.join(_COLUMNS)}]) AS h FROM exchanges WHERE {where}) WHERE h <> 0"
+    )
 
 
 def nodes_sql(settings: Settings) -> str:
@@ -266,12 +270,13 @@ def carried_sql(settings: Settings) -> str:
     """
     del settings
     return f"""
-    SELECT f.frame, u.rid, any_value(u.sid) AS sid, any_value(u.org) AS org,
-           any_value(u.part) AS part, bit_xor(u.h) AS template
-    FROM ({_unnested("rid, sid, org, part", "true")}) u
-    JOIN frames f ON u.pos = f.pos AND u.len = f.len AND u.h = f.h AND f.speaks
-    GROUP BY f.frame, u.rid
-    HAVING count(DISTINCT f.pos) >= 2 OR NOT bool_and(f.company)
+    WITH found AS (
+      SELECT f.frame, u.rid, bit_xor(u.h) AS template FROM ({_unnested("rid", "true")}) u
+      JOIN frames f ON u.pos = f.pos AND u.len = f.len AND u.h = f.h AND f.speaks
+      GROUP BY f.frame, u.rid
+      HAVING count(DISTINCT f.pos) >= 2 OR NOT bool_and(f.company))
+    SELECT f.frame, f.rid, e.sid, e.org, e.part, f.template
+    FROM found f JOIN exchanges e ON e.rid = f.rid
     """
 
 

@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from stillwatch.schema import Desk
 
-__all__ = ["NO_VARIANT", "apart", "nodes_sent"]
+__all__ = ["NO_VARIANT", "apart", "told_apart"]
 
 NO_VARIANT: Final = -1
 _COMMON: Final = 0.8
@@ -20,7 +20,26 @@ _NODES: Final = (
 )
 
 
-def nodes_sent(desk: Desk, rids: Iterable[int]) -> dict[int, frozenset[int]]:
+def told_apart(desk: Desk, events: pa.Table) -> np.ndarray:
+    """Return which of its cohort's templates each event carries, −1 for none.
+
+    ``events``: cohort, template, rid, in the order of cohorts.
+    """
+    cohort, template, rid = (events[c].to_numpy() for c in ("cohort", "template", "rid"))
+    keys, first, place = np.unique(
+        np.stack([cohort.astype(np.uint64), template.astype(np.uint64)]),
+        axis=1, return_index=True, return_inverse=True,
+    )  # fmt: skip
+    nodes = _nodes_sent(desk, rid[first][keys[1] != 0].tolist())
+    sent = {k: nodes.get(r, frozenset()) for k, r in enumerate(rid[first].tolist())}
+    found = np.full(len(cohort), NO_VARIANT, dtype=np.int64)
+    for number in np.unique(cohort).tolist():
+        low, high = np.searchsorted(cohort, [number, number + 1])
+        found[low:high] = apart(place.ravel()[low:high], sent)
+    return found
+
+
+def _nodes_sent(desk: Desk, rids: Iterable[int]) -> dict[int, frozenset[int]]:
     """Return the speaking template nodes of the given exchanges, by rid."""
     asked = pa.table({"rid": pa.array(sorted(set(rids)), pa.int64())})
     rows = desk.query(
