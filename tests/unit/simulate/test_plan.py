@@ -89,7 +89,7 @@ def test_a_file_that_is_not_there_is_said_so(tmp_path):
 
 
 def test_the_same_plan_and_seed_give_the_same_bytes(tmp_path, digests):
-    plan = load_plan("smoke").scaled(0.2)
+    plan = load_plan("smoke").scaled(0.08)
     simulate(plan, seed=4, out=tmp_path / "a")
     simulate(plan, seed=4, out=tmp_path / "b")
     simulate(plan, seed=5, out=tmp_path / "c")
@@ -98,7 +98,7 @@ def test_the_same_plan_and_seed_give_the_same_bytes(tmp_path, digests):
 
 
 def test_honest_rows_do_not_depend_on_campaigns(tmp_path):
-    plan = load_plan("smoke").scaled(0.2)
+    plan = load_plan("smoke").scaled(0.08)
     both = simulate(plan, seed=4, out=tmp_path / "with")
     alone = simulate(plan.without_campaigns(), seed=4, out=tmp_path / "without")
     truth = pq.read_table(both.truth_parquet).to_pylist()
@@ -113,7 +113,7 @@ def _rows(result):
 
 
 @pytest.mark.parametrize("shape", sorted(SHAPES))
-@pytest.mark.parametrize("rung", [1, 3, 5])
+@pytest.mark.parametrize("rung", [2, 5])
 def test_every_shape_plays_on_the_ladder_and_truth_says_who(tmp_path, shape, rung):
     text = HEAD + (
         f"[[campaign]]\nname = 'c'\nshape = '{shape}'\nrung = {rung}\naccounts = 5\n"
