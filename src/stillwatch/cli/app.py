@@ -11,6 +11,7 @@ from typing import Annotated, Final, NoReturn
 import typer
 
 from stillwatch import __version__
+from stillwatch.cli.corpora import corpora
 from stillwatch.cli.demo import demo
 from stillwatch.cli.explain import explain
 from stillwatch.cli.ingest import ingest
@@ -55,7 +56,7 @@ def root(
     """
 
 
-for _command in (scan, explain, demo, ingest, simulate):
+for _command in (scan, explain, demo, ingest, simulate, corpora):
     app.command()(_command)
 
 

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from stillwatch.simulate.clock import DAY, Clock
+from stillwatch.simulate.arrivals import UNEVENNESS, FittedClock, parameters
+from stillwatch.simulate.clock import DAY, HOUR, Clock
+from stillwatch.simulate.corpora import read_texts
+from stillwatch.simulate.corpus_text import CorpusGrammar
 from stillwatch.simulate.families import DRIFTS, HONEST
 from stillwatch.simulate.grammar import Grammar
 from stillwatch.simulate.harvest import harvest
@@ -16,16 +19,31 @@ from stillwatch.simulate.world import Size
 __all__ = ["plan_stage", "play_plan"]
 
 
-def plan_stage(plan: WorldPlan, seed: int, end: int, folder: Path) -> Stage:
-    """Return the stage of a plan that ends at ``end`` (microseconds) and writes to ``folder``."""
+def plan_stage(plan: WorldPlan, seed: int, end: int, folder: Path, corpora: Path | None) -> Stage:
+    """Return the stage of a plan that ends at ``end`` (microseconds) and writes to ``folder``.
+
+    Raises ConfigError where ``corpora`` holds no corpus of the plan's split.
+    """
+    grammar = Grammar(seed)
+    if corpora is not None and plan.corpora != "grammar":
+        grammar = CorpusGrammar(seed, read_texts(corpora, plan.corpora))
+    fitted = plan.arrivals == "fitted"
     return Stage(
         seed,
         end - plan.days * DAY,
         end,
-        Sink(folder),
+        Sink(folder, _span(plan.days)),
         plan.languages,
-        clock=Clock(),
-        grammar=Grammar(seed),
+        clock=FittedClock(parameters()) if fitted else Clock(),
+        grammar=grammar,
+        unevenness=UNEVENNESS if fitted else 1.0,
+    )
+
+
+def _span(days: int) -> int:
+    """Return how much traffic is sorted at once: at most some 250 spilled files are open."""
+    return next(
+        s for s in (HOUR, 3 * HOUR, 6 * HOUR, 12 * HOUR, DAY) if days * DAY <= 250 * s or s == DAY
     )
 
 
