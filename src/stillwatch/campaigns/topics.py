@@ -206,7 +206,7 @@ def _ranked(words: pa.ChunkedArray) -> np.ndarray:
     order = pc.sort_indices(coded.dictionary).to_numpy()
     place = np.empty(len(order), dtype=np.int64)
     place[order] = np.arange(len(order))
-    return place[coded.indices.to_numpy()]
+    return np.asarray(place[coded.indices.to_numpy()])
 
 
 def _likeness(
