@@ -59,7 +59,7 @@ from stillwatch.stats.surrogates import (
     tail_p,
 )
 from stillwatch.stats.variance import BetweenShare, LeaveOneOut, between_share, leave_one_out
-from stillwatch.stats.vectors import centred_by, group_sums, unit_rows
+from stillwatch.stats.vectors import centred_blocks, centred_by, group_sums, unit_rows
 
 __all__ = [
     "E_CEILING",
@@ -86,6 +86,7 @@ __all__ = [
     "between_share",
     "bootstrap_interval",
     "calibrate",
+    "centred_blocks",
     "centred_by",
     "clopper_pearson",
     "common_silence",
