@@ -75,6 +75,9 @@ def product_chain(
         owned = graph.owned.get(asset)
         if owned is None:
             continue
+        if level == "unknown" and asset in graph.circular:
+            steps += _unknown(graph, asset, level)
+            continue
         for holding in owned.holdings:
             interest = round(value.get(holding.owner, 0.0) * UNIT)
             if holding.high == 0 or interest == 0:
