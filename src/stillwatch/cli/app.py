@@ -11,6 +11,7 @@ from typing import Annotated, Final, NoReturn
 import typer
 
 from stillwatch import __version__
+from stillwatch.cli.case import case
 from stillwatch.cli.demo import demo
 from stillwatch.cli.explain import explain
 from stillwatch.cli.ingest import ingest
@@ -59,6 +60,7 @@ def root(
 for _command in (scan, explain, demo, ingest, simulate):
     app.command()(_command)
 app.add_typer(ownership, name="ownership")
+app.add_typer(case, name="case")
 
 
 def main() -> NoReturn:

@@ -1,0 +1,78 @@
+"""Cases, decisions, appeals, notices, evidence packs: what people decide, and what follows from it.
+
+Input: a run directory and what people say. Output: a case database (SQLite or PostgreSQL), notices,
+the effects that the next scan and the guard read, evidence packs. Promise: nothing that was said is
+ever changed, and a change made beside this program is found; what is adverse names a person, ends
+by itself, is told in plain words and can be appealed; an appeal that is not heard in time is won.
+
+Needs ``pip install stillwatch[cases]``.
+"""
+
+from stillwatch.cases.appeals import appeal, read_appeals, resolve, settle
+from stillwatch.cases.book import Book, open_book
+from stillwatch.cases.decisions import (
+    InForce,
+    Order,
+    approve,
+    decide,
+    in_force,
+    read_decisions,
+    undo,
+)
+from stillwatch.cases.docket import (
+    add_note,
+    assign,
+    close_case,
+    label,
+    note_indicator,
+    note_sighting,
+    read_case,
+    read_cases,
+    read_evidence,
+    read_members,
+    read_sightings,
+)
+from stillwatch.cases.effects import effects
+from stillwatch.cases.identity import Match, Merge, match_campaigns
+from stillwatch.cases.integrity import Verified, verify_book
+from stillwatch.cases.notices import read_notice
+from stillwatch.cases.opening import Seen, open_cases
+from stillwatch.cases.terms import Terms, read_terms
+
+__all__ = [
+    "Book",
+    "InForce",
+    "Match",
+    "Merge",
+    "Order",
+    "Seen",
+    "Terms",
+    "Verified",
+    "add_note",
+    "appeal",
+    "approve",
+    "assign",
+    "close_case",
+    "decide",
+    "effects",
+    "in_force",
+    "label",
+    "match_campaigns",
+    "note_indicator",
+    "note_sighting",
+    "open_book",
+    "open_cases",
+    "read_appeals",
+    "read_case",
+    "read_cases",
+    "read_decisions",
+    "read_evidence",
+    "read_members",
+    "read_notice",
+    "read_sightings",
+    "read_terms",
+    "resolve",
+    "settle",
+    "undo",
+    "verify_book",
+]
