@@ -211,7 +211,8 @@ def test_a_notice_is_for_the_accounts_of_its_decision(book, order, terms, noon):
     ("old", "new"),
     [("deny = 30", "deny = 0"), ("deny = 30", "deny = 400"), ("deny = 30", ""),
      ("deny = 30", "deny = 30\nban = 3"), ('"watch", "throttle"', '"watch", "ban"'),
-     ("hours_to_decide = 72", "hours_to_decide = -1"), ('relaxes_to = "watch"', 'relaxes_to = "deny"'),
+     ("hours_to_decide = 72", "hours_to_decide = -1"),
+     ('relaxes_to = "watch"', 'relaxes_to = "deny"'),
      ("= 25", "= -1"), ("= 25", "= true"), ("[appeal]", "[appeals]")],
 )  # fmt: skip
 def test_wrong_terms_are_refused(tmp_path, old, new):
