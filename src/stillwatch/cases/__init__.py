@@ -37,15 +37,25 @@ from stillwatch.cases.identity import Match, Merge, match_campaigns
 from stillwatch.cases.integrity import Verified, verify_book
 from stillwatch.cases.notices import read_notice
 from stillwatch.cases.opening import Seen, open_cases
+from stillwatch.cases.pack import Pack, export_case
+from stillwatch.cases.pack_check import CheckedPack, verify_pack
+from stillwatch.cases.sample_files import read_design, read_labels, sample_run
+from stillwatch.cases.sampling import Design, ErrorRates, Rate, Stratum, draw_sample, estimate_rates
 from stillwatch.cases.terms import Terms, read_terms
 
 __all__ = [
     "Book",
+    "CheckedPack",
+    "Design",
+    "ErrorRates",
     "InForce",
     "Match",
     "Merge",
     "Order",
+    "Pack",
+    "Rate",
     "Seen",
+    "Stratum",
     "Terms",
     "Verified",
     "add_note",
@@ -54,7 +64,10 @@ __all__ = [
     "assign",
     "close_case",
     "decide",
+    "draw_sample",
     "effects",
+    "estimate_rates",
+    "export_case",
     "in_force",
     "label",
     "match_campaigns",
@@ -66,13 +79,17 @@ __all__ = [
     "read_case",
     "read_cases",
     "read_decisions",
+    "read_design",
     "read_evidence",
+    "read_labels",
     "read_members",
     "read_notice",
     "read_sightings",
     "read_terms",
     "resolve",
+    "sample_run",
     "settle",
     "undo",
     "verify_book",
+    "verify_pack",
 ]

@@ -88,13 +88,14 @@ def decide(book: Book, order: Order, *, terms: Terms, now: datetime) -> Decision
             "decision_id": decision_id, "case_id": order.case_id,
             "subject": accounts[0] if alone else order.case_id,
             "scope": "account" if alone else "case", "accounts": list(accounts),
-            "verdict": order.verdict, "reason": order.reason, "remark": order.remark,
+            "verdict": order.verdict, "reason": order.reason,
             "evidence_digest": evidence, "by": order.by, "expires_us": to_micros(expires),
             "undoes": None, "pending": pending,
         }  # fmt: skip
         writer.add("decision.made", body)
         if not pending:
             _tell(writer, decision_id, terms)
+        _remark(writer, order.case_id, decision_id, order.by, order.remark)
         return _one(writer.connection, decision_id)
 
 
@@ -136,12 +137,13 @@ def undo(book: Book, decision_ids: Iterable[str], *, by: str, remark: str, now: 
                     "decision_id": f"decision-{writer.next_number}", "case_id": decision.case_id,
                     "subject": decision.subject, "scope": decision.scope,
                     "accounts": list(decision.accounts), "verdict": "allow",
-                    "reason": decision.reason, "remark": remark,
+                    "reason": decision.reason,
                     "evidence_digest": decision.evidence_digest, "by": by,
                     "expires_us": to_micros(decision.expires), "undoes": decision_id,
                     "pending": False,
                 },
             )  # fmt: skip
+            _remark(writer, decision.case_id, decision_id, by, remark)
             count += 1
     return count
 
@@ -264,6 +266,12 @@ def _tell(writer: Writer, decision_id: str, terms: Terms) -> None:
     decision = _one(writer.connection, decision_id)
     if decision.verdict in ADVERSE:
         write_notice(writer, decision, terms)
+
+
+def _remark(writer: Writer, case_id: str, decision_id: str, by: str, text: str) -> None:
+    """Keep what is meant for colleagues in an entry of its own, so that it can be kept back."""
+    if text.strip():
+        writer.add("case.note", {"case_id": case_id, "text": f"{decision_id}: {text}", "by": by})
 
 
 def _undone(connection: sa.Connection, decision_id: str) -> bool:

@@ -11,6 +11,7 @@ from typing import Annotated, Final, NoReturn
 import typer
 
 from stillwatch import __version__
+from stillwatch.cli import case_evidence  # noqa: F401 - its commands join the group `case`
 from stillwatch.cli.case import case
 from stillwatch.cli.demo import demo
 from stillwatch.cli.explain import explain

@@ -23,6 +23,7 @@ from stillwatch.stats.evalues import (
     mean_e,
     product_e,
 )
+from stillwatch.stats.finite import finite_count_interval
 from stillwatch.stats.fixed import round9
 from stillwatch.stats.hypergeometric import (
     hypergeometric_log_pmf,
@@ -88,6 +89,7 @@ __all__ = [
     "conformal_e",
     "e_bh",
     "fano",
+    "finite_count_interval",
     "hypergeometric_log_pmf",
     "hypergeometric_log_tail",
     "hypergeometric_log_zero",

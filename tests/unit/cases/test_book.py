@@ -107,7 +107,6 @@ def test_a_clock_set_back_does_not_revive_an_expired_decision(book, case, order,
 def test_an_error_inside_a_transaction_leaves_nothing(book, case, noon):
     before = verify_book(book)
 
-
     def half():
         with book.writing(noon) as writer:
             writer.add("case.note", {"case_id": case, "text": "x", "by": "Ada"})
