@@ -21,15 +21,17 @@ def effects(book: Book, *, terms: Terms, now: datetime) -> Mapping[str, Any]:
     """Return the verdicts in force, and what upheld appeals correct, as JSON types.
 
     ``verdicts``: a row an account. ``corrections``: accounts that an upheld appeal restored, each
-    with the campaign from which its links are to be taken; ``labels``: what people found out about
-    accounts, the newest of each, for the calibration; ``withdrawn_sightings``: what must be taken
-    back from whoever was told.
+    with the campaign from which its links are to be taken, for as long as the terms say.
+    ``labels``: what people found out about accounts, the newest of each, for the calibration.
+    ``withdrawn_sightings``: what must be taken back from whoever was told.
     """
     standing = in_force(book, terms=terms, now=now)
     at = book.time(now)
     with book.reading() as connection:
         corrections = connection.execute(
-            sa.select(t.corrections).order_by(t.corrections.c.number)
+            sa.select(t.corrections)
+            .where(t.corrections.c.at_us > to_micros(at - terms.corrections_hold))
+            .order_by(t.corrections.c.number)
         ).all()
         labels = connection.execute(sa.select(t.labels).order_by(t.labels.c.number)).all()
         withdrawn = connection.execute(

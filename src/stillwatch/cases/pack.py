@@ -55,6 +55,7 @@ Which of them are here depends on the level that manifest.json names. To verify,
 Take the public key from the provider by another way than this folder. By hand: `sha256sum` of each
 file against manifest.json; the envelope is DSSE v1 with Ed25519.
 """
+_INSIDE: Final = ("internal", "counsel")
 # Entries that only colleagues see. What counsel hands on may end up in court.
 _COLLEAGUES: Final = ("case.note", "case.assigned")
 
@@ -104,7 +105,7 @@ def export_case(
         held = {"name": name, "bytes": len(files[name]), "digest": digest(files[name])}
         chain.append(append(held, chain[-1] if chain else None))
     manifest = canonical(
-        {"kind": KIND, "level": level, "case": case_id if level in ("internal", "counsel") else None,
+        {"kind": KIND, "level": level, "case": case_id if level in _INSIDE else None,
          "made": now.isoformat(), "files": [asdict(link) for link in chain]}
     )  # fmt: skip
     _write(aside / MANIFEST, manifest)
@@ -139,7 +140,7 @@ def _files(
             if (r := redact_link(link, level, names, accused)) is not None
         ]
         yield "links.jsonl", _lines(sorted(links, key=canonical))
-    if level in ("internal", "counsel"):
+    if level in _INSIDE:
         yield from _said(book, case_id, level)
 
 

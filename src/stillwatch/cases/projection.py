@@ -161,7 +161,9 @@ def _appeal_ended(connection: sa.Connection, number: int, body: Body, at_us: int
 def _correction(connection: sa.Connection, number: int, body: Body, at_us: int) -> None:
     names = ("account_id", "case_id", "campaign_id", "evidence_digest", "appeal_id")
     connection.execute(
-        t.corrections.insert().values(number=number, **{name: body[name] for name in names})
+        t.corrections.insert().values(
+            number=number, at_us=at_us, **{name: body[name] for name in names}
+        )
     )
 
 

@@ -120,6 +120,7 @@ corrections = Table(
     Column("campaign_id", Text, nullable=False),
     Column("evidence_digest", Text, nullable=False),
     Column("appeal_id", Text, nullable=False),
+    Column("at_us", BigInteger, nullable=False),
 )  # fmt: skip
 labels = Table(
     "labels", metadata,

@@ -29,6 +29,7 @@ class Terms:
     time_to_appeal: timedelta
     time_to_decide: timedelta
     relaxes_to: str
+    corrections_hold: timedelta
     contact: str
 
 
@@ -58,7 +59,10 @@ def _terms(held: Mapping[str, Any]) -> Terms:
     _only(held, {"deciding", "days_until_expiry", "appeal"})
     deciding, longest, appeal = held["deciding"], held["days_until_expiry"], held["appeal"]
     _only(deciding, {"automatic", "two_people_above_accounts"})
-    _only(appeal, {"days_to_appeal", "hours_to_decide", "relaxes_to", "contact"})
+    _only(
+        appeal,
+        {"days_to_appeal", "hours_to_decide", "relaxes_to", "days_corrections_hold", "contact"},
+    )
     _only(longest, set(VERDICTS) - {"allow"})
     automatic = frozenset(deciding["automatic"])
     if not automatic <= set(VERDICTS):
@@ -75,6 +79,7 @@ def _terms(held: Mapping[str, Any]) -> Terms:
         time_to_appeal=_span(timedelta(days=appeal["days_to_appeal"])),
         time_to_decide=_span(timedelta(hours=appeal["hours_to_decide"])),
         relaxes_to=appeal["relaxes_to"],
+        corrections_hold=_span(timedelta(days=appeal["days_corrections_hold"])),
         contact=str(appeal["contact"]),
     )
 

@@ -128,6 +128,8 @@ def test_upholding_restores_the_account_and_tells_everyone(book, case, made, ter
     assert held["labels"] == [{"account_id": "a1", "case_id": case, "label": "false"}]
     assert held["withdrawn_sightings"] == [{"sighting_id": seen, "indicator": shared}]
     assert read_sightings(book)[1][0].state == "withdrawn"
+    half_a_year = effects(book, terms=terms, now=noon + timedelta(days=180, hours=2))
+    assert half_a_year["corrections"] == []
 
 
 def test_what_was_overturned_is_not_decided_again_on_the_same_evidence(

@@ -67,7 +67,7 @@ def test_the_database_refuses_to_change_the_history(raw, statement):
      (("UPDATE decisions SET verdict = 'watch'",), "table decisions"),
      (("UPDATE decisions SET expires_us = expires_us + 1",), "table decisions"),
      (("DELETE FROM members WHERE account_id = 'a2'",), "table members"),
-     (("INSERT INTO corrections VALUES (9, 'a1', 'c', 'c', 'd', 'x')",), "table corrections")],
+     (("INSERT INTO corrections VALUES (9, 'a1', 'c', 'c', 'd', 'x', 1)",), "table corrections")],
 )  # fmt: skip
 def test_tampering_beside_the_program_is_found(book, raw, statements, match):
     raw(*statements)

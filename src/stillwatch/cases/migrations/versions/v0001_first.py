@@ -111,7 +111,7 @@ def _judged() -> None:
 def _shared() -> None:
     op.create_table(
         "corrections", _number("number", key=True), _text("account_id"), _text("case_id"),
-        _text("campaign_id"), _text("evidence_digest"), _text("appeal_id"),
+        _text("campaign_id"), _text("evidence_digest"), _text("appeal_id"), _time("at_us"),
     )  # fmt: skip
     op.create_index("ix_corrections_account_id", "corrections", ["account_id"])
     op.create_table(
