@@ -17,6 +17,11 @@ from stillwatch.simulate import SimulatedWorld, simulate
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> SimulatedWorld:
+    return simulate("small", seed=5, out=tmp_path_factory.mktemp("small"))
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> SimulatedWorld:
     return simulate("tiny", seed=5, out=tmp_path_factory.mktemp("tiny"))
 
 
@@ -30,6 +35,7 @@ def ends(run: Path) -> set[str]:
     return {*table["a"].to_pylist(), *table["b"].to_pylist()}
 
 
+@pytest.mark.slow
 def test_a_restored_account_is_not_accused_and_has_no_links(
     world: SimulatedWorld, tmp_path: Path
 ) -> None:
@@ -48,11 +54,11 @@ def test_a_restored_account_is_not_accused_and_has_no_links(
     assert others <= set(accused)
 
 
-def test_no_corrections_change_no_byte(world: SimulatedWorld, tmp_path: Path) -> None:
+def test_no_corrections_change_no_byte(tiny: SimulatedWorld, tmp_path: Path) -> None:
     file = tmp_path / "effects.json"
     file.write_text(json.dumps({"corrections": []}))
-    look(world, tmp_path / "one")
-    look(world, tmp_path / "two", corrections=file)
+    look(tiny, tmp_path / "one")
+    look(tiny, tmp_path / "two", corrections=file)
     for name in ("accounts.parquet", "links.parquet", "campaigns.jsonl", "report.html"):
         assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
 

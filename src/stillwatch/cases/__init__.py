@@ -33,12 +33,14 @@ from stillwatch.cases.docket import (
     read_sightings,
 )
 from stillwatch.cases.effects import effects
+from stillwatch.cases.erasure import ErasedRun, erase_from_book, erase_from_run
 from stillwatch.cases.identity import Match, Merge, match_campaigns
 from stillwatch.cases.integrity import Verified, verify_book
 from stillwatch.cases.notices import read_notice
 from stillwatch.cases.opening import Seen, open_cases
 from stillwatch.cases.pack import Pack, export_case
 from stillwatch.cases.pack_check import CheckedPack, verify_pack
+from stillwatch.cases.retention import Retention, purge_book, purge_runs, read_retention
 from stillwatch.cases.sample_files import read_design, read_labels, sample_run
 from stillwatch.cases.sampling import Design, ErrorRates, Rate, Stratum, draw_sample, estimate_rates
 from stillwatch.cases.terms import Terms, read_terms
@@ -47,6 +49,7 @@ __all__ = [
     "Book",
     "CheckedPack",
     "Design",
+    "ErasedRun",
     "ErrorRates",
     "InForce",
     "Match",
@@ -54,6 +57,7 @@ __all__ = [
     "Order",
     "Pack",
     "Rate",
+    "Retention",
     "Seen",
     "Stratum",
     "Terms",
@@ -66,6 +70,8 @@ __all__ = [
     "decide",
     "draw_sample",
     "effects",
+    "erase_from_book",
+    "erase_from_run",
     "estimate_rates",
     "export_case",
     "in_force",
@@ -75,6 +81,8 @@ __all__ = [
     "note_sighting",
     "open_book",
     "open_cases",
+    "purge_book",
+    "purge_runs",
     "read_appeals",
     "read_case",
     "read_cases",
@@ -84,6 +92,7 @@ __all__ = [
     "read_labels",
     "read_members",
     "read_notice",
+    "read_retention",
     "read_sightings",
     "read_terms",
     "resolve",

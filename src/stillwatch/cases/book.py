@@ -75,9 +75,10 @@ class Book:
     @contextmanager
     def reading(self) -> Iterator[sa.Connection]:
         """Hold a transaction that sees one state of the database."""
-        reader = self.engine.connect().execution_options(reading=True)
-        with reader as connection, connection.begin():
-            yield connection
+        with _told():
+            reader = self.engine.connect().execution_options(reading=True)
+            with reader as connection, connection.begin():
+                yield connection
 
     @contextmanager
     def writing(self, now: datetime) -> Iterator[Writer]:
@@ -87,7 +88,7 @@ class Book:
 
         Raises ConfigError: the clock is more than five minutes behind the last entry.
         """
-        with self.engine.begin() as connection:
+        with _told(), self.engine.begin() as connection:
             if self.engine.dialect.name == "postgresql":
                 connection.exec_driver_sql("LOCK TABLE history IN EXCLUSIVE MODE")
             last = last_link(connection)
@@ -147,6 +148,18 @@ def last_link(connection: sa.Connection) -> Link | None:
         sa.select(history).order_by(history.c.number.desc()).limit(1)
     ).one_or_none()
     return None if row is None else Link(row.number, json.loads(row.value), row.before, row.own)
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """Turn the driver's errors into one of ours; their texts quote values and are left out."""
+    try:
+        yield
+    except sa.exc.SQLAlchemyError as error:
+        raise InputError(
+            f"the case database failed ({type(error).__name__})",
+            where="--db", hint="nothing of this step was written; is it locked, full, or damaged?",
+        ) from error  # fmt: skip
 
 
 def _checked_clock(now: datetime, last: Link | None) -> datetime:

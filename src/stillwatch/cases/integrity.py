@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +15,7 @@ from stillwatch.cases.projection import project
 from stillwatch.errors import EvidenceError
 from stillwatch.seal import Link, verify_chain
 
-__all__ = ["Verified", "check_body", "gone_numbers", "links_of", "verify_book"]
+__all__ = ["Verified", "check_body", "links_of", "rewritten", "verify_book"]
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ def verify_book(book: Book, *, last: str | None = None) -> Verified:
             row.number: (row.salt, json.loads(row.body))
             for row in connection.execute(sa.select(t.bodies))
         }
-        gone = gone_numbers(links, bodies)
+        gone = rewritten(links, bodies)
         opened = 0
         for link in links:  # 2
             opened += check_body(link, bodies.get(link.number), gone)
@@ -69,29 +69,35 @@ def links_of(connection: sa.Connection) -> list[Link]:
     return links
 
 
-def gone_numbers(links: list[Link], bodies: dict[int, tuple[str, Any]]) -> frozenset[int]:
-    """Return the entries whose bodies an erasure or purge of the same chain says are changed."""
-    gone: set[int] = set()
+def rewritten(links: list[Link], bodies: Mapping[int, tuple[str, Any]]) -> dict[int, str | None]:
+    """Return what erasures and purges of the same chain say of bodies, the last word counting.
+
+    The new commitment of a body that an erasure rewrote; None for one that a purge removed.
+    """
+    gone: dict[int, str | None] = {}
     for link in links:
         if link.value["kind"] in ("erasure", "purge") and link.number in bodies:
             salt, body = bodies[link.number]
             if commitment(salt, body) == link.value["commitment"]:
-                gone.update(body["numbers"])
-    return frozenset(gone)
+                gone.update({int(n): new for n, new in body["rewritten"].items()})
+    return gone
 
 
-def check_body(link: Link, held: tuple[str, Any] | None, gone: frozenset[int]) -> bool:
+def check_body(link: Link, held: tuple[str, Any] | None, gone: Mapping[int, str | None]) -> bool:
     """Return whether a body opens its entry's commitment; False where it is known to be gone.
 
     Raises EvidenceError: it is missing or another, and nothing says why.
     """
     where = f"entry {link.number}"
-    if held is not None and commitment(*held) == link.value["commitment"]:
-        return True
-    if link.number in gone:
-        return False
     if held is None:
+        if link.number in gone and gone[link.number] is None:
+            return False
         raise EvidenceError("its body is missing, and no purge says so", where=where)
+    found = commitment(*held)
+    if found == link.value["commitment"]:
+        return True
+    if found == gone.get(link.number):
+        return False
     raise EvidenceError("its body was changed after it was written", where=where)
 
 

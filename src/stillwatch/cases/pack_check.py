@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from stillwatch.cases.integrity import check_body, gone_numbers
+from stillwatch.cases.integrity import check_body, rewritten
 from stillwatch.cases.pack import ENVELOPE, KIND, MANIFEST
 from stillwatch.errors import EvidenceError, InputError
 from stillwatch.seal import Link, digest, open_sealed, verify_chain
@@ -80,17 +80,12 @@ def _check_history(folder: Path) -> tuple[int, int]:
         bodies[held["number"]] = (held["salt"], held["body"])
     if strange := sorted(set(bodies) - {link.number for link in links}):
         raise EvidenceError("a text without an entry", where=f"entry {strange[0]}")
-    gone, opened = gone_numbers(links, bodies), 0
+    gone, opened = rewritten(links, bodies), 0
     for link in links:
         if link.number in bodies:
             opened += check_body(link, bodies[link.number], gone)
     for number, (_, body) in bodies.items():
-        erased = number in gone
-        if (
-            "evidence" in body
-            and not erased
-            and digest(body["evidence"]) != body["evidence_digest"]
-        ):
+        if "evidence" in body and digest(body["evidence"]) != body["evidence_digest"]:
             raise EvidenceError("its evidence has another digest", where=f"entry {number}")
     return len(links), opened
 

@@ -191,3 +191,10 @@ def test_the_evidence_is_the_campaign_as_it_was_seen(book, case):
     held = read_evidence(book, case)
     assert held["campaign_id"] == "c-1"
     assert len(held["members"]) == 5
+
+
+def test_an_error_of_the_database_quotes_no_value(book, raw, case):
+    raw("DROP TABLE labels")
+    with pytest.raises(InputError, match="failed") as caught:
+        verify_book(book)
+    assert "labels" not in str(caught.value)
