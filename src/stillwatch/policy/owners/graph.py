@@ -48,7 +48,7 @@ class Graph:
 
     kind: str
     owned: dict[str, Owned]
-    nodes: tuple[str, ...]
+    nodes: frozenset[str]
     circular: frozenset[str]
 
 
@@ -78,7 +78,7 @@ def build_graph(register: Register, kind: str, *, remainder_unknown: bool) -> Gr
         holds = party is not None and party.kind == "arrangement"
         blank = asset not in stated or (holds and asset not in by_asset)
         owned[asset] = _owned(by_asset.get(asset, []), register, remainder_unknown or blank)
-    return Graph(kind, owned, tuple(sorted(nodes)), _circular(owned, persons))
+    return Graph(kind, owned, frozenset(nodes), _circular(owned, persons))
 
 
 def _circular(owned: dict[str, Owned], persons: frozenset[str]) -> frozenset[str]:
