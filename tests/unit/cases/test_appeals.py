@@ -156,3 +156,22 @@ def test_a_reason_and_an_appeal_are_needed(book, made, noon):
         resolve(book, made.id, upheld=True, by="Cy", reason=" ", now=noon + HOUR)
     with pytest.raises(ConfigError, match="no such appeal"):
         resolve(book, "appeal-99", upheld=True, by="Cy", reason="x", now=noon + HOUR)
+
+
+def test_a_decision_on_a_whole_case_is_an_action_on_its_present_campaign(
+    book, bring, campaign, order, terms, noon
+):
+    def actions(now):
+        return [(a["campaign_id"], a["verdict"], a["by"]) for a in
+                effects(book, terms=terms, now=now)["actions"]]  # fmt: skip
+
+    decide(book, order(accounts=("a1",)), terms=terms, now=noon)
+    assert actions(noon) == []
+    mild = decide(book, order("throttle", accounts=None), terms=terms, now=noon)
+    strict = decide(book, order("deny", accounts=None, by="Bo"), terms=terms, now=noon)
+    assert actions(noon) == [("c-1", "deny", "Bo")]
+    bring(campaign("c-2", ["a1", "a2", "a3", "a4", "a5"]))
+    assert actions(noon) == [("c-2", "deny", "Bo")]
+    undo(book, [strict.id], by="Cy", remark="", now=noon)
+    assert actions(noon) == [("c-2", "throttle", "Ada")]
+    assert actions(mild.expires) == []
