@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
+from datetime import date
+from pathlib import Path
+
 import pytest
 
-from stillwatch.policy.owners import UNIT
+from stillwatch.policy.owners import UNIT, answer_all, read_statements
 from stillwatch.policy.owners.holdings import Party
 from stillwatch.policy.owners.shares import from_text
 
@@ -87,3 +91,23 @@ def test_exclusive_texts_leave_out_their_bound():
 @pytest.mark.parametrize("text", ["", "all", "150", "60-40", "-5", "50 % of B shares", "1e1"])
 def test_texts_that_cannot_be_read_are_open(text):
     assert from_text(text) == (0, UNIT, False)
+
+
+def test_what_the_library_itself_writes_is_read(rule):
+    """The file is made by tests/fixtures/make_ftm.py with followthemoney 4.11.2."""
+    file = Path(__file__).parents[2] / "fixtures" / "ftm" / "ownership.jsonl"
+    register = read_statements([file], date(2026, 11, 26))
+    assert register.parties["person-1"] == Party("person-1", "person")
+    assert register.parties["co-held"] == Party("co-held", "entity", "Held Ltd", "GB")
+    held = {(i.owner, i.asset): (i.low, i.high) for i in register.interests}
+    assert held == {
+        ("co-middle", "co-held"): (UNIT // 4, UNIT // 2),
+        ("person-1", "co-held"): (UNIT // 2, UNIT // 2),
+        ("org-listed", "co-middle"): (UNIT * 3 // 4, UNIT * 3 // 4),
+    }
+    listed = dataclasses.replace(rule, seeds=frozenset({"org-listed"}))
+    found = answer_all(register, [listed], ["co-held", "co-middle"], date(2026, 11, 26))
+    assert [found.strictest_of(e).access for e in ("co-middle", "co-held")] == [
+        "restricted",
+        "possible",
+    ]
