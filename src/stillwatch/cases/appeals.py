@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from stillwatch.cases import tables as t
 from stillwatch.cases.book import Book, Writer
-from stillwatch.cases.decisions import check_person
+from stillwatch.cases.people import check_person, plain_name
 from stillwatch.cases.terms import Terms
 from stillwatch.errors import ConfigError, NotPermitted
 from stillwatch.schema import Appeal, from_micros, to_micros
@@ -83,7 +83,7 @@ def resolve(
                 hint="decide anew on present evidence, or uphold it",
             )  # fmt: skip
         involved = _involved(writer.connection, held)
-        if by.strip().casefold() in involved:  # 2
+        if plain_name(by) in involved:  # 2
             raise NotPermitted(
                 "it must be decided by someone who had no part in the decision", where=appeal_id
             )
@@ -116,7 +116,7 @@ def _involved(connection: sa.Connection, held: Appeal) -> set[str]:
             t.decisions.c.id == held.decision
         )
     ).one()
-    return {n.strip().casefold() for n in (row.by_person, row.approved_by, held.by) if n}
+    return {plain_name(n) for n in (row.by_person, row.approved_by, held.by) if n}
 
 
 def _end(writer: Writer, held: Appeal, state: str, by: str, reason: str) -> None:

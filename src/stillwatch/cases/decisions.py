@@ -5,21 +5,19 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Any
 
 import sqlalchemy as sa
 
 from stillwatch.cases import tables as t
 from stillwatch.cases.book import Book, Writer
 from stillwatch.cases.notices import write_notice
+from stillwatch.cases.people import check_person, is_rule, same_person
 from stillwatch.cases.terms import Terms
 from stillwatch.errors import ConfigError, NotPermitted
 from stillwatch.schema import ADVERSE, REASONS, VERDICTS, Decision, from_micros, to_micros
 
-__all__ = ["InForce", "Order", "approve", "check_person", "decide", "in_force", "read_decisions",
-           "undo"]  # fmt: skip
-
-_AUTOMATIC: Final = "rule:"
+__all__ = ["InForce", "Order", "approve", "decide", "in_force", "read_decisions", "undo"]
 
 
 @dataclass(frozen=True)
@@ -60,7 +58,8 @@ def decide(book: Book, order: Order, *, terms: Terms, now: datetime) -> Decision
     5. It expires, no later than the terms allow and not before now.
     6. What an appeal overturned is not decided again on the same evidence.
     7. Deny on more accounts than the terms say is pending until a second person approves; its
-       notice is written then.
+       notice is written then. Accounts of the case that one person alone denied already count, so
+       that many small decisions are not one large.
 
     Raises ConfigError: 1, 2, 5. NotPermitted: 3, 4, 6.
     """
@@ -81,7 +80,10 @@ def decide(book: Book, order: Order, *, terms: Terms, now: datetime) -> Decision
         evidence = _open_case(writer.connection, order.case_id)
         accounts = _accounts(writer.connection, order)  # 2, 3
         _refuse_repeat(writer.connection, order, accounts, evidence)  # 6
-        pending = order.verdict == "deny" and len(accounts) > terms.two_people_above_accounts  # 7
+        pending = order.verdict == "deny" and (  # 7
+            len({*accounts, *_denied_by_one(writer.connection, order.case_id, to_micros(at))})
+            > terms.two_people_above_accounts
+        )
         alone = order.accounts is not None and len(accounts) == 1
         decision_id = f"decision-{writer.next_number}"
         body = {
@@ -111,7 +113,7 @@ def approve(book: Book, decision_id: str, *, by: str, terms: Terms, now: datetim
             raise ConfigError("it waits for no approval", where=decision_id)
         if decision.expires <= writer.now or _undone(writer.connection, decision_id):
             raise ConfigError("it has lapsed or was undone", where=decision_id)
-        if _same(by, decision.by):
+        if same_person(by, decision.by):
             raise NotPermitted("whoever decided cannot approve", where=decision_id,
                                hint="a second person must look at it")  # fmt: skip
         writer.add("decision.approved", {"decision_id": decision_id, "by": by})
@@ -189,18 +191,12 @@ def read_decisions(book: Book, case_id: str | None = None) -> list[Decision]:
         return [d for d in _all(connection) if case_id in (None, d.case_id)]
 
 
-def check_person(by: str) -> None:
-    """Raise ConfigError where no person is named."""
-    if not by.strip() or by.startswith(_AUTOMATIC):
-        raise ConfigError("expected the name of a person", where="by")
-
-
 def _rank(standing: InForce) -> tuple[int, datetime, str]:
     return VERDICTS.index(standing.verdict), standing.expires, standing.decision_id
 
 
 def _check_author(order: Order, terms: Terms) -> None:
-    if order.by.startswith(_AUTOMATIC):
+    if is_rule(order.by):
         if order.verdict not in terms.automatic:
             raise NotPermitted(
                 f"{order.verdict} needs a person who decides it", where="by",
@@ -262,6 +258,19 @@ def _refuse_repeat(
         )  # fmt: skip
 
 
+def _denied_by_one(connection: sa.Connection, case_id: str, at_us: int) -> set[str]:
+    """Return the case's accounts under a deny in force that no second person approved."""
+    return set(connection.scalars(
+        sa.select(t.decision_accounts.c.account_id)
+        .join(t.decisions, t.decisions.c.id == t.decision_accounts.c.decision_id)
+        .where(
+            t.decisions.c.case_id == case_id, t.decisions.c.verdict == "deny",
+            t.decisions.c.approved_by.is_(None), t.decisions.c.undone_by.is_(None),
+            t.decisions.c.expires_us > at_us, ~t.decisions.c.pending,
+        )
+    ))  # fmt: skip
+
+
 def _tell(writer: Writer, decision_id: str, terms: Terms) -> None:
     decision = _one(writer.connection, decision_id)
     if decision.verdict in ADVERSE:
@@ -278,10 +287,6 @@ def _undone(connection: sa.Connection, decision_id: str) -> bool:
     return bool(connection.scalar(
         sa.select(t.decisions.c.undone_by).where(t.decisions.c.id == decision_id)
     ))  # fmt: skip
-
-
-def _same(one: str, other: str) -> bool:
-    return one.strip().casefold() == other.strip().casefold()
 
 
 def _one(connection: sa.Connection, decision_id: str) -> Decision:

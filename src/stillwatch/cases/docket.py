@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from stillwatch.cases import tables as t
 from stillwatch.cases.book import Book
-from stillwatch.cases.decisions import check_person
+from stillwatch.cases.people import check_person
 from stillwatch.errors import ConfigError
 from stillwatch.schema import Case, Indicator, Sighting, from_micros
 

@@ -17,7 +17,7 @@ import sqlalchemy as sa
 
 from stillwatch.cases import tables as t
 from stillwatch.cases.book import Book, commitment
-from stillwatch.cases.decisions import check_person
+from stillwatch.cases.people import check_person
 from stillwatch.cases.rebuild import rebuild
 from stillwatch.errors import ConfigError
 from stillwatch.seal import canonical, digest

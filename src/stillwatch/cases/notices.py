@@ -15,6 +15,7 @@ from jinja2 import Environment, StrictUndefined, Template
 
 from stillwatch.cases import tables as t
 from stillwatch.cases.book import Book, Writer
+from stillwatch.cases.people import is_rule
 from stillwatch.cases.terms import Terms
 from stillwatch.errors import ConfigError
 from stillwatch.schema import REASONS, Decision, to_micros
@@ -112,7 +113,7 @@ def _claims(connection: sa.Connection, decision: Decision) -> list[str]:
 
 
 def _decided(decision: Decision) -> str:
-    if decision.by.startswith("rule:"):
+    if is_rule(decision.by):
         return "A rule did, without a person. You can have a person look at it, as set out below."
     two = ", and a second person approved it" if decision.approved_by else ""
     return f"A person of our staff looked at the evidence and decided{two}."

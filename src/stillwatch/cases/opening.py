@@ -13,7 +13,8 @@ import sqlalchemy as sa
 from stillwatch.cases import tables as t
 from stillwatch.cases.book import Book, Writer
 from stillwatch.cases.identity import Match, match_campaigns
-from stillwatch.errors import InputError
+from stillwatch.errors import ConfigError, InputError
+from stillwatch.schema import STANDINGS
 from stillwatch.seal import canonical, digest
 from stillwatch.store import Run
 
@@ -38,8 +39,13 @@ def open_cases(book: Book, run: Run, *, now: datetime, standings: tuple[str, ...
     Only campaigns of the given standings become cases. The same run a second time changes nothing:
     where neither members nor evidence differ, no entry is written.
 
-    Raises InputError: the run's campaigns lack their members.
+    Raises InputError: the run's campaigns lack their members. ConfigError: no such standing.
     """
+    if strange := set(standings) - set(STANDINGS):
+        raise ConfigError(
+            f"{len(strange)} words that are no standing", where="--standing",
+            hint=f"one of {', '.join(STANDINGS)}",
+        )  # fmt: skip
     campaigns = {c["campaign_id"]: c for c in run.campaigns if c.get("standing") in standings}
     accounts = {name: _accounts(c, run) for name, c in campaigns.items()}
     with book.writing(now) as writer:

@@ -45,7 +45,7 @@ def test_an_appeal_has_a_clock(made, noon):
     assert made.due == noon + HOUR + timedelta(hours=72)
 
 
-@pytest.mark.parametrize("name", ["Ada", "ada", " ADA "])
+@pytest.mark.parametrize("name", ["Ada", "ada", " ADA ", "A\u200bda", "Ａｄａ", "Ada\u0007"])
 def test_the_decider_cannot_hear_the_appeal(book, made, name, noon):
     for upheld in (True, False):
         with pytest.raises(NotPermitted, match="no part in the decision"):

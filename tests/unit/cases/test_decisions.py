@@ -69,9 +69,10 @@ def test_nothing_adverse_falls_on_an_account_that_is_not_accused(book, order, te
 
 @pytest.mark.parametrize("verdict", ["deny", "step_up"])
 def test_deny_and_step_up_need_a_named_person(book, order, terms, noon, verdict):
-    with pytest.raises(NotPermitted, match="needs a person"):
-        decide(book, order(verdict, by="rule:budget"), terms=terms, now=noon)
-    for nobody in ("", "  "):
+    for rule in ("rule:budget", "RULE:budget", " rule:x", "r\u200bule:x"):
+        with pytest.raises(NotPermitted, match="needs a person"):
+            decide(book, order(verdict, by=rule), terms=terms, now=noon)
+    for nobody in ("", "  ", "\u200b"):
         with pytest.raises(ConfigError, match="person"):
             decide(book, order(verdict, by=nobody), terms=terms, now=noon)
 
@@ -143,6 +144,22 @@ def test_deny_on_many_accounts_waits_for_a_second_person(book, crowd, terms, noo
     assert "a second person approved it" in " ".join(read_notice(book, made.id, "m00").split())
     with pytest.raises(ConfigError, match="waits for no approval"):
         approve(book, made.id, by="Cy", terms=terms, now=noon)
+
+
+def test_many_small_denials_by_one_person_are_one_large(book, crowd, terms, noon, standing):
+    def part(first, last, by="Ada"):
+        accounts = tuple(f"m{n:02d}" for n in range(first, last))
+        order = Order(crowd.case_id, accounts, "deny", "relay", by)
+        return decide(book, order, terms=terms, now=noon)
+
+    assert not part(0, 13).pending
+    assert not part(13, 25).pending
+    last = part(25, 26)
+    assert last.pending
+    assert part(25, 26, by="Bo").pending
+    approve(book, last.id, by="Bo", terms=terms, now=noon)
+    assert len(standing(noon)) == 26
+    assert not part(0, 5).pending
 
 
 def test_a_pending_decision_can_lapse_or_be_undone(book, crowd, terms, noon):

@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stillwatch.cases import match_campaigns, read_case, read_cases, read_members, verify_book
+from stillwatch.cases import (
+    match_campaigns,
+    open_cases,
+    read_case,
+    read_cases,
+    read_members,
+    verify_book,
+)
+from stillwatch.errors import ConfigError
 
 
 def changes(seen):
@@ -78,6 +87,11 @@ def test_the_periphery_does_not_carry_identity(bring, campaign):
 def test_only_the_standings_asked_for_become_cases(bring, campaign, book):
     bring(campaign("c-1", "abcd", standing="watch"), campaign("c-2", "efgh", standing="permitted"))
     assert read_cases(book) == []
+
+
+def test_a_word_that_is_no_standing_is_refused(book, make_run, campaign, noon):
+    with pytest.raises(ConfigError):
+        open_cases(book, make_run(campaign("c-1", "ab")), now=noon, standings=("guilty",))
 
 
 SETS = st.dictionaries(
