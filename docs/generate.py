@@ -95,9 +95,18 @@ def commands() -> str:
     return (
         REMARK
         + "# Commands\n\n"
-        + "".join(["".join(_command(name, group.commands[name])) for name in group.commands])
+        + "".join(["".join(_command(name, held)) for name, held in _leaves(group)])
         + _exit_codes()
     )
+
+
+def _leaves(group: Any, before: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield every command with its name; one of a group has the group's name before its own."""
+    for name, held in group.commands.items():
+        if hasattr(held, "commands"):
+            yield from _leaves(held, f"{before}{name} ")
+        else:
+            yield f"{before}{name}", held
 
 
 def _command(name: str, command: Any) -> Iterator[str]:

@@ -11,10 +11,15 @@ from typing import Annotated, Final, NoReturn
 import typer
 
 from stillwatch import __version__
+from stillwatch.cli import case_evidence  # noqa: F401 - its commands join the group `case`
+from stillwatch.cli.case import case
 from stillwatch.cli.corpora import corpora
 from stillwatch.cli.demo import demo
+from stillwatch.cli.erase import erase
 from stillwatch.cli.explain import explain
 from stillwatch.cli.ingest import ingest
+from stillwatch.cli.ownership import ownership
+from stillwatch.cli.purge import purge
 from stillwatch.cli.scan import scan
 from stillwatch.cli.simulate import simulate
 from stillwatch.cli.terminal import complain, survive_any_encoding
@@ -56,8 +61,10 @@ def root(
     """
 
 
-for _command in (scan, explain, demo, ingest, simulate, corpora):
+for _command in (scan, explain, demo, ingest, simulate, corpora, purge, erase):
     app.command()(_command)
+app.add_typer(ownership, name="ownership")
+app.add_typer(case, name="case")
 
 
 def main() -> NoReturn:

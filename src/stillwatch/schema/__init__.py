@@ -5,6 +5,17 @@ engine, and every name here is the name used in files, tables and messages.
 """
 
 from stillwatch.schema.finding import CohortTest, Finding, Null
+from stillwatch.schema.judgement import (
+    ADVERSE,
+    APPEAL_STATES,
+    CASE_STATES,
+    REASONS,
+    Appeal,
+    Case,
+    Decision,
+    Indicator,
+    Sighting,
+)
 from stillwatch.schema.run import (
     ACCOUNTS,
     CAMPAIGNS,
@@ -41,7 +52,10 @@ from stillwatch.schema.words import (
 __all__ = [
     "ACCESS",
     "ACCOUNTS",
+    "ADVERSE",
+    "APPEAL_STATES",
     "CAMPAIGNS",
+    "CASE_STATES",
     "CLAIMS",
     "EXIT_ACCUSED",
     "EXIT_CLEAR",
@@ -50,6 +64,7 @@ __all__ = [
     "LINKS",
     "LINK_KINDS",
     "METHODS",
+    "REASONS",
     "REJECTED",
     "REPORT",
     "RESUME",
@@ -63,12 +78,17 @@ __all__ = [
     "SUMMARY",
     "TIMING",
     "VERDICTS",
+    "Appeal",
+    "Case",
     "CohortTest",
+    "Decision",
     "Desk",
     "Finding",
+    "Indicator",
     "LinkKind",
     "Null",
     "Settings",
+    "Sighting",
     "Step",
     "from_micros",
     "parse_time",

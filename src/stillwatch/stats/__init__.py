@@ -23,6 +23,7 @@ from stillwatch.stats.evalues import (
     mean_e,
     product_e,
 )
+from stillwatch.stats.finite import finite_count_interval
 from stillwatch.stats.fixed import round9
 from stillwatch.stats.habits import HabitResult, habit_p
 from stillwatch.stats.hypergeometric import (
@@ -93,6 +94,7 @@ __all__ = [
     "conformal_e",
     "e_bh",
     "fano",
+    "finite_count_interval",
     "group_sums",
     "habit_p",
     "hypergeometric_log_pmf",
