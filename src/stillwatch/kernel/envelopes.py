@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
-import ipaddress
 from collections.abc import Callable
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from stillwatch.kernel.origin import address_prefix, text_hash
 from stillwatch.kernel.row_digest import row_digest
 from stillwatch.schema.arrow import EXCHANGE
 
@@ -35,30 +33,11 @@ ENVELOPE = pa.schema(
 DIGEST = pa.field("digest", pa.uint64(), nullable=False)
 
 
-@lru_cache(maxsize=200_000)
-def address_prefix(address: str) -> str | None:
-    """Return the /24 of an IPv4 or the /48 of an IPv6 address, or None for anything else."""
-    try:
-        parsed = ipaddress.ip_address(address.strip())
-    except ValueError:
-        return None
-    if isinstance(parsed, ipaddress.IPv6Address) and parsed.ipv4_mapped is not None:
-        parsed = parsed.ipv4_mapped
-    bits = 24 if parsed.version == 4 else 48
-    return str(ipaddress.ip_network((parsed, bits), strict=False))
-
-
-def _hash(text: str | None) -> int:
-    if not text:
-        return 0
-    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "little") or 1
-
-
 def _hash_values(column: pa.Array, key: Callable[[str], str | None]) -> pa.Array:
     """Hash each distinct value once; 0 stands for absent."""
     encoded = pc.dictionary_encode(column)
     words = encoded.dictionary.to_pylist()
-    table = np.array([*(_hash(key(w)) if w else 0 for w in words), 0], dtype=np.uint64)
+    table = np.array([*(text_hash(key(w)) if w else 0 for w in words), 0], dtype=np.uint64)
     codes = pc.fill_null(encoded.indices.cast(pa.int64()), len(words)).to_numpy(
         zero_copy_only=False
     )
