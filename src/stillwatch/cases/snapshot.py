@@ -35,7 +35,7 @@ _MIN_CARRIERS: Final = 3  # core members that carry a template before it is one 
 _MOST_MARKS: Final = 5_000  # near-duplicate bands a campaign
 _MOST_SEEDS: Final = 200_000
 _KNOWN_EXCHANGES: Final = 10  # so many requests a scan must have had to judge an account clear
-_NETWORK_SHARE: Final = 0.9
+_NETWORK_SHARE: Final = 0.5  # of a prefix's or client's carriers must be core members
 _BURST_HOURS: Final = 72
 _BURST_MIN: Final = 8
 _BURST_OTHERS: Final = 0.05  # of all other accounts may have been created in the burst
@@ -294,7 +294,7 @@ class _Facts:
         return tuple(Mark("near_text", r["h"], r["campaign"], r["inside"], 0) for r in rows)
 
     def network(self, column: str, kind: str) -> tuple[Mark, ...]:
-        """Address prefixes or clients of which nine carriers in ten are core members."""
+        """Address prefixes or clients of which at least half of the carriers are core members."""
         rows = self._ask(
             f""", c AS (SELECT DISTINCT {column} AS h, sid FROM e WHERE {column} <> 0),
             k AS (SELECT c.h, m.campaign, count(*) AS inside,

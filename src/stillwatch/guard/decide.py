@@ -305,12 +305,9 @@ class Guard:
                     found[holder.campaign] = found.get(holder.campaign, 0) | _BIT[kind]
 
     def _exclusive(self, request: Request, campaign: int, bits: int) -> int:
-        """Return the bits among text, near-duplicate and address that the campaign has to itself.
-
-        Refused prompts count: they were the campaign's alone within the last minutes.
-        """
+        """Return the bits of text that as good as no one but the campaign carried in the run."""
         table = self._table
-        found = bits & _BIT["retry"]
+        found = 0
         if bits & _BIT["frame"]:
             for nodes, value in zip(table.nodes, request.frames, strict=True):
                 for node in nodes.get(value, ()):
@@ -319,9 +316,6 @@ class Guard:
                         template.inside, template.outside
                     ):
                         found |= _BIT["frame"]
-        mark = table.prefixes.get(request.h_prefix)
-        if bits & _BIT["exit_prefix"] and mark and table.exclusive(mark.inside, mark.outside):
-            found |= _BIT["exit_prefix"]
         for value in request.bands if bits & _BIT["near_text"] else ():
             mark = table.bands.get(value)
             if mark and mark.campaign == campaign and table.exclusive(mark.inside, mark.outside):

@@ -48,17 +48,18 @@ def level_of(kinds: int, exclusive: int, requests: int, *, known: bool, needed: 
 
     1. *joined*: it behaves as the campaign does (a template, a near-duplicate, a conversation or
        a blob of the campaign's), and of two kinds at least one is out of other people's reach.
-    2. *joining*: kinds that others can create, but text and (exit address or refused prompt)
-       both carried by as good as no one but the campaign, in ``needed`` requests, from an account
-       that no scan has judged clear. A victim of framing is an account that was there before.
+    2. *joining*: kinds that others can create, but a text that as good as no one but the campaign
+       carried, from an address most of whose users are its members or with a prompt that one of
+       them was refused a moment ago, from an account that no scan has judged clear. A victim of
+       framing is an account that was there before; a proxy's honest customers have other texts.
     3. *touched*: anything less.
 
     ``known``: whether a scan judged the account clear.
     """
     if kinds & BEHAVIOUR and kinds & OWN and kinds & (kinds - 1):
         return "joined"
-    both = exclusive & kinds
-    if not known and both & _TEXT and both & _COMPANY and requests >= needed:
+    text = exclusive & kinds & _TEXT
+    if not known and text and kinds & _COMPANY and requests >= needed:
         return "joining"
     return "touched"
 

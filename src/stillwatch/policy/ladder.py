@@ -27,8 +27,8 @@ class Ladder:
     carry (docs/guard.md says what each takes). ``verdict``: what is asked for a campaign about
     which nobody has decided. A campaign's budget is ``budget_share`` of its own rate in the run,
     at least one request in ``budget_window_s``; the whole campaign spends it. ``person_for``:
-    verdicts that take a named person. ``exclusive_share``: carriers of a value that must be core
-    members before it helps to join. ``silent_alteration``: summarize without saying so; it takes
+    verdicts that take a named person. ``exclusive_share``: share of a template's carriers that
+    must be core members before it helps to join. ``silent_alteration``: summarize without saying so; it takes
     ``silent_legal_basis`` and ``silent_approved_by``. ``access_…``: the verdict of an ownership
     answer, a policy of its own; *undetermined* and *possible* are never denied.
     """
@@ -43,7 +43,7 @@ class Ladder:
     person_for: tuple[str, ...] = ("step_up", "deny")
     budget_share: float = 0.05
     budget_window_s: int = 21_600
-    joining_requests: int = 2
+    joining_requests: int = 1
     exclusive_share: float = 0.98
     evidence_window_s: int = 604_800
     joined_lapses_s: int = 259_200
