@@ -163,7 +163,9 @@ def main() -> None:
     for ladder in ("throttle", "deny"):
         shares = sorted(line[ladder]["stopped_share"] for line in lines)
         tokens = sum(line[ladder]["remaining_tokens"] for line in lines)
-        stopped = sum(line[ladder]["stopped_share"] * line[ladder]["remaining_tokens"] for line in lines)
+        stopped = sum(
+            line[ladder]["stopped_share"] * line[ladder]["remaining_tokens"] for line in lines
+        )
         summary[ladder] = {
             "campaigns": len(lines),
             "stopped_share_of_tokens": round(stopped / tokens, 4),

@@ -6,7 +6,7 @@ The rooms in the order in which data flows. A room imports only rooms above it:
 2. stats     – numbers without domain words
 3. seal      – digests, hash chains and signatures
 4. schema    – what crosses a room: exchange, account, permit, Finding, Step
-5. policy    – what is allowed and to whom: permits, ownership answers
+5. policy    – what is allowed and to whom: permits, ownership answers, the ladder of verdicts
 6. sources   – log format → exchange, and the ledger of rejected rows
 7. enrich    – side tables
 8. kernel    – exchange → features
@@ -17,11 +17,13 @@ The rooms in the order in which data flows. A room imports only rooms above it:
 13. pipeline  – the stages in order: read this first
 14. runners   – execute Steps
 15. store     – what a run leaves behind, and how to ask it
-16. report    – run directory → report.html
-17. share     – campaign → STIX
-18. simulate  – labelled traffic
-19. scanner   – the main job: joins runner, report and share
-20. cli       – one file a command; no logic
+16. cases     – what is decided about campaigns: the guard's snapshot, previews
+17. report    – run directory → report.html
+18. share     – campaign → STIX
+19. guard     – decides about requests while they wait
+20. simulate  – labelled traffic
+21. scanner   – the main job: joins runner, report and share
+22. cli       – one file a command; no logic
 """
 
 from __future__ import annotations

@@ -35,7 +35,7 @@ _MIN_CARRIERS: Final = 3  # core members that carry a template before it is one 
 _MOST_MARKS: Final = 5_000  # near-duplicate bands a campaign
 _MOST_SEEDS: Final = 200_000
 _KNOWN_EXCHANGES: Final = 10  # so many requests a scan must have had to judge an account clear
-_NETWORK_SHARE: Final = 0.5  # of a prefix's or client's carriers must be core members
+_NETWORK_SHARE: Final = 0.3  # as for the scan: of all carriers, so many are core members
 _BURST_HOURS: Final = 72
 _BURST_MIN: Final = 8
 _BURST_OTHERS: Final = 0.05  # of all other accounts may have been created in the burst
@@ -116,9 +116,7 @@ def compile_snapshot(
         permits=tuple(asdict(p) for p in permits),
         ladder=ladder.as_dict(),
     )  # fmt: skip
-    return Compiled(
-        snapshot, len(snapshot.accused), len(snapshot.templates), len(snapshot.marks)
-    )
+    return Compiled(snapshot, len(snapshot.accused), len(snapshot.templates), len(snapshot.marks))
 
 
 def _core_table(campaigns: Sequence[Mapping[str, Any]]) -> pa.Table:
@@ -198,9 +196,7 @@ class _Facts:
             "SELECT p.account_id, p.end_user_id, m.campaign FROM m JOIN people p ON p.sid = m.sid "
             "WHERE m.accused ORDER BY p.sid"
         )
-        return {
-            subject_key(salt, r["account_id"], r["end_user_id"]): r["campaign"] for r in rows
-        }
+        return {subject_key(salt, r["account_id"], r["end_user_id"]): r["campaign"] for r in rows}
 
     def known(self, salt: bytes) -> frozenset[int]:
         rows = self._ask(
@@ -294,7 +290,7 @@ class _Facts:
         return tuple(Mark("near_text", r["h"], r["campaign"], r["inside"], 0) for r in rows)
 
     def network(self, column: str, kind: str) -> tuple[Mark, ...]:
-        """Address prefixes or clients of which at least half of the carriers are core members."""
+        """Address prefixes or clients: three tenths of their carriers or more are core members."""
         rows = self._ask(
             f""", c AS (SELECT DISTINCT {column} AS h, sid FROM e WHERE {column} <> 0),
             k AS (SELECT c.h, m.campaign, count(*) AS inside,
@@ -303,13 +299,11 @@ class _Facts:
             SELECT * FROM k WHERE inside >= 2 AND inside >= {_NETWORK_SHARE} * (inside + outside)
             ORDER BY campaign, h"""
         )
-        return tuple(
-            Mark(kind, r["h"], r["campaign"], r["inside"], r["outside"]) for r in rows
-        )
+        return tuple(Mark(kind, r["h"], r["campaign"], r["inside"], r["outside"]) for r in rows)
 
     def links(self, salt: bytes) -> tuple[Mark, ...]:
         """Payments, devices, telephones and mail hashes of the accused, shared by few others."""
-        found = []
+        found: list[Mark] = []
         for kind, column in _LINKS.items():
             assert EVIDENCE[kind]
             rows = self._ask(

@@ -13,9 +13,7 @@ guard = typer.Typer(
     no_args_is_help=True, rich_markup_mode=None,
     help="Act on accused campaigns in front of the model: graduated, reversible.",
 )  # fmt: skip
-_Key = Annotated[
-    Path, typer.Option(metavar="FILE", help="Private Ed25519 key that signs (PEM).")
-]
+_Key = Annotated[Path, typer.Option(metavar="FILE", help="Private Ed25519 key that signs (PEM).")]
 _Trust = Annotated[
     list[Path], typer.Option(metavar="FILE", help="Public key to trust (PEM); may be given again.")
 ]
@@ -154,7 +152,9 @@ def serve(
     snapshot: Annotated[Path, typer.Option(metavar="FILE", help="Signed snapshot.")],
     trust: _Trust,
     port: Annotated[int, typer.Option(metavar="N", help="Port.")] = 8470,
-    host: Annotated[str, typer.Option(metavar="ADDRESS", help="Address to listen on.")] = "127.0.0.1",
+    host: Annotated[
+        str, typer.Option(metavar="ADDRESS", help="Address to listen on.")
+    ] = "127.0.0.1",
     orders: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Signed orders (mode, undo).")
     ] = None,

@@ -64,18 +64,20 @@ def compile_run(
     return made
 
 
-def _actions(
-    orders: list[str], by: str | None, now: datetime, hours: float
-) -> dict[str, Action]:
+def _actions(orders: list[str], by: str | None, now: datetime, hours: float) -> dict[str, Action]:
     if orders and not by:
-        raise ConfigError("an order takes a name", where="--by", hint="give the name of who decides")
+        raise ConfigError(
+            "an order takes a name", where="--by", hint="give the name of who decides"
+        )
     found = {}
     at = to_micros(now)
     for order in orders:
         campaign, _, verdict = order.partition(":")
         if verdict not in VERDICTS or verdict == "allow":
             raise ConfigError(
-                "no verdict", where="--order", hint=f"CAMPAIGN:VERDICT with {', '.join(VERDICTS[1:])}"
+                "no verdict",
+                where="--order",
+                hint=f"CAMPAIGN:VERDICT with {', '.join(VERDICTS[1:])}",
             )
         found[campaign] = Action(verdict, by, at, at + int(hours * 3.6e9))
     return found
@@ -108,7 +110,7 @@ def order_undo(
     orders: Path, key: Path, by: str, account: str | None, end_user: str | None,
     campaign: str | None, since: str | None,
 ) -> Orders:  # fmt: skip
-    """Write orders that take back one more thing. Raises ConfigError unless exactly one is named."""
+    """Write orders that take back one more thing. Raises ConfigError unless one is named."""
     given = [name for name in (account, campaign, since) if name is not None]
     if len(given) != 1:
         raise ConfigError(
@@ -144,7 +146,8 @@ def preview_text(run: Path, campaign: str, days: int, *, as_json: bool) -> Itera
     )
     for rung in found.rungs:
         yield (
-            f"{rung.verdict}: {rung.text}; beside the accused it touches {rung.accounts:,} accounts "
+            f"{rung.verdict}: {rung.text}; beside the accused it touches "
+            f"{rung.accounts:,} accounts "
             f"({rung.end_users:,} end users, {rung.organizations:,} organizations), "
             f"{rung.exchanges:,} requests, {rung.output_tokens:,} output tokens, "
             f"${rung.revenue_usd:,.2f}, and {rung.permitted_exchanges:,} permitted requests."
@@ -162,5 +165,3 @@ def tokens_of(path: Path | None) -> tuple[str, ...]:
     if not found:
         raise ConfigError("holds no token", where="--token-file")
     return found
-
-

@@ -145,36 +145,31 @@ async def _body(service: Service, headers: Mapping[bytes, bytes], receive: Recei
     length = headers.get(b"content-length", b"")
     if length.isdigit() and len(length) < 20 and int(length) > most:
         raise _Refused(413, "the body is too long")
-    message = await asyncio.wait_for(receive(), service.serving.body_timeout_s) if not length else (
-        await _within(service, receive)
-    )
-    if not message.get("more_body"):
-        body: bytes = message.get("body", b"")
-        if len(body) > most:
-            raise _Refused(413, "the body is too long")
-        return body
-    parts, size = [], 0
     try:
         async with asyncio.timeout(service.serving.body_timeout_s):
-            while True:
-                if message["type"] == "http.disconnect":
-                    raise _Refused(400, "the caller went away")
-                parts.append(message.get("body", b""))
-                size += len(parts[-1])
-                if size > most:
+            message = await receive()
+            if not message.get("more_body") and message["type"] == "http.request":
+                body: bytes = message.get("body", b"")
+                if len(body) > most:
                     raise _Refused(413, "the body is too long")
-                if not message.get("more_body"):
-                    return b"".join(parts)
-                message = await receive()
+                return body
+            return await _rest(message, receive, most)
     except TimeoutError:
         raise _Refused(408, "the body came too slowly") from None
 
 
-async def _within(service: Service, receive: Receive) -> Any:
-    try:
-        return await asyncio.wait_for(receive(), service.serving.body_timeout_s)
-    except TimeoutError:
-        raise _Refused(408, "the body came too slowly") from None
+async def _rest(message: Any, receive: Receive, most: int) -> bytes:
+    parts, size = [], 0
+    while True:
+        if message["type"] == "http.disconnect":
+            raise _Refused(400, "the caller went away")
+        parts.append(message.get("body", b""))
+        size += len(parts[-1])
+        if size > most:
+            raise _Refused(413, "the body is too long")
+        if not message.get("more_body"):
+            return b"".join(parts)
+        message = await receive()
 
 
 def _decide(service: Service, data: bytes) -> Reply:
@@ -246,7 +241,7 @@ async def _authz(
             if request is None
             else service.decide(request, "authz")
         )
-    except Exception as error:  # noqa: BLE001 – as in _guarded
+    except Exception as error:
         if isinstance(error, _Refused):
             raise
         decision = _failed(service, error, "authz")

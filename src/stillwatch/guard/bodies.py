@@ -25,7 +25,7 @@ _US_2200: Final = 7_258_118_400_000_000
 
 
 class BadBody(ValueError):
-    """The body is not what the contract asks for; the message names the field, never its content."""
+    """The body is not what the contract asks for; the message names a field, never its content."""
 
 
 class Ending(NamedTuple):

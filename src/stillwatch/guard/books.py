@@ -50,7 +50,7 @@ class Book:
             self._admit(value)
             self._held[value] = packed
             return
-        olds = held if type(held) is tuple else (held,)
+        olds = held if isinstance(held, tuple) else (held,)
         for k, old in enumerate(olds):
             if old >> _TS_BITS + _CAMPAIGN_BITS == org:
                 kept = max(old & _TS_MASK, ts_us & _TS_MASK)
@@ -70,7 +70,7 @@ class Book:
                 (one >> _TS_BITS & _CAMPAIGN_MASK) - 1,
                 one & _TS_MASK,
             )
-            for one in (held if type(held) is tuple else (held,))
+            for one in (held if isinstance(held, tuple) else (held,))
         )
 
     def _admit(self, value: int) -> None:

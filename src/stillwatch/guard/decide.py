@@ -159,8 +159,8 @@ class Guard:
             mark = marks.get(value)
             if mark is not None:
                 found[mark.campaign] = found.get(mark.campaign, 0) | _BIT[kind]
-        for kind, value in request.links.items():
-            mark = table.link(kind, value)
+        for kind, held in request.links.items():
+            mark = table.link(kind, held)
             if mark is not None:
                 found[mark.campaign] = found.get(mark.campaign, 0) | _BIT[kind]
         self._match_books(request, found)
@@ -231,9 +231,7 @@ class Guard:
                 continue
             exclusive = self._exclusive(request, campaign, bits)
             self.suspects.of(subject, campaign).note(bits, exclusive, request.ts_us)
-            self._tell(
-                Record("evidence", subject, exclusive << 16 | bits, campaign, request.ts_us)
-            )
+            self._tell(Record("evidence", subject, exclusive << 16 | bits, campaign, request.ts_us))
             level = self._promote(subject, campaign, request.ts_us)
             if best[0] < 0 or level != "touched":
                 best = (campaign, level, bits)
@@ -328,7 +326,9 @@ class Guard:
         table, ladder, ts = self._table, self._table.ladder, request.ts_us
         ttl = ladder.decision_ttl_s
         if subject in table.undone_subjects or campaign in table.undone_campaigns:
-            return self._answer(subject, "allow", ("what was decided is taken back",), None, ttl, "")
+            return self._answer(
+                subject, "allow", ("what was decided is taken back",), None, ttl, ""
+            )
         if ts >= table.snapshot.expires_us:
             return self._answer(subject, "allow", ("the snapshot has expired",), None, ttl, "")
         methods = table.pursuits[campaign].methods if campaign >= 0 else ()
@@ -410,9 +410,7 @@ class Guard:
             value = request.h_payload
             self._put("retry", self.prompts, value, org, campaign, request.ts_us)
 
-    def _put(
-        self, kind: str, book: Book, value: int, org: int, campaign: int, ts_us: int
-    ) -> None:
+    def _put(self, kind: str, book: Book, value: int, org: int, campaign: int, ts_us: int) -> None:
         book.put(value, org, campaign, ts_us)
         self._tell(Record(kind, value, org, campaign, ts_us))
 

@@ -105,9 +105,7 @@ class Gossip:
         for number, budget in self._guard.budgets.items():
             budget.others = spent.get(number, {})
 
-    def _hear_one(
-        self, key: str, value: dict[str, Any], spent: dict[int, dict[int, int]]
-    ) -> None:
+    def _hear_one(self, key: str, value: dict[str, Any], spent: dict[int, dict[int, int]]) -> None:
         numbers = self._guard.numbers
         for name, buckets in value["spent"].items():
             if name in numbers:

@@ -65,6 +65,7 @@ class Request(NamedTuple):
 
 def request_of(origin: Origin, features: Features) -> Request:
     """Return a request from the kernel's features of its text."""
+    values: Any = features
     return Request(
         origin.ts_us,
         origin.account_id,
@@ -72,8 +73,8 @@ def request_of(origin: Origin, features: Features) -> Request:
         origin.org_id,
         origin.model,
         origin.plan,
-        tuple(features[i] for i in _FRAME_FIELDS),
-        features[_FIRST_BAND : _FIRST_BAND + 8]
+        tuple(values[i] for i in _FRAME_FIELDS),
+        values[_FIRST_BAND : _FIRST_BAND + 8]
         if features.user_tokens >= _NEAR_TOKENS
         else NO_BANDS,
         prefix_hash(origin.ip),

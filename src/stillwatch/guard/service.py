@@ -197,9 +197,7 @@ class Service:
         return read_snapshot(serving.snapshot, keys), orders
 
     def _stamps(self) -> tuple[Any, ...]:
-        return tuple(
-            _stamp(path) for path in (self.serving.snapshot, self.serving.orders) if path
-        )
+        return tuple(_stamp(path) for path in (self.serving.snapshot, self.serving.orders) if path)
 
     def _tell_switches(self) -> None:
         """Log what must never be on unnoticed."""

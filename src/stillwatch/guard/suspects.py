@@ -49,9 +49,10 @@ def level_of(kinds: int, exclusive: int, requests: int, *, known: bool, needed: 
     1. *joined*: it behaves as the campaign does (a template, a near-duplicate, a conversation or
        a blob of the campaign's), and of two kinds at least one is out of other people's reach.
     2. *joining*: kinds that others can create, but a text that as good as no one but the campaign
-       carried, from an address most of whose users are its members or with a prompt that one of
-       them was refused a moment ago, from an account that no scan has judged clear. A victim of
-       framing is an account that was there before; a proxy's honest customers have other texts.
+       carried, from an address prefix of whose users three tenths and more are its members, or
+       with a prompt that one of them was refused a moment ago, and from an account that no scan
+       has judged clear. A victim of framing is an account that was there before; a proxy's honest
+       customers have other texts.
     3. *touched*: anything less.
 
     ``known``: whether a scan judged the account clear.

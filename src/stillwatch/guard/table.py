@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from stillwatch.guard.orders import Orders
 from stillwatch.policy import Ladder, Permit, ladder_from_mapping
@@ -25,7 +25,8 @@ __all__ = ["OWN", "Node", "Table"]
 RANK: Final = {verdict: rank for rank, verdict in enumerate(VERDICTS)}
 # Kinds that nobody else can make true of an account (design, section 5, point 5).
 OWN: Final = sum(
-    EVIDENCE[k] for k in ("payment", "device", "phone", "email", "handoff", "blob_replay", "signup_burst")
+    EVIDENCE[k]
+    for k in ("payment", "device", "phone", "email", "handoff", "blob_replay", "signup_burst")
 )
 _POSITION: Final = {"head": 1, "tail": 2, "system": 4}
 
@@ -42,7 +43,7 @@ class Table:
     """What ``Guard`` looks up. ``marks`` holds every hash of text, address and client at once.
 
     One membership test over it tells nearly every honest request from the rest. Campaigns go by
-    ``numbers``, which rises over all snapshots that a guard loads: what it has seen keeps its sense.
+    ``numbers``, which rise over all snapshots that a guard loads: what was seen keeps its sense.
     """
 
     def __init__(self, snapshot: Snapshot, orders: Orders, numbers: dict[str, int]) -> None:
@@ -78,8 +79,7 @@ class Table:
         self.clients = self.shared.get("client", {})
         self.links = {k: v for k, v in self.shared.items() if EVIDENCE[k] & OWN}
         self.marks = frozenset(
-            [h for slot in self.nodes for h in slot]
-            + [*self.bands, *self.prefixes, *self.clients]
+            [h for slot in self.nodes for h in slot] + [*self.bands, *self.prefixes, *self.clients]
         )
         self._place_permits()
 
@@ -134,7 +134,7 @@ class Table:
         self._by_account: dict[str, tuple[Permit, ...]] = {}
         self._by_org: dict[str, tuple[Permit, ...]] = {}
         for row in self.snapshot.permits:
-            values = {k: tuple(v) if isinstance(v, list) else v for k, v in row.items()}
+            values: Any = {k: tuple(v) if isinstance(v, list) else v for k, v in row.items()}
             permit = Permit(**values)
             place = self._by_account if permit.account_id else self._by_org
             key = permit.account_id or permit.org_id or ""

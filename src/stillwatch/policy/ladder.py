@@ -16,6 +16,8 @@ __all__ = ["EVIDENCE_LEVELS", "MODES", "Ladder", "ladder_from_mapping", "read_la
 MODES: Final = ("off", "shadow", "enforce")
 # What is known of who asks, from least to most; each may carry a verdict up to its cap.
 EVIDENCE_LEVELS: Final = ("touched", "joining", "joined", "member")
+_WHOLE: Final = ("budget_window_s", "joining_requests", "evidence_window_s", "joined_lapses_s",
+                 "book_window_s", "retry_window_s", "decision_ttl_s", "verified_s")  # fmt: skip
 _ACCESS: Final = ("restricted", "possible", "undetermined")
 
 
@@ -28,9 +30,9 @@ class Ladder:
     which nobody has decided. A campaign's budget is ``budget_share`` of its own rate in the run,
     at least one request in ``budget_window_s``; the whole campaign spends it. ``person_for``:
     verdicts that take a named person. ``exclusive_share``: share of a template's carriers that
-    must be core members before it helps to join. ``silent_alteration``: summarize without saying so; it takes
-    ``silent_legal_basis`` and ``silent_approved_by``. ``access_…``: the verdict of an ownership
-    answer, a policy of its own; *undetermined* and *possible* are never denied.
+    must be core members before it helps to join. ``silent_alteration``: summarize without saying
+    so; it takes ``silent_legal_basis`` and ``silent_approved_by``. ``access_…``: of an ownership
+    answer, a policy of its own: *undetermined* and *possible* are never denied.
     """
 
     mode: str = "shadow"
@@ -69,9 +71,11 @@ class Ladder:
             found.append(f"mode is {self.mode!r}, expected one of {', '.join(MODES)}")
         if not 0 <= self.canary_percent <= 100:
             found.append("canary_percent must lie between 0 and 100")
-        for name in ("verdict", *EVIDENCE_LEVELS, *(f"access_{word}" for word in _ACCESS)):
-            if getattr(self, name) not in VERDICTS:
-                found.append(f"{name} is no verdict; expected one of {', '.join(VERDICTS)}")
+        found.extend(
+            f"{name} is no verdict; expected one of {', '.join(VERDICTS)}"
+            for name in ("verdict", *EVIDENCE_LEVELS, *(f"access_{word}" for word in _ACCESS))
+            if getattr(self, name) not in VERDICTS
+        )
         if not set(self.person_for) <= set(VERDICTS):
             found.append("person_for names something that is no verdict")
         if VERDICTS.index("watch") < VERDICTS.index(self.touched):
@@ -82,10 +86,7 @@ class Ladder:
             found.append("an access that is not certain is stepped up, never denied")
         if not 0.5 <= self.exclusive_share <= 1 or not 0 <= self.budget_share <= 1:
             found.append("exclusive_share must lie in 0.5..1, budget_share in 0..1")
-        for name in ("budget_window_s", "joining_requests", "evidence_window_s", "joined_lapses_s",
-                     "book_window_s", "retry_window_s", "decision_ttl_s", "verified_s"):  # fmt: skip
-            if getattr(self, name) < 1:
-                found.append(f"{name} must be at least 1")
+        found.extend(f"{name} must be at least 1" for name in _WHOLE if getattr(self, name) < 1)
         if self.silent_alteration and not (self.silent_legal_basis and self.silent_approved_by):
             found.append("silent_alteration takes silent_legal_basis and silent_approved_by")
         return found
