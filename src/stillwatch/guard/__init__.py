@@ -19,6 +19,7 @@ from stillwatch.guard.request import Origin, Request, request_of, request_of_tex
 
 if TYPE_CHECKING:
     from stillwatch.guard.files import read_orders, read_snapshot, write_orders, write_snapshot
+    from stillwatch.guard.middleware import GuardMiddleware
     from stillwatch.guard.server import serve
     from stillwatch.guard.service import Service, Serving
 
@@ -26,6 +27,7 @@ __all__ = [
     "Capacity",
     "Decision",
     "Guard",
+    "GuardMiddleware",
     "Orders",
     "Origin",
     "Record",
@@ -44,6 +46,7 @@ __all__ = [
 
 # Loaded when asked for: deciding needs neither a server nor signatures.
 _LAZY = {
+    "GuardMiddleware": "middleware",
     "Service": "service",
     "Serving": "service",
     "read_orders": "files",

@@ -7,6 +7,7 @@ from typing import Any, Final, NamedTuple
 
 import orjson
 
+from stillwatch.errors import ConfigError
 from stillwatch.guard.request import NO_BANDS, Origin, Request, request_of_text
 from stillwatch.kernel import client_hash, one, prefix_hash
 from stillwatch.schema import STATUSES, parse_time, to_micros
@@ -190,7 +191,7 @@ def _time(value: Any, now_us: int, missing: int | None = None) -> int:
     elif type(value) is str and len(value) < 64:
         try:
             moment = to_micros(parse_time(value.replace("Z", "+00:00")))
-        except (ValueError, OverflowError, ArithmeticError, RuntimeError) as error:
+        except (ConfigError, OverflowError) as error:
             raise BadBody("a time is not ISO 8601") from error
     else:
         raise BadBody("a time must be ISO 8601, or microseconds since 1970")

@@ -10,7 +10,13 @@ from stillwatch.guard.decision import Decision
 from stillwatch.guard.request import Origin, Request, request_of_text
 from stillwatch.policy import Ladder
 
-__all__ = ["authz_headers", "authz_status", "guardrail_answer", "guardrail_request"]
+__all__ = [
+    "authz_headers",
+    "authz_status",
+    "guardrail_answer",
+    "guardrail_request",
+    "refusal_text",
+]
 
 # A deployment that bills by key or team has no user on the key; the same order as the log's reader.
 _ACCOUNT_FIELDS: Final = ("user_api_key_user_id", "user_api_key_team_id", "user_api_key_hash")
@@ -79,15 +85,17 @@ def guardrail_answer(decision: Decision, step_up_url: str) -> dict[str, Any]:
     """Return NONE, or BLOCKED with a reason that the caller's user may read."""
     if decision.verdict not in _REFUSES:
         return {"action": "NONE"}
+    return {"action": "BLOCKED", "blocked_reason": refusal_text(decision, step_up_url)}
+
+
+def refusal_text(decision: Decision, step_up_url: str) -> str:
+    """Return what the caller's user may read, with a reference for an appeal; no evidence."""
     reason = {
         "deny": "This account may not use the model.",
         "step_up": f"Verify your identity first. {step_up_url}".strip(),
         "throttle": f"Too many requests. Try again in {max(1, decision.retry_after_s)} s.",
     }[decision.verdict]
-    return {
-        "action": "BLOCKED",
-        "blocked_reason": f"{reason} Reference {decision.decision_id}.",
-    }
+    return f"{reason} Reference {decision.decision_id}."
 
 
 def _header_reader(headers: Mapping[Any, Any]) -> Any:
