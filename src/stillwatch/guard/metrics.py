@@ -41,8 +41,26 @@ class _View(Collector):
             for values, count in sorted(mine.items()):
                 family.add_metric(values, count)
             yield family
+        yield from self._budgets()
         for name, text, value in self._sizes():
             yield GaugeMetricFamily(f"stillwatch_guard_{name}", text, value=value)
+
+    def _budgets(self) -> Iterator[Metric]:
+        guard = self._service.guard
+        spent = GaugeMetricFamily(
+            "stillwatch_guard_budget_spent", "Requests let through of a campaign, by all nodes",
+            labels=("campaign_id",),
+        )  # fmt: skip
+        limit = GaugeMetricFamily(
+            "stillwatch_guard_budget_limit", "Requests of a campaign that a window lets through",
+            labels=("campaign_id",),
+        )  # fmt: skip
+        for number, pursuit in sorted(guard.table.pursuits.items()):
+            budget = guard.budgets[number]
+            spent.add_metric([pursuit.campaign_id], budget.spent(guard.newest_us))
+            limit.add_metric([pursuit.campaign_id], budget.limit)
+        yield spent
+        yield limit
 
     def _sizes(self) -> Iterator[tuple[str, str, float]]:
         service, guard = self._service, self._service.guard
