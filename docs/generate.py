@@ -93,9 +93,18 @@ def commands() -> str:
     return (
         REMARK
         + "# Commands\n\n"
-        + "".join(["".join(_command(name, group.commands[name])) for name in group.commands])
+        + "".join(["".join(_command(name, command)) for name, command in _flat(group)])
         + _exit_codes()
     )
+
+
+def _flat(group: Any, before: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield every command with its words; those of a group after the group's name."""
+    for name, command in group.commands.items():
+        if hasattr(command, "commands"):
+            yield from _flat(command, f"{before}{name} ")
+        else:
+            yield f"{before}{name}", command
 
 
 def _command(name: str, command: Any) -> Iterator[str]:
