@@ -12,7 +12,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -qq
 WORKERS ?= 2
 
-.PHONY: help demo test check docs setup lock clean quality reference scale kills bench bench-check wheel lowest highest bound fuzz
+.PHONY: bench-guard bench-replay help demo test check docs setup lock clean quality reference scale kills bench bench-check wheel lowest highest bound fuzz
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -80,6 +80,12 @@ scale: .venv/.test-stamp ## one million exchanges: seconds by step, peak memory
 
 bench: .venv/.test-stamp ## speed and memory as ratios within one run, kept in bench/results (minutes)
 	@$(BIN)/python perf/bench.py --keep
+
+bench-guard: .venv/.test-stamp ## the guard: delays, memory at 1M accounts, HTTP, through Envoy (a minute)
+	@$(BIN)/python perf/guard_bench.py --keep
+
+bench-replay: .venv/.test-stamp ## found campaigns replayed against the guard, honest traffic too (minutes)
+	@OMP_NUM_THREADS=1 $(BIN)/python perf/guard_replay.py --out bench/results/guard-replay.json
 
 bench-check: .venv/.test-stamp ## the same, compared with the kept result: fails from 10 % worse on
 	@$(BIN)/python perf/bench.py --check

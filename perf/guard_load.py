@@ -15,8 +15,8 @@ def post(path: str, value: Any, token: str | None = None) -> bytes:
     """Return an HTTP/1.1 request ready to send."""
     body = value if isinstance(value, bytes) else json.dumps(value).encode()
     auth = f"authorization: Bearer {token}\r\n" if token else ""
-    head = f"POST {path} HTTP/1.1\r\nhost: g\r\n{auth}content-type: application/json\r\ncontent-length: {len(body)}\r\n\r\n"
-    return head.encode() + body
+    kind = f"content-type: application/json\r\ncontent-length: {len(body)}\r\n"
+    return f"POST {path} HTTP/1.1\r\nhost: g\r\n{auth}{kind}\r\n".encode() + body
 
 
 class _Client(asyncio.Protocol):

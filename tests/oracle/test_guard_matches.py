@@ -170,8 +170,16 @@ def rules_sql() -> str:
       JOIN marks m ON m.kind = l.k.kind AND m.h = l.k.v
       UNION {held("handoff", "prefix_full", "prefix_before_last_user", "AND own = 0", "", "")}
       UNION {held("blob_replay", "h_blob", "h_blob", "AND own = 0", "", "")}
-      UNION {held("retry", "h_payload", "h_payload", "", retry,
-                  "HAVING epoch_us(any_value(e.ts)) - max(epoch_us(s.ts)) <= 600000000")})
+      UNION {
+        held(
+            "retry",
+            "h_payload",
+            "h_payload",
+            "",
+            retry,
+            "HAVING epoch_us(any_value(e.ts)) - max(epoch_us(s.ts)) <= 600000000",
+        )
+    })
     SELECT * FROM matched
     UNION
     SELECT DISTINCT m.rid, m.campaign, 'signup_burst' FROM matched m JOIN log l ON l.rid = m.rid

@@ -262,7 +262,9 @@ def guarded(tmp_path: Path) -> Iterator[Callable[..., Guarded]]:
         yield make
 
 
-def example(name: str, folder: Path, ports: dict[int, int], more: dict[str, str] | None = None) -> Path:
+def example(
+    name: str, folder: Path, ports: dict[int, int], more: dict[str, str] | None = None
+) -> Path:
     """A file of examples/guard with other ports."""
     text = (EXAMPLES / name).read_text("utf-8")
     for old, new in ports.items():

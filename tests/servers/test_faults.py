@@ -255,5 +255,3 @@ def _certificates(ca, cert, key) -> None:
     key.write_bytes(leaf.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8,
         serialization.NoEncryption()))  # fmt: skip
-
-

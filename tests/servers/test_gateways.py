@@ -70,9 +70,7 @@ def refused(port: int, key: str, openai_error: type, anthropic_error: type) -> l
             with pytest.raises(openai_error) as one:
                 of_openai.chat.completions.create(model="m-1", messages=ASK, stream=stream)
             with pytest.raises(anthropic_error) as two:
-                of_anthropic.messages.create(
-                    model="m-1", messages=ASK, max_tokens=9, stream=stream
-                )
+                of_anthropic.messages.create(model="m-1", messages=ASK, max_tokens=9, stream=stream)
             found += [one.value, two.value]
     return found
 

@@ -74,9 +74,7 @@ def request_of(origin: Origin, features: Features) -> Request:
         origin.model,
         origin.plan,
         tuple(values[i] for i in _FRAME_FIELDS),
-        values[_FIRST_BAND : _FIRST_BAND + 8]
-        if features.user_tokens >= _NEAR_TOKENS
-        else NO_BANDS,
+        values[_FIRST_BAND : _FIRST_BAND + 8] if features.user_tokens >= _NEAR_TOKENS else NO_BANDS,
         prefix_hash(origin.ip),
         client_hash(origin.ja4, origin.user_agent),
         features.h_payload,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import json
 import logging
 import ssl
@@ -41,6 +42,9 @@ class Chores:
             _log.info(json.dumps({"event": "state restored", "records": restored}))
         if self.journal or self.gossip:
             service.guard.on_record = self._note
+        # What is loaded stays: a collector that walks a million entries would stop every answer.
+        gc.collect()
+        gc.freeze()
 
     async def start(self) -> Callable[[], Awaitable[None]]:
         """Begin, and return what ends it."""

@@ -147,9 +147,7 @@ def test_template_and_card_make_joined_also_where_they_come_one_after_the_other(
     decider = guard()
     spend(decider)
     assert decider.decide(framed("honest-old", T0 + HOUR)).level == "touched"
-    decision = decider.decide(
-        request("honest-old", T0 + HOUR + 1, links={"payment": "card-1"})
-    )
+    decision = decider.decide(request("honest-old", T0 + HOUR + 1, links={"payment": "card-1"}))
     assert (decision.verdict, decision.level) == ("throttle", "joined")
     later = decider.decide(request("honest-old", T0 + HOUR + 2))
     assert (later.verdict, later.level) == ("throttle", "joined")

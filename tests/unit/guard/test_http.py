@@ -304,7 +304,9 @@ def test_no_body_makes_it_answer_500_or_fail(fuzzed, path, body):
         return
     status, _, _ = call(fuzzed, path, data, {"x-account-id": "a"})
     assert status in (200, 202, 400)
-    assert not [k for k in fuzzed.counts if k[0] == "unavailable" and k[2] != "no account was named"]
+    assert not [
+        k for k in fuzzed.counts if k[0] == "unavailable" and k[2] != "no account was named"
+    ]
 
 
 @pytest.fixture(scope="module")
