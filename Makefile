@@ -84,8 +84,9 @@ bench: .venv/.test-stamp ## speed and memory as ratios within one run, kept in b
 bench-guard: .venv/.test-stamp ## the guard: delays, memory at 1M accounts, HTTP, through Envoy (a minute)
 	@$(BIN)/python perf/guard_bench.py --keep
 
-bench-replay: .venv/.test-stamp ## found campaigns replayed against the guard, honest traffic too (minutes)
-	@OMP_NUM_THREADS=1 $(BIN)/python perf/guard_replay.py --out bench/results/guard-replay.json
+bench-replay: .venv/.test-stamp ## found campaigns replayed against the guard, honest traffic too (resumable, minutes)
+	@OMP_NUM_THREADS=1 $(BIN)/python perf/guard_replay.py \
+	  --work $(WORK)/guard-replay --out bench/results/guard-replay.json
 
 bench-check: .venv/.test-stamp ## the same, compared with the kept result: fails from 10 % worse on
 	@$(BIN)/python perf/bench.py --check

@@ -2,9 +2,9 @@
 
     python perf/guard_bench.py [--seconds 4] [--keep]
 
-One server, one worker, one generator process, on loopback. ``cpu_us`` is the server's processor time
-a request, which does not depend on who else uses the machine; the rates do, and ``load_before`` says
-how much was going on.
+One server, one worker, one generator process, on loopback. ``cpu_us`` is the server's processor
+time a request, which depends little on who else uses the machine; the rates do, and
+``load_before`` says how much was going on.
 """
 
 from __future__ import annotations

@@ -1,20 +1,21 @@
 """Replays campaigns against the guard: what share of their remaining output does it stop?
 
-    python perf/guard_replay.py [--seeds 7 8] [--found 0.05] [--out bench/results/guard-replay.json]
+    python perf/guard_replay.py [--seeds 7 8] [--found 0.05] [--work DIR] [--out FILE.json]
 
 For each seed the demo world is simulated and scanned. For each campaign that the scan accused, the
 guard's snapshot is compiled from what had been seen when the campaign had had ``--found`` of its
 exchanges: the accused that were active by then, the values they had shared by then. Then all
 traffic after that moment is replayed, honest and hostile. What is assumed, and said in the result:
 that the campaign is found at that moment (the scan of so short a prefix alone would not accuse);
-that nobody changes behaviour when throttled. A request counts as stopped when its verdict is throttle
-or deny. Honest are all exchanges of accounts that the world's truth does not call hostile.
+that nobody changes behaviour when throttled. A request counts as stopped when its verdict is
+throttle or deny. Honest are all exchanges of accounts that the world's truth does not call hostile.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import shutil
 import sys
 import tempfile
 from collections import Counter
@@ -127,10 +128,16 @@ def world(seed: int, found: float, work: Path) -> list[dict[str, Any]]:
         core = {m["account_id"] for m in campaign["members"] if m["standing"] == "accused"}
         true = Counter(r["true_campaign"] for r in rows if r["account_id"] in core).most_common(1)
         parts.setdefault(true[0][0], []).append(campaign["campaign_id"])
+    results.extend(
+        {"seed": seed, "campaign": name, "found_as": 0,
+         "exchanges": sum(r["true_campaign"] == name and r["role"] == "core" for r in rows)}
+        for name in sorted({r["true_campaign"] for r in rows if r["role"] == "core"} - set(parts))
+    )  # fmt: skip
     for name, found_as in sorted(parts.items()):
         mine = [r for r in rows if r["true_campaign"] == name and r["role"] == "core"]
         moment = mine[max(0, int(found * len(mine)) - 1)]["ts"]
-        line: dict[str, Any] = {"seed": seed, "campaign": name, "found_as": len(found_as), "exchanges": len(mine),
+        line: dict[str, Any] = {"seed": seed, "campaign": name, "found_as": len(found_as),
+                                "exchanges": len(mine),
                                 "accounts": len({r["account_id"] for r in mine})}  # fmt: skip
         for ladder_name, verdict in (("throttle", None), ("deny", "deny")):
             ladder = Ladder(mode="enforce")
@@ -149,6 +156,44 @@ def world(seed: int, found: float, work: Path) -> list[dict[str, Any]]:
     return results
 
 
+def kept(seed: int, found: float, work: Path) -> list[dict[str, Any]]:
+    """Return the lines of a seed; what the work folder holds of it already is not done again."""
+    file = work / f"replay-{seed}-{found:g}.json"
+    if not file.exists():
+        lines = world(seed, found, work)
+        file.write_text(json.dumps(lines), encoding="utf-8")
+        shutil.rmtree(work / f"world-{seed}")
+        shutil.rmtree(work / f"run-{seed}")
+    done: list[dict[str, Any]] = json.loads(file.read_text("utf-8"))
+    return done
+
+
+def summed(lines: list[dict[str, Any]], ladder: str) -> dict[str, Any]:
+    """Return the figures of all campaigns, and of each family the share that was stopped."""
+    results = [line[ladder] for line in lines]
+    tokens = sum(r["remaining_tokens"] for r in results)
+    honest = sum(r["honest"] for r in results)
+    affected = sum(r["honest_affected"] for r in results)
+    families: dict[str, list[float]] = {}
+    for line in lines:
+        family = line["campaign"].rpartition("-")[0]
+        families.setdefault(family, []).append(line[ladder]["stopped_share"])
+    return {
+        "campaigns": len(lines),
+        "stopped_share_of_tokens": round(
+            sum(r["stopped_share"] * r["remaining_tokens"] for r in results) / tokens, 4
+        ),
+        "stopped_share_mean": round(sum(r["stopped_share"] for r in results) / len(results), 4),
+        "stopped_share_by_family": {
+            f: round(sum(v) / len(v), 4) for f, v in sorted(families.items())
+        },
+        "honest_requests": honest,
+        "honest_affected": affected,
+        "honest_affected_upper_95": round(3 / honest, 9) if not affected else None,
+        "honest_watched": sum(r["honest_watched"] for r in results),
+    }
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seeds", type=int, nargs="+", default=[7, 8, 9, 10, 11])
@@ -158,26 +203,14 @@ def main() -> None:
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         work = given.work or Path(folder)
-        lines = [line for seed in given.seeds for line in world(seed, given.found, work)]
-    summary = {}
-    for ladder in ("throttle", "deny"):
-        shares = sorted(line[ladder]["stopped_share"] for line in lines)
-        tokens = sum(line[ladder]["remaining_tokens"] for line in lines)
-        stopped = sum(
-            line[ladder]["stopped_share"] * line[ladder]["remaining_tokens"] for line in lines
-        )
-        summary[ladder] = {
-            "campaigns": len(lines),
-            "stopped_share_of_tokens": round(stopped / tokens, 4),
-            "stopped_share_mean": round(sum(shares) / len(shares), 4),
-            "stopped_share_least": shares[0],
-            "honest_requests": sum(line[ladder]["honest"] for line in lines),
-            "honest_affected": sum(line[ladder]["honest_affected"] for line in lines),
-            "honest_watched": sum(line[ladder]["honest_watched"] for line in lines),
-        }
+        work.mkdir(parents=True, exist_ok=True)
+        every = [line for seed in given.seeds for line in kept(seed, given.found, work)]
+    lines = [line for line in every if line["found_as"]]
+    summary = {ladder: summed(lines, ladder) for ladder in ("throttle", "deny")}
     result = {
         "what": __doc__.split("\n\n")[2].replace("\n", " "),
         "found_at": given.found, "seeds": given.seeds, "summary": summary, "campaigns": lines,
+        "not_found_by_the_scan": [line for line in every if not line["found_as"]],
         "commit": commit(), "machine": describe(),
     }  # fmt: skip
     text = json.dumps(result, indent=1) + "\n"

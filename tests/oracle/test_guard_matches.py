@@ -56,7 +56,7 @@ def rows(run: Run) -> list[dict[str, Any]]:
     )  # fmt: skip
     people = ", ".join(f"p.{c}" for c in ("org_id", "created_at", *LINKS.values()))
     found: list[dict[str, Any]] = run.query(
-        f"SELECT {columns}, {people} FROM exchanges e JOIN people p ON p.sid = e.sid ORDER BY e.rid"  # noqa: S608
+        f"SELECT {columns}, {people} FROM exchanges e JOIN people p ON p.sid = e.sid ORDER BY e.rid"
     ).to_pylist()
     return found
 
@@ -185,7 +185,7 @@ def rules_sql() -> str:
     SELECT DISTINCT m.rid, m.campaign, 'signup_burst' FROM matched m JOIN log l ON l.rid = m.rid
     JOIN bursts b ON b.campaign = m.campaign
      AND epoch_us(l.created_at) >= b.low AND epoch_us(l.created_at) < b.high
-    """  # noqa: S608
+    """
 
 
 def test_the_guard_matches_what_sql_finds_on_the_same_log(snapshot, rows):

@@ -8,7 +8,9 @@ import json
 import os
 import signal
 import socket
+import ssl
 import subprocess
+import sys
 import time
 from dataclasses import replace
 
@@ -172,21 +174,25 @@ def test_overload_lets_requests_pass_with_a_metric_and_no_error(guarded):
 
 def test_a_caller_that_sends_slowly_or_nothing_blocks_nobody(guarded):
     node = guarded()
+    heads = [socket.create_connection(("127.0.0.1", node.port)) for _ in range(50)]
+    for link in heads[1:]:
+        link.sendall(b"POST /v1/decide HTTP/1.1\r\nx-slow: ")
     slow = [socket.create_connection(("127.0.0.1", node.port)) for _ in range(50)]
     for link in slow:
         link.sendall(b"POST /v1/decide HTTP/1.1\r\nhost: g\r\ncontent-length: 100\r\n\r\n{")
     assert node.verdict("bad-1") == "deny"
     slow[0].settimeout(20)
     assert b" 408 " in slow[0].recv(200).split(b"\r\n", 1)[0]
-    for link in slow:
+    for link in heads[:2]:  # one that says nothing, one that does not end its head
+        link.settimeout(20)
+        assert link.recv(200) == b""
+    for link in (*slow, *heads):
         link.close()
 
 
 def test_only_callers_with_a_certificate_are_heard_over_mtls(guarded, tmp_path):
     ca, cert, key = (tmp_path / n for n in ("ca.pem", "cert.pem", "cert.key"))
     _certificates(ca, cert, key)
-    import ssl
-
     folder = guarded().folder
     port = free_port()
     command = [
@@ -199,18 +205,19 @@ def test_only_callers_with_a_certificate_are_heard_over_mtls(guarded, tmp_path):
                 context.load_cert_chain(cert, key)
             link = http.client.HTTPSConnection("localhost", port, context=context, timeout=10)
             if shows:
-                link.request("POST", "/v1/decide", b'{"account_id":"bad-1"}')
-                assert json.loads(link.getresponse().read())["verdict"] == "deny"
+                assert _ask(link)["verdict"] == "deny"
             else:
                 with pytest.raises((ssl.SSLError, OSError)):
-                    link.request("POST", "/v1/decide", b'{"account_id":"bad-1"}')
-                    link.getresponse()
+                    _ask(link)
             link.close()
 
 
-def _serve(folder, port):
-    import sys
+def _ask(link):
+    link.request("POST", "/v1/decide", b'{"account_id":"bad-1"}')
+    return json.loads(link.getresponse().read())
 
+
+def _serve(folder, port):
     return [
         sys.executable, "-m", "stillwatch.cli", "guard", "serve", "--snapshot",
         folder / "snapshot.json", "--trust", folder / "key.pem.pub", "--port", port,

@@ -11,8 +11,6 @@ import pytest
 
 from .conftest import EXAMPLES, example, free_port, must_have, program, running
 
-TOKEN = ("--token-file",)
-
 
 @contextlib.contextmanager
 def gateway(kind: str, folder: Path, guard_port: int, model_port: int, more=None):
@@ -73,13 +71,6 @@ def refused(port: int, key: str, openai_error: type, anthropic_error: type) -> l
                 of_anthropic.messages.create(model="m-1", messages=ASK, max_tokens=9, stream=stream)
             found += [one.value, two.value]
     return found
-
-
-@pytest.fixture
-def token(tmp_path):
-    path = tmp_path / "tokens"
-    path.write_text("a token\n")
-    return path
 
 
 # The example's token is "a token"; tokens hold no space, so tests use another.

@@ -13,7 +13,7 @@ from stillwatch.guard.orders import Orders
 from stillwatch.guard.request import Origin, Request, request_of_text
 from stillwatch.guard.suspects import Suspects, level_of
 from stillwatch.guard.table import RANK, Table
-from stillwatch.schema.snapshot import EVIDENCE, Snapshot
+from stillwatch.schema.snapshot import EVIDENCE, Seed, Snapshot
 
 __all__ = ["Capacity", "Guard", "Record"]
 
@@ -90,8 +90,22 @@ class Guard:
 
         What was seen so far stays: campaigns keep their numbers, budgets their counts.
         """
+        for seed in self.adopt(self.prepare(snapshot, orders)):
+            self.plant(seed)
+
+    def prepare(self, snapshot: Snapshot, orders: Orders) -> Table:
+        """Return the tables of a snapshot; another thread may do it. Raises ConfigError."""
+        return Table(snapshot, orders, dict(self.numbers))
+
+    def plant(self, seed: Seed) -> None:
+        """Put a conversation or blob of the run into its book."""
+        book = self.conversations if seed.kind == "handoff" else self.blobs
+        book.put(seed.value, seed.org, seed.campaign, seed.ts_us)
+
+    def adopt(self, table: Table) -> tuple[Seed, ...]:
+        """Use tables that were prepared; return the seeds that are left to plant."""
         old = getattr(self, "_table", None)
-        table = Table(snapshot, orders, self.numbers)
+        self.numbers.update(table.numbers)
         hours = table.ladder.budget_window_s / 3600
         for number, pursuit in table.pursuits.items():
             limit = max(1, round(table.ladder.budget_share * pursuit.rate_per_h * hours))
@@ -99,11 +113,9 @@ class Guard:
             if budget is None:
                 budget = self.budgets[number] = Budget(limit, table.ladder.budget_window_s)
             budget.limit = limit
-        if self._seed_books and (old is None or old.snapshot.version != snapshot.version):
-            for seed in table.seeds:
-                book = self.conversations if seed.kind == "handoff" else self.blobs
-                book.put(seed.value, seed.org, seed.campaign, seed.ts_us)
         self._table = table
+        fresh = old is None or old.snapshot.version != table.snapshot.version
+        return table.seeds if self._seed_books and fresh else ()
 
     def decide_text(self, origin: Origin, exchange: Mapping[str, Any]) -> Decision:
         """Decide about a request by its text in canonical columns; about 4 µs more a kilobyte.

@@ -21,7 +21,7 @@ _STATUS: Final = {"deny": 403, "step_up": 403, "throttle": 429}
 _CALL: Final = ("messages", "system", "input", "prompt", "tools", "model")
 
 
-class StillwatchCallback(CustomLogger):  # type: ignore[misc]  # LiteLLM has no types of its own
+class StillwatchCallback(CustomLogger):
     """Refuses with 403 and 429, which a guardrail of LiteLLM's cannot: it knows 400 alone."""
 
     def __init__(self) -> None:

@@ -18,6 +18,7 @@ from stillwatch.guard.asgi import app_of
 from stillwatch.guard.decide import Record
 from stillwatch.guard.gossip import Gossip
 from stillwatch.guard.journal import Journal
+from stillwatch.guard.patience import patient_protocol
 from stillwatch.guard.service import Service, Serving
 
 __all__ = ["Chores", "serve"]
@@ -25,6 +26,7 @@ __all__ = ["Chores", "serve"]
 _log = logging.getLogger("stillwatch.guard")
 _FLUSH_S = 0.25
 _LAG_STEP_S = 0.01
+_SEEDS_AT_ONCE = 500
 
 
 class Chores:
@@ -78,7 +80,15 @@ class Chores:
             await chore()
 
     async def _reload(self) -> None:
-        self._service.reload()
+        """Read and build in a thread; swap between two requests; plant seeds a few at a time."""
+        table = await asyncio.to_thread(self._service.look)
+        if table is None:
+            return
+        for number, seed in enumerate(self._service.take(table)):
+            self._service.guard.plant(seed)
+            if number % _SEEDS_AT_ONCE == 0:
+                await asyncio.sleep(0)
+        gc.freeze()
 
     async def _flush(self) -> None:
         self._service.flush_log()
@@ -141,8 +151,8 @@ def serve(
         options |= {"ssl_ca_certs": str(client_ca), "ssl_cert_reqs": ssl.CERT_REQUIRED}
     config = uvicorn.Config(
         app_of(service, chores.start), host=host, port=port, access_log=False, log_level="warning",
-        timeout_keep_alive=75, server_header=False, date_header=False, proxy_headers=False,
-        h11_max_incomplete_event_size=serving.max_header_bytes, **options,
+        http=patient_protocol(serving.body_timeout_s), timeout_keep_alive=75, server_header=False,
+        date_header=False, proxy_headers=False, **options,
     )  # fmt: skip
     with contextlib.suppress(KeyboardInterrupt):
         uvicorn.Server(config).run()

@@ -21,7 +21,8 @@ from stillwatch.guard.decision import Decision
 from stillwatch.guard.files import read_orders, read_snapshot
 from stillwatch.guard.orders import Orders
 from stillwatch.guard.request import Request
-from stillwatch.schema.snapshot import Snapshot
+from stillwatch.guard.table import Table
+from stillwatch.schema.snapshot import Seed, Snapshot
 
 __all__ = ["ROUTES", "Service", "Serving"]
 
@@ -92,24 +93,36 @@ class Service:
         A snapshot whose version is below the one in use is taken: that is a roll-back, and its
         signature says who wanted it. Returns whether anything changed.
         """
+        table = self.look()
+        if table is None:
+            return False
+        for seed in self.take(table):
+            self.guard.plant(seed)
+        return True
+
+    def look(self) -> Table | None:
+        """Return the tables of files that changed; another thread may do it, the loop goes on."""
         kill = self.serving.kill_file
         self.killed = kill is not None and kill.exists()
         stamps = self._stamps()
         if stamps == self._seen:
-            return False
+            return None
         self._seen = stamps
         try:
-            snapshot, orders = self._read()
-            self.guard.load(snapshot, orders)
+            return self.guard.prepare(*self._read())
         except StillwatchError as error:
             self.problem = str(error)
             self.counts["reload_failed",] += 1
             _log.error(json.dumps({"event": "reload refused", "problem": self.problem}))
-            return False
+            return None
+
+    def take(self, table: Table) -> tuple[Seed, ...]:
+        """Use tables from the next request on; return the seeds that are left to plant."""
+        seeds = self.guard.adopt(table)
         self.problem = None
         self.counts["reload",] += 1
         self._tell_switches()
-        return True
+        return seeds
 
     def decide(self, request: Request, route: str) -> Decision:
         """Decide, count and log; the kill switch and overload allow everything."""

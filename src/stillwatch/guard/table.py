@@ -53,6 +53,7 @@ class Table:
         percent = orders.canary_percent
         self.canary = self.ladder.canary_percent if percent is None else percent
         self.salt = snapshot.salt
+        self.numbers = numbers
         place = [numbers.setdefault(c.campaign_id, len(numbers)) for c in snapshot.campaigns]
         self.pursuits = dict(zip(place, snapshot.campaigns, strict=True))
         moved = place != list(range(len(place)))

@@ -246,8 +246,8 @@ def test_metrics_count_by_route_and_verdict(tmp_path, key):
     service = served(tmp_path, key)
     call(service, "/v1/decide", {"account_id": "bad-1"})
     text = call(service, "/metrics", method="GET")[2].decode()
-    line = 'stillwatch_guard_decisions_total{mode="enforce",route="decide",verdict="deny",would="deny"} 1.0'
-    assert line in text
+    labels = 'mode="enforce",route="decide",verdict="deny",would="deny"'
+    assert f"stillwatch_guard_decisions_total{{{labels}}} 1.0" in text
     assert "stillwatch_guard_snapshot_version 1.0" in text
     assert "bad-1" not in text
 
