@@ -172,7 +172,9 @@ def summed(lines: list[dict[str, Any]], ladder: str) -> dict[str, Any]:
     """Return the figures of all campaigns, and of each family the share that was stopped."""
     results = [line[ladder] for line in lines]
     tokens = sum(r["remaining_tokens"] for r in results)
-    honest = sum(r["honest"] for r in results)
+    # Every campaign of a seed is replayed beside the same honest traffic.
+    seeds = {line["seed"] for line in lines}
+    honest = sum(max(x[ladder]["honest"] for x in lines if x["seed"] == s) for s in seeds)
     affected = sum(r["honest_affected"] for r in results)
     families: dict[str, list[float]] = {}
     for line in lines:
@@ -187,7 +189,8 @@ def summed(lines: list[dict[str, Any]], ladder: str) -> dict[str, Any]:
         "stopped_share_by_family": {
             f: round(sum(v) / len(v), 4) for f, v in sorted(families.items())
         },
-        "honest_requests": honest,
+        "honest_requests_distinct": honest,
+        "honest_requests_replayed": sum(r["honest"] for r in results),
         "honest_affected": affected,
         "honest_affected_upper_95": round(3 / honest, 9) if not affected else None,
         "honest_watched": sum(r["honest_watched"] for r in results),

@@ -23,6 +23,7 @@ from stillwatch.schema.snapshot import (
     Seed,
     Snapshot,
     Template,
+    keyed_permit,
     link_key,
     org_key,
     subject_key,
@@ -113,7 +114,7 @@ def compile_snapshot(
         marks=(*facts.bands(), *facts.network("h_prefix", "exit_prefix"),
                *facts.network("h_client", "client"), *facts.links(salt)),
         seeds=facts.seeds(salt),
-        permits=tuple(asdict(p) for p in permits),
+        permits=tuple(keyed_permit(salt, asdict(p)) for p in permits),
         ladder=ladder.as_dict(),
     )  # fmt: skip
     return Compiled(snapshot, len(snapshot.accused), len(snapshot.templates), len(snapshot.marks))

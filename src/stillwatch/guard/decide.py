@@ -271,7 +271,8 @@ class Guard:
         campaign, level, joined_us = self.joined[subject]
         lapses = joined_us + self._table.ladder.joined_lapses_s * 1_000_000
         gone = campaign not in self._table.pursuits
-        if gone or ts_us >= lapses or self._table.undone_at(joined_us):
+        cleared = level == "joining" and subject in self._table.known  # by a later scan
+        if gone or cleared or ts_us >= lapses or self._table.undone_at(joined_us):
             del self.joined[subject]
             return otherwise[0], otherwise[1]
         return campaign, level

@@ -127,9 +127,13 @@ class Table:
 
     def permit(self, account_id: str, org_id: str | None, plan: str | None) -> tuple[Permit, ...]:
         """Return the permits that speak of an account."""
-        held = self._by_account.get(account_id, ()) + self._by_org.get(org_id or "", ())
-        found = [p for p in held + self._by_org.get("*", ()) if p.names(account_id, org_id, plan)]
-        return tuple(found)
+        if not self.snapshot.permits:
+            return ()
+        account = f"{subject_key(self.salt, account_id):016x}"
+        org = f"{org_key(self.salt, '', org_id):016x}" if org_id else None
+        held = self._by_account.get(account, ()) + self._by_org.get(org or "", ())
+        held += self._by_org.get("*", ())
+        return tuple(p for p in held if p.names(account, org, plan))
 
     def _place_permits(self) -> None:
         self._by_account: dict[str, tuple[Permit, ...]] = {}

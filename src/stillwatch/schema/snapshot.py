@@ -27,6 +27,7 @@ __all__ = [
     "Seed",
     "Snapshot",
     "Template",
+    "keyed_permit",
     "link_key",
     "org_key",
     "snapshot_from_payload",
@@ -79,6 +80,19 @@ def org_key(salt: bytes, account_id: str, org_id: str | None) -> int:
 def link_key(salt: bytes, kind: str, value: str) -> int:
     """Return the 64-bit key of a value that accounts can share: payment, device, phone, email."""
     return _hash(salt, b"l", kind, value)
+
+
+def keyed_permit(salt: bytes, permit: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a permit's fields with keys, as 16 hexadecimal digits, for account and organization.
+
+    ``*``, every organization, stays.
+    """
+    account, org = permit["account_id"], permit["org_id"]
+    return {
+        **permit,
+        "account_id": f"{subject_key(salt, account):016x}" if account else None,
+        "org_id": f"{org_key(salt, '', org):016x}" if org and org != "*" else org,
+    }
 
 
 @dataclass(frozen=True)

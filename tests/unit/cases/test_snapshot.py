@@ -12,9 +12,10 @@ import pytest
 
 from stillwatch.cases import compile_snapshot, preview
 from stillwatch.cli.app import run as command
+from stillwatch.enrich import read_permits
 from stillwatch.errors import EvidenceError
 from stillwatch.guard import Guard, Request, read_orders, read_snapshot
-from stillwatch.policy import Ladder
+from stillwatch.policy import Ladder, permits_from_rows
 from stillwatch.scanner import scan
 from stillwatch.schema.snapshot import Action, subject_key
 from stillwatch.seal import read_public_key
@@ -100,10 +101,13 @@ def test_a_snapshot_expires(run):
     assert made.expires_us - made.created_us == 3_600_000_000
 
 
-def test_no_name_of_a_customer_stands_in_it(run):
+def test_no_name_of_a_customer_stands_in_it(run, world):
     from stillwatch.schema.snapshot import snapshot_payload
 
-    text = json.dumps(snapshot_payload(compiled(run).snapshot))
+    permits = permits_from_rows(read_permits(world / "world" / "permits.csv").to_pylist())
+    text = json.dumps(snapshot_payload(compiled(run, permits=permits).snapshot))
+    assert permits[0].permit_id in text
+    assert not [p.org_id for p in permits if p.org_id in text]
     assert not [a for a, _ in accused_of(run) if a in text]
 
 

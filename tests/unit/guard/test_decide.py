@@ -15,6 +15,7 @@ from stillwatch.schema.snapshot import (
     EVIDENCE,
     Pursuit,
     Seed,
+    keyed_permit,
     org_key,
     snapshot_from_payload,
     snapshot_payload,
@@ -160,6 +161,14 @@ def test_joining_lapses():
     assert decider.decide(request("new", T0 + 72 * HOUR)).verdict == "allow"
 
 
+def test_who_joined_and_is_judged_clear_by_a_later_scan_is_let_go():
+    decider = guard()
+    decider.decide(framed("new", T0, h_prefix=EXIT))
+    assert decider.decide(request("new", T0 + 1)).level == "joining"
+    decider.load(snapshot(version=2, known=frozenset({subject_key(SALT, "new")})), Orders())
+    assert decider.decide(request("new", T0 + 2)).verdict == "allow"
+
+
 def test_evidence_for_two_campaigns_does_not_add_up():
     made = snapshot()
     other = Pursuit("c-2", (), 10.0)
@@ -227,7 +236,7 @@ PERMIT = {
 
 
 def test_a_permit_allows_inside_its_scope_and_nothing_beyond():
-    decider = guard(replace(ordered("deny", hours=500), permits=(PERMIT,)))
+    decider = guard(replace(ordered("deny", hours=500), permits=(keyed_permit(SALT, PERMIT),)))
     inside = decider.decide(request("bad-1", T0, model="m-1"))
     assert (inside.verdict, inside.reasons) == ("allow", ("permit p-1 covers it",))
     assert decider.decide(request("bad-1", T0, model="m-2")).verdict == "deny"
@@ -243,7 +252,7 @@ def test_a_permit_of_an_organization_or_of_all_holds_too():
         {**PERMIT, "account_id": None, "org_id": "org-9"},
         {**PERMIT, "account_id": None, "org_id": "*", "plan": "enterprise"},
     ):
-        decider = guard(replace(ordered("deny"), permits=(permit,)))
+        decider = guard(replace(ordered("deny"), permits=(keyed_permit(SALT, permit),)))
         asked = request("bad-1", T0, model="m-1", org_id="org-9", plan="enterprise")
         assert decider.decide(asked).verdict == "allow"
         assert decider.decide(request("bad-1", T0, model="m-1")).verdict == "deny"
