@@ -148,10 +148,15 @@ def rules_sql() -> str:
                    FILTER (s.campaign >= 0) AS campaign,
                  count(*) OVER (PARTITION BY e.rid) AS holders,
                  max(CASE WHEN s.org = e.org THEN 1 ELSE 0 END) OVER (PARTITION BY e.rid) AS own
-          FROM log e JOIN log s ON s.{before} = e.{now} AND s.rid < e.rid
+          FROM log e JOIN {before} s ON s.h = e.{now} AND s.rid < e.rid
           WHERE e.{now} <> 0 {where} GROUP BY e.rid, e.org, s.org {within})
         WHERE campaign IS NOT NULL AND org <> mine AND holders <= 4 {own_clears}"""
 
+    blobs = "(SELECT *, h_blob AS h FROM log)"
+    prompts = "(SELECT *, h_payload AS h FROM log)"
+    had = """(SELECT rid, org, campaign, prefix_full AS h FROM log WHERE prefix_full <> 0 UNION ALL
+              SELECT rid, org, -1, prefix_before_last_user FROM log
+              WHERE prefix_before_last_user <> 0)"""
     retry = "AND s.campaign >= 0 AND s.status IN ('denied', 'rate_limited') AND s.user_tokens >= 8"
     return f"""
     WITH matched AS (
@@ -168,12 +173,12 @@ def rules_sql() -> str:
       UNION
       SELECT l.rid, m.campaign, m.kind FROM (SELECT rid, unnest(links) AS k FROM log) l
       JOIN marks m ON m.kind = l.k.kind AND m.h = l.k.v
-      UNION {held("handoff", "prefix_full", "prefix_before_last_user", "AND own = 0", "", "")}
-      UNION {held("blob_replay", "h_blob", "h_blob", "AND own = 0", "", "")}
+      UNION {held("handoff", had, "prefix_before_last_user", "AND own = 0", "", "")}
+      UNION {held("blob_replay", blobs, "h_blob", "AND own = 0", "", "")}
       UNION {
         held(
             "retry",
-            "h_payload",
+            prompts,
             "h_payload",
             "",
             retry,

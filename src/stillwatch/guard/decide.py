@@ -199,6 +199,10 @@ class Guard:
         subject = table.subject(request.account_id, request.end_user_id)
         campaign = table.accused.get(subject, -1)
         org = table.org(request.account_id, request.org_id)
+        if request.prefix_before:
+            # Whoever opens with the same history each time has not taken it over from anybody,
+            # though an attacker may have had the model say it; so that this names no campaign.
+            self._put("handoff", self.conversations, request.prefix_before, org, -1, request.ts_us)
         if prefix_full:
             self._put("handoff", self.conversations, prefix_full, org, campaign, request.ts_us)
         if h_blob:

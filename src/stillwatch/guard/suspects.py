@@ -12,6 +12,7 @@ __all__ = ["BEHAVIOUR", "Suspect", "Suspects", "level_of"]
 
 BEHAVIOUR: Final = sum(EVIDENCE[k] for k in ("frame", "near_text", "handoff", "blob_replay"))
 _TEXT: Final = EVIDENCE["frame"] | EVIDENCE["near_text"]
+_BURST: Final = EVIDENCE["signup_burst"]
 _COMPANY: Final = EVIDENCE["exit_prefix"] | EVIDENCE["retry"]
 
 
@@ -48,6 +49,9 @@ def level_of(kinds: int, exclusive: int, requests: int, *, known: bool, needed: 
 
     1. *joined*: it behaves as the campaign does (a template, a near-duplicate, a conversation or
        a blob of the campaign's), and of two kinds at least one is out of other people's reach.
+       A sign-up in the campaign's burst is as far out of reach only for accounts that came after:
+       an attacker can time its burst by a victim that is there. Alone of its kind it needs a text
+       of the campaign's own, and an account that no scan has judged clear.
     2. *joining*: kinds that others can create, but a text that as good as no one but the campaign
        carried, from an address prefix of whose users three tenths and more are its members, or
        with a prompt that one of them was refused a moment ago, and from an account that no scan
@@ -57,9 +61,12 @@ def level_of(kinds: int, exclusive: int, requests: int, *, known: bool, needed: 
 
     ``known``: whether a scan judged the account clear.
     """
-    if kinds & BEHAVIOUR and kinds & OWN and kinds & (kinds - 1):
-        return "joined"
     text = exclusive & kinds & _TEXT
+    own = kinds & OWN
+    if own == _BURST and (known or not text):
+        own = 0
+    if kinds & BEHAVIOUR and own and kinds & (kinds - 1):
+        return "joined"
     if not known and text and kinds & _COMPANY and requests >= needed:
         return "joining"
     return "touched"

@@ -131,6 +131,32 @@ def test_a_popular_template_joins_nobody():
         assert decision.level == "touched"
 
 
+def test_a_history_that_a_victim_always_sends_is_no_conversation_taken_over():
+    """The attacker had the model say the last answer of the victim's few-shot examples."""
+    decider = guard()
+    decider.observe(request("victim", T0, prefix_before=77), prefix_full=1)
+    decider.observe(request("bad-1", T0 + 1), prefix_full=77)
+    asked = request("victim", T0 + 2, prefix_before=77, h_prefix=EXIT)
+    assert decider.decide(asked).level == "touched"
+    assert decider.matches(asked) == {0: EVIDENCE["exit_prefix"]}
+
+
+def test_a_history_that_an_accused_sends_too_is_not_its_conversation():
+    decider = guard()
+    decider.observe(request("bad-1", T0, prefix_before=77), prefix_full=1)
+    assert decider.matches(request("other", T0 + 1, prefix_before=77)) == {}
+
+
+@pytest.mark.parametrize(("account", "level"), [("honest-old", "touched"), ("new", "joined")])
+def test_a_sign_up_in_the_burst_speaks_only_against_accounts_not_judged_clear(account, level):
+    """An attacker can sign up when its victim did, and copy the victim's template."""
+    made = snapshot()
+    pursuit = replace(made.campaigns[0], burst_us=(T0 - 9 * HOUR, T0))
+    decider = guard(replace(made, campaigns=(pursuit, made.campaigns[1])))
+    assert decider.decide(framed(account, T0, created_us=T0 - HOUR)).level == level
+    assert decider.decide(framed("later", T0, created_us=T0 + HOUR)).level == "touched"
+
+
 # 2. Joining inline.
 
 
