@@ -19,6 +19,7 @@ import shutil
 import sys
 import tempfile
 from collections import Counter
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -139,18 +140,18 @@ def world(seed: int, found: float, work: Path) -> list[dict[str, Any]]:
         line: dict[str, Any] = {"seed": seed, "campaign": name, "found_as": len(found_as),
                                 "exchanges": len(mine),
                                 "accounts": len({r["account_id"] for r in mine})}  # fmt: skip
-        for ladder_name, verdict in (("throttle", None), ("deny", "deny")):
-            ladder = Ladder(mode="enforce")
-            until = int((moment + timedelta(days=60)).timestamp() * 1e6)
-            at = int(moment.timestamp() * 1e6)
-            action = {c: Action("deny", "replay", at, until) for c in found_as}
-            compiled = compile_snapshot(
-                run, now=moment, salt=SALT, version=1, ladder=ladder, valid=timedelta(days=60),
-                actions=action if verdict else None, only=found_as,
-                as_of=moment + timedelta(microseconds=1),
-            )  # fmt: skip
-            line["accused_then"] = compiled.accused
-            line[ladder_name] = replay(compiled.snapshot, rows, requests, name, at)
+        at = int(moment.timestamp() * 1e6)
+        until = int((moment + timedelta(days=60)).timestamp() * 1e6)
+        compiled = compile_snapshot(
+            run, now=moment, salt=SALT, version=1, ladder=Ladder(mode="enforce"),
+            valid=timedelta(days=60), only=found_as, as_of=moment + timedelta(microseconds=1),
+        )  # fmt: skip
+        line["accused_then"] = compiled.accused
+        snapshot = compiled.snapshot
+        line["throttle"] = replay(snapshot, rows, requests, name, at)
+        action = Action("deny", "replay", at, until)
+        ordered = tuple(replace(c, action=action) for c in snapshot.campaigns)
+        line["deny"] = replay(replace(snapshot, campaigns=ordered), rows, requests, name, at)
         results.append(line)
         print(json.dumps(line), file=sys.stderr, flush=True)
     return results
