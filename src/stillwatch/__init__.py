@@ -32,12 +32,17 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from stillwatch.guard import Guard
     from stillwatch.scanner import ScanResult, scan
 
 __version__ = "0.1.0"
-__all__ = ["ScanResult", "__version__", "scan"]
+__all__ = ["Guard", "ScanResult", "__version__", "scan"]
 
-_LAZY = {"scan": "stillwatch.scanner", "ScanResult": "stillwatch.scanner"}
+_LAZY = {
+    "Guard": "stillwatch.guard",
+    "ScanResult": "stillwatch.scanner",
+    "scan": "stillwatch.scanner",
+}
 
 
 def __getattr__(name: str) -> Any:

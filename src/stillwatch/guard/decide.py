@@ -212,11 +212,15 @@ class Guard:
         if output_tokens and table.snapshot.permits:
             for permit in table.permit(request.account_id, request.org_id, request.plan):
                 key = (permit.permit_id, request.ts_us // _DAY_US)
+                if len(self._permit_tokens) >= self._joined_most:
+                    del self._permit_tokens[next(iter(self._permit_tokens))]
                 self._permit_tokens[key] = self._permit_tokens.get(key, 0) + output_tokens
 
     def verify(self, account_id: str, end_user_id: str | None, ts_us: int) -> None:
         """Note that a subject passed step-up: it is watched, not stepped up again, for a time."""
         subject = self._table.subject(account_id, end_user_id)
+        if len(self.verified) >= self._joined_most:
+            del self.verified[next(iter(self.verified))]
         self.verified[subject] = ts_us + self._table.ladder.verified_s * 1_000_000
         self._tell(Record("verified", subject, 0, 0, self.verified[subject]))
 
