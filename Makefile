@@ -12,7 +12,8 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -qq
 WORKERS ?= 2
 
-.PHONY: help demo test check docs setup lock clean quality reference scale kills bench bench-check bench-worlds wheel lowest highest bound fuzz
+
+.PHONY: bench bench-check bench-guard bench-replay bench-worlds bound check clean demo docs fuzz help highest kills lock lowest quality reference scale setup test wheel
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -83,6 +84,12 @@ bench: .venv/.test-stamp ## speed and memory as ratios within one run, kept in b
 
 bench-worlds: .venv/.test-stamp ## no single trait gives a campaign away; exchanges per second (minutes)
 	@OMP_NUM_THREADS=1 $(BIN)/python perf/world_traits.py --keep
+bench-guard: .venv/.test-stamp ## the guard: delays, memory at 1M accounts, HTTP, through Envoy (a minute)
+	@$(BIN)/python perf/guard_bench.py --keep
+
+bench-replay: .venv/.test-stamp ## found campaigns replayed against the guard, honest traffic too (resumable, minutes)
+	@OMP_NUM_THREADS=1 $(BIN)/python perf/guard_replay.py \
+	  --work $(WORK)/guard-replay --out bench/results/guard-replay.json
 
 bench-check: .venv/.test-stamp ## the same, compared with the kept result: fails from 10 % worse on
 	@$(BIN)/python perf/bench.py --check

@@ -17,12 +17,13 @@ The rooms in the order in which data flows. A room imports only rooms above it:
 13. pipeline  – the stages in order: read this first
 14. runners   – execute Steps
 15. store     – what a run leaves behind, and how to ask it
-16. cases     – cases, decisions, appeals, evidence packs
+16. cases     – cases, decisions, appeals, evidence packs, the guard's snapshot
 17. report    – run directory → report.html
 18. share     – campaign → STIX
-19. simulate  – labelled traffic
-20. scanner   – the main job: joins runner, report and share
-21. cli       – one file a command; no logic
+19. guard     – decides about requests while they wait
+20. simulate  – labelled traffic
+21. scanner   – the main job: joins runner, report and share
+22. cli       – one file a command; no logic
 """
 
 from __future__ import annotations

@@ -40,14 +40,17 @@ from stillwatch.cases.notices import read_notice
 from stillwatch.cases.opening import Seen, open_cases
 from stillwatch.cases.pack import Pack, export_case
 from stillwatch.cases.pack_check import CheckedPack, verify_pack
+from stillwatch.cases.preview import Preview, RungPreview, preview
 from stillwatch.cases.retention import Retention, purge_book, purge_runs, read_retention
 from stillwatch.cases.sample_files import read_design, read_labels, sample_run
 from stillwatch.cases.sampling import Design, ErrorRates, Rate, Stratum, draw_sample, estimate_rates
+from stillwatch.cases.snapshot import Compiled, compile_snapshot, salt_of
 from stillwatch.cases.terms import Terms, read_terms
 
 __all__ = [
     "Book",
     "CheckedPack",
+    "Compiled",
     "Design",
     "ErasedRun",
     "ErrorRates",
@@ -56,8 +59,10 @@ __all__ = [
     "Merge",
     "Order",
     "Pack",
+    "Preview",
     "Rate",
     "Retention",
+    "RungPreview",
     "Seen",
     "Stratum",
     "Terms",
@@ -67,6 +72,7 @@ __all__ = [
     "approve",
     "assign",
     "close_case",
+    "compile_snapshot",
     "decide",
     "draw_sample",
     "effects",
@@ -81,6 +87,7 @@ __all__ = [
     "note_sighting",
     "open_book",
     "open_cases",
+    "preview",
     "purge_book",
     "purge_runs",
     "read_appeals",
@@ -96,6 +103,7 @@ __all__ = [
     "read_sightings",
     "read_terms",
     "resolve",
+    "salt_of",
     "sample_run",
     "settle",
     "undo",

@@ -17,6 +17,7 @@ from stillwatch.cli.corpora import corpora
 from stillwatch.cli.demo import demo
 from stillwatch.cli.erase import erase
 from stillwatch.cli.explain import explain
+from stillwatch.cli.guard import guard
 from stillwatch.cli.ingest import ingest
 from stillwatch.cli.ownership import ownership
 from stillwatch.cli.purge import purge
@@ -65,6 +66,7 @@ for _command in (scan, explain, demo, ingest, simulate, corpora, purge, erase):
     app.command()(_command)
 app.add_typer(ownership, name="ownership")
 app.add_typer(case, name="case")
+app.add_typer(guard, name="guard")
 
 
 def main() -> NoReturn:

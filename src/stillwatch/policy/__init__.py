@@ -13,6 +13,7 @@ from stillwatch.policy.access import (
     read_policy,
     verdict_of_access,
 )
+from stillwatch.policy.ladder import MODES, Ladder, ladder_from_mapping, read_ladder
 from stillwatch.policy.owners import OwnershipRule, example_rules, read_rules, read_statements
 from stillwatch.policy.ownership import access_of
 from stillwatch.policy.ownership_table import (
@@ -24,8 +25,10 @@ from stillwatch.policy.ownership_table import (
 from stillwatch.policy.permits import Permit, PermitUse, judge_permits, permits_from_rows
 
 __all__ = [
+    "MODES",
     "AccessDecision",
     "AccessPolicy",
+    "Ladder",
     "OwnershipRow",
     "OwnershipRule",
     "Permit",
@@ -36,7 +39,9 @@ __all__ = [
     "example_rules",
     "explain_owner",
     "judge_permits",
+    "ladder_from_mapping",
     "permits_from_rows",
+    "read_ladder",
     "read_policy",
     "read_rules",
     "read_statements",
