@@ -93,9 +93,18 @@ def commands() -> str:
     return (
         REMARK
         + "# Commands\n\n"
-        + "".join(["".join(_command(name, group.commands[name])) for name in group.commands])
+        + "".join("".join(_command(name, one)) for name, one in _leaves(group))
         + _exit_codes()
     )
+
+
+def _leaves(group: Any, before: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield (words, command) of every command, those of groups with the group's words before."""
+    for name, one in group.commands.items():
+        if hasattr(one, "commands"):
+            yield from _leaves(one, f"{before}{name} ")
+        else:
+            yield f"{before}{name}", one
 
 
 def _command(name: str, command: Any) -> Iterator[str]:

@@ -13,6 +13,7 @@ import typer
 from stillwatch import __version__
 from stillwatch.cli.demo import demo
 from stillwatch.cli.explain import explain
+from stillwatch.cli.hub import hub
 from stillwatch.cli.ingest import ingest
 from stillwatch.cli.scan import scan
 from stillwatch.cli.simulate import simulate
@@ -57,6 +58,7 @@ def root(
 
 for _command in (scan, explain, demo, ingest, simulate):
     app.command()(_command)
+app.add_typer(hub, name="hub")
 
 
 def main() -> NoReturn:
