@@ -18,7 +18,6 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
 )
-from sqlalchemy.sql.expression import false
 
 __all__ = [
     "API_ROOT",
@@ -171,7 +170,7 @@ TOMBSTONE: Final = Table(
     Column("collection", _Key, _refers("collection"), nullable=False),
     Column("key", String(64), nullable=False),  # keyed digest: some ids are made of their value
     Column("owner", _Key, _refers("member"), nullable=False),
-    Column("by_operator", Boolean, nullable=False, server_default=false()),
+    Column("by_operator", Boolean, nullable=False),
     Column("deleted", BigInteger, nullable=False),
     Index("ix_tombstone_key", "collection", "key"),
 )

@@ -195,7 +195,7 @@ def upgrade() -> None:
         ),
         sa.Column("key", sa.String(length=64), nullable=False),
         sa.Column("owner", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
-        sa.Column("by_operator", sa.Boolean(), server_default=sa.text("0"), nullable=False),
+        sa.Column("by_operator", sa.Boolean(), nullable=False),
         sa.Column("deleted", sa.BigInteger(), nullable=False),
         sa.ForeignKeyConstraint(
             ["collection"], ["collection.pk"], name=op.f("fk_tombstone_collection")
