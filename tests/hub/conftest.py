@@ -195,12 +195,12 @@ def shelf(hub: Server) -> Shelf:
     return Shelf(hub, hub.collection())
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def make_indicator() -> Callable[..., dict[str, Any]]:
     return indicator
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def make_shelf() -> Callable[..., Shelf]:
     """Make a collection on a hub: ``make_shelf(server, alias=…)``."""
 
