@@ -129,7 +129,7 @@ def _examined(
         shown = name if isinstance(name, str) and name.isprintable() else ""
         return Submitted(given, shown[:300], "", None, None, wrong)
     stix = dict(given)
-    if member.pseudonymous and "created_by_ref" in stix:
+    if member.pseudonymous and str(stix.get("created_by_ref", "")).startswith("identity--"):
         stix["created_by_ref"] = pseudonym_identity(key, member.pseudonym)
     spec = str(stix.get("spec_version", "2.0"))
     reasons = list(accept(stix))
@@ -206,9 +206,15 @@ async def add_objects(
     now: int,
     record: Record | None,
 ) -> str:
-    """Add what may be added, inside the caller's transaction; return the status resource."""
+    """Add what may be added, inside the caller's transaction; return the status resource.
+
+    The lock leaves the row's key free (FOR NO KEY UPDATE): the submission that was entered before
+    refers to it, and two of those would wait for each other.
+    """
     last = await connection.scalar(
-        select(COLLECTION.c.last_added).where(COLLECTION.c.pk == collection.pk).with_for_update()
+        select(COLLECTION.c.last_added)
+        .where(COLLECTION.c.pk == collection.pk)
+        .with_for_update(key_share=True)
     )
     added = max(now, int(last or 0) + 1)
     around = await _surroundings(connection, objects, member, eyes, collection, key)
@@ -252,9 +258,9 @@ async def add_objects(
             at=now,
         )  # fmt: skip
         events.append(event("revoke", ids=[name], recipients=reached, **told))
-    await append_events(connection, events, record)
     if outcome.rows:
         await add_usage(connection, now // DAY_US, {member.pk: (len(outcome.rows), 0)})
+    await append_events(connection, events, record)
     return resource
 
 

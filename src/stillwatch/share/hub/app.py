@@ -318,6 +318,7 @@ async def _delete(call: _Call) -> Response:
             now=call.at,
             record=hub.record,
         )
+    await hub.database.forget()
     return _answer(b"")
 
 

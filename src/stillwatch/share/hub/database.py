@@ -1,7 +1,8 @@
 """Connections: SQLite beside the hub, or PostgreSQL; reads see one moment, writes are serial.
 
 In SQLite a write takes the file's only write lock at once (BEGIN IMMEDIATE), so that it never fails
-halfway for a lock. In PostgreSQL a write locks the row of its collection, then the chain.
+halfway for a lock. In PostgreSQL every write takes its locks in one order, so that none waits for
+another in a ring: submission, collection, usage, chain.
 """
 
 from __future__ import annotations
@@ -57,6 +58,17 @@ class Database:
         async with self._writer.begin() as connection:
             yield connection
 
+    async def forget(self) -> None:
+        """Empty SQLite's write-ahead log, which still holds what was deleted.
+
+        PostgreSQL clears rows that are gone by itself (autovacuum).
+        """
+        if self.is_sqlite:
+            async with self._writer.connect() as connection:
+                raw = await connection.get_raw_connection()
+                if raw.driver_connection is not None:
+                    await raw.driver_connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
     async def close(self) -> None:
         """Close all connections."""
         await self._reader.dispose()
@@ -88,6 +100,7 @@ def _prepare_sqlite(engine: AsyncEngine, begin: str) -> None:
             "synchronous=FULL",  # what was acknowledged survives a power cut
             f"busy_timeout={_BUSY_MS}",
             "foreign_keys=ON",
+            "secure_delete=ON",  # what is deleted is overwritten
         ):
             cursor.execute(f"PRAGMA {pragma}")
         cursor.close()

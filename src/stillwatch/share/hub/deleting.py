@@ -43,7 +43,9 @@ async def delete_object(
         Refusal: 404 where the member sees no such version, 403 where it is another member's.
     """
     await connection.execute(
-        select(COLLECTION.c.pk).where(COLLECTION.c.pk == collection.pk).with_for_update()
+        select(COLLECTION.c.pk)
+        .where(COLLECTION.c.pk == collection.pk)
+        .with_for_update(key_share=True)
     )
     rows = await _chosen(connection, object_id, member, eyes, collection, wanted)
     if not rows:
