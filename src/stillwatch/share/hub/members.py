@@ -1,7 +1,8 @@
 """Members: who they are, what they may do, and how a request shows whose it is.
 
-A token is 256 random bits; the hub keeps its SHA-256 alone. It is sent as `Authorization: Bearer`,
-or as the password of HTTP Basic whose user name is the member's pseudonym.
+A token is 256 random bits; the hub keeps its SHA-256 alone. It is sent as `Authorization: Bearer`
+(or `Token`, which taxii2-client writes), or as the password of HTTP Basic whose user name is the
+member's pseudonym.
 """
 
 from __future__ import annotations
@@ -76,7 +77,7 @@ def _credentials(header: str | None) -> tuple[str | None, str]:
     """Return (pseudonym or None, token) of an Authorization header."""
     scheme, _, value = (header or "").strip().partition(" ")
     value = value.strip()
-    if scheme.lower() == "bearer" and value:
+    if scheme.lower() in {"bearer", "token"} and value:
         return None, value
     if scheme.lower() == "basic":
         try:
