@@ -43,7 +43,11 @@ class Database:
             _prepare_sqlite(self._writer, "BEGIN IMMEDIATE")
         else:
             self._reader = self._writer = create_async_engine(
-                target, pool_size=connections, max_overflow=connections, pool_pre_ping=True
+                target,
+                pool_size=connections,
+                max_overflow=connections,
+                pool_pre_ping=True,
+                connect_args={"server_settings": {"jit": "off"}},  # it costs more than a page
             )
 
     @asynccontextmanager
