@@ -30,9 +30,9 @@ from starlette.routing import Match, Route
 from stillwatch.share.hub.adding import read_status
 from stillwatch.share.hub.collections import (
     Collection,
-    find_collection,
-    find_root,
+    collection_in,
     list_collections,
+    place_sql,
 )
 from stillwatch.share.hub.conduct import Delivery, Note, Record, event
 from stillwatch.share.hub.deleting import delete_object
@@ -40,13 +40,14 @@ from stillwatch.share.hub.envelopes import read_envelope
 from stillwatch.share.hub.filters import read_filter
 from stillwatch.share.hub.hub import Clock, Hub, database_is_away, utc_now
 from stillwatch.share.hub.media import TAXII, accepts, is_taxii
-from stillwatch.share.hub.members import Member, authenticate
+from stillwatch.share.hub.members import Member, shown, who_parameters
 from stillwatch.share.hub.reading import read_corrections, read_page
 from stillwatch.share.hub.refusals import Refusal, not_found
 from stillwatch.share.hub.settings import PURPOSES, Settings
 from stillwatch.share.hub.structure import Accept
 from stillwatch.share.hub.tables import API_ROOT
 from stillwatch.share.hub.times import DAY_US
+from stillwatch.share.hub.visible import Eyes
 
 __all__ = ["PURPOSE_HEADER", "create_app"]
 
@@ -54,6 +55,14 @@ PURPOSE_HEADER: Final = "X-Stillwatch-Purpose"
 _BODY_S: Final = 120.0
 _FIXED: Final = {"X-Content-Type-Options": "nosniff", "Cache-Control": "no-store"}
 _log = logging.getLogger(__name__)
+
+
+_BLIND: Final = Eyes(-1, (), False)
+
+
+def _plain(name: str) -> bool:
+    """Return whether a part of a path can be a name here."""
+    return 0 < len(name) <= 300 and name.isascii() and name.isprintable()
 
 
 @dataclass
@@ -64,6 +73,7 @@ class _Call:
     request: Request
     at: int
     member: Member | None = None
+    eyes: Eyes = _BLIND
     root: Any = None
     collection: Collection | None = None
     purpose: str | None = None
@@ -71,22 +81,32 @@ class _Call:
     def path(self, name: str) -> str:
         """Return a part of the path; 404 for one that no name here can be."""
         value = str(self.request.path_params.get(name, ""))
-        if not value or len(value) > 300 or not value.isascii() or not value.isprintable():
+        if not _plain(value):
             raise not_found()
         return value
 
     async def enter(self, connection: AsyncConnection) -> Member:
-        """Do steps 1 to 3."""
-        headers = self.request.headers
-        self.member = await authenticate(connection, headers.get("authorization"), self.at)
+        """Do steps 1 to 3, in one query."""
+        headers, parts = self.request.headers, self.request.path_params
+        header = headers.get("authorization")
+        given = who_parameters(header, self.at)
+        known = all(map(_plain, (parts.get("root", "-"), parts.get("collection", "-"))))
+        query = place_sql("root" in parts and known, "collection" in parts and known)
+        if known:
+            given |= {"slug": parts.get("root"), "name": parts.get("collection")}
+        row = (await connection.execute(query, given)).first()
+        self.member, audiences = shown(row, header)
+        self.eyes = Eyes(self.member.pk, audiences, self.member.sees_all)
         if not accepts(headers.get("accept")):
             raise Refusal(406, f"This server answers in {TAXII}.")
-        if "root" in self.request.path_params:
-            self.root = await find_root(connection, self.path("root"))
-        if "collection" in self.request.path_params:
-            self.collection = await find_collection(
-                connection, self.root.pk, self.path("collection"), self.member
-            )
+        if "root" in parts:
+            if row is None or not known or row.api_root_pk is None:
+                raise not_found()
+            self.root = row
+        if "collection" in parts:
+            self.collection = collection_in(row, self.member)
+            if self.collection is None:
+                raise not_found()
         return self.member
 
     def reads(self) -> Collection:
@@ -181,17 +201,17 @@ async def _root(call: _Call) -> Response:
     """Section 4.2."""
     async with call.hub.database.reading() as connection:
         await call.enter(connection)
-    told = {"title": call.root.title, "versions": [TAXII]}
-    if call.root.description:
-        told["description"] = call.root.description
-    return _answer({**told, "max_content_length": call.root.max_content_length})
+    told = {"title": call.root.api_root_title, "versions": [TAXII]}
+    if call.root.api_root_description:
+        told["description"] = call.root.api_root_description
+    return _answer({**told, "max_content_length": call.root.api_root_max_content_length})
 
 
 async def _status(call: _Call) -> Response:
     """Section 4.3."""
     async with call.hub.database.reading() as connection:
         member = await call.enter(connection)
-        found = await read_status(connection, call.root.pk, call.path("status"), member)
+        found = await read_status(connection, call.root.api_root_pk, call.path("status"), member)
     if found is None:
         raise not_found()
     return _answer(found.resource.encode())
@@ -201,7 +221,7 @@ async def _collections(call: _Call) -> Response:
     """Section 5.1."""
     async with call.hub.database.reading() as connection:
         member = await call.enter(connection)
-        found = await list_collections(connection, call.root.pk, member)
+        found = await list_collections(connection, call.root.api_root_pk, member)
     return _answer({"collections": [one.resource() for one in found]} if found else {})
 
 
@@ -225,7 +245,7 @@ def _reader(endpoint: str) -> Handler:
                 connection,
                 endpoint,
                 member=member,
-                eyes=await hub.eyes(connection, member),
+                eyes=call.eyes,
                 collection=collection,
                 wanted=wanted,
                 settings=hub.settings,
@@ -266,7 +286,7 @@ async def _add(call: _Call) -> Response:
         raise Refusal(415, f"Send {TAXII}.")
     if headers.get("content-encoding", "identity").strip().lower() != "identity":
         raise Refusal(415, "Send the body as it is: compressed ones are not taken.")
-    body = await _body(call.request, call.root.max_content_length)
+    body = await _body(call.request, call.root.api_root_max_content_length)
     objects = await asyncio.to_thread(read_envelope, body, hub.settings.max_objects)
     call.may_submit(len(objects))
     identifier = str(uuid.uuid4())
@@ -305,13 +325,12 @@ async def _delete(call: _Call) -> Response:
         member = await call.enter(connection)
         collection = call.deletes()
         wanted = read_filter(call.request.query_params.multi_items(), "delete")
-        eyes = await hub.eyes(connection, member)
     async with hub.database.writing() as connection:
         await delete_object(
             connection,
             call.path("object"),
             member=member,
-            eyes=eyes,
+            eyes=call.eyes,
             collection=collection,
             wanted=wanted,
             key=hub.key,
@@ -390,18 +409,22 @@ def create_app(
 def _endpoint(hub: Hub, handlers: dict[str, Handler]) -> Callable[[Request], Awaitable[Response]]:
     async def endpoint(request: Request) -> Response:
         method = "GET" if request.method == "HEAD" else request.method
-        call = _Call(hub, request, hub.now())
-        try:
-            return await handlers[method](call)
-        except Refusal as refusal:
-            return await _refused(call, refusal)
-        except ClientDisconnect:
-            return _answer(b"", 400)
-        except Exception as error:
-            if not database_is_away(error):
-                raise
-            _log.warning("the database does not answer: %s", type(error).__name__)
-            return _error(Refusal(503, "The database does not answer.", headers=_RETRY))
+        # A kept connection may be one of before an outage: a read is tried again on a new one.
+        for last in (method != "GET", True):
+            call = _Call(hub, request, hub.now())
+            try:
+                return await handlers[method](call)
+            except Refusal as refusal:
+                return await _refused(call, refusal)
+            except ClientDisconnect:
+                return _answer(b"", 400)
+            except Exception as error:
+                if not database_is_away(error):
+                    raise
+                if last:
+                    _log.warning("the database does not answer: %s", type(error).__name__)
+                    break
+        return _error(Refusal(503, "The database does not answer.", headers=_RETRY))
 
     return endpoint
 

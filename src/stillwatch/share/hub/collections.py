@@ -5,27 +5,38 @@ from __future__ import annotations
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Row, and_, delete, insert, or_, select
+from sqlalchemy import (
+    LABEL_STYLE_TABLENAME_PLUS_COL,
+    BindParameter,
+    Select,
+    and_,
+    bindparam,
+    delete,
+    insert,
+    or_,
+    select,
+)
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from stillwatch.errors import ConfigError
 from stillwatch.share.hub.markings import TIERS, TLP_TIERS
 from stillwatch.share.hub.media import STIX_MEDIA
-from stillwatch.share.hub.members import Member, member_key
+from stillwatch.share.hub.members import Member, member_key, who_sql
 from stillwatch.share.hub.refusals import not_found
-from stillwatch.share.hub.tables import API_ROOT, COLLECTION, GRANT
+from stillwatch.share.hub.tables import API_ROOT, COLLECTION, GRANT, MEMBER
 
 __all__ = [
     "Collection",
     "add_collection",
     "add_root",
     "collection_by_key",
-    "find_collection",
-    "find_root",
+    "collection_in",
     "grant",
     "list_collections",
+    "place_sql",
 ]
 
 
@@ -59,16 +70,27 @@ class Collection:
         return {name: value for name, value in told.items() if value is not None}
 
 
-async def find_root(connection: AsyncConnection, slug: str) -> Row[Any]:
-    """Return an API root.
+@cache
+def place_sql(root: bool, collection: bool) -> Select[Any]:
+    """Return the query of a member, with an API root, with a collection by its id or alias.
 
-    Raises:
-        Refusal: 404.
+    Takes :func:`who_parameters`, ``slug`` and ``name``.
     """
-    found = (await connection.execute(select(API_ROOT).where(API_ROOT.c.slug == slug))).first()
-    if found is None:
-        raise not_found()
-    return found
+    query = who_sql()
+    if not root:
+        return query
+    query = query.add_columns(*API_ROOT.c).outerjoin(API_ROOT, API_ROOT.c.slug == bindparam("slug"))
+    if not collection:
+        return query
+    name: BindParameter[Any] = bindparam("name")
+    named = or_(COLLECTION.c.id == name, COLLECTION.c.alias == name)
+    own = and_(GRANT.c.collection == COLLECTION.c.pk, GRANT.c.member == MEMBER.c.pk)
+    return (
+        query.add_columns(*COLLECTION.c, GRANT.c.can_read, GRANT.c.can_write)
+        .outerjoin(COLLECTION, and_(COLLECTION.c.root == API_ROOT.c.pk, named))
+        .outerjoin(GRANT, own)
+        .limit(1)
+    )
 
 
 async def list_collections(
@@ -76,28 +98,7 @@ async def list_collections(
 ) -> list[Collection]:
     """Return the collections that exist for a member, oldest first."""
     rows = (await connection.execute(_seen(member).where(COLLECTION.c.root == root))).all()
-    return [made for row in rows if (made := _for(row, member)) is not None]
-
-
-async def find_collection(
-    connection: AsyncConnection, root: int, name: str, member: Member
-) -> Collection:
-    """Return a collection by its id or alias.
-
-    Raises:
-        Refusal: 404, none of that name, or none for this member.
-    """
-    if not name.isprintable() or len(name) > 250:
-        raise not_found()
-    named = or_(COLLECTION.c.id == name, COLLECTION.c.alias == name)
-    rows = (await connection.execute(_seen(member).where(COLLECTION.c.root == root, named))).all()
-    found = [made for row in rows if (made := _for(row, member)) is not None]
-    for one in found:
-        if one.id == name:
-            return one
-    if not found:
-        raise not_found()
-    return found[0]
+    return [made for row in rows if (made := collection_in(row, member)) is not None]
 
 
 async def collection_by_key(connection: AsyncConnection, pk: int, member: Member) -> Collection:
@@ -107,43 +108,45 @@ async def collection_by_key(connection: AsyncConnection, pk: int, member: Member
         Refusal: 404, it does not exist for the member any more.
     """
     row = (await connection.execute(_seen(member).where(COLLECTION.c.pk == pk))).one()
-    found = _for(row, member)
+    found = collection_in(row, member)
     if found is None:
         raise not_found()
     return found
 
 
-def _seen(member: Member) -> Any:
+def _seen(member: Member) -> Select[Any]:
     own = and_(GRANT.c.collection == COLLECTION.c.pk, GRANT.c.member == member.pk)
     return (
-        select(COLLECTION, GRANT.c.can_read, GRANT.c.can_write)
+        select(*COLLECTION.c, GRANT.c.can_read, GRANT.c.can_write)
+        .set_label_style(LABEL_STYLE_TABLENAME_PLUS_COL)
+        .select_from(COLLECTION)
         .outerjoin(GRANT, own)
         .order_by(COLLECTION.c.created, COLLECTION.c.pk)
     )
 
 
-def _for(row: Any, member: Member) -> Collection | None:
-    """Return the collection with this member's rights: its grant, else those of its role and tier.
+def collection_in(row: Any, member: Member) -> Collection | None:
+    """Return a row's collection with this member's rights: its grant, else by role and tier.
 
-    A role narrows a grant: a reader never writes.
+    None where there is none for this member. A role narrows a grant: a reader never writes.
     """
-    if row.can_read is None and member.tier < row.tier and not member.sees_all:
+    granted = row.access_can_read is not None
+    if row.collection_pk is None:
         return None
-    granted_read, granted_write = (
-        (True, True) if row.can_read is None else (row.can_read, row.can_write)
-    )
+    if not granted and member.tier < row.collection_tier and not member.sees_all:
+        return None
     return Collection(
-        row.pk,
-        row.root,
-        row.id,
-        row.title,
-        row.description,
-        row.alias,
-        tuple(row.spec_versions.split(",")),
-        row.default_tlp,
-        row.created,
-        granted_read,
-        granted_write and member.writes,
+        row.collection_pk,
+        row.collection_root,
+        row.collection_id,
+        row.collection_title,
+        row.collection_description,
+        row.collection_alias,
+        tuple(row.collection_spec_versions.split(",")),
+        row.collection_default_tlp,
+        row.collection_created,
+        row.access_can_read if granted else True,
+        (row.access_can_write if granted else True) and member.writes,
     )
 
 

@@ -14,7 +14,7 @@ from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from sqlalchemy import bindparam, insert, select, update
+from sqlalchemy import insert, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -167,15 +167,18 @@ async def add_usage(
     if not used:
         return
     make: Any = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
-    rows = [{"member": member, "day": day, "submitted": 0, "read": 0} for member in sorted(used)]
-    await connection.execute(make(USAGE).on_conflict_do_nothing(), rows)
-    more = (
-        update(USAGE)
-        .where(USAGE.c.member == bindparam("of"), USAGE.c.day == day)
-        .values(submitted=USAGE.c.submitted + bindparam("s"), read=USAGE.c.read + bindparam("r"))
+    new = make(USAGE)
+    more = new.on_conflict_do_update(
+        index_elements=[USAGE.c.member, USAGE.c.day],
+        set_={
+            "submitted": USAGE.c.submitted + new.excluded.submitted,
+            "read": USAGE.c.read + new.excluded.read,
+        },
     )
-    amounts = [{"of": m, "s": used[m][0], "r": used[m][1]} for m in sorted(used)]
-    await connection.execute(more, amounts)
+    rows = [
+        {"member": m, "day": day, "submitted": used[m][0], "read": used[m][1]} for m in sorted(used)
+    ]
+    await connection.execute(more, rows)
 
 
 @dataclass

@@ -1,4 +1,4 @@
-"""Connections: SQLite beside the hub, or PostgreSQL; reads see one moment, writes are serial.
+"""Connections: SQLite beside the hub, or PostgreSQL; a statement sees one moment.
 
 In SQLite a write takes the file's only write lock at once (BEGIN IMMEDIATE), so that it never fails
 halfway for a lock. In PostgreSQL every write takes its locks in one order, so that none waits for
@@ -42,17 +42,17 @@ class Database:
             _prepare_sqlite(self._reader, "BEGIN")
             _prepare_sqlite(self._writer, "BEGIN IMMEDIATE")
         else:
-            self._reader = self._writer = create_async_engine(
+            self._writer = create_async_engine(
                 target,
                 pool_size=connections,
                 max_overflow=connections,
-                pool_pre_ping=True,
                 connect_args={"server_settings": {"jit": "off"}},  # it costs more than a page
             )
+            self._reader = self._writer.execution_options(isolation_level="AUTOCOMMIT")
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[AsyncConnection]:
-        """Give a connection inside a transaction that is not committed."""
+        """Give a connection that only reads; in PostgreSQL each statement sees its own moment."""
         async with self._reader.connect() as connection:
             yield connection
 
@@ -76,8 +76,7 @@ class Database:
     async def close(self) -> None:
         """Close all connections."""
         await self._reader.dispose()
-        if self._writer is not self._reader:
-            await self._writer.dispose()
+        await self._writer.dispose()
 
 
 def _driven(url: str) -> URL:

@@ -110,7 +110,7 @@ async def _chosen(
         if wanted.spec_versions:
             query = query.where(v.spec.in_(wanted.spec_versions))
         return (await connection.execute(query)).all()
-    query = versions_sql(
+    query, parameters = versions_sql(
         eyes,
         collection.pk,
         Filter(
@@ -120,7 +120,7 @@ async def _chosen(
             versions=wanted.versions,
         ),
         several_specs=False,
-        columns=columns,
+        columns=[c.name for c in columns],
         newest_only=False,
     )
-    return (await connection.execute(query)).all()
+    return (await connection.execute(query, parameters)).all()

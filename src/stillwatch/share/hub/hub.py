@@ -25,7 +25,7 @@ from stillwatch.share.hub.collections import Collection, collection_by_key
 from stillwatch.share.hub.conduct import Record, Recorder
 from stillwatch.share.hub.database import Database
 from stillwatch.share.hub.envelopes import read_envelope
-from stillwatch.share.hub.members import Member, audiences_of, member_by_key
+from stillwatch.share.hub.members import Member, member_by_key
 from stillwatch.share.hub.settings import Settings
 from stillwatch.share.hub.structure import Accept, structural
 from stillwatch.share.hub.tables import SUBMISSION
@@ -87,10 +87,6 @@ class Hub:
     def now(self) -> int:
         """Return this moment in microseconds."""
         return micros(self.clock())
-
-    async def eyes(self, connection: AsyncConnection, member: Member) -> Eyes:
-        """Return what a member sees, at this moment."""
-        return Eyes(member.pk, await audiences_of(connection, member), member.sees_all)
 
     async def examine(
         self, objects: Sequence[Mapping[str, Any]], member: Member, collection: Collection
@@ -171,12 +167,15 @@ class Hub:
         collection: Collection,
         received: int,
     ) -> str:
+        # As it is now: between the request and the lock an audience may have come.
+        current, audiences = await member_by_key(connection, member.pk)
+        eyes = Eyes(current.pk, audiences, current.sees_all)
         return await add_objects(
             connection,
             objects,
             identifier=identifier,
             member=member,
-            eyes=await self.eyes(connection, member),
+            eyes=eyes,
             collection=collection,
             key=self.key,
             received=received,
@@ -234,7 +233,7 @@ class Hub:
             return True
 
     async def _work_off(self, connection: AsyncConnection, row: Any) -> None:
-        member = await member_by_key(connection, row.member)
+        member, _ = await member_by_key(connection, row.member)
         collection = await collection_by_key(connection, row.collection, member)
         objects = read_envelope(row.body, self.settings.max_objects)
         examined = await self.examine(objects, member, collection)

@@ -13,11 +13,26 @@ import hashlib
 import hmac
 import secrets
 import uuid
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import and_, delete, exists, insert, or_, select, true, update
+from sqlalchemy import (
+    LABEL_STYLE_TABLENAME_PLUS_COL,
+    ScalarSelect,
+    Select,
+    String,
+    and_,
+    bindparam,
+    cast,
+    delete,
+    func,
+    insert,
+    literal,
+    or_,
+    select,
+    true,
+    update,
+)
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from stillwatch.errors import ConfigError
@@ -32,18 +47,20 @@ __all__ = [
     "Member",
     "add_member",
     "add_token",
-    "audiences_of",
-    "authenticate",
     "disable_member",
     "member_by_key",
     "member_key",
     "pseudonym_identity",
+    "shown",
+    "who_parameters",
+    "who_sql",
 ]
 
 ROLES: Final = ("reader", "contributor", "operator", "counsel")
 _SEES_ALL: Final = frozenset({"operator", "counsel"})
 _WRITES: Final = frozenset({"contributor", "operator"})
 _NOT_NEEDED: Final = frozenset({"label", "created", "disabled"})
+_NO_NAME: Final = "Bearer -"
 _CHALLENGE: Final = {"WWW-Authenticate": 'Bearer realm="stillwatch", Basic realm="stillwatch"'}
 
 
@@ -89,68 +106,99 @@ def _credentials(header: str | None) -> tuple[str | None, str]:
     raise Refusal(401, "Authenticate with a member's token.", headers=_CHALLENGE)
 
 
-async def authenticate(connection: AsyncConnection, header: str | None, at: int) -> Member:
-    """Return the member that a request's Authorization header shows.
+def who_sql() -> Select[Any]:
+    """Return the query of the member that a token shows; takes :func:`who_parameters`.
+
+    Beside the member: what it used today, and the audiences that it belongs to, joined by commas.
+    """
+    return (
+        select(
+            *(c for c in MEMBER.c if c.name not in _NOT_NEEDED),
+            USAGE.c.submitted,
+            USAGE.c.read,
+            _audiences().label("audiences"),
+        )
+        .set_label_style(LABEL_STYLE_TABLENAME_PLUS_COL)
+        .select_from(TOKEN)
+        .join(MEMBER, TOKEN.c.member == MEMBER.c.pk)
+        .outerjoin(USAGE, and_(USAGE.c.member == MEMBER.c.pk, USAGE.c.day == bindparam("today")))
+        .where(
+            TOKEN.c.digest == bindparam("token_digest"),
+            or_(TOKEN.c.expires.is_(None), TOKEN.c.expires > bindparam("at")),
+            MEMBER.c.disabled.is_(None),
+        )
+    )
+
+
+def who_parameters(header: str | None, at: int) -> dict[str, Any]:
+    """Return what :func:`who_sql` takes for an Authorization header and a moment.
 
     Raises:
-        Refusal: 401, with the schemes that the hub takes.
+        Refusal: 401, the header shows nobody.
     """
-    user, token = _credentials(header)
-    columns = [c for c in MEMBER.c if c.name not in _NOT_NEEDED]
-    row = (
-        await connection.execute(
-            select(*columns, USAGE.c.submitted, USAGE.c.read)
-            .join(TOKEN, TOKEN.c.member == MEMBER.c.pk)
-            .outerjoin(USAGE, and_(USAGE.c.member == MEMBER.c.pk, USAGE.c.day == at // DAY_US))
-            .where(
-                TOKEN.c.digest == hashlib.sha256(token.encode()).hexdigest(),
-                or_(TOKEN.c.expires.is_(None), TOKEN.c.expires > at),
-                MEMBER.c.disabled.is_(None),
-            )
-        )
-    ).first()
+    token = _credentials(header)[1]
+    digest = hashlib.sha256(token.encode()).hexdigest()
+    return {"token_digest": digest, "at": at, "today": at // DAY_US}
+
+
+def _audiences() -> ScalarSelect[Any]:
+    named = (
+        select(RECIPIENT.c.audience)
+        .where(RECIPIENT.c.audience == AUDIENCE.c.pk, RECIPIENT.c.pseudonym == MEMBER.c.pseudonym)
+        .correlate(AUDIENCE, MEMBER)  # else any member's name would do
+        .exists()
+    )
+    return (
+        select(func.aggregate_strings(cast(AUDIENCE.c.pk, String(20)), ","))
+        .where(AUDIENCE.c.tier <= MEMBER.c.tier, or_(AUDIENCE.c.listed != true(), named))
+        .correlate(MEMBER)
+        .scalar_subquery()
+    )
+
+
+def shown(row: Any, header: str | None) -> tuple[Member, tuple[int, ...]]:
+    """Return the member in a row of :func:`who_sql`, and its audiences.
+
+    Raises:
+        Refusal: 401, there is no row, or the name that was sent is another's.
+    """
+    user = _credentials(header)[0]
     if row is None or (
-        user is not None and not hmac.compare_digest(user.encode(), row.pseudonym.encode())
+        user is not None and not hmac.compare_digest(user.encode(), row.member_pseudonym.encode())
     ):
         raise Refusal(401, "Authenticate with a member's token.", headers=_CHALLENGE)
-    return _member(row, row.submitted or 0, row.read or 0)
+    audiences = tuple(map(int, row.audiences.split(","))) if row.audiences else ()
+    return _member(row), audiences
 
 
-async def member_by_key(connection: AsyncConnection, pk: int) -> Member:
-    """Return a member by its row, as it is now."""
-    columns = [c for c in MEMBER.c if c.name not in _NOT_NEEDED]
-    row = (await connection.execute(select(*columns).where(MEMBER.c.pk == pk))).one()
-    return _member(row, 0, 0)
-
-
-def _member(row: Any, submitted: int, read: int) -> Member:
-    return Member(
-        row.pk,
-        row.pseudonym,
-        row.role,
-        row.tier,
-        row.purpose,
-        row.pseudonymous,
-        row.objects_per_day,
-        row.reads_per_day,
-        submitted,
-        read,
-    )
-
-
-async def audiences_of(connection: AsyncConnection, member: Member) -> Sequence[int]:
-    """Return the audiences that a member belongs to; not asked for members who see all."""
-    if member.sees_all:
-        return ()
-    named = exists().where(
-        RECIPIENT.c.audience == AUDIENCE.c.pk, RECIPIENT.c.pseudonym == member.pseudonym
-    )
-    found = await connection.execute(
-        select(AUDIENCE.c.pk).where(
-            AUDIENCE.c.tier <= member.tier, or_(AUDIENCE.c.listed != true(), named)
+async def member_by_key(connection: AsyncConnection, pk: int) -> tuple[Member, tuple[int, ...]]:
+    """Return a member by its row, as it is now, and its audiences; without what it used."""
+    query = (
+        select(
+            *(c for c in MEMBER.c if c.name not in _NOT_NEEDED),
+            literal(0).label("usage_submitted"),
+            literal(0).label("usage_read"),
+            _audiences().label("audiences"),
         )
+        .set_label_style(LABEL_STYLE_TABLENAME_PLUS_COL)
+        .where(MEMBER.c.pk == pk)
     )
-    return found.scalars().all()
+    return shown((await connection.execute(query)).one(), _NO_NAME)
+
+
+def _member(row: Any) -> Member:
+    return Member(
+        row.member_pk,
+        row.member_pseudonym,
+        row.member_role,
+        row.member_tier,
+        row.member_purpose,
+        row.member_pseudonymous,
+        row.member_objects_per_day,
+        row.member_reads_per_day,
+        row.usage_submitted or 0,
+        row.usage_read or 0,
+    )
 
 
 def pseudonym_identity(key: bytes, pseudonym: str) -> str:

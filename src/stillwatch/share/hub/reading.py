@@ -17,17 +17,17 @@ from stillwatch.share.hub.media import STIX_MEDIA
 from stillwatch.share.hub.members import Member
 from stillwatch.share.hub.refusals import not_found
 from stillwatch.share.hub.settings import Settings
-from stillwatch.share.hub.tables import CORRECTION, VERSION
+from stillwatch.share.hub.tables import CORRECTION
 from stillwatch.share.hub.times import timestamp
 from stillwatch.share.hub.visible import Eyes, versions_sql
 
 __all__ = ["Page", "read_corrections", "read_page"]
 
 _COLUMNS: Final = {
-    "objects": (VERSION.c.added, VERSION.c.object_id, VERSION.c.body),
-    "object": (VERSION.c.added, VERSION.c.object_id, VERSION.c.body),
-    "manifest": (VERSION.c.added, VERSION.c.object_id, VERSION.c.version_text, VERSION.c.spec),
-    "versions": (VERSION.c.added, VERSION.c.object_id, VERSION.c.version_text),
+    "objects": ("added", "object_id", "body"),
+    "object": ("added", "object_id", "body"),
+    "manifest": ("added", "object_id", "version_text", "spec"),
+    "versions": ("added", "object_id", "version_text"),
 }
 
 
@@ -77,7 +77,7 @@ async def read_page(
     if wanted.next is not None:
         after = max(open_cursor(key, bound, wanted.next), after or 0)
     limit = min(wanted.limit or settings.page_size, settings.max_page_size)
-    query = versions_sql(
+    query, parameters = versions_sql(
         eyes,
         collection.pk,
         asked,
@@ -85,8 +85,9 @@ async def read_page(
         columns=_COLUMNS[endpoint],
         after=after,
         newest_only=endpoint != "versions",
-    ).limit(limit + 1)
-    rows = (await connection.execute(query)).all()
+        most=limit + 1,
+    )
+    rows = (await connection.execute(query, parameters)).all()
     if not rows and object_id is not None:
         await _must_exist(connection, eyes, collection, object_id)
     more, rows = len(rows) > limit, rows[:limit]
@@ -115,14 +116,15 @@ async def _must_exist(
     connection: AsyncConnection, eyes: Eyes, collection: Collection, object_id: str
 ) -> None:
     """Raise 404 unless the member sees some version: a filter that leaves none is answered {}."""
-    there = versions_sql(
+    query, parameters = versions_sql(
         eyes,
         collection.pk,
         Filter(ids=(object_id,), keywords=("all",), spec_versions=collection.spec_versions),
         several_specs=False,
-        columns=(VERSION.c.added,),
-    ).limit(1)
-    if (await connection.execute(there)).first() is None:
+        columns=("added",),
+        most=1,
+    )
+    if (await connection.execute(query, parameters)).first() is None:
         raise not_found()
 
 
