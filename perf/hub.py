@@ -1,18 +1,19 @@
-"""Measures the hub on PostgreSQL: objects ingested, pages read, at the start and end of a collection.
+"""Measures the hub on PostgreSQL: objects ingested, pages read at both ends of a collection.
 
-    .venv/bin/python perf/hub.py [--objects N] [--workers N]
+    .venv/bin/python perf/hub.py [--objects N ...] [--workers N]
 
-Starts a PostgreSQL cluster of its own (Debian's package, its defaults but for the port) and `hub serve`
-on it, and loads both from this process: all three share the machine's cores.
+Starts a PostgreSQL cluster of its own (Debian's package, its defaults) and `hub serve` on it, and
+loads both from this process: all three share the machine's cores.
 
-* ingest: envelopes of 500 indicators of about 0.8 kB from 4 connections, each answered when it is on
-  the disk, until 20,000 are in.
+* ingest: envelopes of 500 indicators of about 0.8 kB from 4 connections, each answered when it is
+  on the disk, until 20,000 are in; once a round.
 * the collection then grows to --objects by one SQL statement that copies rows under new ids.
-* pages: 4 connections page 100 objects at a time for --seconds, from the first object on, and from
-  the place where the last 100 pages of each connection begin, over and over; each answer's event and
-  delivery are on the disk before it leaves. `sparse` is a member who sees one object in a thousand.
+* pages: 4 connections page 100 objects at a time for --seconds, from the first object on (start) and
+  over the last 10,000 (end), over and over; each answer's event and delivery are on the disk before
+  it leaves. `sparse` is a member who sees one object in a thousand of those.
 
-Prints medians of --rounds with their range; writes bench/results/hub.json.
+Prints medians of --rounds with their range and what a page costs in CPU; writes
+bench/results/hub.json.
 """
 
 from __future__ import annotations
@@ -20,12 +21,14 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import os
 import re
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
+import urllib.request
 import uuid
 from datetime import UTC, datetime
 from pathlib import Path
@@ -34,12 +37,11 @@ from typing import Any
 import asyncpg
 from machine import commit, describe
 
+from stillwatch.share.hub import Office, make_home
+
 ROOT = Path(__file__).parents[1]
 RESULT = ROOT / "bench" / "results" / "hub.json"
 sys.path.insert(0, str(ROOT / "tests" / "fixtures"))
-from postgres import Postgres, free_port
-
-from stillwatch.share.hub import Office, make_home
 
 TAXII = "application/taxii+json;version=2.1"
 CONNECTIONS = 4
@@ -49,11 +51,12 @@ NEXT = re.compile(rb'^\{"more":true,"next":"([A-Za-z0-9_-]+)"')
 GROW = """
 INSERT INTO version (collection, added, object_id, type, spec, version, version_text, version_key,
                      owner, audience, digest, body)
-SELECT v.collection, c.last_added + row_number() OVER (), 'indicator--' || gen_random_uuid(), v.type,
-       v.spec, v.version, v.version_text, v.version_key, v.owner,
+SELECT v.collection, c.last_added + row_number() OVER (), 'indicator--' || gen_random_uuid(),
+       v.type, v.spec, v.version, v.version_text, v.version_key, v.owner,
        CASE WHEN copy % 1000 = 7 THEN $2::bigint ELSE v.audience END, v.digest, v.body
 FROM generate_series(1, $1::bigint) AS copy
-JOIN (SELECT *, row_number() OVER (ORDER BY added) AS n FROM version) v ON v.n = 1 + copy % $3::bigint
+JOIN (SELECT *, row_number() OVER (ORDER BY added) AS n FROM version) v
+  ON v.n = 1 + copy % $3::bigint
 CROSS JOIN collection c WHERE c.pk = v.collection
 """
 
@@ -140,15 +143,33 @@ async def page(
     wall = time.perf_counter() - begin
     cuts = statistics.quantiles(took, n=100)
     return {
+        "pages": len(took),
         "pages_per_s": len(took) / wall,
         "p50_ms": 1e3 * statistics.median(took),
         "p99_ms": 1e3 * cuts[98],
     }
 
 
+def cpu_s(hub: int) -> dict[str, float]:
+    """Return seconds of CPU that the hub's processes and PostgreSQL's for it have used."""
+    used = {"hub": 0.0, "postgres": 0.0}
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            fields = (folder / "stat").read_text().rsplit(")", 1)[1].split()
+            command = (folder / "cmdline").read_bytes()
+        except OSError:  # it has ended
+            continue
+        spent = (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        if hub in {int(folder.name), int(fields[1])}:
+            used["hub"] += spent
+        elif command.startswith(b"postgres: hub bench "):
+            used["postgres"] += spent
+    return used
+
+
 def serve(home: Path, workers: int) -> tuple[subprocess.Popen[bytes], int]:
     """Start the hub and wait for it."""
-    import urllib.request
+    from postgres import free_port
 
     port = free_port()
     words = ["--home", str(home), "--port", str(port), "--workers", str(workers)]
@@ -195,7 +216,7 @@ def rounds(of: Any, times: int) -> dict[str, Any]:
     }
 
 
-def measure(postgres: Postgres, home: Path, options: argparse.Namespace) -> dict[str, Any]:
+def measure(postgres: Any, home: Path, options: argparse.Namespace) -> dict[str, Any]:
     """Return all results."""
     url = postgres.database("bench")
     make_home(home, title="Bench", database=url)
@@ -225,10 +246,16 @@ def measure(postgres: Postgres, home: Path, options: argparse.Namespace) -> dict
             ("end", reader, start),
             ("sparse", observer, ""),
         ):
+            before = cpu_s(process.pid)
             result[name] = rounds(
                 lambda token=token, place=place: page(port, token, path, options.seconds, place),
                 options.rounds,
             )
+            pages = result[name].pop("pages")["median"] * options.rounds
+            after = cpu_s(process.pid)
+            result[name]["cpu_ms_per_page"] = {
+                who: round(1e3 * (after[who] - before[who]) / pages, 1) for who in after
+            }
         ratio = result["end"]["pages_per_s"]["median"] / result["start"]["pages_per_s"]["median"]
         return {**result, "end_over_start": round(ratio, 2)}
     finally:
@@ -238,6 +265,8 @@ def measure(postgres: Postgres, home: Path, options: argparse.Namespace) -> dict
 
 def main() -> None:
     """Measure, print, keep."""
+    from postgres import Postgres
+
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
