@@ -51,7 +51,12 @@ class Server:
     def office(self) -> Office:
         return Office(self.home)
 
-    def start(self, *options: str, wrapper: tuple[str, ...] = ()) -> None:
+    def start(
+        self,
+        *options: str,
+        wrapper: tuple[str, ...] = (),
+        trust: ssl.SSLContext | None = None,
+    ) -> None:
         self.port = free_port()
         self.log = self.home / "serve.log"
         command = [*wrapper, sys.executable, "-m", "stillwatch.cli", "hub", "serve"]
@@ -60,9 +65,10 @@ class Server:
             self.process = subprocess.Popen(
                 [*command, *words], stdout=out, stderr=out, stdin=subprocess.DEVNULL
             )
+        url = self.url if trust is None else self.url.replace("http:", "https:")
         for _ in range(600):
             try:
-                if httpx.get(f"{self.url}/health/", verify=PLAIN).status_code == 200:
+                if httpx.get(f"{url}/health/", verify=trust or PLAIN).status_code == 200:
                     return
             except httpx.HTTPError:
                 pass

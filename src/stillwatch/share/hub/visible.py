@@ -25,7 +25,18 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import ColumnElement, Select, bindparam, case, false, func, or_, select, true
+from sqlalchemy import (
+    ColumnElement,
+    Integer,
+    Select,
+    bindparam,
+    case,
+    false,
+    func,
+    or_,
+    select,
+    true,
+)
 
 from stillwatch.share.hub.filters import Filter
 from stillwatch.share.hub.tables import VERSION
@@ -135,7 +146,7 @@ def _statement(shape: _Shape) -> Select[Any]:
     if shape.several_specs and not shape.specs:
         query = query.where(_mostly(v.spec == _among(shape, func.max, "spec", true())))
     query = query.where(_versions(shape)).order_by(v.added)
-    return query.limit(bindparam("most")) if shape.limited else query
+    return query.limit(bindparam("most", type_=Integer)) if shape.limited else query
 
 
 def _seen(version: Any, sees_all: bool) -> ColumnElement[bool]:
