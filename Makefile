@@ -12,8 +12,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -qq
 WORKERS ?= 2
 
-
-.PHONY: bench bench-check bench-guard bench-replay bench-worlds bound check clean demo docs fuzz help highest kills lock lowest quality reference scale setup test wheel
+.PHONY: bench bench-check bench-guard bench-hub bench-replay bench-worlds bound check clean demo docs fuzz help highest kills lock lowest quality reference scale setup test wheel
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -93,6 +92,9 @@ bench-replay: .venv/.test-stamp ## found campaigns replayed against the guard, h
 
 bench-check: .venv/.test-stamp ## the same, compared with the kept result: fails from 10 % worse on
 	@$(BIN)/python perf/bench.py --check
+
+bench-hub: .venv/.test-stamp ## the hub on PostgreSQL: ingest and pages at 100,000 and a million objects (minutes)
+	@$(BIN)/python perf/hub.py
 
 kills: .venv/.test-stamp ## 50 random kills of a scan of a million exchanges, each resumed (resumable, an hour)
 	@$(BIN)/python perf/kills.py --kills 50

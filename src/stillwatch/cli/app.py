@@ -18,6 +18,7 @@ from stillwatch.cli.demo import demo
 from stillwatch.cli.erase import erase
 from stillwatch.cli.explain import explain
 from stillwatch.cli.guard import guard
+from stillwatch.cli.hub import hub
 from stillwatch.cli.ingest import ingest
 from stillwatch.cli.ownership import ownership
 from stillwatch.cli.purge import purge
@@ -67,6 +68,7 @@ for _command in (scan, explain, demo, ingest, simulate, corpora, purge, erase):
 app.add_typer(ownership, name="ownership")
 app.add_typer(case, name="case")
 app.add_typer(guard, name="guard")
+app.add_typer(hub, name="hub")
 
 
 def main() -> NoReturn:
