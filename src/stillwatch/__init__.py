@@ -18,7 +18,7 @@ The rooms in the order in which data flows. A room imports only rooms above it:
 14. runners   – execute Steps
 15. store     – what a run leaves behind, and how to ask it
 16. report    – run directory → report.html
-17. share     – campaign → STIX
+17. share     – campaign → STIX, what may be said of it, and its exchange
 18. simulate  – labelled traffic
 19. scanner   – the main job: joins runner, report and share
 20. cli       – one file a command; no logic
