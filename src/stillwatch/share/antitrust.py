@@ -16,6 +16,7 @@ fields, and no fixed-format value spells anything.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -23,8 +24,8 @@ from typing import Any, Final
 from stillwatch.errors import ShareRefused
 from stillwatch.share.catalogue import CATALOGUE, RELEASABLE
 from stillwatch.share.commercial import certainly, messages, perhaps
-from stillwatch.share.objects import BUNDLE, FREE_TYPES
-from stillwatch.share.shape import Trouble, read_time
+from stillwatch.share.objects import BUNDLE, EXTENSIONS, FREE_TYPES
+from stillwatch.share.shape import Closed, Constant, Many, OneOf, Trouble, read_time
 from stillwatch.share.texts import texts_of
 from stillwatch.share.words import EXT, IDENTITY_FIELDS, identify, lowest, written
 
@@ -195,25 +196,21 @@ def _texts(obj: Mapping[str, Any]) -> Iterator[Trouble]:
 
 
 def _spelled(identifier: str, where: str, rule: str) -> Iterator[Trouble]:
-    kind, _, text = identifier.partition("--")
-    if kind and text and text[14:15] == "4" and messages(text.replace("-", "")):
+    _, _, text = identifier.partition("--")
+    if identifier not in CATALOGUE and _UUID.fullmatch(text) and messages(text.replace("-", "")):
         yield Trouble(rule, where, "is not random: it spells something")
 
 
 def _ids(obj: Mapping[str, Any]) -> Iterator[Trouble]:
     """5. Ids are random or follow from the content; fingerprints spell nothing."""
-    own = obj["id"]
-    if own.split("--")[1][14] == "5":
-        if obj["type"] not in IDENTITY_FIELDS:
-            yield Trouble("plain-ids", "id", "must be random (UUID version 4)")
-        elif own != identify(obj):
-            yield Trouble("plain-ids", "id", "does not follow from the object's content")
+    own, derived = obj["id"], obj["type"] in IDENTITY_FIELDS
+    if derived and own != identify(obj):
+        yield Trouble("plain-ids", "id", "does not follow from the object's content")
     for name, value in obj.items():
-        for one in value if isinstance(value, list) else (value,):
-            if isinstance(one, str) and "--" in one and (name == "id" or "_ref" in name):
+        if "_ref" in name or (name == "id" and not derived):
+            for one in value if isinstance(value, list) else (value,):
                 yield from _spelled(one, name, "plain-ids")
-    for key, inner in obj.get("extensions", {}).items():
-        del key
+    for inner in obj.get("extensions", {}).values():
         for name in ("value", "handle", "counsel_release"):
             text = str(inner.get(name, "")).removeprefix("c-").removeprefix("sha256:")
             if text and messages(text):
@@ -349,10 +346,12 @@ def _commerce(obj: Mapping[str, Any]) -> Iterator[Trouble]:
 
 def _strings(value: Any, where: str) -> Iterator[tuple[str, str]]:
     if isinstance(value, str):
-        yield where, value
+        if value not in _SAID and not _FORMATTED.fullmatch(value):
+            yield where, value
     elif isinstance(value, Mapping):
         for key, inner in value.items():
-            yield "a name of a field", key
+            if key not in _KNOWN and not _FORMATTED.fullmatch(key):
+                yield "a name of a field", key
             yield from _strings(inner, key if key.isidentifier() and key in _KNOWN else "a field")
     elif isinstance(value, list):
         for inner in value:
@@ -360,7 +359,37 @@ def _strings(value: Any, where: str) -> Iterator[tuple[str, str]]:
 
 
 _KNOWN: Final = frozenset(
-    name for shape in FREE_TYPES.values() for fields in (shape.must, shape.may) for name in fields
+    name
+    for shape in (*FREE_TYPES.values(), *EXTENSIONS.values())
+    for fields in (shape.must, shape.may)
+    for name in fields
+)
+
+
+# What is read for commerce is what is not of our own making: ids, times and listed values are.
+_FORMATTED: Final = re.compile(
+    r"[a-z-]{4,24}--[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|20[0-9-]{8}T[0-9:.]{8,15}Z|[0-9.]{3}"
+    r"|(?:Adversarial distillation )?c-[0-9a-f]{12}"
+)
+_UUID: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+
+
+def _listed(shape: Any) -> Iterator[str]:
+    if isinstance(shape, OneOf):
+        yield from shape.values
+    elif isinstance(shape, Constant):
+        yield str(shape.value)
+    elif isinstance(shape, Many):
+        yield from _listed(shape.item)
+    elif isinstance(shape, Closed):
+        for fields in (shape.must, shape.may):
+            for inner in fields.values():
+                yield from _listed(inner)
+
+
+_SAID: Final = frozenset(
+    [text for one in CATALOGUE.values() for text in one.values() if isinstance(text, str)]
+    + [text for shape in FREE_TYPES.values() for text in _listed(shape)]
 )
 
 

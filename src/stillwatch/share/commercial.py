@@ -7,14 +7,15 @@ fingerprints.
 
 from __future__ import annotations
 
+import math
 import re
 import tomllib
 from functools import cache
 from importlib.resources import files
-from math import comb
 from typing import Final
 
 from stillwatch.share.disguise import plain, readings, shifted, squeezed, unleeted
+from stillwatch.share.spelling import repeats, spelled_bits
 
 __all__ = ["certainly", "messages", "perhaps"]
 
@@ -22,33 +23,66 @@ _MONEY: Final = re.compile(
     r"[$€£¥₽₩₹]\s*\d|\d\s*(?:[$€£¥₽₩₹]|usd|eur|gbp|cny|rmb|jpy|円|元|руб|dollars?|euros?)\b"
 )
 _INSIDE: Final = 5  # letters of a stem that is searched inside squeezed text
+_PRINTABLE: Final = frozenset(range(0x20, 0x7F))
+_RUN: Final = re.compile(r"([0-9a-f])\1{5}")
+_WORDS: Final = re.compile(r"[A-Za-z]{4,}")
 _LETTERS: Final = frozenset(b" 0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz")
-# One random value in 20,000 looks like a message of this kind by chance.
+# How often a random value may look like a message by chance; short values have little to tell by.
 _CHANCE: Final = 5e-5
+_BITS: Final = {6: 8, 8: 5, 16: 6, 32: 8}  # of evidence, by bytes
+_PAIRS: Final = {8: 4, 16: 7, 32: 13}  # equal bytes
+_SHORT: Final = 8
+_SHORT_CHANCE: Final = 4e-4
 
 
-@cache
-def _stems() -> tuple[tuple[str, re.Pattern[str], re.Pattern[str]], ...]:
-    """Return by subject what is searched at word starts, and what inside squeezed text."""
-    table = tomllib.loads(
-        files("stillwatch.share").joinpath("commercial.toml").read_text(encoding="utf-8")
-    )
-    made = []
-    for subject, languages in table.items():
-        latin, other = set(), set()
-        for words in languages.values():
-            for word in words:
-                raw = plain(word, latin=False)
-                if raw[0] > "\u036f":
-                    # a look-alike of a Latin letter is replaced in the text, so in the stem too
-                    other |= {raw, plain(word)}
-                else:
-                    latin.add(plain(word))
-        inside = {squeezed(w) for w in latin if len(squeezed(w)) >= _INSIDE}
-        starts = "|".join(re.escape(w) for w in sorted(latin))
-        words_in = "|".join(re.escape(w) for w in sorted(inside | {squeezed(w) for w in other}))
-        made.append((subject, re.compile(rf"(?<![a-z])(?:{starts})"), re.compile(words_in)))
-    return tuple(made)
+class _Stems:
+    """The stems of the table, found by their first characters."""
+
+    def __init__(self) -> None:
+        self.starts: dict[str, list[tuple[str, str]]] = {}
+        self.inside: dict[str, list[tuple[str, str]]] = {}
+        self.turned: dict[str, list[tuple[str, str]]] = {}
+        self.other: dict[str, list[tuple[str, str]]] = {}
+        text = files("stillwatch.share").joinpath("commercial.toml").read_text(encoding="utf-8")
+        for subject, languages in tomllib.loads(text).items():
+            for word in (word for words in languages.values() for word in words):
+                self._add(word, subject)
+
+    def _add(self, word: str, subject: str) -> None:
+        raw, own = plain(word, latin=False), plain(word)
+        if raw[0] > "\u036f":
+            # a look-alike of a Latin letter is replaced in the text, so in the stem too
+            for form in {squeezed(raw), squeezed(own)}:
+                self.other.setdefault(form[:2], []).append((form, subject))
+            return
+        self.starts.setdefault(own[:3], []).append((own, subject))
+        tight = squeezed(own)
+        if len(tight) >= _INSIDE:
+            self.inside.setdefault(tight[:_INSIDE], []).append((tight, subject))
+            if tight.isascii() and tight.isalpha():
+                for form in shifted(tight):
+                    self.turned.setdefault(form[:_INSIDE], []).append((form, subject))
+
+    def at_starts(self, text: str) -> str:
+        """Return the subject of a stem at the beginning of a word."""
+        for match in _START.finditer(text):
+            at = match.start()
+            for stem, subject in self.starts.get(text[at : at + 3], ()):
+                if text.startswith(stem, at):
+                    return subject
+        return ""
+
+    def within(self, text: str, table: dict[str, list[tuple[str, str]]], width: int) -> str:
+        """Return the subject of a stem anywhere in a squeezed text."""
+        for at in range(len(text) - width + 1):
+            for stem, subject in table.get(text[at : at + width], ()):
+                if text.startswith(stem, at):
+                    return subject
+        return ""
+
+
+_START: Final = re.compile(r"(?<![a-z])[a-z]")
+_stems = cache(_Stems)
 
 
 def certainly(text: str) -> str:
@@ -57,23 +91,24 @@ def certainly(text: str) -> str:
     >>> certainly("our pr1ce list"), certainly("cHJpY2UgbGlzdA=="), certainly("methods: relay")
     ('prices', 'prices', '')
     """
+    stems = _stems()
     for reading in readings(text):
-        lowered = plain(reading)
         raw = plain(reading, latin=False)
         if _MONEY.search(raw):
             return "prices"
-        candidates = [lowered + " ", *(t + " " for t in unleeted(lowered))]
-        tight = [squeezed(c) for c in (raw, *candidates)]
-        for subject, starts, inside in _stems():
-            if any(starts.search(c) for c in candidates) or any(inside.search(t) for t in tight):
-                return subject
-    letters = re.sub("[^a-z]", "", plain(text))
-    if 5 <= len(letters) <= 2_000:
-        for turned in shifted(letters):
-            for subject, _, inside in _stems():
-                if inside.search(turned):
-                    return subject
-    return ""
+        lowered = raw if raw.isascii() else plain(reading)
+        candidates = dict.fromkeys((lowered, *unleeted(lowered)))
+        found = next(filter(None, (stems.at_starts(c + " ") for c in candidates)), "")
+        found = found or next(
+            filter(None, (stems.within(squeezed(c), stems.inside, _INSIDE) for c in candidates)), ""
+        )
+        if not found and not raw.isascii():
+            found = stems.within(squeezed(raw), stems.other, 2)
+            found = found or stems.within(squeezed(lowered), stems.other, 2)
+        if found:
+            return found
+    letters = re.sub("[^a-z]", "", plain(text[:2_000]))
+    return stems.within(letters, stems.turned, _INSIDE)
 
 
 def perhaps(text: str) -> bool:
@@ -82,36 +117,49 @@ def perhaps(text: str) -> bool:
 
 
 @cache
-def _too_many(length: int) -> int:
-    """Return how many letters among so many random bytes are one in 20,000 or rarer."""
-    share = len(_LETTERS) / 256
-    tail = 0.0
+def _too_many(length: int, letters: int) -> int:
+    """Return how many of so many letters among random bytes are too rare to be chance."""
+    share, tail = letters / 256, 0.0
+    chance = _CHANCE if length > _SHORT else _SHORT_CHANCE
     for count in range(length, -1, -1):
-        tail += comb(length, count) * share**count * (1 - share) ** (length - count)
-        if tail > _CHANCE:
+        tail += math.comb(length, count) * share**count * (1 - share) ** (length - count)
+        if tail > chance:
             return count + 1
-    return 0  # pragma: no cover
+    return length + 1  # pragma: no cover
 
 
 def messages(digits: str) -> bool:
     """Return whether hex digits that should be random spell something.
 
-    True when as bytes they are mostly letters, hold a commercial word, have no letter a to f at
-    all, repeat one digit six times or use few different digits. *Error*: random values of 64 bits
-    are taken for messages in about 7 of 10,000 cases, of 128 bits or more in 2 of 10,000.
+    True when as bytes they read as text in any script, are mostly letters or mostly printable, hold
+    a commercial word, repeat each other, have no letter a to f at all, repeat one digit six times
+    or use few different digits. *Error*: of random
+    values of 64 bits about 1 in 1,000 are taken for messages, of 128 bits or more 3 in 10,000; a
+    sender then leaves the value out.
     """
     data = bytes.fromhex(digits)
-    if sum(byte in _LETTERS for byte in data) >= _too_many(len(data)) > 0:
+    size = len(data)
+    # a UUID's version and variant are no choice of the sender
+    fixed = frozenset({6, 8}) if size == 16 else frozenset()
+    if spelled_bits(data, fixed) >= _BITS.get(size, 12) or repeats(data) >= _PAIRS.get(size, size):
         return True
-    if re.search(r"([0-9a-f])\1{5}", digits):
+    for kept in (_LETTERS, _PRINTABLE):
+        if sum(map(kept.__contains__, data)) >= _too_many(size, len(kept)):
+            return True
+    if _RUN.search(digits):
         return True
     few = {12: 4, 16: 5, 32: 8, 64: 11}.get(len(digits), 4)
     if len(set(digits)) <= few or (len(digits) > 12 and digits.isdecimal()):
         return True
-    text = data.decode("latin-1").casefold()
+    return any(_holds_stem(word) for word in _WORDS.findall(data.decode("latin-1")))
+
+
+def _holds_stem(word: str) -> bool:
+    """Return whether a run of ASCII letters holds a stem of four letters or more."""
+    lowered = word.casefold()
+    stems = _stems()
     return any(
-        re.search(r"[a-z]{4}", hit[0]) is not None
-        for _, starts, inside in _stems()
-        for hit in (starts.search(text), inside.search(text))
-        if hit
+        len(stem) >= 4 and stem in lowered
+        for at in range(len(lowered) - 2)
+        for stem, _ in stems.starts.get(lowered[at : at + 3], ())
     )

@@ -179,7 +179,8 @@ FREE_TYPES: Final[dict[str, Closed]] = {
     "sighting": _object(
         "sighting",
         {
-            "sighting_of_ref": Id("campaign"), "first_seen": Time("day"), "last_seen": Time("day"),
+            "sighting_of_ref": Id("campaign", rule="sightings-of-campaigns"),
+            "first_seen": Time("day"), "last_seen": Time("day"),
             "count": _COUNT, "extensions": _extended("sighting"),
         },
     ),

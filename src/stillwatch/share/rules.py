@@ -58,8 +58,8 @@ RULES: Final[dict[str, Rule]] = {
         f"{_RULE} 3", "antitrust",
     ),
     "plain-ids": Rule(
-        "An id is random or follows from the object's content; no id is made of a value that "
-        "somebody could guess, and none spells a message.",
+        "An id follows from the object's content; only a member's own is random. No id is made of "
+        "a value that somebody could guess, and none spells a message.",
         f"{_RULE} 1; STIX 2.1, sections 2.9 and 3.4", "antitrust",
     ),
     "fixed-formats": Rule(

@@ -19,7 +19,7 @@ __all__ = [
     "Whole", "read_time",
 ]  # fmt: skip
 
-_UUID: Final = "[0-9a-f]{8}-[0-9a-f]{4}-[45][0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}"
+_UUID: Final = "[0-9a-f]{8}-[0-9a-f]{4}-%s[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}"
 _DATE: Final = r"20[0-9]{2}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12][0-9]|3[01])T"
 _GRAINS: Final = {
     # created, modified: three digits after the second, which say nothing (STIX 2.1, 3.2)
@@ -93,9 +93,13 @@ class Text:
         return {"type": "string", "maxLength": 512, "pattern": f"^(?:{self.pattern})$"}
 
 
-def Id(*kinds: str) -> Text:
-    """Return the shape of an id of one of these types, with a UUID of version 4 or 5."""
-    return Text(f"(?:{'|'.join(kinds)})--{_UUID}", f"an id of {' or '.join(kinds)}", "plain-ids")
+def Id(*kinds: str, rule: str = "plain-ids") -> Text:
+    """Return the shape of an id of one of these types.
+
+    Ids follow from content (UUID version 5); only members and bundles may have random ones (4).
+    """
+    version = "[45]" if kinds in (("identity",), ("bundle",)) else "5"
+    return Text(f"(?:{'|'.join(kinds)})--{_UUID % version}", f"an id of {' or '.join(kinds)}", rule)
 
 
 def Time(grain: str) -> Text:
