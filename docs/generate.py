@@ -70,6 +70,10 @@ FIELDS = {
     "summary.json": (SUMMARY_FIELDS, "One object."),
     "campaigns.jsonl": (CAMPAIGN_FIELDS, "One object a line, accused first."),
     "stages/frames.jsonl": (FRAME_FIELDS, "One object a line, up to three templates a campaign."),
+    "indicators.jsonl": (
+        schema.INDICATOR_FIELDS,
+        "One object a line: what `share pull` makes of the indicators of other providers.",
+    ),
 }
 FINDERS: dict[str, Callable[..., Any]] = {
     "signup_burst": signup_burst.find,
@@ -90,12 +94,17 @@ def row(*cells: object) -> str:
 def commands() -> str:
     """Return every command with its arguments and options."""
     group: Any = typer.main.get_command(app)
-    return (
-        REMARK
-        + "# Commands\n\n"
-        + "".join(["".join(_command(name, group.commands[name])) for name in group.commands])
-        + _exit_codes()
-    )
+    return REMARK + "# Commands\n\n" + "".join(_commands("", group)) + _exit_codes()
+
+
+def _commands(before: str, group: Any) -> Iterator[str]:
+    """Yield every command of a group, and of the groups in it."""
+    for name, command in group.commands.items():
+        if hasattr(command, "commands"):
+            yield f"## stillwatch {before}{name}\n\n{' '.join(command.help.split())}\n\n"
+            yield from _commands(f"{before}{name} ", command)
+        else:
+            yield from _command(before + name, command)
 
 
 def _command(name: str, command: Any) -> Iterator[str]:

@@ -82,7 +82,7 @@ DISGUISES: dict[str, Callable[[str, Rng], str]] = {
     "circled": lambda t, r: _script(t, 0x24D0),
     "upper": lambda t, r: t.upper(),
     "combining": lambda t, r: "".join(c + r.choice(["", "\u0336", "\u0332"]) for c in t),
-    "tags": lambda t, r: "".join(chr(0xE0000 + ord(c)) for c in t if c.isascii()),
+    "tags": lambda t, r: "".join(chr(0xE0000 + b) for b in t.encode("punycode")),
     "white space": lambda t, r: "".join(
         "\t" if bit == "1" else " " for b in t.encode() for bit in f"{b:08b}"
     ),

@@ -15,6 +15,7 @@ from stillwatch.cli.demo import demo
 from stillwatch.cli.explain import explain
 from stillwatch.cli.ingest import ingest
 from stillwatch.cli.scan import scan
+from stillwatch.cli.share import share
 from stillwatch.cli.simulate import simulate
 from stillwatch.cli.terminal import complain, survive_any_encoding
 from stillwatch.errors import InputError, SchemaError, StillwatchError
@@ -57,6 +58,7 @@ def root(
 
 for _command in (scan, explain, demo, ingest, simulate):
     app.command()(_command)
+app.add_typer(share, name="share")
 
 
 def main() -> NoReturn:

@@ -5,6 +5,7 @@ engine, and every name here is the name used in files, tables and messages.
 """
 
 from stillwatch.schema.finding import CohortTest, Finding, Null
+from stillwatch.schema.indicator import INDICATOR_FIELDS, Indicator, indicator_of
 from stillwatch.schema.run import (
     ACCOUNTS,
     CAMPAIGNS,
@@ -47,6 +48,7 @@ __all__ = [
     "EXIT_CLEAR",
     "EXIT_INPUT",
     "EXIT_USAGE",
+    "INDICATOR_FIELDS",
     "LINKS",
     "LINK_KINDS",
     "METHODS",
@@ -66,11 +68,13 @@ __all__ = [
     "CohortTest",
     "Desk",
     "Finding",
+    "Indicator",
     "LinkKind",
     "Null",
     "Settings",
     "Step",
     "from_micros",
+    "indicator_of",
     "parse_time",
     "to_micros",
 ]

@@ -16,7 +16,7 @@ from stillwatch.seal.checkpoint import (
     sign_checkpoint,
 )
 from stillwatch.seal.digests import canonical, digest
-from stillwatch.seal.dsse import countersign, open_sealed, seal, signers
+from stillwatch.seal.dsse import countersign, open_sealed, payload_of, seal, signers
 from stillwatch.seal.keys import new_key, public_key, read_private_key, read_public_key
 from stillwatch.seal.ledger import Entry, Ledger, verify_entry
 from stillwatch.seal.merkle import leaf_hash, node_hash, verify_consistency, verify_inclusion
@@ -37,6 +37,7 @@ __all__ = [
     "node_hash",
     "open_checkpoint",
     "open_sealed",
+    "payload_of",
     "public_key",
     "read_private_key",
     "read_public_key",

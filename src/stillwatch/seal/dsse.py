@@ -56,6 +56,18 @@ def open_sealed(
     return bytes(read.payload)
 
 
+def payload_of(envelope: dict[str, Any] | bytes, kind: str) -> bytes:
+    """Return the payload without checking any signature; whoever relies on it checks them.
+
+    Raises:
+        EvidenceError: not an envelope, or another kind of payload.
+    """
+    read = _read(envelope)
+    if read.payload_type != f"{PREFIX}{kind}+json":
+        raise EvidenceError(f"the envelope holds another kind of payload, expected {kind}")
+    return bytes(read.payload)
+
+
 def countersign(
     envelope: dict[str, Any] | bytes, kind: str, key: Ed25519PrivateKey
 ) -> dict[str, Any]:

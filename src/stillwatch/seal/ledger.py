@@ -52,6 +52,11 @@ class Entry:
     salt: bytes | None
     event: Mapping[str, Any] | None
 
+    @classmethod
+    def of(cls, number: int, salt: bytes, event: Mapping[str, Any]) -> Entry:
+        """Return the entry that an event and its salt would make."""
+        return cls(number, _commit(salt, event), salt, event)
+
     def holds(self) -> bool:
         """Return whether the event is what the commitment stands for."""
         if self.event is None or self.salt is None:
