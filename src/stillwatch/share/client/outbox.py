@@ -61,7 +61,10 @@ def prepare_campaign(
         line, by=home.contributor, modified=moment, indicators=clean, tlp=home.tlp
     )
     whole = bundle_of(made, key=str(line["campaign_id"]))["objects"]
-    return prepare(home, whole, "detect", now=now)
+    # Extension definitions are part of this distribution; some servers take their `version` for
+    # that of the TAXII object and fail on it (medallion 3.0.0).
+    told = [one for one in whole if one["type"] != "extension-definition"]
+    return prepare(home, told, "detect", now=now)
 
 
 def sight(

@@ -89,6 +89,16 @@ class Collection:
                 found[key] = (word, str(row.get("message", "")))
         return found
 
+    def holds(self, identifier: str, version: str) -> bool:
+        """Return whether the collection has this version of an object.
+
+        Raises:
+            InputError: the server cannot be reached.
+        """
+        asked = {"match[version]": version} if version else {}
+        answer = self._send("GET", f"{self._objects}{identifier}/", absent=True, params=asked)
+        return answer.status_code == 200 and bool(_json(answer).get("objects"))
+
     def objects(self, *, purpose: str, added_after: str = "") -> Iterator[tuple[list[Any], str]]:
         """Yield pages of objects, each with when its last one was added (for ``added_after``).
 
@@ -121,7 +131,7 @@ class Collection:
         headers = {"Content-Type": MEDIA} if "json" in more else {}
         return _json(self._send(method, url, headers=headers, **more))
 
-    def _send(self, method: str, url: str, **more: Any) -> httpx.Response:
+    def _send(self, method: str, url: str, *, absent: bool = False, **more: Any) -> httpx.Response:
         wait = 1.0
         for number in range(_TRIES):
             try:
@@ -134,7 +144,7 @@ class Collection:
                     ) from error  # fmt: skip
                 self._sleep(wait)
             else:
-                if answer.status_code in (200, 202):
+                if answer.status_code in (200, 202) or (absent and answer.status_code == 404):
                     return answer
                 if answer.status_code not in _AGAIN or number + 1 == _TRIES:
                     raise InputError(f"answers {answer.status_code}", where="hub",
