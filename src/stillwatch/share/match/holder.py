@@ -110,7 +110,7 @@ class KeyHolder:
     def rotate(self, *, now: datetime, keep: timedelta = timedelta(days=62)) -> tuple[str, ...]:
         """Make this epoch's key, forget keys older than ``keep``, return the epochs held.
 
-        Tokens of a forgotten epoch can be made by nobody any more, so old ones can only be compared.
+        Tokens of a forgotten epoch can be made by nobody: old ones can only be compared.
         """
         epoch = epoch_of(now)
         if epoch not in self._seeds:
