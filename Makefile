@@ -12,7 +12,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -qq
 WORKERS ?= 2
 
-.PHONY: help demo test check docs setup lock clean quality reference scale kills bench bench-check wheel lowest highest bound fuzz
+.PHONY: help demo test check docs setup lock clean quality reference scale kills bench bench-check bench-antitrust bench-match wheel lowest highest bound fuzz
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -86,6 +86,12 @@ bench-check: .venv/.test-stamp ## the same, compared with the kept result: fails
 
 kills: .venv/.test-stamp ## 50 random kills of a scan of a million exchanges, each resumed (resumable, an hour)
 	@$(BIN)/python perf/kills.py --kills 50
+
+bench-antitrust: .venv/.test-stamp ## 10,000 smuggled payloads and 1,000 lawful ones through the guard
+	@$(BIN)/python tests/adversary/smuggling.py --out bench/results/antitrust.json
+
+bench-match: .venv/.test-stamp ## blinded evaluations and tokens a second on one core
+	@$(BIN)/python perf/match.py --keep
 
 wheel: .venv/.test-stamp ## dist/: a wheel for this machine and a source package
 	@rm -rf dist && mkdir -p dist

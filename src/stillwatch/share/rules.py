@@ -11,11 +11,12 @@ __all__ = ["RULES", "Rule"]
 
 
 class Rule(NamedTuple):
-    """One rule: what it demands, why (the source), and where it is applied."""
+    """One rule: what it demands, why (the source), the module that applies it, and its test."""
 
     sentence: str
     source: str
     where: str
+    test: str = "test_guard.py::test_what_breaks_a_rule_is_refused_by_its_name"
 
 
 _DOJ = "DOJ and FTC, Antitrust Policy Statement on Sharing of Cybersecurity Information (2014)"
@@ -70,6 +71,7 @@ RULES: Final[dict[str, Rule]] = {
         "Techniques, technical measures, markings and extensions are the same objects for all, "
         "compared whole; there is no step against a customer among them.",
         f"{_RULE} 4; {_101}", "catalogue",
+        test="test_guard.py::test_fixed_objects",
     ),
     "typed-links": Rule(
         "A relationship joins only kinds of objects for which it means something.",
@@ -83,10 +85,12 @@ RULES: Final[dict[str, Rule]] = {
         "An operator is claimed only with a confidence, a basis and counsel's release, under a "
         "pseudonym; natural persons are never named.",
         "design, section 4, records of judgement", "objects",
+        test="test_guard.py::test_released_actor",
     ),
     "sightings-of-campaigns": Rule(
         "A sighting is of a campaign, in bands and days; never of a token, an address or a card.",
         f"{_RULE} 3", "objects",
+        test="test_guard.py::test_sightings_of_campaigns",
     ),
     "short-lived": Rule(
         "An indicator is valid for at most 180 days.",
@@ -100,22 +104,27 @@ RULES: Final[dict[str, Rule]] = {
     "no-differencing": Rule(
         "Two publications of figures never differ by fewer than five contributors.",
         f"{_RULE} 5", "lanes",
+        test="test_lanes_and_law.py::test_no_differencing",
     ),
     "one-writing": Rule(
         "A value is written in one way only: no repeated keys, no deep nesting, no oversize; the "
         "order of keys and spaces is not kept.",
         f"{_RULE} 1", "antitrust",
+        test="test_guard.py::test_one_writing",
     ),
     "purpose": Rule(
         "Each read and each release names one of the listed purposes.",
         f"{_RULE} 6", "legal",
+        test="test_lanes_and_law.py::test_purpose",
     ),
     "legal-basis": Rule(
         "Nothing leaves without a legal basis that counsel dated and that has not run out.",
         f"{_RULE} 6; {_CISA}", "legal",
+        test="test_lanes_and_law.py::test_legal_basis_fails_closed",
     ),
     "two-persons": Rule(
         "Two different persons release what leaves, and their release runs out.",
         f"{_RULE} 2", "client",
+        test="test_release.py::test_two_different_persons_release",
     ),
 }  # fmt: skip
