@@ -119,7 +119,7 @@ def member(path: Path, **settings: str):
             file.write(f'[people.{name}]\nkey = "keys/{name}.pub"\n')
         file.write('[[legal_basis]]\nname = "n"\nsource = "s"\nsince = 2026-01-01\n'
                    f'until = {settings.get("until", "2027-01-01")}\nreviewed_by = "counsel"\n'
-                   'purposes = ["detect", "correct"]\n')  # fmt: skip
+                   'purposes = ["detection", "correction"]\n')  # fmt: skip
     return open_home(path)
 
 
@@ -143,7 +143,7 @@ def rows(count, seed=1):
 
 def released(home, package, now=NOW):
     review(home, package, "alice", key(home, "alice"), now=now)
-    if package.purpose != "correct":
+    if package.purpose != "correction":
         release(home, package, "bob", key(home, "bob"), now=now)
     return package
 
@@ -169,14 +169,14 @@ def test_two_members_warn_see_appeal_and_take_back(server, tmp_path):
         assert told == {"success": len(package.objects), "failure": 0, "pending": 0}
         assert send(ours, package, hub, now=NOW) == told, "again: nothing is sent twice"
 
-        got = pull(theirs, hub, purpose="detect", now=NOW)
+        got = pull(theirs, hub, purpose="detection", now=NOW)
         assert (got.received, got.refused) == (len(package.objects), 0), "five pages, all of them"
         found = [indicator_of(json.loads(text)) for text in got.path.read_text().splitlines()]
         sent = {o["id"] for o in package.objects if o["type"] == "indicator"}
         assert {i.indicator_id for i in found} == sent
         assert len(sent) >= 39, "at most one value looked like a message"
         assert {i.weight for i in found} == {0.25}
-        assert pull(theirs, hub, purpose="detect", now=NOW).received == 0, "goes on where it was"
+        assert pull(theirs, hub, purpose="detection", now=NOW).received == 0, "goes on where it was"
 
         campaign_id = found[0].campaign_id
         seen = sight(theirs, campaign_id, 17, NOW - timedelta(days=3), NOW, now=NOW,
@@ -187,20 +187,20 @@ def test_two_members_warn_see_appeal_and_take_back(server, tmp_path):
         later = NOW + timedelta(hours=49)
         assert send(theirs, seen, hub, now=later)["success"] == 1
         send(theirs, released(theirs, opine(theirs, campaign_id, "agree", now=NOW)), hub, now=NOW)
-        pull(ours, hub, purpose="detect", now=later)
+        pull(ours, hub, purpose="detection", now=later)
         held = json.loads((ours.pulled / "objects.json").read_text())
         (sighting,) = [o for o in held if o["type"] == "sighting"]
         assert sighting["count"] == 10, "a band, not 17"
-        assert pull(theirs, hub, purpose="detect", now=later).indicators == len(sent)
+        assert pull(theirs, hub, purpose="detection", now=later).indicators == len(sent)
 
         opened = appeal(theirs, [campaign_id], "appeal_opened", now=later)
         send(theirs, released(theirs, opened, later), hub, now=later)
-        assert pull(theirs, hub, purpose="correct", now=later).indicators == 0, "halted"
+        assert pull(theirs, hub, purpose="correction", now=later).indicators == 0, "halted"
 
         gone = revoke(ours, [campaign_id], now=later)
         review(ours, gone, "alice", key(ours, "alice"), now=later)  # one person suffices
         assert send(ours, gone, hub, now=later)["failure"] == 0
-        pull(theirs, hub, purpose="correct", now=later)
+        pull(theirs, hub, purpose="correction", now=later)
         left = json.loads((theirs.pulled / "objects.json").read_text())
         assert not [o for o in left if o["type"] in ("campaign", "indicator")], "deleted"
         assert (theirs.pulled / "indicators.jsonl").read_bytes() == b""
@@ -222,7 +222,7 @@ def test_what_a_careless_member_sends_does_not_come_in(server, tmp_path):
     bad = {**seen, "price_per_token": PRICES}
     post(server, [bad])
     with Collection(server, COLLECTION, auth=USER) as hub:
-        got = pull(ours, hub, purpose="detect", now=NOW)
+        got = pull(ours, hub, purpose="detection", now=NOW)
     assert (got.received, got.refused, got.indicators) == (0, 1, 0)
     for file in ours.path.rglob("*"):
         if file.is_file():
@@ -235,13 +235,13 @@ def test_nobody_writes_a_new_version_of_anothers_object(server, tmp_path):
     later = NOW + timedelta(hours=1)
     with Collection(server, COLLECTION, auth=USER) as hub:
         send(ours, package, hub, now=NOW)
-        pull(ours, hub, purpose="detect", now=NOW)
+        pull(ours, hub, purpose="detection", now=NOW)
         note = next(o for o in package.objects if o["type"] == "indicator")
         forged = {**note, "created_by_ref": theirs.contributor, "revoked": True,
                   "modified": "2026-11-27T12:30:00.000Z"}  # fmt: skip
         post(server, [forged])
         assert refusals(forged, now=later), "its id does not follow from its content"
-        got = pull(theirs, hub, purpose="detect", now=later)
+        got = pull(theirs, hub, purpose="detection", now=later)
     assert got.refused == 1
 
 
@@ -276,7 +276,7 @@ def test_an_outage_loses_nothing_and_is_resumed(server, tmp_path):
 def test_a_wrong_password_is_told_apart_from_an_outage(server):
     with Collection(server, COLLECTION, auth=("member", "wrong")) as hub:
         with pytest.raises(InputError, match="answers 401"):
-            list(hub.objects(purpose="detect"))
+            list(hub.objects(purpose="detection"))
         with pytest.raises(ShareRefused, match="purpose"):
             list(hub.objects(purpose="marketing"))
     with pytest.raises(urllib.error.HTTPError):

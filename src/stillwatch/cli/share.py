@@ -54,13 +54,22 @@ def _say(made: Package) -> None:
 
 
 @share.command()
-def start(home: HomeDir = _HOME) -> None:
-    """Make a folder of the exchange, with a new pseudonym and settings to fill in."""
+def start(
+    contributor: Annotated[
+        str, typer.Option(metavar="ID", help="The identity the hub gave you; a new one if not.")
+    ] = "",
+    home: HomeDir = _HOME,
+) -> None:
+    """Make a folder of the exchange, with your pseudonym and settings to fill in."""
     import uuid
 
     from stillwatch.share.client import start_home
 
-    print(start_home(home, contributor=uuid.uuid4()))
+    try:
+        name = uuid.UUID(contributor.removeprefix("identity--")) if contributor else uuid.uuid4()
+    except ValueError as error:
+        raise ConfigError("is no identity of STIX", where="--contributor") from error
+    print(start_home(home, contributor=name))
 
 
 @share.command()
@@ -173,8 +182,12 @@ def _send(home: Home, made: Package) -> None:
 @share.command()
 def pull(
     purpose: Annotated[
-        str, typer.Option(metavar="WORD", help="detect, investigate, correct, audit or operate.")
-    ] = "detect",
+        str,
+        typer.Option(
+            metavar="WORD",
+            help="detection, investigation, mitigation, measurement, correction or audit.",
+        ),
+    ] = "detection",
     home: HomeDir = _HOME,
 ) -> None:
     """Fetch what others share and write pulled/indicators.jsonl."""

@@ -25,6 +25,12 @@ _MONEY: Final = re.compile(
 _INSIDE: Final = 5  # letters of a stem that is searched inside squeezed text
 _PRINTABLE: Final = frozenset(range(0x20, 0x7F))
 _RUN: Final = re.compile(r"([0-9a-f])\1{5}")
+# Signs that nobody sees and marks over letters, in UTF-8
+_HIDDEN: Final = re.compile(
+    rb"\xe2(?:\x80[\x80-\x8f\xaa-\xae]|\x81[\xa0-\xaf])|\xc2\xad|\xef\xbb\xbf|\xf3\xa0[\x80\x81]"
+)
+_MARKS: Final = re.compile(rb"[\xcc\xcd][\x80-\xbf]")
+_COMBINING: Final = {8: 2, 16: 2}
 _WORDS: Final = re.compile(r"[A-Za-z]{4,}")
 _LETTERS: Final = frozenset(b" 0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz")
 # How often a random value may look like a message by chance; short values have little to tell by.
@@ -146,7 +152,8 @@ def messages(digits: str) -> bool:
     for kept in (_LETTERS, _PRINTABLE):
         if sum(map(kept.__contains__, data)) >= _too_many(size, len(kept)):
             return True
-    if _RUN.search(digits):
+    marks = len(_MARKS.findall(data))
+    if _RUN.search(digits) or _HIDDEN.search(data) or marks >= _COMBINING.get(size, 3):
         return True
     few = {12: 4, 16: 5, 32: 8, 64: 11}.get(len(digits), 4)
     if len(set(digits)) <= few or (len(digits) > 12 and digits.isdecimal()):

@@ -90,7 +90,7 @@ def in_force(bases: Iterable[LegalBasis], purpose: str, *, now: datetime) -> Leg
 
 
 def acceptor(
-    bases: Iterable[LegalBasis], clock: Callable[[], datetime], purpose: str = "detect"
+    bases: Iterable[LegalBasis], clock: Callable[[], datetime], purpose: str = "detection"
 ) -> Callable[[Mapping[str, Any]], tuple[str, ...]]:
     """Return the hub's test of a submission: the guard, and a legal basis that is in force."""
     held = tuple(bases)

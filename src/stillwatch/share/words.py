@@ -26,7 +26,9 @@ BANDS: Final = (
 
 LANES: Final = ("technical", "aggregate")
 # Why somebody reads or says something; no other reason has a name (docs/antitrust.md).
-PURPOSES: Final = ("detect", "investigate", "correct", "audit", "operate")
+PURPOSES: Final = (
+    "detection", "investigation", "mitigation", "measurement", "correction", "audit",
+)  # fmt: skip
 SHARED_METHODS: Final = tuple(sorted(METHODS))
 # What a claim may rest on, by name. A signal that the scan has and this list lacks is not told.
 SIGNALS: Final = (

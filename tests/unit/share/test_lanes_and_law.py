@@ -16,7 +16,7 @@ NOW = datetime(2026, 11, 27, 12, tzinfo=UTC)
 MARCH, JUNE = datetime(2026, 3, 1, tzinfo=UTC), datetime(2026, 6, 1, tzinfo=UTC)
 ROW = {"name": "DOJ/FTC 2014", "source": "Antitrust policy statement", "since": "2026-01-01",
        "until": "2027-01-01", "reviewed_by": "outside counsel",
-       "purposes": ["detect", "correct"]}  # fmt: skip
+       "purposes": ["detection", "correction"]}  # fmt: skip
 
 
 def parts(count=5, **changes):
@@ -79,7 +79,7 @@ def test_no_differencing():
 
 
 def test_purpose():
-    assert check_purpose("detect") == "detect"
+    assert check_purpose("detection") == "detection"
     for other in ("marketing", "", "Detect", "pricing"):
         with pytest.raises(ShareRefused, match="purpose"):
             check_purpose(other)
@@ -87,11 +87,11 @@ def test_purpose():
 
 def test_legal_basis_fails_closed():
     bases = legal_bases([ROW])
-    assert in_force(bases, "detect", now=NOW).name == "DOJ/FTC 2014"
+    assert in_force(bases, "detection", now=NOW).name == "DOJ/FTC 2014"
     for held, purpose, now in (
-        ((), "detect", NOW), (bases, "audit", NOW),
-        (bases, "detect", datetime(2027, 1, 1, tzinfo=UTC)),
-        (bases, "detect", datetime(2025, 12, 31, tzinfo=UTC)),
+        ((), "detection", NOW), (bases, "audit", NOW),
+        (bases, "detection", datetime(2027, 1, 1, tzinfo=UTC)),
+        (bases, "detection", datetime(2025, 12, 31, tzinfo=UTC)),
     ):  # fmt: skip
         with pytest.raises(ShareRefused, match="legal-basis"):
             in_force(held, purpose, now=now)

@@ -57,7 +57,7 @@ def home(tmp_path):
             file.write("counsel = true\n" if name == "carol" else "")
         file.write(
             '[[legal_basis]]\nname = "n"\nsource = "s"\nsince = 2026-01-01\n'
-            'until = 2027-01-01\nreviewed_by = "c"\npurposes = ["detect", "correct"]\n'
+            'until = 2027-01-01\nreviewed_by = "c"\npurposes = ["detection", "correction"]\n'
         )
     return open_home(path)
 
@@ -136,7 +136,7 @@ def test_a_changed_package_or_a_release_of_another_does_not_leave(home):
 def test_an_operator_is_claimed_with_counsel_only(home):
     made = make.actor("intrusion-set", 80, ["harvest"], digest(b"counsel's release"),
                       by=home.contributor, created=NOW)  # fmt: skip
-    package = prepare(home, [made], "detect", now=NOW)
+    package = prepare(home, [made], "detection", now=NOW)
     review(home, package, "alice", key(home, "alice"), now=NOW)
     release(home, package, "bob", key(home, "bob"), now=NOW)
     with pytest.raises(ShareRefused, match="counsel"):
@@ -148,7 +148,7 @@ def test_an_operator_is_claimed_with_counsel_only(home):
 def test_what_the_guard_refuses_is_not_put_into_the_outbox_and_is_in_the_ledger(home):
     bad = make.opinion(SEEN, "agree", by=home.contributor, created=NOW) | {"price": "12 USD"}
     with pytest.raises(ShareRefused, match="closed-shape"):
-        prepare(home, [bad], "detect", now=NOW)
+        prepare(home, [bad], "detection", now=NOW)
     assert list(packages(home)) == []
     everything = datetime(2026, 1, 1, tzinfo=UTC), datetime(2027, 1, 1, tzinfo=UTC)
     assert summarize(home, *everything) == {"denied": 1}

@@ -47,7 +47,7 @@ tlp = "amber"
 # since = 2026-01-01
 # until = 2027-01-01
 # reviewed_by = ""
-# purposes = ["detect", "correct"]
+# purposes = ["detection", "correction"]
 """
 
 

@@ -15,7 +15,7 @@ from stillwatch.share.client.home import Home, stamp
 from stillwatch.share.client.packages import Package, packages, write_package
 from stillwatch.share.commercial import messages
 from stillwatch.share.legal import in_force
-from stillwatch.share.stix import bundle_of, campaign_objects
+from stillwatch.share.stix import campaign_objects
 
 __all__ = ["appeal", "opine", "prepare", "prepare_campaign", "revoke", "sight"]
 
@@ -60,11 +60,11 @@ def prepare_campaign(
     made = campaign_objects(
         line, by=home.contributor, modified=moment, indicators=clean, tlp=home.tlp
     )
-    whole = bundle_of(made, key=str(line["campaign_id"]))["objects"]
-    # Extension definitions are part of this distribution; some servers take their `version` for
-    # that of the TAXII object and fail on it (medallion 3.0.0).
-    told = [one for one in whole if one["type"] != "extension-definition"]
-    return prepare(home, told, "detect", now=now)
+    # The fixed objects are part of every member's distribution. They do not travel: a hub that puts
+    # the sender's pseudonym under everything would change them, and some servers take an extension
+    # definition's `version` for that of the TAXII object and fail on it (medallion 3.0.0).
+    told = [one for one in made if one["id"] not in CATALOGUE]
+    return prepare(home, told, "detection", now=now)
 
 
 def sight(
@@ -77,7 +77,7 @@ def sight(
     made = content.sighting(
         campaign_id, accounts, first, last, by=home.contributor, created=day, tlp=home.tlp
     )
-    return prepare(home, [made], "detect", now=now, not_before=now + wait)
+    return prepare(home, [made], "detection", now=now, not_before=now + wait)
 
 
 def opine(home: Home, about: str, value: str, *, now: datetime) -> Package:
@@ -85,7 +85,7 @@ def opine(home: Home, about: str, value: str, *, now: datetime) -> Package:
     made = content.opinion(
         about, value, by=home.contributor, created=now.replace(microsecond=0), tlp=home.tlp
     )
-    return prepare(home, [made], "detect", now=now)
+    return prepare(home, [made], "detection", now=now)
 
 
 def appeal(home: Home, about: Sequence[str], kind: str, *, now: datetime) -> Package:
@@ -93,7 +93,7 @@ def appeal(home: Home, about: Sequence[str], kind: str, *, now: datetime) -> Pac
     made = content.note(
         kind, about, by=home.contributor, created=now.replace(microsecond=0), tlp=home.tlp
     )
-    return prepare(home, [made], "correct", now=now)
+    return prepare(home, [made], "correction", now=now)
 
 
 def revoke(home: Home, ids: Sequence[str], *, now: datetime) -> Package:
@@ -133,4 +133,4 @@ def revoke(home: Home, ids: Sequence[str], *, now: datetime) -> Package:
     note = content.note(
         "deletion", told, by=home.contributor, created=now.replace(microsecond=0), tlp=home.tlp
     )
-    return prepare(home, [*gone, note], "correct", now=now)
+    return prepare(home, [*gone, note], "correction", now=now)

@@ -29,7 +29,7 @@ _KIND: Final = "release"
 
 def needed(package: Package) -> int:
     """Return how many persons must sign: two, or one for a correction."""
-    return 1 if package.purpose == "correct" else 2
+    return 1 if package.purpose == "correction" else 2
 
 
 def review(
