@@ -12,7 +12,7 @@ import re
 import tomllib
 from functools import cache
 from importlib.resources import files
-from typing import Final
+from typing import Final, NamedTuple
 
 from stillwatch.share.disguise import plain, readings, shifted, squeezed, unleeted
 from stillwatch.share.spelling import repeats, spelled_bits
@@ -24,21 +24,37 @@ _MONEY: Final = re.compile(
 )
 _INSIDE: Final = 5  # letters of a stem that is searched inside squeezed text
 _PRINTABLE: Final = frozenset(range(0x20, 0x7F))
-_RUN: Final = re.compile(r"([0-9a-f])\1{5}")
+_RUN: Final = re.compile(r"([0-9a-f])\1{6}")
 # Signs that nobody sees and marks over letters, in UTF-8
 _HIDDEN: Final = re.compile(
     rb"\xe2(?:\x80[\x80-\x8f\xaa-\xae]|\x81[\xa0-\xaf])|\xc2\xad|\xef\xbb\xbf|\xf3\xa0[\x80\x81]"
 )
 _MARKS: Final = re.compile(rb"[\xcc\xcd][\x80-\xbf]")
-_COMBINING: Final = {8: 2, 16: 2}
 _WORDS: Final = re.compile(r"[A-Za-z]{4,}")
 _LETTERS: Final = frozenset(b" 0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz")
-# How often a random value may look like a message by chance; short values have little to tell by.
-_CHANCE: Final = 5e-5
-_BITS: Final = {6: 8, 8: 5, 16: 6, 32: 8}  # of evidence, by bytes
-_PAIRS: Final = {8: 4, 16: 7, 32: 13}  # equal bytes
-_SHORT: Final = 8
-_SHORT_CHANCE: Final = 4e-4
+
+
+class _Limits(NamedTuple):
+    """What is too much for a random value of a length: bits of evidence for text, equal pairs of
+    bytes, hidden signs, combining marks, different digits, and the chance of that many letters."""
+
+    bits: float
+    pairs: int
+    hidden: int
+    marks: int
+    digits: int
+    chance: float
+
+
+# By bytes. A fingerprint (8) or token (32) that is refused by chance is left out and nothing is
+# lost; a campaign's handle (6) or an id (16) cannot be drawn again, so they are judged mildly.
+_LIMITS: Final = {
+    6: _Limits(11, 6, 2, 3, 3, 1e-4),
+    8: _Limits(5, 4, 1, 2, 5, 4e-4),
+    16: _Limits(6, 8, 2, 3, 8, 1e-5),
+    32: _Limits(8, 13, 1, 3, 11, 5e-5),
+}
+_OTHER: Final = _Limits(14, 99, 2, 4, 4, 1e-5)
 
 
 class _Stems:
@@ -123,10 +139,9 @@ def perhaps(text: str) -> bool:
 
 
 @cache
-def _too_many(length: int, letters: int) -> int:
+def _too_many(length: int, letters: int, chance: float) -> int:
     """Return how many of so many letters among random bytes are too rare to be chance."""
     share, tail = letters / 256, 0.0
-    chance = _CHANCE if length > _SHORT else _SHORT_CHANCE
     for count in range(length, -1, -1):
         tail += math.comb(length, count) * share**count * (1 - share) ** (length - count)
         if tail > chance:
@@ -138,25 +153,25 @@ def messages(digits: str) -> bool:
     """Return whether hex digits that should be random spell something.
 
     True when as bytes they read as text in any script, are mostly letters or mostly printable, hold
-    a commercial word, repeat each other, have no letter a to f at all, repeat one digit six times
-    or use few different digits. *Error*: of random
-    values of 64 bits about 1 in 1,000 are taken for messages, of 128 bits or more 3 in 10,000; a
-    sender then leaves the value out.
+    a commercial word, hidden signs or combining marks, repeat each other, have no letter a to f,
+    repeat one digit seven times or use few different digits. *Error*: taken for messages are, of
+    100,000 random values, about 15 handles (48 bits), 250 fingerprints (64), 20 ids (128) and 60
+    tokens (256), as a test checks.
     """
     data = bytes.fromhex(digits)
     size = len(data)
+    most = _LIMITS.get(size, _OTHER)
     # a UUID's version and variant are no choice of the sender
     fixed = frozenset({6, 8}) if size == 16 else frozenset()
-    if spelled_bits(data, fixed) >= _BITS.get(size, 12) or repeats(data) >= _PAIRS.get(size, size):
+    if spelled_bits(data, fixed) >= most.bits or repeats(data) >= most.pairs:
         return True
     for kept in (_LETTERS, _PRINTABLE):
-        if sum(map(kept.__contains__, data)) >= _too_many(size, len(kept)):
+        if sum(map(kept.__contains__, data)) >= _too_many(size, len(kept), most.chance):
             return True
-    marks = len(_MARKS.findall(data))
-    if _RUN.search(digits) or _HIDDEN.search(data) or marks >= _COMBINING.get(size, 3):
+    hidden, marks = len(_HIDDEN.findall(data)), len(_MARKS.findall(data))
+    if hidden >= most.hidden or marks >= most.marks or _RUN.search(digits):
         return True
-    few = {12: 4, 16: 5, 32: 8, 64: 11}.get(len(digits), 4)
-    if len(set(digits)) <= few or (len(digits) > 12 and digits.isdecimal()):
+    if len(set(digits)) <= most.digits or (len(digits) > 12 and digits.isdecimal()):
         return True
     return any(_holds_stem(word) for word in _WORDS.findall(data.decode("latin-1")))
 
