@@ -185,7 +185,7 @@ def test_two_members_warn_see_appeal_and_take_back(server, tmp_path):
         with pytest.raises(ShareRefused, match="waits"):
             send(theirs, seen, hub, now=NOW)
         later = NOW + timedelta(hours=49)
-        assert send(theirs, seen, hub, now=later)["success"] == 1
+        assert send(theirs, seen, hub, now=later)["success"] == 2, "with its policy"
         send(theirs, released(theirs, opine(theirs, campaign_id, "agree", now=NOW)), hub, now=NOW)
         pull(ours, hub, purpose="detection", now=later)
         held = json.loads((ours.pulled / "objects.json").read_text())

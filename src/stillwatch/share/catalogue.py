@@ -102,7 +102,7 @@ def _iep(level: str) -> dict[str, Any]:
     }  # fmt: skip
     return {
         "type": "marking-definition", "spec_version": "2.1", "id": made, "created": FIRST,
-        "created_by_ref": PROJECT["id"], "name": f"IEP 2.0 for TLP:{level.upper()}",
+        "name": f"IEP 2.0 for TLP:{level.upper()}",
         "extensions": {EXT["iep"]: policy},
     }  # fmt: skip
 

@@ -10,7 +10,7 @@ from typing import Any, Final
 from stillwatch.errors import ShareRefused
 from stillwatch.share import content
 from stillwatch.share.antitrust import normal, refusals
-from stillwatch.share.catalogue import CATALOGUE
+from stillwatch.share.catalogue import CATALOGUE, IEP
 from stillwatch.share.client.home import Home, stamp
 from stillwatch.share.client.packages import Package, packages, write_package
 from stillwatch.share.commercial import messages
@@ -22,6 +22,7 @@ __all__ = ["appeal", "opine", "prepare", "prepare_campaign", "revoke", "sight"]
 # A sighting that left at once would tell when its sender looked: rule 3, delay with jitter.
 _DELAY: Final = timedelta(hours=6)
 _JITTER_S: Final = 42 * 3600
+_POLICIES: Final = frozenset(IEP.values())
 
 
 def prepare(
@@ -33,7 +34,10 @@ def prepare(
     Raises:
         ShareRefused: names every rule that is broken; the refusal is in the ledger.
     """
-    done = sorted((normal(one) for one in objects), key=lambda o: (o["id"], o.get("modified", "")))
+    given = [dict(one) for one in objects]
+    marks = {ref for one in given for ref in one.get("object_marking_refs", ()) if ref in _POLICIES}
+    done = [normal(CATALOGUE[ref]) for ref in sorted(marks)]
+    done += sorted((normal(one) for one in given), key=lambda o: (o["id"], o.get("modified", "")))
     found = [f"{one.get('type')}: {why}" for one in done for why in refusals(one, now=now)]
     with home.ledger() as ledger:
         if found:
@@ -60,9 +64,10 @@ def prepare_campaign(
     made = campaign_objects(
         line, by=home.contributor, modified=moment, indicators=clean, tlp=home.tlp
     )
-    # The fixed objects are part of every member's distribution. They do not travel: a hub that puts
-    # the sender's pseudonym under everything would change them, and some servers take an extension
-    # definition's `version` for that of the TAXII object and fail on it (medallion 3.0.0).
+    # The fixed objects are part of every member's distribution and stay there, but for markings,
+    # which a hub must know first: a hub that puts the sender's pseudonym under everything would
+    # change them, and some servers take an extension definition's `version` for that of the TAXII
+    # object and fail on it (medallion 3.0.0).
     told = [one for one in made if one["id"] not in CATALOGUE]
     return prepare(home, told, "detection", now=now)
 
