@@ -12,7 +12,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -qq
 WORKERS ?= 2
 
-.PHONY: bench bench-check bench-guard bench-hub bench-replay bench-worlds bound check clean demo docs fuzz help highest kills lock lowest quality reference scale setup test wheel
+.PHONY: bench bench-antitrust bench-check bench-guard bench-hub bench-match bench-replay bench-worlds bound check clean demo docs fuzz help highest kills lock lowest quality reference scale setup test wheel
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -98,6 +98,12 @@ bench-hub: .venv/.test-stamp ## the hub on PostgreSQL: ingest and pages at 100,0
 
 kills: .venv/.test-stamp ## 50 random kills of a scan of a million exchanges, each resumed (resumable, an hour)
 	@$(BIN)/python perf/kills.py --kills 50
+
+bench-antitrust: .venv/.test-stamp ## 10,000 smuggled payloads and 1,000 lawful ones through the guard
+	@$(BIN)/python tests/adversary/smuggling.py --out bench/results/antitrust.json
+
+bench-match: .venv/.test-stamp ## blinded evaluations and tokens a second on one core
+	@$(BIN)/python perf/match.py --keep
 
 wheel: .venv/.test-stamp ## dist/: a wheel for this machine and a source package
 	@rm -rf dist && mkdir -p dist

@@ -19,7 +19,7 @@ The rooms in the order in which data flows. A room imports only rooms above it:
 15. store     – what a run leaves behind, and how to ask it
 16. cases     – cases, decisions, appeals, evidence packs, the guard's snapshot
 17. report    – run directory → report.html
-18. share     – campaign → STIX; the hub, a TAXII server
+18. share     – campaign → STIX, what may be said of it, its exchange; the hub
 19. guard     – decides about requests while they wait
 20. simulate  – labelled traffic
 21. scanner   – the main job: joins runner, report and share

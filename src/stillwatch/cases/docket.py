@@ -12,7 +12,7 @@ from stillwatch.cases import tables as t
 from stillwatch.cases.book import Book
 from stillwatch.cases.people import check_person
 from stillwatch.errors import ConfigError
-from stillwatch.schema import Case, Indicator, Sighting, from_micros
+from stillwatch.schema import Case, NotedIndicator, Sighting, from_micros
 
 __all__ = [
     "add_note", "assign", "close_case", "label", "note_indicator", "note_sighting",
@@ -146,13 +146,13 @@ def note_sighting(book: Book, case_id: str, *, indicator: str, band: str, now: d
         return name
 
 
-def read_sightings(book: Book) -> tuple[list[Indicator], list[Sighting]]:
+def read_sightings(book: Book) -> tuple[list[NotedIndicator], list[Sighting]]:
     """Return what was shared, and every sighting with its state."""
     with book.reading() as connection:
         indicators = connection.execute(sa.select(t.indicators).order_by(t.indicators.c.id)).all()
         sightings = connection.execute(sa.select(t.sightings).order_by(t.sightings.c.id)).all()
     return (
-        [Indicator(r.id, r.case_id, r.kind, r.digest, from_micros(r.at_us), r.state)
+        [NotedIndicator(r.id, r.case_id, r.kind, r.digest, from_micros(r.at_us), r.state)
          for r in indicators],
         [Sighting(r.id, r.indicator, r.case_id, r.count_band, from_micros(r.at_us), r.state)
          for r in sightings],

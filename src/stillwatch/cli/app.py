@@ -23,6 +23,7 @@ from stillwatch.cli.ingest import ingest
 from stillwatch.cli.ownership import ownership
 from stillwatch.cli.purge import purge
 from stillwatch.cli.scan import scan
+from stillwatch.cli.share import share
 from stillwatch.cli.simulate import simulate
 from stillwatch.cli.terminal import complain, survive_any_encoding
 from stillwatch.errors import InputError, SchemaError, StillwatchError
@@ -69,6 +70,7 @@ app.add_typer(ownership, name="ownership")
 app.add_typer(case, name="case")
 app.add_typer(guard, name="guard")
 app.add_typer(hub, name="hub")
+app.add_typer(share, name="share")
 
 
 def main() -> NoReturn:

@@ -5,6 +5,7 @@ engine, and every name here is the name used in files, tables and messages.
 """
 
 from stillwatch.schema.finding import CohortTest, Finding, Null
+from stillwatch.schema.indicator import INDICATOR_FIELDS, Indicator, indicator_of
 from stillwatch.schema.judgement import (
     ADVERSE,
     APPEAL_STATES,
@@ -13,7 +14,7 @@ from stillwatch.schema.judgement import (
     Appeal,
     Case,
     Decision,
-    Indicator,
+    NotedIndicator,
     Sighting,
 )
 from stillwatch.schema.run import (
@@ -61,6 +62,7 @@ __all__ = [
     "EXIT_CLEAR",
     "EXIT_INPUT",
     "EXIT_USAGE",
+    "INDICATOR_FIELDS",
     "LINKS",
     "LINK_KINDS",
     "METHODS",
@@ -86,11 +88,13 @@ __all__ = [
     "Finding",
     "Indicator",
     "LinkKind",
+    "NotedIndicator",
     "Null",
     "Settings",
     "Sighting",
     "Step",
     "from_micros",
+    "indicator_of",
     "parse_time",
     "to_micros",
 ]

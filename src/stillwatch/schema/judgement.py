@@ -14,7 +14,7 @@ __all__ = [
     "Appeal",
     "Case",
     "Decision",
-    "Indicator",
+    "NotedIndicator",
     "Sighting",
 ]
 
@@ -87,7 +87,7 @@ class Appeal:
 
 
 @dataclass(frozen=True)
-class Indicator:
+class NotedIndicator:
     """Something that was shared from a case. ``digest`` of its value; never the value."""
 
     id: str
