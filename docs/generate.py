@@ -93,9 +93,19 @@ def commands() -> str:
     return (
         REMARK
         + "# Commands\n\n"
-        + "".join(["".join(_command(name, group.commands[name])) for name in group.commands])
+        + "".join(["".join(_commands(name, group.commands[name])) for name in group.commands])
         + _exit_codes()
     )
+
+
+def _commands(name: str, command: Any) -> Iterator[str]:
+    """Yield a command's part, or the parts of all commands of a group."""
+    inner = getattr(command, "commands", None)
+    if inner is None:
+        yield from _command(name, command)
+    else:
+        for sub in inner:
+            yield from _commands(f"{name} {sub}", inner[sub])
 
 
 def _command(name: str, command: Any) -> Iterator[str]:

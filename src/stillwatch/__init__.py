@@ -19,9 +19,10 @@ The rooms in the order in which data flows. A room imports only rooms above it:
 15. store     – what a run leaves behind, and how to ask it
 16. report    – run directory → report.html
 17. share     – campaign → STIX
-18. simulate  – labelled traffic
-19. scanner   – the main job: joins runner, report and share
-20. cli       – one file a command; no logic
+18. prove     – was this model trained on that one's answers: results and the case file
+19. simulate  – labelled traffic
+20. scanner   – the main job: joins runner, report and share
+21. cli       – one file a command; no logic
 """
 
 from __future__ import annotations

@@ -14,6 +14,7 @@ from stillwatch import __version__
 from stillwatch.cli.demo import demo
 from stillwatch.cli.explain import explain
 from stillwatch.cli.ingest import ingest
+from stillwatch.cli.prove import prove
 from stillwatch.cli.scan import scan
 from stillwatch.cli.simulate import simulate
 from stillwatch.cli.terminal import complain, survive_any_encoding
@@ -57,6 +58,7 @@ def root(
 
 for _command in (scan, explain, demo, ingest, simulate):
     app.command()(_command)
+app.add_typer(prove, name="prove")
 
 
 def main() -> NoReturn:
