@@ -14,13 +14,25 @@ from stillwatch.prove.responses import Answers
 from stillwatch.seal import digest
 from stillwatch.stats import FloatArray, IntArray, coin_sum_tail, trials_needed
 
-__all__ = ["ADOPTIONS", "CanaryScore", "Power", "adjusted", "plan_power", "score_canaries"]
+__all__ = [
+    "ADOPTIONS",
+    "CanaryScore",
+    "Power",
+    "mark_points",
+    "plan_power",
+    "score_canaries",
+    "score_points",
+]
 
 ADOPTIONS: Final = (0.55, 0.6, 0.7, 0.8, 0.9, 1.0)
 """Chances that a student shows the campaign's option of a two-way mark; 0.5 is no effect."""
 
 _STEPS: Final = 10
 _CAP: Final = 3.0
+
+
+def _one_line(prompt: str) -> str:
+    return " ".join(prompt.split()).lower()
 
 
 @dataclass(frozen=True)
@@ -72,7 +84,7 @@ def score_canaries(
     base: Answers | None = None,
     suspects: int = 1,
     looks: int = 1,
-    normalise: Callable[[str], str] = lambda prompt: " ".join(prompt.split()).lower(),
+    normalise: Callable[[str], str] = _one_line,
 ) -> list[CanaryScore]:
     """Return the score of every campaign of a plan, the strongest first.
 
@@ -98,34 +110,39 @@ def score_canaries(
         raise EvidenceError("the seed is not the one that the plan committed to", where="seed")
     if suspects < 1 or looks < 1:
         raise ConfigError("suspects and looks are at least 1", where="score_canaries")
-    probes = {normalise(mark.probe): mark.mark_id for mark in plan.marks if mark.probe}
-    shown = _shown(plan.marks, suspect, probes, normalise)
-    usual = _shown(plan.marks, base, probes, normalise) if base else {}
-    points = {
-        mark.mark_id: _points(shown[mark.mark_id], usual.get(mark.mark_id)) for mark in plan.marks
-    }
+    points = mark_points(plan.marks, suspect, base, normalise)
     tests = len(plan.campaigns) * suspects * looks
     scored = [
-        _score(plan, seed, campaign, suspect.model, points, tests) for campaign in plan.campaigns
+        score_points(plan.marks, seed, campaign, suspect.model, points, tests)
+        for campaign in plan.campaigns
     ]
     return sorted(scored, key=lambda s: (s.p_value, s.campaign))
 
 
-def adjusted(p_value: float, tests: int) -> float:
-    """Return the Bonferroni bound, at most 1."""
-    return min(1.0, p_value * tests)
+def mark_points(
+    marks: Sequence[Mark],
+    suspect: Answers,
+    base: Answers | None = None,
+    normalise: Callable[[str], str] = _one_line,
+) -> dict[str, IntArray]:
+    """Return the points of every option of every mark: all that the texts have to say."""
+    probes = {normalise(mark.probe): mark.mark_id for mark in marks if mark.probe}
+    shown = _shown(marks, suspect, probes, normalise)
+    usual = _shown(marks, base, probes, normalise) if base else {}
+    return {m.mark_id: _points(shown[m.mark_id], usual.get(m.mark_id)) for m in marks}
 
 
-def _score(
-    plan: Plan,
+def score_points(
+    marks: Sequence[Mark],
     seed: bytes,
     campaign: str,
     suspect: str,
     points: Mapping[str, IntArray],
-    tests: int,
+    tests: int = 1,
 ) -> CanaryScore:
+    """Return the score of one campaign from points; only its coins are looked at here."""
     lists, total, matches, expected, seen = [], 0, 0, 0.0, 0
-    for mark in plan.marks:
+    for mark in marks:
         values = points[mark.mark_id]
         if not values.any():
             continue  # every option has 0 points: this coin decides nothing
@@ -137,7 +154,7 @@ def _score(
         expected += float(best.mean())
         seen += 1
     p = coin_sum_tail(lists, total)
-    return CanaryScore(campaign, suspect, seen, matches, expected, total, p, adjusted(p, tests))
+    return CanaryScore(campaign, suspect, seen, matches, expected, total, p, min(1.0, p * tests))
 
 
 def _shown(

@@ -12,6 +12,7 @@ import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import cache
 from importlib.resources import files
 from typing import Any, Final, Literal
 
@@ -108,12 +109,18 @@ def coin(seed: bytes, campaign: str, mark: Mark) -> int:
 
 def mentions(mark: Mark, answer: str) -> tuple[int, ...]:
     """Return how often an answer shows each option of a mark."""
-    counted = []
-    for option in mark.options:
-        body = re.escape(option)
-        pattern = rf"^\s*{body}" if mark.kind == "format" else rf"(?<!\w){body}(?!\w)"
-        counted.append(len(re.findall(pattern, answer, re.IGNORECASE | re.MULTILINE)))
-    return tuple(counted)
+    lower = answer.lower()
+    return tuple(
+        len(_pattern(option, mark.kind).findall(lower)) if option.lower() in lower else 0
+        for option in mark.options
+    )
+
+
+@cache
+def _pattern(option: str, kind: MarkKind) -> re.Pattern[str]:
+    body = re.escape(option.lower())
+    shape = rf"^\s*{body}" if kind == "format" else rf"(?<!\w){body}(?!\w)"
+    return re.compile(shape, re.MULTILINE)
 
 
 def plant(

@@ -13,7 +13,13 @@ from __future__ import annotations
 from stillwatch.stats.adjacency import Adjacency, same_label_adjacent
 from stillwatch.stats.bootstrap import bootstrap_interval
 from stillwatch.stats.checks import P_FLOOR, FloatArray, IntArray, Tail
-from stillwatch.stats.coins import binomial_tail, coin_sum_tail, holm_adjusted, trials_needed
+from stillwatch.stats.coins import (
+    binomial_tail,
+    coin_sum_tail,
+    coin_sum_tails,
+    holm_adjusted,
+    trials_needed,
+)
 from stillwatch.stats.dispersion import fano, poisson_dispersion_p
 from stillwatch.stats.evalues import (
     E_CEILING,
@@ -89,6 +95,7 @@ __all__ = [
     "centred_by",
     "clopper_pearson",
     "coin_sum_tail",
+    "coin_sum_tails",
     "common_silence",
     "conformal_e",
     "e_bh",

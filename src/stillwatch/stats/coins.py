@@ -9,9 +9,9 @@ from numpy.typing import ArrayLike
 from scipy.stats import binom
 
 from stillwatch.errors import EvidenceError
-from stillwatch.stats.checks import P_FLOOR, as_floats, as_ints
+from stillwatch.stats.checks import P_FLOOR, FloatArray, as_floats, as_ints
 
-__all__ = ["binomial_tail", "coin_sum_tail", "holm_adjusted", "trials_needed"]
+__all__ = ["binomial_tail", "coin_sum_tail", "coin_sum_tails", "holm_adjusted", "trials_needed"]
 
 _MOST_STEPS = 5_000_000
 
@@ -37,6 +37,11 @@ def coin_sum_tail(scores: Sequence[ArrayLike], observed: int) -> float:
     >>> coin_sum_tail([(0, 1)] * 3, 3)
     0.125
     """
+    return float(coin_sum_tails(scores, [observed])[0])
+
+
+def coin_sum_tails(scores: Sequence[ArrayLike], observed: ArrayLike) -> FloatArray:
+    """Return the tails of several sums under one law, as :func:`coin_sum_tail` does of one."""
     law, low = np.ones(1), 0
     for k, values in enumerate(scores):
         faces = as_ints(values, f"coin_sum_tail: list {k}")
@@ -48,9 +53,10 @@ def coin_sum_tail(scores: Sequence[ArrayLike], observed: int) -> float:
             raise EvidenceError("the sums span more than five million values", where="coin_sum")
         law = _convolve(law, step)
         low += least
-    from_here = observed - low
-    tail = 1.0 if from_here <= 0 else float(law[from_here:].sum()) if from_here < law.size else 0.0
-    return min(1.0, max(P_FLOOR, tail))
+    upper = np.append(np.cumsum(law[::-1])[::-1], 0.0)  # smallest terms first
+    place = np.clip(as_ints(observed, "coin_sum_tail: observed") - low, 0, law.size)
+    tails = np.where(place == 0, 1.0, upper[place])
+    return np.asarray(np.clip(tails, P_FLOOR, 1.0))
 
 
 def _convolve(law: np.ndarray, step: np.ndarray) -> np.ndarray:

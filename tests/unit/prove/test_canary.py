@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 
 from stillwatch.errors import ConfigError, EvidenceError, NotPermitted
-from stillwatch.prove import Answers, Plan, coin, draw_plan, plan_power, plant, score_canaries
+from stillwatch.prove import Answers, coin, draw_plan, plan_power, plant, score_canaries
+from stillwatch.prove.canary import mark_points, score_points
 from stillwatch.prove.marks import Mark, mentions, plan_of
+from stillwatch.stats import coin_sum_tails
 
 CAMPAIGNS = ("alder", "birch", "cedar")
 
@@ -20,7 +22,7 @@ def suspect_of(texts: dict[str, str], prompts: dict[str, str] | None = None) -> 
     return Answers("suspect", texts, prompts or {}, {})
 
 
-def written_by(plan: Plan, seed: bytes, campaign: str, loyalty: float, rng) -> Answers:
+def written_by(plan, seed: bytes, campaign: str, loyalty: float, rng) -> Answers:
     """Return the answers of a student that took over a campaign's option with a chance."""
     texts, prompts = {}, {}
     for mark in plan.marks:
@@ -29,8 +31,10 @@ def written_by(plan: Plan, seed: bytes, campaign: str, loyalty: float, rng) -> A
             taken = int(rng.integers(len(mark.options)))
         name = f"p-{mark.mark_id}"
         prompts[name] = mark.probe or "anything"
-        texts[name] = f"{mark.options[taken]}and so on" if mark.kind == "format" else (
-            f"One could say {mark.options[taken]} here."
+        texts[name] = (
+            f"{mark.options[taken]}and so on"
+            if mark.kind == "format"
+            else (f"One could say {mark.options[taken]} here.")
         )
     return suspect_of(texts, prompts)
 
@@ -54,26 +58,24 @@ def test_chance_stays_chance_for_a_suspect_that_saw_no_mark(kind):
     base = written_by(plan0, seed_of(0), "alder", 0.3, rng)
     texts = dict(base.output)
     if kind == "one answer copied":
-        texts = dict.fromkeys(texts, " ".join(texts.values()))
+        texts = dict.fromkeys(texts, " ".join([*texts.values()][:40]))
     elif kind == "many near duplicates":
         texts |= {f"{name}-{k}": text for name, text in texts.items() for k in range(8)}
     suspect = suspect_of(texts, dict(base.prompt))
-    p, runs = [], 1500
-    shown = {m.mark_id: m for m in plan0.marks}
-    for number in range(runs):
-        seed = seed_of(number + 10)
-        plan = Plan(("alder",), tuple(shown.values()), _digest(seed))
-        p.append(score_canaries(plan, seed, suspect)[0].p_value)
+    points = mark_points(plan0.marks, suspect)
+    lists = [points[m.mark_id] for m in plan0.marks if points[m.mark_id].any()]
+    runs = 1500
+    marks = [m for m in plan0.marks if points[m.mark_id].any()]
+    seeds = [seed_of(k + 10) for k in range(runs)]
+    sums = [sum(int(points[m.mark_id][coin(s, "alder", m)]) for m in marks) for s in seeds]
+    p = coin_sum_tails(lists, sums)
+    for k in range(3):
+        one = score_points(plan0.marks, seeds[k], "alder", "suspect", points)
+        assert (one.statistic, one.p_value) == (sums[k], pytest.approx(p[k]))
     for t in (0.1, 0.01, 0.001):
-        share = np.mean(np.array(p) <= t)
+        share = np.mean(p <= t)
         assert share <= t + 3.3 * np.sqrt(t * (1 - t) / runs), (kind, t, share)
-    assert np.mean(np.array(p) <= 0.5) > 0.3  # not merely never small
-
-
-def _digest(seed: bytes) -> str:
-    from stillwatch.seal import digest
-
-    return digest(seed)
+    assert np.mean(p <= 0.5) > 0.3  # not merely never small
 
 
 def test_a_base_model_with_the_same_habits_takes_them_out_of_the_score():
@@ -91,12 +93,12 @@ def test_another_seed_than_the_committed_one_is_refused():
 
 def test_coins_are_fair_and_independent_of_campaign_names():
     seed = seed_of(4)
-    plan = draw_plan(seed, ("a", "b"), facts=4000)
+    plan = draw_plan(seed, ("a", "b"), facts=600)
     facts = [m for m in plan.marks if m.kind == "fact"]
     a = np.array([coin(seed, "a", m) for m in facts])
     b = np.array([coin(seed, "b", m) for m in facts])
-    assert abs(np.mean(a == b) - 1 / 16) < 4 * np.sqrt(15 / 256 / 4000)
-    assert np.bincount(a, minlength=16).min() > 250 - 4 * np.sqrt(250)
+    assert abs(np.mean(a == b) - 1 / 16) < 4 * np.sqrt(15 / 256 / 600)
+    assert np.bincount(a, minlength=16).min() > 37.5 - 4 * np.sqrt(37.5)
     with pytest.raises(ConfigError):
         coin(seed, "a", Mark("m", "word", ("x", "y", "z")))
 
