@@ -180,12 +180,13 @@ def _points(shown: FloatArray, usual: FloatArray | None) -> IntArray:
     faces = shown.size
     if total == 0:
         return np.zeros(faces, dtype=np.int64)
-    weight = faces  # one imagined answer an option keeps a share from being 0 or 1
-    share = np.full(faces, 1.0 / faces)
-    if usual is not None and usual.sum():
-        share = (usual + 1.0) / (usual.sum() + weight)
-    spread = np.sqrt(share * (1 - share) * total)
-    if usual is not None and usual.sum():
-        spread = spread * np.sqrt(1 + total / (usual.sum() + weight))
-    z = np.clip((shown - share * total) / spread, -_CAP, _CAP)
+    if usual is None or usual.sum() == 0:
+        expected = np.full(faces, total / faces)
+        spread = np.sqrt(expected * (1 - 1 / faces))
+    else:  # the difference of two shares, its spread from both together
+        size = usual.sum()
+        expected = usual / size * total
+        pooled = (shown + usual + 1.0) / (total + size + faces)
+        spread = np.sqrt(pooled * (1 - pooled) * total * (1 + total / size))
+    z = np.clip((shown - expected) / spread, -_CAP, _CAP)
     return np.asarray(np.rint(_STEPS * z), dtype=np.int64)

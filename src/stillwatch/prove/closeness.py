@@ -36,6 +36,7 @@ def measure_closeness(
     models: Sequence[Answers],
     candidates: Sequence[Answers],
     *,
+    background: Sequence[Answers] = (),
     words: int | None = None,
     without_refusals: bool = False,
     suites: frozenset[str] | None = None,
@@ -43,14 +44,15 @@ def measure_closeness(
 ) -> Closeness:
     """Return the closeness of every model to every candidate, on the prompts all candidates share.
 
-    A shingle counts by how rare it is among the *candidates'* answers to the same prompt, so what
-    the prompt asks for counts little and what one candidate alone writes counts most. Only the
-    candidates set these weights: a suspect and a control are treated alike. A prompt that a model
-    has not answered contributes NaN for it.
+    A shingle counts by how rare it is among all answers to the same prompt, so what the prompt asks
+    for counts little and what two models alone write counts most. Suspect, controls and candidates
+    set these weights together: swapping a suspect and a control changes nothing else. A prompt that
+    a model has not answered contributes NaN for it.
 
     Args:
         models: suspects, controls, and candidates too where they are wanted as rows.
         candidates: possible teachers, at least three.
+        background: further models whose answers say what is common; more of them sharpen it.
         words: cut answers to so many words first (length as a confounder).
         without_refusals: leave out prompts that a third of the candidates refuse, and a model's
             own refusals (refusals as a confounder).
@@ -71,23 +73,28 @@ def measure_closeness(
         )
     shape = (len(prompts), len(models), len(candidates))
     channel = {name: np.full(shape, np.nan, dtype=np.float32) for name in CHANNELS}
+    everyone = {m.model: m for m in [*candidates, *models, *background]}
     for k, prompt in enumerate(prompts):
+        cut = {
+            name: shingles(model.output[prompt], words)
+            for name, model in everyone.items()
+            if prompt in model.output
+        }
+        names = list(cut)
+        places = {name: place for place, name in enumerate(names)}
         taken = [
             row
             for row, model in enumerate(models)
             if prompt in model.output and not (without_refusals and refuses(model.output[prompt]))
         ]
-        known = [shingles(c.output[prompt], words) for c in candidates]
-        cut = dict(zip((c.model for c in candidates), known, strict=True))
-        asked = [
-            cut.get(models[row].model) or shingles(models[row].output[prompt], words)
-            for row in taken
-        ]
+        asked = [places[models[row].model] for row in taken]
+        known = [places[c.model] for c in candidates]
         for name in CHANNELS:
-            channel[name][k, taken] = _cosines([s[name] for s in asked], [s[name] for s in known])
+            docs = [cut[model][name] for model in names]
+            channel[name][k, taken] = _cosines(docs, asked, known)
         progress(k + 1, len(prompts))
-    names = tuple(model.model for model in models)
-    return Closeness(names, tuple(c.model for c in candidates), prompts, channel)
+    rows = tuple(model.model for model in models)
+    return Closeness(rows, tuple(c.model for c in candidates), prompts, channel)
 
 
 def _shared_prompts(
@@ -103,9 +110,10 @@ def _shared_prompts(
     return tuple(sorted(shared))
 
 
-def _cosines(asked: Sequence[Hashes], known: Sequence[Hashes]) -> NDArray[np.float32]:
-    """Return the cosine of each asked answer with each known one, weights from the known."""
-    docs = [*asked, *known]
+def _cosines(
+    docs: Sequence[Hashes], asked: Sequence[int], known: Sequence[int]
+) -> NDArray[np.float32]:
+    """Return the cosine of each asked document with each known one, weights from all."""
     sizes = [doc.size for doc in docs]
     if not asked or not sum(sizes):
         return np.zeros((len(asked), len(known)), dtype=np.float32)
@@ -116,13 +124,11 @@ def _cosines(asked: Sequence[Hashes], known: Sequence[Hashes]) -> NDArray[np.flo
         (np.ones(place.size, dtype=np.float32), place, starts), shape=(len(docs), columns.size)
     )
     table.sum_duplicates()
-    of_known = table[len(asked) :]
-    frequency = np.bincount(of_known.indices, minlength=columns.size)
-    weight = np.log((len(known) + 1.0) / np.maximum(frequency, 1)).astype(np.float32)
+    frequency = np.bincount(table.indices, minlength=columns.size)
+    weight = np.log((len(docs) + 1.0) / frequency).astype(np.float32)
     table.data = (1.0 + np.log(table.data)) * weight[table.indices]
     squares = np.asarray(table.multiply(table).sum(axis=1)).ravel()
     length = np.sqrt(np.maximum(squares, 1e-12)).astype(np.float32)
-    dots = (table[: len(asked)] @ table[len(asked) :].T).toarray()
-    return np.asarray(
-        dots / length[: len(asked), None] / length[None, len(asked) :], dtype=np.float32
-    )
+    shared = table[:, frequency > 1]
+    dots = (shared[asked] @ shared[known].T).toarray()
+    return np.asarray(dots / length[asked, None] / length[None, known], dtype=np.float32)

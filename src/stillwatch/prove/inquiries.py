@@ -115,6 +115,7 @@ def inquire_lineage(
     close = measure_closeness(
         rows,
         [r.answers for r in teachers],
+        background=[r.answers for r in known],
         words=words,
         without_refusals=without_refusals,
         progress=progress,
@@ -342,12 +343,12 @@ def inquire_canary(
     book = Registry(registry, [read_public_key(key)])
     book.plan_entry(plan)
     answers = one_model(suspect)
+    control = one_model(base) if base else None
     book.suspect_entry(answers.model, file_digest(prompts))
     asked = read_prompts(prompts)
     if any(asked.get(p) is None for p in answers.output):
         raise EvidenceError("an answer is to a prompt that was not registered", where=suspect.name)
     answers = Answers(answers.model, answers.output, asked, {})
-    control = one_model(base) if base else None
     if control is not None:
         control = Answers(control.model, control.output, asked, {})
     try:

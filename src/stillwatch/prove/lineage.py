@@ -1,8 +1,9 @@
 """Which candidate's answers is a suspect closest to, and is that closer than chance allows?
 
 1. Rank: three kinds of closeness, each put on one scale across the candidate families, are added.
-2. Reject: how many rare phrases the suspect shares with its closest family, against the median
-   family. Documented non-students (controls) say how large that gets without any teaching.
+2. Reject: how many rare phrases the suspect shares with its closest family, against a family that
+   is far from it. Documented non-students (controls) say how large that gets without any teaching;
+   a suspect is named close only above every one of them.
 3. Test: for candidates named beforehand, the control models' own scores are the null.
 
 The model is the sampling unit throughout: prompts are resampled for intervals only, since answers
@@ -20,6 +21,7 @@ import numpy as np
 
 from stillwatch.errors import ConfigError, EvidenceError
 from stillwatch.prove.closeness import Closeness
+from stillwatch.prove.shingles import CHANNELS
 from stillwatch.stats import FloatArray, Interval, holm_adjusted
 
 __all__ = [
@@ -36,11 +38,13 @@ MOST_NAMED: Final = 3
 _MIN_CONTROLS: Final = 4
 _TINY: Final = 1e-6
 _RESAMPLES: Final = 400
+_FAR: Final = 0.25  # the quarter of families that a model is farthest from
+_MOST_OF_A_PROMPT: Final = 0.1  # answers that the question dictates are alike word for word
 
 
 @dataclass(frozen=True)
 class FamilyScore:
-    """One candidate family: its rank score, and the phrase excess over the median family (nats)."""
+    """One candidate family: its rank score, and its phrase excess over a far family (nats)."""
 
     family: str
     score: float
@@ -133,15 +137,18 @@ def phrase_excess(
     families: Mapping[str, str],
     weights: FloatArray | None = None,
 ) -> tuple[tuple[str, ...], FloatArray]:
-    """Return for each family how much more of its rare phrases a model shares than of the median's.
+    """Return for each family how much more of its rare phrases a model shares than of a far one's.
 
-    In nats: log of the closest member's phrase closeness, less the median over families. It needs
-    no control, so suspects and controls are computed alike and their ranks are exchangeable under
-    the null.
+    In nats: log of the closest member's phrase closeness, less the lower quartile over families. No
+    prompt counts with more than a cosine of 0.1, else a few dictated answers outweigh hundreds. It
+    needs no control, so suspects and controls are computed alike, and their ranks are exchangeable
+    under the null.
     """
     names, members = _members(close, families)
-    shared = _best(np.log(_mean(close, [model], weights)["phrases"][0] + _TINY), members)
-    return names, shared - np.median(shared)
+    shared = _best(
+        np.log(_mean(close, [model], weights, ("phrases",))["phrases"][0] + _TINY), members
+    )
+    return names, np.asarray(shared - np.quantile(shared, _FAR))
 
 
 def compare_lineage(
@@ -197,7 +204,7 @@ def compare_lineage(
         for k in order
     )
     open_score = float(excess.max())
-    accept_at = _second_largest(list(tops.values()))
+    accept_at = max(tops.values())
     return LineageResult(
         suspect=suspect,
         kind="test" if named else "screening",
@@ -233,11 +240,6 @@ def _rank_p(observed: float, null: Sequence[float]) -> float:
     return (1 + sum(value >= observed for value in null)) / (len(null) + 1)
 
 
-def _second_largest(values: Sequence[float]) -> float:
-    """One control may be above: with ten of them that is the largest share the design allows."""
-    return sorted(values)[-2]
-
-
 def _members(
     close: Closeness, families: Mapping[str, str]
 ) -> tuple[tuple[str, ...], list[list[int]]]:
@@ -251,12 +253,17 @@ def _members(
 
 
 def _mean(
-    close: Closeness, models: Sequence[str], weights: FloatArray | None
+    close: Closeness,
+    models: Sequence[str],
+    weights: FloatArray | None,
+    channels: Sequence[str] = CHANNELS,
 ) -> dict[str, FloatArray]:
     rows = [close.row(model) for model in models]
     out: dict[str, FloatArray] = {}
-    for name, table in close.channel.items():
-        values = table[:, rows].astype(np.float64)
+    for name in channels:
+        values = close.channel[name][:, rows].astype(np.float64)
+        if name == "phrases":
+            values = np.minimum(values, _MOST_OF_A_PROMPT)
         there = ~np.isnan(values)
         if weights is not None:
             there = there * weights[:, None, None]
