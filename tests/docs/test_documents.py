@@ -56,7 +56,12 @@ def test_command_lines_in_documents_are_ones_that_exist(page):
     for line in re.findall(r"^ {4}\S*stillwatch (.+)$", text(page), re.MULTILINE):
         name, *words = shlex.split(line, comments=True)
         assert name in COMMANDS, line
-        known = {option for p in COMMANDS[name].params for option in p.opts}
+        command = COMMANDS[name]
+        while hasattr(command, "commands"):
+            word = words.pop(0)
+            assert word in command.commands, line
+            command = command.commands[word]
+        known = {option for p in command.params for option in p.opts}
         assert {w for w in words if w.startswith("--")} <= known, line
 
 

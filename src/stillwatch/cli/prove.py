@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from stillwatch.cli.prove_canary import canary
+from stillwatch.cli.prove_collect import collect
 from stillwatch.cli.terminal import Page
 
 __all__ = ["prove"]
@@ -18,6 +19,7 @@ prove = typer.Typer(
     rich_markup_mode=None,
     help="Test whether a model was trained on another one's answers.",
 )
+prove.command()(collect)
 prove.add_typer(canary, name="canary")
 
 _OUT = typer.Option(metavar="FILE", help="Result to write (JSON).")
