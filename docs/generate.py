@@ -48,7 +48,7 @@ TABLES = {
     ),
     "responses.parquet": (
         arrow.RESPONSE,
-        "One row an answer of a model to a prompt. What every test of `prove` reads; `prove collect` "
+        "One row an answer of a model to a prompt. Tests of `prove` read it, `prove collect` "
         "writes it. Of several samples the lowest number counts.",
     ),
     "stages/raster.parquet": (
