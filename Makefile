@@ -12,7 +12,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -qq
 WORKERS ?= 2
 
-.PHONY: help demo test check docs setup lock clean quality reference scale kills bench bench-check wheel lowest highest bound fuzz
+.PHONY: help demo test check docs setup lock clean quality reference scale kills bench bench-check bench-prove bench-prove-lineage wheel lowest highest bound fuzz
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -83,6 +83,16 @@ bench: .venv/.test-stamp ## speed and memory as ratios within one run, kept in b
 
 bench-check: .venv/.test-stamp ## the same, compared with the kept result: fails from 10 % worse on
 	@$(BIN)/python perf/bench.py --check
+
+bench-prove-lineage: .venv/.test-stamp ## teacher families of published models, by part (half an hour)
+	@for k in 0 1 2 3; do test -f $(WORK)/lineage/close-all-$${k}of4.npz || OMP_NUM_THREADS=1 \
+	  $(BIN)/python perf/prove_lineage.py measure --part $$k --parts 4 --work $(WORK)/lineage \
+	  --data $${STILLWATCH_DATA:-../shared/data}/lineage; done
+	@$(BIN)/python perf/prove_lineage.py report --data $${STILLWATCH_DATA:-../shared/data}/lineage \
+	  --work $(WORK)/lineage --out bench/results/prove-lineage.json
+
+bench-prove: .venv/.test-stamp ## canaries on 200 tiny models without marks and 60 with (minutes)
+	@$(BIN)/python perf/prove_students.py --out bench/results/prove-students.json
 
 kills: .venv/.test-stamp ## 50 random kills of a scan of a million exchanges, each resumed (resumable, an hour)
 	@$(BIN)/python perf/kills.py --kills 50

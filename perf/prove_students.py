@@ -46,8 +46,10 @@ def level(models: int) -> dict[str, Any]:
         pairs = [(q, people[k % 3].answer(q, rng)) for k, q in enumerate(questions(200))]
         answers = asked(train(pairs), plan, rng, 20)
         points = mark_points(plan.marks, answers)
-        for _ in range(SEEDS_A_MODEL):
-            p.append(score_points(plan.marks, rng.bytes(32), "c", "m", points).p_value)
+        p += [
+            score_points(plan.marks, rng.bytes(32), "c", "m", points).p_value
+            for _ in range(SEEDS_A_MODEL)
+        ]
     values = np.array(p)
     first = values[::SEEDS_A_MODEL]
     rows = []
