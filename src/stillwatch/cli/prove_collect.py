@@ -60,17 +60,14 @@ def collect(
     The cost is printed before the first question. Run it again to go on where it stopped; nothing
     is asked twice.
     """
-    from stillwatch.prove import read_prompts
-    from stillwatch.prove.collect import collect as ask_all
-    from stillwatch.prove.collect import estimate
-    from stillwatch.prove.endpoints import Ask, parse_spec
+    from stillwatch.prove import Ask, collect_answers, estimate_cost, parse_spec, read_prompts
 
     endpoint, questions = parse_spec(model), read_prompts(prompts)
     ask = Ask(system, temperature, 1.0, max_tokens, logprobs)
     kept = cache or out.with_name(out.name + ".cache.jsonl")
     if key_env is not None and key_env not in os.environ:
         raise ConfigError("this environment variable is not set", where=key_env)
-    before = estimate(endpoint, questions, ask, kept, usd_in=usd_in, usd_out=usd_out)
+    before = estimate_cost(endpoint, questions, ask, kept, usd_in=usd_in, usd_out=usd_out)
     page = Page()
     page.sentence(
         f"{before.prompts} prompts, {before.cached} answered before; at most "
@@ -82,7 +79,7 @@ def collect(
             where="--max-usd",
             hint="lower --max-tokens or raise the limit",
         )
-    done = ask_all(
+    done = collect_answers(
         endpoint,
         questions,
         out,

@@ -11,7 +11,9 @@ Registry and case file need ``cryptography`` and ``securesystemslib`` (``stillwa
 from stillwatch.prove.canary import CanaryScore, plan_power, score_canaries
 from stillwatch.prove.casefile import build_case, seal_case, verify_case
 from stillwatch.prove.closeness import Closeness, measure_closeness
+from stillwatch.prove.collect import Collected, collect_answers, estimate_cost
 from stillwatch.prove.dependence import Dependence, estimate_dependence
+from stillwatch.prove.endpoints import Ask, parse_spec
 from stillwatch.prove.guardrails import compare_guardrails, grade, grader_agreement
 from stillwatch.prove.inquiries import (
     Registration,
@@ -31,8 +33,10 @@ from stillwatch.prove.suite import Item, own_suite, read_suite
 
 __all__ = [
     "Answers",
+    "Ask",
     "CanaryScore",
     "Closeness",
+    "Collected",
     "Dependence",
     "Item",
     "LineageResult",
@@ -44,9 +48,11 @@ __all__ = [
     "Registry",
     "build_case",
     "coin",
+    "collect_answers",
     "compare_guardrails",
     "compare_lineage",
     "draw_plan",
+    "estimate_cost",
     "estimate_dependence",
     "family_scores",
     "grade",
@@ -57,6 +63,7 @@ __all__ = [
     "is_green",
     "measure_closeness",
     "own_suite",
+    "parse_spec",
     "phrase_excess",
     "plan_canaries",
     "plan_power",

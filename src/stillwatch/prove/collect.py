@@ -19,7 +19,7 @@ from stillwatch.prove.endpoints import Answer, Ask, Endpoint
 from stillwatch.schema.arrow import RESPONSE
 from stillwatch.seal import digest
 
-__all__ = ["Collected", "Estimate", "collect", "estimate"]
+__all__ = ["Collected", "Estimate", "collect_answers", "estimate_cost"]
 
 _CHARACTERS_A_TOKEN: Final = 4
 _TRIES: Final = 6
@@ -47,7 +47,7 @@ class Collected:
     cost_usd: float
 
 
-def estimate(
+def estimate_cost(
     endpoint: Endpoint,
     prompts: Mapping[str, str],
     ask: Ask,
@@ -68,7 +68,7 @@ def estimate(
     return Estimate(len(prompts), len(prompts) - len(left), tokens, most, usd)
 
 
-def collect(
+def collect_answers(
     endpoint: Endpoint,
     prompts: Mapping[str, str],
     out: Path,

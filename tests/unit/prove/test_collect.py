@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from stillwatch.errors import ConfigError, InputError
-from stillwatch.prove.collect import collect, estimate
+from stillwatch.prove.collect import collect_answers, estimate_cost
 from stillwatch.prove.endpoints import Ask, parse_spec
 from stillwatch.prove.responses import read_responses
 from stillwatch.schema.arrow import RESPONSE
@@ -81,7 +81,7 @@ def run(stub: Stub, folder: Path, kind: str = "openai", waits: list[float] | Non
     endpoint = parse_spec(f"{kind}:kiln-7b@http://127.0.0.1:{stub.server_port}/v1")
     waited = [] if waits is None else waits
     options = {"ask": Ask(), "cache": folder / "cache.jsonl", "now": lambda: NOW, **more}
-    return collect(endpoint, PROMPTS, folder / "r.parquet", sleep=waited.append, **options)
+    return collect_answers(endpoint, PROMPTS, folder / "r.parquet", sleep=waited.append, **options)
 
 
 def test_answers_are_saved_in_the_contract_and_never_asked_twice(stub, tmp_path):
@@ -136,12 +136,12 @@ def test_both_protocols_carry_system_key_and_limits_and_the_key_stays_off_the_di
 def test_the_cost_is_known_before_anything_is_asked(stub, tmp_path):
     endpoint = parse_spec(f"openai:kiln-7b@http://127.0.0.1:{stub.server_port}/v1")
     cache = tmp_path / "cache.jsonl"
-    before = estimate(endpoint, PROMPTS, Ask(max_tokens=100), cache, usd_in=1, usd_out=10)
+    before = estimate_cost(endpoint, PROMPTS, Ask(max_tokens=100), cache, usd_in=1, usd_out=10)
     assert stub.seen == []
     assert before.most_output_tokens == 300
     assert before.most_usd == pytest.approx((before.input_tokens + 3000) / 1e6)
     run(stub, tmp_path, ask=Ask(max_tokens=100))
-    assert estimate(endpoint, PROMPTS, Ask(max_tokens=100), cache).cached == 3
+    assert estimate_cost(endpoint, PROMPTS, Ask(max_tokens=100), cache).cached == 3
 
 
 def test_an_answer_of_another_form_and_a_wrong_spec_are_told(stub, tmp_path):
