@@ -85,8 +85,8 @@ bench-check: .venv/.test-stamp ## the same, compared with the kept result: fails
 	@$(BIN)/python perf/bench.py --check
 
 bench-prove-lineage: .venv/.test-stamp ## teacher families of published models, by part (half an hour)
-	@for k in 0 1 2 3; do test -f $(WORK)/lineage/close-all-$${k}of4.npz || OMP_NUM_THREADS=1 \
-	  $(BIN)/python perf/prove_lineage.py measure --part $$k --parts 4 --work $(WORK)/lineage \
+	@for k in 0 1; do test -f $(WORK)/lineage/close-all-$${k}of2.npz || OMP_NUM_THREADS=1 \
+	  $(BIN)/python perf/prove_lineage.py measure --part $$k --parts 2 --work $(WORK)/lineage \
 	  --data $${STILLWATCH_DATA:-../shared/data}/lineage; done
 	@$(BIN)/python perf/prove_lineage.py report --data $${STILLWATCH_DATA:-../shared/data}/lineage \
 	  --work $(WORK)/lineage --out bench/results/prove-lineage.json

@@ -36,7 +36,6 @@ def measure_closeness(
     models: Sequence[Answers],
     candidates: Sequence[Answers],
     *,
-    background: Sequence[Answers] = (),
     words: int | None = None,
     without_refusals: bool = False,
     suites: frozenset[str] | None = None,
@@ -44,15 +43,14 @@ def measure_closeness(
 ) -> Closeness:
     """Return the closeness of every model to every candidate, on the prompts all candidates share.
 
-    A shingle counts by how rare it is among all answers to the same prompt, so what the prompt asks
-    for counts little and what two models alone write counts most. Suspect, controls and candidates
-    set these weights together: swapping a suspect and a control changes nothing else. A prompt that
-    a model has not answered contributes NaN for it.
+    A shingle counts by how rare it is among the *candidates'* answers to the same prompt, so what
+    the prompt asks for counts little and what one candidate alone writes counts most. Only the
+    candidates set these weights: a suspect and a control are treated alike. A prompt that a model
+    has not answered contributes NaN for it.
 
     Args:
         models: suspects, controls, and candidates too where they are wanted as rows.
         candidates: possible teachers, at least three.
-        background: further models whose answers say what is common; more of them sharpen it.
         words: cut answers to so many words first (length as a confounder).
         without_refusals: leave out prompts that a third of the candidates refuse, and a model's
             own refusals (refusals as a confounder).
@@ -73,7 +71,7 @@ def measure_closeness(
         )
     shape = (len(prompts), len(models), len(candidates))
     channel = {name: np.full(shape, np.nan, dtype=np.float32) for name in CHANNELS}
-    everyone = {m.model: m for m in [*candidates, *models, *background]}
+    everyone = {m.model: m for m in [*candidates, *models]}
     for k, prompt in enumerate(prompts):
         cut = {
             name: shingles(model.output[prompt], words)
@@ -113,7 +111,7 @@ def _shared_prompts(
 def _cosines(
     docs: Sequence[Hashes], asked: Sequence[int], known: Sequence[int]
 ) -> NDArray[np.float32]:
-    """Return the cosine of each asked document with each known one, weights from all."""
+    """Return the cosine of each asked document with each known one, weights from the known."""
     sizes = [doc.size for doc in docs]
     if not asked or not sum(sizes):
         return np.zeros((len(asked), len(known)), dtype=np.float32)
@@ -124,11 +122,10 @@ def _cosines(
         (np.ones(place.size, dtype=np.float32), place, starts), shape=(len(docs), columns.size)
     )
     table.sum_duplicates()
-    frequency = np.bincount(table.indices, minlength=columns.size)
-    weight = np.log((len(docs) + 1.0) / frequency).astype(np.float32)
+    frequency = np.bincount(table[known].indices, minlength=columns.size)
+    weight = np.log((len(known) + 1.0) / np.maximum(frequency, 1)).astype(np.float32)
     table.data = (1.0 + np.log(table.data)) * weight[table.indices]
     squares = np.asarray(table.multiply(table).sum(axis=1)).ravel()
     length = np.sqrt(np.maximum(squares, 1e-12)).astype(np.float32)
-    shared = table[:, frequency > 1]
-    dots = (shared[asked] @ shared[known].T).toarray()
+    dots = (table[asked] @ table[known].T).toarray()
     return np.asarray(dots / length[asked, None] / length[None, known], dtype=np.float32)

@@ -41,7 +41,7 @@ def estimate_dependence(
     rng: np.random.Generator,
     suite: Mapping[str, str] | None = None,
 ) -> Dependence:
-    """Return where the suspect's phrase and letter closeness lies between origin and anchor.
+    """Return where the suspect's phrase and template closeness lies between origin and anchor.
 
     Args:
         close: has suspect, anchor and origins among its models, the teacher among its candidates.
@@ -63,7 +63,7 @@ def estimate_dependence(
     rows = [close.row(m) for m in (suspect, anchor, *origins)]
     table = sum(
         np.log1p(close.channel[name][:, rows, column].astype(np.float64))
-        for name in ("letters", "phrases")
+        for name in ("templates", "phrases")
     )
     values = np.asarray(table)
     triple = np.stack([values[:, 0], values[:, 1], np.nanmean(values[:, 2:], axis=1)], axis=1)

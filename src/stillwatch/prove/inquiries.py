@@ -115,7 +115,6 @@ def inquire_lineage(
     close = measure_closeness(
         rows,
         [r.answers for r in teachers],
-        background=[r.answers for r in known],
         words=words,
         without_refusals=without_refusals,
         progress=progress,
@@ -153,14 +152,14 @@ def _dependence(
     closest = max(
         members,
         key=lambda m: float(
-            np.nanmean(close.channel["letters"][:, row, close.candidates.index(m)])
+            np.nanmean(close.channel["templates"][:, row, close.candidates.index(m)])
         ),
     )
     column = close.candidates.index(closest)
     others = [m for m in members if m != closest]
     anchor = max(
         others,
-        key=lambda m: float(np.nanmean(close.channel["letters"][:, close.row(m), column])),
+        key=lambda m: float(np.nanmean(close.channel["templates"][:, close.row(m), column])),
     )
     origins = [base] if base else sorted(groups)
     rng = np.random.default_rng(SEED)

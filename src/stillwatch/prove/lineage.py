@@ -1,8 +1,8 @@
 """Which candidate's answers is a suspect closest to, and is that closer than chance allows?
 
-1. Rank: three kinds of closeness, each put on one scale across the candidate families, are added.
-2. Reject: how many rare phrases the suspect shares with its closest family, against a family that
-   is far from it. Documented non-students (controls) say how large that gets without any teaching;
+1. Rank: two kinds of closeness, each put on one scale across the candidate families, are added.
+2. Reject: how many rare phrases the suspect shares with its closest family, against the median
+   family. Documented non-students (controls) say how large that gets without any teaching;
    a suspect is named close only above every one of them.
 3. Test: for candidates named beforehand, the control models' own scores are the null.
 
@@ -21,7 +21,6 @@ import numpy as np
 
 from stillwatch.errors import ConfigError, EvidenceError
 from stillwatch.prove.closeness import Closeness
-from stillwatch.prove.shingles import CHANNELS
 from stillwatch.stats import FloatArray, Interval, holm_adjusted
 
 __all__ = [
@@ -38,13 +37,12 @@ MOST_NAMED: Final = 3
 _MIN_CONTROLS: Final = 4
 _TINY: Final = 1e-6
 _RESAMPLES: Final = 400
-_FAR: Final = 0.25  # the quarter of families that a model is farthest from
 _MOST_OF_A_PROMPT: Final = 0.1  # answers that the question dictates are alike word for word
 
 
 @dataclass(frozen=True)
 class FamilyScore:
-    """One candidate family: its rank score, and its phrase excess over a far family (nats)."""
+    """One candidate family: its rank score, and its phrase excess over the median one (nats)."""
 
     family: str
     score: float
@@ -100,8 +98,8 @@ def family_scores(
 ) -> tuple[tuple[str, ...], FloatArray]:
     """Return the families in alphabetical order and the suspect's rank score for each.
 
-    Letters: distance of a candidate's closeness from the controls' mean, in the controls'
-    standard deviations; phrases and openings: the logarithm of the closeness. Each is reduced to
+    Templates: distance of a candidate's closeness from the controls' mean, in the controls'
+    standard deviations; openings: the logarithm of the closeness. Each is reduced to
     the closest member of a family, then centred and scaled across families, then added.
 
     Args:
@@ -121,13 +119,12 @@ def family_scores(
             hint="add answers of models that are documented to have no outside teacher",
         )
     names, members = _members(close, families)
-    mean = _mean(close, [suspect, *controls], weights)
-    letters = mean["letters"]
-    spread = letters[1:].std(axis=0, ddof=1)
-    distance = (letters[0] - letters[1:].mean(axis=0)) / np.maximum(spread, _TINY)
-    total = _scaled(_best(distance, members))
-    for name in ("phrases", "openings"):
-        total = total + _scaled(_best(np.log(mean[name][0] + _TINY), members))
+    mean = _mean(close, [suspect, *controls], weights, ("templates", "openings"))
+    built = mean["templates"]
+    spread = built[1:].std(axis=0, ddof=1)
+    distance = (built[0] - built[1:].mean(axis=0)) / np.maximum(spread, _TINY)
+    opened = np.log(mean["openings"][0] + _TINY)
+    total = _scaled(_best(distance, members)) + _scaled(_best(opened, members))
     return names, total
 
 
@@ -137,9 +134,9 @@ def phrase_excess(
     families: Mapping[str, str],
     weights: FloatArray | None = None,
 ) -> tuple[tuple[str, ...], FloatArray]:
-    """Return for each family how much more of its rare phrases a model shares than of a far one's.
+    """Return for each family how much more of its rare phrases a model shares than of others'.
 
-    In nats: log of the closest member's phrase closeness, less the lower quartile over families. No
+    In nats: log of the closest member's phrase closeness, less the median over families. No
     prompt counts with more than a cosine of 0.1, else a few dictated answers outweigh hundreds. It
     needs no control, so suspects and controls are computed alike, and their ranks are exchangeable
     under the null.
@@ -148,7 +145,7 @@ def phrase_excess(
     shared = _best(
         np.log(_mean(close, [model], weights, ("phrases",))["phrases"][0] + _TINY), members
     )
-    return names, np.asarray(shared - np.quantile(shared, _FAR))
+    return names, np.asarray(shared - np.median(shared))
 
 
 def compare_lineage(
@@ -256,7 +253,7 @@ def _mean(
     close: Closeness,
     models: Sequence[str],
     weights: FloatArray | None,
-    channels: Sequence[str] = CHANNELS,
+    channels: Sequence[str],
 ) -> dict[str, FloatArray]:
     rows = [close.row(model) for model in models]
     out: dict[str, FloatArray] = {}

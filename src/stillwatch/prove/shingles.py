@@ -1,6 +1,7 @@
 """What two answers can have in common: three kinds of shingles, each a 64-bit hash.
 
-``letters``  3 to 5 bytes in a row: words, spelling, punctuation, all that plain closeness sees.
+``templates`` 3 and 4 words in a row, where only function words and punctuation keep their form and
+every other word is its ending, capital or digit: how sentences are built, whatever they are about.
 ``phrases``  5 and 7 words in a row: what one does not write by chance.
 ``openings`` 1 to 4 words in a row among the first 14.
 """
@@ -18,12 +19,22 @@ __all__ = ["CHANNELS", "Hashes", "refuses", "shingles"]
 
 Hashes = NDArray[np.uint64]
 
-CHANNELS: Final = ("letters", "phrases", "openings")
+CHANNELS: Final = ("templates", "phrases", "openings")
 MOST_CHARACTERS: Final = 3_000
-_MOST_BYTES: Final = 2_500
 _OPENING_WORDS: Final = 14
 
 _WORD: Final = re.compile(r"[^\W_]+(?:['’][^\W_]+)*|[^\w\s]|\n+")
+_FUNCTION_WORDS_TEXT: Final = """
+    a an the and or but if then than as of at by for with about against between into through
+    during before after above below to from up down in out on off over under again further once
+    here there when where why how all any both each few more most other some such no nor not only
+    own same so too very can will just should now i me my we us our you your he him his she her it
+    its they them their what which who whom this that these those am is are was were be been being
+    have has had do does did would could may might must shall also however additionally furthermore
+    overall finally first second while because although since until unless whether yet still even
+    many much well like"""
+_FUNCTION_WORDS: Final = frozenset(_FUNCTION_WORDS_TEXT.split())
+_ENDINGS: Final = ("ing", "ed", "ly", "tion", "s")
 _REFUSAL: Final = re.compile(
     r"\b(i(?:'m| am) sorry|i apologi[sz]e|i can(?:no|')t|i am unable|i'm unable|i won't|"
     r"as an ai)\b",
@@ -52,10 +63,9 @@ def shingles(answer: str, words: int | None = None) -> dict[str, Hashes]:
         found = found[:words]
     tokens = [match.group() for match in found]
     plain = np.array([_hash(token.lower()) for token in tokens], dtype=np.uint64)
-    raw = text.lower().encode("utf-8", "surrogatepass")[:_MOST_BYTES]
-    letters = np.frombuffer(raw, dtype=np.uint8).astype(np.uint64)
+    built = np.array([_hash(_form(token)) for token in tokens], dtype=np.uint64)
     return {
-        "letters": _runs(letters, (3, 4, 5)),
+        "templates": _runs(built, (3, 4)),
         "phrases": _runs(plain, (5, 7)),
         "openings": _runs(plain[:_OPENING_WORDS], (1, 2, 3, 4)),
     }
@@ -63,6 +73,17 @@ def shingles(answer: str, words: int | None = None) -> dict[str, Hashes]:
 
 def _hash(token: str) -> int:
     return zlib.crc32(token.encode("utf-8", "surrogatepass"))
+
+
+def _form(token: str) -> str:
+    lower = token.lower()
+    if lower in _FUNCTION_WORDS or not token[0].isalnum():
+        return lower
+    if token[0].isdigit():
+        return "#"
+    if token[0].isupper():
+        return "C"
+    return next(("*" + end for end in _ENDINGS if lower.endswith(end)), "*")
 
 
 def _runs(values: Hashes, lengths: tuple[int, ...]) -> Hashes:
