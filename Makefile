@@ -12,7 +12,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -qq
 WORKERS ?= 2
 
-.PHONY: bench bench-antitrust bench-check bench-guard bench-hub bench-match bench-replay bench-worlds bound check clean demo docs fuzz help highest kills lock lowest quality reference scale setup test wheel
+.PHONY: bench bench-antitrust bench-check bench-guard bench-hub bench-match bench-prove bench-prove-lineage bench-replay bench-worlds bound check clean demo docs fuzz help highest kills lock lowest quality reference scale setup test wheel
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -95,6 +95,15 @@ bench-check: .venv/.test-stamp ## the same, compared with the kept result: fails
 
 bench-hub: .venv/.test-stamp ## the hub on PostgreSQL: ingest and pages at 100,000 and a million objects (minutes)
 	@$(BIN)/python perf/hub.py
+bench-prove-lineage: .venv/.test-stamp ## teacher families of published models, by part (half an hour)
+	@for k in 0 1; do test -f $(WORK)/lineage/close-all-$${k}of2.npz || OMP_NUM_THREADS=1 \
+	  $(BIN)/python perf/prove_lineage.py measure --part $$k --parts 2 --work $(WORK)/lineage \
+	  --data $${STILLWATCH_DATA:-../shared/data}/lineage; done
+	@$(BIN)/python perf/prove_lineage.py report --data $${STILLWATCH_DATA:-../shared/data}/lineage \
+	  --work $(WORK)/lineage --out bench/results/prove-lineage.json
+
+bench-prove: .venv/.test-stamp ## canaries on 200 tiny models without marks and 60 with (minutes)
+	@$(BIN)/python perf/prove_students.py --out bench/results/prove-students.json
 
 kills: .venv/.test-stamp ## 50 random kills of a scan of a million exchanges, each resumed (resumable, an hour)
 	@$(BIN)/python perf/kills.py --kills 50

@@ -60,6 +60,11 @@ TABLES = {
         arrow.LINK,
         "One row a link: `a` is an object or an account, `b` an account, `llr` in nats.",
     ),
+    "responses.parquet": (
+        arrow.RESPONSE,
+        "One row an answer of a model to a prompt. Tests of `prove` read it, `prove collect` "
+        "writes it. Of several samples the lowest number counts.",
+    ),
     "stages/raster.parquet": (
         arrow.RASTER,
         "One row a tick of the raster: at most 120 subjects and 12,000 ticks of a campaign, evenly "

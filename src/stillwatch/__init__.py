@@ -21,9 +21,10 @@ The rooms in the order in which data flows. A room imports only rooms above it:
 17. report    – run directory → report.html
 18. share     – campaign → STIX, what may be said of it, its exchange; the hub
 19. guard     – decides about requests while they wait
-20. simulate  – labelled traffic
-21. scanner   – the main job: joins runner, report and share
-22. cli       – one file a command; no logic
+20. prove     – was this model trained on that one's answers: results and the case file
+21. simulate  – labelled traffic
+22. scanner   – the main job: joins runner, report and share
+23. cli       – one file a command; no logic
 """
 
 from __future__ import annotations

@@ -68,7 +68,12 @@ def test_command_lines_in_documents_are_ones_that_exist(page):
         words = shlex.split(line, comments=True)
         name = max((c for c in COMMANDS if words[: c.count(" ") + 1] == c.split()), default="")
         assert name in COMMANDS, line
-        known = {option for p in COMMANDS[name].params for option in p.opts}
+        command = COMMANDS[name]
+        while hasattr(command, "commands"):
+            word = words.pop(0)
+            assert word in command.commands, line
+            command = command.commands[word]
+        known = {option for p in command.params for option in p.opts}
         assert {w for w in words if w.startswith("--")} <= known, line
 
 

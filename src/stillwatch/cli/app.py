@@ -21,6 +21,7 @@ from stillwatch.cli.guard import guard
 from stillwatch.cli.hub import hub
 from stillwatch.cli.ingest import ingest
 from stillwatch.cli.ownership import ownership
+from stillwatch.cli.prove import prove
 from stillwatch.cli.purge import purge
 from stillwatch.cli.scan import scan
 from stillwatch.cli.share import share
@@ -71,6 +72,7 @@ app.add_typer(case, name="case")
 app.add_typer(guard, name="guard")
 app.add_typer(hub, name="hub")
 app.add_typer(share, name="share")
+app.add_typer(prove, name="prove")
 
 
 def main() -> NoReturn:
