@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, Final
 
 import pyarrow as pa
@@ -27,7 +29,7 @@ from stillwatch.signals.data import (
 from stillwatch.signals.direct_evidence import Coincidences
 from stillwatch.signals.payers import MAX_ONE_PAYER, MIN_PAYERS, one_payer
 from stillwatch.signals.traits import MIN_EVENTS, TRAITS, Traits, traits
-from stillwatch.signals.verdicts import missing, not_enough
+from stillwatch.signals.verdicts import missing, not_enough, switched_off
 from stillwatch.stats import mean_e, round9
 
 __all__ = ["FINDINGS_STEP", "SCORES_STEP", "coordination", "lacking"]
@@ -55,21 +57,28 @@ def lacking(test: CohortTest, columns: frozenset[str]) -> tuple[str, ...]:
 
 
 def coordination(
-    cohort: Cohort, population: Population, base: Coincidences, columns: frozenset[str]
-) -> list[Finding]:
-    """Return the findings of the claim *coordinated* for one cohort."""
-    found = []
-    for test, find in _COORDINATION:
-        absent = lacking(test, columns)
-        found.append(missing(test, absent) if absent else find(cohort, population))
-    for kind, test in direct_evidence.TESTS.items():
-        absent = lacking(test, columns)
-        found.append(
-            missing(test, absent)
-            if absent
-            else direct_evidence.find(kind, cohort, population, base)
-        )
-    return found
+    cohort: Cohort, population: Population, base: Coincidences, columns: frozenset[str],
+    without: Sequence[str] = (),
+) -> list[Finding]:  # fmt: skip
+    """Return the findings of the claim *coordinated* for one cohort.
+
+    A test named in ``without`` is not made, and its finding says so.
+    """
+    finders: list[tuple[CohortTest, Callable[[], Finding]]] = [
+        (test, partial(find, cohort, population)) for test, find in _COORDINATION
+    ]
+    finders += [
+        (test, partial(direct_evidence.find, kind, cohort, population, base))
+        for kind, test in direct_evidence.TESTS.items()
+    ]
+    return [
+        switched_off(test)
+        if test.name in without
+        else missing(test, absent)
+        if (absent := lacking(test, columns))
+        else find()
+        for test, find in finders
+    ]
 
 
 def _base(desk: Desk, part: str, population: Population) -> Coincidences:
@@ -83,6 +92,8 @@ def _base(desk: Desk, part: str, population: Population) -> Coincidences:
 
 
 def _asked_for(desk: Desk, count: int, seen: Traits | None, usual_own: float) -> Finding:
+    if harvest.TEST.name in desk.settings.without:
+        return switched_off(harvest.TEST)
     absent = lacking(harvest.TEST, desk.columns)
     if absent:
         return missing(harvest.TEST, absent)
@@ -92,6 +103,7 @@ def _asked_for(desk: Desk, count: int, seen: Traits | None, usual_own: float) ->
 
 
 def _findings(desk: Desk) -> pa.Table:
+    without = desk.settings.without
     late = load_population(desk)
     early = in_part(desk, "A", late)
     both = over_both(early, late)
@@ -103,7 +115,7 @@ def _findings(desk: Desk) -> pa.Table:
         _mean_e(
             [
                 made.e_value
-                for made in coordination(views.screen, early, base_early, desk.columns)
+                for made in coordination(views.screen, early, base_early, desk.columns, without)
                 if made.evaluable
             ]
         )
@@ -144,7 +156,7 @@ def _findings(desk: Desk) -> pa.Table:
                 "evaluable": finding.evaluable,
                 "missing": list(finding.missing),
             }
-            for finding in (*coordination(cohort, late, base, desk.columns), extractive)
+            for finding in (*coordination(cohort, late, base, desk.columns, without), extractive)
         )
     table = pa.Table.from_pylist(rows, schema=_FINDINGS)
     for name in ("e_screen", "usual_own", "statistic", "p_value", "e_value"):

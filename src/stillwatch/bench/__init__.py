@@ -1,0 +1,6 @@
+"""Suites, baselines and scores: how well is distillation found, and how often are honest people hit.
+
+*Input*: simulated worlds with their truth. *Output*: one JSON file a (world, seed, detector),
+then tables and pictures. *Promise*: what is there is not made again; every detector sees the same
+log and is judged by the same thresholds; every share comes with its N and its exact interval.
+"""

@@ -1,0 +1,100 @@
+"""The worlds of the benchmark by name: a population, its campaigns, and the drift it is under."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final
+
+from stillwatch.errors import ConfigError
+from stillwatch.simulate import WORLDS, SimulatedWorld, Size, World, simulate
+
+__all__ = ["DRIFTS", "Scenario", "benign", "scenario"]
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """A world that can be made again from a seed. ``drift``: how its honest people differ."""
+
+    name: str
+    world: World
+    drift: str = "none"
+
+    def make(self, seed: int, out: Path) -> SimulatedWorld:
+        """Write the world under ``out``; the same seed gives the same bytes."""
+        return simulate(self.world, seed=seed, out=out)
+
+
+def _fewer_chatters(world: World, added: int) -> Size:
+    """Return the chat users less as many as a drift adds, so that the world keeps its size."""
+    return replace(world.chat, accounts=max(world.chat.accounts - added, 50))
+
+
+def _viral_template(world: World) -> World:
+    """Strangers by the hundred take up six more published templates in the week."""
+    more = replace(world.template, groups=world.template.groups + 6)
+    return replace(
+        world, template=more, chat=_fewer_chatters(world, more.total - world.template.total)
+    )
+
+
+def _class_season(world: World) -> World:
+    """Six classes and four hackathons fall into one week."""
+    classes = replace(world.classroom, groups=6)
+    hacks = replace(world.hackathon, groups=4)
+    added = classes.total + hacks.total - world.classroom.total - world.hackathon.total
+    return replace(world, classroom=classes, hackathon=hacks, chat=_fewer_chatters(world, added))
+
+
+def _release_week(world: World) -> World:
+    """A model is released: evaluations, judges and labelling jobs by the hundred."""
+    evals = replace(world.evals, groups=8, requests=world.evals.requests / 2)
+    judges = replace(world.judges, accounts=3 * world.judges.accounts)
+    labelling = replace(world.labelling, accounts=2 * world.labelling.accounts)
+    added = evals.total + judges.total + labelling.total
+    added -= world.evals.total + world.judges.total + world.labelling.total
+    return replace(
+        world, evals=evals, judges=judges, labelling=labelling,
+        chat=_fewer_chatters(world, added),
+    )  # fmt: skip
+
+
+def _new_country(world: World) -> World:
+    """The mix of languages turns round: the rarest becomes the most frequent."""
+    return replace(world, languages=tuple(reversed(world.languages)))
+
+
+def _price_cut(world: World) -> World:
+    """Automation doubles its requests, and twice as many accounts run it."""
+    workflow = replace(
+        world.workflow, accounts=2 * world.workflow.accounts, requests=1.5 * world.workflow.requests
+    )
+    scripts = replace(world.scripts, accounts=round(1.5 * world.scripts.accounts))
+    added = workflow.total + scripts.total - world.workflow.total - world.scripts.total
+    return replace(world, workflow=workflow, scripts=scripts, chat=_fewer_chatters(world, added))
+
+
+DRIFTS: Final[dict[str, Callable[[World], World]]] = {
+    "none": lambda world: world,
+    "viral_template": _viral_template,
+    "class_season": _class_season,
+    "release_week": _release_week,
+    "new_country": _new_country,
+    "price_cut": _price_cut,
+}
+
+
+def benign(drift: str, base: str = "demo") -> Scenario:
+    """Return the honest people of a preset under a drift. Raises ConfigError for no such drift."""
+    if drift not in DRIFTS:
+        raise ConfigError(f"no drift named {drift}", hint="choose from " + ", ".join(DRIFTS))
+    world = DRIFTS[drift](WORLDS[base].without_campaigns())
+    return Scenario(f"{base}-benign-{drift}", replace(world, name=f"{base}-benign-{drift}"), drift)
+
+
+def scenario(name: str) -> Scenario:
+    """Return a preset of `simulate` as a scenario. Raises ConfigError for an unknown name."""
+    if name not in WORLDS:
+        raise ConfigError(f"no world named {name}", hint="choose from " + ", ".join(WORLDS))
+    return Scenario(name, WORLDS[name])
