@@ -32,7 +32,7 @@ def main() -> None:
     bound = read_bound(asked.work)
     if asked.out is not None:
         table = {
-            "what": "benign worlds of the demo's honest people, about 3,000 accounts each, by drift",
+            "what": "benign worlds of about 3,000 accounts, the demo's honest people, by drift",
             "command": "make bench-alpha", "commit": commit(), **bound, "machine": describe(),
         }  # fmt: skip
         asked.out.write_text(json.dumps(table, indent=1) + "\n")

@@ -21,7 +21,8 @@ The rooms in the order in which data flows. A room imports only rooms above it:
 17. share     – campaign → STIX
 18. simulate  – labelled traffic
 19. scanner   – the main job: joins runner, report and share
-20. cli       – one file a command; no logic
+20. bench     – suites, baselines and scores
+21. cli       – one file a command; no logic
 """
 
 from __future__ import annotations

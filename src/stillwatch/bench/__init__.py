@@ -1,4 +1,4 @@
-"""Suites, baselines and scores: how well is distillation found, and how often are honest people hit.
+"""Suites, baselines and scores: how well is distillation found, and how often are the honest hit.
 
 *Input*: simulated worlds with their truth. *Output*: one JSON file a (world, seed, detector),
 then tables and pictures. *Promise*: what is there is not made again; every detector sees the same

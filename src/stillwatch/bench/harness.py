@@ -1,0 +1,107 @@
+"""Run a suite: worlds, all detectors on each, looks, benign worlds; resumable at every file."""
+
+from __future__ import annotations
+
+import shutil
+import time
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from stillwatch.bench import ours
+from stillwatch.bench.alpha import judge_benign
+from stillwatch.bench.baselines import BASELINES
+from stillwatch.bench.looks import look_again
+from stillwatch.bench.records import once, write_record
+from stillwatch.bench.scenarios import DRIFTS, Scenario
+from stillwatch.bench.scores import summary_of
+from stillwatch.bench.suites import FIRST_SEED, HELD_OUT_SEED, Suite
+from stillwatch.bench.traffic import Traffic, read_traffic
+from stillwatch.bench.truth import Who, read_truth
+from stillwatch.bench.verdict import scanned
+from stillwatch.simulate import SimulatedWorld
+
+__all__ = ["run_suite", "run_trial"]
+
+_DETECTORS = (ours.FACTS.name, *(b.facts.name for b in BASELINES))
+
+
+def run_suite(
+    suite: Suite, out: Path, *, held_out: bool = False, tell: Callable[[str], None] = lambda _: None
+) -> None:
+    """Make every record of a suite under ``out`` that is not there yet.
+
+    ``held_out``: the same worlds of seeds that nothing else reads.
+    """
+    first = HELD_OUT_SEED if held_out else FIRST_SEED
+    for place, (scenario, seeds) in enumerate(suite.trials):
+        for k in range(seeds):
+            tell(f"{scenario.name}, seed {first + k}")
+            run_trial(scenario, first + k, out, looks=place == 0 and k < suite.looks)
+    names = list(DRIFTS)
+    for k in range(suite.benign):
+        drift, seed = names[k % len(names)], first + 50_000 + k
+        tell(f"benign, {drift}, seed {seed}")
+        once(
+            out / "benign" / f"{drift}-{seed}.json",
+            lambda drift=drift, seed=seed: judge_benign(  # type: ignore[misc]
+                drift, seed, out / "work", suite.benign_base
+            ),
+        )
+
+
+def run_trial(scenario: Scenario, seed: int, out: Path, *, looks: bool = False) -> None:
+    """Let every detector judge one world; a world is made again only where a record is missing."""
+    records = out / "trials"
+    stem = f"{scenario.name}-{seed}"
+    missing = [d for d in _DETECTORS if not (records / f"{stem}-{d}.json").is_file()]
+    look_file = out / "looks" / f"{stem}.json"
+    if not missing and (not looks or look_file.is_file()):
+        return
+    work = out / "work" / stem
+    shutil.rmtree(work, ignore_errors=True)
+    made = scenario.make(seed, work / "world")
+    truth = read_truth(made.truth_parquet)
+    traffic = read_traffic(made.out / "exchanges")
+    who = [truth[name] for name in traffic.names]
+    world = _world(scenario, seed, traffic, who)
+    for name in missing:
+        began = time.perf_counter()
+        outcome = _judge(name, made, traffic, who, seed, work)
+        seconds = round(time.perf_counter() - began, 3)
+        write_record(
+            records / f"{stem}-{name}.json",
+            {"detector": name, "seconds": seconds, **world, **summary_of(outcome, who)},
+        )
+    if looks and not look_file.is_file():
+        campaigns = sorted({str(w.campaign) for w in who if w.core})
+        found = [look_again(made, traffic, truth, c, work) for c in campaigns]
+        write_record(look_file, {"scenario": scenario.name, "seed": seed, "campaigns": found})
+    shutil.rmtree(work)
+
+
+def _judge(
+    name: str, made: SimulatedWorld, traffic: Traffic, who: list[Who], seed: int, work: Path
+) -> Any:
+    if name == ours.FACTS.name:
+        return ours.outcome_of(scanned(made, work / "run"), traffic.names)
+    baseline = next(b for b in BASELINES if b.facts.name == name)
+    reference = traffic.of(np.array([w.honest for w in who]))
+    rng = np.random.default_rng([seed, zlib.crc32(name.encode())])
+    return baseline.judge(traffic, reference, rng)
+
+
+def _world(scenario: Scenario, seed: int, traffic: Traffic, who: list[Who]) -> dict[str, Any]:
+    share: dict[str, float] = {}
+    for number, person in enumerate(who):
+        if person.core:
+            name = str(person.campaign)
+            share[name] = share.get(name, 0.0) + float(traffic.volume[number]) / traffic.rows
+    return {
+        "scenario": scenario.name, "drift": scenario.drift, "seed": seed,
+        "exchanges": traffic.rows, "accounts": traffic.accounts,
+        "traffic_share": {k: round(v, 6) for k, v in share.items()},
+    }  # fmt: skip
