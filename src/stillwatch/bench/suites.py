@@ -46,7 +46,7 @@ def faint(base: str, factor: float) -> Scenario:
 
 def _suite(name: str) -> Suite:
     if name == "smoke":
-        return Suite(name, ((scenario("small"), 4),), 1, 6, "small")
+        return Suite(name, ((scenario("small"), 3),), 1, 3, "small")
     if name == "standard":
         trials = ((scenario("demo"), 8), (faint("demo", 0.3), 4), (faint("demo", 0.1), 4))
         return Suite(name, trials, 1, 6, "demo")

@@ -11,6 +11,7 @@ from typing import Annotated, Final, NoReturn
 import typer
 
 from stillwatch import __version__
+from stillwatch.cli.bench import bench
 from stillwatch.cli.demo import demo
 from stillwatch.cli.explain import explain
 from stillwatch.cli.ingest import ingest
@@ -57,6 +58,7 @@ def root(
 
 for _command in (scan, explain, demo, ingest, simulate):
     app.command()(_command)
+app.add_typer(bench, name="bench")
 
 
 def main() -> NoReturn:

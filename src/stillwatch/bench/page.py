@@ -1,0 +1,254 @@
+"""The result of a suite for people: benchmark.html, table.md and the curves as files."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from stillwatch.bench.curves import rung_curve, share_curve
+from stillwatch.bench.looks import SHARES
+from stillwatch.bench.table import CURVE_RATE
+from stillwatch.report.svg import El, el
+
+__all__ = ["write_pages"]
+
+_STYLE: Final = (
+    "body{font:15px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;"
+    "color:#111;background:#fff}table{border-collapse:collapse;margin:1rem 0;display:block;"
+    "overflow-x:auto}th,td{border-bottom:1px solid #ccc;padding:.25rem .6rem;text-align:left;"
+    "vertical-align:top}svg{max-width:100%;height:auto}svg text{font-size:12px;fill:#111}"
+)
+_SVG_STYLE: Final = "text{font:12px sans-serif;fill:#111}"
+
+Sheet = tuple[str, str, tuple[str, ...], list[tuple[str, ...]]]
+
+
+def write_pages(result: dict[str, Any], out: Path) -> None:
+    """Write result.json, table.md, benchmark.html, recall-by-rung.svg and recall-by-share.svg."""
+    sheets = _sheets(result)
+    curves = [("recall-by-rung", rung_curve(result)), ("recall-by-share", share_curve(result))]
+    _write(out / "result.json", json.dumps(result, indent=1, sort_keys=True) + "\n")
+    _write(out / "table.md", "\n".join(map(_markdown, sheets)))
+    for name, curve in curves:
+        markup = str(curve).replace("<svg", '<svg xmlns="http://www.w3.org/2000/svg"', 1)
+        end = markup.index(">") + 1
+        _write(out / f"{name}.svg", f"{markup[:end]}<style>{_SVG_STYLE}</style>{markup[end:]}\n")
+    page = el(
+        "html",
+        el(
+            "head", el("meta", charset="utf-8"), el("title", "stillwatch benchmark"),
+            el("meta", name="viewport", content="width=device-width"), el("style", _STYLE),
+        ),
+        el(
+            "body", el("h1", "How well campaigns are found"), el("p", _headline(result)),
+            [curve for _, curve in curves], el("p", _curve_note()), [_html(s) for s in sheets],
+        ),
+        lang="en",
+    )  # fmt: skip
+    _write(out / "benchmark.html", f"<!doctype html>\n{page}\n")
+
+
+def _write(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    aside = path.with_name(path.name + ".part")
+    aside.write_text(text, encoding="utf-8")
+    aside.replace(path)
+
+
+def _headline(result: dict[str, Any]) -> str:
+    return (
+        f"{result['worlds']:,} worlds with campaigns, {result['honest_accounts']:,} honest accounts"
+        f" in them; {result['calibration']['all']['worlds']:,} worlds without campaigns."
+    )
+
+
+def _curve_note() -> str:
+    return (
+        "Curves: mean over worlds, bars by resampling worlds; stillwatch at its own default, the "
+        f"others at the score that accuses {CURVE_RATE:.1%} of honest accounts. At most six are "
+        "drawn."
+    )
+
+
+def _sheets(result: dict[str, Any]) -> list[Sheet]:
+    return [
+        _recall_sheet(result), _own_sheet(result), _pairs_sheet(result),
+        _family_sheet(result), _looks_sheet(result), _alpha_sheet(result),
+        _cohort_sheet(result), _facts_sheet(result),
+    ]  # fmt: skip
+
+
+def _recall_sheet(result: dict[str, Any]) -> Sheet:
+    rows: list[tuple[str, ...]] = []
+    for one in result["detectors"]:
+        cells = [one["title"]]
+        for rate in one["rates"].values():
+            found = rate["accounts"]
+            cells.append(
+                f"{_share(rate['recall'])} [{_share(found['low'])}, {_share(found['high'])}]"
+            )
+        rows.append((*cells, f"{one['seconds']:,.1f}", f"{one['exchanges_per_s']:,}"))
+    allowed = [
+        f"1 in {1 / float(rate):,.0f} ({int(float(rate) * result['honest_accounts']):,} of "
+        f"{result['honest_accounts']:,})"
+        for rate in (result["detectors"][0]["rates"] if result["detectors"] else ())
+    ]
+    return (
+        "Recall at a share of honest accounts accused",
+        "Mean over campaigns of the share of their accounts found; in brackets the exact interval "
+        "of the pooled share, too narrow where accounts of a campaign stand or fall together. One "
+        "threshold over all worlds, chosen with the truth, for every detector alike.",
+        ("detector", *allowed, "seconds a world", "exchanges/s"),
+        rows,
+    )
+
+
+def _own_sheet(result: dict[str, Any]) -> Sheet:
+    rows: list[tuple[str, ...]] = []
+    for one in result["detectors"]:
+        own = one["own"]
+        if own is None:
+            rows.append((one["title"], "has none", "", ""))
+            continue
+        worst = ", ".join(f"{k} {n}" for k, n in list(own["by_family"].items())[:4])
+        rows.append(
+            (
+                one["title"], _share(own["recall"]),
+                f"{own['honest_flagged']:,} of {own['honest']:,} "
+                f"[{own['low']:.2g}, {own['high']:.2g}]",
+                worst or "none",
+            )
+        )  # fmt: skip
+    return (
+        "At each method's own threshold",
+        "For stillwatch that is the default alpha of 0.01.",
+        ("detector", "recall", "honest accounts accused", "of which families"),
+        rows,
+    )
+
+
+def _pairs_sheet(result: dict[str, Any]) -> Sheet:
+    rows: list[tuple[str, ...]] = [
+        (
+            one["title"],
+            *(_share(one["pairs"][k]) for k in ("precision", "recall", "f1", "apart_f1")),
+        )
+        for one in result["detectors"]
+        if one["pairs"]
+    ]
+    return (
+        "Campaigns put together and kept apart",
+        "Pairs of accounts: put in one group, and of one campaign. The last column counts only "
+        "accounts that were found.",
+        ("detector", "precision", "recall", "F1", "F1 over found"),
+        rows,
+    )
+
+
+def _family_sheet(result: dict[str, Any]) -> Sheet:
+    names = sorted({g["group"] for d in result["detectors"] for g in d["by_family"]})
+    rows: list[tuple[str, ...]] = []
+    for one in result["detectors"]:
+        at = {g["group"]: g for g in one["by_family"]}
+        rows.append((one["title"], *(_share(at[n]["recall"]) if n in at else "" for n in names)))
+    return ("Recall by campaign family", _curve_note(), ("detector", *names), rows)
+
+
+def _looks_sheet(result: dict[str, Any]) -> Sheet:
+    rows: list[tuple[str, ...]] = [
+        (
+            look["family"], str(look["rung"] or ""), f"{look['campaigns']}",
+            f"{look['requests']:,}",
+            *(f"{look['found_within'][f'{s:g}']}" for s in SHARES),
+            ", ".join(f"{h:g}" for h in look["hours"]),
+        )
+        for look in result["looks"]
+    ]  # fmt: skip
+    return (
+        "How soon: campaigns found within a share of their traffic",
+        "Found: half of the accounts active so far are accused; each look is a scan at the whole "
+        "alpha. Hours since the campaign's first request.",
+        ("family", "rung", "campaigns", "requests", *(f"{s:.0%}" for s in SHARES), "hours"),
+        rows,
+    )
+
+
+def _alpha_sheet(result: dict[str, Any]) -> Sheet:
+    bound = result["calibration"]
+    rows: list[tuple[str, ...]] = [
+        (
+            name, f"{one['worlds']:,}", f"{one['with_accusation']}",
+            f"{bound['alpha']:g}",
+            f"[{one['low']:.4f}, {one['high']:.4f}]", f"{one['honest_accounts']:,}",
+            f"{one['alarms']}",
+        )
+        for name, one in [*bound["by_drift"].items(), ("all", bound["all"])]
+    ]  # fmt: skip
+    return (
+        "Worlds without campaigns: any accusation, by drift",
+        "Claimed: at most alpha of such worlds hold one. Exact 95 % intervals.",
+        ("drift", "worlds", "with any accusation", "claimed", "interval", "accounts", "alarms"),
+        rows,
+    )
+
+
+def _cohort_sheet(result: dict[str, Any]) -> Sheet:
+    rows: list[tuple[str, ...]] = []
+    for family, one in result["calibration"]["by_family"].items():
+        levels = one["levels"]
+        rows.append(
+            (
+                family, f"{one['cohorts']:,}",
+                *(f"{levels[k]['passed']}" + (" !" if levels[k]["refuted"] else "")
+                  for k in levels),
+                f"{one['largest_e']:.3g}",
+            )
+        )  # fmt: skip
+    levels = ("0.1", "0.05", "0.01", "0.001")
+    return (
+        "Benign cohorts whose e-value passes a claimed level",
+        "A valid e-value passes 1/level in at most that share of cohorts; ! marks a family whose "
+        "exact interval lies above the claim. Selection, vetoes and members' own evidence come "
+        "after.",
+        ("family of most members", "cohorts", *levels, "largest e"),
+        rows,
+    )
+
+
+def _facts_sheet(result: dict[str, Any]) -> Sheet:
+    rows: list[tuple[str, ...]] = [
+        (one["title"], one["source"], one["published"], one["differs"])
+        for one in result["detectors"]
+    ]
+    return (
+        "Where each method comes from",
+        "Published figures are of the papers' own data.",
+        ("detector", "source", "published", "differs here"),
+        rows,
+    )
+
+
+def _share(value: float | None) -> str:
+    return "–" if value is None else f"{value:.1%}"
+
+
+def _html(sheet: Sheet) -> list[El]:
+    title, note, headers, rows = sheet
+    table = el(
+        "table",
+        el("thead", el("tr", [el("th", h, scope="col") for h in headers])),
+        el("tbody", [el("tr", [el("td", cell) for cell in row]) for row in rows]),
+    )
+    return [el("h2", title), el("p", note), table]
+
+
+def _markdown(sheet: Sheet) -> str:
+    title, note, headers, rows = sheet
+
+    def line(cells: Sequence[str]) -> str:
+        return "| " + " | ".join(c.replace("|", "\\|") for c in cells) + " |"
+
+    body = [line(headers), line(["---"] * len(headers)), *map(line, rows)]
+    return f"### {title}\n\n{note}\n\n" + "\n".join(body) + "\n"
