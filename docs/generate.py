@@ -93,9 +93,18 @@ def commands() -> str:
     return (
         REMARK
         + "# Commands\n\n"
-        + "".join(["".join(_command(name, group.commands[name])) for name in group.commands])
+        + "".join(["".join(_command(name, command)) for name, command in flat(group)])
         + _exit_codes()
     )
+
+
+def flat(group: Any, before: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield every command with its whole name, those of groups as `group command`."""
+    for name, command in group.commands.items():
+        if hasattr(command, "commands"):
+            yield from flat(command, f"{before}{name} ")
+        else:
+            yield before + name, command
 
 
 def _command(name: str, command: Any) -> Iterator[str]:

@@ -42,6 +42,7 @@ class Seat:
 def pair_threshold(vectors: FloatArray, rng: np.random.Generator) -> float:
     """Return the cosine that the closest 0.1 % of random pairs reach."""
     a, b = rng.integers(0, len(vectors), (2, _DRAWS))
+    a, b = a[a != b], b[a != b]
     return float(np.quantile((vectors[a] * vectors[b]).sum(axis=1), 1.0 - _SHARE))
 
 

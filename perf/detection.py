@@ -1,0 +1,76 @@
+"""Long runs about detection; each makes one JSON file a world and goes on where it was stopped.
+
+    python perf/detection.py alpha --worlds 500        # any accusation in worlds without campaigns
+    python perf/detection.py prevalence --worlds 100   # floor ≤ truth ≤ bound
+    python perf/detection.py ablation --worlds 4       # recall without each signal
+    python perf/detection.py mmd --worlds 3            # window MMD beside its published figure
+    python perf/detection.py alpha --report            # bench/results/NAME.json of what is there
+
+The result holds the number of worlds that were made.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+from machine import commit, describe
+
+from stillwatch.bench import ablation, alpha, mmd_check, prevalence
+
+RESULTS = Path(__file__).parents[1] / "bench" / "results"
+WHAT = {
+    "alpha": "worlds of about 3,000 accounts without campaigns, by drift: any accusation",
+    "prevalence": "small worlds of random campaigns: detected ≤ truth ≤ not excluded",
+    "ablation": "recall at the default alpha, with everything and without each signal",
+    "mmd": "window MMD, the protocol of arXiv 2606.05725 on this project's worlds",
+}
+KEPT = {
+    "alpha": "detect-alpha.json", "prevalence": "detect-prevalence.json",
+    "ablation": "detect-ablation.json", "mmd": "detect-mmd.json",
+}  # fmt: skip
+
+
+def make(name: str, worlds: int, world: str, work: Path) -> None:
+    if name == "alpha":
+        alpha.benign_worlds(worlds, work)
+    elif name == "prevalence":
+        prevalence.prevalence_worlds(worlds, work)
+    elif name == "ablation":
+        ablation.ablation_worlds(world, worlds, work)
+    else:
+        mmd_check.check_worlds(world, worlds, work)
+
+
+def read(name: str, work: Path) -> dict[str, Any]:
+    readers = {
+        "alpha": alpha.read_bound, "prevalence": prevalence.read_coverage,
+        "ablation": ablation.read_ablation, "mmd": mmd_check.read_check,
+    }  # fmt: skip
+    return readers[name](work)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("name", choices=sorted(WHAT))
+    parser.add_argument("--worlds", type=int, default=4)
+    parser.add_argument("--world", default="demo")
+    parser.add_argument("--work", type=Path)
+    parser.add_argument("--report", action="store_true")
+    asked = parser.parse_args()
+    work = asked.work or Path("bench/work") / asked.name
+    work.mkdir(parents=True, exist_ok=True)
+    if not asked.report:
+        make(asked.name, asked.worlds, asked.world, work)
+        return
+    result = {
+        "what": WHAT[asked.name], "command": f"make bench-{asked.name}", "commit": commit(),
+        **read(asked.name, work), "machine": describe(),
+    }  # fmt: skip
+    (RESULTS / KEPT[asked.name]).write_text(json.dumps(result, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
