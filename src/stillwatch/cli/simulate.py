@@ -17,7 +17,8 @@ def simulate(
         str,
         typer.Argument(
             metavar="WORLD",
-            help="demo, small or tiny; demo-benign and small-benign hold no campaign.",
+            help="A .toml file (docs/worlds.md) or the name of a world that comes along: smoke, "
+            "benign, rung1 to rung5, demo …",
         ),
     ],
     seed: Annotated[int, typer.Option(metavar="N", help="The same seed gives the same bytes.")],
@@ -30,7 +31,7 @@ def simulate(
         ),
     ] = None,
 ) -> None:
-    """Write a simulated week of traffic.
+    """Write the labelled traffic of a made-up provider, by default a week of it.
 
     Beside the log lie accounts.csv, permits.csv and ownership.csv for `scan`, and truth.parquet,
     which says who did what.

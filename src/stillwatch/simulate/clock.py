@@ -13,6 +13,8 @@ __all__ = [
     "HOUR",
     "MINUTE",
     "SECOND",
+    "Clock",
+    "Times",
     "cron_times",
     "dispatch_times",
     "human_times",
@@ -97,3 +99,20 @@ def dispatch_times(
     )
     times: Times = (start + spot / cells * (end - start)).astype(np.int64)
     return times
+
+
+class Clock:
+    """When the people and programs of a world send; another clock may be fitted to real traces."""
+
+    def human(
+        self, rng: np.random.Generator, n: int, start: int, end: int, zone_h: float, habit: str
+    ) -> Times:
+        return human_times(rng, n, start, end, zone_h, habit)
+
+    def steady(self, rng: np.random.Generator, n: int, start: int, end: int) -> Times:
+        return steady_times(rng, n, start, end)
+
+    def dispatch(
+        self, rng: np.random.Generator, n: int, start: int, end: int, pauses: int, pause_h: float
+    ) -> Times:
+        return dispatch_times(rng, n, start, end, pauses, pause_h)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from stillwatch.simulate.clock import DAY, HOUR, MINUTE, SECOND, human_times, steady_times
+from stillwatch.simulate.clock import DAY, HOUR, MINUTE, SECOND
 from stillwatch.simulate.dice import Dice
 from stillwatch.simulate.grammar import DOMAINS
 from stillwatch.simulate.identity import API_CLIENTS, WEB_CLIENTS, Account
@@ -104,7 +104,9 @@ def hackathon(stage: Stage, size: Size) -> None:
             words = account.words[0]
             n = dice.count(size.requests, 0.7)
             start = max(begin, account.created_at)
-            for ts in steady_times(dice.rng, n, start, min(stage.end, begin + 44 * HOUR)).tolist():
+            for ts in stage.clock.steady(
+                dice.rng, n, start, min(stage.end, begin + 44 * HOUR)
+            ).tolist():
                 text = stage.grammar.payload(dice, words, stage.grammar.length(dice, 2.0))
                 ask(stage, dice, account, ts, text, words, frame, again=0.15)
 
@@ -128,7 +130,7 @@ def gateway(stage: Stage, size: Size) -> None:
             words = stage.grammar.own(lang, dice.sample(range(DOMAINS), dice.whole(1, 3)), dice)
             end_user = "eu_" + dice.hex(10)
             n = dice.count(size.requests / users / (2 if i % 3 else 1), 0.8)
-            times = human_times(
+            times = stage.clock.human(
                 dice.rng,
                 n,
                 stage.start,
@@ -189,7 +191,7 @@ def teams(stage: Stage, size: Size) -> None:
                 continue
             start = min(account.active_from(stage.start), stage.end - HOUR)
             n = dice.count(size.requests, 0.7)
-            times = human_times(dice.rng, n, start, stage.end, account.zone_h, "office")
+            times = stage.clock.human(dice.rng, n, start, stage.end, account.zone_h, "office")
             words = account.words[0]
             for ts in times.tolist():
                 text = stage.grammar.payload(dice, words, stage.grammar.length(dice, 2.5))
@@ -216,7 +218,7 @@ def failover(stage: Stage, size: Size) -> None:
         move = stage.start + int(dice.between(0.3, 0.7) * (stage.end - stage.start))
         n = max(2, dice.count(size.requests * len(team) / 3, 0.6))
         zone = team[0].zone_h
-        times = human_times(dice.rng, n, stage.start, stage.end, zone, "allday").tolist()
+        times = stage.clock.human(dice.rng, n, stage.start, stage.end, zone, "allday").tolist()
         open_at_move = [move - int(dice.between(10, 160)) * SECOND for _ in range(2 + n // 12)]
         for ts in times + open_at_move:
             turns = 1 + int(dice.expo(2.5)) + (ts in open_at_move)
@@ -278,6 +280,6 @@ def research(stage: Stage, size: Size) -> None:
                 frame, words = studies[(k + i) % 4]
                 begin = stage.start + int(k * span)
                 n = dice.count(size.requests / 2, 0.7)
-                for ts in steady_times(dice.rng, n, begin, begin + int(span)).tolist():
+                for ts in stage.clock.steady(dice.rng, n, begin, begin + int(span)).tolist():
                     text = stage.grammar.payload(dice, words, stage.grammar.length(dice))
                     ask(stage, dice, account, max(ts, account.created_at), text, words, frame)

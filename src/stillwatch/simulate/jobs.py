@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from stillwatch.simulate.clock import DAY, HOUR, dispatch_times, human_times, steady_times
+from stillwatch.simulate.clock import DAY, HOUR
 from stillwatch.simulate.dice import Dice
 from stillwatch.simulate.grammar import DOMAINS, Vocabulary
 from stillwatch.simulate.identity import Account
@@ -32,9 +32,9 @@ def judges(stage: Stage, size: Size) -> None:
         n = dice.count(size.requests, 0.9)
         start = account.active_from(stage.start)
         times = (
-            steady_times(dice.rng, n, start, stage.end)
+            stage.clock.steady(dice.rng, n, start, stage.end)
             if dice.chance(0.5)
-            else human_times(dice.rng, n, start, stage.end, account.zone_h, "office")
+            else stage.clock.human(dice.rng, n, start, stage.end, account.zone_h, "office")
         )
         for ts in times.tolist():
             words = dice.pick(account.words)
@@ -54,7 +54,7 @@ def labelling(stage: Stage, size: Size) -> None:
         for _ in range(dice.whole(1, 3)):
             n = dice.count(size.requests / 2, 0.8)
             at = int(dice.between(account.active_from(stage.start), stage.end - HOUR))
-            for ts in steady_times(
+            for ts in stage.clock.steady(
                 dice.rng, n, at, at + int(n * dice.between(2, 40) * 1e6)
             ).tolist():
                 words = dice.pick(account.words)
@@ -82,8 +82,12 @@ def rag(stage: Stage, size: Size) -> None:
         start = account.active_from(stage.start)
         n = dice.count(size.requests, 0.6)
         at = int(dice.between(start, stage.end - 2 * HOUR))
-        burst = steady_times(dice.rng, int(n * 0.8), at, at + int(dice.between(0.5, 8) * HOUR))
-        trickle = human_times(dice.rng, max(1, n // 5), start, stage.end, account.zone_h, "office")
+        burst = stage.clock.steady(
+            dice.rng, int(n * 0.8), at, at + int(dice.between(0.5, 8) * HOUR)
+        )
+        trickle = stage.clock.human(
+            dice.rng, max(1, n // 5), start, stage.end, account.zone_h, "office"
+        )
         for ts in [*burst.tolist(), *trickle.tolist()]:
             words = dice.pick(account.words)
             text = stage.grammar.payload(dice, words, 4 + int(dice.expo(4.0)), 0.0)
@@ -130,7 +134,7 @@ def vendor(stage: Stage, size: Size) -> None:
         frames = [stage.press.make(dice, langs[0], k) for k in ("instruct", "instruct", "reason")]
         n = round(size.requests * len(team))
         for i, ts in enumerate(
-            dispatch_times(dice.rng, n, stage.start, stage.end, 2, 3.0).tolist()
+            stage.clock.dispatch(dice.rng, n, stage.start, stage.end, 2, 3.0).tolist()
         ):
             account = team[(i + int(dice.u() * 3)) % len(team)]
             words: Vocabulary = stage.any_words(dice)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from stillwatch.simulate.clock import DAY, dispatch_times, human_times
+from stillwatch.simulate.clock import DAY
 from stillwatch.simulate.dice import Dice
 from stillwatch.simulate.frames import Frame, paraphrase
 from stillwatch.simulate.grammar import DOMAINS, Vocabulary
@@ -52,7 +52,9 @@ def relay(stage: Stage, size: Size) -> None:
             zone = dice.pick(words.lang.zones)
             talks = max(1, round(total / users / 3.9))
             habit = dice.pick(("office", "evening", "allday"))
-            for ts in human_times(dice.rng, talks, stage.start, stage.end, zone, habit).tolist():
+            for ts in stage.clock.human(
+                dice.rng, talks, stage.start, stage.end, zone, habit
+            ).tolist():
                 extra = injected[lang] if dice.chance(0.4) else ""
                 system = house if dice.chance(0.5) else None
                 _relayed_talk(stage, dice, ring, ts, words, system, extra)
@@ -116,7 +118,7 @@ def framing(stage: Stage, size: Size) -> None:
         items = queue(stage, dice)
         n = round(size.requests * len(team))
         order: list[tuple[Account, Frame]] = []
-        for ts in dispatch_times(dice.rng, n, stage.start, stage.end, 2, 4.0).tolist():
+        for ts in stage.clock.dispatch(dice.rng, n, stage.start, stage.end, 2, 4.0).tolist():
             order = order or dice.sample(team, len(team))
             account, frame = order.pop()
             text, words = next(items)
@@ -140,7 +142,7 @@ def stealth(stage: Stage, size: Size) -> None:
             if account.created_at > stage.start - 46 * DAY:
                 account.created_at = int(stage.start - dice.between(2, 200) * DAY)
             n = dice.count(size.requests, 0.6)
-            times = human_times(
+            times = stage.clock.human(
                 dice.rng, n, stage.start, stage.end, account.zone_h, account.habit
             ).tolist()
             while times:

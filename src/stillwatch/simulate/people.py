@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from stillwatch.simulate.clock import MINUTE, human_times, steady_times
+from stillwatch.simulate.clock import MINUTE
 from stillwatch.simulate.dice import Dice
 from stillwatch.simulate.identity import API_CLIENTS, Account
 from stillwatch.simulate.stage import Stage, group_dice
@@ -17,7 +17,7 @@ def sit_and_chat(stage: Stage, dice: Dice, account: Account, requests: float) ->
     start = account.active_from(stage.start)
     left = dice.count(requests * (stage.end - start) / (stage.end - stage.start), 0.9)
     sessions = max(1, round(left / 3.2))
-    times = human_times(dice.rng, sessions, start, stage.end, account.zone_h, account.habit)
+    times = stage.clock.human(dice.rng, sessions, start, stage.end, account.zone_h, account.habit)
     system = system_line(stage, dice, account.lang) if account.channel != "api" else None
     lower = dice.chance(0.25)
     for ts in times.tolist():
@@ -82,13 +82,13 @@ def scripts(stage: Stage, size: Size) -> None:
         frame = stage.press.make(dice, lang, system=0.3) if dice.chance(0.6) else None
         if dice.chance(0.5):  # one or two batches
             at = int(dice.between(start, stage.end))
-            times = steady_times(
+            times = stage.clock.steady(
                 dice.rng, n, at, min(stage.end, at + int(n * dice.between(4, 90) * 1e6))
             )
         elif dice.chance(0.5):
-            times = human_times(dice.rng, n, start, stage.end, account.zone_h, account.habit)
+            times = stage.clock.human(dice.rng, n, start, stage.end, account.zone_h, account.habit)
         else:
-            times = steady_times(dice.rng, n, start, stage.end)
+            times = stage.clock.steady(dice.rng, n, start, stage.end)
         words = account.words[0]
         for ts in times.tolist():
             text = stage.grammar.payload(dice, words, stage.grammar.length(dice, account.wordiness))

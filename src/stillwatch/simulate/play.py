@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
+import pyarrow as pa
+
 from stillwatch.errors import ConfigError
 from stillwatch.schema import from_micros, to_micros
-from stillwatch.simulate import groups, jobs, mimics, people, pools, products
 from stillwatch.simulate.clock import DAY
+from stillwatch.simulate.families import HARVESTERS, HONEST
 from stillwatch.simulate.lexicon import LANGUAGE_MIX
 from stillwatch.simulate.litellm import LitellmWriter
+from stillwatch.simulate.plan import WorldPlan, load_plan
+from stillwatch.simulate.playing import plan_stage, play_plan
 from stillwatch.simulate.sidetables import write_accounts, write_ownership, write_permits
 from stillwatch.simulate.sink import Sink, write_day
 from stillwatch.simulate.stage import Stage
-from stillwatch.simulate.truth import write_truth
-from stillwatch.simulate.world import WORLDS, Size, World
+from stillwatch.simulate.truth import PLAN_TRUTH, TRUTH, write_truth
+from stillwatch.simulate.world import WORLDS, World
 
 __all__ = ["FORMATS", "SimulatedWorld", "simulate"]
 
@@ -31,35 +35,6 @@ FORMATS: Final = {
     "litellm": "litellm.jsonl",
     "litellm.gz": "litellm.jsonl.gz",
     "litellm.zst": "litellm.jsonl.zst",
-}
-# In the order of play; campaigns last, since they may use what honest people own.
-FAMILIES: Final[dict[str, Callable[[Stage, Size], None]]] = {
-    "chat": people.chat_people,
-    "scripts": people.scripts,
-    "proxy_customers": people.proxy_customers,
-    "applications": products.applications,
-    "victims": products.victims,
-    "agents": products.agents,
-    "template": products.template,
-    "plugin": products.plugin,
-    "workflow": products.workflow,
-    "evals": groups.evals,
-    "classroom": groups.classroom,
-    "hackathon": groups.hackathon,
-    "gateway": groups.gateway,
-    "teams": groups.teams,
-    "failover": groups.failover,
-    "research": groups.research,
-    "judges": jobs.judges,
-    "labelling": jobs.labelling,
-    "rag": jobs.rag,
-    "vendor": jobs.vendor,
-    "proxy_pool": pools.proxy_pool,
-    "load_balanced": pools.load_balanced,
-    "replaced": pools.replaced,
-    "relay": mimics.relay,
-    "framing": mimics.framing,
-    "stealth": mimics.stealth,
 }
 
 
@@ -89,45 +64,65 @@ class SimulatedWorld:
 
 
 def simulate(
-    world: World | str,
+    world: World | WorldPlan | str | Path,
     *,
     seed: int,
     out: Path | str,
     formats: Iterable[str] = ("parquet",),
     now: datetime | None = None,
 ) -> SimulatedWorld:
-    """Write ``world`` (or a preset's name) under ``out`` and return the paths and counts.
+    """Write ``world`` under ``out`` and return the paths and counts.
 
-    The window is the ``world.days`` before ``now`` (UTC; 2026-11-23 by default). The same
-    arguments give the same bytes; a world without its campaigns has the same honest rows.
+    ``world``: a plan, its TOML file, the name of a shipped plan, or a world written in Python (or
+    its name). The window is the ``world.days`` before ``now`` (UTC; 2026-11-23 by default). The
+    same arguments give the same bytes; a world without its campaigns has the same honest rows.
 
-    Raises ConfigError for an unknown world or format, or ``now`` without a zone.
+    Raises ConfigError for an unknown world or format, a wrong plan, or ``now`` without a zone.
     """
-    if isinstance(world, str):
-        if world not in WORLDS:
-            raise ConfigError(f"no world named {world}", hint="choose from " + ", ".join(WORLDS))
-        world = WORLDS[world]
     wanted = tuple(formats)
     for name in wanted:
         if name not in FORMATS:
             raise ConfigError(f"cannot write {name}", hint="choose from " + ", ".join(FORMATS))
-    if world.framing.total and not world.victims.total:
-        raise ConfigError("framing needs victims", where=world.name, hint="give victims a size")
-    if sorted(world.languages) != sorted(LANGUAGE_MIX):
-        raise ConfigError("languages must be those of the mix", where=world.name)
+    found = _find(world)
     end = to_micros(now or DEFAULT_NOW)
     folder = Path(out)
     folder.mkdir(parents=True, exist_ok=True)
-    stage = Stage(seed, end - world.days * DAY, end, Sink(folder), world.languages)
+    if isinstance(found, World):
+        stage = Stage(seed, end - found.days * DAY, end, Sink(folder), found.languages)
+        _play_world(stage, found)
+        schema = TRUTH
+    else:
+        stage = plan_stage(found, seed, end, folder)
+        play_plan(stage, found)
+        schema = PLAN_TRUTH
+    files = _write(stage, folder, wanted, schema)
+    return _result(stage, found.name, folder, files)
+
+
+def _find(world: World | WorldPlan | str | Path) -> World | WorldPlan:
+    if isinstance(world, str) and world in WORLDS:
+        world = WORLDS[world]
+    if isinstance(world, str | Path):
+        return load_plan(world)
+    if isinstance(world, World):
+        if world.framing.total and not world.victims.total:
+            raise ConfigError("framing needs victims", where=world.name, hint="give victims a size")
+        if sorted(world.languages) != sorted(LANGUAGE_MIX):
+            raise ConfigError("languages must be those of the mix", where=world.name)
+    return world
+
+
+def _play_world(stage: Stage, world: World) -> None:
+    families = HONEST | HARVESTERS
     for name, size in world.sizes().items():
         if size.total:
-            FAMILIES[name](stage, size)
+            families[name](stage, size)
             stage.forget_words()
-    files = _write(stage, folder, wanted)
-    return _result(stage, world, folder, files)
 
 
-def _write(stage: Stage, folder: Path, wanted: tuple[str, ...]) -> dict[str, tuple[Path, ...]]:
+def _write(
+    stage: Stage, folder: Path, wanted: tuple[str, ...], schema: pa.Schema
+) -> dict[str, tuple[Path, ...]]:
     days: list[Path] = []
     logs = {n: folder / FORMATS[n] for n in wanted if FORMATS[n]}
     parquet = folder / "exchanges"
@@ -144,13 +139,13 @@ def _write(stage: Stage, folder: Path, wanted: tuple[str, ...]) -> dict[str, tup
     write_accounts(stage.accounts, folder / "accounts.csv", stage.end)
     write_permits(stage.permits, folder / "permits.csv")
     write_ownership(stage.owners, folder / "ownership.csv", from_micros(stage.start))
-    write_truth(stage.truth.values(), folder / "truth.parquet")
+    write_truth(stage.truth.values(), folder / "truth.parquet", schema)
     files: dict[str, tuple[Path, ...]] = {n: (p,) for n, p in logs.items()}
     return files | ({"parquet": tuple(days)} if days else {})
 
 
 def _result(
-    stage: Stage, world: World, folder: Path, files: dict[str, tuple[Path, ...]]
+    stage: Stage, name: str, folder: Path, files: dict[str, tuple[Path, ...]]
 ) -> SimulatedWorld:
     families: dict[str, int] = {}
     roles: dict[str, int] = {}
@@ -158,7 +153,7 @@ def _result(
         families[row.family] = families.get(row.family, 0) + 1
         roles[row.role] = roles.get(row.role, 0) + 1
     return SimulatedWorld(
-        world=world.name,
+        world=name,
         seed=stage.seed,
         out=folder,
         start=from_micros(stage.start),

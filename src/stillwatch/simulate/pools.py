@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
-from stillwatch.simulate.clock import DAY, HOUR, MINUTE, SECOND, dispatch_times
+from stillwatch.simulate.clock import DAY, HOUR, MINUTE, SECOND
 from stillwatch.simulate.dice import Dice
 from stillwatch.simulate.frames import Frame
 from stillwatch.simulate.identity import API_CLIENTS, Account
@@ -116,7 +116,7 @@ def load_balanced(stage: Stage, size: Size) -> None:
         heavy = [1.0 if rung == 1 else dice.between(0.3, 1.0) for _ in team]
         items = queue(stage, dice)
         n = round(size.requests * len(team))
-        times = dispatch_times(dice.rng, n, stage.start, stage.end, 3, 4.0).tolist()
+        times = stage.clock.dispatch(dice.rng, n, stage.start, stage.end, 3, 4.0).tolist()
         order: list[int] = []
         for ts in times:
             part = (ts - stage.start) / (stage.end - stage.start)
@@ -160,7 +160,7 @@ def replaced(stage: Stage, size: Size) -> None:
         begins: dict[str, int] = {}
         live = list(team)
         items = queue(stage, dice)
-        times = dispatch_times(
+        times = stage.clock.dispatch(
             dice.rng, round(size.requests * size.accounts * 2), stage.start, stage.end, 2, 3.0
         )
         order: list[Account] = []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import orjson
 
-from stillwatch.simulate.clock import DAY, MINUTE, cron_times, human_times, steady_times
+from stillwatch.simulate.clock import DAY, MINUTE, cron_times
 from stillwatch.simulate.dice import Dice
 from stillwatch.simulate.frames import Frame
 from stillwatch.simulate.grammar import DOMAINS, Vocabulary
@@ -35,7 +35,7 @@ def _play_app(
     start = min(account.active_from(stage.start), stage.end - 60 * MINUTE)
     account.created_at = min(account.created_at, start)
     words = dict(zip(users, [dice.pick(account.words) for _ in users], strict=True))
-    times = human_times(dice.rng, n, start, stage.end, account.zone_h, account.habit)
+    times = stage.clock.human(dice.rng, n, start, stage.end, account.zone_h, account.habit)
     for ts in times.tolist():
         user = dice.pick(users)
         vocab = words[user]
@@ -133,9 +133,9 @@ def agents(stage: Stage, size: Size) -> None:
         account.created_at = min(account.created_at, start)
         tasks = max(1, round(dice.count(size.requests, 0.8) / 7))
         times = (
-            steady_times(dice.rng, tasks, start, stage.end)
+            stage.clock.steady(dice.rng, tasks, start, stage.end)
             if client.name == "ci-agent"
-            else human_times(dice.rng, tasks, start, stage.end, account.zone_h, account.habit)
+            else stage.clock.human(dice.rng, tasks, start, stage.end, account.zone_h, account.habit)
         )
         for ts in times.tolist():
             _agent_task(stage, dice, account, ts, system, tools, schema, client)
@@ -195,7 +195,7 @@ def template(stage: Stage, size: Size) -> None:
             n = dice.count(size.requests, 1.0)
             words = account.words[0]
             times = (
-                human_times(
+                stage.clock.human(
                     dice.rng,
                     n,
                     account.active_from(stage.start),
@@ -204,7 +204,7 @@ def template(stage: Stage, size: Size) -> None:
                     account.habit,
                 )
                 if dice.chance(0.6)
-                else steady_times(dice.rng, n, account.active_from(stage.start), stage.end)
+                else stage.clock.steady(dice.rng, n, account.active_from(stage.start), stage.end)
             )
             for ts in times.tolist():
                 text = stage.grammar.payload(
@@ -236,7 +236,7 @@ def plugin(stage: Stage, size: Size) -> None:
             account.exits = stage.networks.home(dice, account.country)
             n = dice.count(size.requests, 0.9)
             words = account.words[0]
-            times = human_times(
+            times = stage.clock.human(
                 dice.rng,
                 n,
                 account.active_from(stage.start),

@@ -58,6 +58,11 @@ class Sink:
         self._writers: dict[int, Any] = {}
         self.rows = 0
 
+    @property
+    def count(self) -> int:
+        """The number of rows that were added."""
+        return self.rows + len(self._buffer)
+
     def add(self, row: Row) -> None:
         self._buffer.append(row)
         if len(self._buffer) >= _BUFFER:

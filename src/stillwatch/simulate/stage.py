@@ -10,7 +10,7 @@ from bisect import bisect_right
 from itertools import accumulate
 from typing import Any, NamedTuple
 
-from stillwatch.simulate.clock import DAY, HOUR, SECOND
+from stillwatch.simulate.clock import DAY, HOUR, SECOND, Clock
 from stillwatch.simulate.dice import Dice, generator
 from stillwatch.simulate.frames import Frame, Press
 from stillwatch.simulate.grammar import DOMAINS, Grammar, Vocabulary
@@ -29,6 +29,8 @@ _CLOSED = {"person": 0.03, "dev": 0.02, "company": 0.0}
 
 
 class Truth(NamedTuple):
+    """Who an account is. ``benign_family``: of a campaign's account, the family it poses as."""
+
     account_id: str
     end_user_id: str | None
     family: str
@@ -36,6 +38,8 @@ class Truth(NamedTuple):
     role: str
     rung: int | None
     language: str
+    operator: str | None = None
+    benign_family: str | None = None
 
 
 class Victim(NamedTuple):
@@ -49,11 +53,22 @@ class Victim(NamedTuple):
 class Stage:
     """A world in play. ``start`` and ``end`` in microseconds; rows outside are dropped."""
 
-    def __init__(self, seed: int, start: int, end: int, sink: Sink, codes: tuple[str, ...]) -> None:
+    def __init__(
+        self,
+        seed: int,
+        start: int,
+        end: int,
+        sink: Sink,
+        codes: tuple[str, ...],
+        *,
+        clock: Clock | None = None,
+        grammar: Grammar | None = None,
+    ) -> None:
         self.seed, self.start, self.end, self.sink = seed, start, end, sink
+        self.clock = clock or Clock()
         self.days = (end - start) / DAY
         self.release = start + int(0.55 * (end - start))
-        self.grammar = Grammar(seed)
+        self.grammar = grammar or Grammar(seed)
         self.press = Press(self.grammar)
         countries = sorted({c for code in LANGUAGE_MIX for c in lexicon(code).countries})
         self.networks = Networks(seed, countries)
@@ -118,8 +133,12 @@ class Stage:
         self._played = len(self.accounts)
 
     def set_role(self, account: Account, role: str, campaign: str) -> None:
+        self.tell(account, role=role, campaign=campaign)
+
+    def tell(self, account: Account, **known: str | None) -> None:
+        """Enter more of the truth about an account."""
         row = self.truth[account.account_id]
-        self.truth[account.account_id] = row._replace(role=role, campaign=campaign)
+        self.truth[account.account_id] = row._replace(**known)  # type: ignore[arg-type]
 
     def send(
         self,

@@ -109,11 +109,13 @@ def ask(
     tools: tuple[list[str], str] | None = None,
     again: float = 0.05,
     length: float = 0.0,
+    blob: bytes | None = None,
 ) -> str:
     """Send one payload in its frame and return the first status.
 
     Limits and server errors are mostly retried within seconds; ``again``: chance of a second
-    turn; ``length``: mean sentences of the answer; ``tools``: (names, schema).
+    turn; ``length``: mean sentences of the answer; ``tools``: (names, schema); ``blob``: the
+    opaque reasoning that the request carries, where it is not the model's own.
     """
     g = stage.grammar
     call = _call(dice, account, words.lang.code, exit_, end_user_id)
@@ -127,7 +129,7 @@ def ask(
     messages: list[Message] = [("system", frame.system)] if frame and frame.system else []
     messages.append(("user", frame.wrap(payload) if frame else payload))
     answer = g.answer(dice, words, form, tag, 1 + int(dice.expo(length or account.answer_len)))
-    status = stage.send(dice, account, ts, list(messages), answer, call)
+    status = stage.send(dice, account, ts, list(messages), answer, call, blob=blob)
     last = status
     if status in ("rate_limited", "server_error") and dice.u() < 0.7:
         ts += gap_us(dice, 12.0, 1.0)

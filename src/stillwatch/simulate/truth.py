@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 
 from stillwatch.simulate.stage import Truth
 
-__all__ = ["TRUTH", "write_truth"]
+__all__ = ["PLAN_TRUTH", "TRUTH", "write_truth"]
 
 TRUTH: Final = pa.schema(
     [
@@ -26,9 +26,17 @@ TRUTH: Final = pa.schema(
 )
 
 
-def write_truth(rows: Iterable[Truth], path: Path) -> int:
-    """Write truth sorted by account and return its number of rows."""
+# of worlds from a file: who ran the campaign, and as which honest family an account poses
+PLAN_TRUTH: Final = pa.schema(
+    [*TRUTH, pa.field("operator", pa.string()), pa.field("benign_family", pa.string())]
+)
+
+
+def write_truth(rows: Iterable[Truth], path: Path, schema: pa.Schema = TRUTH) -> int:
+    """Write the columns of ``schema`` sorted by account and return the number of rows."""
     columns = list(zip(*sorted(rows, key=lambda r: r.account_id), strict=True))
-    arrays = [pa.array(c, type=f.type) for c, f in zip(columns, TRUTH, strict=True)]
-    pq.write_table(pa.Table.from_arrays(arrays, schema=TRUTH), path)
+    arrays = [
+        pa.array(columns[i] if columns else [], type=field.type) for i, field in enumerate(schema)
+    ]
+    pq.write_table(pa.Table.from_arrays(arrays, schema=schema), path)
     return len(columns[0]) if columns else 0

@@ -1,0 +1,46 @@
+"""A plan is played on a stage: honest people, then drifts, then campaigns."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from stillwatch.simulate.clock import DAY, Clock
+from stillwatch.simulate.families import DRIFTS, HONEST
+from stillwatch.simulate.grammar import Grammar
+from stillwatch.simulate.harvest import harvest
+from stillwatch.simulate.plan import WorldPlan
+from stillwatch.simulate.sink import Sink
+from stillwatch.simulate.stage import Stage
+from stillwatch.simulate.world import Size
+
+__all__ = ["plan_stage", "play_plan"]
+
+
+def plan_stage(plan: WorldPlan, seed: int, end: int, folder: Path) -> Stage:
+    """Return the stage of a plan that ends at ``end`` (microseconds) and writes to ``folder``."""
+    return Stage(
+        seed,
+        end - plan.days * DAY,
+        end,
+        Sink(folder),
+        plan.languages,
+        clock=Clock(),
+        grammar=Grammar(seed),
+    )
+
+
+def play_plan(stage: Stage, plan: WorldPlan) -> None:
+    """Play the plan. Honest rows do not depend on campaigns: each part has dice of its own."""
+    sizes = {p.family: Size(p.groups, p.accounts, p.requests) for p in plan.people}
+    for family, size in sizes.items():
+        HONEST[family](stage, size)
+        stage.forget_words()
+    for drift in plan.drift:
+        at = stage.start + int(drift.day * DAY)
+        DRIFTS[drift.kind](stage, Size(1, drift.accounts, drift.requests), at)
+        stage.forget_words()
+    honest_rows = stage.sink.count
+    shares = sum(c.share or 0.0 for c in plan.campaign)
+    for campaign in plan.campaign:
+        harvest(stage, campaign, honest_rows, shares)
+        stage.forget_words()
