@@ -10,8 +10,9 @@ from typing import Any, Final
 
 from scipy import stats as sps
 
+from stillwatch.bench.ledger import commit_here
 from stillwatch.bench.records import once, read_records
-from stillwatch.bench.scenarios import DRIFTS, benign
+from stillwatch.bench.scenarios import EVENT_DRIFTS, MIX_DRIFTS, benign
 from stillwatch.bench.truth import read_truth
 from stillwatch.bench.verdict import cohorts_of, scanned
 from stillwatch.stats import clopper_pearson
@@ -35,7 +36,8 @@ def judge_benign(drift: str, seed: int, work: Path, base: str = "demo") -> dict[
     accused = Counter(truth[a].family for a in verdict.accused if truth[a].honest)
     users = [s for s in verdict.result.subjects["standing"].to_pylist() if s == "accused"]
     record = {
-        "drift": drift, "seed": seed, "base": base, "accounts": len(verdict.standing),
+        "commit": commit_here(), "drift": drift, "seed": seed, "base": base,
+        "accounts": len(verdict.standing),
         "honest": sum(truth[a].honest for a in verdict.standing),
         "families": dict(Counter(truth[a].family for a in verdict.standing)),
         "accused": dict(accused), "accused_users": len(users),
@@ -57,7 +59,7 @@ def benign_worlds(
 
     One JSON file a world: what is there is not made again.
     """
-    names = list(DRIFTS)
+    names = [*MIX_DRIFTS, *EVENT_DRIFTS]
     for k in range(first, worlds, step):
         drift, seed = names[k % len(names)], FIRST_SEED + k
         once(
@@ -77,6 +79,7 @@ def alpha_bound(records: list[dict[str, Any]], alpha: float = 0.01) -> dict[str,
     drifts = sorted({r["drift"] for r in records})
     return {
         "alpha": alpha,
+        "commits": sorted({r["commit"] for r in records}),
         "all": _worlds(records, alpha),
         "by_drift": {d: _worlds([r for r in records if r["drift"] == d], alpha) for d in drifts},
         "accused_accounts_by_family": dict(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import time
 import zlib
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,12 +17,12 @@ from stillwatch.bench.alpha import judge_benign
 from stillwatch.bench.baselines import BASELINES
 from stillwatch.bench.looks import look_again
 from stillwatch.bench.records import once, write_record
-from stillwatch.bench.scenarios import DRIFTS, Scenario
+from stillwatch.bench.scenarios import Scenario
 from stillwatch.bench.scores import summary_of
 from stillwatch.bench.suites import FIRST_SEED, HELD_OUT_SEED, Suite
 from stillwatch.bench.traffic import Traffic, read_traffic
 from stillwatch.bench.truth import Who, read_truth
-from stillwatch.bench.verdict import scanned
+from stillwatch.bench.verdict import nearest_cohorts, scanned
 from stillwatch.simulate import SimulatedWorld
 
 __all__ = ["run_suite", "run_trial"]
@@ -37,29 +38,31 @@ def run_suite(
     ``held_out``: the same worlds of seeds that nothing else reads.
     """
     first = HELD_OUT_SEED if held_out else FIRST_SEED
-    for place, (scenario, seeds) in enumerate(suite.trials):
+    for scenario, seeds, looks in suite.trials:
         for k in range(seeds):
             tell(f"{scenario.name}, seed {first + k}")
-            run_trial(scenario, first + k, out, looks=place == 0 and k < suite.looks)
-    names = list(DRIFTS)
+            run_trial(scenario, first + k, out, look_from=suite.look_requests if k < looks else 0)
     for k in range(suite.benign):
-        drift, seed = names[k % len(names)], first + 50_000 + k
+        drift, seed = suite.drifts[k % len(suite.drifts)], first + 50_000 + k
         tell(f"benign, {drift}, seed {seed}")
         once(
             out / "benign" / f"{drift}-{seed}.json",
             lambda drift=drift, seed=seed: judge_benign(  # type: ignore[misc]
-                drift, seed, out / "work", suite.benign_base
+                drift, seed, out / "work", suite.base
             ),
         )
 
 
-def run_trial(scenario: Scenario, seed: int, out: Path, *, looks: bool = False) -> None:
-    """Let every detector judge one world; a world is made again only where a record is missing."""
+def run_trial(scenario: Scenario, seed: int, out: Path, *, look_from: int = 0) -> None:
+    """Let every detector judge one world; a world is made again only where a record is missing.
+
+    ``look_from``: campaigns with so many requests and more are looked at in time; 0 for none.
+    """
     records = out / "trials"
     stem = f"{scenario.name}-{seed}"
     missing = [d for d in _DETECTORS if not (records / f"{stem}-{d}.json").is_file()]
     look_file = out / "looks" / f"{stem}.json"
-    if not missing and (not looks or look_file.is_file()):
+    if not missing and (not look_from or look_file.is_file()):
         return
     work = out / "work" / stem
     shutil.rmtree(work, ignore_errors=True)
@@ -72,12 +75,12 @@ def run_trial(scenario: Scenario, seed: int, out: Path, *, looks: bool = False) 
         began = time.perf_counter()
         outcome = _judge(name, made, traffic, who, seed, work)
         seconds = round(time.perf_counter() - began, 3)
-        write_record(
-            records / f"{stem}-{name}.json",
-            {"detector": name, "seconds": seconds, **world, **summary_of(outcome, who)},
-        )
-    if looks and not look_file.is_file():
-        campaigns = sorted({str(w.campaign) for w in who if w.core})
+        record = {"detector": name, "seconds": seconds, **world, **summary_of(outcome, who)}
+        if name == ours.FACTS.name:
+            record["nearest"] = nearest_cohorts(work / "run", truth)
+        write_record(records / f"{stem}-{name}.json", record)
+    if look_from and not look_file.is_file():
+        campaigns = _large(traffic, who, look_from)
         found = [look_again(made, traffic, truth, c, work) for c in campaigns]
         write_record(look_file, {"scenario": scenario.name, "seed": seed, "campaigns": found})
     shutil.rmtree(work)
@@ -92,6 +95,14 @@ def _judge(
     reference = traffic.of(np.array([w.honest for w in who]))
     rng = np.random.default_rng([seed, zlib.crc32(name.encode())])
     return baseline.judge(traffic, reference, rng)
+
+
+def _large(traffic: Traffic, who: list[Who], requests: int) -> list[str]:
+    counts: Counter[str] = Counter()
+    for number, person in enumerate(who):
+        if person.core:
+            counts[str(person.campaign)] += int(traffic.volume[number])
+    return sorted(name for name, n in counts.items() if n >= requests)
 
 
 def _world(scenario: Scenario, seed: int, traffic: Traffic, who: list[Who]) -> dict[str, Any]:

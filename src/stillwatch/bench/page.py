@@ -43,7 +43,7 @@ def write_pages(result: dict[str, Any], out: Path) -> None:
         ),
         el(
             "body", el("h1", "How well campaigns are found"), el("p", _headline(result)),
-            [curve for _, curve in curves], el("p", _curve_note()), [_html(s) for s in sheets],
+            [curve for _, curve in curves], el("p", _curve_note()), [part for sheet in sheets for part in _html(sheet)],
         ),
         lang="en",
     )  # fmt: skip
@@ -75,7 +75,7 @@ def _curve_note() -> str:
 def _sheets(result: dict[str, Any]) -> list[Sheet]:
     return [
         _recall_sheet(result), _own_sheet(result), _pairs_sheet(result),
-        _family_sheet(result), _looks_sheet(result), _alpha_sheet(result),
+        _family_sheet(result), _miss_sheet(result), _looks_sheet(result), _alpha_sheet(result),
         _cohort_sheet(result), _facts_sheet(result),
     ]  # fmt: skip
 
@@ -154,6 +154,27 @@ def _family_sheet(result: dict[str, Any]) -> Sheet:
         at = {g["group"]: g for g in one["by_family"]}
         rows.append((one["title"], *(_share(at[n]["recall"]) if n in at else "" for n in names)))
     return ("Recall by campaign family", _curve_note(), ("detector", *names), rows)
+
+
+def _miss_sheet(result: dict[str, Any]) -> Sheet:
+    rows: list[tuple[str, ...]] = [
+        (
+            one["family"], str(one["rung"] or ""), f"{one['campaigns']}", _share(one["recall"]),
+            f"{one['in_a_cohort']}", _share(one["held"]), f"{one['tested']}",
+            "–" if one["e_coordinated"] is None else f"{one['e_coordinated']:.3g}",
+            "–" if one["e_extractive"] is None else f"{one['e_extractive']:.3g}",
+        )
+        for one in result["misses"]
+    ]  # fmt: skip
+    return (
+        "Where stillwatch loses campaigns",
+        "The cohort that holds most of a campaign: how many campaigns have any, what share of "
+        "their accounts it holds, whether it was tested (its members acted together on part A), "
+        "and the medians of its two e-values; the smaller one must reach K/(alpha·R).",
+        ("family", "rung", "campaigns", "recall", "in a cohort", "held", "tested",
+         "e coordinated", "e extractive"),
+        rows,
+    )  # fmt: skip
 
 
 def _looks_sheet(result: dict[str, Any]) -> Sheet:

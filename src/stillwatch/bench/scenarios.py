@@ -8,9 +8,18 @@ from pathlib import Path
 from typing import Final
 
 from stillwatch.errors import ConfigError
-from stillwatch.simulate import WORLDS, SimulatedWorld, Size, World, simulate
+from stillwatch.simulate import (
+    WORLDS,
+    SimulatedWorld,
+    Size,
+    World,
+    WorldPlan,
+    load_plan,
+    shipped_plans,
+    simulate,
+)
 
-__all__ = ["DRIFTS", "Scenario", "benign", "scenario"]
+__all__ = ["EVENT_DRIFTS", "MIX_DRIFTS", "Scenario", "benign", "scenario"]
 
 
 @dataclass(frozen=True)
@@ -18,7 +27,7 @@ class Scenario:
     """A world that can be made again from a seed. ``drift``: how its honest people differ."""
 
     name: str
-    world: World
+    world: World | WorldPlan
     drift: str = "none"
 
     def make(self, seed: int, out: Path) -> SimulatedWorld:
@@ -31,7 +40,7 @@ def _fewer_chatters(world: World, added: int) -> Size:
     return replace(world.chat, accounts=max(world.chat.accounts - added, 50))
 
 
-def _viral_template(world: World) -> World:
+def _template_boom(world: World) -> World:
     """Strangers by the hundred take up six more published templates in the week."""
     more = replace(world.template, groups=world.template.groups + 6)
     return replace(
@@ -60,13 +69,13 @@ def _release_week(world: World) -> World:
     )  # fmt: skip
 
 
-def _new_country(world: World) -> World:
+def _language_turn(world: World) -> World:
     """The mix of languages turns round: the rarest becomes the most frequent."""
     return replace(world, languages=tuple(reversed(world.languages)))
 
 
-def _price_cut(world: World) -> World:
-    """Automation doubles its requests, and twice as many accounts run it."""
+def _automation(world: World) -> World:
+    """Automation doubles its accounts and sends half as much again; scripts grow by half."""
     workflow = replace(
         world.workflow, accounts=2 * world.workflow.accounts, requests=1.5 * world.workflow.requests
     )
@@ -75,26 +84,45 @@ def _price_cut(world: World) -> World:
     return replace(world, workflow=workflow, scripts=scripts, chat=_fewer_chatters(world, added))
 
 
-DRIFTS: Final[dict[str, Callable[[World], World]]] = {
+# The mix of families shifts; the world keeps its number of accounts.
+MIX_DRIFTS: Final[dict[str, Callable[[World], World]]] = {
     "none": lambda world: world,
-    "viral_template": _viral_template,
+    "template_boom": _template_boom,
     "class_season": _class_season,
     "release_week": _release_week,
-    "new_country": _new_country,
-    "price_cut": _price_cut,
+    "language_turn": _language_turn,
+    "automation": _automation,
+}
+# Something happens within the week: worlds from files, hundreds of strangers set in motion.
+EVENT_DRIFTS: Final[dict[str, str]] = {
+    "week": "benign",
+    "launch": "drift-launch",
+    "viral": "drift-viral",
+    "country": "drift-country",
+    "price": "drift-price",
 }
 
 
 def benign(drift: str, base: str = "demo") -> Scenario:
-    """Return the honest people of a preset under a drift. Raises ConfigError for no such drift."""
-    if drift not in DRIFTS:
-        raise ConfigError(f"no drift named {drift}", hint="choose from " + ", ".join(DRIFTS))
-    world = DRIFTS[drift](WORLDS[base].without_campaigns())
-    return Scenario(f"{base}-benign-{drift}", replace(world, name=f"{base}-benign-{drift}"), drift)
+    """Return honest people under a drift: of a preset where the mix shifts, else of a file.
+
+    Raises ConfigError for an unknown drift.
+    """
+    name = f"benign-{drift}"
+    if drift in EVENT_DRIFTS:
+        return Scenario(name, load_plan(EVENT_DRIFTS[drift]), drift)
+    if drift not in MIX_DRIFTS:
+        known = ", ".join((*MIX_DRIFTS, *EVENT_DRIFTS))
+        raise ConfigError(f"no drift named {drift}", hint=f"choose from {known}")
+    world = MIX_DRIFTS[drift](WORLDS[base].without_campaigns())
+    return Scenario(name, replace(world, name=name), drift)
 
 
 def scenario(name: str) -> Scenario:
-    """Return a preset of `simulate` as a scenario. Raises ConfigError for an unknown name."""
-    if name not in WORLDS:
-        raise ConfigError(f"no world named {name}", hint="choose from " + ", ".join(WORLDS))
-    return Scenario(name, WORLDS[name])
+    """Return a shipped world or a preset. Raises ConfigError for an unknown name."""
+    if name in WORLDS:
+        return Scenario(name, WORLDS[name])
+    if name in shipped_plans():
+        return Scenario(name, load_plan(name))
+    known = ", ".join((*WORLDS, *shipped_plans()))
+    raise ConfigError(f"no world named {name}", hint=f"choose from {known}")

@@ -1,67 +1,68 @@
-"""What each suite makes: worlds, seeds, looks and benign worlds."""
+"""What each suite makes: worlds, seeds, looks and worlds without campaigns."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Final, NamedTuple
 
-from stillwatch.bench.scenarios import Scenario, scenario
+from stillwatch.bench.scenarios import EVENT_DRIFTS, MIX_DRIFTS, Scenario, scenario
 from stillwatch.errors import ConfigError
-from stillwatch.simulate import CAMPAIGN_FAMILIES, WORLDS, Size
 
-__all__ = ["FIRST_SEED", "HELD_OUT_SEED", "SUITES", "Suite", "faint", "suite"]
+__all__ = ["FIRST_SEED", "HELD_OUT_SEED", "SUITES", "Suite", "Trials", "suite"]
 
 FIRST_SEED: Final = 800_000
 HELD_OUT_SEED: Final = 900_000  # read by nothing but `--held-out`
+SUITES: Final = ("smoke", "standard", "full")
+_RUNGS: Final = ("rung1", "rung2", "rung3", "rung4", "rung5")
+_MIXES: Final = ("mix-0.01", "mix-0.1", "mix-1", "mix-10")
+_TACTICS: Final = "tactics"  # shapes that nothing is tuned on: in held-out runs alone
 
 
-@dataclass(frozen=True)
-class Suite:
-    """``trials``: scenarios with how many seeds each; ``looks``: how many worlds of the first
-    scenario are looked at again and again; ``benign``: worlds without campaigns, drifts in turn."""
+class Trials(NamedTuple):
+    """A scenario with how many seeds; ``looks``: in how many of them it is looked at in time."""
+
+    scenario: Scenario
+    seeds: int
+    looks: int = 0
+
+
+class Suite(NamedTuple):
+    """``look_requests``: campaigns with fewer requests are not looked at in time. ``benign``:
+    worlds without campaigns, their ``drifts`` in turn, the mix shifted in the preset ``base``."""
 
     name: str
-    trials: tuple[tuple[Scenario, int], ...]
-    looks: int
+    trials: tuple[Trials, ...]
+    look_requests: int
     benign: int
-    benign_base: str
+    drifts: tuple[str, ...]
+    base: str
 
 
-def faint(base: str, factor: float) -> Scenario:
-    """Return a preset whose campaigns have ``factor`` times the accounts, at least four each."""
-    world = WORLDS[base]
-    sizes = world.sizes()
-    scaled: dict[str, Any] = {
-        name: Size(
-            sizes[name].groups,
-            max(4, round(sizes[name].accounts * factor)),
-            sizes[name].requests,
-        )
-        for name in CAMPAIGN_FAMILIES
-        if sizes[name].total
-    }
-    name = f"{base}-x{factor:g}"
-    return Scenario(name, replace(world, name=name, **scaled))
+def suite(name: str, *, held_out: bool = False) -> Suite:
+    """Return a suite by name; held out, it has the tactics that nothing is tuned on as well.
 
-
-def _suite(name: str) -> Suite:
+    Raises ConfigError for an unknown name.
+    """
+    every = (*MIX_DRIFTS, *EVENT_DRIFTS)
     if name == "smoke":
-        return Suite(name, ((scenario("small"), 3),), 1, 3, "small")
-    if name == "standard":
-        trials = ((scenario("demo"), 8), (faint("demo", 0.3), 4), (faint("demo", 0.1), 4))
-        return Suite(name, trials, 1, 6, "demo")
-    many = (
-        (scenario("demo"), 40), (faint("demo", 0.3), 20), (faint("demo", 0.1), 20),
-        (faint("demo", 3.0), 10),
-    )  # fmt: skip
-    return Suite(name, many, 6, 60, "demo")
-
-
-SUITES: Final = ("smoke", "standard", "full")
-
-
-def suite(name: str) -> Suite:
-    """Return a suite by name. Raises ConfigError for an unknown one."""
-    if name not in SUITES:
+        trials = (Trials(scenario("smoke"), 2, 1), Trials(scenario("small"), 1))
+        made = Suite(name, trials, 400, 2, tuple(MIX_DRIFTS), "small")
+    elif name == "standard":
+        made = Suite(name, _ladder(2, 1, 1, 2), 1_000, 11, every, "demo")
+    elif name == "full":
+        made = Suite(name, _ladder(15, 4, 10, 15), 1_000, 110, every, "demo")
+    else:
         raise ConfigError(f"no suite named {name}", where="--suite", hint=", ".join(SUITES))
-    return _suite(name)
+    if held_out and name != "smoke":
+        made = made._replace(
+            trials=(*made.trials, Trials(scenario(_TACTICS), made.trials[0].seeds))
+        )
+    return made
+
+
+def _ladder(rungs: int, looks: int, mixes: int, demos: int) -> tuple[Trials, ...]:
+    """Return the ladder with so many seeds a rung, the mixes, and the demo world."""
+    return (
+        *(Trials(scenario(r), rungs, looks if r in _RUNGS[:2] else 0) for r in _RUNGS),
+        *(Trials(scenario(m), mixes) for m in _MIXES),
+        Trials(scenario("demo"), demos),
+    )

@@ -46,6 +46,7 @@ def results_of(out: Path) -> dict[str, Any]:
             for facts in _FACTS
             if by_detector.get(facts.name)
         ],
+        "misses": _misses(by_detector.get(ours.FACTS.name, [])),
         "looks": _looks(read_records(out / "looks")),
         "calibration": alpha_bound(read_records(out / "benign")),
     }
@@ -56,7 +57,13 @@ def _detector(facts: Any, records: list[dict[str, Any]]) -> dict[str, Any]:
     own = flags(records)
     curve = at_rate(records, CURVE_RATE)["threshold"]
     ones = [
-        {**one, "campaign": name, "share": r["traffic_share"][name], "world": _world(r)}
+        {
+            **one,
+            "scenario": r["scenario"],
+            "campaign": name,
+            "share": r["traffic_share"][name],
+            "world": _world(r),
+        }
         for r in records
         for name, one in r["campaigns"].items()
     ]
@@ -76,9 +83,51 @@ def _detector(facts: Any, records: list[dict[str, Any]]) -> dict[str, Any]:
         ),
         "curve_at": "its own threshold" if facts.name == ours.FACTS.name else f"{CURVE_RATE:g}",
         "by_family": _grouped(ones, recall, lambda one: one["family"]),
-        "by_rung": _grouped(ones, recall, lambda one: one["rung"]),
+        "by_rung": _grouped(_ladder(ones), recall, lambda one: one["rung"]),
         "by_share": _grouped(ones, recall, lambda one: _bin(one["share"])),
+        "by_family_and_rung": _grouped(
+            ones, recall, lambda one: f"{one['family']}, rung {one['rung']}"
+        ),
     }  # fmt: skip
+
+
+def _ladder(ones: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the campaigns of the ladder's worlds, or all where a suite has none."""
+    return [o for o in ones if o["scenario"].startswith("rung")] or ones
+
+
+def _misses(records: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return, by family and rung, where stillwatch's campaigns are lost on the way.
+
+    ``in_a_cohort``: campaigns of which any account is in a cohort; ``held``: mean share of the
+    accounts in the best one; ``tested``: how many of those were; medians of the two e-values.
+    """
+    groups: dict[tuple[str, int], list[dict[str, Any]]] = defaultdict(list)
+    for record in records:
+        for name, one in record["campaigns"].items():
+            recall = one["flagged"] / len(one["scores"])
+            groups[one["family"], one["rung"] or 0].append(
+                {"recall": recall, **record["nearest"].get(name, {"cohorts": 0})}
+            )
+    rows = []
+    for (family, rung), ones in sorted(groups.items()):
+        near = [o for o in ones if o["cohorts"]]
+        rows.append(
+            {
+                "family": family, "rung": rung, "campaigns": len(ones),
+                "recall": round(float(np.mean([o["recall"] for o in ones])), 4),
+                "in_a_cohort": len(near),
+                "held": round(float(np.mean([o["held"] for o in near])), 3) if near else 0.0,
+                "tested": sum(o["tested"] for o in near),
+                "e_coordinated": _median([o["e_coordinated"] for o in near]),
+                "e_extractive": _median([o["e_extractive"] for o in near]),
+            }
+        )  # fmt: skip
+    return rows
+
+
+def _median(values: list[float]) -> float | None:
+    return float(f"{np.median(values):.3g}") if values else None
 
 
 def _world(record: dict[str, Any]) -> str:

@@ -17,7 +17,7 @@ from stillwatch.scanner import ScanResult, scan
 from stillwatch.schema import STAGES
 from stillwatch.simulate import SimulatedWorld
 
-__all__ = ["Cohort", "Verdict", "cohorts_of", "scanned"]
+__all__ = ["Cohort", "Verdict", "cohorts_of", "nearest_cohorts", "scanned"]
 
 
 @dataclass(frozen=True)
@@ -76,6 +76,51 @@ class Cohort:
 
 def cohorts_of(run: Path, truth: dict[str, Who]) -> list[Cohort]:
     """Return the tested cohorts of a run directory with the truth about their members."""
+    who = _members(run, truth)
+    found = []
+    for row in pq.read_table(run / STAGES / "cohort_scores.parquet").to_pylist():
+        people = who.get(row["cohort"], [])
+        if row["tested"] and people:
+            family = Counter(p.family for p in people).most_common(1)[0][0]
+            share = sum(p.core for p in people) / len(people)
+            found.append(
+                Cohort(family, share, _finite(row["e_coordinated"]), _finite(row["e_extractive"]))
+            )
+    return found
+
+
+def nearest_cohorts(run: Path, truth: dict[str, Who]) -> dict[str, dict[str, Any]]:
+    """Return, for each campaign, the cohort that holds most of it, and what became of that one.
+
+    ``held``: share of the campaign's accounts in it; ``pure``: share of it that is the campaign;
+    ``cohorts``: how many cohorts hold any of it. Without a cohort it was never found at all; not
+    ``tested``: it did not act together on part A; else one of two claims was too weak.
+    """
+    who = _members(run, truth)
+    sizes = Counter(str(w.campaign) for w in truth.values() if w.core)
+    scores = {
+        r["cohort"]: r for r in pq.read_table(run / STAGES / "cohort_scores.parquet").to_pylist()
+    }
+    inside = {
+        cohort: Counter(str(p.campaign) for p in people if p.core) for cohort, people in who.items()
+    }
+    nearest: dict[str, dict[str, Any]] = {}
+    for campaign, size in sorted(sizes.items()):
+        holding = [c for c in inside if inside[c][campaign] and c in scores]
+        if not holding:
+            nearest[campaign] = {"cohorts": 0}
+            continue
+        best = max(holding, key=lambda c: (inside[c][campaign], scores[c]["tested"], -c))
+        row = scores[best]
+        nearest[campaign] = {
+            "cohorts": len(holding), "held": round(inside[best][campaign] / size, 3),
+            "pure": round(inside[best][campaign] / len(who[best]), 3), "tested": row["tested"],
+            **{k: round(_finite(row[k]), 3) for k in ("e_screen", "e_coordinated", "e_extractive")},
+        }  # fmt: skip
+    return nearest
+
+
+def _members(run: Path, truth: dict[str, Who]) -> dict[int, list[Who]]:
     stages = run / STAGES
     names = pq.read_table(stages / "subjects.parquet", columns=["sid", "account_id"])
     of_sid = dict(zip(names["sid"].to_pylist(), names["account_id"].to_pylist(), strict=True))
@@ -87,16 +132,7 @@ def cohorts_of(run: Path, truth: dict[str, Who]) -> list[Cohort]:
         account = of_sid.get(row["sid"])
         if row["how"] != "associated" and account in truth:
             who.setdefault(row["cohort"], []).append(truth[account])
-    found = []
-    for row in pq.read_table(stages / "cohort_scores.parquet").to_pylist():
-        people = who.get(row["cohort"], [])
-        if row["tested"] and people:
-            family = Counter(p.family for p in people).most_common(1)[0][0]
-            share = sum(p.core for p in people) / len(people)
-            found.append(
-                Cohort(family, share, _finite(row["e_coordinated"]), _finite(row["e_extractive"]))
-            )
-    return found
+    return who
 
 
 def _finite(value: float) -> float:

@@ -49,7 +49,7 @@ def detect(
     from stillwatch.bench import suite as named
 
     page = Page()
-    chosen = named(suite)
+    chosen = named(suite, held_out=held_out)
     run_suite(
         chosen, out, held_out=held_out, tell=lambda text: None if quiet else page.sentence(text)
     )

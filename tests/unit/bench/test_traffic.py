@@ -43,7 +43,13 @@ def test_topics_are_unit_vectors_and_the_same_prompt_has_the_same_one(traffic):
 
 
 def test_nothing_of_the_truth_is_in_it():
-    assert not {f.name for f in fields(Traffic)} & {"family", "campaign", "role", "rung", "language"}
+    assert not {f.name for f in fields(Traffic)} & {
+        "family",
+        "campaign",
+        "role",
+        "rung",
+        "language",
+    }
 
 
 def test_a_part_keeps_the_requests_of_its_accounts_alone(traffic):
