@@ -79,6 +79,7 @@ bench-mmd: .venv/.test-stamp ## window MMD beside its published figure (minutes)
 
 bench-detect: .venv/.test-stamp ## the benchmark of detection, suite standard (resumable, half an hour)
 	@OMP_NUM_THREADS=1 $(BIN)/stillwatch bench detect --suite standard --out $(WORK)/detect
+	@$(BIN)/python perf/detection.py detect --report
 
 quality: .venv/.test-stamp ## 20 seeds of the demo world with campaigns and without (resumable, minutes)
 	@pids=; for k in 0 1; do OMP_NUM_THREADS=1 $(BIN)/python perf/quality.py --part $$k --parts 2 \

@@ -4,7 +4,8 @@
     python perf/detection.py prevalence --worlds 100   # floor ≤ truth ≤ bound
     python perf/detection.py ablation --worlds 4       # recall without each signal
     python perf/detection.py mmd --worlds 3            # window MMD beside its published figure
-    python perf/detection.py alpha --report            # bench/results/NAME.json of what is there
+    python perf/detection.py alpha --report            # keeps bench/results/detect-alpha.json
+    python perf/detection.py detect --report           # keeps what `stillwatch bench detect` made
 
 The result holds the number of worlds that were made.
 """
@@ -18,18 +19,28 @@ from typing import Any
 
 from machine import commit, describe
 
-from stillwatch.bench import ablation, alpha, mmd_check, prevalence
+from stillwatch.bench import ablation, alpha, mmd_check, prevalence, results_of
+from stillwatch.bench.page import ablation_lines, alpha_lines, coverage_lines, mmd_lines, tables_of
 
+PAGE = Path(__file__).parents[1] / "docs" / "benchmark.md"
+BEGIN, END = "<!-- results: python perf/detection.py {name} --report -->", "<!-- end of {name} -->"
 RESULTS = Path(__file__).parents[1] / "bench" / "results"
 WHAT = {
     "alpha": "worlds of about 3,000 accounts without campaigns, by drift: any accusation",
     "prevalence": "small worlds of random campaigns: detected ≤ truth ≤ not excluded",
     "ablation": "recall at the default alpha, with everything and without each signal",
+    "detect": "suite standard of `stillwatch bench detect`",
     "mmd": "window MMD, the protocol of arXiv 2606.05725 on this project's worlds",
 }
 KEPT = {
     "alpha": "detect-alpha.json", "prevalence": "detect-prevalence.json",
-    "ablation": "detect-ablation.json", "mmd": "detect-mmd.json",
+    "ablation": "detect-ablation.json", "detect": "detect-standard.json", "mmd": "detect-mmd.json",
+}  # fmt: skip
+
+
+TABLES = {
+    "detect": tables_of, "alpha": alpha_lines, "prevalence": coverage_lines,
+    "ablation": ablation_lines, "mmd": mmd_lines,
 }  # fmt: skip
 
 
@@ -40,16 +51,27 @@ def make(name: str, worlds: int, world: str, work: Path) -> None:
         prevalence.prevalence_worlds(worlds, work)
     elif name == "ablation":
         ablation.ablation_worlds(world, worlds, work)
+    elif name == "detect":
+        raise SystemExit("stillwatch bench detect --suite standard --out bench/work/detect")
     else:
         mmd_check.check_worlds(world, worlds, work)
 
 
 def read(name: str, work: Path) -> dict[str, Any]:
+    """Return the result of what is there, and put its tables into docs/benchmark.md."""
     readers = {
+        "detect": results_of,
         "alpha": alpha.read_bound, "prevalence": prevalence.read_coverage,
         "ablation": ablation.read_ablation, "mmd": mmd_check.read_check,
     }  # fmt: skip
-    return readers[name](work)
+    result = readers[name](work)
+    text = PAGE.read_text(encoding="utf-8")
+    begin, end = BEGIN.format(name=name), END.format(name=name)
+    if begin in text:
+        before, rest = text.split(begin, 1)
+        tables = f"{begin}\n\nCommit {commit()}.\n\n{TABLES[name](result)}\n{end}"
+        PAGE.write_text(before + tables + rest.split(end, 1)[1], encoding="utf-8")
+    return result
 
 
 def main() -> None:

@@ -8,11 +8,25 @@ from pathlib import Path
 from typing import Any, Final
 
 from stillwatch.bench.curves import rung_curve, share_curve
-from stillwatch.bench.looks import SHARES
-from stillwatch.bench.table import CURVE_RATE
+from stillwatch.bench.sheets import (
+    Sheet,
+    alpha_sheet,
+    cohort_sheet,
+    curve_note,
+    headline,
+    percent,
+    sheets_of,
+)
 from stillwatch.report.svg import El, el
 
-__all__ = ["write_pages"]
+__all__ = [
+    "ablation_lines",
+    "alpha_lines",
+    "coverage_lines",
+    "mmd_lines",
+    "tables_of",
+    "write_pages",
+]
 
 _STYLE: Final = (
     "body{font:15px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;"
@@ -22,15 +36,13 @@ _STYLE: Final = (
 )
 _SVG_STYLE: Final = "text{font:12px sans-serif;fill:#111}"
 
-Sheet = tuple[str, str, tuple[str, ...], list[tuple[str, ...]]]
-
 
 def write_pages(result: dict[str, Any], out: Path) -> None:
     """Write result.json, table.md, benchmark.html, recall-by-rung.svg and recall-by-share.svg."""
-    sheets = _sheets(result)
+    sheets = sheets_of(result)
     curves = [("recall-by-rung", rung_curve(result)), ("recall-by-share", share_curve(result))]
     _write(out / "result.json", json.dumps(result, indent=1, sort_keys=True) + "\n")
-    _write(out / "table.md", "\n".join(map(_markdown, sheets)))
+    _write(out / "table.md", tables_of(result))
     for name, curve in curves:
         markup = str(curve).replace("<svg", '<svg xmlns="http://www.w3.org/2000/svg"', 1)
         end = markup.index(">") + 1
@@ -42,12 +54,77 @@ def write_pages(result: dict[str, Any], out: Path) -> None:
             el("meta", name="viewport", content="width=device-width"), el("style", _STYLE),
         ),
         el(
-            "body", el("h1", "How well campaigns are found"), el("p", _headline(result)),
-            [curve for _, curve in curves], el("p", _curve_note()), [part for sheet in sheets for part in _html(sheet)],
+            "body", el("h1", "How well campaigns are found"), el("p", headline(result)),
+            [curve for _, curve in curves], el("p", curve_note()),
+            [part for sheet in sheets for part in _html(sheet)],
         ),
         lang="en",
     )  # fmt: skip
     _write(out / "benchmark.html", f"<!doctype html>\n{page}\n")
+
+
+def tables_of(result: dict[str, Any]) -> str:
+    """Return all tables as Markdown."""
+    return headline(result) + "\n\n" + "\n".join(map(_markdown, sheets_of(result)))
+
+
+def alpha_lines(bound: dict[str, Any]) -> str:
+    """Return the bound on false accusations as Markdown."""
+    result = {"calibration": bound}
+    return "\n".join(map(_markdown, (alpha_sheet(result), cohort_sheet(result))))
+
+
+def coverage_lines(told: dict[str, Any]) -> str:
+    """Return the coverage of prevalence as Markdown."""
+    rows: list[tuple[str, ...]] = [
+        (
+            unit, f"{one['worlds']:,}", f"{one['floor_holds']:,}", f"{one['bound_holds']:,}",
+            f"{one['both_hold']:,} [{percent(one['low'])}, {percent(one['high'])}]",
+            percent(one["largest_truth"]), percent(one["mean_width"]),
+        )
+        for unit, one in told.items()
+    ]  # fmt: skip
+    headers = ("unit", "worlds", "detected ≤ truth", "truth ≤ not excluded", "both",
+               "largest truth", "mean width")  # fmt: skip
+    note = (
+        "Small worlds, each campaign family there with chance one half, of 0.4 to 2 times its size."
+    )
+    return _markdown(("Prevalence: does the interval hold the truth", note, headers, rows))
+
+
+def ablation_lines(told: dict[str, Any]) -> str:
+    """Return the ablation as Markdown, the signal that loses most first."""
+    families = sorted(next(iter(told["rows"].values()))["by_family"])
+    rows: list[tuple[str, ...]] = [
+        (
+            name, percent(one["recall"]), f"{100 * one['loses']:+.1f}",
+            *(percent(one["by_family"][f]) for f in families), f"{one['honest_accused']}",
+        )
+        for name, one in sorted(
+            told["rows"].items(), key=lambda item: (item[0] != "everything", -item[1]["loses"])
+        )
+    ]  # fmt: skip
+    note = (
+        f"{told['worlds']} worlds of the preset `small`. Loses: points of recall that go when the "
+        "signal is off; below nought the rest do better alone, since a claim's e-values are "
+        "averaged over the tests that were made."
+    )
+    headers = ("switched off", "recall", "loses", *families, "honest accused")
+    return _markdown(("What each signal is worth", note, headers, rows))
+
+
+def mmd_lines(told: dict[str, Any]) -> str:
+    """Return window MMD beside its published figures as Markdown."""
+    rows: list[tuple[str, ...]] = [
+        (f"{float(share):.0%}", percent(value), percent(told["published"][share]))
+        for share, value in told["flagged"].items()
+    ]
+    note = (
+        f"{told['campaigns']} campaigns of {told['worlds']} worlds, windows of "
+        f"{', '.join(map(str, told['window']))} prompts. Differs: {told['differs']}."
+    )
+    headers = ("campaign's share of the window", "flagged here", "published")
+    return _markdown(("Window MMD under its own protocol", note, headers, rows))
 
 
 def _write(path: Path, text: str) -> None:
@@ -55,204 +132,6 @@ def _write(path: Path, text: str) -> None:
     aside = path.with_name(path.name + ".part")
     aside.write_text(text, encoding="utf-8")
     aside.replace(path)
-
-
-def _headline(result: dict[str, Any]) -> str:
-    return (
-        f"{result['worlds']:,} worlds with campaigns, {result['honest_accounts']:,} honest accounts"
-        f" in them; {result['calibration']['all']['worlds']:,} worlds without campaigns."
-    )
-
-
-def _curve_note() -> str:
-    return (
-        "Curves: mean over worlds, bars by resampling worlds; stillwatch at its own default, the "
-        f"others at the score that accuses {CURVE_RATE:.1%} of honest accounts. At most six are "
-        "drawn."
-    )
-
-
-def _sheets(result: dict[str, Any]) -> list[Sheet]:
-    return [
-        _recall_sheet(result), _own_sheet(result), _pairs_sheet(result),
-        _family_sheet(result), _miss_sheet(result), _looks_sheet(result), _alpha_sheet(result),
-        _cohort_sheet(result), _facts_sheet(result),
-    ]  # fmt: skip
-
-
-def _recall_sheet(result: dict[str, Any]) -> Sheet:
-    rows: list[tuple[str, ...]] = []
-    for one in result["detectors"]:
-        cells = [one["title"]]
-        for rate in one["rates"].values():
-            found = rate["accounts"]
-            cells.append(
-                f"{_share(rate['recall'])} [{_share(found['low'])}, {_share(found['high'])}]"
-            )
-        rows.append((*cells, f"{one['seconds']:,.1f}", f"{one['exchanges_per_s']:,}"))
-    allowed = [
-        f"1 in {1 / float(rate):,.0f} ({int(float(rate) * result['honest_accounts']):,} of "
-        f"{result['honest_accounts']:,})"
-        for rate in (result["detectors"][0]["rates"] if result["detectors"] else ())
-    ]
-    return (
-        "Recall at a share of honest accounts accused",
-        "Mean over campaigns of the share of their accounts found; in brackets the exact interval "
-        "of the pooled share, too narrow where accounts of a campaign stand or fall together. One "
-        "threshold over all worlds, chosen with the truth, for every detector alike.",
-        ("detector", *allowed, "seconds a world", "exchanges/s"),
-        rows,
-    )
-
-
-def _own_sheet(result: dict[str, Any]) -> Sheet:
-    rows: list[tuple[str, ...]] = []
-    for one in result["detectors"]:
-        own = one["own"]
-        if own is None:
-            rows.append((one["title"], "has none", "", ""))
-            continue
-        worst = ", ".join(f"{k} {n}" for k, n in list(own["by_family"].items())[:4])
-        rows.append(
-            (
-                one["title"], _share(own["recall"]),
-                f"{own['honest_flagged']:,} of {own['honest']:,} "
-                f"[{own['low']:.2g}, {own['high']:.2g}]",
-                worst or "none",
-            )
-        )  # fmt: skip
-    return (
-        "At each method's own threshold",
-        "For stillwatch that is the default alpha of 0.01.",
-        ("detector", "recall", "honest accounts accused", "of which families"),
-        rows,
-    )
-
-
-def _pairs_sheet(result: dict[str, Any]) -> Sheet:
-    rows: list[tuple[str, ...]] = [
-        (
-            one["title"],
-            *(_share(one["pairs"][k]) for k in ("precision", "recall", "f1", "apart_f1")),
-        )
-        for one in result["detectors"]
-        if one["pairs"]
-    ]
-    return (
-        "Campaigns put together and kept apart",
-        "Pairs of accounts: put in one group, and of one campaign. The last column counts only "
-        "accounts that were found.",
-        ("detector", "precision", "recall", "F1", "F1 over found"),
-        rows,
-    )
-
-
-def _family_sheet(result: dict[str, Any]) -> Sheet:
-    names = sorted({g["group"] for d in result["detectors"] for g in d["by_family"]})
-    rows: list[tuple[str, ...]] = []
-    for one in result["detectors"]:
-        at = {g["group"]: g for g in one["by_family"]}
-        rows.append((one["title"], *(_share(at[n]["recall"]) if n in at else "" for n in names)))
-    return ("Recall by campaign family", _curve_note(), ("detector", *names), rows)
-
-
-def _miss_sheet(result: dict[str, Any]) -> Sheet:
-    rows: list[tuple[str, ...]] = [
-        (
-            one["family"], str(one["rung"] or ""), f"{one['campaigns']}", _share(one["recall"]),
-            f"{one['in_a_cohort']}", _share(one["held"]), f"{one['tested']}",
-            "–" if one["e_coordinated"] is None else f"{one['e_coordinated']:.3g}",
-            "–" if one["e_extractive"] is None else f"{one['e_extractive']:.3g}",
-        )
-        for one in result["misses"]
-    ]  # fmt: skip
-    return (
-        "Where stillwatch loses campaigns",
-        "The cohort that holds most of a campaign: how many campaigns have any, what share of "
-        "their accounts it holds, whether it was tested (its members acted together on part A), "
-        "and the medians of its two e-values; the smaller one must reach K/(alpha·R).",
-        ("family", "rung", "campaigns", "recall", "in a cohort", "held", "tested",
-         "e coordinated", "e extractive"),
-        rows,
-    )  # fmt: skip
-
-
-def _looks_sheet(result: dict[str, Any]) -> Sheet:
-    rows: list[tuple[str, ...]] = [
-        (
-            look["family"], str(look["rung"] or ""), f"{look['campaigns']}",
-            f"{look['requests']:,}",
-            *(f"{look['found_within'][f'{s:g}']}" for s in SHARES),
-            ", ".join(f"{h:g}" for h in look["hours"]),
-        )
-        for look in result["looks"]
-    ]  # fmt: skip
-    return (
-        "How soon: campaigns found within a share of their traffic",
-        "Found: half of the accounts active so far are accused; each look is a scan at the whole "
-        "alpha. Hours since the campaign's first request.",
-        ("family", "rung", "campaigns", "requests", *(f"{s:.0%}" for s in SHARES), "hours"),
-        rows,
-    )
-
-
-def _alpha_sheet(result: dict[str, Any]) -> Sheet:
-    bound = result["calibration"]
-    rows: list[tuple[str, ...]] = [
-        (
-            name, f"{one['worlds']:,}", f"{one['with_accusation']}",
-            f"{bound['alpha']:g}",
-            f"[{one['low']:.4f}, {one['high']:.4f}]", f"{one['honest_accounts']:,}",
-            f"{one['alarms']}",
-        )
-        for name, one in [*bound["by_drift"].items(), ("all", bound["all"])]
-    ]  # fmt: skip
-    return (
-        "Worlds without campaigns: any accusation, by drift",
-        "Claimed: at most alpha of such worlds hold one. Exact 95 % intervals.",
-        ("drift", "worlds", "with any accusation", "claimed", "interval", "accounts", "alarms"),
-        rows,
-    )
-
-
-def _cohort_sheet(result: dict[str, Any]) -> Sheet:
-    rows: list[tuple[str, ...]] = []
-    for family, one in result["calibration"]["by_family"].items():
-        levels = one["levels"]
-        rows.append(
-            (
-                family, f"{one['cohorts']:,}",
-                *(f"{levels[k]['passed']}" + (" !" if levels[k]["refuted"] else "")
-                  for k in levels),
-                f"{one['largest_e']:.3g}",
-            )
-        )  # fmt: skip
-    levels = ("0.1", "0.05", "0.01", "0.001")
-    return (
-        "Benign cohorts whose e-value passes a claimed level",
-        "A valid e-value passes 1/level in at most that share of cohorts; ! marks a family whose "
-        "exact interval lies above the claim. Selection, vetoes and members' own evidence come "
-        "after.",
-        ("family of most members", "cohorts", *levels, "largest e"),
-        rows,
-    )
-
-
-def _facts_sheet(result: dict[str, Any]) -> Sheet:
-    rows: list[tuple[str, ...]] = [
-        (one["title"], one["source"], one["published"], one["differs"])
-        for one in result["detectors"]
-    ]
-    return (
-        "Where each method comes from",
-        "Published figures are of the papers' own data.",
-        ("detector", "source", "published", "differs here"),
-        rows,
-    )
-
-
-def _share(value: float | None) -> str:
-    return "–" if value is None else f"{value:.1%}"
 
 
 def _html(sheet: Sheet) -> list[El]:
