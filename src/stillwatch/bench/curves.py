@@ -10,12 +10,12 @@ from stillwatch.report.svg import El, drawing, el, scale, text
 
 __all__ = ["rung_curve", "share_curve"]
 
-_WIDTH: Final = 760.0
-_HEIGHT: Final = 300.0
+_WIDTH: Final = 860.0
+_HEIGHT: Final = 310.0
 _LEFT: Final = 50.0
 _RIGHT: Final = 560.0
-_TOP: Final = 20.0
-_BOTTOM: Final = 250.0
+_TOP: Final = 36.0
+_BOTTOM: Final = 266.0
 _SHOWN: Final = 6
 # Okabe and Ito's hues with a dash each, so that colour is never alone.
 _PAINT: Final = (
@@ -51,7 +51,7 @@ def _curve(
 ) -> El:  # fmt: skip
     across = scale(0, max(len(groups) - 1, 1), _LEFT + 30, _RIGHT - 30)
     up = scale(0, 1, _BOTTOM, _TOP)
-    body: list[Any] = []
+    body: list[Any] = [text(_LEFT, 16, title, font_weight="bold")]
     for tick in (0, 0.25, 0.5, 0.75, 1):
         body.append(el("path", d=f"M{_LEFT} {up(tick):.1f}H{_RIGHT}", stroke="#999", opacity=0.4))
         body.append(text(_LEFT - 6, up(tick) + 4, f"{tick:.0%}", text_anchor="end"))

@@ -28,6 +28,7 @@ class Verdict:
     standing: dict[str, str]
     e_value: dict[str, float]
     campaign: dict[str, str]
+    role: dict[str, str]
     seconds: float
 
     @property
@@ -55,7 +56,12 @@ def scanned(
         return {name: value for name, value in values if value is not None}
 
     return Verdict(
-        result, by_account("standing"), by_account("e_value"), by_account("campaign_id"), seconds
+        result,
+        by_account("standing"),
+        by_account("e_value"),
+        by_account("campaign_id"),
+        by_account("role"),
+        seconds,
     )
 
 
