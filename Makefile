@@ -13,7 +13,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check -qq
 WORKERS ?= 2
 
 .PHONY: help demo test check docs setup lock clean quality reference scale kills bench bench-check wheel lowest highest bound fuzz \
-  bench-alpha bench-prevalence bench-ablation bench-mmd bench-detect
+  bench-worlds bench-alpha bench-prevalence bench-ablation bench-mmd bench-detect
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -101,6 +101,9 @@ scale: .venv/.test-stamp ## one million exchanges: seconds by step, peak memory
 
 bench: .venv/.test-stamp ## speed and memory as ratios within one run, kept in bench/results (minutes)
 	@$(BIN)/python perf/bench.py --keep
+
+bench-worlds: .venv/.test-stamp ## no single trait gives a campaign away; exchanges per second (minutes)
+	@OMP_NUM_THREADS=1 $(BIN)/python perf/world_traits.py --keep
 
 bench-check: .venv/.test-stamp ## the same, compared with the kept result: fails from 10 % worse on
 	@$(BIN)/python perf/bench.py --check

@@ -17,8 +17,9 @@ def simulate(
         str,
         typer.Argument(
             metavar="WORLD",
-            help="A .toml file (docs/worlds.md) or the name of a world that comes along: smoke, "
-            "benign, rung1 to rung5, demo …",
+            help="A .toml file (docs/worlds.md), a world that comes along (smoke, benign, rung1 to "
+            "rung5, tactics, drift-…, mix-…), or demo, small, tiny; demo-benign and small-benign "
+            "hold no campaign.",
         ),
     ],
     seed: Annotated[int, typer.Option(metavar="N", help="The same seed gives the same bytes.")],

@@ -27,12 +27,15 @@ def generator(seed: int, *path: str | int) -> np.random.Generator:
 
 
 class Dice:
-    """Uniform numbers in [0, 1) prefetched in blocks; ``rng`` stays usable for arrays."""
+    """Uniform numbers in [0, 1) prefetched in blocks; ``rng`` stays usable for arrays.
 
-    __slots__ = ("rng", "u")
+    ``unevenness`` widens every `count`.
+    """
 
-    def __init__(self, rng: np.random.Generator) -> None:
-        self.rng = rng
+    __slots__ = ("rng", "u", "unevenness")
+
+    def __init__(self, rng: np.random.Generator, unevenness: float = 1.0) -> None:
+        self.rng, self.unevenness = rng, unevenness
         self.u: Callable[[], float] = chain.from_iterable(
             iter(lambda: rng.random(_BLOCK).tolist(), None)
         ).__next__
@@ -55,6 +58,7 @@ class Dice:
 
     def count(self, mean: float, spread: float = 0.6, low: int = 1) -> int:
         """Return a log-normal count with about the given mean, at least ``low``."""
+        spread *= self.unevenness
         z = math.sqrt(-2.0 * math.log(1.0 - self.u())) * math.cos(6.283185307 * self.u())
         return max(low, round(mean * math.exp(spread * z - spread * spread / 2)))
 

@@ -41,7 +41,7 @@ def size_of(plan: CampaignPlan, honest_rows: int, shares: float) -> tuple[int, f
 def harvest(stage: Stage, plan: CampaignPlan, honest_rows: int, shares: float) -> None:
     """Play one campaign of a plan on the stage."""
     shape, hiding = SHAPES[plan.shape], LADDER[plan.rung]
-    dice = Dice(generator(stage.seed, "harvest", plan.name))
+    dice = Dice(generator(stage.seed, "harvest", plan.name), stage.unevenness)
     accounts, requests = size_of(plan, honest_rows, shares)
     begin = stage.start + int(plan.begin * DAY)
     days = plan.days or shape.days

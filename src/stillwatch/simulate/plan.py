@@ -18,6 +18,7 @@ from stillwatch.errors import ConfigError
 from stillwatch.simulate.families import DRIFTS, HONEST
 from stillwatch.simulate.lexicon import LANGUAGE_MIX
 from stillwatch.simulate.shapes import SHAPES
+from stillwatch.simulate.world import WORLDS
 
 __all__ = ["CampaignPlan", "DriftPlan", "People", "WorldPlan", "load_plan", "shipped_plans"]
 
@@ -217,7 +218,7 @@ def _raw(source: str | Path) -> dict[str, Any]:
     else:
         raise ConfigError(
             f"no world named {source}",
-            hint="give a .toml file or choose from " + ", ".join(shipped_plans()),
+            hint="choose from " + ", ".join([*WORLDS, *shipped_plans()]) + ", or give a .toml file",
         )
     try:
         return tomllib.loads(text.decode("utf-8"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from stillwatch.simulate.arrivals import UNEVENNESS, FittedClock, parameters
 from stillwatch.simulate.clock import DAY, Clock
 from stillwatch.simulate.families import DRIFTS, HONEST
 from stillwatch.simulate.grammar import Grammar
@@ -18,14 +19,16 @@ __all__ = ["plan_stage", "play_plan"]
 
 def plan_stage(plan: WorldPlan, seed: int, end: int, folder: Path) -> Stage:
     """Return the stage of a plan that ends at ``end`` (microseconds) and writes to ``folder``."""
+    fitted = plan.arrivals == "fitted"
     return Stage(
         seed,
         end - plan.days * DAY,
         end,
         Sink(folder),
         plan.languages,
-        clock=Clock(),
+        clock=FittedClock(parameters()) if fitted else Clock(),
         grammar=Grammar(seed),
+        unevenness=UNEVENNESS if fitted else 1.0,
     )
 
 

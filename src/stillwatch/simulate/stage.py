@@ -63,9 +63,10 @@ class Stage:
         *,
         clock: Clock | None = None,
         grammar: Grammar | None = None,
+        unevenness: float = 1.0,
     ) -> None:
         self.seed, self.start, self.end, self.sink = seed, start, end, sink
-        self.clock = clock or Clock()
+        self.clock, self.unevenness = clock or Clock(), unevenness
         self.days = (end - start) / DAY
         self.release = start + int(0.55 * (end - start))
         self.grammar = grammar or Grammar(seed)
@@ -181,4 +182,4 @@ def gap_us(dice: Dice, mean_s: float, low_s: float = 4.0) -> int:
 
 def group_dice(stage: Stage, family: str, group: int) -> Dice:
     """Return the dice of one group of a family, independent of all other groups."""
-    return Dice(generator(stage.seed, family, group))
+    return Dice(generator(stage.seed, family, group), stage.unevenness)
