@@ -24,15 +24,27 @@ __all__ = ["EVENT_DRIFTS", "MIX_DRIFTS", "Scenario", "benign", "scenario"]
 
 @dataclass(frozen=True)
 class Scenario:
-    """A world that can be made again from a seed. ``drift``: how its honest people differ."""
+    """A world that can be made again from a seed. ``drift``: how its honest people differ.
+
+    ``corpora``: data folder for the texts of a world from a file; None: the grammar writes them.
+    """
 
     name: str
     world: World | WorldPlan
     drift: str = "none"
+    corpora: Path | None = None
 
     def make(self, seed: int, out: Path) -> SimulatedWorld:
         """Write the world under ``out``; the same seed gives the same bytes."""
-        return simulate(self.world, seed=seed, out=out)
+        return simulate(self.world, seed=seed, out=out, corpora=self.corpora)
+
+    def with_texts(self, corpora: Path, *, held_out: bool) -> Scenario:
+        """Return the scenario with texts of a split of the corpora; a preset stays as it is."""
+        if isinstance(self.world, World):
+            return self
+        split = "held_out" if held_out else "development"
+        world = self.world.model_copy(update={"corpora": split})
+        return replace(self, name=f"{self.name}-texts", world=world, corpora=corpora)
 
 
 def _fewer_chatters(world: World, added: int) -> Size:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Final, NamedTuple
 
 from stillwatch.bench.scenarios import EVENT_DRIFTS, MIX_DRIFTS, Scenario, scenario
@@ -37,10 +38,11 @@ class Suite(NamedTuple):
     base: str
 
 
-def suite(name: str, *, held_out: bool = False) -> Suite:
+def suite(name: str, *, held_out: bool = False, corpora: Path | None = None) -> Suite:
     """Return a suite by name; held out, it has the tactics that nothing is tuned on as well.
 
-    Raises ConfigError for an unknown name.
+    ``corpora``: data folder; worlds from files then take their texts from its development or
+    held-out split, else from the grammar. Raises ConfigError for an unknown name.
     """
     every = (*MIX_DRIFTS, *EVENT_DRIFTS)
     if name == "smoke":
@@ -56,7 +58,14 @@ def suite(name: str, *, held_out: bool = False) -> Suite:
         made = made._replace(
             trials=(*made.trials, Trials(scenario(_TACTICS), made.trials[0].seeds))
         )
-    return made
+    if corpora is None:
+        return made
+    return made._replace(
+        trials=tuple(
+            t._replace(scenario=t.scenario.with_texts(corpora, held_out=held_out))
+            for t in made.trials
+        )
+    )
 
 
 def _ladder(rungs: int, looks: int, mixes: int, demos: int) -> tuple[Trials, ...]:

@@ -12,6 +12,7 @@ import typer
 
 from stillwatch import __version__
 from stillwatch.cli.bench import bench
+from stillwatch.cli.corpora import corpora
 from stillwatch.cli.demo import demo
 from stillwatch.cli.explain import explain
 from stillwatch.cli.ingest import ingest
@@ -56,7 +57,7 @@ def root(
     """
 
 
-for _command in (scan, explain, demo, ingest, simulate):
+for _command in (scan, explain, demo, ingest, simulate, corpora):
     app.command()(_command)
 app.add_typer(bench, name="bench")
 

@@ -38,6 +38,14 @@ def detect(
     ledger: Annotated[
         Path, typer.Option(metavar="FILE", help="Where looks at the held-out seeds are counted.")
     ] = Path("bench/results/heldout.jsonl"),
+    corpora: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            envvar="STILLWATCH_DATA",
+            help="Data folder: texts from its corpora, a split of its own where held out.",
+        ),
+    ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", help="Show no progress.")] = False,
 ) -> None:
     """Let stillwatch and ten baselines judge the same simulated logs.
@@ -49,7 +57,7 @@ def detect(
     from stillwatch.bench import suite as named
 
     page = Page()
-    chosen = named(suite, held_out=held_out)
+    chosen = named(suite, held_out=held_out, corpora=corpora)
     run_suite(
         chosen, out, held_out=held_out, tell=lambda text: None if quiet else page.sentence(text)
     )

@@ -31,6 +31,15 @@ def simulate(
             help="parquet (default), litellm, litellm.gz or litellm.zst; may be given again.",
         ),
     ] = None,
+    corpora: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            envvar="STILLWATCH_DATA",
+            help="Data folder with the corpora that texts are taken from; without one, a grammar "
+            "writes them.",
+        ),
+    ] = None,
 ) -> None:
     """Write the labelled traffic of a made-up provider, by default a week of it.
 
@@ -39,12 +48,14 @@ def simulate(
     """
     from stillwatch.simulate import simulate as play
 
-    made = play(world, seed=seed, out=out, formats=format or ("parquet",))
+    made = play(world, seed=seed, out=out, formats=format or ("parquet",), corpora=corpora)
     page = Page()
     page.sentence(
         f"World {made.world}, seed {made.seed}: {made.exchanges:,} exchanges of "
         f"{made.accounts:,} accounts, {made.start:%Y-%m-%d} to {made.end:%Y-%m-%d}, in {made.out}."
     )
+    if made.texts != "grammar":
+        page.sentence(f"Texts: corpora of the split {made.texts}; see `stillwatch corpora`.")
     first = next(iter(made.files.values()))[0]
     page.sentence(
         "Next: "

@@ -8,6 +8,7 @@ Promise: the same arguments give the same bytes; honest rows do not depend on ca
 campaigns and honest families have one language mix; this room knows no detector.
 """
 
+from stillwatch.simulate.corpora import Corpus, known_corpora
 from stillwatch.simulate.lexicon import LANGUAGE_MIX
 from stillwatch.simulate.plan import WorldPlan, load_plan, shipped_plans
 from stillwatch.simulate.play import FORMATS, SimulatedWorld, simulate
@@ -23,10 +24,12 @@ __all__ = [
     "SHAPES",
     "TRUTH",
     "WORLDS",
+    "Corpus",
     "SimulatedWorld",
     "Size",
     "World",
     "WorldPlan",
+    "known_corpora",
     "load_plan",
     "shipped_plans",
     "simulate",

@@ -134,7 +134,8 @@ def _amplitude(day: Weights, hours: Weights) -> float:
 
 
 def _mixed(day: Weights, depth: float) -> Weights:
-    return (1.0 - depth) + depth * day / day.mean()
+    mixed: Weights = (1.0 - depth) + depth * day / day.mean()
+    return mixed
 
 
 def _wander(rng: np.random.Generator, n: int, sigma: float, correlation: float) -> Weights:
@@ -142,7 +143,8 @@ def _wander(rng: np.random.Generator, n: int, sigma: float, correlation: float) 
     block = max(1, round(1.0 / max(1e-3, 1.0 - max(0.0, correlation))))
     knots = rng.normal(0.0, sigma, n // block + 2)
     at = np.arange(n) / block + rng.random()
-    return np.interp(at, np.arange(len(knots)), knots)
+    wander: Weights = np.interp(at, np.arange(len(knots)), knots)
+    return wander
 
 
 def _busy(rng: np.random.Generator, n: int, active: float, stretch: float) -> Weights:

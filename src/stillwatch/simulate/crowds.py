@@ -6,14 +6,17 @@ suite, one template that moves to a new account.
 
 from __future__ import annotations
 
+import numpy as np
+
 from stillwatch.simulate.clock import DAY, HOUR, MINUTE, SECOND
+from stillwatch.simulate.frames import Frame
 from stillwatch.simulate.grammar import DOMAINS
 from stillwatch.simulate.identity import Account
 from stillwatch.simulate.stage import Stage, gap_us, group_dice
 from stillwatch.simulate.talk import ask
 from stillwatch.simulate.world import Size
 
-__all__ = ["generators", "release_day", "rotated", "tryouts"]
+__all__ = ["generators", "monitors", "release_day", "rotated", "tryouts"]
 
 
 def _begin(stage: Stage, account: Account, hours: int = 6) -> int:
@@ -23,6 +26,16 @@ def _begin(stage: Stage, account: Account, hours: int = 6) -> int:
     return start
 
 
+def _frames(
+    stage: Stage, dice: Dice, lang: str, framed: float, system: float
+) -> list[Frame | None]:
+    """Return the templates of somebody's little programs: none, one, or some of a few."""
+    if not dice.chance(framed):
+        return [None]
+    n = 1 if dice.chance(0.5) else dice.whole(2, 4)
+    return [stage.press.make(dice, lang, system=system) for _ in range(n)]
+
+
 def tryouts(stage: Stage, size: Size) -> None:
     """Thousands of little scripts: one turn, no system prompt, a handful of requests."""
     dice = group_dice(stage, "tryouts", 0)
@@ -30,8 +43,8 @@ def tryouts(stage: Stage, size: Size) -> None:
         kind = "dev" if dice.chance(0.8) else "person"
         account = stage.account(dice, "tryouts", lang, kind=kind, domains=dice.whole(1, 6))
         start = _begin(stage, account)
-        n = dice.count(size.requests, 1.1)
-        frame = stage.press.make(dice, lang, system=0.0) if dice.chance(0.45) else None
+        n = dice.count(size.requests, 0.7)
+        frames = _frames(stage, dice, lang, 0.45, 0.0 if dice.chance(0.8) else 1.0)
         if dice.chance(0.5):
             at = int(dice.between(start, stage.end - HOUR))
             times = stage.clock.steady(dice.rng, n, at, at + int(dice.between(0.1, 20) * HOUR))
@@ -41,7 +54,27 @@ def tryouts(stage: Stage, size: Size) -> None:
         words = account.words[0]
         for ts in times.tolist():
             text = stage.grammar.payload(dice, words, stage.grammar.length(dice, account.wordiness))
-            ask(stage, dice, account, ts, text, words, frame, again=0.1)
+            ask(stage, dice, account, ts, text, words, dice.pick(frames), again=0.1)
+
+
+def monitors(stage: Stage, size: Size) -> None:
+    """Little programs around the clock: they watch a feed, an inbox or the model itself.
+
+    Even volumes, no nights and no weekends, and honest.
+    """
+    dice = group_dice(stage, "monitors", 0)
+    for lang in stage.draw_languages(dice, size.total):
+        kind = "dev" if dice.chance(0.75) else "company"
+        account = stage.account(dice, "monitors", lang, kind=kind, domains=dice.whole(1, 5))
+        start = _begin(stage, account, 24)
+        frames = _frames(stage, dice, lang, 0.6, 0.5)
+        n = dice.count(size.requests, 0.5)
+        words = account.words[0]
+        # an even rate with jitter, whatever the traces' clients do: this is a timer
+        places = (np.arange(n) + dice.rng.random(n)) / n
+        for ts in (start + places * (stage.end - start)).astype(np.int64).tolist():
+            text = stage.grammar.payload(dice, words, stage.grammar.length(dice, 2.8))
+            ask(stage, dice, account, ts, text, words, dice.pick(frames), again=0.03)
 
 
 def generators(stage: Stage, size: Size) -> None:
@@ -74,7 +107,7 @@ def release_day(stage: Stage, size: Size) -> None:
         for u in range(max(4, round(size.requests))):
             code = stage.language_at((u + 0.5) / max(4, round(size.requests)))
             words = stage.grammar.whole(code, dice.whole(0, DOMAINS - 1))
-            items.append((stage.grammar.payload(dice, words, stage.grammar.length(dice)), words))
+            items.append((stage.grammar.item(dice, words), words))
         for lang in stage.draw_languages(dice, size.accounts):
             account = stage.account(dice, "release_day", lang, kind="dev", domains=1)
             account.adopts, account.model = True, "lumen-4"

@@ -35,6 +35,7 @@ HONEST: Final[dict[str, Family]] = {
     "rag": jobs.rag,
     "vendor": jobs.vendor,
     "tryouts": crowds.tryouts,
+    "monitors": crowds.monitors,
     "generators": crowds.generators,
     "release_day": crowds.release_day,
     "rotated": crowds.rotated,

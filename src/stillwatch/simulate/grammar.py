@@ -121,6 +121,14 @@ class Grammar:
         parts.append(fill(dice.pick(asks if dice.u() < ask else states), dice))
         return lang.join.join(parts)
 
+    def item(self, dice: Dice, vocab: Vocabulary) -> str:
+        """Return an item of an evaluation suite."""
+        return self.payload(dice, vocab, self.length(dice))
+
+    def system(self, dice: Dice, code: str) -> str | None:
+        """Return a published system prompt in the language, or None: the grammar knows none."""
+        return None
+
     def length(self, dice: Dice, mean: float = 3.0) -> int:
         """Return a number of sentences in 1..12."""
         return min(12, 1 + int(dice.expo(mean)))

@@ -24,7 +24,7 @@ def evals(stage: Stage, size: Size) -> None:
         for u in range(max(5, round(size.requests / nights))):
             code = stage.language_at((u + 0.5) / max(5, round(size.requests / nights)))
             words = stage.grammar.whole(code, dice.whole(0, DOMAINS - 1))
-            items.append((stage.grammar.payload(dice, words, stage.grammar.length(dice)), words))
+            items.append((stage.grammar.item(dice, words), words))
         for lang in stage.draw_languages(dice, size.accounts):
             account = stage.account(dice, "evals", lang, kind="company", newest_days=15)
             account.temperature = 0.0

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import count
+from itertools import cycle
 
 from stillwatch.simulate.clock import DAY, SECOND
+from stillwatch.simulate.corpus_text import CorpusGrammar
 from stillwatch.simulate.dice import Dice, generator
 from stillwatch.simulate.fleet import Agent, Orders, muster
 from stillwatch.simulate.frames import Frame, paraphrase
@@ -67,7 +68,15 @@ def harvest(stage: Stage, plan: CampaignPlan, honest_rows: int, shares: float) -
     if shape.by == "relay":
         relay_users(stage, dice, orders, fleet, round(requests * accounts))
         return
-    Play(stage, dice, orders, fleet).run(round(requests * accounts))
+    Play(stage, dice, orders, fleet, _rendered(stage, dice, plan)).run(round(requests * accounts))
+
+
+def _rendered(stage: Stage, dice: Dice, plan: CampaignPlan) -> Iterator[str] | None:
+    """Return the plan's generation prompts in random order, again and again; None: none at hand."""
+    if plan.corpus is None or not isinstance(stage.grammar, CorpusGrammar):
+        return None
+    texts = stage.grammar.texts.rendered.get(plan.corpus)
+    return cycle(dice.sample(texts, len(texts))) if texts else None
 
 
 def _frames(stage: Stage, dice: Dice, plan: CampaignPlan) -> tuple[Frame, ...]:
@@ -83,13 +92,20 @@ def _frames(stage: Stage, dice: Dice, plan: CampaignPlan) -> tuple[Frame, ...]:
 class Play:
     """One campaign in play: events in the order of time, an item of the queue for each."""
 
-    def __init__(self, stage: Stage, dice: Dice, orders: Orders, fleet: list[Agent]) -> None:
+    def __init__(
+        self,
+        stage: Stage,
+        dice: Dice,
+        orders: Orders,
+        fleet: list[Agent],
+        rendered: Iterator[str] | None,
+    ) -> None:
+        self.rendered = rendered
         self.stage, self.dice, self.orders, self.fleet = stage, dice, orders, fleet
         self.items: Iterator[Item] = queue(stage, dice)
         code = stage.draw_languages(dice, 1)[0]
         self.style = stage.grammar.whole(code, dice.whole(0, DOMAINS - 1))
         self.blob: bytes | None = None
-        self.sent = count()
 
     def run(self, total: int) -> None:
         human = self.orders.hiding.human
@@ -193,6 +209,8 @@ class Play:
                 style = self.style if hiding.slice == 1 else words
                 text, _ = paraphrase(dice, style, text)
             return text, words, _bare(agent.system)
+        if self.rendered is not None and words.lang.code == "en":
+            return next(self.rendered), words, _bare(agent.system)
         frames = agent.frames
         if self.orders.shape.phases:
             part = (ts - self.orders.begin) / max(1, self.orders.end - self.orders.begin)

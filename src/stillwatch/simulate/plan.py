@@ -15,6 +15,7 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from stillwatch.errors import ConfigError
+from stillwatch.simulate.corpora import known_corpora
 from stillwatch.simulate.families import DRIFTS, HONEST
 from stillwatch.simulate.lexicon import LANGUAGE_MIX
 from stillwatch.simulate.shapes import SHAPES
@@ -73,7 +74,8 @@ class CampaignPlan(_Part):
     Its size: ``accounts`` and ``requests`` (mean of an account) where given; else the published
     numbers, accounts times ``factor`` and requests times ``thin``. ``share`` of the world's
     exchanges overrides the number of requests. ``pool``: number of a proxy pool whose customers
-    it leaves among; campaigns may share one, also of different ``operator``.
+    it leaves among; campaigns may share one, also of different ``operator``. ``corpus``: generation
+    prompts that it sends for items in English where the texts are at hand.
     """
 
     name: Name
@@ -88,6 +90,13 @@ class CampaignPlan(_Part):
     begin: float = Field(default=0.0, ge=0)
     days: float | None = Field(default=None, gt=0)
     pool: int | None = Field(default=None, ge=0)
+    corpus: str | None = None
+
+    @field_validator("corpus")
+    @classmethod
+    def _corpus(cls, name: str | None) -> str | None:
+        rendered = {c.name for c in known_corpora() if c.use == "rendered"}
+        return name if name is None else _known(name, rendered)
 
     @field_validator("shape")
     @classmethod
@@ -96,13 +105,16 @@ class CampaignPlan(_Part):
 
 
 class WorldPlan(_Part):
-    """A whole world. ``corpora``: where texts come from; ``languages``: largest share first."""
+    """A whole world. ``languages``: largest share first.
+
+    ``corpora``: the split that texts come from where a data folder is at hand; "grammar": none.
+    """
 
     name: Name
     about: str = ""
     extends: Name | None = None
     days: int = Field(default=7, ge=1, le=366)
-    corpora: Corpora = "grammar"
+    corpora: Corpora = "development"
     arrivals: Literal["fitted", "plain"] = "fitted"
     languages: tuple[str, ...] = tuple(LANGUAGE_MIX)
     people: tuple[People, ...] = ()

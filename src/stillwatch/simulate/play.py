@@ -15,6 +15,7 @@ import pyarrow as pa
 from stillwatch.errors import ConfigError
 from stillwatch.schema import from_micros, to_micros
 from stillwatch.simulate.clock import DAY
+from stillwatch.simulate.corpus_text import CorpusGrammar
 from stillwatch.simulate.families import HARVESTERS, HONEST
 from stillwatch.simulate.lexicon import LANGUAGE_MIX
 from stillwatch.simulate.litellm import LitellmWriter
@@ -43,7 +44,7 @@ class SimulatedWorld:
     """Where a world was written, and how much of it there is.
 
     ``languages``: side ("honest" | "campaign") → language → exchanges. ``families``: family →
-    accounts. ``files``: format → paths.
+    accounts. ``files``: format → paths. ``texts``: "grammar", or the split of the corpora.
     """
 
     world: str
@@ -61,6 +62,7 @@ class SimulatedWorld:
     permits_csv: Path = Path()
     ownership_csv: Path = Path()
     truth_parquet: Path = Path()
+    texts: str = "grammar"
 
 
 def simulate(
@@ -70,14 +72,17 @@ def simulate(
     out: Path | str,
     formats: Iterable[str] = ("parquet",),
     now: datetime | None = None,
+    corpora: Path | str | None = None,
 ) -> SimulatedWorld:
     """Write ``world`` under ``out`` and return the paths and counts.
 
     ``world``: a plan, its TOML file, the name of a shipped plan, or a world written in Python (or
     its name). The window is the ``world.days`` before ``now`` (UTC; 2026-11-23 by default). The
     same arguments give the same bytes; a world without its campaigns has the same honest rows.
+    ``corpora``: data folder with the corpora that a plan takes its texts from; None: the grammar.
 
-    Raises ConfigError for an unknown world or format, a wrong plan, or ``now`` without a zone.
+    Raises ConfigError for an unknown world or format, a wrong plan, a folder without corpora, or
+    ``now`` without a zone.
     """
     wanted = tuple(formats)
     for name in wanted:
@@ -92,7 +97,7 @@ def simulate(
         _play_world(stage, found)
         schema = TRUTH
     else:
-        stage = plan_stage(found, seed, end, folder)
+        stage = plan_stage(found, seed, end, folder, Path(corpora) if corpora else None)
         play_plan(stage, found)
         schema = PLAN_TRUTH
     files = _write(stage, folder, wanted, schema)
@@ -168,4 +173,5 @@ def _result(
         permits_csv=folder / "permits.csv",
         ownership_csv=folder / "ownership.csv",
         truth_parquet=folder / "truth.parquet",
+        texts=stage.grammar.texts.split if isinstance(stage.grammar, CorpusGrammar) else "grammar",
     )

@@ -6,6 +6,8 @@ from pathlib import Path
 
 from stillwatch.simulate.arrivals import UNEVENNESS, FittedClock, parameters
 from stillwatch.simulate.clock import DAY, Clock
+from stillwatch.simulate.corpora import read_texts
+from stillwatch.simulate.corpus_text import CorpusGrammar
 from stillwatch.simulate.families import DRIFTS, HONEST
 from stillwatch.simulate.grammar import Grammar
 from stillwatch.simulate.harvest import harvest
@@ -17,8 +19,14 @@ from stillwatch.simulate.world import Size
 __all__ = ["plan_stage", "play_plan"]
 
 
-def plan_stage(plan: WorldPlan, seed: int, end: int, folder: Path) -> Stage:
-    """Return the stage of a plan that ends at ``end`` (microseconds) and writes to ``folder``."""
+def plan_stage(plan: WorldPlan, seed: int, end: int, folder: Path, corpora: Path | None) -> Stage:
+    """Return the stage of a plan that ends at ``end`` (microseconds) and writes to ``folder``.
+
+    Raises ConfigError where ``corpora`` holds no corpus of the plan's split.
+    """
+    grammar = Grammar(seed)
+    if corpora is not None and plan.corpora != "grammar":
+        grammar = CorpusGrammar(seed, read_texts(corpora, plan.corpora))
     fitted = plan.arrivals == "fitted"
     return Stage(
         seed,
@@ -27,7 +35,7 @@ def plan_stage(plan: WorldPlan, seed: int, end: int, folder: Path) -> Stage:
         Sink(folder),
         plan.languages,
         clock=FittedClock(parameters()) if fitted else Clock(),
-        grammar=Grammar(seed),
+        grammar=grammar,
         unevenness=UNEVENNESS if fitted else 1.0,
     )
 

@@ -190,6 +190,9 @@ def template(stage: Stage, size: Size) -> None:
         frame = stage.press.make(
             dice, frame_lang, ("reason", "extract", "instruct")[group % 3], bare=0.0, long=True
         )
+        known = stage.grammar.system(dice, frame_lang)
+        if known:
+            frame = Frame(frame.kind, "plain", frame.tag, known, "", "", "", "")
         for lang in stage.draw_languages(dice, size.accounts):
             account = _stranger(stage, dice, "template", lang)
             n = dice.count(size.requests, 1.0)

@@ -14,6 +14,7 @@ __all__ = ["relay_users", "send_session"]
 def relay_users(stage: Stage, dice: Dice, orders: Orders, fleet: list[Agent], total: int) -> None:
     """Play users' conversations of about 3.9 requests; they hop accounts as the rung says."""
     house = stage.press.make(dice, stage.draw_languages(dice, 1)[0], "support", system=1.0).system
+    said = 0.5 if orders.rung == 1 else 0.15  # who hides drops the app's own prompt
     users = max(4, round(total / 14))
     talks: list[tuple[int, Vocabulary]] = []
     for lang in stage.draw_languages(dice, users):
@@ -26,7 +27,7 @@ def relay_users(stage: Stage, dice: Dice, orders: Orders, fleet: list[Agent], to
     for ts, words in talks:
         live = [a for a in fleet if a.begin <= ts < a.until]
         if live:
-            _talk(stage, dice, orders, live, ts, words, house if dice.chance(0.5) else None)
+            _talk(stage, dice, orders, live, ts, words, house if dice.chance(said) else None)
 
 
 def _talk(

@@ -20,7 +20,7 @@ def finished(tiny_records, tmp_path, monkeypatch):
     for file in (tiny_records / "trials").iterdir():
         shutil.copy(file, out / "trials" / file.name.replace("-3-", f"-{HELD_OUT_SEED}-"))
     small = Suite("smoke", (Trials(scenario("tiny"), 1),), 0, 0, ("none",), "tiny")
-    monkeypatch.setattr("stillwatch.bench.suite", lambda name, held_out: small)
+    monkeypatch.setattr("stillwatch.bench.suite", lambda name, held_out, corpora: small)
     return out
 
 

@@ -129,5 +129,16 @@ def test_event_drifts_hold_no_campaign():
         assert not benign(drift).world.campaign
 
 
+def test_texts_come_from_the_split_that_a_run_may_read(tmp_path):
+    for held_out, split in ((False, "development"), (True, "held_out")):
+        made = suite("standard", held_out=held_out, corpora=tmp_path)
+        planned = [t.scenario for t in made.trials if t.scenario.name.endswith("-texts")]
+        assert {s.world.corpora for s in planned} == {split}
+        assert {s.corpora for s in planned} == {tmp_path}
+        assert [t.scenario.name for t in made.trials if t.scenario not in planned] == ["demo"]
+    plain = suite("standard")
+    assert all(t.scenario.corpora is None for t in plain.trials)
+
+
 def test_share_edges_ascend():
     assert list(SHARE_EDGES) == sorted(set(SHARE_EDGES))
