@@ -82,6 +82,10 @@ def alpha_bound(records: list[dict[str, Any]], alpha: float = 0.01) -> dict[str,
         "commits": sorted({r["commit"] for r in records}),
         "all": _worlds(records, alpha),
         "by_drift": {d: _worlds([r for r in records if r["drift"] == d], alpha) for d in drifts},
+        "by_commit": {
+            c: _worlds([r for r in records if r["commit"] == c], alpha)
+            for c in sorted({r["commit"] for r in records})
+        },
         "accused_accounts_by_family": dict(
             sum((Counter(r["accused"]) for r in records), Counter())
         ),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections import Counter
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final
@@ -46,6 +47,9 @@ def look_again(
                 "accused": accused,
                 "hours": round((traffic.ts_us[last] - traffic.ts_us[rows[0]]) / 3.6e9, 2),
                 "honest_accused": sum(truth[a].honest for a in verdict.accused),
+                "honest_families": dict(
+                    Counter(truth[a].family for a in sorted(verdict.accused) if truth[a].honest)
+                ),
             }
         )  # fmt: skip
         if accused >= _FOUND * len(active):

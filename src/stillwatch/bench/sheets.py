@@ -147,14 +147,24 @@ def _looks_sheet(result: dict[str, Any]) -> Sheet:
             f"{look['requests']:,}",
             *(f"{look['found_within'][f'{s:g}']}" for s in SHARES),
             ", ".join(f"{h:g}" for h in look["hours"]),
+            f"{look['honest_accused']} in {look['looks']} looks",
         )
         for look in result["looks"]
     ]  # fmt: skip
     return (
         "How soon: campaigns found within a share of their traffic",
         "Found: half of the accounts active so far are accused; each look is a scan at the whole "
-        "alpha. Hours since the campaign's first request.",
-        ("family", "rung", "campaigns", "requests", *(f"{s:.0%}" for s in SHARES), "hours"),
+        "alpha. Hours since the campaign's first request. Honest accounts "
+        "accused at a look count once a look.",
+        (
+            "family",
+            "rung",
+            "campaigns",
+            "requests",
+            *(f"{s:.0%}" for s in SHARES),
+            "hours",
+            "honest accused",
+        ),
         rows,
     )
 

@@ -203,6 +203,7 @@ def _looks(records: list[dict[str, Any]]) -> list[dict[str, Any]]:
                 for share in SHARES
             },
             "hours": sorted(o["hours"] for o in ones if o["hours"] is not None),
+            "looks": sum(len(o["looks"]) for o in ones),
             "honest_accused": sum(look["honest_accused"] for o in ones for look in o["looks"]),
         }
         for (family, rung), ones in sorted(groups.items())
