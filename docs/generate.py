@@ -27,6 +27,7 @@ from stillwatch.signals import (
     even_volumes,
     harvest,
     round_robin,
+    shared_mix,
     shared_values,
     signup_burst,
 )
@@ -77,6 +78,7 @@ FINDERS: dict[str, Callable[..., Any]] = {
     "shared_exits": shared_values.find_exits,
     "round_robin": round_robin.find,
     "even_volumes": even_volumes.find,
+    "shared_mix": shared_mix.find,
     **dict.fromkeys(direct_evidence.TESTS, direct_evidence.find),
     "harvest": harvest.score,
 }

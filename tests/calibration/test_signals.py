@@ -14,7 +14,13 @@ import numpy as np
 import pytest
 from scipy.stats import binom
 
-from stillwatch.signals import direct_evidence, even_volumes, round_robin, signup_burst
+from stillwatch.signals import (
+    direct_evidence,
+    even_volumes,
+    round_robin,
+    shared_mix,
+    signup_burst,
+)
 from stillwatch.signals.data import STATIC_KINDS, Cohort, Population
 from stillwatch.signals.direct_evidence import Coincidences
 from stillwatch.signals.shared_values import find_account_values, find_exits
@@ -49,10 +55,8 @@ def people(
         segment=np.zeros(size, dtype=np.int64),
         created_us=np.full(size, np.nan) if created_us is None else created_us,
         codes={kind: held.get(kind, missing) for kind in STATIC_KINDS},
-        counts={},
         volume=np.full(size, 20) if volume is None else volume,
         exit_code=exit_code,
-        exit_counts=np.bincount(exit_code[exit_code >= 0]),
         background=np.zeros((0, 64), dtype=np.float32),
         harvest_share=0.1,
         span_us=(0, 7 * DAY),
@@ -64,6 +68,7 @@ def together(
     ts_us: Iterable[int] | None = None,
     *,
     direct: dict[str, int] | None = None,
+    variant: np.ndarray | None = None,
     found_by: Iterable[str] = ("frame",),
     members: np.ndarray | None = None,
 ) -> Cohort:
@@ -89,6 +94,7 @@ def together(
         answered=np.ones(size, dtype=bool),
         fresh=np.ones(size, dtype=bool),
         long=np.ones(size, dtype=bool),
+        variant=np.zeros(size, dtype=np.int64) if variant is None else variant[order],
         direct=direct or {},
         direct_total=direct or {},
     )
@@ -399,6 +405,60 @@ def test_evasion_even_volumes_does_not_see_quotas_drawn_at_random() -> None:
     rng = np.random.default_rng(55)
     counts = rng.poisson(rng.gamma(2.0, 5.0, 40)) + 1
     assert even_volumes.find(together(np.repeat(np.arange(40), counts)), people()).p_value > 0.1
+
+
+# --- shared mix ---------------------------------------------------------------------------------
+
+
+def choosing(
+    rng: np.random.Generator, owners: int, each: int, correlation: float, kinds: int = 3
+) -> Cohort:
+    """Return a cohort whose members choose among templates by habits of that strength."""
+    even = np.full(kinds, 1 / kinds)
+    mine = (
+        np.tile(even, (owners, 1))
+        if correlation == 0
+        else rng.dirichlet(even * (1 - correlation) / correlation, owners)
+    )
+    variant = np.concatenate([rng.choice(kinds, each, p=own / own.sum()) for own in mine])
+    return together(np.repeat(np.arange(owners), each), variant=variant)
+
+
+@pytest.mark.parametrize("correlation", [0.1, 0.25])
+def test_shared_mix_holds_its_level_for_customers_of_habit(correlation: float) -> None:
+    rng = np.random.default_rng(56)
+    population = people()
+    assert_level_holds(
+        lambda: shared_mix.find(choosing(rng, 20, 6, correlation), population).p_value, 500
+    )
+
+
+def test_shared_mix_sees_one_generator() -> None:
+    rng = np.random.default_rng(57)
+    assert shared_mix.find(choosing(rng, 45, 20, 0.0), people()).p_value <= 1e-5
+
+
+def test_shared_mix_does_not_accuse_a_product_whose_customers_have_a_favourite() -> None:
+    rng = np.random.default_rng(58)
+    assert shared_mix.find(choosing(rng, 60, 20, 0.3), people()).p_value > 0.9
+
+
+def test_shared_mix_has_nothing_to_say_of_one_template() -> None:
+    found = shared_mix.find(together(np.repeat(np.arange(20), 10)), people())
+    assert not found.evaluable
+    assert np.isnan(found.p_value)
+
+
+def test_shared_mix_counts_organizations_not_their_accounts() -> None:
+    """Twenty accounts of five organizations are five choosers: too few."""
+    rng = np.random.default_rng(59)
+    population = people(org=np.arange(SIZE) // 4)
+    assert not shared_mix.find(choosing(rng, 20, 10, 0.0), population).evaluable
+
+
+def test_evasion_shared_mix_does_not_see_accounts_with_a_template_each() -> None:
+    each = together(np.repeat(np.arange(30), 10), variant=np.repeat(np.arange(30) % 3, 10))
+    assert shared_mix.find(each, people()).p_value > 0.9
 
 
 # --- direct evidence ----------------------------------------------------------------------------

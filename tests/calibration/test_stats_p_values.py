@@ -14,6 +14,7 @@ from stillwatch.stats import (
     calibrate,
     conformal_e,
     e_bh,
+    habit_p,
     poisson_dispersion_p,
     same_label_adjacent,
     scan_cluster,
@@ -89,6 +90,31 @@ def test_dispersion_of_multinomial_counts(k: int, mean: float) -> None:
     counts = rng.multinomial(int(k * mean), [1 / k] * k, size=5000)
     for tail in ("lower", "upper"):
         assert_super_uniform(poisson_dispersion_p(row, tail) for row in counts)
+
+
+def choices(
+    rng: np.random.Generator, owners: int, size: int, shares: list[float], correlation: float
+) -> np.ndarray:
+    """Return counts (owners x kinds) of owners whose choices correlate."""
+    mine = rng.dirichlet(np.array(shares) * (1 - correlation) / correlation, owners)
+    return np.stack([rng.multinomial(size, own / own.sum()) for own in mine])
+
+
+@pytest.mark.parametrize("correlation", [0.1, 0.3])
+@pytest.mark.parametrize(
+    ("owners", "size", "shares"), [(8, 5, [0.6, 0.4]), (30, 3, [0.5, 0.3, 0.2])]
+)
+def test_habits_of_owners_that_have_them(
+    owners: int, size: int, shares: list[float], correlation: float
+) -> None:
+    rng = np.random.default_rng(18)
+    assert_super_uniform(
+        result.p_value
+        for result in (
+            habit_p(choices(rng, owners, size, shares, correlation), 0.1, rng) for _ in range(500)
+        )
+        if not np.isnan(result.p_value)
+    )
 
 
 def test_between_share_of_random_labels() -> None:

@@ -7,7 +7,13 @@ from typing import Final
 import numpy as np
 import pyarrow as pa
 
-__all__ = ["TRAIT_NAMES", "binned_traits", "log_likelihood_ratios", "posteriors"]
+__all__ = [
+    "TRAIT_NAMES",
+    "TraitCounts",
+    "binned_traits",
+    "log_likelihood_ratios",
+    "posteriors",
+]
 
 _CAP_NATS: Final = 2.5
 _ANYBODY: Final = 0.4
@@ -57,25 +63,60 @@ def _micros(column: pa.ChunkedArray) -> np.ndarray:
     return np.array(whole.to_numpy(zero_copy_only=False), dtype=np.float64)
 
 
+class TraitCounts:
+    """How many subjects of each segment fall into each bin of each trait.
+
+    Counted once: the rest of a segment is the segment less the members of a cohort.
+    """
+
+    def __init__(self, traits: np.ndarray, segment: np.ndarray) -> None:
+        """Count. ``traits``: (subjects × traits) bins, −1 unknown; ``segment``: codes from 0."""
+        self._traits, self._segment = traits, segment
+        self._bins = int(traits.max(initial=0)) + 1
+        self._size = np.bincount(segment)
+        width = traits.shape[1] * self._bins
+        place = segment[:, None] * width + np.arange(traits.shape[1]) * self._bins + traits
+        self._counts = np.bincount(place[traits >= 0], minlength=len(self._size) * width).reshape(
+            len(self._size), traits.shape[1], self._bins
+        )
+
+    def outside(self, members: np.ndarray, wanted: np.ndarray) -> np.ndarray:
+        """Return (traits × bins) counts of everybody who is no member, in the wanted segments.
+
+        Of everybody in all segments where the wanted ones have fewer than 200 others.
+        """
+        same = members[np.isin(self._segment[members], wanted)]
+        if self._size[wanted].sum() - len(same) >= _MIN_SEGMENT:
+            return np.asarray(self._counts[wanted].sum(axis=0) - self._of(same))
+        return np.asarray(self._counts.sum(axis=0) - self._of(members))
+
+    def _of(self, subjects: np.ndarray) -> np.ndarray:
+        rows = self._traits[subjects]
+        place = np.arange(rows.shape[1]) * self._bins + rows
+        size = rows.shape[1] * self._bins
+        return np.bincount(place[rows >= 0], minlength=size).reshape(-1, self._bins)
+
+
 def log_likelihood_ratios(
     members: np.ndarray, speaks: np.ndarray, others: np.ndarray
 ) -> np.ndarray:
     """Return (members × traits) log likelihood ratios in nats, campaign against others.
 
-    ``speaks``: members from whom the campaign's densities are taken (not those whose topics stand
-    apart, not the merely associated). Densities are histograms with half a count added; a
-    member's own row is left out of them. A part of the campaign's density (``_ANYBODY``) is
-    everybody's: bought accounts keep the traits of those who opened them. Each trait counts for
-    at most 2.5 nats, since traits depend on each other and the product of ratios would otherwise
-    claim too much.
+    ``others``: (traits × bins) counts. ``speaks``: members from whom the campaign's densities are
+    taken (not those whose topics stand apart, not the merely associated). Densities are histograms
+    with half a count added; a member's own row is left out of them. A part of the campaign's
+    density (``_ANYBODY``) is everybody's: bought accounts keep the traits of those who opened
+    them. Each trait counts for at most 2.5 nats, since traits depend on each other and the product
+    of ratios would otherwise claim too much.
     """
     ratios = np.zeros(members.shape)
     for k in range(members.shape[1]):
-        mine, rest = members[:, k], others[:, k]
-        size = int(max(mine.max(initial=0), rest.max(initial=0))) + 1
+        mine = members[:, k]
+        size = max(int(mine.max(initial=0)) + 1, others.shape[1])
         heard = speaks & (mine >= 0)
         inside = np.bincount(mine[heard], minlength=size).astype(np.float64)
-        outside = np.bincount(rest[rest >= 0], minlength=size).astype(np.float64)
+        outside = np.zeros(size)
+        outside[: others.shape[1]] = others[k]
         bins = max(int(((inside + outside) > 0).sum()), 1)
         known = mine >= 0
         if not inside.sum() or not outside.sum():
@@ -117,10 +158,3 @@ def _fitted(weights: np.ndarray) -> np.ndarray:
         share = float(np.clip((odds / (1 + odds)).mean(), _LEAST_PRIOR, _LARGEST_PRIOR))
     odds = share / (1 - share) * likelihood
     return np.asarray(odds / (1 + odds))
-
-
-def reference_rows(segment: np.ndarray, inside: np.ndarray, wanted: np.ndarray) -> np.ndarray:
-    """Return the rows of everybody outside the cohort in the wanted segments, or everybody."""
-    outside = ~inside
-    same = outside & np.isin(segment, wanted)
-    return np.flatnonzero(same if same.sum() >= _MIN_SEGMENT else outside)

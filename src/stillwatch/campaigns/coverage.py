@@ -19,7 +19,7 @@ from stillwatch.campaigns.judge import Campaign, Judgement
 from stillwatch.campaigns.topics import Crowd
 from stillwatch.schema import Desk
 from stillwatch.schema.arrow import COVERAGE
-from stillwatch.stats import centred_by, rarefied_richness, round9
+from stillwatch.stats import centred_by, rarefied_curve, round9
 
 __all__ = ["coverage_table"]
 
@@ -44,14 +44,13 @@ def coverage_table(desk: Desk, judgement: Judgement) -> tuple[pa.Table, dict[str
     """
     crowd = judgement.crowd
     rng = np.random.default_rng(desk.settings.seed)
+    held = _Held(crowd.topic_sid)
     inside = {s for c in judgement.campaigns for s in c.members}
-    sampled = np.unique(crowd.topic_sid)
-    outside = np.setdiff1d(sampled, np.array(sorted(inside), dtype=sampled.dtype))
+    outside = np.setdiff1d(held.subjects, np.array(sorted(inside), dtype=held.subjects.dtype))
     if len(outside) > _OUTSIDERS:
         outside = np.sort(rng.choice(outside, _OUTSIDERS, replace=False))
-    own = {c.campaign_id: _own_rows(crowd, c) for c in judgement.campaigns}
-    rows = np.flatnonzero(np.isin(crowd.topic_sid, outside))
-    rows = np.union1d(rows, np.concatenate([np.zeros(0, np.int64), *own.values()]))
+    own = {c.campaign_id: _own_rows(held, c) for c in judgement.campaigns}
+    rows = np.unique(np.concatenate([held.rows(outside), *own.values()]))
     anchors = min(_ANCHORS, len(rows) // _ROWS_PER_ANCHOR)
     if anchors < _LEAST_ANCHORS or not judgement.campaigns:
         return COVERAGE.empty_table(), {}
@@ -64,7 +63,7 @@ def coverage_table(desk: Desk, judgement: Judgement) -> tuple[pa.Table, dict[str
         if len(mine) < _LEAST_ROWS:
             continue
         peers = _peers(crowd, campaign, outside)
-        pools = _pools(crowd, peers, len(mine), rng)
+        pools = _pools(held, peers, len(mine), rng)
         lines.extend(_curve(campaign.campaign_id, cell, mine, pools))
         basis[campaign.campaign_id] = {
             "requests": len(mine), "anchors": anchors, "peers": len(peers), "pools": len(pools),
@@ -72,9 +71,29 @@ def coverage_table(desk: Desk, judgement: Judgement) -> tuple[pa.Table, dict[str
     return pa.Table.from_pylist(lines, schema=COVERAGE), basis
 
 
-def _own_rows(crowd: Crowd, campaign: Campaign) -> np.ndarray:
-    core = np.array(campaign.core or sorted(campaign.members), dtype=np.int64)
-    rows = np.flatnonzero(np.isin(crowd.topic_sid, core))
+class _Held:
+    """Where the sampled requests of each subject stand."""
+
+    def __init__(self, sid: np.ndarray) -> None:
+        self._order = np.argsort(sid, kind="stable")
+        self.subjects, self._first, self._count = np.unique(
+            sid[self._order], return_index=True, return_counts=True
+        )
+
+    def rows(self, subjects: np.ndarray) -> np.ndarray:
+        """Return the places of the requests of some subjects, subject by subject."""
+        return np.concatenate([np.zeros(0, np.int64), *self.by_subject(subjects)])
+
+    def by_subject(self, subjects: np.ndarray) -> list[np.ndarray]:
+        """Return the places of the requests of each of the (sorted) subjects that has any."""
+        place = np.minimum(np.searchsorted(self.subjects, subjects), self.subjects.size - 1)
+        found = place[self.subjects[place] == subjects]
+        spans = zip(self._first[found].tolist(), self._count[found].tolist(), strict=True)
+        return [self._order[first : first + count] for first, count in spans]
+
+
+def _own_rows(held: _Held, campaign: Campaign) -> np.ndarray:
+    rows = np.sort(held.rows(np.array(campaign.core or sorted(campaign.members), dtype=np.int64)))
     if len(rows) <= _ROWS:
         return rows
     return rows[np.linspace(0, len(rows) - 1, _ROWS).astype(np.int64)]
@@ -111,41 +130,42 @@ def _peers(crowd: Crowd, campaign: Campaign, outside: np.ndarray) -> np.ndarray:
     return peers if len(peers) >= _LEAST_PEERS else outside
 
 
-def _pools(
-    crowd: Crowd, peers: np.ndarray, size: int, rng: np.random.Generator
-) -> list[np.ndarray]:
+def _pools(held: _Held, peers: np.ndarray, size: int, rng: np.random.Generator) -> list[np.ndarray]:
     """Return up to 40 pools of ``size`` requests: random subjects, until they have as many."""
-    held = np.isin(crowd.topic_sid, peers)
-    order = np.flatnonzero(held)
-    order = order[np.argsort(crowd.topic_sid[order], kind="stable")]
-    subjects, first, count = np.unique(
-        crowd.topic_sid[order], return_index=True, return_counts=True
-    )
+    subjects = held.by_subject(peers)
+    count = np.array([len(rows) for rows in subjects], dtype=np.int64)
     if count.sum() < 2 * size:
         return []
     pools = []
     for _ in range(_POOLS):
         turn = rng.permutation(len(subjects))
         enough = int(np.searchsorted(np.cumsum(count[turn]), size)) + 1
-        pool = [order[first[k] : first[k] + count[k]] for k in turn[:enough]]
-        pools.append(np.concatenate(pool))
+        pools.append(np.concatenate([subjects[k] for k in turn[:enough].tolist()]))
     return pools
 
 
 def _curve(
     name: str, cell: np.ndarray, mine: np.ndarray, pools: list[np.ndarray]
 ) -> list[dict[str, Any]]:
-    steps = sorted({round(v) for v in np.geomspace(1, len(mine), 10)})
-    counts = np.unique(cell[mine], return_counts=True)[1]
-    of_pools = [np.unique(cell[pool], return_counts=True)[1] for pool in pools]
+    steps = np.array(sorted({round(v) for v in np.geomspace(1, len(mine), 10)}))
+    own = rarefied_curve(_sizes(cell[mine]), steps)
+    band = np.full((3, len(steps)), np.nan)
+    if pools:
+        values = np.array([rarefied_curve(_sizes(cell[pool]), steps) for pool in pools])
+        band = np.quantile(values, (0.05, 0.5, 0.95), axis=0)
     lines = []
-    for n in steps:
-        values = [rarefied_richness(c, n) for c in of_pools]
-        low, mid, high = np.quantile(values, (0.05, 0.5, 0.95)).tolist() if values else [None] * 3
+    for place, n in enumerate(steps.tolist()):
+        low, mid, high = band[:, place].tolist() if pools else [None] * 3
         line = {
-            "campaign_topics": rarefied_richness(counts, n),
+            "campaign_topics": float(own[place]),
             "segment_low": low, "segment_mid": mid, "segment_high": high,
         }  # fmt: skip
         rounded = {k: None if v is None else round9(float(v)) for k, v in line.items()}
         lines.append({"campaign_id": name, "requests": n, **rounded})
     return lines
+
+
+def _sizes(cells: np.ndarray) -> np.ndarray:
+    """Return how many requests fall into each topic that any of them touches."""
+    found = np.bincount(cells)
+    return found[found > 0]

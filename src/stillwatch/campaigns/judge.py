@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 
 from stillwatch.campaigns.known import Known, ask
-from stillwatch.campaigns.members import Member, name_members
+from stillwatch.campaigns.members import Member, name_members, read_belonging
 from stillwatch.campaigns.methods import methods_of
 from stillwatch.campaigns.rivals import Seen, rivals
 from stillwatch.campaigns.select import Choice
@@ -85,7 +85,7 @@ def judge(
     )
     campaigns: list[Campaign] = []
     taken: dict[int, Campaign] = {}
-    named = {c: _named(desk, crowd, c, findings[c]) for c in order}
+    named = _named(desk, crowd, findings, order)
     cores = {
         c: [m.sid for m in members if m.role == "core"] or [m.sid for m in members]
         for c, members in named.items()
@@ -120,12 +120,18 @@ def judge(
     )  # fmt: skip
 
 
-def _named(desk: Desk, crowd: Crowd, cohort: int, rows: list[dict[str, Any]]) -> list[Member]:
-    burst = rows[0]["burst"]
-    return name_members(
-        desk, crowd, cohort, np.array(rows[0]["trimmed"], dtype=np.int64),
-        (burst[0], burst[1]) if burst else None,
-    )  # fmt: skip
+def _named(
+    desk: Desk, crowd: Crowd, findings: Mapping[int, list[dict[str, Any]]], cohorts: Sequence[int]
+) -> dict[int, list[Member]]:
+    """Return the members of each cohort."""
+    bursts = {c: tuple(findings[c][0]["burst"] or ()) or None for c in cohorts}
+    known = read_belonging(desk, bursts)
+    return {
+        c: name_members(
+            desk, crowd, c, known[c], np.array(findings[c][0]["trimmed"], dtype=np.int64)
+        )
+        for c in cohorts
+    }
 
 
 def _findings(desk: Desk) -> dict[int, list[dict[str, Any]]]:
@@ -262,13 +268,17 @@ def _seen(
 def _holders(people: pa.Table, permits: Sequence[Permit]) -> set[int]:
     """Return the places of the rows of which any permit speaks."""
     columns = (people[name].to_pylist() for name in ("account_id", "org_id", "plan"))
-    accounts = {p.account_id for p in permits}
-    orgs = {p.org_id for p in permits}
+    naming: dict[str | None, list[Permit]] = {}
+    for permit in permits:  # what a permit names first decides whom it can speak of
+        naming.setdefault(permit.account_id or permit.org_id, []).append(permit)
     return {
         place
         for place, (account, org, plan) in enumerate(zip(*columns, strict=True))
-        if account in accounts or org in orgs or "*" in orgs
-        if any(p.names(account, org, plan) for p in permits)
+        if any(
+            p.names(account, org, plan)
+            for name in {account, org, "*"}
+            for p in naming.get(name, ())
+        )
     }
 
 

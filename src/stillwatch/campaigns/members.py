@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
 
-from stillwatch.campaigns.behaviour import (
-    binned_traits,
-    log_likelihood_ratios,
-    posteriors,
-    reference_rows,
-)
+from stillwatch.campaigns.behaviour import log_likelihood_ratios, posteriors
 from stillwatch.campaigns.topics import Crowd, topics_against
 from stillwatch.schema import LINK_KINDS, Desk
 
-__all__ = ["Member", "name_members"]
+__all__ = ["Belonging", "Member", "name_members", "read_belonging"]
 
 _QUEUE_NATS = 0.2
 _STRANGER_NATS = -2.0
@@ -55,8 +52,16 @@ class Member:
     reasons: tuple[str, ...]
 
 
+class Belonging(NamedTuple):
+    """Who belongs to a cohort, in the order of sids, how, and what evidence each shows."""
+
+    sids: np.ndarray
+    how: list[str]
+    shown: dict[int, set[str]]
+
+
 def name_members(
-    desk: Desk, crowd: Crowd, cohort: int, trimmed: np.ndarray, burst: tuple[float, float] | None
+    desk: Desk, crowd: Crowd, cohort: int, belonging: Belonging, trimmed: np.ndarray
 ) -> list[Member]:
     """Return the members of a cohort, by sid, with the kinds of evidence that each shows.
 
@@ -65,21 +70,14 @@ def name_members(
     whose template was copied cannot help having. Everybody else is periphery. *Proven* needs two
     kinds of evidence, one of them out of other people's reach.
     """
-    rows = desk.query(f"SELECT sid, how FROM cohort_members WHERE cohort = {cohort} ORDER BY sid")
-    sids = rows["sid"].to_numpy()
-    how = rows["how"].to_pylist()
+    sids, how, shown = belonging
     linked = np.array([h != "associated" for h in how])
-    speaks = linked & ~np.isin(sids, trimmed)
+    stands_apart = np.isin(sids, trimmed)
+    speaks = linked & ~stands_apart
     core_sids = sids[speaks]
-    size = crowd.subjects.num_rows
-    inside = np.zeros(size, dtype=bool)
-    inside[sids] = True
-    others = reference_rows(crowd.segment, inside, np.unique(crowd.segment[core_sids]))
-    mine = binned_traits(crowd.subjects.take(pa.array(sids)))
-    theirs = binned_traits(crowd.subjects.take(pa.array(others)))
+    others = crowd.trait_counts.outside(sids, np.unique(crowd.segment[core_sids]))
     topic = topics_against(crowd, cohort, sids, core_sids)
-    fit = log_likelihood_ratios(mine, speaks, theirs).sum(axis=1) + topic
-    shown = _evidence(desk, cohort, burst)
+    fit = log_likelihood_ratios(crowd.traits[sids], speaks, others).sum(axis=1) + topic
     links = [len(shown.get(s, ())) + (h == "text") for s, h in zip(sids.tolist(), how, strict=True)]
     confidence = posteriors(fit, speaks, np.array(links))
     members = []
@@ -89,7 +87,7 @@ def name_members(
             kinds.add("frame")
         if topic[k] >= _QUEUE_NATS:
             kinds.add("queue")
-        stranger = bool(np.isin(sid, trimmed)) or topic[k] <= _STRANGER_NATS
+        stranger = bool(stands_apart[k]) or topic[k] <= _STRANGER_NATS
         fits = bool(linked[k]) and not stranger and fit[k] >= _LEAST_FIT_NATS
         fits = fits and confidence[k] >= desk.settings.posterior
         proven = fits and len(kinds) >= 2 and bool(kinds & _OWN)
@@ -121,38 +119,65 @@ def _shown(probability: float) -> str:
     return "above 0.9999" if probability > 0.9999 else f"{probability:.4f}"
 
 
-def _evidence(desk: Desk, cohort: int, burst: tuple[float, float] | None) -> dict[int, set[str]]:
-    """Return the kinds of evidence by sid: values shared with members, and what it did itself.
+def read_belonging(
+    desk: Desk, bursts: Mapping[int, tuple[float, float] | None]
+) -> dict[int, Belonging]:
+    """Return what is known of the members of each cohort, asked once for all cohorts.
 
-    A shared value counts where members are at least three tenths of all its carriers. Of acts
-    between two accounts only the later one speaks: what others do after it, an account cannot help.
+    ``bursts``: by cohort, its burst of sign-ups in seconds, or None. A shared value counts where
+    members are at least three tenths of all its carriers. Of acts between two accounts only the
+    later one speaks: what others do after it, an account cannot help.
     """
+    asked = pa.table({"cohort": pa.array(list(bursts), pa.int32())})
+    belong = desk.query(
+        "SELECT m.cohort, m.sid, m.how FROM cohort_members m SEMI JOIN asked a "
+        "ON a.cohort = m.cohort ORDER BY m.cohort, m.sid",
+        asked=asked,
+    )
     shared = desk.query(
-        f"""WITH mine AS (SELECT m.sid, s.org FROM cohort_members m JOIN subjects s ON s.sid = m.sid
-                         WHERE m.cohort = {cohort} AND m.how <> 'associated'),
-            held AS (SELECT o.kind, o.object, o.sid, m.org, o.carriers FROM objects o
+        f"""WITH mine AS (SELECT m.cohort, m.sid, s.org FROM cohort_members m
+                         SEMI JOIN asked a ON a.cohort = m.cohort
+                         JOIN subjects s ON s.sid = m.sid WHERE m.how <> 'associated'),
+            held AS (SELECT m.cohort, o.kind, o.object, o.sid, m.org, o.carriers FROM objects o
                      JOIN mine m ON m.sid = o.sid
                      WHERE o.kind IN ('payment', 'device', 'phone', 'email', 'signup_ip',
                                       'exit_prefix', 'client')),
-            together AS (SELECT kind, object FROM held GROUP BY kind, object
+            together AS (SELECT cohort, kind, object FROM held GROUP BY cohort, kind, object
                          HAVING count(DISTINCT org) >= 2
                             AND count(DISTINCT sid) >= {_EXCLUSIVE} * any_value(carriers))
-            SELECT DISTINCT h.sid, h.kind FROM held h
-            JOIN together t ON t.kind = h.kind AND t.object = h.object
+            SELECT DISTINCT h.cohort, h.sid, h.kind FROM held h
+            JOIN together t ON t.cohort = h.cohort AND t.kind = h.kind AND t.object = h.object
             UNION
-            SELECT d.b, d.kind FROM direct d JOIN mine x ON x.sid = d.a JOIN mine y ON y.sid = d.b
-            WHERE d.part = 'B'
-            ORDER BY 1, 2"""
+            SELECT x.cohort, d.b, d.kind FROM direct d JOIN mine x ON x.sid = d.a
+            JOIN mine y ON y.sid = d.b AND y.cohort = x.cohort WHERE d.part = 'B'
+            ORDER BY 1, 2, 3""",
+        asked=asked,
     )
-    found: dict[int, set[str]] = {}
-    for sid, kind in zip(shared["sid"].to_pylist(), shared["kind"].to_pylist(), strict=True):
-        found.setdefault(sid, set()).add(kind)
-    if burst is not None:
-        low, high = (int(edge * 1e6) for edge in burst)
-        fresh = desk.query(
-            f"""SELECT m.sid FROM cohort_members m JOIN subjects s ON s.sid = m.sid
-                WHERE m.cohort = {cohort} AND epoch_us(s.created_at) BETWEEN {low} AND {high}"""
-        )
-        for sid in fresh["sid"].to_pylist():
-            found.setdefault(sid, set()).add("signup_burst")
-    return found
+    shown: dict[int, dict[int, set[str]]] = {cohort: {} for cohort in bursts}
+    for cohort, sid, kind in zip(*(c.to_pylist() for c in shared.columns), strict=True):
+        shown[cohort].setdefault(sid, set()).add(kind)
+    for cohort, sid in _fresh(desk, bursts):
+        shown[cohort].setdefault(sid, set()).add("signup_burst")
+    of, sids, how = belong["cohort"].to_numpy(), belong["sid"].to_numpy(), belong["how"].to_pylist()
+    known = {}
+    for cohort in bursts:
+        low, high = np.searchsorted(of, [cohort, cohort + 1]).tolist()
+        known[cohort] = Belonging(sids[low:high], how[low:high], shown[cohort])
+    return known
+
+
+def _fresh(
+    desk: Desk, bursts: Mapping[int, tuple[float, float] | None]
+) -> Iterator[tuple[int, int]]:
+    """Yield cohort and sid of the members created in their cohort's burst of sign-ups."""
+    seen = [(c, int(b[0] * 1e6), int(b[1] * 1e6)) for c, b in bursts.items() if b is not None]
+    if not seen:
+        return
+    cohorts, low, high = zip(*seen, strict=True)
+    found = desk.query(
+        """SELECT m.cohort, m.sid FROM cohort_members m JOIN windows w ON w.cohort = m.cohort
+           JOIN subjects s ON s.sid = m.sid
+           WHERE epoch_us(s.created_at) BETWEEN w.low AND w.high ORDER BY m.cohort, m.sid""",
+        windows=pa.table({"cohort": pa.array(cohorts, pa.int32()), "low": low, "high": high}),
+    )
+    yield from zip(*(column.to_pylist() for column in found.columns), strict=True)

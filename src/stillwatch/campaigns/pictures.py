@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from stillwatch.campaigns.judge import Campaign, Judgement
 from stillwatch.schema import Desk
@@ -15,10 +17,7 @@ __all__ = ["clock_table", "raster_table", "volume_table"]
 
 _SUBJECTS: Final = 120
 _TICKS: Final = 12_000
-
-
-def _sids(sids: list[int]) -> str:
-    return ", ".join(map(str, sids)) or "-1"
+_AT_ONCE: Final = 32
 
 
 def raster_table(desk: Desk, judgement: Judgement) -> tuple[pa.Table, dict[str, dict[str, int]]]:
@@ -28,50 +27,84 @@ def raster_table(desk: Desk, judgement: Judgement) -> tuple[pa.Table, dict[str, 
     most 120 lines, evenly taken, and 12,000 ticks, evenly taken, of each campaign.
     """
     parts, shown = [], {}
-    for campaign in judgement.campaigns:
-        linked = sorted(s for s, m in campaign.members.items() if m.confidence > 0)
-        rows = desk.query(
-            f"""SELECT e.sid, e.ts, coalesce(e.status, 'ok') AS status, e.model, p.account_id,
-                       p.end_user_id, min(e.ts) OVER (PARTITION BY e.sid) AS first
-                FROM acts e JOIN people p ON p.sid = e.sid
-                WHERE e.sid IN ({_sids(linked)}) ORDER BY first, e.sid, e.rid"""
+    campaigns = judgement.campaigns
+    people = judgement.crowd.subjects
+    for start in range(0, len(campaigns), _AT_ONCE):
+        some = campaigns[start : start + _AT_ONCE]
+        lines, order = _lines(desk, some)
+        ticks = desk.query(
+            """SELECT l.campaign, l.line, e.sid, e.ts, coalesce(e.status, 'ok') AS status, e.model
+               FROM acts e JOIN lines l ON l.sid = e.sid ORDER BY l.campaign, l.place, e.rid""",
+            lines=lines,
         )
-        order = list(dict.fromkeys(rows["sid"].to_pylist()))
-        picked = [order[k] for k in _spread(len(order), _SUBJECTS)]
-        line = {sid: k for k, sid in enumerate(picked)}
-        keep = np.array([s in line for s in rows["sid"].to_pylist()], dtype=bool)
-        rows = rows.filter(pa.array(keep))
-        ticks = rows.num_rows
-        rows = rows.take(pa.array(_spread(ticks, _TICKS), pa.int64()))
-        core = set(campaign.core)
-        parts.append(
-            pa.table(
-                {
-                    "campaign_id": pa.array([campaign.campaign_id] * rows.num_rows, pa.string()),
-                    "row": pa.array([line[s] for s in rows["sid"].to_pylist()], pa.int32()),
-                    "subject": pa.array(
-                        [
-                            a if u is None else f"{a} · {u}"
-                            for a, u in zip(
-                                rows["account_id"].to_pylist(), rows["end_user_id"].to_pylist(),
-                                strict=True,
-                            )
-                        ],
-                        pa.string(),
-                    ),
-                    "ts": rows["ts"].cast(pa.timestamp("us", tz="UTC")),
-                    "status": rows["status"],
-                    "model": rows["model"],
-                    "core": pa.array([s in core for s in rows["sid"].to_pylist()], pa.bool_()),
-                },
-                schema=RASTER,
-            )
-        )  # fmt: skip
-        shown[campaign.campaign_id] = {
-            "subjects": len(order), "subjects_shown": len(picked),
-            "ticks": ticks, "ticks_shown": rows.num_rows,
-        }  # fmt: skip
+        of = ticks["campaign"].to_numpy()
+        for number, campaign in enumerate(some):
+            low, high = np.searchsorted(of, [number, number + 1]).tolist()
+            kept = _spread(high - low, _TICKS)
+            rows = ticks.slice(low, high - low).take(pa.array(kept, pa.int64()))
+            parts.append(_raster(campaign, rows, people))
+            shown[campaign.campaign_id] = {
+                "subjects": order[number], "subjects_shown": min(order[number], _SUBJECTS),
+                "ticks": high - low, "ticks_shown": len(kept),
+            }  # fmt: skip
     return (pa.concat_tables(parts) if parts else RASTER.empty_table()), shown
+
+
+def _lines(desk: Desk, campaigns: Sequence[Campaign]) -> tuple[pa.Table, list[int]]:
+    """Return the lines to draw (campaign, line, place, sid), and each campaign's subjects.
+
+    ``place``: the subject's place among all of its campaign by first request; ``line``: among
+    those that are drawn.
+    """
+    linked = [
+        (k, s) for k, c in enumerate(campaigns) for s, m in c.members.items() if m.confidence > 0
+    ]
+    first = desk.query(
+        """SELECT l.campaign, l.sid FROM linked l JOIN acts e ON e.sid = l.sid
+           GROUP BY l.campaign, l.sid ORDER BY l.campaign, min(e.ts), l.sid""",
+        linked=pa.table(
+            {
+                "campaign": pa.array([k for k, _ in linked], pa.int32()),
+                "sid": pa.array([s for _, s in linked], pa.int32()),
+            }
+        ),
+    )
+    campaign, sid = first["campaign"].to_numpy(), first["sid"].to_numpy()
+    sizes = np.bincount(campaign, minlength=len(campaigns)).tolist()
+    starts = np.concatenate([[0], np.cumsum(sizes)]).tolist()
+    picked = [_spread(size, _SUBJECTS) for size in sizes]
+    places = np.array([p for one in picked for p in one], dtype=np.int64)
+    rows = np.array(
+        [start + p for start, one in zip(starts, picked, strict=False) for p in one], dtype=np.int64
+    )
+    lines = pa.table(
+        {
+            "campaign": campaign[rows],
+            "line": pa.array([k for one in picked for k in range(len(one))], pa.int32()),
+            "place": places,
+            "sid": sid[rows],
+        }
+    )
+    return lines, sizes
+
+
+def _raster(campaign: Campaign, rows: pa.Table, people: pa.Table) -> pa.Table:
+    sids = rows["sid"]
+    who = people.select(["account_id", "end_user_id"]).take(sids)
+    both = pc.binary_join_element_wise(who["account_id"], who["end_user_id"], " · ")
+    core = pa.array(campaign.core, sids.type)
+    return pa.table(
+        {
+            "campaign_id": pa.array([campaign.campaign_id] * rows.num_rows, pa.string()),
+            "row": rows["line"],
+            "subject": pc.coalesce(both, who["account_id"]),
+            "ts": rows["ts"].cast(pa.timestamp("us", tz="UTC")),
+            "status": rows["status"],
+            "model": rows["model"],
+            "core": pc.is_in(sids, value_set=core),
+        },
+        schema=RASTER,
+    )
 
 
 def _spread(size: int, most: int) -> list[int]:
@@ -82,21 +115,27 @@ def _spread(size: int, most: int) -> list[int]:
 
 def clock_table(judgement: Judgement) -> pa.Table:
     """Return each campaign's share of a day by UTC hour beside the middle 90 % of its segment."""
-    hours = np.array(judgement.crowd.subjects["hours"].to_pylist(), dtype=np.float64)
+    hours = judgement.crowd.subjects["hours"].combine_chunks()
+    hours = hours.flatten().to_numpy().reshape(-1, 24).astype(np.float64)
+    shares = hours / np.maximum(hours.sum(axis=1, keepdims=True), 1)
     rows: list[dict[str, Any]] = []
     for campaign in judgement.campaigns:
-        rows.extend(_clock(campaign, judgement, hours))
+        rows.extend(_clock(campaign, judgement, hours, shares))
     return pa.Table.from_pylist(rows, schema=CLOCK)
 
 
-def _clock(campaign: Campaign, judgement: Judgement, hours: np.ndarray) -> list[dict[str, Any]]:
+def _clock(
+    campaign: Campaign, judgement: Judgement, hours: np.ndarray, shares: np.ndarray
+) -> list[dict[str, Any]]:
     core = np.array(campaign.core or sorted(campaign.members), dtype=np.int64)
     segment = judgement.crowd.segment
-    outside = np.setdiff1d(np.arange(len(hours)), np.array(sorted(campaign.members)))
-    peers = outside[np.isin(segment[outside], np.unique(segment[core]))]
-    peers = peers if len(peers) >= 50 else outside
-    shares = hours[peers] / np.maximum(hours[peers].sum(axis=1, keepdims=True), 1)
-    means = _means_of_groups(shares) if len(shares) else np.zeros((1, 24))
+    outside = np.ones(len(hours), dtype=bool)
+    outside[list(campaign.members)] = False
+    wanted = np.zeros(int(segment.max(initial=0)) + 1, dtype=bool)
+    wanted[segment[core]] = True
+    peers = np.flatnonzero(outside & wanted[segment])
+    peers = peers if len(peers) >= 50 else np.flatnonzero(outside)
+    means = _means_of_groups(shares[peers]) if len(peers) else np.zeros((1, 24))
     mine = hours[core].sum(axis=0)
     mine = mine / max(mine.sum(), 1)
     low, mid, high = np.quantile(means, (0.05, 0.5, 0.95), axis=0)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any, Final
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from stillwatch.campaigns.judge import Judgement
 from stillwatch.schema import Desk
@@ -100,21 +100,23 @@ def measure_prevalence(
     blind = [str(r["rung"]) for r in known if r["recall"] == 0]
     worst = max(min([_WORST_RECALL, recall or 1.0, *(r["low"] for r in seen)]), 0.05)
     accused = [c for c in judgement.campaigns if c.standing == "accused"]
-    owner = {sid: k for k, c in enumerate(accused) for sid in c.accused}
+    owner = np.full(judgement.crowd.subjects.num_rows, -1, dtype=np.int64)
+    for k, one in enumerate(accused):
+        owner[one.accused] = k
     table = desk.query(
         """SELECT date_trunc('week', ts) AS week, model, sid, count(*) AS requests,
                   CAST(sum(coalesce(output_tokens, 0)) AS BIGINT) AS output_tokens
            FROM exchanges GROUP BY ALL ORDER BY week, model, sid"""
     )
     sid = table["sid"].to_numpy()
-    campaign = np.array([owner.get(s, -1) for s in sid.tolist()], dtype=np.int64)
+    campaign = owner[sid]
     account = _account_codes(judgement)
     columns = {
         "requests": table["requests"].to_numpy(),
         "output_tokens": table["output_tokens"].to_numpy(),
     }
-    weeks = [w.strftime("%Y-%m-%dT00:00:00Z") for w in table["week"].to_pylist()]
-    models = table["model"].to_pylist()
+    weeks = pc.strftime(table["week"], "%Y-%m-%dT00:00:00Z")
+    models = table["model"]
 
     members = desk.query(
         "SELECT m.cohort, m.sid FROM cohort_members m JOIN cohort_scores c ON c.cohort = m.cohort "
@@ -127,9 +129,11 @@ def measure_prevalence(
         result = {}
         for unit in UNITS:
             if unit == "accounts":
-                pairs = np.unique(np.stack([campaign[rows], account[sid[rows]]]), axis=1)
-                total = len(np.unique(account[sid[rows]]))
-                sizes = np.bincount(pairs[0][pairs[0] >= 0], minlength=len(accused))
+                mine = account[sid[rows]]
+                total = len(np.unique(mine))
+                of = campaign[rows]
+                pairs = np.unique(of[of >= 0] * len(account) + mine[of >= 0])
+                sizes = np.bincount(pairs // len(account), minlength=len(accused))
             else:
                 values = columns[unit][rows]
                 total = int(values.sum())
@@ -145,10 +149,12 @@ def measure_prevalence(
     return {
         **measured(everything),
         "by_week": [
-            {"week_start": week, **measured(_where(weeks, week))} for week in sorted(set(weeks))
+            {"week_start": week, **measured(_where(weeks, week))}
+            for week in sorted(pc.unique(weeks).to_pylist())
         ],
         "by_model": [
-            {"model": model, **measured(_where(models, model))} for model in sorted(set(models))
+            {"model": model, **measured(_where(models, model))}
+            for model in sorted(pc.unique(models).to_pylist())
         ],
         "recall": recalls,
         "worst_recall": round(worst, 6),
@@ -178,11 +184,10 @@ def _largest(
     return max(sizes)
 
 
-def _where(words: Sequence[str], wanted: str) -> np.ndarray:
-    return np.flatnonzero(np.array([w == wanted for w in words], dtype=bool))
+def _where(words: pa.ChunkedArray, wanted: str) -> np.ndarray:
+    return np.flatnonzero(pc.equal(words, wanted).to_numpy())
 
 
 def _account_codes(judgement: Judgement) -> np.ndarray:
-    names = judgement.crowd.subjects["account_id"].to_pylist()
-    index: dict[str, int] = {}
-    return np.array([index.setdefault(n, len(index)) for n in names], dtype=np.int64)
+    names = judgement.crowd.subjects["account_id"].combine_chunks().dictionary_encode()
+    return np.asarray(names.indices.to_numpy(), dtype=np.int64)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from itertools import groupby, pairwise
+from typing import Any, Final
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from stillwatch.campaigns.collateral import acted_on, collateral_by_rung
 from stillwatch.campaigns.judge import Campaign, Judgement
@@ -19,6 +22,7 @@ from stillwatch.stats import round9
 __all__ = ["account_rows", "campaign_lines", "link_table", "signal_table", "stamp", "tokens_of"]
 
 _CHANNEL_SHARE = 0.8
+_AT_ONCE: Final = 20_000
 
 
 def stamp(moment: datetime | None) -> str | None:
@@ -119,24 +123,47 @@ def account_rows(
     del desk
     people = judgement.crowd.subjects.select(
         ["sid", "account_id", "end_user_id", "org_id", "segment", "exchanges", "owner_entity_id"]
-    ).to_pylist()
-    by_account: dict[str, list[dict[str, Any]]] = {}
-    for person in people:
-        by_account.setdefault(person["account_id"], []).append(person)
+    )
+    rows, users = [], []
+    for some in _by_account(people):
+        made, inside = _account_rows(judgement, some.to_pylist(), answers)
+        rows.append(pa.Table.from_pylist(made, schema=ACCOUNT_RESULT))
+        users.append(pa.Table.from_pylist(inside, schema=ACCOUNT_RESULT))
+    none = ACCOUNT_RESULT.empty_table()
+    return (
+        pa.concat_tables([none, *rows]).combine_chunks(),
+        pa.concat_tables([none, *users]).combine_chunks(),
+    )
+
+
+def _by_account(people: pa.Table) -> Iterator[pa.Table]:
+    """Yield all people in the order of their accounts, some at a time, accounts kept whole."""
+    people = people.take(
+        pc.sort_indices(people, [("account_id", "ascending"), ("sid", "ascending")])
+    )
+    coded = people["account_id"].combine_chunks().dictionary_encode().indices.to_numpy()
+    begins = np.flatnonzero(np.diff(coded, prepend=-1))
+    cuts = np.unique(
+        begins[np.searchsorted(begins, np.arange(0, len(coded), _AT_ONCE), "right") - 1]
+    )
+    for low, high in pairwise([*cuts.tolist(), len(coded)]):
+        yield people.slice(low, high - low)
+
+
+def _account_rows(
+    judgement: Judgement, people: list[dict[str, Any]], answers: Mapping[str, str]
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     rows: list[dict[str, Any]] = []
     users: list[dict[str, Any]] = []
-    for account in sorted(by_account):
-        mine = by_account[account]
+    for account, group in groupby(people, key=lambda person: str(person["account_id"])):
+        mine = list(group)
         described = [_row(judgement, p, answers) for p in mine]
         if mine[0]["end_user_id"] is None and len(mine) == 1:
             rows.append(described[0])
             continue
         users.extend(d | {"account_id": _both(p)} for d, p in zip(described, mine, strict=True))
         rows.append(_channel(account, mine, described))
-    return (
-        pa.Table.from_pylist(rows, schema=ACCOUNT_RESULT),
-        pa.Table.from_pylist(users, schema=ACCOUNT_RESULT),
-    )
+    return rows, users
 
 
 def _both(person: dict[str, Any]) -> str:

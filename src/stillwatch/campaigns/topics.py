@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
+from itertools import pairwise
 from typing import Final, NamedTuple
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
+from stillwatch.campaigns.behaviour import TraitCounts, binned_traits
 from stillwatch.schema import Desk
+from stillwatch.schema.arrow import TOPIC_BYTES, packed
 from stillwatch.stats import centred_by, unit_rows
 
-__all__ = ["Crowd", "Voices", "load_crowd", "topic_nats", "topics_against"]
+__all__ = ["Crowd", "Topics", "Voices", "load_crowd", "topic_nats", "topics_against"]
 
 _PER_SUBJECT: Final = 24
 _DIRECTIONS: Final = 25.0
@@ -20,27 +26,39 @@ _LEAST_HABIT: Final = 0.02
 _CAP_NATS: Final = 5.0
 _HABIT_ROWS: Final = 8
 _LEAST_CORE: Final = 8
+_BLOCK: Final = 50_000
+
+
+class Topics:
+    """Topic vectors as logged, a byte a direction; indexing gives rows of unit length (float32)."""
+
+    def __init__(self, packed_rows: np.ndarray) -> None:
+        self._rows = packed_rows.reshape(-1, TOPIC_BYTES)
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __getitem__(self, places: np.ndarray | slice) -> np.ndarray:
+        return unit_rows(self._rows[places])
 
 
 class Voices(NamedTuple):
     """The exchanges that speak for one cohort, at most two dozen of each subject.
 
-    ``template``: which variant of the cohort's templates it carries, 0 for none; ``topics``: rows
-    of unit length.
+    ``template``: which variant of the cohort's templates it carries, 0 for none.
     """
 
     sid: np.ndarray
     template: np.ndarray
-    topics: np.ndarray
+    topics: Topics
 
 
 @dataclass(frozen=True)
 class Crowd:
     """All subjects, their thinned topics, those that speak for each tested cohort, and ``habits``.
 
-    ``topics``: rows of unit length in the order of ``topic_rid``, at most two dozen of a subject.
-    ``habits``: ten quantiles over subjects of ρ, the share of a subject's topic variance that is
-    its own.
+    ``topics``: in the order of ``topic_rid``, at most two dozen of a subject. ``habits``: ten
+    quantiles over subjects of ρ, the share of a subject's topic variance that is its own.
     """
 
     subjects: pa.Table
@@ -48,38 +66,53 @@ class Crowd:
     segment: np.ndarray
     topic_sid: np.ndarray
     topic_rid: np.ndarray
-    topics: np.ndarray
+    topics: Topics
     habits: np.ndarray
     voices: dict[int, Voices]
+
+    @cached_property
+    def traits(self) -> np.ndarray:
+        """Return the binned traits of every subject."""
+        return binned_traits(self.subjects)
+
+    @cached_property
+    def trait_counts(self) -> TraitCounts:
+        """Return how often each trait occurs in each segment."""
+        return TraitCounts(self.traits, self.segment)
 
 
 def load_crowd(desk: Desk) -> Crowd:
     """Read all subjects, and the topics of those who are compared."""
     subjects = desk.query("SELECT * FROM subjects ORDER BY sid")
-    _, org = np.unique(_words(subjects["org"]), return_inverse=True)
-    _, segment = np.unique(_words(subjects["segment"]), return_inverse=True)
-    thinned = desk.query(_thinned("SELECT 0 AS cohort, rid, sid, 0 AS template FROM exchanges"))
-    sid, topics = thinned["sid"].to_numpy(), unit_rows(thinned["topic"].to_pylist())
+    spoken = desk.query(
+        """SELECT rid, sid FROM exchanges e ANTI JOIN follow_ups u ON u.rid = e.rid
+           WHERE user_tokens > 0 ORDER BY rid"""
+    )
+    sid = spoken["sid"].to_numpy()
+    kept = _thinned(sid)
+    sid, rid = sid[kept], spoken["rid"].to_numpy()[kept]
+    rows = desk.query(
+        "SELECT topic FROM exchanges e SEMI JOIN thinned t ON t.rid = e.rid ORDER BY rid",
+        thinned=pa.table({"rid": rid}),
+    )
+    topics = Topics(packed(rows["topic"]))
     return Crowd(
-        subjects, org, segment, sid, thinned["rid"].to_numpy(), topics, _habits(topics, sid),
-        _voices(desk),
+        subjects, _ranked(subjects["org"]), _ranked(subjects["segment"]), sid, rid, topics,
+        _habits(topics, sid), _voices(desk),
     )  # fmt: skip
 
 
-def _thinned(chosen: str) -> str:
-    """Return SQL of at most two dozen topics of each subject and cohort, spread over the window.
+def _thinned(group: np.ndarray) -> np.ndarray:
+    """Return the places of at most two dozen rows of each group, spread over its rows.
 
-    Only what begins something counts: a follow-up has the topic of what it follows.
+    Only what begins something is given: a follow-up has the topic of what it follows.
     """
-    return f"""
-    SELECT cohort, rid, sid, template, topic FROM (
-      SELECT c.cohort, c.sid, c.template, c.rid, e.topic,
-             row_number() OVER (PARTITION BY c.cohort, c.sid ORDER BY c.rid) AS nth,
-             count(*) OVER (PARTITION BY c.cohort, c.sid) AS n
-      FROM ({chosen}) c JOIN exchanges e ON e.rid = c.rid
-      WHERE e.user_tokens > 0 AND e.rid NOT IN (SELECT rid FROM follow_ups))
-    WHERE n <= {_PER_SUBJECT} OR nth * {_PER_SUBJECT} // n > (nth - 1) * {_PER_SUBJECT} // n
-    ORDER BY cohort, rid"""
+    order = np.argsort(group, kind="stable")
+    _, start, size = np.unique(group[order], return_index=True, return_counts=True)
+    n = np.repeat(size, size)
+    nth = np.arange(len(group)) - np.repeat(start, size) + 1
+    keep = (n <= _PER_SUBJECT) | (nth * _PER_SUBJECT // n > (nth - 1) * _PER_SUBJECT // n)
+    return np.sort(order[keep])
 
 
 def _voices(desk: Desk) -> dict[int, Voices]:
@@ -87,47 +120,47 @@ def _voices(desk: Desk) -> dict[int, Voices]:
 
     What a member does besides the campaign is not held against it, nor for it.
     """
-    rows = desk.query(
-        _thinned(
-            """WITH tested AS (SELECT c.* FROM cohorts c JOIN cohort_scores s
-                               ON s.cohort = c.cohort AND s.tested),
-                 labelled AS (
-                   SELECT t.cohort, k.rid, any_value(k.sid) AS sid, bit_xor(k.template) AS template
-                   FROM (SELECT cohort, unnest(frames) AS frame FROM tested) t
-                   JOIN carried k ON k.frame = t.frame GROUP BY t.cohort, k.rid)
-               SELECT l.cohort, l.rid, l.sid, l.template FROM labelled l
-               JOIN tested t ON t.cohort = l.cohort AND t.by_text
-               JOIN cohort_members m ON m.cohort = l.cohort AND m.sid = l.sid AND m.how = 'text'
-               UNION ALL
-               SELECT m.cohort, e.rid, e.sid, coalesce(l.template, 0) FROM cohort_members m
-               JOIN tested t ON t.cohort = m.cohort AND NOT t.by_text
-               JOIN exchanges e ON e.sid = m.sid
-               LEFT JOIN labelled l ON l.cohort = m.cohort AND l.rid = e.rid
-               WHERE m.how <> 'associated'"""
-        )
+    tested = (
+        "spoken s SEMI JOIN (SELECT * FROM cohort_scores WHERE tested) c ON c.cohort = s.cohort"
     )
-    cohort = rows["cohort"].to_numpy()
+    spoken = desk.query(
+        f"""SELECT s.cohort, s.rid, s.sid, s.template FROM {tested}
+            WHERE s.fresh AND s.user_tokens > 0 ORDER BY s.cohort, s.rid"""
+    )
+    cohort, sid = spoken["cohort"].to_numpy(), spoken["sid"].to_numpy()
+    kept = _thinned(cohort.astype(np.int64) << 32 | sid)
+    rows = desk.query(
+        f"""SELECT s.topic FROM {tested} SEMI JOIN thinned t ON t.cohort = s.cohort
+            AND t.rid = s.rid ORDER BY s.cohort, s.rid""",
+        thinned=pa.table({"cohort": cohort[kept], "rid": spoken["rid"].to_numpy()[kept]}),
+    )
+    packed_rows = packed(rows["topic"]).reshape(-1, TOPIC_BYTES)
+    cohort, sid, template = cohort[kept], sid[kept], spoken["template"].to_numpy()[kept]
     found = {}
     for number in np.unique(cohort).tolist():
         low, high = np.searchsorted(cohort, [number, number + 1])
-        mine = rows.slice(low, high - low)
-        found[number] = Voices(
-            mine["sid"].to_numpy(),
-            mine["template"].to_numpy(),
-            unit_rows(mine["topic"].to_pylist()),
-        )
+        found[number] = Voices(sid[low:high], template[low:high], Topics(packed_rows[low:high]))
     return found
 
 
-def _habits(topics: np.ndarray, sid: np.ndarray) -> np.ndarray:
-    centred = topics - topics.mean(axis=0) if len(topics) else topics
+def _habits(topics: Topics, sid: np.ndarray) -> np.ndarray:
+    mean = _mean(topics)
     everybody = np.ones(len(topics), dtype=bool)
-    likeness, rows = _likeness(centred, sid, everybody, np.unique(sid))
+    likeness, rows = _likeness(lambda places: topics[places] - mean, sid, everybody, np.unique(sid))
     known = np.isfinite(likeness) & (rows >= _HABIT_ROWS)
     if known.sum() < 20:
         return np.array([0.3])
     deciles = np.quantile(likeness[known], np.linspace(0.05, 0.95, 10))
     return np.asarray(np.clip(deciles, _LEAST_HABIT, 0.95))
+
+
+def _mean(topics: Topics) -> np.ndarray:
+    """Return the mean row, added up one row after another, whatever the block read at once."""
+    total = np.zeros((1, TOPIC_BYTES), dtype=np.float32)
+    for start in range(0, len(topics), _BLOCK):
+        rows = topics[start : start + _BLOCK]
+        total = np.concatenate([total, rows]).sum(axis=0, keepdims=True)
+    return np.asarray(total[0] / np.float32(max(len(topics), 1)))
 
 
 def topic_nats(likeness: np.ndarray, rows: np.ndarray, habits: np.ndarray) -> np.ndarray:
@@ -159,36 +192,49 @@ def topics_against(crowd: Crowd, cohort: int, sids: np.ndarray, core: np.ndarray
     if voices is None:
         return np.zeros(len(sids))
     spoken = np.isin(voices.sid, core)
-    rows = np.array(voices.topics, dtype=np.float32)
+    rows = voices.topics[:]
+    apart = rows[~spoken] - rows[spoken].mean(axis=0) if spoken.any() else rows[~spoken]
     rows[spoken] = centred_by(rows[spoken], voices.template[spoken], crowd.org[voices.sid[spoken]])
-    if spoken.any():
-        rows[~spoken] -= voices.topics[spoken].mean(axis=0)
-    likeness, count = _likeness(rows, voices.sid, spoken, sids)
+    rows[~spoken] = apart
+    likeness, count = _likeness(lambda places: rows[places], voices.sid, spoken, sids)
     return topic_nats(likeness, count, crowd.habits)
 
 
-def _words(column: pa.ChunkedArray) -> np.ndarray:
-    return np.array(column.to_pylist(), dtype=str)
+def _ranked(words: pa.ChunkedArray) -> np.ndarray:
+    """Return each word's place among the different words, sorted."""
+    coded = words.combine_chunks().dictionary_encode()
+    order = pc.sort_indices(coded.dictionary).to_numpy()
+    place = np.empty(len(order), dtype=np.int64)
+    place[order] = np.arange(len(order))
+    return np.asarray(place[coded.indices.to_numpy()])
 
 
 def _likeness(
-    rows: np.ndarray, owner: np.ndarray, core: np.ndarray, wanted: np.ndarray
+    rows_at: Callable[[np.ndarray], np.ndarray],
+    owner: np.ndarray,
+    core: np.ndarray,
+    wanted: np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return for each wanted subject the likeness of its rows, and how many it has.
 
-    The mean inner product of different (centred) rows of the subject over the mean squared
-    length of a core row. NaN where the subject has fewer than two rows, or the core has fewer
-    than eight.
+    ``rows_at``: gives the (centred) rows at some places. The mean inner product of different rows
+    of the subject over the mean squared length of a core row. NaN where the subject has fewer
+    than two rows, or the core has fewer than eight. As many rows are held as a block has.
     """
     likeness, count = np.full(len(wanted), np.nan), np.zeros(len(wanted), dtype=np.int64)
     if core.sum() < _LEAST_CORE:
         return likeness, count
-    wide = rows.astype(np.float64)
-    squares = (wide * wide).sum(axis=1)
     order = np.argsort(owner, kind="stable")
     owners, start, size = np.unique(owner[order], return_index=True, return_counts=True)
-    sums = np.add.reduceat(wide[order], start, axis=0)
-    apart = (sums * sums).sum(axis=1) - np.add.reduceat(squares[order], start)
+    squares, apart = np.empty(len(owner)), np.empty(len(owners))
+    cuts = np.unique(np.searchsorted(start, np.arange(0, len(owner) + _BLOCK, _BLOCK)))
+    for low, high in pairwise(cuts.tolist()):
+        first, last = start[low], start[high - 1] + size[high - 1]
+        wide = rows_at(order[first:last]).astype(np.float64)
+        long = (wide * wide).sum(axis=1)
+        squares[order[first:last]] = long
+        sums = np.add.reduceat(wide, start[low:high] - first, axis=0)
+        apart[low:high] = (sums * sums).sum(axis=1) - np.add.reduceat(long, start[low:high] - first)
     scale = float(squares[core].mean())
     place = np.minimum(np.searchsorted(owners, wanted), len(owners) - 1)
     has = owners[place] == wanted

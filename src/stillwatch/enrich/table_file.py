@@ -100,11 +100,21 @@ def to_table(records: list[Record], schema: pa.Schema, name: str) -> pa.Table:
 
     Raises SchemaError with file, line, field and what was expected; never the value.
     """
-    columns = {
-        field.name: [_fit(values.get(field.name), field, name, line) for line, values in records]
-        for field in schema
-    }
+    columns = {field.name: _column(records, field, name) for field in schema}
     return pa.table(columns, schema=schema)
+
+
+def _column(records: list[Record], field: pa.Field, name: str) -> list[Any]:
+    found = [values.get(field.name) for _, values in records]
+    if field.nullable and all(value is None for value in found):
+        return found
+    if (
+        field.nullable
+        and str(field.type) == "string"
+        and set(map(type, found)) <= {str, type(None)}
+    ):
+        return [value.strip() if value else None for value in found]
+    return [_fit(value, field, name, line) for value, (line, _) in zip(found, records, strict=True)]
 
 
 def _fit(value: Any, field: pa.Field, name: str, line: int) -> Any:

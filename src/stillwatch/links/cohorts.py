@@ -7,6 +7,7 @@ from typing import Final
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from stillwatch.links.communities import communities, components
 from stillwatch.schema import Desk, Step
@@ -18,18 +19,26 @@ _HUB_MAX_SHARE: Final = 0.2
 _JACCARD: Final = 0.5
 _CONTAINED: Final = 0.6
 _MAX_GROWTH: Final = 3
+_MIN_SHARED: Final = 4
+_OVERLAP: Final = 0.35
+_LIFT: Final = 8
+_APART: Final = 0.1
 _DIRECT: Final = ("handoff", "blob_replay")
 _STRONG: Final = frozenset(("payment", "device", "phone", "email", *_DIRECT, "retry", "succession"))
 
 
 @dataclass
 class Candidate:
-    """A set of subjects and what suggested it. ``frames``: its templates, if any."""
+    """A set of subjects and what suggested it.
+
+    ``frames``: its templates, if any. ``first``: of a leader, its subjects before anything joined.
+    """
 
     kinds: set[str]
     subjects: set[int]
     frames: set[int] = field(default_factory=set)
     associated: set[int] = field(default_factory=set)
+    first: frozenset[int] = frozenset()
 
     @property
     def rank(self) -> int:
@@ -39,12 +48,36 @@ class Candidate:
         return 1 if self.kinds & set(_DIRECT) else 2
 
 
-def merge(candidates: list[Candidate]) -> list[Candidate]:
+@dataclass(frozen=True)
+class Sent:
+    """How frames were sent in part A: ``often[frame]``: by subject; ``together[frame, frame]``.
+
+    ``population``: how many subjects there are.
+    """
+
+    often: dict[int, dict[int, int]]
+    together: dict[tuple[int, int], int]
+    population: int
+
+    def apart(self, one: set[int], host: set[int], shared: set[int]) -> bool:
+        """Return whether the shared subjects send the frames in requests of their own."""
+        sent = sum(self.often[f].get(sid, 0) for f in one for sid in shared)
+        both = sum(self.together.get((min(f, g), max(f, g)), 0) for f in one for g in host)
+        return both < _APART * sent
+
+
+def merge(candidates: list[Candidate], sent: Sent) -> list[Candidate]:
     """Return one hypothesis per group of candidates that speak of the same subjects.
 
     Candidates are visited by rank, then size; one joins the first leader with which it has a
-    Jaccard index of at least 0.5. A wider object that holds most of a leader (a proxy's exits)
-    joins too, its further carriers *associated*: periphery, never part of the tests.
+    Jaccard index of at least 0.5. A campaign with several templates shows fewer carriers of each:
+    a frame joins a leader also when a third of the smaller one's carriers are the other's (as it
+    was before anything joined: chains join strangers), eight times what strangers share, and they
+    send the two apart. What is sent *with* the leader's frames
+    and by others too is a common closing phrase, no template of the campaign.
+
+    A wider object that holds most of a leader (a proxy's exits) joins too, its further carriers
+    *associated*: periphery, never part of the tests.
     """
     order = sorted(
         candidates, key=lambda c: (c.rank, -len(c.subjects), sorted(c.frames), min(c.subjects))
@@ -53,11 +86,16 @@ def merge(candidates: list[Candidate]) -> list[Candidate]:
     led: dict[int, list[int]] = {}  # a leader can only be one that shares a subject
     for one in order:
         near = sorted({place for sid in one.subjects for place in led.get(sid, ())})
-        host = next((leaders[k] for k in near if _joins(one, leaders[k])), None)
+        host = next((leaders[k] for k in near if _joins(one, leaders[k], sent)), None)
         if host is None:
             for sid in one.subjects:
                 led.setdefault(sid, []).append(len(leaders))
-            leaders.append(Candidate(set(one.kinds), set(one.subjects), set(one.frames), set()))
+            leaders.append(
+                Candidate(
+                    set(one.kinds), set(one.subjects), set(one.frames), set(),
+                    frozenset(one.subjects),
+                )
+            )  # fmt: skip
             continue
         host.kinds |= one.kinds
         host.frames |= one.frames
@@ -72,12 +110,20 @@ def merge(candidates: list[Candidate]) -> list[Candidate]:
     return leaders
 
 
-def _joins(one: Candidate, host: Candidate) -> bool:
+def _joins(one: Candidate, host: Candidate, sent: Sent) -> bool:
     shared = len(one.subjects & host.subjects)
     if not shared:
         return False
     if shared / (len(one.subjects) + len(host.subjects) - shared) >= _JACCARD:
         return True
+    if one.frames and host.frames:
+        both = one.subjects & host.first
+        smaller, larger = sorted((len(one.subjects), len(host.first)))
+        return (
+            len(both) >= max(_MIN_SHARED, _OVERLAP * smaller)
+            and len(both) * sent.population >= _LIFT * smaller * larger
+            and sent.apart(one.frames, host.frames, both)
+        )
     return (
         one.rank > host.rank
         and shared >= _CONTAINED * len(host.subjects)
@@ -107,12 +153,33 @@ def _candidates(desk: Desk) -> list[Candidate]:
     edges = list(zip(pairs["a"].to_pylist(), pairs["b"].to_pylist(), strict=True))
     found.extend(Candidate({"handoff"}, set(part)) for part in components(edges))
     found.extend(_linked(desk))
+    pools = desk.query("SELECT subjects FROM pools ORDER BY pool")
+    found.extend(Candidate({"exit_prefix"}, set(sids)) for sids in pools["subjects"].to_pylist())
     return [
         c
         for c in found
         if len(c.subjects) >= settings.min_subjects
         and len({org[s] for s in c.subjects}) >= settings.min_organizations
     ]
+
+
+def _sent(desk: Desk) -> Sent:
+    rows = desk.query(
+        "SELECT frame, sid, count(*) AS n FROM carried WHERE part = 'A' GROUP BY frame, sid"
+    )
+    often: dict[int, dict[int, int]] = {}
+    for frame, sid, n in zip(*(rows[c].to_pylist() for c in ("frame", "sid", "n")), strict=True):
+        often.setdefault(frame, {})[sid] = n
+    pairs = desk.query(
+        """SELECT a.frame AS f, b.frame AS g, count(*) AS n FROM carried a
+           JOIN carried b ON b.rid = a.rid AND a.frame < b.frame
+           WHERE a.part = 'A' GROUP BY a.frame, b.frame"""
+    )
+    together = {
+        (f, g): n for f, g, n in zip(*(pairs[c].to_pylist() for c in ("f", "g", "n")), strict=True)
+    }
+    population = desk.query("SELECT count(*) AS n FROM subjects")["n"][0].as_py()
+    return Sent(often, together, population)
 
 
 def _linked(desk: Desk) -> list[Candidate]:
@@ -128,35 +195,46 @@ def _linked(desk: Desk) -> list[Candidate]:
     )
     if not rows.num_rows:
         return []
-    kinds = rows["kind"].to_pylist()
-    objects = rows["object"].to_pylist()
-    subjects = rows["b"].to_numpy()
-    other = rows["a"].to_pylist()
-    base = 1 + max(int(subjects.max()), max((o for o in other if o is not None), default=0))
-    code: dict[tuple[str, int], int] = {}
-    a = np.array(
-        [
-            o if o is not None else base + code.setdefault((k, v), len(code))
-            for k, v, o in zip(kinds, objects, other, strict=True)
-        ],
-        dtype=np.int64,
-    )
-    named = {base + n: k for (k, _), n in code.items()}
-    strong: set[int] = set()
-    for kind, sid, o in zip(kinds, subjects.tolist(), other, strict=True):
-        if kind in _STRONG:
-            strong.update((sid,) if o is None else (sid, o))
+    subjects, kind, strong = rows["b"].to_numpy(), rows["kind"], pa.array(sorted(_STRONG))
+    partner = rows["a"].fill_null(-1).to_numpy()  # −1: an object stands there
+    base = 1 + max(int(subjects.max()), int(partner.max()))
+    names = kind.combine_chunks().dictionary_encode()
+    values = np.unique(rows["object"].to_numpy(), return_inverse=True)[1]
+    width = int(values.max()) + 1
+    place = names.indices.to_numpy().astype(np.int64) * width + values
+    of_object = partner < 0
+    _, first, code = np.unique(place[of_object], return_index=True, return_inverse=True)
+    turn = np.empty(len(first), dtype=np.int64)  # objects are numbered as they come
+    turn[np.argsort(first)] = np.arange(len(first))
+    a = partner.astype(np.int64)
+    a[of_object] = base + turn[code]
+    word_of = np.empty(len(first), dtype=np.int64)
+    word_of[turn] = (place[of_object] // width)[first]
+    words = names.dictionary.to_pylist()
+    is_strong = np.zeros(base, dtype=bool)
+    surely = pc.is_in(kind, value_set=strong).to_numpy()
+    is_strong[subjects[surely]] = True
+    is_strong[partner[surely & ~of_object]] = True
+    least = desk.settings.min_subjects
+
+    def worth(nodes: np.ndarray) -> bool:
+        members = nodes[: np.searchsorted(nodes, base)]
+        return len(members) >= least and bool(is_strong[members].any())
+
     found = []
-    for group in communities(a, subjects, rows["llr"].to_numpy(), seed=desk.settings.seed):
-        members = {node for node in group if node < base}
-        kinds_used = {named[node] for node in group if node >= base} or {"handoff"}
-        if members and 2 * len(members & strong) >= len(members):
-            found.append(Candidate(kinds_used, members))
+    for group in communities(
+        a, subjects, rows["llr"].to_numpy(), seed=desk.settings.seed, worth=worth
+    ):
+        nodes = np.array(group)
+        members, objects = nodes[nodes < base], nodes[nodes >= base] - base
+        if len(members) and 2 * int(is_strong[members].sum()) >= len(members):
+            used = {words[k] for k in np.unique(word_of[objects]).tolist()}
+            found.append(Candidate(used or {"handoff"}, set(members.tolist())))
     return found
 
 
 def _cohorts(desk: Desk) -> pa.Table:
-    merged = merge(_candidates(desk))
+    merged = merge(_candidates(desk), _sent(desk))
     merged.sort(key=lambda c: (-len(c.subjects), sorted(c.subjects)))
     return pa.table(
         {
@@ -176,7 +254,7 @@ def _cohorts(desk: Desk) -> pa.Table:
 
 COHORTS_STEP = Step(
     name="cohorts",
-    inputs=("subjects", "carried", "objects", "direct", "weights"),
+    inputs=("subjects", "carried", "objects", "direct", "weights", "pools"),
     output="cohorts",
     function=_cohorts,
 )

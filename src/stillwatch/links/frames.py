@@ -20,21 +20,27 @@ _MIN_SHARE: Final = 0.1
 _SAME_CARRIERS: Final = 0.9
 _INNER_SHARE: Final = 0.5
 _TOGETHER: Final = 0.5
+_APART: Final = 0.1
+_PASSES: Final = 8
+
+
+_PLACES: Final = [*((0, n) for n in LENGTHS), *((1, n) for n in LENGTHS), (2, 0)]
+_COLUMNS: Final = [*(f"{side}_{n}" for side in ("head", "tail") for n in LENGTHS), "h_system"]
 
 
 def _unnested(columns: str, where: str) -> str:
-    """Return SQL of one row per exchange and frame hash: position 0 head, 1 tail, 2 system."""
-    parts = [
-        f"SELECT {columns}, CAST({code} AS UTINYINT) AS pos, CAST({n} AS UTINYINT) AS len, "
-        f"{side}_{n} AS h FROM exchanges WHERE {side}_{n} <> 0 AND {where}"
-        for code, side in ((0, "head"), (1, "tail"))
-        for n in LENGTHS
-    ]
-    parts.append(
-        f"SELECT {columns}, CAST(2 AS UTINYINT) AS pos, CAST(0 AS UTINYINT) AS len, "
-        f"h_system AS h FROM exchanges WHERE h_system <> 0 AND {where}"
+    """Return SQL of one row per exchange and frame hash: position 0 head, 1 tail, 2 system.
+
+    The exchanges are read once, not once a column.
+    """
+    places = (
+        f"unnest([{', '.join(f'CAST({number} AS UTINYINT)' for number in numbers)}]) AS {name}"
+        for name, numbers in zip(("pos", "len"), zip(*_PLACES, strict=True), strict=True)
     )
-    return " UNION ALL ".join(parts)
+    return (
+        f"SELECT * FROM (SELECT {columns}, {', '.join(places)}, "
+        f"unnest([{', '.join(_COLUMNS)}]) AS h FROM exchanges WHERE {where}) WHERE h <> 0"
+    )
 
 
 def nodes_sql(settings: Settings) -> str:
@@ -112,6 +118,10 @@ def _leaders(desk: Desk) -> pa.Table:
     branch of the trie (two templates may open with the same dozen words) and its carriers are
     the leader's: who sends only a common closing phrase is no carrier.
 
+    A node whose carriers are not the leader's, and that is never sent with it, is another template
+    of much the same senders: such nodes are compared among each other in a further pass. The rest
+    (a closing phrase that others use too) stays silent.
+
     A node *needs company* when most of its exchanges carry another position of the frame too: a
     template is all that its senders send together, and a stranger's closing words are not it.
     """
@@ -129,24 +139,69 @@ def _leaders(desk: Desk) -> pa.Table:
     )
     keys = list(zip(*(nodes[c].to_pylist() for c in ("pos", "len", "h")), strict=True))
     sets = _grouped(carriers)
-    leaders: list[np.ndarray] = []
-    by_subject: dict[int, list[int]] = {}
     frame = np.zeros(len(keys), dtype=np.int32)
     speaks = np.array([key not in branching for key in keys], dtype=bool)
-    for row, key in enumerate(keys):
-        mine = sets[key]
-        best, shared, jaccard = _closest(mine, leaders, by_subject)
-        if jaccard >= _LEADER_JACCARD:
-            frame[row] = best
-            speaks[row] &= shared >= _SAME_CARRIERS * len(mine)
-            continue
-        frame[row] = len(leaders)
-        for sid in mine.tolist():
-            by_subject.setdefault(sid, []).append(len(leaders))
-        leaders.append(mine)
+    left, first = np.arange(len(keys)), 0
+    for _ in range(_PASSES):
+        led, alike, count = _led([sets[keys[row]] for row in left.tolist()])
+        frame[left] = first + led
+        silenced = left[speaks[left] & ~alike]
+        speaks[silenced] = False
+        first += count
+        placed = nodes.append_column("frame", pa.array(frame)).append_column(
+            "speaks", pa.array(speaks)
+        )
+        left = silenced[_sent_apart(desk, placed, silenced)] if len(silenced) else silenced
+        if not len(left):
+            break
+        speaks[left] = True
     nodes = nodes.append_column("frame", pa.array(frame))
     nodes = nodes.append_column("speaks", pa.array(speaks))
     return nodes.append_column("company", pa.array(_needs_company(desk, nodes)))
+
+
+def _led(sets: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray, int]:
+    """Return each set's leader, whether it shares the leader's carriers, and how many lead."""
+    leaders: list[np.ndarray] = []
+    by_subject: dict[int, list[int]] = {}
+    led = np.zeros(len(sets), dtype=np.int32)
+    alike = np.ones(len(sets), dtype=bool)
+    for row, mine in enumerate(sets):
+        best, shared, jaccard = _closest(mine, leaders, by_subject)
+        if jaccard >= _LEADER_JACCARD:
+            led[row] = best
+            alike[row] = shared >= _SAME_CARRIERS * len(mine)
+            continue
+        led[row] = len(leaders)
+        for sid in mine.tolist():
+            by_subject.setdefault(sid, []).append(len(leaders))
+        leaders.append(mine)
+    return led, alike, len(leaders)
+
+
+def _sent_apart(desk: Desk, nodes: pa.Table, rows: np.ndarray) -> np.ndarray:
+    """Return which nodes' exchanges hardly ever carry a node that speaks for the same frame."""
+    asked = nodes.take(pa.array(rows)).append_column(
+        "place", pa.array(range(len(rows)), pa.int32())
+    )
+    counted = desk.query(
+        f"""WITH sent AS (
+              SELECT a.place, a.frame, u.rid FROM ({_unnested("rid", "part = 'A'")}) u
+              JOIN asked a ON u.pos = a.pos AND u.len = a.len AND u.h = a.h),
+            spoken AS (
+              SELECT DISTINCT f.frame, u.rid FROM ({_unnested("rid", "part = 'A'")}) u
+              JOIN placed_nodes f ON u.pos = f.pos AND u.len = f.len AND u.h = f.h
+              WHERE f.speaks AND f.frame IN (SELECT frame FROM asked))
+            SELECT s.place, count(l.rid) / count(*) AS share
+            FROM sent s LEFT JOIN spoken l ON l.frame = s.frame AND l.rid = s.rid
+            GROUP BY s.place ORDER BY s.place""",
+        asked=asked,
+        placed_nodes=nodes,
+    )
+    apart = np.zeros(len(rows), dtype=bool)
+    places, share = counted["place"].to_numpy(), counted["share"].to_numpy()
+    apart[places[share < _APART]] = True
+    return apart
 
 
 def _needs_company(desk: Desk, nodes: pa.Table) -> np.ndarray:
@@ -215,12 +270,13 @@ def carried_sql(settings: Settings) -> str:
     """
     del settings
     return f"""
-    SELECT f.frame, u.rid, any_value(u.sid) AS sid, any_value(u.org) AS org,
-           any_value(u.part) AS part, bit_xor(u.h) AS template
-    FROM ({_unnested("rid, sid, org, part", "true")}) u
-    JOIN frames f ON u.pos = f.pos AND u.len = f.len AND u.h = f.h AND f.speaks
-    GROUP BY f.frame, u.rid
-    HAVING count(DISTINCT f.pos) >= 2 OR NOT bool_and(f.company)
+    WITH found AS (
+      SELECT f.frame, u.rid, bit_xor(u.h) AS template FROM ({_unnested("rid", "true")}) u
+      JOIN frames f ON u.pos = f.pos AND u.len = f.len AND u.h = f.h AND f.speaks
+      GROUP BY f.frame, u.rid
+      HAVING count(DISTINCT f.pos) >= 2 OR NOT bool_and(f.company))
+    SELECT f.frame, f.rid, e.sid, e.org, e.part, f.template
+    FROM found f JOIN exchanges e ON e.rid = f.rid
     """
 
 

@@ -102,9 +102,13 @@ def judge_permits(
     tokens: dict[tuple[str, int], int] = {}
     uncovered: set[str] = set()
     seen: set[str] = set()
+    naming: dict[tuple[str, str | None, str | None], list[Permit]] = {}
     for account, org, plan, ts_us, model, output in exchanges:
         seen.add(account)
-        mine = [p for p in permits if p.names(account, org, plan)]
+        who = (account, org, plan)
+        if who not in naming:
+            naming[who] = [p for p in permits if p.names(*who)]
+        mine = naming[who]
         if not mine:
             uncovered.add(account)
             continue

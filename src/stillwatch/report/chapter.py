@@ -92,7 +92,7 @@ class Chapter:
 
 def write_chapter(facts: Facts, campaign: Campaign) -> Chapter:
     """Return the chapter of one campaign; what its record lacks is None or empty."""
-    web = read_web(facts, campaign)
+    web = facts.once("web", campaign, lambda: read_web(facts, campaign))
     frames, hidden = frames_of(facts, campaign, 3 if len(facts.shown) <= 6 else 1)
     rivals = records(campaign.data.get("rivals"))
     members, members_title = _members(facts, campaign)
@@ -103,10 +103,10 @@ def write_chapter(facts: Facts, campaign: Campaign) -> Chapter:
         standing_note=_standing_note(campaign),
         facts=_fact_list(campaign),
         raster=raster_figure(facts, campaign),
-        clock=clock_figure(facts, campaign),
+        clock=facts.once("clock", campaign, lambda: clock_figure(facts, campaign)),
         graph=graph_figure(facts, campaign, web) if web else None,
-        pair=waterfall_figure(campaign, web) if web else None,
-        claims=_claims(facts, campaign),
+        pair=facts.once("pair", campaign, lambda: waterfall_figure(campaign, web) if web else None),
+        claims=facts.once("claims", campaign, lambda: _claims(facts, campaign)),
         frames=frames,
         frames_hidden=hidden,
         rivals_title=_rivals_title(rivals),

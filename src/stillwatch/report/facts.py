@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -30,6 +31,7 @@ __all__ = [
 ]
 
 MOST_SHOWN: Final = 20
+Made = TypeVar("Made")
 _ORDER: Final = {"accused": 0, "permitted": 1, "watch": 2}
 
 
@@ -127,6 +129,15 @@ class Facts:
     coverage: dict[str, list[dict[str, Any]]]
     frames: dict[str, list[dict[str, Any]]]
     links: pa.Table | None
+    made: dict[tuple[str, str], Any] = field(default_factory=dict, compare=False)
+
+    def once(self, what: str, campaign: Campaign, make: Callable[[], Made]) -> Made:
+        """Return what is made of a campaign whatever the budget: made once for all pages."""
+        key = (what, campaign.ident)
+        if key not in self.made:
+            self.made[key] = make()
+        found: Made = self.made[key]
+        return found
 
     def of(self, standing: str) -> list[Campaign]:
         """Return the shown campaigns of one standing."""

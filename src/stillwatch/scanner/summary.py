@@ -234,22 +234,29 @@ def _events(runner: LocalRunner, judgement: Judgement) -> list[dict[str, Any]]:
     events = [
         {"ts": stamp(m["ts"]), "kind": "model_first_seen", "label": m["model"]} for m in models
     ]
-    for campaign in judgement.campaigns:
-        listed = ", ".join(map(str, sorted(campaign.members))) or "-1"
-        bans = runner.query(
-            f"""SELECT date_trunc('hour', closed_at) AS ts, count(*) AS n FROM subjects
-                WHERE closed_at IS NOT NULL AND sid IN ({listed})
-                  AND closed_at BETWEEN (SELECT min(ts) FROM exchanges) AND
-                                        (SELECT max(ts) FROM exchanges)
-                GROUP BY ALL HAVING count(*) >= 2 ORDER BY ts"""
-        ).to_pylist()
-        events.extend(
+    campaigns = judgement.campaigns
+    bans = runner.query(
+        """SELECT m.campaign, date_trunc('hour', s.closed_at) AS ts, count(*) AS n
+           FROM members m JOIN subjects s ON s.sid = m.sid
+           WHERE s.closed_at BETWEEN (SELECT min(ts) FROM exchanges) AND
+                                     (SELECT max(ts) FROM exchanges)
+           GROUP BY ALL HAVING count(*) >= 2 ORDER BY m.campaign, ts""",
+        members=pa.table(
             {
-                "ts": stamp(b["ts"]), "kind": "ban", "label": f"{b['n']} accounts banned",
-                "campaign_id": campaign.campaign_id,
+                "campaign": pa.array(
+                    [k for k, c in enumerate(campaigns) for _ in c.members], pa.int32()
+                ),
+                "sid": pa.array([s for c in campaigns for s in c.members], pa.int32()),
             }
-            for b in bans
-        )  # fmt: skip
+        ),
+    ).to_pylist()
+    events.extend(
+        {
+            "ts": stamp(b["ts"]), "kind": "ban", "label": f"{b['n']} accounts banned",
+            "campaign_id": campaigns[b["campaign"]].campaign_id,
+        }
+        for b in bans
+    )  # fmt: skip
     return sorted(events, key=lambda e: (str(e["ts"]), str(e["kind"]), str(e["label"])))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pyarrow as pa
 
 __all__ = [
@@ -14,11 +15,14 @@ __all__ = [
     "PERMIT",
     "REQUIRED_EXCHANGE_COLUMNS",
     "SIGNAL",
+    "TOPIC_BYTES",
+    "packed",
 ]
 
 _TS = pa.timestamp("us", tz="UTC")
 MESSAGE = pa.struct([pa.field("role", pa.string()), pa.field("content", pa.string())])
 
+TOPIC_BYTES = 64
 REQUIRED_EXCHANGE_COLUMNS = ("exchange_id", "ts", "account_id", "model")
 
 EXCHANGE = pa.schema(
@@ -207,3 +211,21 @@ VOLUME = pa.schema(
         pa.field("accounts", pa.int64()),
     ]
 )
+
+
+def packed(column: pa.ChunkedArray) -> np.ndarray:
+    """Return the bytes of a binary column without nulls, one row after another, as int8.
+
+    Nothing is copied where the column is one chunk.
+    """
+    parts = [_packed(chunk) for chunk in column.chunks if len(chunk)]
+    if not parts:
+        return np.zeros(0, dtype=np.int8)
+    return parts[0] if len(parts) == 1 else np.concatenate(parts)
+
+
+def _packed(chunk: pa.Array) -> np.ndarray:
+    chunk = chunk.cast(pa.large_binary())
+    _, offsets, data = chunk.buffers()
+    ends = np.frombuffer(offsets, dtype=np.int64)[[chunk.offset, chunk.offset + len(chunk)]]
+    return np.frombuffer(data or b"", dtype=np.int8)[ends[0] : ends[1]]

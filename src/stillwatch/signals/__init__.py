@@ -12,6 +12,7 @@ from stillwatch.signals import (
     even_volumes,
     harvest,
     round_robin,
+    shared_mix,
     shared_values,
     signup_burst,
 )
@@ -25,6 +26,7 @@ TESTS = (
     shared_values.EXIT_TEST,
     round_robin.TEST,
     even_volumes.TEST,
+    shared_mix.TEST,
     *direct_evidence.TESTS.values(),
     harvest.TEST,
 )

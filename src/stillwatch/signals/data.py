@@ -4,21 +4,21 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from stillwatch.schema import Desk
-from stillwatch.signals.topics import strangers_among
-from stillwatch.stats import centred_by, unit_rows
+from stillwatch.schema.arrow import packed
+from stillwatch.stats import Holdings, Times, unit_rows
 
 __all__ = [
     "Cohort",
     "Population",
     "Views",
     "in_part",
-    "load_cohorts",
     "load_population",
     "over_both",
 ]
@@ -32,9 +32,9 @@ class Population:
     """Everybody, by sid: what members of a cohort are compared with.
 
     ``volume``: exchanges of each subject in the part looked at. ``created_us``: creation times,
-    NaN where unknown. ``codes[kind]``: dense value codes, −1 for missing; ``counts[kind]``:
-    subjects per code. ``exit_code``: the prefix that a subject used most in the part.
-    ``background``: topic vectors (unit length) of one exchange each of random subjects.
+    NaN where unknown. ``codes[kind]``: dense value codes, −1 for missing. ``exit_code``: the
+    prefix that a subject used most in the part. ``background``: topic vectors (unit length) of
+    one exchange each of random subjects.
     """
 
     sids: np.ndarray
@@ -42,33 +42,52 @@ class Population:
     segment: np.ndarray
     created_us: np.ndarray
     codes: dict[str, np.ndarray]
-    counts: dict[str, np.ndarray]
     volume: np.ndarray
     exit_code: np.ndarray
-    exit_counts: np.ndarray
     background: np.ndarray
     harvest_share: float
     span_us: tuple[int, int]
 
     @cached_property
-    def held(self) -> dict[str, np.ndarray]:
+    def held(self) -> dict[str, Holdings]:
         """Return, by kind of value and for ``exit``, how many organizations hold each code."""
         kinds = {**self.codes, "exit": self.exit_code}
-        return {kind: self._organizations(codes) for kind, codes in kinds.items()}
+        return {kind: Holdings(self._organizations(codes)) for kind, codes in kinds.items()}
 
     def _organizations(self, codes: np.ndarray) -> np.ndarray:
         known, size = codes >= 0, int(codes.max(initial=-1)) + 1
         pairs = np.unique(self.org[known] * max(size, 1) + codes[known])
         return np.bincount(pairs % max(size, 1), minlength=size)
 
+    @cached_property
+    def created_s(self) -> np.ndarray:
+        """Return creation times in seconds, NaN where unknown."""
+        return self.created_us / 1e6
+
+    @cached_property
+    def founders(self) -> np.ndarray:
+        """Return by organization its first subject whose creation time is known, or −1."""
+        found = np.full(int(self.org.max(initial=-1)) + 1, -1, dtype=np.int64)
+        known = np.flatnonzero(np.isfinite(self.created_us))
+        orgs, first = np.unique(self.org[known], return_index=True)
+        found[orgs] = known[first]
+        return found
+
+    @cached_property
+    def founded(self) -> Times:
+        """Return the creation times of the founders, in seconds."""
+        return Times(self.created_s[self.founders[self.founders >= 0]])
+
 
 @dataclass(frozen=True)
 class Cohort:
     """One hypothesis: its members and their exchanges of one part that speak for it, by time.
 
-    ``topic``: unit rows less what the template itself says; ``raw_topic``: with it.
+    ``topic``: unit rows less what the template itself says; ``raw_topic``: with it; both are
+    read of both parts together and have no rows in a view of one part.
     ``answered``: not refused by a limit or a ban; ``fresh``: no continuation of the subject's own
-    conversation; ``long``: eight tokens or more. ``trimmed``: members whose topics in part A are
+    conversation; ``long``: eight tokens or more. ``variant``: which
+    of several templates, −1 for none. ``trimmed``: members whose topics in part A are
     not the cohort's (a copied customer among its copiers); they stay members, and are left out of
     the tests.
     """
@@ -89,10 +108,11 @@ class Cohort:
     answered: np.ndarray
     fresh: np.ndarray
     long: np.ndarray
+    variant: np.ndarray
     direct: dict[str, int]
     direct_total: dict[str, int]
 
-    @property
+    @cached_property
     def senders(self) -> np.ndarray:
         """Return the subjects that sent anything of the cohort in this part, sorted."""
         return np.unique(self.sid)
@@ -123,23 +143,24 @@ def load_population(desk: Desk) -> Population:
         + ", ".join(STATIC_KINDS)
         + " FROM subjects ORDER BY sid"
     )
-    size = people.num_rows
-    own = people["own"].to_numpy(zero_copy_only=False)
-    codes, counts = {}, {}
+    own = people["own"]
+    nobody = pa.scalar(None, pa.string())
+    codes = {}
     for kind in STATIC_KINDS:
-        words = people[kind].to_pylist()
-        if kind == "signup_ip":
-            words = [w.rsplit(".", 1)[0] if w and "." in w else w for w in words]
-        codes[kind], counts[kind] = _coded(
-            [w if o else None for w, o in zip(words, own, strict=True)]
-        )
-    volume, exit_code, exit_counts = _traffic(desk, "B", size)
+        words = people[kind]
+        if kind == "signup_ip":  # up to its last point: the address prefix
+            words = pc.replace_substring_regex(words, r"\.[^.]*\z", "")
+        codes[kind] = _coded(pc.if_else(own, words, nobody))
+    volume, exit_code = _traffic(desk, "B", people.num_rows)
     sample = desk.query(
-        f"""SELECT topic FROM (
-              SELECT sid, arg_min(topic, md5_number_lower(exchange_id)) AS topic,
-                     md5_number_lower(CAST(sid AS VARCHAR)) AS turn
-              FROM exchanges WHERE part = 'B' AND user_tokens > 0 GROUP BY sid)
-            ORDER BY turn, topic LIMIT {_BACKGROUND}"""
+        f"""WITH turns AS (
+              SELECT sid, md5_number_lower(CAST(sid AS VARCHAR)) AS turn
+              FROM exchanges WHERE part = 'B' AND user_tokens > 0 GROUP BY sid
+              ORDER BY turn LIMIT {_BACKGROUND})
+            SELECT arg_min(e.topic, md5_number_lower(e.exchange_id)) AS topic
+            FROM exchanges e JOIN turns t ON t.sid = e.sid
+            WHERE e.part = 'B' AND e.user_tokens > 0 GROUP BY t.turn, e.sid
+            ORDER BY t.turn, topic"""
     )
     totals = desk.query(
         """SELECT count(*) AS n, count(*) FILTER (method_hints <> 0) AS h,
@@ -148,15 +169,13 @@ def load_population(desk: Desk) -> Population:
     created = people["created"].to_numpy(zero_copy_only=False).astype(np.float64)
     return Population(
         sids=people["sid"].to_numpy(),
-        org=_coded(people["org"].to_pylist())[0],
-        segment=_coded(people["segment"].to_pylist())[0],
-        created_us=np.where(own, created, np.nan),
+        org=_coded(people["org"]),
+        segment=_coded(people["segment"]),
+        created_us=np.where(own.to_numpy(zero_copy_only=False), created, np.nan),
         codes=codes,
-        counts=counts,
         volume=volume,
         exit_code=exit_code,
-        exit_counts=exit_counts,
-        background=unit_rows(sample["topic"].to_pylist()),
+        background=unit_rows(packed(sample["topic"])),
         harvest_share=totals["h"] / max(totals["n"], 1),
         span_us=(int(totals["low"] or 0), int(totals["high"] or 0)),
     )
@@ -164,141 +183,37 @@ def load_population(desk: Desk) -> Population:
 
 def in_part(desk: Desk, part: str, population: Population) -> Population:
     """Return the population with the volumes and exits of another part; all else stays."""
-    volume, exit_code, exit_counts = _traffic(desk, part, len(population.sids))
-    return replace(population, volume=volume, exit_code=exit_code, exit_counts=exit_counts)
+    volume, exit_code = _traffic(desk, part, len(population.sids))
+    return replace(population, volume=volume, exit_code=exit_code)
 
 
-def _traffic(desk: Desk, part: str, size: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return exchanges by sid in a part, the code of the prefix used most, and the codes' counts.
+def _traffic(desk: Desk, part: str, size: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return exchanges by sid in a part, and the code of the prefix that each used most.
 
     An end user of a channel leaves through the channel's exits and has none of its own.
     """
     exits = desk.query(
-        f"""SELECT e.sid, e.h_prefix, count(*) AS n FROM exchanges e
-            JOIN subjects s ON s.sid = e.sid AND s.end_user_id IS NULL
-            WHERE e.part = '{part}' AND e.h_prefix <> 0 GROUP BY e.sid, e.h_prefix
-            ORDER BY e.sid, n DESC, e.h_prefix"""
+        f"""SELECT sid, h_prefix FROM (
+              SELECT e.sid, e.h_prefix, count(*) AS n FROM exchanges e
+              JOIN subjects s ON s.sid = e.sid AND s.end_user_id IS NULL
+              WHERE e.part = '{part}' AND e.h_prefix <> 0 GROUP BY e.sid, e.h_prefix)
+            QUALIFY row_number() OVER (PARTITION BY sid ORDER BY n DESC, h_prefix) = 1
+            ORDER BY sid"""
     )
-    main: list[str | int | None] = [None] * size
-    for sid, prefix in zip(exits["sid"].to_pylist(), exits["h_prefix"].to_pylist(), strict=True):
-        if main[sid] is None:
-            main[sid] = prefix
+    exit_code = np.full(size, -1, dtype=np.int64)
+    exit_code[exits["sid"].to_numpy()] = _coded(exits["h_prefix"])
     sent = desk.query(
         f"SELECT sid, count(*) AS n FROM exchanges WHERE part = '{part}' GROUP BY sid"
     )
     volume = np.zeros(size, dtype=np.int64)
     volume[sent["sid"].to_numpy()] = sent["n"].to_numpy()
-    return volume, *_coded(main)
+    return volume, exit_code
 
 
-def _coded(words: list[str | int | None]) -> tuple[np.ndarray, np.ndarray]:
-    """Return codes (−1 for missing or empty) and how many carry each code."""
-    index: dict[str | int, int] = {}
-    codes = np.array(
-        [-1 if w is None or w == "" else index.setdefault(w, len(index)) for w in words],
-        dtype=np.int64,
-    )
-    return codes, np.bincount(codes[codes >= 0], minlength=len(index))
-
-
-def _centred(rows: np.ndarray, events: pa.Table, org: np.ndarray) -> np.ndarray:
-    """Return the topic rows of the events without what the template itself says."""
-    return centred_by(rows, events["template"].to_numpy(), org[events["sid"].to_numpy()])
-
-
-def load_cohorts(desk: Desk, population: Population) -> list[Views]:
-    """Return every hypothesis with the exchanges that speak for it, in both parts."""
-    cohorts = desk.query("SELECT * FROM cohorts ORDER BY cohort")
-    members = desk.query("SELECT * FROM cohort_members ORDER BY cohort, sid")
-    events = desk.query(
-        """WITH chosen AS (
-              SELECT c.cohort, k.rid, any_value(k.part) AS part,
-                     bit_xor(k.template) AS template
-              FROM (SELECT cohort, unnest(frames) AS frame FROM cohorts WHERE by_text) c
-              JOIN carried k ON k.frame = c.frame
-              JOIN cohort_members m ON m.cohort = c.cohort AND m.sid = k.sid AND m.how = 'text'
-              WHERE k.part <> '-' GROUP BY c.cohort, k.rid
-              UNION
-              SELECT m.cohort, e.rid, e.part, CAST(0 AS UBIGINT) FROM cohort_members m
-              JOIN cohorts c ON c.cohort = m.cohort AND NOT c.by_text
-              JOIN exchanges e ON e.sid = m.sid AND e.part <> '-'
-              WHERE m.how IN ('found', 'direct'))
-            SELECT ch.cohort, ch.part, ch.template, e.rid, e.sid, epoch_us(e.ts) AS ts,
-                   e.h_payload, e.topic,
-                   e.method_hints <> 0 AS harvest,
-                   coalesce(e.status, 'ok') NOT IN ('denied', 'rate_limited') AS answered,
-                   u.rid IS NULL AS fresh, e.user_tokens >= 8 AS long
-            FROM chosen ch JOIN exchanges e ON e.rid = ch.rid
-            LEFT JOIN follow_ups u ON u.rid = e.rid ORDER BY ch.cohort, e.rid"""
-    )
-    direct = desk.query(
-        """SELECT m.cohort, d.kind, CAST(count_if(d.part = 'A') AS BIGINT) AS a,
-                  CAST(count_if(d.part = 'B') AS BIGINT) AS b, count(*) AS total
-           FROM direct d
-           JOIN cohort_members m ON m.sid = d.a AND m.how <> 'associated'
-           JOIN cohort_members k ON k.sid = d.b AND k.cohort = m.cohort AND k.how <> 'associated'
-           GROUP BY m.cohort, d.kind ORDER BY m.cohort, d.kind"""
-    ).to_pylist()
-    cohort_of = events["cohort"].to_numpy()
-    member_of = members["cohort"].to_numpy()
-    member_sid = members["sid"].to_numpy()
-    outside = np.array([h == "associated" for h in members["how"].to_pylist()], dtype=bool)
-    loaded = []
-    for row in cohorts.to_pylist():
-        number = row["cohort"]
-        low, high = np.searchsorted(cohort_of, [number, number + 1])
-        both = events.slice(low, high - low)
-        mine = member_of == number
-        in_b = np.array([p == "B" for p in both["part"].to_pylist()], dtype=bool)
-        raw = unit_rows(both["topic"].to_pylist())
-        first = ~in_b & _flags(both, "fresh")
-        found = both.filter(pa.array(first))
-        trimmed = strangers_among(
-            found["sid"].to_numpy(), population.org, _centred(raw[first], found, population.org)
-        )
-        stays = ~np.isin(both["sid"].to_numpy(), trimmed)
-        happened = [d for d in direct if d["cohort"] == number]
-        known = {
-            "number": number,
-            "found_by": frozenset(row["found_by"]),
-            "by_text": row["by_text"],
-            "members": member_sid[mine & ~outside],
-            "associated": member_sid[mine & outside],
-            "trimmed": trimmed,
-            "direct_total": {d["kind"]: d["total"] for d in happened},
-        }
-        masks = {"a": ~in_b & stays, "b": in_b & stays, "total": stays}
-        loaded.append(
-            Views(
-                *(
-                    _seen(
-                        both.filter(pa.array(mask)),
-                        raw[mask],
-                        population.org,
-                        known | {"direct": {d["kind"]: d[field] for d in happened}},
-                    )
-                    for field, mask in masks.items()
-                )
-            )
-        )
-    return loaded
-
-
-def _flags(events: pa.Table, name: str) -> np.ndarray:
-    return np.asarray(events[name].to_numpy(zero_copy_only=False), dtype=bool)
-
-
-def _seen(part: pa.Table, raw: np.ndarray, org: np.ndarray, known: dict[str, Any]) -> Cohort:
-    return Cohort(
-        rid=part["rid"].to_numpy(),
-        sid=part["sid"].to_numpy(),
-        ts_us=part["ts"].to_numpy(),
-        payload=part["h_payload"].to_numpy(),
-        topic=_centred(raw, part, org),
-        raw_topic=raw,
-        harvest=_flags(part, "harvest"),
-        answered=_flags(part, "answered"),
-        fresh=_flags(part, "fresh"),
-        long=_flags(part, "long"),
-        **known,
-    )
+def _coded(values: pa.ChunkedArray) -> np.ndarray:
+    """Return codes in the order of first appearance, −1 for what is missing or empty."""
+    whole = values.combine_chunks() if isinstance(values, pa.ChunkedArray) else values
+    if pa.types.is_string(whole.type):
+        whole = pc.if_else(pc.equal(whole, ""), pa.scalar(None, whole.type), whole)
+    codes = pc.fill_null(whole.dictionary_encode().indices, -1)
+    return np.asarray(codes.to_numpy(zero_copy_only=False), dtype=np.int64)

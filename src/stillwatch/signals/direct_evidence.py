@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from scipy import stats as sps
+import math
+
+from scipy.special import pdtr, pdtrik
+from scipy.stats import binom
 
 from stillwatch.schema import CohortTest, Finding, Null
 from stillwatch.signals.data import Cohort, Population
@@ -64,11 +67,21 @@ def find(kind: str, cohort: Cohort, population: Population, base: Coincidences) 
         return not_enough(test, 0, "no requests in the test blocks")
     outside = base.outside(kind, seen)
     share = exchanges / max(base.exchanges, exchanges + 1)
-    p_value = float(sps.binom.sf(seen - 1, seen + outside, share)) if seen else 1.0
+    p_value = float(binom.sf(seen - 1, seen + outside, share)) if seen else 1.0
     expected = outside * share / (1 - share)
-    low, high = (float(x) for x in sps.poisson.interval(0.95, expected))
+    low, high = _usual(expected)
     return evaluated(
         test, float(seen), p_value, exchanges,
         Null("coincidence between strangers", expected, low, high),
         f"{seen} {_SAYS[kind]}; coincidence would give {expected:.2g} ({low:.0f}–{high:.0f})",
     )  # fmt: skip
+
+
+def _usual(mean: float) -> tuple[float, float]:
+    """Return the 2.5 % and 97.5 % quantiles of a Poisson count: the least n with P(X ≤ n) ≥ q."""
+    found = []
+    for q in ((1.0 - 0.95) / 2, (1.0 + 0.95) / 2):
+        above = math.ceil(pdtrik(q, mean))
+        below = max(above - 1, 0)
+        found.append(float(below if pdtr(below, mean) >= q else above))
+    return found[0], found[1]

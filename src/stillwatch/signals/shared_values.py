@@ -9,7 +9,7 @@ import numpy as np
 from stillwatch.schema import CohortTest, Finding, Null
 from stillwatch.signals.data import Cohort, Population
 from stillwatch.signals.verdicts import evaluated, not_enough
-from stillwatch.stats import SharingResult, shared_value_test
+from stillwatch.stats import Holdings, SharingResult, shared_value_test
 
 __all__ = ["ACCOUNT_TEST", "EXIT_TEST", "find_account_values", "find_exits"]
 
@@ -99,7 +99,7 @@ def find_exits(cohort: Cohort, population: Population) -> Finding:
 
 
 def _test(
-    cohort: Cohort, population: Population, codes: np.ndarray, held: np.ndarray
+    cohort: Cohort, population: Population, codes: np.ndarray, held: Holdings
 ) -> SharingResult | None:
     mine = _by_organization(population.org, codes, cohort.senders)
     if len(mine) < _MIN:
@@ -112,8 +112,8 @@ def _by_organization(org: np.ndarray, codes: np.ndarray, sids: np.ndarray) -> np
     held = sids[codes[sids] >= 0]
     if not len(held):
         return np.zeros(0, dtype=np.int64)
-    distinct: np.ndarray = np.unique(np.stack([org[held], codes[held]]), axis=1)[1]
-    return distinct
+    size = int(codes[held].max()) + 1
+    return np.asarray(np.unique(org[held] * size + codes[held]) % size)
 
 
 def _upper(expected: float) -> float:

@@ -9,7 +9,7 @@ import numpy as np
 from stillwatch.schema import CohortTest, Finding, Null, from_micros
 from stillwatch.signals.data import Cohort, Population
 from stillwatch.signals.verdicts import evaluated, not_enough
-from stillwatch.stats import scan_cluster
+from stillwatch.stats import Times, scan_cluster
 
 __all__ = ["TEST", "burst_window", "find"]
 
@@ -59,16 +59,16 @@ def burst_window(cohort: Cohort, population: Population) -> tuple[float, float] 
     return float(result.window_start), float(result.window_start + result.window_s)
 
 
-def _times(cohort: Cohort, population: Population) -> tuple[np.ndarray, np.ndarray]:
-    """Return creation times in seconds, one account per organization on both sides."""
-    created = population.created_us / 1e6
-    sids = cohort.senders
+def _times(cohort: Cohort, population: Population) -> tuple[np.ndarray, Times]:
+    """Return creation times in seconds, one account per organization on both sides.
+
+    Of an organization in the cohort its first sender there stands in the population too.
+    """
+    created, sids = population.created_s, cohort.senders
     sids = sids[np.isfinite(created[sids])]
-    _, first = np.unique(population.org[sids], return_index=True)
-    mine = sids[first]
-    others = np.flatnonzero(np.isfinite(created) & ~np.isin(population.org, population.org[mine]))
-    _, first = np.unique(population.org[others], return_index=True)
-    return created[mine], created[np.concatenate([mine, others[first]])]
+    orgs, first = np.unique(population.org[sids], return_index=True)
+    mine = created[sids[first]]
+    return mine, population.founded.exchanged(created[population.founders[orgs]], mine)
 
 
 def _upper(expected: float) -> float:

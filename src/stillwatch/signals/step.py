@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import pyarrow as pa
 
@@ -15,21 +15,16 @@ from stillwatch.signals import (
     even_volumes,
     harvest,
     round_robin,
+    shared_mix,
     shared_values,
     signup_burst,
 )
-from stillwatch.signals.data import (
-    Cohort,
-    Population,
-    in_part,
-    load_cohorts,
-    load_population,
-    over_both,
-)
+from stillwatch.signals.data import Cohort, Population, in_part, load_population, over_both
 from stillwatch.signals.direct_evidence import Coincidences
 from stillwatch.signals.payers import MAX_ONE_PAYER, MIN_PAYERS, one_payer
 from stillwatch.signals.traits import MIN_EVENTS, TRAITS, Traits, traits
 from stillwatch.signals.verdicts import missing, not_enough, switched_off
+from stillwatch.signals.views import load_cohorts
 from stillwatch.stats import mean_e, round9
 
 __all__ = ["FINDINGS_STEP", "SCORES_STEP", "coordination", "lacking"]
@@ -42,6 +37,7 @@ _COORDINATION = (
     (shared_values.EXIT_TEST, shared_values.find_exits),
     (round_robin.TEST, round_robin.find),
     (even_volumes.TEST, even_volumes.find),
+    (shared_mix.TEST, shared_mix.find),
 )
 
 
@@ -102,67 +98,90 @@ def _asked_for(desk: Desk, count: int, seen: Traits | None, usual_own: float) ->
     return harvest.find(seen, count, harvest.shipped_reference(), usual_own)
 
 
+class _Judged(NamedTuple):
+    """What is told of one hypothesis before it is known what is usual here."""
+
+    columns: dict[str, Any]
+    events: int
+    by_text: bool
+    seen: Traits | None
+    screen: float
+    coordinated: list[Finding]
+
+
 def _findings(desk: Desk) -> pa.Table:
     without = desk.settings.without
     late = load_population(desk)
     early = in_part(desk, "A", late)
     both = over_both(early, late)
     base_early, base = _base(desk, "A", early), _base(desk, "B", late)
-    rows: list[dict[str, Any]] = []
-    hypotheses = load_cohorts(desk, late)
-    asked = [traits(views.whole, both, views.test) for views in hypotheses]
-    screens = [
-        _mean_e(
-            [
-                made.e_value
-                for made in coordination(views.screen, early, base_early, desk.columns, without)
-                if made.evaluable
-            ]
+    judged = []
+    for views in load_cohorts(desk, late):
+        screened = coordination(views.screen, early, base_early, desk.columns, without)
+        screen = _mean_e([made.e_value for made in screened if made.evaluable])
+        seen = traits(views.whole, both, views.test)
+        coordinated = coordination(views.test, late, base, desk.columns, without)
+        judged.append(
+            _Judged(
+                _described(views.test, late, seen, screen),
+                len(views.whole.rid),
+                views.whole.by_text,
+                seen,
+                screen,
+                coordinated,
+            )
         )
-        for views in hypotheses
-    ]
     usual_own = harvest.usual(
         [
-            seen
-            for seen, views, screen in zip(asked, hypotheses, screens, strict=True)
-            if seen is not None and views.whole.by_text and not screen >= SCREEN_E
+            one.seen
+            for one in judged
+            if one.seen is not None and one.by_text and not one.screen >= SCREEN_E
         ]
     )
-    for seen, views, screen in zip(asked, hypotheses, screens, strict=True):
-        cohort = views.test
-        extractive = _asked_for(desk, len(views.whole.rid), seen, usual_own)
-        burst = signup_burst.burst_window(cohort, late)
-        largest, payers = one_payer(cohort, late)
-        described = {} if seen is None else {k: float(v) for k, v in seen._asdict().items()}
-        rows.extend(
-            {
-                "cohort": cohort.number,
-                "events": len(cohort.rid),
-                "e_screen": screen,
-                "usual_own": usual_own,
-                "trimmed": cohort.trimmed.tolist(),
-                "one_payer": largest,
-                "payers": payers,
-                "burst": None if burst is None else list(burst),
-                "traits": json.dumps(described, sort_keys=True),
-                "signal": finding.signal,
-                "claim": finding.claim,
-                "statistic": finding.statistic,
-                "p_value": finding.p_value,
-                "e_value": finding.e_value,
-                "n": finding.n,
-                "null": None if finding.null is None else json.dumps(finding.null.as_dict()),
-                "text": finding.text,
-                "evaluable": finding.evaluable,
-                "missing": list(finding.missing),
-            }
-            for finding in (*coordination(cohort, late, base, desk.columns, without), extractive)
-        )
+    rows = [
+        one.columns | {"usual_own": usual_own} | _as_row(finding)
+        for one in judged
+        for finding in (*one.coordinated, _asked_for(desk, one.events, one.seen, usual_own))
+    ]
     table = pa.Table.from_pylist(rows, schema=_FINDINGS)
     for name in ("e_screen", "usual_own", "statistic", "p_value", "e_value"):
         place = table.schema.get_field_index(name)
         table = table.set_column(place, name, pa.array(round9(table[name].to_numpy())))
     return table
+
+
+def _described(
+    cohort: Cohort, population: Population, seen: Traits | None, screen: float
+) -> dict[str, Any]:
+    """Return the columns that all findings of a cohort have in common."""
+    burst = signup_burst.burst_window(cohort, population)
+    largest, payers = one_payer(cohort, population)
+    described = {} if seen is None else {k: float(v) for k, v in seen._asdict().items()}
+    return {
+        "cohort": cohort.number,
+        "events": len(cohort.rid),
+        "e_screen": screen,
+        "trimmed": cohort.trimmed.tolist(),
+        "one_payer": largest,
+        "payers": payers,
+        "burst": None if burst is None else list(burst),
+        "traits": json.dumps(described, sort_keys=True),
+    }
+
+
+def _as_row(finding: Finding) -> dict[str, Any]:
+    return {
+        "signal": finding.signal,
+        "claim": finding.claim,
+        "statistic": finding.statistic,
+        "p_value": finding.p_value,
+        "e_value": finding.e_value,
+        "n": finding.n,
+        "null": None if finding.null is None else json.dumps(finding.null.as_dict()),
+        "text": finding.text,
+        "evaluable": finding.evaluable,
+        "missing": list(finding.missing),
+    }
 
 
 def _mean_e(made: list[float]) -> float:
@@ -196,7 +215,7 @@ _FINDINGS = pa.schema(
 
 FINDINGS_STEP = Step(
     name="findings",
-    inputs=("cohorts", "cohort_members", "exchanges", "subjects", "direct", "carried"),
+    inputs=("cohorts", "cohort_members", "spoken", "exchanges", "subjects", "direct", "frames"),
     output="findings",
     function=_findings,
 )

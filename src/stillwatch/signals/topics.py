@@ -6,6 +6,8 @@ from typing import Final
 
 import numpy as np
 
+from stillwatch.stats import group_sums
+
 __all__ = ["distance_ratio", "strangers_among"]
 
 _FACTOR: Final = 4.0
@@ -25,8 +27,7 @@ def distance_ratio(vectors: np.ndarray, group: np.ndarray) -> tuple[np.ndarray, 
     ratios = np.full(len(groups), np.nan)
     if len(groups) < 3 or total <= len(groups):
         return groups, ratios
-    sums = np.zeros((len(groups), vectors.shape[1]))
-    np.add.at(sums, code, vectors.astype(np.float64))
+    sums = group_sums(vectors, code, len(groups))
     mean = sums / size[:, None]
     squares = np.bincount(code, weights=((vectors - mean[code]) ** 2).sum(axis=1))
     many = size >= 2

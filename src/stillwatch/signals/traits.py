@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 import numpy as np
 
 from stillwatch.signals.data import Cohort, Population
+from stillwatch.stats import group_sums
 
 __all__ = ["MIN_EVENTS", "TRAITS", "Traits", "traits"]
 
@@ -66,18 +68,17 @@ def traits(cohort: Cohort, population: Population, test: Cohort | None = None) -
         return None
     late = cohort if test is None else test
     told = late.answered & late.fresh & late.long
-    payload = late.payload[told]
-    sender = population.org[late.sid[told]].astype(np.uint64)
-    values, carriers = np.unique(
-        np.unique(np.stack([payload, sender]), axis=1)[0], return_counts=True
-    )
-    shared = values[(carriers >= 2) & (values != 0)]
+    values, payload = np.unique(late.payload[told], return_inverse=True)
+    sender = population.org[late.sid[told]]
+    width = int(sender.max(initial=0)) + 1
+    carriers = np.bincount(np.unique(payload * width + sender) // width, minlength=len(values))
+    shared = (carriers >= 2) & (values != 0)
     volume = np.maximum(population.volume[subjects], counts)
     return Traits(
         own_topics=float(own),
         own_error=float(error),
         breadth=float(within / strangers),
-        repeats=float(np.isin(payload, shared).mean()) if len(payload) else 0.0,
+        repeats=float(shared[payload].mean()) if len(payload) else 0.0,
         dominance=float(np.median(counts / volume)),
         novelty=float(len(values) / max(len(payload), 1)),
         asks=float(cohort.harvest.mean() - population.harvest_share),
@@ -88,14 +89,17 @@ def _thinned(sid: np.ndarray) -> np.ndarray:
     """Return at most 24 evenly spaced exchanges of each subject, at most 6,000 in all."""
     order = np.argsort(sid, kind="stable")
     _, start, count = np.unique(sid[order], return_index=True, return_counts=True)
-    picked = [
-        order[s + np.unique(np.linspace(0, c - 1, min(c, _PER_SUBJECT)).astype(int))]
-        for s, c in zip(start.tolist(), count.tolist(), strict=True)
-    ]
+    picked = [order[s + _spread(c)] for s, c in zip(start.tolist(), count.tolist(), strict=True)]
     rows = np.sort(np.concatenate(picked))
     if len(rows) > _MAX_ROWS:
         rows = rows[np.unique(np.linspace(0, len(rows) - 1, _MAX_ROWS).astype(int))]
     return rows
+
+
+@lru_cache(maxsize=4_096)
+def _spread(count: int) -> np.ndarray:
+    """Return at most 24 places, evenly spaced, of ``count``."""
+    return np.unique(np.linspace(0, count - 1, min(count, _PER_SUBJECT)).astype(int))
 
 
 def _between(vectors: np.ndarray, group: np.ndarray) -> float:
@@ -104,8 +108,7 @@ def _between(vectors: np.ndarray, group: np.ndarray) -> float:
     n, k = len(vectors), len(size)
     if k < 2 or n <= k:
         return float("nan")
-    sums = np.zeros((k, vectors.shape[1]))
-    np.add.at(sums, code, vectors)
+    sums = group_sums(vectors, code, k)
     mean = sums / size[:, None]
     within = ((vectors - mean[code]) ** 2).sum() / (n - k)
     between = (size[:, None] * (mean - vectors.mean(axis=0)) ** 2).sum() / (k - 1)
@@ -140,8 +143,7 @@ def _left_out(vectors: np.ndarray, group: np.ndarray) -> np.ndarray:
     n, k = len(vectors), len(size)
     if k < 4 or n <= k + 1:
         return np.zeros(0)
-    sums = np.zeros((k, vectors.shape[1]))
-    np.add.at(sums, code, vectors)
+    sums = group_sums(vectors, code, k)
     mean = sums / size[:, None]
     sse = np.bincount(code, weights=((vectors - mean[code]) ** 2).sum(axis=1), minlength=k)
     squares = (sums * sums).sum(axis=1) / size
@@ -158,8 +160,7 @@ def _left_out(vectors: np.ndarray, group: np.ndarray) -> np.ndarray:
 def _within(vectors: np.ndarray, group: np.ndarray) -> float:
     """Return the mean over groups (of two rows and more) of their summed variance."""
     _, code, size = np.unique(group, return_inverse=True, return_counts=True)
-    sums = np.zeros((len(size), vectors.shape[1]))
-    np.add.at(sums, code, vectors)
+    sums = group_sums(vectors, code, len(size))
     mean = sums / size[:, None]
     squares = np.bincount(code, weights=((vectors - mean[code]) ** 2).sum(axis=1))
     many = size >= 2

@@ -20,6 +20,7 @@ from stillwatch.sources.source import MAX_BATCH_BYTES, Source
 __all__ = ["Inputs", "complete", "open_inputs"]
 
 _JOIN_ROWS = 8_192
+_ENOUGH_ROWS = 4_096  # from so many rows on, a copy costs more than a batch
 
 
 class Inputs:
@@ -116,6 +117,9 @@ def _joined(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
     held: list[pa.RecordBatch] = []
     rows = size = 0
     for batch in batches:
+        if not held and batch.num_rows >= _ENOUGH_ROWS:
+            yield batch
+            continue
         if held and size + batch.nbytes > 2 * MAX_BATCH_BYTES:
             yield pa.concat_batches(held)
             held, rows, size = [], 0, 0

@@ -24,6 +24,7 @@ from stillwatch.stats.evalues import (
     product_e,
 )
 from stillwatch.stats.fixed import round9
+from stillwatch.stats.habits import HabitResult, habit_p
 from stillwatch.stats.hypergeometric import (
     hypergeometric_log_pmf,
     hypergeometric_log_tail,
@@ -38,8 +39,8 @@ from stillwatch.stats.intervals import (
 )
 from stillwatch.stats.looks import alpha_at_look
 from stillwatch.stats.mixture import log_sum_exp, posterior
-from stillwatch.stats.richness import rarefied_richness
-from stillwatch.stats.scan import ScanResult, scan_cluster
+from stillwatch.stats.richness import rarefied_curve, rarefied_richness
+from stillwatch.stats.scan import ScanResult, Times, scan_cluster
 from stillwatch.stats.selection import (
     Selection,
     benjamini_hochberg,
@@ -47,7 +48,7 @@ from stillwatch.stats.selection import (
     needed_e,
     q_values,
 )
-from stillwatch.stats.sharing import SharingResult, shared_value_test
+from stillwatch.stats.sharing import Holdings, SharingResult, shared_value_test
 from stillwatch.stats.silence import SilenceResult, common_silence
 from stillwatch.stats.surrogates import (
     TAIL_FLOOR,
@@ -58,7 +59,7 @@ from stillwatch.stats.surrogates import (
     tail_p,
 )
 from stillwatch.stats.variance import BetweenShare, LeaveOneOut, between_share, leave_one_out
-from stillwatch.stats.vectors import centred_by, unit_rows
+from stillwatch.stats.vectors import centred_by, group_sums, unit_rows
 
 __all__ = [
     "E_CEILING",
@@ -68,6 +69,8 @@ __all__ = [
     "BetweenShare",
     "ConformalE",
     "FloatArray",
+    "HabitResult",
+    "Holdings",
     "IntArray",
     "Interval",
     "LeaveOneOut",
@@ -77,6 +80,7 @@ __all__ = [
     "SilenceResult",
     "Surrogate",
     "Tail",
+    "Times",
     "alpha_at_look",
     "benjamini_hochberg",
     "between_share",
@@ -88,6 +92,8 @@ __all__ = [
     "conformal_e",
     "e_bh",
     "fano",
+    "group_sums",
+    "habit_p",
     "hypergeometric_log_pmf",
     "hypergeometric_log_tail",
     "hypergeometric_log_zero",
@@ -102,6 +108,7 @@ __all__ = [
     "posterior",
     "product_e",
     "q_values",
+    "rarefied_curve",
     "rarefied_richness",
     "round9",
     "rule_of_three",

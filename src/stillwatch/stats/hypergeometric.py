@@ -13,7 +13,12 @@ from scipy.special import gammaln
 from stillwatch.errors import EvidenceError
 from stillwatch.stats.checks import FloatArray, IntArray
 
-__all__ = ["hypergeometric_log_pmf", "hypergeometric_log_tail", "hypergeometric_log_zero"]
+__all__ = [
+    "hypergeometric_log_pmf",
+    "hypergeometric_log_tail",
+    "hypergeometric_log_zero",
+    "hypergeometric_log_zeros",
+]
 
 PRODUCT_LIMIT = 4_000_000
 """Up to so many marked items, P(X = 0) is a product of factors, exact to the last digits."""
@@ -77,18 +82,39 @@ def hypergeometric_log_zero(population: int, marked: IntArray, drawn: int) -> Fl
     Error: exact to about 1e-12 (a running sum of log factors) up to ``PRODUCT_LIMIT``
     marked items, beyond that log-gamma.
     """
-    _broadcast(0.0, population, marked, drawn)
+    if not (
+        0 <= drawn <= population
+        and (not marked.size or (int(marked.min()) >= 0 and int(marked.max()) <= population))
+    ):
+        raise EvidenceError("expected 0 <= marked, drawn <= population", where="hypergeometric")
     out = np.full(marked.shape, -np.inf, dtype=np.float64)
     possible = marked <= population - drawn
     small = possible & (marked <= PRODUCT_LIMIT)
     if bool(small.any()):
         j = np.arange(int(marked[small].max()), dtype=np.float64)
         factors = np.log1p(-float(drawn) / (population - j))
-        out[small] = np.concatenate([[0.0], np.cumsum(factors)])[marked[small]]
+        sums = np.zeros(j.size + 1)
+        np.cumsum(factors, out=sums[1:])
+        out[small] = sums[marked[small]]
     large = possible & ~small
     if bool(large.any()):
         out[large] = hypergeometric_log_pmf(0.0, population, marked[large], drawn)
     return out
+
+
+def hypergeometric_log_zeros(population: int, marked: IntArray, draws: IntArray) -> FloatArray:
+    """Return `hypergeometric_log_zero` for several numbers drawn, shape (draws, marked).
+
+    Up to ``PRODUCT_LIMIT`` factors for all draws together are held at once, else one draw's.
+    """
+    most = int(marked.max(initial=0))
+    if most * len(draws) > PRODUCT_LIMIT:
+        return np.stack([hypergeometric_log_zero(population, marked, n) for n in draws.tolist()])
+    sums = np.zeros((len(draws), most + 1))
+    with np.errstate(divide="ignore", invalid="ignore"):  # of what is impossible, masked below
+        factors = np.log1p(-draws[:, None] / (population - np.arange(most, dtype=np.float64)))
+    np.cumsum(factors, axis=1, out=sums[:, 1:])
+    return np.where(marked <= population - draws[:, None], sums[:, marked], -np.inf)
 
 
 def _broadcast(

@@ -6,10 +6,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from stillwatch.errors import EvidenceError
-from stillwatch.stats.checks import as_ints
-from stillwatch.stats.hypergeometric import hypergeometric_log_zero
+from stillwatch.stats.checks import FloatArray, IntArray, as_ints
+from stillwatch.stats.hypergeometric import hypergeometric_log_zeros
 
-__all__ = ["rarefied_richness"]
+__all__ = ["rarefied_curve", "rarefied_richness"]
 
 
 def rarefied_richness(counts: ArrayLike, draws: int) -> float:
@@ -34,12 +34,21 @@ def rarefied_richness(counts: ArrayLike, draws: int) -> float:
     >>> rarefied_richness([1, 1, 1], 2)
     2.0
     """
-    held = as_ints(counts, "rarefied_richness: counts", at_least=0)
     if draws < 0:
         raise EvidenceError(f"got {draws}, expected >= 0", where="rarefied_richness: draws")
-    total = int(held.sum())
-    if draws > total:
-        return float("nan")
-    sizes, categories = np.unique(held[held > 0], return_counts=True)
-    absent = hypergeometric_log_zero(total, sizes, int(draws))
-    return float((categories * -np.expm1(absent)).sum())
+    held = as_ints(counts, "rarefied_richness: counts", at_least=0)
+    return float(rarefied_curve(held, np.array([draws]))[0])
+
+
+def rarefied_curve(counts: IntArray, draws: IntArray) -> FloatArray:
+    """Return the `rarefied_richness` of the same counts for several numbers of draws.
+
+    ``counts``: shape (categories,), >= 0; ``draws``: shape (k,), >= 0. Neither is checked.
+    """
+    total = int(counts.sum())
+    sizes, categories = np.unique(counts[counts > 0], return_counts=True)
+    out = np.full(len(draws), np.nan)
+    fine = np.flatnonzero(draws <= total)
+    absent = hypergeometric_log_zeros(total, sizes, draws[fine])
+    out[fine] = (categories * -np.expm1(absent)).sum(axis=1)
+    return out

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from stillwatch.errors import EvidenceError
-from stillwatch.stats.checks import FloatArray, as_floats, p_from_log
+from stillwatch.stats.checks import FloatArray, IntArray, as_floats, p_from_log
 from stillwatch.stats.hypergeometric import hypergeometric_log_pmf, hypergeometric_log_tail
 
-__all__ = ["ScanResult", "scan_cluster"]
+__all__ = ["ScanResult", "Times", "scan_cluster"]
 
 
 @dataclass(frozen=True)
@@ -30,8 +31,44 @@ class ScanResult:
     expected: float
 
 
+class Times:
+    """A population's times, sorted once for many scans; each may exchange a few of them."""
+
+    def __init__(self, times: ArrayLike) -> None:
+        """Sort the times. Raises EvidenceError for a NaN or an infinity."""
+        self._sorted = np.sort(as_floats(times, "scan_cluster: population_times"))
+        self._gone = self._come = np.empty(0, dtype=np.float64)
+
+    def exchanged(self, gone: ArrayLike, come: ArrayLike) -> Times:
+        """Return the population with other times in place of ``gone``, which must be in it."""
+        other = object.__new__(Times)
+        other._sorted = self._sorted
+        other._gone = np.sort(as_floats(gone, "scan_cluster: gone"))
+        other._come = np.sort(as_floats(come, "scan_cluster: come"))
+        return other
+
+    @property
+    def size(self) -> int:
+        return self._sorted.size - self._gone.size + self._come.size
+
+    def until(self, moments: FloatArray) -> IntArray:
+        """Return how many times are at or before each moment."""
+        return self._below(moments, "right")
+
+    def before(self, moments: FloatArray) -> IntArray:
+        """Return how many times are before each moment."""
+        return self._below(moments, "left")
+
+    def _below(self, moments: FloatArray, side: Literal["left", "right"]) -> IntArray:
+        held, gone, come = (
+            np.searchsorted(part, moments, side=side)
+            for part in (self._sorted, self._gone, self._come)
+        )
+        return np.asarray(held - gone + come)
+
+
 def scan_cluster(
-    times: ArrayLike, population_times: ArrayLike, windows_s: Sequence[float]
+    times: ArrayLike, population_times: ArrayLike | Times, windows_s: Sequence[float]
 ) -> ScanResult:
     """Test whether a cohort's times crowd into some window more than a sample's would.
 
@@ -46,7 +83,8 @@ def scan_cluster(
 
     Args:
         times: shape (n,), seconds, any order; each must occur in the population.
-        population_times: shape (N,), seconds, any order, the cohort's own included.
+        population_times: shape (N,), seconds, any order, the cohort's own included; or the same
+            as `Times`.
         windows_s: widths in seconds, >= 0, at least one, chosen before looking.
 
     Returns:
@@ -60,7 +98,9 @@ def scan_cluster(
     Source: Naus 1965, JASA 60 (scan statistic of times); Boole's inequality over windows.
     """
     cohort = np.sort(as_floats(times, "scan_cluster: times"))
-    population = np.sort(as_floats(population_times, "scan_cluster: population_times"))
+    population = (
+        population_times if isinstance(population_times, Times) else Times(population_times)
+    )
     widths = np.unique(as_floats(np.asarray(windows_s, dtype=float), "scan_cluster: windows_s"))
     if widths.size == 0 or widths[0] < 0.0:
         raise EvidenceError("expected at least one width >= 0", where="scan_cluster: windows_s")
@@ -71,8 +111,7 @@ def scan_cluster(
 
     ends = cohort + widths[:, None]  # one row a width
     in_cohort = np.searchsorted(cohort, ends, side="right") - np.searchsorted(cohort, cohort)
-    in_population = np.searchsorted(population, ends, side="right")
-    in_population -= np.searchsorted(population, cohort)
+    in_population = population.until(ends) - population.before(cohort)
     others = (in_cohort - 1).ravel().astype(np.float64)
     marked = (in_population - 1).ravel().astype(np.float64)
     best, log_tail = _smallest_tail(others, population.size - 1.0, marked, cohort.size - 1.0)
@@ -109,10 +148,10 @@ def _smallest_tail(
     return int(above[near[winner]]), float(tails[winner])
 
 
-def _require_contained(cohort: FloatArray, population: FloatArray) -> None:
-    """Refuse a cohort that is no part of the population (both sorted)."""
+def _require_contained(cohort: FloatArray, population: Times) -> None:
+    """Refuse a cohort (sorted) that is no part of the population."""
     value, times = np.unique(cohort, return_counts=True)
-    held = np.searchsorted(population, value, side="right") - np.searchsorted(population, value)
+    held = population.until(value) - population.before(value)
     missing = int(np.count_nonzero(held < times))
     if missing:
         raise EvidenceError(

@@ -12,7 +12,7 @@ from stillwatch.errors import EvidenceError
 from stillwatch.stats.checks import FloatArray, IntArray, as_ints, p_from_log
 from stillwatch.stats.hypergeometric import hypergeometric_log_tail, hypergeometric_log_zero
 
-__all__ = ["SharingResult", "shared_value_test"]
+__all__ = ["Holdings", "SharingResult", "shared_value_test"]
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,23 @@ class SharingResult:
     top_count: int
 
 
-def shared_value_test(labels_cohort: ArrayLike, population_counts: ArrayLike) -> SharingResult:
+class Holdings:
+    """How many items of a population hold each value, summed up once for many tests.
+
+    ``counts``: items by code; ``sizes``, ``values``: how many values have which count; ``total``:
+    items with a value.
+    """
+
+    def __init__(self, counts: ArrayLike) -> None:
+        """Sum up. Raises EvidenceError for a negative or fractional count."""
+        self.counts = as_ints(counts, "shared_value_test: population_counts", at_least=0)
+        self.sizes, self.values = np.unique(self.counts[self.counts > 0], return_counts=True)
+        self.total = int(self.counts.sum())
+
+
+def shared_value_test(
+    labels_cohort: ArrayLike, population_counts: ArrayLike | Holdings
+) -> SharingResult:
     """Test whether members share values more than a random sample of the population.
 
     Null: the n members with a value are a random sample without replacement from the N
@@ -54,7 +70,7 @@ def shared_value_test(labels_cohort: ArrayLike, population_counts: ArrayLike) ->
     Args:
         labels_cohort: shape (members,), codes of values; -1 is missing, matches nothing.
         population_counts: shape (codes,), how many items of the population, the cohort
-            included, have each value; missing ones are left out.
+            included, have each value; missing ones are left out. Or the same as `Holdings`.
 
     Returns:
         p-values in [1e-300, 1]; NaN with fewer than 2 members that have a value.
@@ -70,48 +86,52 @@ def shared_value_test(labels_cohort: ArrayLike, population_counts: ArrayLike) ->
     association); Hoeffding 1963, JASA 58, theorem 4 (binomial majorant).
     """
     labels = as_ints(labels_cohort, "shared_value_test: labels_cohort", at_least=-1)
-    held = as_ints(population_counts, "shared_value_test: population_counts", at_least=0)
+    held = (
+        population_counts
+        if isinstance(population_counts, Holdings)
+        else Holdings(population_counts)
+    )
     present = labels[labels >= 0]
-    if present.size and int(present.max()) >= held.size:
+    if present.size and int(present.max()) >= held.counts.size:
         raise EvidenceError(
-            f"got code {int(present.max())}, expected < {held.size}",
+            f"got code {int(present.max())}, expected < {held.counts.size}",
             where="shared_value_test: labels_cohort",
         )
-    counts = np.bincount(present, minlength=held.size).astype(np.int64)
-    if bool((counts > held).any()):
+    codes, counts = np.unique(present, return_counts=True)
+    if bool((counts > held.counts[codes]).any()):
         raise EvidenceError(
             "more members than items have a value; count the cohort in the population",
             where="shared_value_test: population_counts",
         )
-    n, shared = int(present.size), np.flatnonzero(counts >= 2)
-    n_shared = int(counts[shared].sum())
+    n, several = int(present.size), counts >= 2
+    shared, times = codes[several], counts[several]
+    n_shared = int(times.sum())
     if n < 2:
         nan = float("nan")
         return SharingResult(nan, nan, nan, n, n_shared, nan, -1, 0)
-    p_one, top = _one_value(counts, held, shared, n)
-    sizes, values = np.unique(held[held > 0], return_counts=True)
-    rare = shared[held[shared] * n <= int(held.sum())]
-    p_many = _many_values(int(counts[rare].sum()), sizes, values, n)
+    p_one, top = _one_value(times, held.counts[shared], held.total, n)
+    rare = held.counts[shared] * n <= held.total
+    p_many = _many_values(int(times[rare].sum()), held.sizes, held.values, n)
     return SharingResult(
         p_value=min(1.0, 2.0 * min(p_one, p_many)),
         p_one=p_one,
         p_many=p_many,
         n_present=n,
         n_shared=n_shared,
-        expected_shared=_expected(sizes, values, n),
-        top_value=top,
-        top_count=0 if top < 0 else int(counts[top]),
+        expected_shared=_expected(held.sizes, held.values, n),
+        top_value=-1 if top < 0 else int(shared[top]),
+        top_count=0 if top < 0 else int(times[top]),
     )
 
 
-def _one_value(counts: IntArray, held: IntArray, shared: IntArray, n: int) -> tuple[float, int]:
-    if shared.size == 0:
+def _one_value(c: IntArray, held: IntArray, population: int, n: int) -> tuple[float, int]:
+    """Return the p-value of the most surprising of the shared values, and its place (or -1)."""
+    if c.size == 0:
         return 1.0, -1
-    c, population = counts[shared], int(held.sum())
-    tails = hypergeometric_log_tail(c - 1, population - 1, held[shared] - 1, n - 1)
+    tails = hypergeometric_log_tail(c - 1, population - 1, held - 1, n - 1)
     weighed = tails - np.log(c)
     top = int(np.argmin(weighed))
-    return p_from_log(float(weighed[top]) + float(np.log(n))), int(shared[top])
+    return p_from_log(float(weighed[top]) + float(np.log(n))), top
 
 
 def _many_values(seen: int, sizes: IntArray, values: IntArray, n: int) -> float:

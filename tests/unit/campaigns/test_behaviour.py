@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 from stillwatch.campaigns.behaviour import (
     _ANYBODY,
     TRAIT_NAMES,
+    TraitCounts,
     binned_traits,
     log_likelihood_ratios,
     posteriors,
-    reference_rows,
 )
 
 WIDTH = len(TRAIT_NAMES)
@@ -24,6 +24,12 @@ WIDTH = len(TRAIT_NAMES)
 
 def everybody(n):
     return np.ones(n, dtype=bool)
+
+
+def counted(rows):
+    """Return the (traits × bins) counts of everybody in ``rows``."""
+    nobody = np.zeros(0, dtype=np.int64)
+    return TraitCounts(rows, np.zeros(len(rows), dtype=np.int64)).outside(nobody, np.array([0]))
 
 
 def kinds(n, number=1):
@@ -39,7 +45,7 @@ def test_members_that_all_act_alike_and_unlike_others_gain_and_strangers_lose():
     campaign = np.full((30, WIDTH), 3)
     campaign[0] = 1  # acts like everybody else
     others = np.full((500, WIDTH), 1)
-    found = log_likelihood_ratios(campaign, everybody(30), others)
+    found = log_likelihood_ratios(campaign, everybody(30), counted(others))
     assert (found[1:] > 1).all()
     assert (found[0] < -0.5).all()
     assert found[0].sum() < -6
@@ -50,7 +56,7 @@ def test_a_member_does_not_vouch_for_itself():
     campaign = np.full((30, WIDTH), 2)
     campaign[0] = 5
     others = np.tile(np.arange(6)[:, None], (100, WIDTH))
-    found = log_likelihood_ratios(campaign, everybody(30), others)
+    found = log_likelihood_ratios(campaign, everybody(30), counted(others))
     # left out: half a count of 29 + 6/2; counted in, it would be one and a half
     fit, plain = 0.5 / (29 + 0.5 * 6), (100 + 0.5) / (600 + 0.5 * 6)
     expected = math.log((1 - _ANYBODY) * fit / plain + _ANYBODY)
@@ -62,7 +68,7 @@ def test_who_does_not_speak_is_judged_by_those_who_do():
     members = np.full((20, WIDTH), 2)
     members[10:] = 4
     speaks = np.arange(20) < 10
-    found = log_likelihood_ratios(members, speaks, np.full((300, WIDTH), 4))
+    found = log_likelihood_ratios(members, speaks, counted(np.full((300, WIDTH), 4)))
     assert (found[:10] > 1).all()
     assert (found[10:] < -0.5).all()
     assert (found[10:].sum(axis=1) < -6).all()
@@ -74,7 +80,7 @@ def test_ratios_are_finite_capped_and_zero_where_unknown(seed, n):
     rng = np.random.default_rng(seed)
     members = rng.integers(-1, 9, (n, WIDTH))
     others = rng.integers(-1, 9, (60, WIDTH))
-    found = log_likelihood_ratios(members, rng.random(n) < 0.7, others)
+    found = log_likelihood_ratios(members, rng.random(n) < 0.7, counted(others))
     assert np.isfinite(found).all()
     assert (np.abs(found) <= 2.5).all()
     assert (found >= math.log(_ANYBODY) - 1e-12).all()  # a bought account keeps its old traits
@@ -83,7 +89,7 @@ def test_ratios_are_finite_capped_and_zero_where_unknown(seed, n):
 
 def test_the_cap_is_reached_and_not_passed():
     found = log_likelihood_ratios(
-        np.full((2_000, WIDTH), 7), everybody(2_000), np.full((2_000, WIDTH), 1)
+        np.full((2_000, WIDTH), 7), everybody(2_000), counted(np.full((2_000, WIDTH), 1))
     )
     assert (found == 2.5).all()
 
@@ -135,10 +141,15 @@ def test_one_kind_of_link_does_not_inherit_the_certainty_of_two():
 
 def test_the_reference_is_the_segment_where_it_is_large_and_everybody_else_where_it_is_not():
     segment = np.repeat([0, 1], [300, 100])
-    inside = np.zeros(400, dtype=bool)
-    inside[:10] = True
-    assert reference_rows(segment, inside, np.array([0])).tolist() == list(range(10, 300))
-    assert reference_rows(segment, inside, np.array([1])).tolist() == list(range(10, 400))
+    traits = np.random.default_rng(1).integers(-1, 5, (400, WIDTH))
+    found = TraitCounts(traits, segment)
+    members = np.arange(10)
+
+    def counts(rows):
+        return [np.bincount(column[column >= 0], minlength=5).tolist() for column in rows.T]
+
+    assert found.outside(members, np.array([0])).tolist() == counts(traits[10:300])
+    assert found.outside(members, np.array([1])).tolist() == counts(traits[10:])
 
 
 def test_a_single_exchange_says_nothing_of_days_addresses_clients_or_span():

@@ -7,7 +7,8 @@ from datetime import timedelta
 import numpy as np
 import pytest
 
-from stillwatch.links.cohorts import Candidate, merge
+from stillwatch.links.cohorts import Candidate, Sent
+from stillwatch.links.cohorts import merge as merge_sent
 from stillwatch.links.communities import communities, components
 
 
@@ -72,6 +73,12 @@ def hub(subjects, kind="exit_prefix"):
     return Candidate({kind}, set(subjects))
 
 
+def merge(candidates, together=None, population=60):
+    """Merge, each subject having sent each of its frames three times."""
+    often = {f: dict.fromkeys(c.subjects, 3) for c in candidates for f in c.frames}
+    return merge_sent(candidates, Sent(often, together or {}, population))
+
+
 def test_views_that_agree_by_half_are_one_hypothesis():
     (one,) = merge([text(range(10), 1), text(range(5, 15), 2), text(range(3, 13), 3)][::2])
     assert one.frames == {1, 3}
@@ -98,6 +105,29 @@ def test_merging_does_not_chain_strangers_together():
         assert len(one.subjects) < 40
     ends = [c for c in merge(chain) if 0 in c.subjects and 36 in c.subjects]
     assert not ends
+
+
+def test_several_templates_of_much_the_same_senders_are_one_hypothesis():
+    sparse = [text(range(60), 1), text(range(30, 85), 2), text(range(20, 70, 2), 3)]
+    (one,) = merge(sparse, population=5_000)
+    assert one.frames == {1, 2, 3}
+    assert one.subjects == set(range(85))
+
+
+def test_templates_of_the_whole_population_stay_apart():
+    common = [text(range(60), 1), text(range(30, 85), 2)]
+    assert len(merge(common, population=200)) == 2  # that many are shared by chance
+
+
+def test_a_closing_phrase_of_the_template_is_no_template():
+    phrase = [text(range(40), 1), text([*range(0, 40, 2), *range(100, 140)], 2)]
+    assert len(merge(phrase, population=5_000)) == 1
+    assert len(merge(phrase, together={(1, 2): 60}, population=5_000)) == 2
+
+
+def test_sparse_templates_do_not_chain_strangers_together():
+    chain = [text(range(12 * k, 12 * k + 20), k) for k in range(12)]
+    assert all(len(one.subjects) < 50 for one in merge(chain, population=5_000))
 
 
 def test_merging_is_the_same_for_any_order_and_leaves_its_input():

@@ -126,6 +126,26 @@ def test_templates_mixed_by_the_same_accounts_are_all_found(log, linked, frames_
     assert runner.query("SELECT count(*) AS n FROM cohorts")["n"].to_pylist() == [1]
 
 
+def test_a_second_template_of_most_of_the_same_senders_is_not_silenced(log, linked):
+    """Its carriers are near enough to the first's to join them, and not the same."""
+    log.chatter(people=40)
+    second = "Grade the answer below from one to ten against the rubric and say why in one line: "
+    senders = [f"pool-{k}" for k in range(12)]
+    for k, account in enumerate(senders):
+        for n in range(6):
+            if k < 10:
+                log.say(account, HEAD + log.words(20), at=timedelta(hours=1 + n, minutes=k))
+            if k >= 2:
+                log.say(account, second + log.words(20), at=timedelta(hours=1 + n, minutes=30 + k))
+    runner = linked(log)
+    found = runner.query(
+        """SELECT count(DISTINCT k.rid) AS n, count(DISTINCT k.frame) AS frames FROM carried k
+           JOIN subjects s ON s.sid = k.sid WHERE s.account_id LIKE 'pool-%'"""
+    ).to_pylist()
+    assert found == [{"n": 120, "frames": 2}]
+    assert runner.query("SELECT len(subjects) AS n FROM cohorts")["n"].to_pylist() == [12]
+
+
 def test_cjk_characters_are_words_of_a_template(log, linked, frames_of):
     log.chatter()
     send(log, lambda *_: "请仔细解答下面的问题并写出完整的推导过程:" + log.words(20))

@@ -24,7 +24,6 @@ def population(stand):
         size,
         created_us=-stand.rng.uniform(0, 400 * DAY, size),
         exit_code=np.arange(size) // 2,
-        exit_counts=np.full(size // 2, 2),
     )
 
 

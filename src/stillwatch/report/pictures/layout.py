@@ -31,20 +31,21 @@ def place_nodes(
     if nodes == 1:
         return np.full((1, 2), 0.5)
     k = 1.5 / np.sqrt(nodes)
-    push = np.sqrt(np.outer(sizes, sizes))
+    push_k = np.sqrt(np.outer(sizes, sizes)) * k * k
     a = np.array([e[0] for e in edges], dtype=np.int64)
     b = np.array([e[1] for e in edges], dtype=np.int64)
     w = np.array([e[2] for e in edges], dtype=float)
     for step in range(_STEPS):
-        delta = at[:, None, :] - at[None, :, :]
-        square = (delta**2).sum(axis=2) + 1e-4
-        move = (delta * (push * k * k / square)[:, :, None]).sum(axis=1)
+        # [other, node]: summed over the first axis, one after another, coordinate by coordinate
+        x, y = (at[None, :, c] - at[:, None, c] for c in (0, 1))
+        force = push_k / (x * x + y * y + 1e-4)
+        move = np.stack([(x * force).sum(axis=0), (y * force).sum(axis=0)], axis=1)
         if len(a):
             pull = at[b] - at[a]
             length = np.sqrt((pull**2).sum(axis=1) + 1e-9)
-            force = pull * (w * length / k)[:, None]
-            np.add.at(move, a, force)
-            np.add.at(move, b, -force)
+            drawn = pull * (w * length / k)[:, None]
+            np.add.at(move, a, drawn)
+            np.add.at(move, b, -drawn)
         move -= at * 0.6
         norm = np.sqrt((move**2).sum(axis=1) + 1e-12)
         heat = 0.12 * (1 - step / _STEPS) + 0.002

@@ -1,0 +1,149 @@
+"""The hypotheses one after another, each with the exchanges that speak for it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import pairwise
+from typing import Any, Final
+
+import numpy as np
+import pyarrow as pa
+
+from stillwatch.schema import Desk
+from stillwatch.schema.arrow import packed
+from stillwatch.signals.data import Cohort, Population, Views
+from stillwatch.signals.topics import strangers_among
+from stillwatch.signals.variants import told_apart
+from stillwatch.stats import centred_by, unit_rows
+
+__all__ = ["load_cohorts"]
+
+_TOGETHER: Final = 100_000
+_NO_TOPICS: Final = np.zeros((0, 64), dtype=np.float32)
+_COLUMNS: Final = (
+    "rid", "sid", "ts_us", "payload", "harvest", "answered", "fresh", "long", "variant",
+)  # fmt: skip
+_SPOKEN: Final = """
+    SELECT cohort, rid, sid, part = 'B' AS late, template, ts_us, h_payload AS payload, topic,
+           harvest, answered, fresh, user_tokens >= 8 AS long
+    FROM spoken WHERE cohort >= {low} AND cohort < {high} AND part <> '-' ORDER BY cohort, rid"""
+
+
+def load_cohorts(desk: Desk, population: Population) -> Iterator[Views]:
+    """Yield every hypothesis, in order, with the exchanges that speak for it, in both parts.
+
+    As many are held as have 100,000 exchanges together, or one that has more.
+    """
+    cohorts = desk.query(
+        "SELECT cohort, found_by, by_text FROM cohorts ORDER BY cohort"
+    ).to_pylist()
+    members = _Rows(
+        desk.query(
+            "SELECT cohort, sid, how = 'associated' AS outside FROM cohort_members "
+            "ORDER BY cohort, sid"
+        )
+    )
+    direct = _direct(desk)
+    for low, high in pairwise(_cuts(desk, len(cohorts))):
+        spoken = desk.query(_SPOKEN.format(low=low, high=high))
+        events = _Rows(spoken.append_column("variant", pa.array(told_apart(desk, spoken))))
+        for row in cohorts[low:high]:
+            number = row["cohort"]
+            mine = members.of(number)
+            outside = mine["outside"].to_numpy(zero_copy_only=False)
+            sids = mine["sid"].to_numpy()
+            yield _views(
+                events.of(number),
+                population.org,
+                direct.get(number, []),
+                {
+                    "number": number,
+                    "found_by": frozenset(row["found_by"]),
+                    "by_text": row["by_text"],
+                    "members": sids[~outside],
+                    "associated": sids[outside],
+                },
+            )
+
+
+class _Rows:
+    """A table in the order of cohorts, handed out cohort by cohort."""
+
+    def __init__(self, table: pa.Table) -> None:
+        self._table = table
+        self._cohort = table["cohort"].to_numpy()
+
+    def of(self, number: int) -> pa.Table:
+        low, high = np.searchsorted(self._cohort, [number, number + 1])
+        return self._table.slice(low, high - low)
+
+
+def _cuts(desk: Desk, cohorts: int) -> list[int]:
+    """Return where to cut the cohorts (numbered from 0) so that each piece fits in memory."""
+    counted = desk.query(
+        "SELECT cohort, count(*) AS n FROM spoken WHERE part <> '-' GROUP BY cohort"
+    )
+    size = np.zeros(cohorts, dtype=np.int64)
+    size[counted["cohort"].to_numpy()] = counted["n"].to_numpy()
+    cuts, held = [0], 0
+    for number, n in enumerate(size.tolist()):
+        if held and held + n > _TOGETHER:
+            cuts.append(number)
+            held = 0
+        held += n
+    return [*cuts, cohorts]
+
+
+def _direct(desk: Desk) -> dict[int, list[dict[str, Any]]]:
+    """Return by cohort how often each kind of direct evidence fell between its members."""
+    rows = desk.query(
+        """SELECT m.cohort, d.kind, CAST(count_if(d.part = 'A') AS BIGINT) AS a,
+                  CAST(count_if(d.part = 'B') AS BIGINT) AS b, count(*) AS total
+           FROM direct d
+           JOIN cohort_members m ON m.sid = d.a AND m.how <> 'associated'
+           JOIN cohort_members k ON k.sid = d.b AND k.cohort = m.cohort AND k.how <> 'associated'
+           GROUP BY m.cohort, d.kind ORDER BY m.cohort, d.kind"""
+    )
+    found: dict[int, list[dict[str, Any]]] = {}
+    for row in rows.to_pylist():
+        found.setdefault(row["cohort"], []).append(row)
+    return found
+
+
+def _views(
+    table: pa.Table, org: np.ndarray, happened: list[dict[str, Any]], known: dict[str, Any]
+) -> Views:
+    """Return the three views of one hypothesis; ``known`` goes into each of them."""
+    events = {name: table[name].to_numpy(zero_copy_only=False) for name in (*_COLUMNS, "late")}
+    template = table["template"].to_numpy()
+    if not known["by_text"]:
+        template = np.zeros(len(template), dtype=np.uint64)
+    owner = org[events["sid"]]
+    raw = unit_rows(packed(table["topic"]))
+    late = events.pop("late")
+    first = ~late & events["fresh"]
+    trimmed = strangers_among(
+        events["sid"][first], org, centred_by(raw[first], template[first], owner[first])
+    )
+    stays = ~np.isin(events["sid"], trimmed)
+    known["trimmed"] = trimmed
+    known["direct_total"] = {d["kind"]: d["total"] for d in happened}
+    whole_raw = raw[stays]
+    topics = {"total": (centred_by(whole_raw, template[stays], owner[stays]), whole_raw)}
+    return Views(
+        *(
+            _seen(
+                {name: column[mask] for name, column in events.items()},
+                topics.get(field, (_NO_TOPICS, _NO_TOPICS)),
+                known | {"direct": {d["kind"]: d[field] for d in happened}},
+            )
+            for field, mask in (("a", ~late & stays), ("b", late & stays), ("total", stays))
+        )
+    )
+
+
+def _seen(
+    events: dict[str, np.ndarray], topics: tuple[np.ndarray, np.ndarray], known: dict[str, Any]
+) -> Cohort:
+    fields: dict[str, Any] = known | events
+    return Cohort(topic=topics[0], raw_topic=topics[1], **fields)
