@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
-from stillwatch.bench.table import SHARE_EDGES
+from stillwatch.bench.sheets import share_label
 from stillwatch.report.svg import El, drawing, el, scale, text
 
 __all__ = ["rung_curve", "share_curve"]
@@ -37,11 +37,8 @@ def share_curve(result: dict[str, Any]) -> El:
     """Return recall against the campaign's share of all requests."""
     groups = sorted({g["group"] for d in result["detectors"] for g in d["by_share"]})
 
-    def label(group: int) -> str:
-        return f"{SHARE_EDGES[group]:.2%}–{SHARE_EDGES[group + 1]:.2%}".replace(".00%", "%")
-
     return _curve(
-        result, "by_share", groups, label, "share", "Recall by a campaign's share of traffic"
+        result, "by_share", groups, share_label, "share", "Recall by a campaign's share of traffic"
     )
 
 

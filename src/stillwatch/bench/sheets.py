@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from stillwatch.bench.looks import SHARES
-from stillwatch.bench.table import CURVE_RATE
+from stillwatch.bench.table import CURVE_RATE, SHARE_EDGES
 
 __all__ = [
     "Sheet",
@@ -14,6 +15,7 @@ __all__ = [
     "curve_note",
     "headline",
     "percent",
+    "share_label",
     "sheets_of",
 ]
 
@@ -29,16 +31,17 @@ def headline(result: dict[str, Any]) -> str:
 
 def curve_note() -> str:
     return (
-        "Curves: mean over worlds, bars by resampling worlds; stillwatch at its own default, the "
-        f"others at the score that accuses {CURVE_RATE:.1%} of honest accounts. At most six are "
-        "drawn."
+        "Mean over worlds, intervals by resampling worlds; stillwatch at its own default, the "
+        f"others at the score that accuses {CURVE_RATE:.1%} of honest accounts."
     )
 
 
 def sheets_of(result: dict[str, Any]) -> list[Sheet]:
     return [
         _recall_sheet(result), _own_sheet(result), _pairs_sheet(result),
-        _family_sheet(result), _miss_sheet(result), _looks_sheet(result), alpha_sheet(result),
+        _recall_by(result, "by_rung", "Recall by rung of hiding", lambda g: f"rung {g}"),
+        _recall_by(result, "by_share", "Recall by a campaign's share of traffic", share_label),
+        _recall_by(result, "by_family", "Recall by campaign family", str), _miss_sheet(result), _looks_sheet(result), alpha_sheet(result),
         cohort_sheet(result), _facts_sheet(result),
     ]  # fmt: skip
 
@@ -110,13 +113,26 @@ def _pairs_sheet(result: dict[str, Any]) -> Sheet:
     )
 
 
-def _family_sheet(result: dict[str, Any]) -> Sheet:
-    names = sorted({g["group"] for d in result["detectors"] for g in d["by_family"]})
+def share_label(group: int) -> str:
+    """Return the bounds of a bin of traffic share as a label."""
+    return f"{SHARE_EDGES[group]:.2%}–{SHARE_EDGES[group + 1]:.2%}".replace(".00%", "%")
+
+
+def _recall_by(result: dict[str, Any], key: str, title: str, label: Callable[[Any], str]) -> Sheet:
+    groups = sorted({g["group"] for d in result["detectors"] for g in d[key]})
     rows: list[tuple[str, ...]] = []
     for one in result["detectors"]:
-        at = {g["group"]: g for g in one["by_family"]}
-        rows.append((one["title"], *(percent(at[n]["recall"]) if n in at else "" for n in names)))
-    return ("Recall by campaign family", curve_note(), ("detector", *names), rows)
+        at = {g["group"]: g for g in one[key]}
+        rows.append((one["title"], *(_cell(at.get(g)) for g in groups)))
+    return (title, curve_note(), ("detector", *map(label, groups)), rows)
+
+
+def _cell(group: dict[str, Any] | None) -> str:
+    if group is None:
+        return ""
+    if group["low"] is None or group["low"] == group["high"]:
+        return percent(group["recall"])
+    return f"{percent(group['recall'])} [{percent(group['low'])}, {percent(group['high'])}]"
 
 
 def _miss_sheet(result: dict[str, Any]) -> Sheet:
