@@ -55,7 +55,7 @@ def write_pages(result: dict[str, Any], out: Path) -> None:
         ),
         el(
             "body", el("h1", "How well campaigns are found"), el("p", headline(result)),
-            [curve for _, curve in curves], el("p", curve_note()),
+            [curve for _, curve in curves], el("p", curve_note() + " At most six are drawn."),
             [part for sheet in sheets for part in _html(sheet)],
         ),
         lang="en",

@@ -41,7 +41,8 @@ def sheets_of(result: dict[str, Any]) -> list[Sheet]:
         _recall_sheet(result), _own_sheet(result), _pairs_sheet(result),
         _recall_by(result, "by_rung", "Recall by rung of hiding", lambda g: f"rung {g}"),
         _recall_by(result, "by_share", "Recall by a campaign's share of traffic", share_label),
-        _recall_by(result, "by_family", "Recall by campaign family", str), _miss_sheet(result), _looks_sheet(result), alpha_sheet(result),
+        _recall_by(result, "by_family", "Recall by campaign family", str),
+        _miss_sheet(result), _looks_sheet(result), alpha_sheet(result),
         cohort_sheet(result), _facts_sheet(result),
     ]  # fmt: skip
 
