@@ -13,7 +13,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check -qq
 WORKERS ?= 2
 
 .PHONY: help demo test check docs setup lock clean quality reference scale kills bench bench-check wheel lowest highest bound fuzz \
-  bench-worlds bench-alpha bench-prevalence bench-ablation bench-mmd bench-detect
+  bench-worlds bench-alpha bench-prevalence bench-ablation bench-mmd bench-detect bench-alone
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -64,6 +64,10 @@ WORK := bench/work
 bench-alpha: .venv/.test-stamp ## 500 worlds without campaigns under every drift: any accusation (resumable, hours)
 	@OMP_NUM_THREADS=1 $(BIN)/python perf/detection.py alpha --worlds 500
 	@$(BIN)/python perf/detection.py alpha --report
+
+bench-alone: .venv/.test-stamp ## stillwatch alone on a seed of each world of the benchmark (resumable, minutes)
+	@OMP_NUM_THREADS=1 $(BIN)/python perf/detection.py alone --worlds 1
+	@$(BIN)/python perf/detection.py alone --report
 
 bench-prevalence: .venv/.test-stamp ## 100 small worlds: detected ≤ truth ≤ not excluded (resumable, half an hour)
 	@OMP_NUM_THREADS=1 $(BIN)/python perf/detection.py prevalence --worlds 100

@@ -5,6 +5,7 @@
     python perf/detection.py ablation --worlds 4       # recall without each signal
     python perf/detection.py mmd --worlds 3            # window MMD beside its published figure
     python perf/detection.py alpha --report            # keeps bench/results/detect-alpha.json
+    python perf/detection.py alone --worlds 1          # stillwatch alone, a seed of each world
     python perf/detection.py detect --report           # keeps what `stillwatch bench detect` made
 
 The result holds the number of worlds that were made.
@@ -19,8 +20,16 @@ from typing import Any
 
 from machine import commit, describe
 
-from stillwatch.bench import ablation, alpha, mmd_check, prevalence, results_of
-from stillwatch.bench.page import ablation_lines, alpha_lines, coverage_lines, mmd_lines, tables_of
+from stillwatch.bench import ablation, alpha, mmd_check, prevalence, results_of, suite
+from stillwatch.bench.harness import run_alone
+from stillwatch.bench.page import (
+    ablation_lines,
+    alone_lines,
+    alpha_lines,
+    coverage_lines,
+    mmd_lines,
+    tables_of,
+)
 
 PAGE = Path(__file__).parents[1] / "docs" / "benchmark.md"
 BEGIN, END = "<!-- results: python perf/detection.py {name} --report -->", "<!-- end of {name} -->"
@@ -29,17 +38,19 @@ WHAT = {
     "alpha": "worlds of about 3,000 accounts without campaigns, by drift: any accusation",
     "prevalence": "small worlds of random campaigns: detected ≤ truth ≤ not excluded",
     "ablation": "recall at the default alpha, with everything and without each signal",
+    "alone": "suite standard, stillwatch alone",
     "detect": "suite standard of `stillwatch bench detect`",
     "mmd": "window MMD, the protocol of arXiv 2606.05725 on this project's worlds",
 }
 KEPT = {
-    "alpha": "detect-alpha.json", "prevalence": "detect-prevalence.json",
+    "alpha": "detect-alpha.json", "alone": "detect-alone.json",
+    "prevalence": "detect-prevalence.json",
     "ablation": "detect-ablation.json", "detect": "detect-standard.json", "mmd": "detect-mmd.json",
 }  # fmt: skip
 
 
 TABLES = {
-    "detect": tables_of, "alpha": alpha_lines, "prevalence": coverage_lines,
+    "detect": tables_of, "alone": alone_lines, "alpha": alpha_lines, "prevalence": coverage_lines,
     "ablation": ablation_lines, "mmd": mmd_lines,
 }  # fmt: skip
 
@@ -51,6 +62,8 @@ def make(name: str, worlds: int, world: str, work: Path) -> None:
         prevalence.prevalence_worlds(worlds, work)
     elif name == "ablation":
         ablation.ablation_worlds(world, worlds, work)
+    elif name == "alone":
+        run_alone(suite("standard"), worlds, work)
     elif name == "detect":
         raise SystemExit("stillwatch bench detect --suite standard --out bench/work/detect")
     else:
@@ -60,7 +73,7 @@ def make(name: str, worlds: int, world: str, work: Path) -> None:
 def read(name: str, work: Path, made_at: str) -> dict[str, Any]:
     """Return the result of what is there, and put its tables into docs/benchmark.md."""
     readers = {
-        "detect": results_of,
+        "detect": results_of, "alone": results_of,
         "alpha": alpha.read_bound, "prevalence": prevalence.read_coverage,
         "ablation": ablation.read_ablation, "mmd": mmd_check.read_check,
     }  # fmt: skip

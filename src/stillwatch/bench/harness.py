@@ -6,7 +6,7 @@ import shutil
 import time
 import zlib
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,7 @@ from stillwatch.bench.truth import Who, read_truth
 from stillwatch.bench.verdict import nearest_cohorts, scanned
 from stillwatch.simulate import SimulatedWorld
 
-__all__ = ["run_suite", "run_trial"]
+__all__ = ["run_alone", "run_suite", "run_trial"]
 
 _DETECTORS = (ours.FACTS.name, *(b.facts.name for b in BASELINES))
 
@@ -53,14 +53,24 @@ def run_suite(
         )
 
 
-def run_trial(scenario: Scenario, seed: int, out: Path, *, look_from: int = 0) -> None:
-    """Let every detector judge one world; a world is made again only where a record is missing.
+def run_alone(suite: Suite, seeds: int, out: Path) -> None:
+    """Let stillwatch alone judge the first seeds of each world of a suite: after a change of it."""
+    for scenario, _, _ in suite.trials:
+        for seed in range(FIRST_SEED, FIRST_SEED + seeds):
+            run_trial(scenario, seed, out, detectors=(ours.FACTS.name,))
+
+
+def run_trial(
+    scenario: Scenario, seed: int, out: Path, *, look_from: int = 0,
+    detectors: Sequence[str] = _DETECTORS,
+) -> None:  # fmt: skip
+    """Let ``detectors`` judge one world; a world is made again only where a record is missing.
 
     ``look_from``: campaigns with so many requests and more are looked at in time; 0 for none.
     """
     records = out / "trials"
     stem = f"{scenario.name}-{seed}"
-    missing = [d for d in _DETECTORS if not (records / f"{stem}-{d}.json").is_file()]
+    missing = [d for d in detectors if not (records / f"{stem}-{d}.json").is_file()]
     look_file = out / "looks" / f"{stem}.json"
     if not missing and (not look_from or look_file.is_file()):
         return

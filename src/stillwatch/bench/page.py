@@ -21,6 +21,7 @@ from stillwatch.report.svg import El, el
 
 __all__ = [
     "ablation_lines",
+    "alone_lines",
     "alpha_lines",
     "coverage_lines",
     "mmd_lines",
@@ -66,6 +67,18 @@ def write_pages(result: dict[str, Any], out: Path) -> None:
 def tables_of(result: dict[str, Any]) -> str:
     """Return all tables as Markdown."""
     return headline(result) + "\n\n" + "\n".join(map(_markdown, sheets_of(result)))
+
+
+def alone_lines(result: dict[str, Any]) -> str:
+    """Return what stillwatch alone did, and where it loses campaigns, as Markdown."""
+    chosen = (
+        "At each method's own threshold",
+        "Recall by rung of hiding",
+        "Recall by a campaign's share of traffic",
+        "Where stillwatch loses campaigns",
+    )
+    sheets = [sheet for sheet in sheets_of(result) if sheet[0] in chosen]
+    return headline(result) + "\n\n" + "\n".join(map(_markdown, sheets))
 
 
 def alpha_lines(bound: dict[str, Any]) -> str:
