@@ -12,7 +12,9 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -qq
 WORKERS ?= 2
 
-.PHONY: bench bench-antitrust bench-check bench-guard bench-hub bench-match bench-prove bench-prove-lineage bench-replay bench-worlds bound check clean demo docs fuzz help highest kills lock lowest quality reference scale setup test wheel
+  bench-worlds bench-alpha bench-prevalence bench-ablation bench-mmd bench-detect bench-alone
+
+.PHONY: \ bench bench-antitrust bench-check bench-guard bench-hub bench-match bench-prove bench-prove-lineage bench-replay bench-worlds bound check clean demo docs fuzz help highest kills lock lowest quality reference scale setup test wheel
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -59,6 +61,30 @@ C_SOURCES := $(wildcard src/stillwatch/kernel/c/*)
 	@touch $@
 
 WORK := bench/work
+
+bench-alpha: .venv/.test-stamp ## 500 worlds without campaigns under every drift: any accusation (resumable, hours)
+	@OMP_NUM_THREADS=1 $(BIN)/python perf/detection.py alpha --worlds 500
+	@$(BIN)/python perf/detection.py alpha --report
+
+bench-alone: .venv/.test-stamp ## stillwatch alone on a seed of each world of the benchmark (resumable, minutes)
+	@OMP_NUM_THREADS=1 $(BIN)/python perf/detection.py alone --worlds 1
+	@$(BIN)/python perf/detection.py alone --report
+
+bench-prevalence: .venv/.test-stamp ## 100 small worlds: detected ≤ truth ≤ not excluded (resumable, half an hour)
+	@OMP_NUM_THREADS=1 $(BIN)/python perf/detection.py prevalence --worlds 100
+	@$(BIN)/python perf/detection.py prevalence --report
+
+bench-ablation: .venv/.test-stamp ## recall with and without each signal (resumable, half an hour)
+	@OMP_NUM_THREADS=1 $(BIN)/python perf/detection.py ablation --worlds 4
+	@$(BIN)/python perf/detection.py ablation --report
+
+bench-mmd: .venv/.test-stamp ## window MMD beside its published figure (minutes)
+	@OMP_NUM_THREADS=1 $(BIN)/python perf/detection.py mmd --worlds 3
+	@$(BIN)/python perf/detection.py mmd --report
+
+bench-detect: .venv/.test-stamp ## the benchmark of detection, suite standard (resumable, half an hour)
+	@OMP_NUM_THREADS=1 $(BIN)/stillwatch bench detect --suite standard --out $(WORK)/detect
+	@$(BIN)/python perf/detection.py detect --report
 
 quality: .venv/.test-stamp ## 20 seeds of the demo world with campaigns and without (resumable, minutes)
 	@pids=; for k in 0 1; do OMP_NUM_THREADS=1 $(BIN)/python perf/quality.py --part $$k --parts 2 \

@@ -24,7 +24,8 @@ The rooms in the order in which data flows. A room imports only rooms above it:
 20. prove     – was this model trained on that one's answers: results and the case file
 21. simulate  – labelled traffic
 22. scanner   – the main job: joins runner, report and share
-23. cli       – one file a command; no logic
+23. bench     – suites, baselines and scores
+24. cli       – one file a command; no logic
 """
 
 from __future__ import annotations

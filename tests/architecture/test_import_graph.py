@@ -47,7 +47,7 @@ def test_schema_loads_neither_arrow_nor_an_engine():
     assert not loaded_by("import stillwatch.schema") & HEAVY
 
 
-@pytest.mark.parametrize("command", ["", "scan", "explain", "demo", "ingest", "simulate"])
+@pytest.mark.parametrize("command", ["", "scan", "explain", "demo", "ingest", "simulate", "bench"])
 def test_help_loads_neither_arrow_nor_an_engine_nor_numbers(command):
     words = [word for word in (command, "--help") if word]
     loaded = loaded_by(f"from stillwatch.cli.app import run; run({words!r})")

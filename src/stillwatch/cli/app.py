@@ -12,6 +12,7 @@ import typer
 
 from stillwatch import __version__
 from stillwatch.cli import case_evidence  # noqa: F401 - its commands join the group `case`
+from stillwatch.cli.bench import bench
 from stillwatch.cli.case import case
 from stillwatch.cli.corpora import corpora
 from stillwatch.cli.demo import demo
@@ -73,6 +74,7 @@ app.add_typer(guard, name="guard")
 app.add_typer(hub, name="hub")
 app.add_typer(share, name="share")
 app.add_typer(prove, name="prove")
+app.add_typer(bench, name="bench")
 
 
 def main() -> NoReturn:

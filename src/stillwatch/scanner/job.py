@@ -75,7 +75,7 @@ from stillwatch.schema import (
 )
 from stillwatch.schema.arrow import ACCOUNT
 from stillwatch.share import bundle
-from stillwatch.signals import shipped_reference
+from stillwatch.signals import TESTS, shipped_reference
 from stillwatch.sources import Inputs, open_inputs
 from stillwatch.store import open_run
 
@@ -121,6 +121,7 @@ def scan(
     value: str | Path | None = None,
     now: datetime | None = None,
     resume: bool = False,
+    without: Sequence[str] = (),
     progress: Callable[[Progress], None] | None = None,
 ) -> ScanResult:
     """Scan logs for adversarial distillation and write a run directory.
@@ -132,6 +133,7 @@ def scan(
     ``out``: a new or empty folder, or an earlier run's, whose results go when reading begins.
     ``resume``: go on where a run in ``out`` was stopped; the same bytes come out as of one that
     was not. Where nothing was finished it begins, where all was, nothing is done.
+    ``without``: signals to switch off (docs/signals), for ablations; summary.json names them.
 
     Raises InputError (nothing readable, too many rejects), ConfigError (an option; a resumed run
     that was asked for something else), SchemaError (a side table), RunnerError (a full disk).
@@ -139,7 +141,9 @@ def scan(
     """
     started = time.monotonic()
     earlier = read_baseline([Path(p) for p in baseline])
-    settings = Settings(alpha=alpha, since=since, until=until, look=earlier.look + 1)
+    settings = Settings(
+        alpha=alpha, since=since, until=until, look=earlier.look + 1, without=_known(without)
+    )
     assumptions = load_assumptions(None if value is None else Path(value))
     side = read_accounts(accounts) if accounts else None
     allowed = permits_from_rows(read_permits(permits).to_pylist()) if permits else ()
@@ -254,6 +258,17 @@ def _discover(
         seconds[step.name] = round(time.monotonic() - began, 3)
         if step.output == "exchanges":
             _refuse_empty(runner.path("exchanges"))
+
+
+def _known(without: Sequence[str]) -> tuple[str, ...]:
+    """Return the names of signals, sorted. Raises ConfigError for one that there is not."""
+    names = {test.name for test in TESTS}
+    for name in without:
+        if name not in names:
+            raise ConfigError(
+                "no such signal", where="without", hint="choose from " + ", ".join(sorted(names))
+            )
+    return tuple(sorted(set(without)))
 
 
 def _answers(ownership: str | Path | None) -> dict[str, str]:

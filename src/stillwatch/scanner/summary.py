@@ -211,15 +211,15 @@ def _tail(scores: np.ndarray) -> tuple[float, float, float]:
     return start, len(excess) / len(scores), scale
 
 
-def _signals(columns: frozenset[str]) -> list[dict[str, Any]]:
+def _signals(columns: frozenset[str], without: Sequence[str]) -> list[dict[str, Any]]:
     rows = []
     for test in TESTS:
         absent = lacking(test, columns)
         rows.append(
             {
                 "name": test.name, "title": test.title, "claim": test.claim,
-                "evaluable": not absent, "missing": list(absent), "null": test.null,
-                "needs": list(test.needs),
+                "evaluable": not absent and test.name not in without,
+                "missing": list(absent), "null": test.null, "needs": list(test.needs),
             }
         )  # fmt: skip
     return rows
@@ -317,12 +317,13 @@ def summarize(
             if earlier.calibrates else [],
             "achieved": [*_promised(reference), *earlier.achieved(reference)],
         },
-        "cannot_accuse": choice.cannot_accuse or not _harvest_evaluable(runner.columns),
+        "cannot_accuse": choice.cannot_accuse
+        or not _harvest_evaluable(runner.columns, settings.without),
         "cohorts_tested": len(choice.cohorts),
         "cohorts_selected": len(choice.selected),
         "needed_e": needed,
         "drift": drift,
-        "signals": _signals(runner.columns),
+        "signals": _signals(runner.columns, settings.without),
         "campaigns": [
             {
                 k: line[k]
@@ -351,8 +352,10 @@ def summarize(
     }  # fmt: skip
 
 
-def _harvest_evaluable(columns: frozenset[str]) -> bool:
-    return not any(lacking(t, columns) for t in TESTS if t.claim == "extractive")
+def _harvest_evaluable(columns: frozenset[str], without: Sequence[str]) -> bool:
+    return not any(
+        lacking(t, columns) or t.name in without for t in TESTS if t.claim == "extractive"
+    )
 
 
 def _least_score(runner: LocalRunner, choice: Choice) -> float:

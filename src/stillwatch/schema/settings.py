@@ -19,6 +19,7 @@ class Settings:
     without their first minutes; three blocks a day make every hour fall into both in turn.
     ``hub_cap``: an object with more carriers makes no links and becomes a cohort.
     ``posterior``: smallest membership probability of an accused account.
+    ``without``: names of signals that are switched off, sorted: *not evaluable* in this scan.
     """
 
     alpha: float = 0.01
@@ -32,6 +33,7 @@ class Settings:
     min_organizations: int = 3
     hub_cap: int = 50
     posterior: float = 0.999
+    without: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if not 0 < self.alpha < 1:
@@ -47,4 +49,5 @@ class Settings:
         for name in ("since", "until"):
             moment = getattr(self, name)
             plain[name] = None if moment is None else moment.isoformat().replace("+00:00", "Z")
+        plain["without"] = list(self.without)
         return plain

@@ -105,7 +105,11 @@ def _spikes(desk: Desk) -> pa.Table:
         for rung in RUNGS:
             for number in range(_PER_RUNG):
                 cohort, grown = _spike(rung, population, population.background, rng)
-                made = [f for f in coordination(cohort, grown, base, desk.columns) if f.evaluable]
+                made = [
+                    f
+                    for f in coordination(cohort, grown, base, desk.columns, desk.settings.without)
+                    if f.evaluable
+                ]
                 seen = traits(cohort, grown)
                 if seen is None or not made:
                     continue

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, Final, NamedTuple
 
 import pyarrow as pa
@@ -21,7 +23,7 @@ from stillwatch.signals.data import Cohort, Population, in_part, load_population
 from stillwatch.signals.direct_evidence import Coincidences
 from stillwatch.signals.payers import MAX_ONE_PAYER, MIN_PAYERS, one_payer
 from stillwatch.signals.traits import MIN_EVENTS, TRAITS, Traits, traits
-from stillwatch.signals.verdicts import missing, not_enough
+from stillwatch.signals.verdicts import missing, not_enough, switched_off
 from stillwatch.signals.views import load_cohorts
 from stillwatch.stats import mean_e, round9
 
@@ -51,21 +53,28 @@ def lacking(test: CohortTest, columns: frozenset[str]) -> tuple[str, ...]:
 
 
 def coordination(
-    cohort: Cohort, population: Population, base: Coincidences, columns: frozenset[str]
-) -> list[Finding]:
-    """Return the findings of the claim *coordinated* for one cohort."""
-    found = []
-    for test, find in _COORDINATION:
-        absent = lacking(test, columns)
-        found.append(missing(test, absent) if absent else find(cohort, population))
-    for kind, test in direct_evidence.TESTS.items():
-        absent = lacking(test, columns)
-        found.append(
-            missing(test, absent)
-            if absent
-            else direct_evidence.find(kind, cohort, population, base)
-        )
-    return found
+    cohort: Cohort, population: Population, base: Coincidences, columns: frozenset[str],
+    without: Sequence[str] = (),
+) -> list[Finding]:  # fmt: skip
+    """Return the findings of the claim *coordinated* for one cohort.
+
+    A test named in ``without`` is not made, and its finding says so.
+    """
+    finders: list[tuple[CohortTest, Callable[[], Finding]]] = [
+        (test, partial(find, cohort, population)) for test, find in _COORDINATION
+    ]
+    finders += [
+        (test, partial(direct_evidence.find, kind, cohort, population, base))
+        for kind, test in direct_evidence.TESTS.items()
+    ]
+    return [
+        switched_off(test)
+        if test.name in without
+        else missing(test, absent)
+        if (absent := lacking(test, columns))
+        else find()
+        for test, find in finders
+    ]
 
 
 def _base(desk: Desk, part: str, population: Population) -> Coincidences:
@@ -79,6 +88,8 @@ def _base(desk: Desk, part: str, population: Population) -> Coincidences:
 
 
 def _asked_for(desk: Desk, count: int, seen: Traits | None, usual_own: float) -> Finding:
+    if harvest.TEST.name in desk.settings.without:
+        return switched_off(harvest.TEST)
     absent = lacking(harvest.TEST, desk.columns)
     if absent:
         return missing(harvest.TEST, absent)
@@ -99,16 +110,17 @@ class _Judged(NamedTuple):
 
 
 def _findings(desk: Desk) -> pa.Table:
+    without = desk.settings.without
     late = load_population(desk)
     early = in_part(desk, "A", late)
     both = over_both(early, late)
     base_early, base = _base(desk, "A", early), _base(desk, "B", late)
     judged = []
     for views in load_cohorts(desk, late):
-        screened = coordination(views.screen, early, base_early, desk.columns)
+        screened = coordination(views.screen, early, base_early, desk.columns, without)
         screen = _mean_e([made.e_value for made in screened if made.evaluable])
         seen = traits(views.whole, both, views.test)
-        coordinated = coordination(views.test, late, base, desk.columns)
+        coordinated = coordination(views.test, late, base, desk.columns, without)
         judged.append(
             _Judged(
                 _described(views.test, late, seen, screen),

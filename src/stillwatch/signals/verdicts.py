@@ -7,7 +7,7 @@ import math
 from stillwatch.schema import CohortTest, Finding, Null
 from stillwatch.stats import calibrate
 
-__all__ = ["evaluated", "missing", "not_enough", "say_p"]
+__all__ = ["evaluated", "missing", "not_enough", "say_p", "switched_off"]
 
 
 def say_p(p_value: float) -> str:
@@ -42,6 +42,11 @@ def missing(test: CohortTest, columns: tuple[str, ...]) -> Finding:
 def not_enough(test: CohortTest, n: int, what: str) -> Finding:
     """Return the finding of a test that has too little data here."""
     return _blank(test, (), f"Not enough data: {what}.", n)
+
+
+def switched_off(test: CohortTest) -> Finding:
+    """Return the finding of a test that the settings switch off: not evaluable, never clean."""
+    return _blank(test, (), "Switched off for this scan.")
 
 
 def _blank(test: CohortTest, columns: tuple[str, ...], text: str, n: int = 0) -> Finding:
