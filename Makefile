@@ -12,9 +12,8 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -qq
 WORKERS ?= 2
 
-  bench-worlds bench-alpha bench-prevalence bench-ablation bench-mmd bench-detect bench-alone
-
-.PHONY: \ bench bench-antitrust bench-check bench-guard bench-hub bench-match bench-prove bench-prove-lineage bench-replay bench-worlds bound check clean demo docs fuzz help highest kills lock lowest quality reference scale setup test wheel
+# Every target that is a plain word is no file.
+.PHONY: $(shell grep -hoE '^[a-z-]+:' $(firstword $(MAKEFILE_LIST)) | tr -d :)
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
