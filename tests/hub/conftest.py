@@ -108,8 +108,8 @@ class Server:
         return httpx.Client(base_url=self.url, headers=own, timeout=60, verify=PLAIN)
 
 
-def make_server(home: Path, database: str, settings: str = "") -> Server:
-    make_home(home, title="A hub", database=database)
+def make_server(home: Path, database: str, settings: str = "", rules: str = "structure") -> Server:
+    make_home(home, title="A hub", database=database, rules=rules)
     if settings:
         with (home / "hub.toml").open("a") as file:
             file.write(settings)
@@ -146,8 +146,10 @@ def new_hub(tmp_path: Path) -> Iterator[Callable[..., Server]]:
     """Makes a hub for one test; what it started is stopped afterwards."""
     made: list[Server] = []
 
-    def make(database: str = "sqlite:///hub.sqlite", settings: str = "") -> Server:
-        made.append(make_server(tmp_path / f"hub{len(made)}", database, settings))
+    def make(
+        database: str = "sqlite:///hub.sqlite", settings: str = "", rules: str = "structure"
+    ) -> Server:
+        made.append(make_server(tmp_path / f"hub{len(made)}", database, settings, rules))
         return made[-1]
 
     yield make

@@ -275,7 +275,7 @@ def test_the_same_envelope_at_the_same_moment_is_taken_once(hub, shelf, make_ind
 
 
 def test_a_hub_without_its_tables_does_not_serve(tmp_path: Path):
-    make_home(tmp_path / "hub", title="A hub", database="sqlite:///hub.sqlite")
+    make_home(tmp_path / "hub", title="A hub", database="sqlite:///hub.sqlite", rules="structure")
     with pytest.raises(ConfigError, match="step none"):
         serve(tmp_path / "hub", Listen())
 

@@ -88,7 +88,7 @@ def test_a_page_is_read_in_the_order_of_an_index(hub, shelf, make_indicator, see
     ],
 )
 def test_a_wrong_setting_is_named(tmp_path, line, where):
-    make_home(tmp_path / "hub", title="A hub", database="sqlite:///hub.sqlite")
+    make_home(tmp_path / "hub", title="A hub", database="sqlite:///hub.sqlite", rules="structure")
     file = tmp_path / "hub" / "hub.toml"
     kept = [x for x in file.read_text().splitlines() if not x.startswith(line.split()[0])]
     file.write_text("\n".join([*kept, line]) + "\n")
@@ -97,19 +97,19 @@ def test_a_wrong_setting_is_named(tmp_path, line, where):
 
 
 def test_a_database_that_is_neither_is_refused(tmp_path):
-    make_home(tmp_path / "hub", title="A hub", database="mysql://x/y")
+    make_home(tmp_path / "hub", title="A hub", database="mysql://x/y", rules="structure")
     with pytest.raises(ConfigError, match="sqlite and postgresql"):
         Office(tmp_path / "hub").migrate()
 
 
 def test_a_new_hub_keeps_its_key_to_itself_and_is_not_overwritten(tmp_path):
     home = tmp_path / "hub"
-    make_home(home, title="A hub", database="sqlite:///hub.sqlite")
+    make_home(home, title="A hub", database="sqlite:///hub.sqlite", rules="structure")
     assert len(read_key(home)) == 32
     assert os.stat(home / "hub.key").st_mode & 0o077 == 0
     assert os.stat(home / "hub.toml").st_mode & 0o077 == 0
     with pytest.raises(ConfigError, match="already"):
-        make_home(home, title="A hub", database="sqlite:///hub.sqlite")
+        make_home(home, title="A hub", database="sqlite:///hub.sqlite", rules="structure")
 
 
 def test_the_first_hour_by_commands(tmp_path, capsys):
@@ -155,7 +155,7 @@ def test_the_first_hour_by_commands(tmp_path, capsys):
 )
 def test_a_wrong_command_says_what_and_ends_with_1(tmp_path, capsys, words):
     home = tmp_path / "hub"
-    make_home(home, title="A hub", database="sqlite:///hub.sqlite")
+    make_home(home, title="A hub", database="sqlite:///hub.sqlite", rules="structure")
     office = Office(home)
     office.migrate()
     office.add_root("exchange", title="A root")

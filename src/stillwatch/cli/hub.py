@@ -38,6 +38,13 @@ def init(
     root: Annotated[
         str, typer.Option(metavar="NAME", help="The API root, as it stands in URLs.")
     ] = "exchange",
+    rules: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME",
+            help="antitrust (default), or structure: any STIX 2.1, to try a TAXII client.",
+        ),
+    ] = "antitrust",
 ) -> None:
     """Make a hub.
 
@@ -47,7 +54,7 @@ def init(
     from stillwatch.cli.terminal import Page
     from stillwatch.share.hub import Office, make_home
 
-    make_home(home, title=title, database=database)
+    make_home(home, title=title, database=database, rules=rules)
     office, now, page = Office(home), datetime.now(UTC), Page()
     office.migrate()
     office.add_root(root, title=title)

@@ -6,7 +6,9 @@ import asyncio
 import ipaddress
 import os
 import ssl
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -14,6 +16,8 @@ import uvicorn
 from starlette.applications import Starlette
 
 from stillwatch.errors import ConfigError
+from stillwatch.share.antitrust import refusals
+from stillwatch.share.hub.structure import Accept
 from stillwatch.share.hub.app import create_app
 from stillwatch.share.hub.database import Database
 from stillwatch.share.hub.schema import demand_current
@@ -21,6 +25,12 @@ from stillwatch.share.hub.settings import read_key, read_settings
 
 __all__ = ["Listen", "build", "serve"]
 
+
+def _by_antitrust(stix: Mapping[str, Any]) -> Sequence[str]:
+    return refusals(stix, now=datetime.now(UTC))
+
+
+RULES: Final[Mapping[str, Accept | None]] = {"antitrust": _by_antitrust, "structure": None}
 _HOME: Final = "STILLWATCH_HUB_HOME"
 # Forward secrecy and authenticated encryption alone: none of RFC 7540, appendix A.
 _CIPHERS: Final = "ECDHE+AESGCM:ECDHE+CHACHA20"
@@ -41,7 +51,8 @@ class Listen:
 
 def build(home: Path) -> Starlette:
     """Return the application of the hub in a folder."""
-    return create_app(read_settings(home), read_key(home))
+    settings = read_settings(home)
+    return create_app(settings, read_key(home), accept=RULES[settings.rules])
 
 
 def build_from_environment() -> Starlette:

@@ -22,6 +22,8 @@ _TEMPLATE: Final = """\
 title = "{title}"
 # sqlite:///hub.sqlite (beside this file) or postgresql://user:password@host/database
 database = "{database}"
+# What is accepted: "antitrust" (docs/antitrust.md) or any STIX 2.1 by its "structure" alone.
+rules = "{rules}"
 """
 
 
@@ -34,6 +36,7 @@ class Settings(BaseModel):
     description: str = "A neutral exchange of warnings about adversarial distillation."
     contact: str | None = None
     database: str
+    rules: Literal["antitrust", "structure"] = "antitrust"
     public_url: str | None = Field(default=None, pattern=r"^https://[^/?#]+/?$")
     purpose: Literal["required", "optional"] = "optional"
     types: list[str] = []
@@ -45,7 +48,7 @@ class Settings(BaseModel):
     status_days: int = Field(default=7, ge=1)
 
 
-def make_home(home: Path, *, title: str, database: str) -> None:
+def make_home(home: Path, *, title: str, database: str, rules: str = "antitrust") -> None:
     """Write a new hub's folder.
 
     Raises:
@@ -64,7 +67,7 @@ def make_home(home: Path, *, title: str, database: str) -> None:
         key.write(secrets.token_hex(32) + "\n")
     handle = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)  # it may hold a password
     with os.fdopen(handle, "w", encoding="utf-8") as settings:
-        settings.write(_TEMPLATE.format(title=title, database=database))
+        settings.write(_TEMPLATE.format(title=title, database=database, rules=rules))
 
 
 def read_settings(home: Path) -> Settings:
