@@ -8,9 +8,9 @@ loads both from this process: all three share the machine's cores.
 * ingest: envelopes of 500 indicators of about 0.8 kB from 4 connections, each answered when it is
   on the disk, until 20,000 are in; once a round.
 * the collection then grows to --objects by one SQL statement that copies rows under new ids.
-* pages: 4 connections page 100 objects at a time for --seconds, from the first object on (start) and
-  over the last 10,000 (end), over and over; each answer's event and delivery are on the disk before
-  it leaves. `sparse` is a member who sees one object in a thousand of those.
+* pages: 4 connections page 100 objects at a time for --seconds, from the first object on (start)
+  and over the last 10,000 (end), over and over; each answer's event and delivery are on the disk
+  before it leaves. `sparse` is a member who sees one object in a thousand of those.
 
 Prints medians of --rounds with their range and what a page costs in CPU; writes
 bench/results/hub.json.
