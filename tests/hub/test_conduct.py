@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import sqlite3
 import uuid
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import httpx
 import pytest
@@ -190,6 +190,59 @@ def test_rules_refuse_and_the_ledger_hears_of_everything(new_hub, make_shelf, ma
     assert [e["action"] for e in heard] == ["submit", "refuse", "release"]
     chain = server.office.events(None, None)
     assert heard == [{k: v for k, v in e.items() if k not in {"number", "digest"}} for e in chain]
+
+
+def test_an_envelope_that_breaks_the_rules_code_fails_whole_and_only_once(
+    new_hub, make_shelf, make_indicator
+):
+    server = new_hub(settings="inline_objects = 0\n")
+    shelf, me = make_shelf(server), server.login()
+
+    def accept(stix):
+        raise RuntimeError("a defect in a rule")
+
+    app = create_app(read_settings(server.home), read_key(server.home), accept=accept)
+    body = {"objects": [make_indicator(), make_indicator()]}
+
+    async def work() -> tuple[dict, bool]:
+        transport = httpx.ASGITransport(app=app)
+        headers = {"Authorization": f"Bearer {me.token}", "Content-Type": TAXII}
+        async with httpx.AsyncClient(transport=transport, base_url="http://hub") as client:
+            told = (await client.post(shelf.objects, json=body, headers=headers)).json()
+            assert told["pending_count"] == 2
+            assert await app.state.hub.work_one() is True
+            again = await app.state.hub.work_one()
+            told = (await client.get(f"/api/status/{told['id']}/", headers=headers)).json()
+        await app.state.hub.database.close()
+        return told, again
+
+    told, again = asyncio.run(work())
+    assert again is False
+    assert (told["status"], told["success_count"], told["failure_count"]) == ("complete", 0, 2)
+
+
+def test_a_status_is_dropped_when_its_days_are_over(new_hub, make_shelf, make_indicator):
+    server = new_hub(settings="status_days = 2\n")
+    shelf, me = make_shelf(server), server.login()
+
+    def app(days: int):
+        def clock():
+            return datetime.now(UTC) + timedelta(days=days)
+
+        return create_app(read_settings(server.home), read_key(server.home), clock=clock)
+
+    body = {"objects": [make_indicator()]}
+    told = ask(app(0), me, "POST", shelf.objects, json=body).json()
+    path = f"/api/status/{told['id']}/"
+
+    async def purge(days: int) -> None:
+        application = app(days)
+        await application.state.hub._purge()
+        await application.state.hub.database.close()
+
+    for days, status in ((1, 200), (3, 404)):
+        asyncio.run(purge(days))
+        assert ask(app(0), me, "GET", path).status_code == status
 
 
 def test_what_cannot_be_recorded_is_not_done(new_hub, make_shelf, make_indicator):

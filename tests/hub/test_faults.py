@@ -76,7 +76,9 @@ def test_kill_9_during_ingest(new_hub, make_shelf, make_indicator, kind, request
         server.start()
         writer = Writer(shelf, me, make_indicator)
         writer.start()
-        time.sleep(0.5 + dice.random())
+        while len(writer.acknowledged) < 2 and writer.is_alive():
+            time.sleep(0.01)
+        time.sleep(0.3 * dice.random())  # anywhere in the midst of an envelope
         server.kill()
         writer.join(30)
         acknowledged += writer.acknowledged
@@ -84,7 +86,7 @@ def test_kill_9_during_ingest(new_hub, make_shelf, make_indicator, kind, request
     server.start()
     found = everything(shelf, me)
     assert len(found) == len(set(found))
-    assert len(acknowledged) > 3
+    assert len(acknowledged) >= 6
     assert {i for ids in acknowledged for i in ids} <= set(found)
     for ids in unanswered:
         assert len(set(ids) & set(found)) in {0, len(ids)}
@@ -170,7 +172,7 @@ def test_two_processes_on_one_database(new_hub, make_shelf, make_indicator, kind
             asked["added_after"] = told.headers["x-taxii-date-added-last"]
         written = [i for w in writers for ids in w.acknowledged for i in ids]
         assert not any(w.unanswered for w in writers)
-        assert len(written) > 40
+        assert len(written) >= 20
         assert len(seen) == len(set(seen))
         assert set(seen) == set(written)
         assert one.office.verify()[0] > 0

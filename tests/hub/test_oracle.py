@@ -188,7 +188,9 @@ def reduced(answer: httpx.Response) -> Any:
         ]
     elif "collections" in body:
         told["collections"] = sorted(
-            (c["id"], c["can_read"], c["can_write"]) for c in body["collections"]
+            (c["id"], c["can_read"], c["can_write"])
+            for c in body["collections"]
+            if c["id"] in {BOTH, READ_ONLY, WRITE_ONLY, CLOSED}  # other tests have theirs
         )
     else:
         told["names"] = sorted(set(body) - {"description", "contact", "default"})
