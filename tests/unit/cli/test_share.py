@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime, timedelta
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -14,12 +15,13 @@ from stillwatch.errors import ConfigError, InputError
 from stillwatch.schema import EXIT_CLEAR, EXIT_USAGE
 
 OWN, COMMON, RARE = "9f3c51d7a2e8604b", "07d1f5b8c3926ae4", "5b8e02c7f1a94d36"
-BASIS = """
+TODAY = datetime.now(UTC).date()  # the command asks the clock
+BASIS = f"""
 [[legal_basis]]
 name = "n"
 source = "s"
-since = 2026-11-01
-until = 2027-10-01
+since = {TODAY - timedelta(days=9)}
+until = {TODAY + timedelta(days=300)}
 reviewed_by = "c"
 purposes = ["detection", "correction"]
 """
