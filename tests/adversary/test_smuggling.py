@@ -9,11 +9,14 @@ from __future__ import annotations
 import importlib.util
 import json
 import random
+import time
 import uuid
 from pathlib import Path
 
 import pytest
 import stix2
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from stillwatch.share import content as make
 from stillwatch.share import normal, refusals, refusals_of_bundle, refusals_of_text
@@ -131,6 +134,31 @@ def test_a_derived_id_that_does_not_follow_from_the_content_is_refused(rng):
     assert refusals(moved, now=NOW) == ("plain-ids: id does not follow from the object's content",)
 
 
+def test_a_large_object_does_not_keep_the_guard_busy(rng):
+    """Twelve strings of 400 characters are read for commerce, whatever else comes."""
+    obj = one_of(rng, "campaign")
+    alphabet = "bcdfghjkmnqwxz0123456789+/=%&;. -\u0430\u4e00"
+    long = "".join(rng.choice(alphabet) for _ in range(2_000))
+    heavy = obj | {"labels": [long[k:] + long[:k] for k in range(150)]}
+    began = time.process_time()
+    assert refusals(heavy, now=NOW)
+    assert time.process_time() - began < 3
+
+
+@given(st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=40)
+    | st.sampled_from(["campaign", "indicator", "report", "extensions"]),
+    lambda inner: st.lists(inner, max_size=4)
+    | st.dictionaries(st.sampled_from(["type", "id", "extensions", "object_refs", "created"])
+                      | st.text(max_size=20), inner, max_size=6),
+    max_leaves=30,
+))  # fmt: skip
+@settings(max_examples=150, deadline=None)
+def test_no_value_makes_the_guard_fail_instead_of_refusing(value):
+    assert refusals(value, now=NOW)
+    assert refusals_of_bundle({"type": "bundle", "objects": [value]}, now=NOW)
+
+
 def test_a_cyclic_value_is_refused():
     value: dict = {"type": "campaign"}
     value["extensions"] = value
@@ -153,3 +181,45 @@ def test_what_only_might_be_commerce_is_held_for_a_person(rng):
 def test_the_builder_takes_no_text(rng):
     with pytest.raises(Exception, match="TLP"):
         make.opinion("campaign--x", "agree", by="identity--x", created=NOW, tlp="red")
+
+
+def _places(value, path=()):
+    """Yield the path of every value inside a value, itself first."""
+    yield path, value
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            yield from _places(inner, (*path, key))
+    elif isinstance(value, list):
+        for number, inner in enumerate(value):
+            yield from _places(inner, (*path, number))
+
+
+def _with(obj, path, value):
+    """Return a copy of an object with another value at a path."""
+    made = json.loads(json.dumps(obj))
+    if not path:
+        return value
+    inner = made
+    for step in path[:-1]:
+        inner = inner[step]
+    inner[path[-1]] = value
+    return made
+
+
+def test_no_place_of_any_object_takes_a_text_a_list_or_a_field(rng):
+    """Every leaf, list and object of every kind in turn: nothing may be put in, added or around."""
+    tried = 0
+    for obj in {o["type"]: o for o in smuggling.lawful_group(rng)}.values():
+        for path, value in _places(obj):
+            changes = [smuggling.MESSAGES[0], [smuggling.MESSAGES[0]], {"a": 1}, "", 12.5, None]
+            if isinstance(value, str):
+                changes += [value + " ", value + "\n", value + "\u200b", " " + value, [value]]
+                changes += [value.upper()] if value.upper() != value else []
+            elif isinstance(value, dict):
+                changes = [{**value, "a": 1}, {**value, "": ""}, {**value, "x_price": "12"}]
+            elif isinstance(value, list):
+                changes = [[*value, smuggling.MESSAGES[0]], [*value, *value], [value], []]
+            for change in changes:
+                tried += 1
+                assert refusals(_with(obj, path, change), now=NOW), (obj["type"], path, change)
+    assert tried > 1_500

@@ -202,7 +202,8 @@ def test_two_members_warn_see_appeal_and_take_back(server, tmp_path):
         assert send(ours, gone, hub, now=later)["failure"] == 0
         pull(theirs, hub, purpose="correction", now=later)
         left = json.loads((theirs.pulled / "objects.json").read_text())
-        assert not [o for o in left if o["type"] in ("campaign", "indicator")], "deleted"
+        ours_left = {o["type"] for o in left if o.get("created_by_ref") == ours.contributor}
+        assert ours_left == {"note"}, "what was taken back is deleted, with all that hung on it"
         assert (theirs.pulled / "indicators.jsonl").read_bytes() == b""
 
     assert verify_own(ours) > 5

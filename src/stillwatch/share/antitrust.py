@@ -19,6 +19,7 @@ import json
 import re
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime, timedelta
+from itertools import islice
 from typing import Any, Final
 
 from stillwatch.errors import ShareRefused
@@ -35,6 +36,8 @@ __all__ = [
 
 _DEPTH: Final = 8
 _BYTES: Final = 400_000
+_READ_STRINGS: Final = 12
+_READ_CHARS: Final = 400
 _OLDEST: Final = "2020-01-01T00:00:00Z"
 _AHEAD: Final = timedelta(minutes=5)
 _LONGEST: Final = timedelta(days=180)
@@ -334,8 +337,9 @@ _AGREE: Final[dict[str, Callable[[Mapping[str, Any], datetime], Iterator[Trouble
 def _commerce(obj: Mapping[str, Any]) -> Iterator[Trouble]:
     """6. Say what a refused object seems to hold; whoever reads the refusal must see why."""
     unsure = False
-    for where, text in _strings(obj, "object"):
-        subject = certainly(text)
+    # bounded, since whoever sends a large object must not keep the hub busy with it
+    for where, text in islice(_strings(obj, "object"), _READ_STRINGS):
+        subject = certainly(text[:_READ_CHARS])
         if subject:
             yield Trouble("no-commerce", where, f"seems to tell of {subject}")
             return

@@ -13,8 +13,8 @@ from typing import Any, Final
 from stillwatch.share.words import EXT, SPACE
 
 __all__ = [
-    "ATLAS", "CATALOGUE", "FIRST", "IEP", "MEASURES", "PROJECT", "PROVIDER", "RELEASABLE", "TLP",
-    "TLP_EXTENSION",
+    "ATLAS", "CATALOGUE", "FIRST", "IEP", "INTERFACE", "MEASURES", "PROJECT", "PROVIDER",
+    "RELEASABLE", "TLP", "TLP_EXTENSION",
 ]  # fmt: skip
 
 # Objects with the same id in every bundle never change `created` (STIX 2.1, 3.6).
@@ -53,7 +53,7 @@ _EXTENSIONS: Final = {
     "campaign": ("property-extension", "A campaign's handle, claims, methods and log bands"),
     "fingerprint": ("property-extension", "A value that can be matched and not read back"),
     "infrastructure": ("property-extension", "A kind of shared infrastructure, never an address"),
-    "traffic": ("new-sco", "Traffic of a campaign in log bands, without any identifier"),
+    "traffic": ("property-extension", "A campaign's traffic in log bands, without identifiers"),
     "sighting": ("property-extension", "The log band behind the count of a sighting"),
     "actor": ("property-extension", "A claim about an operator, with the release by counsel"),
     "notice": ("property-extension", "The kind of a correction, from a closed list"),
@@ -79,6 +79,16 @@ PROVIDER: Final = _thing(
 PROJECT: Final = _thing(
     "identity", "project", name="The stillwatch project", identity_class="organization"
 )
+
+# What campaigns use. A cyber-observable's id is the UUIDv5 of its value (STIX 2.1, 2.9): harmless
+# here, where everybody knows the value, and the reason why no other observable is shared.
+INTERFACE: Final[dict[str, Any]] = {
+    "type": "software", "spec_version": "2.1",
+    "id": "software--"
+    + str(uuid.uuid5(uuid.UUID("00abedb4-aa42-466c-9c01-fed23315a9b7"),
+                     '{"name":"language model interface"}')),
+    "name": "language model interface",
+}  # fmt: skip
 
 
 def _tlp(level: str) -> dict[str, Any]:
@@ -131,7 +141,7 @@ IEP: Final = {level: _id("marking-definition", f"iep:{level}") for level in TLP 
 CATALOGUE: Final[Mapping[str, dict[str, Any]]] = {
     one["id"]: one
     for one in (
-        PROVIDER, PROJECT,
+        PROVIDER, PROJECT, INTERFACE,
         *(_tlp(level) for level in TLP if level != "red"),
         *(_iep(level) for level in IEP),
         *(_extension(name) for name in _EXTENSIONS),

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import re
 import tomllib
-from functools import cache
+from functools import cache, lru_cache
 from importlib.resources import files
 from typing import Final, NamedTuple
 
@@ -149,6 +149,7 @@ def _too_many(length: int, letters: int, chance: float) -> int:
     return length + 1  # pragma: no cover
 
 
+@lru_cache(maxsize=4_096)
 def messages(digits: str) -> bool:
     """Return whether hex digits that should be random spell something.
 

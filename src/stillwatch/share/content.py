@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from stillwatch.errors import ShareRefused
-from stillwatch.share.catalogue import ATLAS, CATALOGUE, IEP, MEASURES, TLP
+from stillwatch.share.catalogue import ATLAS, CATALOGUE, IEP, INTERFACE, MEASURES, TLP
 from stillwatch.share.shape import read_time
 from stillwatch.share.texts import texts_of
 from stillwatch.share.words import CLEAR_KINDS, EXT, SIGNALS, band, identify, lowest
@@ -146,23 +146,19 @@ def infrastructure(
 
 def observed(
     seen: Mapping[str, Any], *, by: str, modified: datetime, tlp: str = "amber"
-) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return the traffic of a shared campaign and the observed-data that tells of it."""
+) -> dict[str, Any]:
+    """Return what was observed of a shared campaign: requests to a language model, in bands.
+
+    The object observed is a fixed one, the interface, and nobody who used it.
+    """
     own = seen["extensions"][EXT["campaign"]]
-    methods = own.get("methods", [])
-    traffic = {
-        "type": "stillwatch-traffic", "spec_version": "2.1", "id": "",
-        "accounts": own["accounts"], "exchanges": own["exchanges"],
-        "method": methods[0] if len(methods) == 1 else "unknown",
-        "extensions": {EXT["traffic"]: {"extension_type": "new-sco"}},
-    }  # fmt: skip
-    traffic["id"] = identify(traffic)
-    told = _made(
+    traffic = {name: own[name] for name in ("handle", "accounts", "exchanges")}
+    return _made(
         "observed-data", by, _moment(seen["created"]), modified, tlp=tlp,
         first_observed=seen["first_seen"], last_observed=seen["last_seen"],
-        number_observed=max(1, lowest(own["exchanges"])), object_refs=[traffic["id"]],
+        number_observed=max(1, lowest(own["exchanges"])), object_refs=[INTERFACE["id"]],
+        extensions={EXT["traffic"]: {**_PROPERTY, **traffic}},
     )  # fmt: skip
-    return traffic, told
 
 
 def relationship(

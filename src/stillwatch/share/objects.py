@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from stillwatch.share.catalogue import CATALOGUE, IEP, RELEASABLE
+from stillwatch.share.catalogue import CATALOGUE, IEP, INTERFACE, RELEASABLE
 from stillwatch.share.shape import (
     Closed,
     Constant,
@@ -40,6 +40,9 @@ _DERIVED: Final = Text(r"[\x20-\x7e]{1,512}", "the text that follows from the ot
 _MEMBER: Final = Id("identity")
 
 
+_HANDLE: Final = Text("c-[0-9a-f]{12}", "a campaign's id as the scan gives it", "plain-ids")
+
+
 def _property(**fields: Shape) -> Closed:
     return Closed({"extension_type": Constant("property-extension"), **fields})
 
@@ -51,7 +54,7 @@ EXTENSIONS: Final[dict[str, Closed]] = {
     "campaign": Closed(
         {
             "extension_type": Constant("property-extension"),
-            "handle": Text("c-[0-9a-f]{12}", "a campaign's id as the scan gives it", "plain-ids"),
+            "handle": _HANDLE,
             "lane": Constant("technical"),
             "accounts": _BAND, "exchanges": _BAND,
             "coordinated": _PERCENT, "extractive": _PERCENT,
@@ -70,7 +73,7 @@ EXTENSIONS: Final[dict[str, Closed]] = {
         kind=OneOf(("client_stack", "exit_addresses", "proxy_service", "sign_up_addresses")),
         network=OneOf(NETWORKS), accounts=_BAND,
     ),
-    "traffic": Closed({"extension_type": Constant("new-sco")}),
+    "traffic": _property(handle=_HANDLE, accounts=_BAND, exchanges=_BAND),
     "sighting": _property(band=_BAND),
     "actor": _property(
         claim=Constant("operates"), confidence=_PERCENT,
@@ -159,14 +162,8 @@ FREE_TYPES: Final[dict[str, Closed]] = {
         "observed-data",
         {
             "first_observed": Time("hour"), "last_observed": Time("hour"),
-            "number_observed": _COUNT, "object_refs": Many(Id("stillwatch-traffic"), 1, 20),
-        },
-    ),
-    "stillwatch-traffic": Closed(
-        {
-            "type": Constant("stillwatch-traffic"), "spec_version": Constant("2.1"),
-            "id": Id("stillwatch-traffic"), "accounts": _BAND, "exchanges": _BAND,
-            "method": OneOf((*SHARED_METHODS, "unknown")), "extensions": _extended("traffic"),
+            "number_observed": _COUNT, "object_refs": Many(Constant(INTERFACE["id"]), 1, 1),
+            "extensions": _extended("traffic"),
         },
     ),
     "relationship": _object(

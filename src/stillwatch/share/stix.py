@@ -32,26 +32,23 @@ def bundle(campaigns: Iterable[Mapping[str, Any]], created: str) -> dict[str, An
     for line in campaigns:
         if line["standing"] == "accused":
             names.append(str(line["campaign_id"]))
-            objects += campaign_objects(line, by=PROVIDER["id"], modified=modified, traffic=False)
+            objects += campaign_objects(line, by=PROVIDER["id"], modified=modified)
     return bundle_of([PROVIDER, *objects], key=created + ":" + ",".join(names))
 
 
 def campaign_objects(
     line: Mapping[str, Any], *, by: str, modified: datetime,
-    indicators: Iterable[Mapping[str, Any]] = (), tlp: str = "amber", traffic: bool = True,
+    indicators: Iterable[Mapping[str, Any]] = (), tlp: str = "amber",
 ) -> list[dict[str, Any]]:  # fmt: skip
     """Return a campaign with its traffic, infrastructure, indicators and links to techniques.
 
-    ``indicators``: rows with ``kind``, ``value`` and, for tokens, ``epoch``. ``traffic``: also as
-    observed-data, whose object is of a type of our own, which some readers refuse.
+    ``indicators``: rows with ``kind``, ``value`` and, for tokens, ``epoch``.
     """
     seen = content.campaign(line, by=by, modified=modified, tlp=tlp)
     own = seen["extensions"][EXT["campaign"]]
     start = read_time(seen["created"]) or modified
     modified = max(modified, start)
-    made = [seen]
-    if traffic:
-        made += content.observed(seen, by=by, modified=modified, tlp=tlp)
+    made = [seen, content.observed(seen, by=by, modified=modified, tlp=tlp)]
     techniques = list(_ALWAYS)
     if "shared_exits" in own.get("signals", ()):
         techniques.append("AML.T0008.005")
@@ -112,4 +109,5 @@ def _techniques(objects: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
 
 def _references(one: Mapping[str, Any]) -> list[str]:
     found = [one[name] for name in ("created_by_ref", "source_ref", "target_ref") if name in one]
-    return [*found, *one.get("object_marking_refs", ()), *one.get("extensions", {})]
+    lists = (one.get(name, ()) for name in ("object_marking_refs", "object_refs", "extensions"))
+    return [*found, *(ref for refs in lists for ref in refs)]

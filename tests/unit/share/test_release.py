@@ -183,9 +183,10 @@ def test_a_correction_needs_one_person_and_only_ones_own_can_be_taken_back(home)
     hub = Hub()
     send(home, gone, hub, now=later)
     kinds = {o["type"] for o in hub.came if o.get("revoked")}
-    assert {"campaign", "indicator", "relationship"} <= kinds
+    everything = {"campaign", "indicator", "infrastructure", "observed-data", "relationship"}
+    assert kinds == everything
     left = [o["type"] for o in hub.came if not o.get("revoked")]
-    assert left == ["marking-definition", "note"], "a hub must know a marking before it is used"
+    assert left == ["marking-definition", "software", "note"], "what others refer to comes first"
 
 
 def test_a_sighting_waits_between_6_and_48_hours(home):

@@ -130,6 +130,8 @@ def test_an_object_keeps_its_creation_time_from_run_to_run():
     late = {o["id"]: o for o in bundle([campaign()], "2026-11-30T00:00:00Z")["objects"]}
     assert early.keys() == late.keys()
     for key, one in late.items():
+        if one["type"] == "software":  # an observable has no times at all (STIX 2.1, 3.1)
+            continue
         assert one["created"] == early[key]["created"]
         if one["type"] != "marking-definition":  # has no versions (STIX 2.1, 7.2)
             assert one["created"] <= early[key]["modified"] <= one["modified"]

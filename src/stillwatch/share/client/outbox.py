@@ -10,19 +10,20 @@ from typing import Any, Final
 from stillwatch.errors import ShareRefused
 from stillwatch.share import content
 from stillwatch.share.antitrust import normal, refusals
-from stillwatch.share.catalogue import CATALOGUE, IEP
+from stillwatch.share.catalogue import CATALOGUE, IEP, INTERFACE
 from stillwatch.share.client.home import Home, stamp
 from stillwatch.share.client.packages import Package, packages, write_package
 from stillwatch.share.commercial import messages
 from stillwatch.share.legal import in_force
 from stillwatch.share.stix import campaign_objects
+from stillwatch.share.words import EXT
 
 __all__ = ["appeal", "opine", "prepare", "prepare_campaign", "revoke", "sight"]
 
 # A sighting that left at once would tell when its sender looked: rule 3, delay with jitter.
 _DELAY: Final = timedelta(hours=6)
 _JITTER_S: Final = 42 * 3600
-_POLICIES: Final = frozenset(IEP.values())
+_TRAVEL: Final = frozenset({*IEP.values(), INTERFACE["id"]})
 
 
 def prepare(
@@ -35,7 +36,10 @@ def prepare(
         ShareRefused: names every rule that is broken; the refusal is in the ledger.
     """
     given = [dict(one) for one in objects]
-    marks = {ref for one in given for ref in one.get("object_marking_refs", ()) if ref in _POLICIES}
+    marks = {
+        ref for one in given for name in ("object_marking_refs", "object_refs")
+        for ref in one.get(name, ()) if ref in _TRAVEL
+    }  # fmt: skip
     done = [normal(CATALOGUE[ref]) for ref in sorted(marks)]
     done += sorted((normal(one) for one in given), key=lambda o: (o["id"], o.get("modified", "")))
     found = [f"{one.get('type')}: {why}" for one in done for why in refusals(one, now=now)]
@@ -64,10 +68,10 @@ def prepare_campaign(
     made = campaign_objects(
         line, by=home.contributor, modified=moment, indicators=clean, tlp=home.tlp
     )
-    # The fixed objects are part of every member's distribution and stay there, but for markings,
-    # which a hub must know first: a hub that puts the sender's pseudonym under everything would
-    # change them, and some servers take an extension definition's `version` for that of the TAXII
-    # object and fail on it (medallion 3.0.0).
+    # The fixed objects are part of every member's distribution and stay there, but for markings
+    # and the observed interface, which a hub must know: a hub that puts the sender's pseudonym
+    # under everything would change them, and some servers take an extension definition's `version`
+    # for that of the TAXII object and fail on it (medallion 3.0.0).
     told = [one for one in made if one["id"] not in CATALOGUE]
     return prepare(home, told, "detection", now=now)
 
@@ -101,10 +105,29 @@ def appeal(home: Home, about: Sequence[str], kind: str, *, now: datetime) -> Pac
     return prepare(home, [made], "correction", now=now)
 
 
+def _with(going: set[str], latest: Mapping[str, Mapping[str, Any]]) -> set[str]:
+    """Return ids with what hangs on them: links, indicators, infrastructure, observations."""
+    handles = {
+        latest[one]["extensions"][EXT["campaign"]]["handle"]
+        for one in going if latest[one]["type"] == "campaign"
+    }  # fmt: skip
+    found = set(going)
+    for one in latest.values():
+        if one["type"] == "relationship" and going & {one["source_ref"], one["target_ref"]}:
+            ends = {one["source_ref"], one["target_ref"]}
+            found |= {one["id"], *(e for e in ends & latest.keys() if not e.startswith("campaign"))}
+        elif (
+            one["type"] == "observed-data"
+            and one["extensions"][EXT["traffic"]]["handle"] in handles
+        ):
+            found.add(one["id"])
+    return found
+
+
 def revoke(home: Home, ids: Sequence[str], *, now: datetime) -> Package:
     """Take back objects that this member sent: revoked versions, and a note to delete them.
 
-    A campaign takes its indicators and relationships with it.
+    A campaign takes with it its indicators, infrastructure, observations and relationships.
 
     Raises:
         ShareRefused: an id is none of this member's own.
@@ -119,16 +142,11 @@ def revoke(home: Home, ids: Sequence[str], *, now: datetime) -> Package:
     unknown = [one for one in ids if one not in latest or one in CATALOGUE]
     if unknown:
         raise ShareRefused(f"{len(unknown)} of the ids are no objects that you sent")
-    going = set(ids)
-    for one in latest.values():
-        if one["type"] == "relationship" and one["target_ref"] in going:
-            going |= {one["id"], *({one["source_ref"]} & latest.keys())}
-        elif one["type"] == "relationship" and one["source_ref"] in going:
-            going.add(one["id"])
+    going = _with(set(ids), latest)
     moment = now.replace(microsecond=0).isoformat().replace("+00:00", ".000Z")
     gone = [
         {**latest[one], "revoked": True, "modified": moment}
-        for one in sorted(going) if "extensions" in latest[one] or "source_ref" in latest[one]
+        for one in sorted(going)
     ]  # fmt: skip
     told = sorted(
         one for one in going

@@ -96,3 +96,6 @@ def _merge(held: dict[str, dict[str, Any]], fresh: Iterable[dict[str, Any]]) -> 
             for ref in note["object_refs"]:
                 if ref in held and held[ref].get("created_by_ref") == note["created_by_ref"]:
                     del held[ref]
+    # A revoked campaign stays as a line of its contributor's record; the rest has nothing to tell.
+    for one in [o for o in held.values() if o.get("revoked") and o["type"] != "campaign"]:
+        del held[one["id"]]
