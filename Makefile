@@ -12,8 +12,9 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -qq
 WORKERS ?= 2
 
-.PHONY: help demo test check docs setup lock clean quality reference scale kills bench bench-check wheel lowest highest bound fuzz \
   bench-worlds bench-alpha bench-prevalence bench-ablation bench-mmd bench-detect bench-alone
+
+.PHONY: \ bench bench-antitrust bench-check bench-guard bench-hub bench-match bench-prove bench-prove-lineage bench-replay bench-worlds bound check clean demo docs fuzz help highest kills lock lowest quality reference scale setup test wheel
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -108,12 +109,36 @@ bench: .venv/.test-stamp ## speed and memory as ratios within one run, kept in b
 
 bench-worlds: .venv/.test-stamp ## no single trait gives a campaign away; exchanges per second (minutes)
 	@OMP_NUM_THREADS=1 $(BIN)/python perf/world_traits.py --keep
+bench-guard: .venv/.test-stamp ## the guard: delays, memory at 1M accounts, HTTP, through Envoy (a minute)
+	@$(BIN)/python perf/guard_bench.py --keep
+
+bench-replay: .venv/.test-stamp ## found campaigns replayed against the guard, honest traffic too (resumable, minutes)
+	@OMP_NUM_THREADS=1 $(BIN)/python perf/guard_replay.py \
+	  --work $(WORK)/guard-replay --out bench/results/guard-replay.json
 
 bench-check: .venv/.test-stamp ## the same, compared with the kept result: fails from 10 % worse on
 	@$(BIN)/python perf/bench.py --check
 
+bench-hub: .venv/.test-stamp ## the hub on PostgreSQL: ingest and pages at 100,000 and a million objects (minutes)
+	@$(BIN)/python perf/hub.py
+bench-prove-lineage: .venv/.test-stamp ## teacher families of published models, by part (half an hour)
+	@for k in 0 1; do test -f $(WORK)/lineage/close-all-$${k}of2.npz || OMP_NUM_THREADS=1 \
+	  $(BIN)/python perf/prove_lineage.py measure --part $$k --parts 2 --work $(WORK)/lineage \
+	  --data $${STILLWATCH_DATA:-../shared/data}/lineage; done
+	@$(BIN)/python perf/prove_lineage.py report --data $${STILLWATCH_DATA:-../shared/data}/lineage \
+	  --work $(WORK)/lineage --out bench/results/prove-lineage.json
+
+bench-prove: .venv/.test-stamp ## canaries on 200 tiny models without marks and 60 with (minutes)
+	@$(BIN)/python perf/prove_students.py --out bench/results/prove-students.json
+
 kills: .venv/.test-stamp ## 50 random kills of a scan of a million exchanges, each resumed (resumable, an hour)
 	@$(BIN)/python perf/kills.py --kills 50
+
+bench-antitrust: .venv/.test-stamp ## 10,000 smuggled payloads and 1,000 lawful ones through the guard
+	@$(BIN)/python tests/adversary/smuggling.py --out bench/results/antitrust.json
+
+bench-match: .venv/.test-stamp ## blinded evaluations and tokens a second on one core
+	@$(BIN)/python perf/match.py --keep
 
 wheel: .venv/.test-stamp ## dist/: a wheel for this machine and a source package
 	@rm -rf dist && mkdir -p dist

@@ -1,4 +1,4 @@
-"""Writes the documents that code knows: commands.md, schema.md, formats.md, signals/.
+"""Writes the documents that code knows: commands, schema, formats, antitrust, signals.
 
     python docs/generate.py [--check]
 
@@ -8,6 +8,7 @@ With ``--check`` nothing is written; it ends with 1 and names the documents that
 from __future__ import annotations
 
 import inspect
+import json
 import sys
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -21,6 +22,18 @@ from stillwatch import schema
 from stillwatch.cli.app import app
 from stillwatch.schema import arrow
 from stillwatch.schema.fields import CAMPAIGN_FIELDS, FRAME_FIELDS, RUN_FILES, SUMMARY_FIELDS
+from stillwatch.share import RULES
+from stillwatch.share.catalogue import CATALOGUE
+from stillwatch.share.objects import EXTENSIONS, FREE_TYPES, json_schema
+from stillwatch.share.words import (
+    BANDS,
+    CLEAR_KINDS,
+    NOTICES,
+    PURPOSES,
+    SHARED_METHODS,
+    SIGNALS,
+    TOKEN_KINDS,
+)
 from stillwatch.signals import (
     TESTS,
     direct_evidence,
@@ -47,6 +60,11 @@ TABLES = {
         arrow.LINK,
         "One row a link: `a` is an object or an account, `b` an account, `llr` in nats.",
     ),
+    "responses.parquet": (
+        arrow.RESPONSE,
+        "One row an answer of a model to a prompt. Tests of `prove` read it, `prove collect` "
+        "writes it. Of several samples the lowest number counts.",
+    ),
     "stages/raster.parquet": (
         arrow.RASTER,
         "One row a tick of the raster: at most 120 subjects and 12,000 ticks of a campaign, evenly "
@@ -71,6 +89,10 @@ FIELDS = {
     "summary.json": (SUMMARY_FIELDS, "One object."),
     "campaigns.jsonl": (CAMPAIGN_FIELDS, "One object a line, accused first."),
     "stages/frames.jsonl": (FRAME_FIELDS, "One object a line, up to three templates a campaign."),
+    "indicators.jsonl": (
+        schema.INDICATOR_FIELDS,
+        "One object a line: what `share pull` makes of the indicators of other providers.",
+    ),
 }
 FINDERS: dict[str, Callable[..., Any]] = {
     "signup_burst": signup_burst.find,
@@ -95,18 +117,18 @@ def commands() -> str:
     return (
         REMARK
         + "# Commands\n\n"
-        + "".join(["".join(_command(name, command)) for name, command in flat(group)])
+        + "".join(["".join(_command(name, held)) for name, held in _leaves(group)])
         + _exit_codes()
     )
 
 
-def flat(group: Any, before: str = "") -> Iterator[tuple[str, Any]]:
-    """Yield every command with its whole name, those of groups as `group command`."""
-    for name, command in group.commands.items():
-        if hasattr(command, "commands"):
-            yield from flat(command, f"{before}{name} ")
+def _leaves(group: Any, before: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield every command with its name; one of a group has the group's name before its own."""
+    for name, held in group.commands.items():
+        if hasattr(held, "commands"):
+            yield from _leaves(held, f"{before}{name} ")
         else:
-            yield before + name, command
+            yield f"{before}{name}", held
 
 
 def _command(name: str, command: Any) -> Iterator[str]:
@@ -338,10 +360,81 @@ def _plain(text: str) -> str:
     return text.replace("Return how", "How", 1).replace("``", "`")
 
 
+ANTITRUST = """# What may be said, and what not
+
+Competitors exchange warnings here, so what they say is closed: there is a list of objects, each
+with a list of fields, each with a list of values or a fixed format, and what is not on the list is
+refused. Nobody writes text. The same code (`stillwatch.share.refusals`) runs at the member before
+release and at the hub before acceptance, and again on what comes in. It is not legal advice, and
+none of the sources makes an exchange lawful by itself: counsel decides, dates the legal basis and
+can export everything that was said.
+
+**Two lanes.** *Technical*: fingerprints, techniques and claims about accused campaigns, as they are
+found. *Aggregate*: figures about several contributors, old and thick enough that nobody's own can
+be told. There is no third lane: prices, costs, capacity, roadmaps, customers and their terms,
+volumes and training plans have no field, and whom to serve is each provider's own decision.
+
+**A refusal** names the rule and the field and never repeats what it refused. What a refused text
+seems to tell of is looked for in ten languages and under its disguises (look-alike letters, hidden
+characters, base64, hex, percent and HTML escapes, rot13, character codes, Morse …), so that a
+person sees why; text that is neither lawful nor certainly commercial is held for a person. Nothing
+passes by way of this search: what passes has no text that it could read.
+
+**What stays open.** A fingerprint has 64 bits and a token 256 that the guard cannot recompute.
+Those that spell something are refused; a sender and a receiver who agree on a secret code
+beforehand could still hide some bits in them. The ledger keeps who sent what.
+
+"""
+
+
+def antitrust() -> str:
+    """Return the rules of sharing: each with its sentence, source, place and test."""
+    lines = [REMARK, ANTITRUST, "## The rules\n\n", row("rule", "", "source", "applied in", "test")]
+    lines.append(row(*["---"] * 5))
+    for name, rule in RULES.items():
+        test = f"`{rule.test.replace('::', ' ')}`"
+        lines.append(row(f"`{name}`", rule.sentence, rule.source, rule.where, test))
+    lines += ["\n## Objects and fields\n\n",
+              "The whole list as JSON Schema: `stillwatch/share/schema.json`.\n\n",
+              row("object", "fields that must be there", "fields that may"),
+              row("---", "---", "---")]  # fmt: skip
+    for name, shape in FREE_TYPES.items():
+        must, may = (", ".join(f"`{f}`" for f in fields) for fields in (shape.must, shape.may))
+        lines.append(row(f"`{name}`", must, may))
+    lines += ["\n## Extensions\n\n", row("extension", "fields that must be there",
+              "fields that may"), row("---", "---", "---")]  # fmt: skip
+    for name, shape in EXTENSIONS.items():
+        must, may = (", ".join(f"`{f}`" for f in fields) for fields in (shape.must, shape.may))
+        lines.append(row(f"`{name}`", must, may))
+    lines += ["\n## Fixed objects\n\n", row("type", "name"), row("---", "---")]
+    lines += [
+        row(f"`{one['type']}`", one["name"]) for one in CATALOGUE.values()
+        if one["type"] != "extension-definition"
+    ]  # fmt: skip
+    lines += ["\n## Words\n\n", row("of", "values"), row("---", "---")]
+    lines += [
+        row(what, ", ".join(f"`{value}`" for value in values))
+        for what, values in (
+            ("band of a count", BANDS), ("fingerprint in the clear", CLEAR_KINDS),
+            ("value that travels as a token", TOKEN_KINDS), ("purpose", PURPOSES),
+            ("method", SHARED_METHODS), ("signal that a claim rests on", SIGNALS),
+            ("correction", tuple(NOTICES)),
+        )
+    ]  # fmt: skip
+    return "".join(lines)
+
+
+def sharing_schema() -> str:
+    """Return the JSON Schema of what may be shared, as it is shipped."""
+    return json.dumps(json_schema(), indent=1, sort_keys=True) + "\n"
+
+
 DOCUMENTS: dict[str, Callable[[], str]] = {
     "commands.md": commands,
     "schema.md": tables,
     "formats.md": formats,
+    "antitrust.md": antitrust,
+    "../src/stillwatch/share/schema.json": sharing_schema,
     "signals/README.md": signals,
     **{f"signals/{test.name}.md": partial(signal_page, test) for test in TESTS},
 }

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import resource
 import sys
 import tempfile
@@ -124,7 +125,15 @@ def main() -> None:
     parser.add_argument("--keep", action="store_true")
     asked = parser.parse_args()
     learn, ask = list(range(101, 101 + asked.seeds)), list(range(1, 1 + asked.seeds))
-    result: dict[str, Any] = {"commit": commit(), "machine": describe(), "rungs": []}
+    result: dict[str, Any] = {
+        "commit": commit(),
+        "machine": describe(),
+        "load": round(os.getloadavg()[0], 1),
+        "scale": asked.scale,
+        "learned_seeds": learn,
+        "asked_seeds": ask,
+        "rungs": [],
+    }
     result["speed"] = speed(load_plan("benign").scaled(asked.scale))
     print(json.dumps(result["speed"]))
     failed = False

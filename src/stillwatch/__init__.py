@@ -17,12 +17,15 @@ The rooms in the order in which data flows. A room imports only rooms above it:
 13. pipeline  – the stages in order: read this first
 14. runners   – execute Steps
 15. store     – what a run leaves behind, and how to ask it
-16. report    – run directory → report.html
-17. share     – campaign → STIX
-18. simulate  – labelled traffic
-19. scanner   – the main job: joins runner, report and share
-20. bench     – suites, baselines and scores
-21. cli       – one file a command; no logic
+16. cases     – cases, decisions, appeals, evidence packs, the guard's snapshot
+17. report    – run directory → report.html
+18. share     – campaign → STIX, what may be said of it, its exchange; the hub
+19. guard     – decides about requests while they wait
+20. prove     – was this model trained on that one's answers: results and the case file
+21. simulate  – labelled traffic
+22. scanner   – the main job: joins runner, report and share
+23. bench     – suites, baselines and scores
+24. cli       – one file a command; no logic
 """
 
 from __future__ import annotations

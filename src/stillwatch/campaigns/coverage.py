@@ -10,6 +10,7 @@ only the comparison means something.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
 import numpy as np
@@ -19,7 +20,7 @@ from stillwatch.campaigns.judge import Campaign, Judgement
 from stillwatch.campaigns.topics import Crowd
 from stillwatch.schema import Desk
 from stillwatch.schema.arrow import COVERAGE
-from stillwatch.stats import centred_by, rarefied_curve, round9
+from stillwatch.stats import centred_blocks, rarefied_curve, round9
 
 __all__ = ["coverage_table"]
 
@@ -99,8 +100,8 @@ def _own_rows(held: _Held, campaign: Campaign) -> np.ndarray:
     return rows[np.linspace(0, len(rows) - 1, _ROWS).astype(np.int64)]
 
 
-def _without_templates(desk: Desk, crowd: Crowd, rows: np.ndarray) -> np.ndarray:
-    """Return the topic rows less the mean of the other organizations' with the same template."""
+def _without_templates(desk: Desk, crowd: Crowd, rows: np.ndarray) -> Iterator[np.ndarray]:
+    """Yield the topic rows less the mean of the other organizations' with the same template."""
     wanted = pa.table({"rid": pa.array(crowd.topic_rid[rows], pa.int64())})
     found = desk.query(
         """SELECT k.rid, bit_xor(k.template) AS template FROM carried k
@@ -110,18 +111,24 @@ def _without_templates(desk: Desk, crowd: Crowd, rows: np.ndarray) -> np.ndarray
     label = np.zeros(len(rows), dtype=np.uint64)
     place = np.searchsorted(crowd.topic_rid[rows], found["rid"].to_numpy())
     label[place] = found["template"].to_numpy()
-    return centred_by(crowd.topics[rows], label, crowd.org[crowd.topic_sid[rows]])
+    return centred_blocks(
+        lambda span: crowd.topics[rows[span]], label, crowd.org[crowd.topic_sid[rows]]
+    )
 
 
-def _cells(vectors: np.ndarray, anchors: int, rng: np.random.Generator) -> np.ndarray:
-    norm = np.linalg.norm(vectors, axis=1, keepdims=True)
-    whole = np.rint(vectors / np.where(norm > 0, norm, 1.0) * _LENGTH).astype(np.float32)
-    chosen = whole[np.sort(rng.choice(len(whole), anchors, replace=False))].T
-    parts = [
-        (whole[start : start + _CHUNK] @ chosen).argmax(axis=1)
+def _cells(blocks: Iterable[np.ndarray], anchors: int, rng: np.random.Generator) -> np.ndarray:
+    parts = []
+    for vectors in blocks:
+        norm = np.linalg.norm(vectors, axis=1, keepdims=True)
+        whole = np.rint(vectors / np.where(norm > 0, norm, 1.0) * _LENGTH)
+        parts.append(whole.astype(np.int16))
+    whole = np.concatenate(parts)
+    chosen = whole[np.sort(rng.choice(len(whole), anchors, replace=False))].T.astype(np.float32)
+    nearest = [
+        (whole[start : start + _CHUNK].astype(np.float32) @ chosen).argmax(axis=1)
         for start in range(0, len(whole), _CHUNK)
     ]
-    return np.concatenate(parts)
+    return np.concatenate(nearest)
 
 
 def _peers(crowd: Crowd, campaign: Campaign, outside: np.ndarray) -> np.ndarray:

@@ -11,12 +11,21 @@ from typing import Annotated, Final, NoReturn
 import typer
 
 from stillwatch import __version__
+from stillwatch.cli import case_evidence  # noqa: F401 - its commands join the group `case`
 from stillwatch.cli.bench import bench
+from stillwatch.cli.case import case
 from stillwatch.cli.corpora import corpora
 from stillwatch.cli.demo import demo
+from stillwatch.cli.erase import erase
 from stillwatch.cli.explain import explain
+from stillwatch.cli.guard import guard
+from stillwatch.cli.hub import hub
 from stillwatch.cli.ingest import ingest
+from stillwatch.cli.ownership import ownership
+from stillwatch.cli.prove import prove
+from stillwatch.cli.purge import purge
 from stillwatch.cli.scan import scan
+from stillwatch.cli.share import share
 from stillwatch.cli.simulate import simulate
 from stillwatch.cli.terminal import complain, survive_any_encoding
 from stillwatch.errors import InputError, SchemaError, StillwatchError
@@ -57,8 +66,14 @@ def root(
     """
 
 
-for _command in (scan, explain, demo, ingest, simulate, corpora):
+for _command in (scan, explain, demo, ingest, simulate, corpora, purge, erase):
     app.command()(_command)
+app.add_typer(ownership, name="ownership")
+app.add_typer(case, name="case")
+app.add_typer(guard, name="guard")
+app.add_typer(hub, name="hub")
+app.add_typer(share, name="share")
+app.add_typer(prove, name="prove")
 app.add_typer(bench, name="bench")
 
 

@@ -40,6 +40,12 @@ def scan(
             metavar="FILE", help="Side table of ownership answers; sets `access`, never a standing."
         ),
     ] = None,
+    corrections: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="What `case effects` wrote; accounts that appeals restored."
+        ),
+    ] = None,
     baseline: Annotated[
         list[Path] | None,
         typer.Option(
@@ -99,6 +105,7 @@ def scan(
             accounts=accounts,
             permits=permits,
             ownership=ownership,
+            corrections=corrections,
             baseline=tuple(baseline or ()),
             format=format,
             since=None if since is None else parse_time(since, where="--since"),

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from stillwatch.kernel.features import KERNEL_VERSION, Features
 from stillwatch.kernel.intent_patterns import Intent
+from stillwatch.kernel.origin import address_prefix, client_hash, prefix_hash
 from stillwatch.kernel.row import minhash, one, simhash
 from stillwatch.kernel.shapes import Shape
 from stillwatch.kernel.skeleton import skeleton
@@ -36,13 +37,16 @@ __all__ = [
     "Intent",
     "Shape",
     "Token",
+    "address_prefix",
     "batch",
+    "client_hash",
     "digest",
     "envelope",
     "method_hints",
     "method_spans",
     "minhash",
     "one",
+    "prefix_hash",
     "simhash",
     "skeleton",
     "tokens",

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import ipaddress
 from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
@@ -12,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from stillwatch.kernel.origin import address_prefix, text_hash
 from stillwatch.kernel.row_digest import row_digest
 from stillwatch.schema.arrow import EXCHANGE
 
@@ -36,35 +35,15 @@ DIGEST = pa.field("digest", pa.uint64(), nullable=False)
 _KNOWN = 100_000
 
 
-_OCTETS = frozenset(map(str, range(256)))
-
-
-def address_prefix(address: str) -> str | None:
-    """Return the /24 of an IPv4 or the /48 of an IPv6 address, or None for anything else."""
-    octets = address.split(".")
-    if len(octets) == 4 and _OCTETS.issuperset(octets):
-        return f"{octets[0]}.{octets[1]}.{octets[2]}.0/24"
-    try:
-        parsed = ipaddress.ip_address(address.strip())
-    except ValueError:
-        return None
-    if isinstance(parsed, ipaddress.IPv6Address) and parsed.ipv4_mapped is not None:
-        parsed = parsed.ipv4_mapped
-    bits = 24 if parsed.version == 4 else 48
-    return str(ipaddress.ip_network((parsed, bits), strict=False))
-
-
 # Identifiers, addresses and agents come again batch after batch: a look-up costs a tenth of a hash.
 @lru_cache(maxsize=_KNOWN)
-def _hash(text: str | None) -> int:
-    if not text:
-        return 0
-    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "little") or 1
+def _hash(text: str) -> int:
+    return text_hash(text)
 
 
 @lru_cache(maxsize=_KNOWN)
 def _prefix_hash(address: str) -> int:
-    return _hash(address_prefix(address))
+    return text_hash(address_prefix(address))
 
 
 def _client_hash(text: str) -> int:

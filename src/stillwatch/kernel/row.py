@@ -14,15 +14,17 @@ __all__ = ["minhash", "one", "simhash"]
 _INTENTS: Final = Features._fields.index("intents")
 
 
-def one(exchange: Mapping[str, Any]) -> Features:
+def one(exchange: Mapping[str, Any], *, with_intents: bool = True) -> Features:
     """The features of one exchange, the same as ``batch`` gives it.
 
     ``exchange`` has the canonical columns it has; absent and None are the same. Texts are str or
-    bytes. *Raises* TypeError for a field of another type; ConfigError where hyperscan is missing.
+    bytes. ``with_intents``: False leaves the column *intents* 0 and needs no pattern engine, which
+    is what a request path wants. *Raises* TypeError for a field of another type; ConfigError where
+    hyperscan is missing.
     """
     kernel = native()
     if kernel is None:
-        found = intents.match_slowly(reference.scan_text(exchange))
+        found = intents.match_slowly(reference.scan_text(exchange)) if with_intents else 0
         return reference.featurize(exchange, found)
     values, text = kernel.one(
         tuple(
@@ -36,7 +38,7 @@ def one(exchange: Mapping[str, Any]) -> Features:
         exchange.get("reasoning_text"),
         exchange.get("reasoning_blob"),
     )
-    values[_INTENTS] = intents.match(text)
+    values[_INTENTS] = intents.match(text) if with_intents else 0
     return Features._make(values)
 
 

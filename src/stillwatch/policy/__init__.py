@@ -1,11 +1,50 @@
 """What is allowed and to whom; says nothing about guilt.
 
-*Input*: permits and ownership answers as plain records. *Output*: whether an exchange is inside a
-permit's scope, what exceeds it, and the access that ownership alone decides. *Promise*: an
-ownership answer never changes a standing, and a permit never hides its excess.
+*Input*: permits, ownership statements, rules and policy files as plain records. *Output*: whether
+an exchange is inside a permit's scope, what exceeds it, and the access that ownership alone
+decides. *Promise*: an ownership answer never changes a standing, not knowing never denies, and a
+permit never hides its excess.
 """
 
+from stillwatch.policy.access import (
+    AccessDecision,
+    AccessPolicy,
+    example_policy,
+    read_policy,
+    verdict_of_access,
+)
+from stillwatch.policy.ladder import MODES, Ladder, ladder_from_mapping, read_ladder
+from stillwatch.policy.owners import OwnershipRule, example_rules, read_rules, read_statements
 from stillwatch.policy.ownership import access_of
+from stillwatch.policy.ownership_table import (
+    OwnershipRow,
+    answer_owners,
+    explain_owner,
+    table_text,
+)
 from stillwatch.policy.permits import Permit, PermitUse, judge_permits, permits_from_rows
 
-__all__ = ["Permit", "PermitUse", "access_of", "judge_permits", "permits_from_rows"]
+__all__ = [
+    "MODES",
+    "AccessDecision",
+    "AccessPolicy",
+    "Ladder",
+    "OwnershipRow",
+    "OwnershipRule",
+    "Permit",
+    "PermitUse",
+    "access_of",
+    "answer_owners",
+    "example_policy",
+    "example_rules",
+    "explain_owner",
+    "judge_permits",
+    "ladder_from_mapping",
+    "permits_from_rows",
+    "read_ladder",
+    "read_policy",
+    "read_rules",
+    "read_statements",
+    "table_text",
+    "verdict_of_access",
+]

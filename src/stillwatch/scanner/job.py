@@ -31,7 +31,7 @@ from stillwatch.campaigns import (
     signal_table,
     volume_table,
 )
-from stillwatch.enrich import read_accounts, read_ownership, read_permits
+from stillwatch.enrich import read_accounts, read_corrections, read_ownership, read_permits
 from stillwatch.errors import ConfigError, InputError
 from stillwatch.pipeline import DISCOVERY, FEATURES, features
 from stillwatch.policy import permits_from_rows
@@ -47,6 +47,7 @@ from stillwatch.scanner.folder import (
     settle,
     write_whole,
 )
+from stillwatch.scanner.restored import take_out
 from stillwatch.scanner.result import Progress, ScanResult
 from stillwatch.scanner.resume import (
     KEY,
@@ -107,6 +108,7 @@ def scan(
     accounts: str | Path | None = None,
     permits: str | Path | None = None,
     ownership: str | Path | None = None,
+    corrections: str | Path | None = None,
     baseline: Sequence[str | Path] = (),
     format: str = "auto",
     since: datetime | None = None,
@@ -125,7 +127,8 @@ def scan(
     """Scan logs for adversarial distillation and write a run directory.
 
     ``inputs``: files, globs, folders or ``-``. ``accounts``, ``permits``, ``ownership``: side
-    tables. ``baseline``: earlier run directories, never of the window being judged.
+    tables. ``corrections``: accounts that appeals restored, which make no links.
+    ``baseline``: earlier run directories, never of the window being judged.
     ``now``: UTC; rows more than a day later are refused, none when it is None.
     ``out``: a new or empty folder, or an earlier run's, whose results go when reading begins.
     ``resume``: go on where a run in ``out`` was stopped; the same bytes come out as of one that
@@ -145,6 +148,7 @@ def scan(
     side = read_accounts(accounts) if accounts else None
     allowed = permits_from_rows(read_permits(permits).to_pylist()) if permits else ()
     answers = _answers(ownership)
+    restored = read_corrections(corrections) if corrections else frozenset()
     opened = open_inputs([str(p) for p in inputs], format=format, max_rejects=max_rejects, now=now)
     run_dir = Path(out) if out is not None else Path(tempfile.mkdtemp(prefix="stillwatch-"))
     columns = opened.columns | {f"accounts.{c}" for c in (side.columns if side else ())}
@@ -152,7 +156,8 @@ def scan(
     seconds: dict[str, float] = {}
     key = asked(
         opened,
-        {"accounts": accounts, "permits": permits, "ownership": ownership, "value": value},
+        {"accounts": accounts, "permits": permits, "ownership": ownership,
+         "corrections": corrections, "value": value},
         {"format": format, "max_rejects": max_rejects, "--baseline": earlier.digest,
          **settings.as_dict()},
     )  # fmt: skip
@@ -166,7 +171,7 @@ def scan(
         try:
             _read(runner, opened, run_dir, key, kept, tell, seconds)
             runner.put("accounts", side.table if side else ACCOUNT.empty_table())
-            _discover(runner, kept, tell, seconds)
+            _discover(runner, kept, tell, seconds, restored)
             began = time.monotonic()
             reference = shipped_reference()
             earlier.refuse_overlap(runner)
@@ -239,15 +244,17 @@ def _tidy(run_dir: Path) -> None:
 
 def _discover(
     runner: LocalRunner, kept: frozenset[str], tell: Callable[[Progress], None],
-    seconds: dict[str, float],
+    seconds: dict[str, float], restored: frozenset[str],
 ) -> None:  # fmt: skip
     for number, step in enumerate(STEPS):
         tell(Progress(step.name, number, len(STEPS), "steps"))
         if step.output in kept:
             runner.adopt(step.output)
+            take_out(runner, step.output, restored)
             continue
         began = time.monotonic()
         runner.run(step)
+        take_out(runner, step.output, restored)
         seconds[step.name] = round(time.monotonic() - began, 3)
         if step.output == "exchanges":
             _refuse_empty(runner.path("exchanges"))

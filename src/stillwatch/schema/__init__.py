@@ -5,6 +5,18 @@ engine, and every name here is the name used in files, tables and messages.
 """
 
 from stillwatch.schema.finding import CohortTest, Finding, Null
+from stillwatch.schema.indicator import INDICATOR_FIELDS, Indicator, indicator_of
+from stillwatch.schema.judgement import (
+    ADVERSE,
+    APPEAL_STATES,
+    CASE_STATES,
+    REASONS,
+    Appeal,
+    Case,
+    Decision,
+    NotedIndicator,
+    Sighting,
+)
 from stillwatch.schema.run import (
     ACCOUNTS,
     CAMPAIGNS,
@@ -41,15 +53,20 @@ from stillwatch.schema.words import (
 __all__ = [
     "ACCESS",
     "ACCOUNTS",
+    "ADVERSE",
+    "APPEAL_STATES",
     "CAMPAIGNS",
+    "CASE_STATES",
     "CLAIMS",
     "EXIT_ACCUSED",
     "EXIT_CLEAR",
     "EXIT_INPUT",
     "EXIT_USAGE",
+    "INDICATOR_FIELDS",
     "LINKS",
     "LINK_KINDS",
     "METHODS",
+    "REASONS",
     "REJECTED",
     "REPORT",
     "RESUME",
@@ -63,14 +80,21 @@ __all__ = [
     "SUMMARY",
     "TIMING",
     "VERDICTS",
+    "Appeal",
+    "Case",
     "CohortTest",
+    "Decision",
     "Desk",
     "Finding",
+    "Indicator",
     "LinkKind",
+    "NotedIndicator",
     "Null",
     "Settings",
+    "Sighting",
     "Step",
     "from_micros",
+    "indicator_of",
     "parse_time",
     "to_micros",
 ]

@@ -14,6 +14,7 @@ __all__ = [
     "OWNERSHIP",
     "PERMIT",
     "REQUIRED_EXCHANGE_COLUMNS",
+    "RESPONSE",
     "SIGNAL",
     "TOPIC_BYTES",
     "packed",
@@ -229,3 +230,28 @@ def _packed(chunk: pa.Array) -> np.ndarray:
     _, offsets, data = chunk.buffers()
     ends = np.frombuffer(offsets, dtype=np.int64)[[chunk.offset, chunk.offset + len(chunk)]]
     return np.frombuffer(data or b"", dtype=np.int8)[ends[0] : ends[1]]
+
+
+TOKEN_LOGPROB = pa.struct([pa.field("token", pa.string()), pa.field("logprob", pa.float32())])
+
+# Saved answers of one or more models: what `prove collect` writes and every test of `prove` reads.
+RESPONSE = pa.schema(
+    [
+        pa.field("model", pa.string(), nullable=False),
+        pa.field("prompt_id", pa.string(), nullable=False),
+        pa.field("output", pa.string(), nullable=False),
+        pa.field("prompt", pa.string()),
+        pa.field("suite", pa.string()),
+        pa.field("sample", pa.int32()),
+        pa.field("system", pa.string()),
+        pa.field("temperature", pa.float32()),
+        pa.field("top_p", pa.float32()),
+        pa.field("max_tokens", pa.int64()),
+        pa.field("finish_reason", pa.string()),
+        pa.field("input_tokens", pa.int64()),
+        pa.field("output_tokens", pa.int64()),
+        pa.field("cost_usd", pa.float64()),
+        pa.field("asked_at", _TS),
+        pa.field("logprobs", pa.list_(TOKEN_LOGPROB)),
+    ]
+)

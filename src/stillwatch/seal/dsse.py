@@ -9,7 +9,7 @@ from __future__ import annotations
 import binascii
 import copy
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
@@ -54,6 +54,53 @@ def open_sealed(
     except VerificationError as error:
         raise EvidenceError(f"not signed by {threshold} of the keys that are trusted") from error
     return bytes(read.payload)
+
+
+def payload_of(envelope: dict[str, Any] | bytes, kind: str) -> bytes:
+    """Return the payload without checking any signature; whoever relies on it checks them.
+
+    Raises:
+        EvidenceError: not an envelope, or another kind of payload.
+    """
+    read = _read(envelope)
+    if read.payload_type != f"{PREFIX}{kind}+json":
+        raise EvidenceError(f"the envelope holds another kind of payload, expected {kind}")
+    return bytes(read.payload)
+
+
+def countersign(
+    envelope: dict[str, Any] | bytes, kind: str, key: Ed25519PrivateKey
+) -> dict[str, Any]:
+    """Return the envelope with one more signature over the same payload.
+
+    Raises:
+        EvidenceError: not an envelope, or another kind of payload.
+    """
+    read = _read(envelope)
+    if read.payload_type != f"{PREFIX}{kind}+json":
+        raise EvidenceError(f"the envelope holds another kind of payload, expected {kind}")
+    read.sign(CryptoSigner(key))
+    return dict(read.to_dict())
+
+
+def signers(
+    envelope: dict[str, Any] | bytes, kind: str, keys: Mapping[str, Ed25519PublicKey]
+) -> frozenset[str]:
+    """Return whose keys, by name, have validly signed the envelope.
+
+    Raises:
+        EvidenceError: not an envelope, or another kind of payload.
+    """
+    found = set()
+    for name, key in keys.items():
+        try:
+            open_sealed(envelope, kind, [key])
+        except EvidenceError:
+            continue
+        found.add(name)
+    if not found and _read(envelope).payload_type != f"{PREFIX}{kind}+json":
+        raise EvidenceError(f"the envelope holds another kind of payload, expected {kind}")
+    return frozenset(found)
 
 
 def _read(envelope: dict[str, Any] | bytes) -> Envelope:

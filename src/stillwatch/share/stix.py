@@ -1,103 +1,115 @@
-"""A minimal STIX 2.1 bundle: what was seen of each accused campaign, without anybody's identity."""
+"""Accused campaigns as a STIX 2.1 bundle: what was seen of each, without anybody's identity."""
 
 from __future__ import annotations
 
 import uuid
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from typing import Any, Final
 
-__all__ = ["bundle"]
+from stillwatch.errors import ShareRefused
+from stillwatch.share import content
+from stillwatch.share.catalogue import CATALOGUE, FIRST, PROVIDER
+from stillwatch.share.shape import read_time
+from stillwatch.share.words import EXT, SPACE
 
-# For objects whose id is the same in every bundle: `created` never changes (STIX 2.1, §3.6).
-_FIRST: Final = "2026-01-01T00:00:00.000Z"
-_SPACE: Final = uuid.UUID("3f0c7f2e-5f0b-5d1c-9b8e-6a5d5b1f8a10")
-# TLP 1.x amber, STIX 2.1 §7.2.1.4
-_AMBER: Final = "marking-definition--f88d31f6-486f-44da-b317-01333bde0b82"
-_ATLAS: Final = {
-    "AML.T0024.002": "Extract AI Model",
-    "AML.T0040": "AI Model Inference API Access",
-    "AML.T0008.005": "AI Service Proxies",
-}
-_BANDS: Final = (10, 30, 100, 300, 1_000, 3_000, 10_000, 30_000, 100_000, 1_000_000, 10_000_000)
+__all__ = ["bundle", "bundle_of", "campaign_objects"]
 
-
-def _id(kind: str, key: str) -> str:
-    return f"{kind}--{uuid.uuid5(_SPACE, f'{kind}:{key}')}"
-
-
-def _millis(moment: str) -> str:
-    """Return a time of the run, which has whole seconds, as `created` and `modified` demand it."""
-    return moment.removesuffix("Z") + ".000Z"
-
-
-def _band(count: int) -> str:
-    """Return a log band, so that a count does not identify a provider's customers."""
-    low = 0
-    for high in _BANDS:
-        if count < high:
-            return f"{low:,}–{high:,}"
-        low = high
-    return f"{low:,} and more"
+_ALWAYS: Final = ("AML.T0024.002", "AML.T0040")
 
 
 def bundle(campaigns: Iterable[Mapping[str, Any]], created: str) -> dict[str, Any]:
-    """Return the bundle of all accused campaigns. ``created``: end of the window, ISO 8601 Z."""
-    identity = {
-        "type": "identity", "spec_version": "2.1", "id": _id("identity", "provider"),
-        "created": _FIRST, "modified": _FIRST, "name": "A model provider",
-        "identity_class": "organization",
-    }  # fmt: skip
-    accused = [c for c in campaigns if c["standing"] == "accused"]
-    patterns = [
-        {
-            "type": "attack-pattern", "spec_version": "2.1", "id": _id("attack-pattern", key),
-            "created": _FIRST, "modified": _FIRST, "created_by_ref": identity["id"],
-            "name": name,
-            "external_references": [{"source_name": "mitre-atlas", "external_id": key}],
-        }
-        for key, name in _ATLAS.items()
-    ]  # fmt: skip
-    objects: list[dict[str, Any]] = [identity]
-    if accused:
-        objects.extend(patterns)
-    proxies = _id("attack-pattern", "AML.T0008.005")
-    for one in accused:
-        campaign = _campaign(one, created, str(identity["id"]))
-        objects.append(campaign)
-        objects.extend(
-            {
-                "type": "relationship", "spec_version": "2.1",
-                "id": _id("relationship", f"{one['campaign_id']}:{pattern['id']}"),
-                "created": campaign["created"], "modified": campaign["modified"],
-                "created_by_ref": identity["id"], "relationship_type": "uses",
-                "source_ref": campaign["id"], "target_ref": pattern["id"],
-                "object_marking_refs": [_AMBER],
-            }
-            for pattern in patterns
-            if pattern["id"] != proxies or _through_proxies(one)
-        )  # fmt: skip
-    key = created + ":" + ",".join(c["campaign_id"] for c in accused)
-    return {"type": "bundle", "id": _id("bundle", key), "objects": objects}
+    """Return the bundle of all accused campaigns. ``created``: end of the window, ISO 8601 Z.
+
+    Raises:
+        ShareRefused: ``created`` is no time.
+    """
+    modified = read_time(created)
+    if modified is None:
+        raise ShareRefused("not a time", where="created", hint="give ISO 8601 in UTC")
+    objects: list[dict[str, Any]] = []
+    names = []
+    for line in campaigns:
+        if line["standing"] == "accused":
+            names.append(str(line["campaign_id"]))
+            objects += campaign_objects(line, by=PROVIDER["id"], modified=modified, traffic=False)
+    return bundle_of([PROVIDER, *objects], key=created + ":" + ",".join(names))
 
 
-def _through_proxies(one: Mapping[str, Any]) -> bool:
-    """Return whether the campaign's accounts were shown to leave through common prefixes."""
-    evidence = one["claims"]["coordinated"]["evidence"]
-    return any(e["signal"] == "shared_exits" and e["p_value"] < 1e-3 for e in evidence)
+def campaign_objects(
+    line: Mapping[str, Any], *, by: str, modified: datetime,
+    indicators: Iterable[Mapping[str, Any]] = (), tlp: str = "amber", traffic: bool = True,
+) -> list[dict[str, Any]]:  # fmt: skip
+    """Return a campaign with its traffic, infrastructure, indicators and links to techniques.
+
+    ``indicators``: rows with ``kind``, ``value`` and, for tokens, ``epoch``. ``traffic``: also as
+    observed-data, whose object is of a type of our own, which some readers refuse.
+    """
+    seen = content.campaign(line, by=by, modified=modified, tlp=tlp)
+    own = seen["extensions"][EXT["campaign"]]
+    start = read_time(seen["created"]) or modified
+    modified = max(modified, start)
+    made = [seen]
+    if traffic:
+        made += content.observed(seen, by=by, modified=modified, tlp=tlp)
+    techniques = list(_ALWAYS)
+    if "shared_exits" in own.get("signals", ()):
+        techniques.append("AML.T0008.005")
+        exits = content.infrastructure(
+            "exit_addresses", "unknown", int(line["accounts"]), by=by, created=start, tlp=tlp
+        )
+        made += [exits, _link(seen, "uses", exits["id"], by, start, tlp)]
+    if "signup_burst" in own.get("signals", ()):
+        techniques.append("AML.T0021")
+    made += [_link(seen, "uses", content.atlas_id(key), by, start, tlp) for key in techniques]
+    for row in sorted(indicators, key=lambda r: (r["kind"], r["value"])):
+        one = content.indicator(
+            row["kind"], row["value"], by=by, since=modified, epoch=row.get("epoch"), tlp=tlp
+        )
+        made += [one, _link(one, "indicates", seen["id"], by, modified, tlp)]
+    return made
 
 
-def _campaign(one: Mapping[str, Any], created: str, identity: str) -> dict[str, Any]:
-    claims = one["claims"]
-    confidence = min(claims["coordinated"]["confidence"], claims["extractive"]["confidence"])
-    methods = ", ".join(one["methods"]) or "not told apart"
+def _link(
+    source: Mapping[str, Any], kind: str, target: str, by: str, created: datetime, tlp: str
+) -> dict[str, Any]:
+    return content.relationship(source["id"], kind, target, by=by, created=created, tlp=tlp)
+
+
+def bundle_of(objects: Iterable[Mapping[str, Any]], *, key: str) -> dict[str, Any]:
+    """Return a bundle of the objects, each once, with the fixed objects that they refer to.
+
+    ``key``: what the bundle's id is made of, so that the same run gives the same bytes.
+    """
+    made: dict[str, dict[str, Any]] = {}
+    waiting = [dict(one) for one in objects]
+    if any(one["type"] == "campaign" for one in waiting):
+        waiting += _techniques(waiting)
+    while waiting:
+        one = waiting.pop(0)
+        if made.setdefault(one["id"], one) is not one:
+            continue
+        waiting += [
+            CATALOGUE[ref] for ref in _references(one) if ref in CATALOGUE and ref not in made
+        ]
     return {
-        "type": "campaign", "spec_version": "2.1", "id": _id("campaign", one["campaign_id"]),
-        "created": _millis(one["first_seen"]), "modified": _millis(created),
-        "created_by_ref": identity,
-        "name": f"Adversarial distillation {one['campaign_id']}",
-        "description": f"Coordinated accounts: {_band(one['accounts'])}; exchanges: "
-        f"{_band(one['exchanges'])}; methods: {methods}. No operator is named.",
-        "first_seen": one["first_seen"], "last_seen": one["last_seen"],
-        "objective": "training data from a model's answers", "confidence": round(confidence * 100),
-        "object_marking_refs": [_AMBER],
+        "type": "bundle", "id": f"bundle--{uuid.uuid5(SPACE, f'bundle:{key}')}",
+        "objects": list(made.values()),
     }  # fmt: skip
+
+
+def _techniques(objects: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return the technical measures against the techniques in use, and how they are joined."""
+    used = {one["target_ref"] for one in objects if one["type"] == "relationship"}
+    first = read_time(FIRST)
+    assert first is not None
+    links = [
+        one for one in content.measure_links(PROVIDER["id"], first, first)
+        if one["target_ref"] in used
+    ]  # fmt: skip
+    return [PROVIDER, *links]
+
+
+def _references(one: Mapping[str, Any]) -> list[str]:
+    found = [one[name] for name in ("created_by_ref", "source_ref", "target_ref") if name in one]
+    return [*found, *one.get("object_marking_refs", ()), *one.get("extensions", {})]

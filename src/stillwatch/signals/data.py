@@ -60,6 +60,12 @@ class Population:
         return np.bincount(pairs % max(size, 1), minlength=size)
 
     @cached_property
+    def strangers(self) -> float:
+        """Return the variance of topics between strangers, NaN without two of them."""
+        spread = self.background.astype(np.float64)
+        return float(spread.var(axis=0, ddof=1).sum()) if len(spread) > 1 else float("nan")
+
+    @cached_property
     def created_s(self) -> np.ndarray:
         """Return creation times in seconds, NaN where unknown."""
         return self.created_us / 1e6

@@ -102,7 +102,7 @@ class _Judged(NamedTuple):
     """What is told of one hypothesis before it is known what is usual here."""
 
     columns: dict[str, Any]
-    events: int
+    exchanges: int
     by_text: bool
     seen: Traits | None
     screen: float
@@ -141,7 +141,7 @@ def _findings(desk: Desk) -> pa.Table:
     rows = [
         one.columns | {"usual_own": usual_own} | _as_row(finding)
         for one in judged
-        for finding in (*one.coordinated, _asked_for(desk, one.events, one.seen, usual_own))
+        for finding in (*one.coordinated, _asked_for(desk, one.exchanges, one.seen, usual_own))
     ]
     table = pa.Table.from_pylist(rows, schema=_FINDINGS)
     for name in ("e_screen", "usual_own", "statistic", "p_value", "e_value"):

@@ -61,8 +61,7 @@ def traits(cohort: Cohort, population: Population, test: Cohort | None = None) -
     vectors = cohort.topic[keep].astype(np.float64)
     org = population.org[cohort.sid[keep]]
     own, error = _own_topics(vectors, org)
-    spread = population.background.astype(np.float64)
-    strangers = spread.var(axis=0, ddof=1).sum() if len(spread) > 1 else np.nan
+    strangers = population.strangers
     within = _within(cohort.raw_topic[keep].astype(np.float64), cohort.sid[keep])
     if not np.isfinite(own + error) or not np.isfinite(within) or not strangers > 0:
         return None

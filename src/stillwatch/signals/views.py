@@ -128,22 +128,16 @@ def _views(
     stays = ~np.isin(events["sid"], trimmed)
     known["trimmed"] = trimmed
     known["direct_total"] = {d["kind"]: d["total"] for d in happened}
-    whole_raw = raw[stays]
-    topics = {"total": (centred_by(whole_raw, template[stays], owner[stays]), whole_raw)}
+    topics = (centred_by(raw[stays], template[stays], owner[stays]), raw[stays])
+    nothing = (_NO_TOPICS, _NO_TOPICS)
+
+    def seen(mask: np.ndarray, field: str, topics: tuple[np.ndarray, np.ndarray]) -> Cohort:
+        columns: dict[str, Any] = {name: column[mask] for name, column in events.items()}
+        direct = {d["kind"]: d[field] for d in happened}
+        return Cohort(topic=topics[0], raw_topic=topics[1], direct=direct, **columns, **known)
+
     return Views(
-        *(
-            _seen(
-                {name: column[mask] for name, column in events.items()},
-                topics.get(field, (_NO_TOPICS, _NO_TOPICS)),
-                known | {"direct": {d["kind"]: d[field] for d in happened}},
-            )
-            for field, mask in (("a", ~late & stays), ("b", late & stays), ("total", stays))
-        )
+        seen(~late & stays, "a", nothing),
+        seen(late & stays, "b", nothing),
+        seen(stays, "total", topics),
     )
-
-
-def _seen(
-    events: dict[str, np.ndarray], topics: tuple[np.ndarray, np.ndarray], known: dict[str, Any]
-) -> Cohort:
-    fields: dict[str, Any] = known | events
-    return Cohort(topic=topics[0], raw_topic=topics[1], **fields)

@@ -38,7 +38,7 @@ def by_domain(texts: Sequence[str]) -> list[list[str]]:
     """Return texts in `DOMAINS` buckets: texts of one bucket share a characteristic word."""
     words = [set((_HAN if _HAN.search(t[:200]) else _WORD).findall(t.lower()[:600])) for t in texts]
     seen = Counter(w for found in words for w in found)
-    high = max(6, len(texts) // 25)
+    high = max(30, len(texts) // 25)
     buckets: list[list[str]] = [[] for _ in range(DOMAINS)]
     for text, found in zip(texts, words, strict=True):
         fit = [w for w in found if 3 <= seen[w] <= high]

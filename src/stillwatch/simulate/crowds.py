@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from stillwatch.simulate.clock import DAY, HOUR, MINUTE, SECOND
+from stillwatch.simulate.dice import Dice
 from stillwatch.simulate.frames import Frame
 from stillwatch.simulate.grammar import DOMAINS
 from stillwatch.simulate.identity import Account

@@ -22,7 +22,7 @@ from stillwatch.simulate.litellm import LitellmWriter
 from stillwatch.simulate.plan import WorldPlan, load_plan
 from stillwatch.simulate.playing import plan_stage, play_plan
 from stillwatch.simulate.sidetables import write_accounts, write_ownership, write_permits
-from stillwatch.simulate.sink import Sink, write_day
+from stillwatch.simulate.sink import DayFiles, Sink
 from stillwatch.simulate.stage import Stage
 from stillwatch.simulate.truth import PLAN_TRUTH, TRUTH, write_truth
 from stillwatch.simulate.world import WORLDS, World
@@ -128,25 +128,23 @@ def _play_world(stage: Stage, world: World) -> None:
 def _write(
     stage: Stage, folder: Path, wanted: tuple[str, ...], schema: pa.Schema
 ) -> dict[str, tuple[Path, ...]]:
-    days: list[Path] = []
     logs = {n: folder / FORMATS[n] for n in wanted if FORMATS[n]}
-    parquet = folder / "exchanges"
-    shutil.rmtree(parquet, ignore_errors=True)
+    shutil.rmtree(folder / "exchanges", ignore_errors=True)
+    days = DayFiles(folder / "exchanges")
     with ExitStack() as stack:
         writers = [stack.enter_context(LitellmWriter(p)) for p in logs.values()]
         for date, table in stage.sink.finish():
             if "parquet" in wanted:
-                parquet.mkdir(exist_ok=True)
-                days.append(parquet / f"{date}.parquet")
-                write_day(table, days[-1])
+                days.write(date, table)
             for writer in writers:
                 writer.write(table)
+    days.close()
     write_accounts(stage.accounts, folder / "accounts.csv", stage.end)
     write_permits(stage.permits, folder / "permits.csv")
     write_ownership(stage.owners, folder / "ownership.csv", from_micros(stage.start))
     write_truth(stage.truth.values(), folder / "truth.parquet", schema)
     files: dict[str, tuple[Path, ...]] = {n: (p,) for n, p in logs.items()}
-    return files | ({"parquet": tuple(days)} if days else {})
+    return files | ({"parquet": tuple(days.paths)} if days.paths else {})
 
 
 def _result(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from stillwatch.simulate.arrivals import UNEVENNESS, FittedClock, parameters
-from stillwatch.simulate.clock import DAY, Clock
+from stillwatch.simulate.clock import DAY, HOUR, Clock
 from stillwatch.simulate.corpora import read_texts
 from stillwatch.simulate.corpus_text import CorpusGrammar
 from stillwatch.simulate.families import DRIFTS, HONEST
@@ -32,11 +32,18 @@ def plan_stage(plan: WorldPlan, seed: int, end: int, folder: Path, corpora: Path
         seed,
         end - plan.days * DAY,
         end,
-        Sink(folder),
+        Sink(folder, _span(plan.days)),
         plan.languages,
         clock=FittedClock(parameters()) if fitted else Clock(),
         grammar=grammar,
         unevenness=UNEVENNESS if fitted else 1.0,
+    )
+
+
+def _span(days: int) -> int:
+    """Return how much traffic is sorted at once: at most some 250 spilled files are open."""
+    return next(
+        s for s in (HOUR, 3 * HOUR, 6 * HOUR, 12 * HOUR, DAY) if days * DAY <= 250 * s or s == DAY
     )
 
 

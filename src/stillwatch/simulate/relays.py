@@ -41,8 +41,7 @@ def _talk(
 ) -> None:
     g = stage.grammar
     agent = _pick(dice, live)
-    system = agent.system or house
-    messages = [("system", system)] if system else []
+    messages = [("system", house)] if house else []
     call = Call(lang=words.lang.code)
     blob: bytes | None = None
     for turn in range(min(9, 2 + int(dice.expo(2.6)))):

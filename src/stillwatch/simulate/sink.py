@@ -1,6 +1,6 @@
-"""The sink spills rows to one Arrow file a day, then writes each day sorted by time.
+"""The sink spills rows to Arrow files by time, then hands them out sorted, one file a day.
 
-Memory is bounded by the rows in the buffer while playing and by one day while sorting.
+Memory is bounded by the rows in the buffer while playing and by one spilled file while sorting.
 """
 
 from __future__ import annotations
@@ -20,9 +20,10 @@ import pyarrow.parquet as pq
 from stillwatch.schema.arrow import EXCHANGE, MESSAGE
 from stillwatch.simulate.clock import DAY
 
-__all__ = ["Row", "Sink", "rows_to_batch"]
+__all__ = ["DayFiles", "Row", "Sink", "rows_to_batch"]
 
 _BUFFER = 4000
+_GROUP = 20_000  # rows of a Parquet row group
 Row = tuple[Any, ...]  # values in the order of EXCHANGE
 _SCALAR_TYPES = [f.type for f in EXCHANGE]
 _TS = EXCHANGE.get_field_index("ts")
@@ -49,8 +50,13 @@ def _messages(values: tuple[list[tuple[str, str]], ...]) -> pa.Array:
 
 
 class Sink:
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    """Takes rows in any order and returns them in the order of time, ``span`` by ``span``.
+
+    ``span``: microseconds of traffic that are sorted at once; it divides a day.
+    """
+
+    def __init__(self, folder: Path, span: int = DAY) -> None:
+        self._folder, self._span = folder, span
         self._spill = folder / ".spill"
         shutil.rmtree(self._spill, ignore_errors=True)
         self._spill.mkdir(parents=True)
@@ -69,36 +75,65 @@ class Sink:
             self._flush()
 
     def _flush(self) -> None:
-        by_day: dict[int, list[Row]] = {}
+        by_span: dict[int, list[Row]] = {}
         for row in self._buffer:
-            by_day.setdefault(row[_TS] // DAY, []).append(row)
-        for day, rows in by_day.items():
-            if day not in self._writers:
-                path = str(self._spill / f"{day}.arrow")
-                self._writers[day] = pa.ipc.new_stream(path, EXCHANGE)
-            self._writers[day].write_batch(rows_to_batch(rows))
+            by_span.setdefault(row[_TS] // self._span, []).append(row)
+        for part, rows in by_span.items():
+            if part not in self._writers:
+                path = str(self._spill / f"{part}.arrow")
+                self._writers[part] = pa.ipc.new_stream(path, EXCHANGE)
+            self._writers[part].write_batch(rows_to_batch(rows))
         self.rows += len(self._buffer)
         self._buffer.clear()
 
     def finish(self) -> Iterator[tuple[str, pa.Table]]:
-        """Yield (date, the day's rows sorted by time) in order and remove the spill."""
+        """Yield (date, rows of a span sorted by time) in order and remove the spill."""
         if self._buffer:
             self._flush()
         for writer in self._writers.values():
             writer.close()
-        for day in sorted(self._writers):
-            path = self._spill / f"{day}.arrow"
+        for part in sorted(self._writers):
+            path = self._spill / f"{part}.arrow"
             with pa.memory_map(str(path)) as source, pa.ipc.open_stream(source) as reader:
                 table = reader.read_all()
             order = pc.sort_indices(table, [("ts", "ascending"), ("exchange_id", "ascending")])
-            date = datetime.fromtimestamp(day * 86400, UTC).date().isoformat()
+            date = datetime.fromtimestamp(part * self._span // 1_000_000, UTC).date().isoformat()
             yield date, table.take(order).combine_chunks()
             path.unlink()
         shutil.rmtree(self._spill, ignore_errors=True)
 
 
-def write_day(table: pa.Table, path: Path) -> None:
-    """Write one day as Parquet, aside first, then renamed."""
-    aside = path.with_suffix(".part")
-    pq.write_table(table, aside, compression="zstd", row_group_size=20_000)
-    aside.rename(path)
+class DayFiles:
+    """Writes Parquet, one file a day, aside first, then renamed."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._date = ""
+        self._writer: Any = None
+        self._held: list[pa.Table] = []
+        self.paths: list[Path] = []
+
+    def write(self, date: str, table: pa.Table) -> None:
+        """Append rows of a day; days come in order."""
+        if date != self._date:
+            self.close()
+            self._folder.mkdir(exist_ok=True)
+            self._date = date
+            aside = self._folder / f"{date}.part"
+            self._writer = pq.ParquetWriter(aside, table.schema, compression="zstd")
+        self._held.append(table)
+        if sum(t.num_rows for t in self._held) >= _GROUP:
+            self._flush()
+
+    def _flush(self) -> None:
+        if self._held:
+            self._writer.write_table(pa.concat_tables(self._held), row_group_size=_GROUP)
+            self._held.clear()
+
+    def close(self) -> None:
+        if self._writer is not None:
+            self._flush()
+            self._writer.close()
+            self.paths.append(self._folder / f"{self._date}.parquet")
+            self.paths[-1].with_suffix(".part").rename(self.paths[-1])
+            self._writer = None

@@ -8,6 +8,8 @@ from typing import Any
 
 import orjson
 
+from stillwatch.schema.message import canonical
+
 __all__ = ["BadJson", "canonical", "clean", "loads"]
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
@@ -51,17 +53,3 @@ def clean(value: Any) -> Any:
     if isinstance(value, dict):
         return {clean(k): clean(v) for k, v in value.items()}
     return value
-
-
-def canonical(value: Any) -> str:
-    """Return compact JSON with sorted keys: equal values give equal text."""
-    try:
-        return orjson.dumps(value, option=orjson.OPT_SORT_KEYS).decode()
-    except (TypeError, ValueError, RecursionError):
-        pass
-    try:
-        return json.dumps(
-            value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=str
-        )
-    except (TypeError, ValueError, RecursionError):
-        return "[unprintable]"

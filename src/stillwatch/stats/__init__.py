@@ -13,6 +13,13 @@ from __future__ import annotations
 from stillwatch.stats.adjacency import Adjacency, same_label_adjacent
 from stillwatch.stats.bootstrap import bootstrap_interval
 from stillwatch.stats.checks import P_FLOOR, FloatArray, IntArray, Tail
+from stillwatch.stats.coins import (
+    binomial_tail,
+    coin_sum_tail,
+    coin_sum_tails,
+    holm_adjusted,
+    trials_needed,
+)
 from stillwatch.stats.dispersion import fano, poisson_dispersion_p
 from stillwatch.stats.evalues import (
     E_CEILING,
@@ -23,6 +30,7 @@ from stillwatch.stats.evalues import (
     mean_e,
     product_e,
 )
+from stillwatch.stats.finite import finite_count_interval
 from stillwatch.stats.fixed import round9
 from stillwatch.stats.habits import HabitResult, habit_p
 from stillwatch.stats.hypergeometric import (
@@ -39,6 +47,7 @@ from stillwatch.stats.intervals import (
 )
 from stillwatch.stats.looks import alpha_at_look
 from stillwatch.stats.mixture import log_sum_exp, posterior
+from stillwatch.stats.paired import PairedDifference, paired_difference
 from stillwatch.stats.richness import rarefied_curve, rarefied_richness
 from stillwatch.stats.scan import ScanResult, Times, scan_cluster
 from stillwatch.stats.selection import (
@@ -59,7 +68,7 @@ from stillwatch.stats.surrogates import (
     tail_p,
 )
 from stillwatch.stats.variance import BetweenShare, LeaveOneOut, between_share, leave_one_out
-from stillwatch.stats.vectors import centred_by, group_sums, unit_rows
+from stillwatch.stats.vectors import centred_blocks, centred_by, group_sums, unit_rows
 
 __all__ = [
     "E_CEILING",
@@ -74,6 +83,7 @@ __all__ = [
     "IntArray",
     "Interval",
     "LeaveOneOut",
+    "PairedDifference",
     "ScanResult",
     "Selection",
     "SharingResult",
@@ -84,16 +94,22 @@ __all__ = [
     "alpha_at_look",
     "benjamini_hochberg",
     "between_share",
+    "binomial_tail",
     "bootstrap_interval",
     "calibrate",
+    "centred_blocks",
     "centred_by",
     "clopper_pearson",
+    "coin_sum_tail",
+    "coin_sum_tails",
     "common_silence",
     "conformal_e",
     "e_bh",
     "fano",
+    "finite_count_interval",
     "group_sums",
     "habit_p",
+    "holm_adjusted",
     "hypergeometric_log_pmf",
     "hypergeometric_log_tail",
     "hypergeometric_log_zero",
@@ -103,6 +119,7 @@ __all__ = [
     "max_attainable",
     "mean_e",
     "needed_e",
+    "paired_difference",
     "poisson_dispersion_p",
     "poisson_interval",
     "posterior",
@@ -118,6 +135,7 @@ __all__ = [
     "shifted_surrogates",
     "surrogate_p",
     "tail_p",
+    "trials_needed",
     "unit_rows",
     "wilson",
 ]

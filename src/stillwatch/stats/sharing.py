@@ -47,6 +47,15 @@ class Holdings:
         self.counts = as_ints(counts, "shared_value_test: population_counts", at_least=0)
         self.sizes, self.values = np.unique(self.counts[self.counts > 0], return_counts=True)
         self.total = int(self.counts.sum())
+        self._expected: dict[int, float] = {}
+
+    def expected(self, n: int) -> float:
+        """Return the mean number of members, in a sample of n, whose value another member has."""
+        if n not in self._expected:
+            alone = hypergeometric_log_zero(self.total - 1, self.sizes - 1, n - 1)
+            shares = self.sizes * self.values / self.total
+            self._expected[n] = float(n * (shares * -np.expm1(alone)).sum())
+        return self._expected[n]
 
 
 def shared_value_test(
@@ -118,7 +127,7 @@ def shared_value_test(
         p_many=p_many,
         n_present=n,
         n_shared=n_shared,
-        expected_shared=_expected(held.sizes, held.values, n),
+        expected_shared=held.expected(n),
         top_value=-1 if top < 0 else int(shared[top]),
         top_count=0 if top < 0 else int(times[top]),
     )
@@ -155,10 +164,3 @@ def _many_values(seen: int, sizes: IntArray, values: IntArray, n: int) -> float:
 
     best = minimize_scalar(exponent, bounds=(0.0, 60.0), method="bounded")
     return p_from_log(float(best.fun))
-
-
-def _expected(sizes: IntArray, values: IntArray, n: int) -> float:
-    """Return the mean number of members, in a sample, whose value another member has."""
-    population = int((sizes * values).sum())
-    alone = hypergeometric_log_zero(population - 1, sizes - 1, n - 1)
-    return float(n * ((sizes * values / population) * -np.expm1(alone)).sum())

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 from scipy.sparse import csc_array
 
-__all__ = ["centred_by", "group_sums", "unit_rows"]
+__all__ = ["centred_blocks", "centred_by", "group_sums", "unit_rows"]
+
+_BLOCK = 50_000
 
 
 def unit_rows(rows: Sequence[bytes] | np.ndarray, width: int = 64) -> np.ndarray:
@@ -28,16 +30,23 @@ def unit_rows(rows: Sequence[bytes] | np.ndarray, width: int = 64) -> np.ndarray
     return signed
 
 
-def group_sums(rows: np.ndarray, group: np.ndarray, groups: int) -> np.ndarray:
-    """Return (groups, width) float64 sums of the rows of each group.
+def group_sums(
+    rows: np.ndarray, group: np.ndarray, groups: int, start: np.ndarray | None = None
+) -> np.ndarray:
+    """Return (groups, width) float64 sums of the rows of each group, added to ``start``.
 
     ``group``: shape (n,), in 0..groups-1. *Error*: each sum is taken row after row, in the order
-    given: the same bits as a loop, whatever the other groups hold.
+    given: the same bits as a loop, whatever the other groups hold, and whether all rows come at
+    once or in blocks of which each starts with the sums of those before.
     """
-    one = np.ones(len(rows))
-    places = np.arange(len(rows) + 1)
-    choose = csc_array((one, group, places), shape=(groups, len(rows)))
-    return np.asarray(choose @ rows.astype(np.float64, copy=False))
+    wide = rows.astype(np.float64, copy=False)
+    if start is not None:
+        wide = np.concatenate([start, wide])
+        group = np.concatenate([np.arange(groups), group])
+    choose = csc_array(
+        (np.ones(len(wide)), group, np.arange(len(wide) + 1)), shape=(groups, len(wide))
+    )
+    return np.asarray(choose @ wide)
 
 
 def centred_by(
@@ -51,24 +60,51 @@ def centred_by(
     """
     if not len(rows):
         return rows
-    wide = rows.astype(np.float64)
+    blocks = list(centred_blocks(lambda span: rows[span], label, owner, least_owners=least_owners))
+    return blocks[0] if len(blocks) == 1 else np.concatenate(blocks)
+
+
+def centred_blocks(
+    rows_at: Callable[[slice], np.ndarray],
+    label: np.ndarray,
+    owner: np.ndarray,
+    *,
+    least_owners: int = 3,
+) -> Iterator[np.ndarray]:
+    """Yield what `centred_by` returns, block by block, holding no more than a block of rows.
+
+    ``rows_at``: gives the rows of a span; each is asked for two or three times.
+    """
     _, code, size = np.unique(label, return_inverse=True, return_counts=True)
-    owners, single = np.unique(owner, return_inverse=True)
-    pairs, pair = np.unique(code * len(owners) + single, return_inverse=True)
+    owners, single, held = np.unique(owner, return_inverse=True, return_counts=True)
+    pairs, pair, both = np.unique(
+        code * len(owners) + single, return_inverse=True, return_counts=True
+    )
     common = np.bincount(pairs // len(owners), minlength=len(size)) >= least_owners
-    inside, number = _others(wide, code, pair)
+    number, rest = size[code] - both[pair], len(label) - held[single]
     use = common[code] & (number > 0)
-    if use.all():
-        return np.asarray(wide - inside, dtype=np.float32)
-    outside, rest = _others(wide, np.zeros(len(rows), dtype=np.int64), single)
-    centre = np.where(use[:, None], inside, np.where(rest[:, None] > 0, outside, 0.0))
-    return np.asarray(wide - centre, dtype=np.float32)
+    spans = [slice(low, low + _BLOCK) for low in range(0, len(label), _BLOCK)]
+    inside = _summed(rows_at, spans, code, len(size))
+    own = _summed(rows_at, spans, pair, len(pairs))
+    if not use.all():
+        everything = _summed(rows_at, spans, np.zeros(len(label), dtype=np.int64), 1)
+        of_owner = _summed(rows_at, spans, single, len(owners))
+    for span in spans:
+        wide = rows_at(span).astype(np.float64)
+        centre = inside[code[span]] - own[pair[span]]
+        centre /= np.maximum(number[span], 1)[:, None]
+        other = ~use[span]
+        if other.any():
+            outside = everything[0] - of_owner[single[span][other]]
+            outside /= np.maximum(rest[span][other], 1)[:, None]
+            centre[other] = np.where(rest[span][other][:, None] > 0, outside, 0.0)
+        yield np.asarray(wide - centre, dtype=np.float32)
 
 
-def _others(rows: np.ndarray, group: np.ndarray, part: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return per row the mean over its group without its part, and how many rows that mean has."""
-    size, held = np.bincount(group), np.bincount(part)
-    sums = group_sums(rows, group, len(size))
-    own = group_sums(rows, part, len(held))
-    number = size[group] - held[part]
-    return (sums[group] - own[part]) / np.maximum(number, 1)[:, None], number
+def _summed(
+    rows_at: Callable[[slice], np.ndarray], spans: list[slice], group: np.ndarray, groups: int
+) -> np.ndarray:
+    sums: np.ndarray | None = None
+    for span in spans:
+        sums = group_sums(rows_at(span), group[span], groups, sums)
+    return np.zeros((groups, 0)) if sums is None else sums

@@ -5,6 +5,6 @@ asked for, nothing is written, and a folder that is not a run directory is refus
 of the file it lacks.
 """
 
-from stillwatch.store.run import TABLES, Run, open_run
+from stillwatch.store.run import STAGE_TABLES, TABLES, Run, open_run
 
-__all__ = ["TABLES", "Run", "open_run"]
+__all__ = ["STAGE_TABLES", "TABLES", "Run", "open_run"]

@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 from stillwatch.errors import InputError
 from stillwatch.schema import ACCOUNTS, CAMPAIGNS, LINKS, SIGNALS, STAGES, SUBJECTS, SUMMARY
 
-__all__ = ["TABLES", "Run", "open_run"]
+__all__ = ["STAGE_TABLES", "TABLES", "Run", "open_run"]
 
 TABLES: Final[dict[str, str]] = {
     "accounts": ACCOUNTS,
@@ -25,6 +25,12 @@ TABLES: Final[dict[str, str]] = {
     "clock": f"{STAGES}/clock.parquet",
     "volume": f"{STAGES}/volume.parquet",
     "coverage": f"{STAGES}/coverage.parquet",
+}
+# What steps wrote and a later question may need; columns are the steps' own and may change.
+STAGE_TABLES: Final[dict[str, str]] = {
+    "exchanges": f"{STAGES}/exchanges.parquet",
+    "people": f"{STAGES}/subjects.parquet",
+    "frame_nodes": f"{STAGES}/frames.parquet",
 }
 _FRAMES: Final = f"{STAGES}/frames.jsonl"
 _HINT: Final = "give the folder that `stillwatch scan --out` wrote"
@@ -84,9 +90,10 @@ class Run:
                 hint="run the scan again",
             ) from None
 
-    def query(self, sql: str) -> pa.Table:
+    def query(self, sql: str, **tables: pa.Table) -> pa.Table:
         """Return the answer of one SQL statement over the run's tables, by their names.
 
+        ``tables`` are further Arrow tables by name. The tables of `STAGE_TABLES` are there too.
         DuckDB is opened in memory for this statement alone, and can read nothing outside the
         run directory. Raises InputError when the statement is wrong.
         """
@@ -94,12 +101,14 @@ class Run:
         import duckdb
 
         with duckdb.connect(":memory:") as engine:
-            for name, file in TABLES.items():
+            for name, file in {**TABLES, **STAGE_TABLES}.items():
                 if (self.path / file).is_file():
                     quoted = str(self.path / file).replace("'", "''")
                     engine.execute(
                         f"CREATE VIEW {name} AS SELECT * FROM read_parquet('{quoted}')"  # noqa: S608
                     )
+            for name, table in tables.items():
+                engine.register(name, table)
             folder = str(self.path).replace("'", "''")
             engine.execute(f"SET allowed_directories = ['{folder}']")
             engine.execute("SET enable_external_access = false")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from stillwatch.campaigns.topics import topic_nats
+from stillwatch.campaigns.topics import Topics, _habits, _thinned, topic_nats
 
 HABITS = np.linspace(0.05, 0.6, 10)
 
@@ -50,3 +50,25 @@ def test_rows_as_the_queue_draws_them_speak_for_it_and_narrow_ones_against(rows)
         found = nats(sums / (rows * (rows - 1)), np.full(2_000, rows))
         assert sign * np.median(found) > 0
         assert sign * found.mean() > 0
+
+
+def test_two_dozen_rows_of_a_subject_are_kept_spread_over_all_of_them():
+    group = np.random.default_rng(2).permutation(np.repeat([3, 5, 8], [100, 24, 1]))
+    kept = _thinned(group)
+    assert kept.tolist() == sorted(kept.tolist())
+    for name, size in ((3, 100), (5, 24), (8, 1)):
+        mine = np.flatnonzero(group == name)
+        nth = np.arange(1, size + 1)
+        wanted = mine[(size <= 24) | (nth * 24 // size > (nth - 1) * 24 // size)]
+        assert kept[group[kept] == name].tolist() == wanted.tolist()
+        assert len(wanted) == min(size, 24)
+
+
+def test_likeness_does_not_depend_on_how_many_rows_are_read_at_once(monkeypatch):
+    rng = np.random.default_rng(3)
+    topics = Topics(rng.integers(-99, 99, (3_000, 64)).astype(np.int8))
+    sid = rng.integers(0, 200, 3_000)
+    whole = _habits(topics, sid)
+    monkeypatch.setattr("stillwatch.campaigns.topics._BLOCK", 130)
+    assert _habits(topics, sid).tobytes() == whole.tobytes()
+    assert len(whole) == 10

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from stillwatch.simulate import FORMATS, WORLDS
+from stillwatch.simulate import FORMATS, WORLDS, known_corpora
 
 
 def test_writes_a_world_and_says_how_to_scan_it(stillwatch, tmp_path):
@@ -38,3 +38,24 @@ def test_help_names_every_world_and_format(stillwatch):
     words = set(re.findall(r"[\w.-]+\b", stillwatch("simulate", "--help").out))
     assert set(WORLDS) <= words
     assert set(FORMATS) <= words
+
+
+def test_a_world_of_ones_own_in_toml(stillwatch, tmp_path):
+    plan = tmp_path / "mine.toml"
+    plan.write_text('people = [{ family = "chat", accounts = 5, requests = 3 }]\n')
+    told = stillwatch("simulate", plan, "--seed", "3", "--out", tmp_path / "out")
+    assert told.code == 0
+    assert "World mine, seed 3: " in told.out
+    plan.write_text('people = [{ family = "chat", accounts = 5 }]\n')
+    told = stillwatch("simulate", plan, "--seed", "3", "--out", tmp_path / "out")
+    assert told.code == 1
+    assert "mine.toml: people.0.requests: Field required" in told.err
+
+
+def test_corpora_are_listed_with_licence_and_source(stillwatch, tmp_path):
+    told = stillwatch("corpora", "--corpora", tmp_path)
+    assert told.code == 0
+    for one in known_corpora():
+        line = next(x for x in told.out.splitlines() if x.startswith(one.name + " "))
+        assert one.source.removeprefix("https://") in line
+    assert f"0 of {len(known_corpora())} are in {tmp_path}." in told.out

@@ -174,3 +174,19 @@ def test_objects_are_never_taken_for_accounts(log, linked):
     assert len(held) == 6
     assert set(cohort["subjects"]) <= {*held, last}
     assert "payment" in cohort["found_by"]
+
+
+def test_what_is_not_worth_it_is_left_out_and_changes_nothing_else():
+    a, b, w = (np.array(c) for c in zip(*two_cliques(), strict=True))
+    more_a, more_b = np.concatenate([a, [90, 91]]), np.concatenate([b, [91, 92]])
+    more_w = np.concatenate([w, [1.0, 1.0]])
+    asked = []
+
+    def worth(nodes):
+        asked.append(nodes.tolist())
+        return len(nodes) > 3
+
+    found = communities(more_a, more_b, more_w, seed=3, worth=worth)
+    assert found == communities(a, b, w, seed=3)
+    assert sorted(asked) == [[*range(5), *range(10, 15)], [90, 91, 92]]
+    assert communities(more_a, more_b, more_w, seed=3)[-1] == [90, 91, 92]

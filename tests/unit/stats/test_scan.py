@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from stillwatch.errors import EvidenceError
-from stillwatch.stats import scan_cluster
+from stillwatch.stats import Times, scan_cluster
 
 
 def test_a_planted_burst_is_found_where_it_is() -> None:
@@ -60,3 +60,18 @@ def test_a_cohort_outside_the_population_is_refused() -> None:
         scan_cluster([1.0, 2.0], [1.0, 2.0], [])
     with pytest.raises(EvidenceError):
         scan_cluster([1.0, np.nan], [1.0, 2.0], [1.0])
+
+
+def test_a_population_sorted_once_gives_what_the_exchanged_times_give() -> None:
+    rng = np.random.default_rng(4)
+    times = rng.integers(0, 3_000, 400).astype(float)  # many ties
+    for number in range(2, 30):
+        gone = rng.choice(times, number, replace=False)
+        come = np.concatenate([rng.integers(0, 3_000, number - 1), [float(times[0])]])
+        left = list(times)
+        for moment in gone.tolist():
+            left.remove(moment)
+        whole = np.concatenate([left, come])
+        swapped = Times(times).exchanged(gone, come)
+        assert swapped.size == whole.size
+        assert scan_cluster(come, swapped, [5.0, 60.0]) == scan_cluster(come, whole, [5.0, 60.0])

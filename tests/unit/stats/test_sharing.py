@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from stillwatch.errors import EvidenceError
-from stillwatch.stats import shared_value_test
+from stillwatch.stats import Holdings, shared_value_test
 
 
 def test_one_rare_value_held_by_many() -> None:
@@ -53,3 +53,11 @@ def test_a_cohort_outside_the_population_is_refused() -> None:
         shared_value_test([7, 0], [1, 5])
     with pytest.raises(EvidenceError):
         shared_value_test([-2, 0], [1, 5])
+
+
+def test_holdings_summed_up_once_serve_many_tests() -> None:
+    counts = np.random.default_rng(5).integers(1, 9, 300)
+    held = Holdings(counts)
+    for seed in range(8):
+        labels = np.random.default_rng(seed).permutation(np.repeat(np.arange(300), counts))[:40]
+        assert shared_value_test(labels, held) == shared_value_test(labels, counts)

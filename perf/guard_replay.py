@@ -1,0 +1,227 @@
+"""Replays campaigns against the guard: what share of their remaining output does it stop?
+
+    python perf/guard_replay.py [--seeds 7 8] [--found 0.05] [--work DIR] [--out FILE.json]
+
+For each seed the demo world is simulated and scanned. For each campaign that the scan accused, the
+guard's snapshot is compiled from what had been seen when the campaign had had ``--found`` of its
+exchanges: the accused that were active by then, the values they had shared by then. Then all
+traffic after that moment is replayed, honest and hostile. What is assumed, and said in the result:
+that the campaign is found at that moment (the scan of so short a prefix alone would not accuse);
+that nobody changes behaviour when throttled. A request counts as stopped when its verdict is
+throttle or deny. Honest are all exchanges of accounts that the world's truth does not call hostile.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+import sys
+import tempfile
+from collections import Counter
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+from machine import commit, describe
+
+from stillwatch.cases import compile_snapshot
+from stillwatch.guard import Guard, Request
+from stillwatch.policy import Ladder
+from stillwatch.scanner import scan
+from stillwatch.schema.snapshot import SLOTS, Action, Snapshot
+from stillwatch.simulate import simulate
+from stillwatch.store import Run, open_run
+
+SALT = b"guard replay"
+FRAMES = ["h_system" if side == "system" else f"{side}_{n}" for side, n in SLOTS]
+BANDS = [f"band_{k}" for k in range(8)]
+LINKS = {"payment": "payment_hash", "device": "device_hash", "phone": "phone_hash",
+         "email": "email_hash"}  # fmt: skip
+
+
+def rows_of(run: Run, truth: Path) -> list[dict[str, Any]]:
+    """Return the run's exchanges in time order, each with its account's links and its truth."""
+    told = pq.read_table(truth, columns=["account_id", "end_user_id", "campaign", "role"])
+    columns = ", ".join(f"e.{c}" for c in [
+        "rid", "ts", "account_id", "end_user_id", "model", "status", "output_tokens", "h_prefix",
+        "h_client", "h_payload", "user_tokens", "prefix_full", "prefix_before_last_user", "h_blob",
+        *FRAMES, *BANDS])  # fmt: skip
+    table = run.query(
+        f"""SELECT {columns}, p.org_id, p.plan, p.payment_hash, p.device_hash, p.phone_hash,
+                   p.email_hash, p.created_at, t.campaign AS true_campaign, t.role
+            FROM exchanges e JOIN people p ON p.sid = e.sid
+            LEFT JOIN (SELECT DISTINCT ON (account_id, coalesce(end_user_id, '')) * FROM truth
+                       ORDER BY account_id, coalesce(end_user_id, '')) t
+              ON t.account_id = e.account_id
+             AND coalesce(t.end_user_id, '') = CASE WHEN t.end_user_id IS NULL THEN ''
+                                               ELSE coalesce(e.end_user_id, '') END
+            QUALIFY row_number() OVER (PARTITION BY e.rid ORDER BY t.end_user_id NULLS LAST) = 1
+            ORDER BY e.rid""",
+        truth=told,
+    )
+    return table.to_pylist()
+
+
+def request_of_row(row: dict[str, Any]) -> Request:
+    """Return the request that a row of the log was."""
+    return Request(
+        int(row["ts"].timestamp() * 1e6), row["account_id"], row["end_user_id"], row["org_id"],
+        row["model"], row["plan"], tuple(row[c] for c in FRAMES),
+        tuple(row[c] for c in BANDS) if row["user_tokens"] >= 12 else (0,) * 8,
+        row["h_prefix"], row["h_client"], row["h_payload"], row["user_tokens"],
+        row["prefix_before_last_user"], row["h_blob"],
+        {k: row[c] for k, c in LINKS.items() if row[c]},
+        int(row["created_at"].timestamp() * 1e6) if row["created_at"] else 0,
+    )  # fmt: skip
+
+
+def replay(snapshot: Snapshot, rows: list[dict[str, Any]], requests: list[Request], name: str,
+           start_us: int) -> dict[str, Any]:  # fmt: skip
+    """Return what the guard did to the traffic after a moment; ``name`` is the true campaign."""
+    guard = Guard(snapshot)
+    tokens: Counter[str] = Counter()
+    honest = affected = watched = elsewhere = 0
+    levels: Counter[str] = Counter()
+    for row, request in zip(rows, requests, strict=True):
+        if request.ts_us <= start_us:
+            guard.observe(request, status=row["status"], prefix_full=row["prefix_full"],
+                          h_blob=row["h_blob"])  # fmt: skip
+            continue
+        decision = guard.decide(request)
+        stopped = decision.verdict in ("throttle", "step_up", "deny")
+        if row["role"] == "core" and row["true_campaign"] == name:
+            tokens["all"] += row["output_tokens"] or 0
+            tokens["stopped"] += (row["output_tokens"] or 0) * stopped
+            levels[decision.level or "unseen"] += 1
+        elif row["role"] != "core":
+            honest += 1
+            affected += stopped
+            watched += decision.verdict == "watch"
+        else:
+            elsewhere += stopped
+        if not stopped:
+            guard.observe(request, status=row["status"], prefix_full=row["prefix_full"],
+                          h_blob=row["h_blob"])  # fmt: skip
+    return {
+        "remaining_tokens": tokens["all"],
+        "stopped_share": round(tokens["stopped"] / max(tokens["all"], 1), 4),
+        "levels": dict(sorted(levels.items())),
+        "honest": honest, "honest_affected": affected, "honest_watched": watched,
+        "other_campaigns_affected": elsewhere,
+    }  # fmt: skip
+
+
+def world(seed: int, found: float, work: Path) -> list[dict[str, Any]]:
+    """Simulate, scan and replay one seed."""
+    made = simulate("demo", seed=seed, out=work / f"world-{seed}")
+    run_dir = work / f"run-{seed}"
+    scan([work / f"world-{seed}" / "exchanges"], accounts=made.accounts_csv,
+         permits=made.permits_csv, out=run_dir, threads=1)  # fmt: skip
+    run = open_run(run_dir)
+    rows = rows_of(run, work / f"world-{seed}" / "truth.parquet")
+    requests = [request_of_row(r) for r in rows]
+    results = []
+    parts: dict[str, list[str]] = {}
+    for campaign in [c for c in run.campaigns if c["standing"] == "accused"]:
+        core = {m["account_id"] for m in campaign["members"] if m["standing"] == "accused"}
+        true = Counter(r["true_campaign"] for r in rows if r["account_id"] in core).most_common(1)
+        parts.setdefault(true[0][0], []).append(campaign["campaign_id"])
+    results.extend(
+        {"seed": seed, "campaign": name, "found_as": 0,
+         "exchanges": sum(r["true_campaign"] == name and r["role"] == "core" for r in rows)}
+        for name in sorted({r["true_campaign"] for r in rows if r["role"] == "core"} - set(parts))
+    )  # fmt: skip
+    for name, found_as in sorted(parts.items()):
+        mine = [r for r in rows if r["true_campaign"] == name and r["role"] == "core"]
+        moment = mine[max(0, int(found * len(mine)) - 1)]["ts"]
+        line: dict[str, Any] = {"seed": seed, "campaign": name, "found_as": len(found_as),
+                                "exchanges": len(mine),
+                                "accounts": len({r["account_id"] for r in mine})}  # fmt: skip
+        at = int(moment.timestamp() * 1e6)
+        until = int((moment + timedelta(days=60)).timestamp() * 1e6)
+        compiled = compile_snapshot(
+            run, now=moment, salt=SALT, version=1, ladder=Ladder(mode="enforce"),
+            valid=timedelta(days=60), only=found_as, as_of=moment + timedelta(microseconds=1),
+        )  # fmt: skip
+        line["accused_then"] = compiled.accused
+        snapshot = compiled.snapshot
+        line["throttle"] = replay(snapshot, rows, requests, name, at)
+        action = Action("deny", "replay", at, until)
+        ordered = tuple(replace(c, action=action) for c in snapshot.campaigns)
+        line["deny"] = replay(replace(snapshot, campaigns=ordered), rows, requests, name, at)
+        results.append(line)
+        print(json.dumps(line), file=sys.stderr, flush=True)
+    return results
+
+
+def kept(seed: int, found: float, work: Path) -> list[dict[str, Any]]:
+    """Return the lines of a seed; what the work folder holds of it already is not done again."""
+    file = work / f"replay-{seed}-{found:g}.json"
+    if not file.exists():
+        lines = world(seed, found, work)
+        file.write_text(json.dumps(lines), encoding="utf-8")
+        shutil.rmtree(work / f"world-{seed}")
+        shutil.rmtree(work / f"run-{seed}")
+    done: list[dict[str, Any]] = json.loads(file.read_text("utf-8"))
+    return done
+
+
+def summed(lines: list[dict[str, Any]], ladder: str) -> dict[str, Any]:
+    """Return the figures of all campaigns, and of each family the share that was stopped."""
+    results = [line[ladder] for line in lines]
+    tokens = sum(r["remaining_tokens"] for r in results)
+    # Every campaign of a seed is replayed beside the same honest traffic.
+    seeds = {line["seed"] for line in lines}
+    honest = sum(max(x[ladder]["honest"] for x in lines if x["seed"] == s) for s in seeds)
+    affected = sum(r["honest_affected"] for r in results)
+    families: dict[str, list[float]] = {}
+    for line in lines:
+        family = line["campaign"].rpartition("-")[0]
+        families.setdefault(family, []).append(line[ladder]["stopped_share"])
+    return {
+        "campaigns": len(lines),
+        "stopped_share_of_tokens": round(
+            sum(r["stopped_share"] * r["remaining_tokens"] for r in results) / tokens, 4
+        ),
+        "stopped_share_mean": round(sum(r["stopped_share"] for r in results) / len(results), 4),
+        "stopped_share_by_family": {
+            f: round(sum(v) / len(v), 4) for f, v in sorted(families.items())
+        },
+        "honest_requests_distinct": honest,
+        "honest_requests_replayed": sum(r["honest"] for r in results),
+        "honest_affected": affected,
+        "honest_affected_upper_95": round(3 / honest, 9) if not affected else None,
+        "honest_watched": sum(r["honest_watched"] for r in results),
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--seeds", type=int, nargs="+", default=[7, 8, 9, 10, 11])
+    parser.add_argument("--found", type=float, default=0.05)
+    parser.add_argument("--work", type=Path)
+    parser.add_argument("--out", type=Path)
+    given = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        work = given.work or Path(folder)
+        work.mkdir(parents=True, exist_ok=True)
+        every = [line for seed in given.seeds for line in kept(seed, given.found, work)]
+    lines = [line for line in every if line["found_as"]]
+    summary = {ladder: summed(lines, ladder) for ladder in ("throttle", "deny")}
+    result = {
+        "what": __doc__.split("\n\n")[2].replace("\n", " "),
+        "found_at": given.found, "seeds": given.seeds, "summary": summary, "campaigns": lines,
+        "not_found_by_the_scan": [line for line in every if not line["found_as"]],
+        "commit": commit(), "machine": describe(),
+    }  # fmt: skip
+    text = json.dumps(result, indent=1) + "\n"
+    if given.out:
+        given.out.write_text(text, encoding="utf-8")
+    print(json.dumps(summary, indent=1))
+
+
+if __name__ == "__main__":
+    main()

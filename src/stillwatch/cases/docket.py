@@ -1,0 +1,184 @@
+"""Cases as they stand, what people add to them, and what was shared from them."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from stillwatch.cases import tables as t
+from stillwatch.cases.book import Book
+from stillwatch.cases.people import check_person
+from stillwatch.errors import ConfigError
+from stillwatch.schema import Case, NotedIndicator, Sighting, from_micros
+
+__all__ = [
+    "add_note", "assign", "close_case", "label", "note_indicator", "note_sighting",
+    "read_case", "read_cases", "read_evidence", "read_members", "read_sightings",
+]  # fmt: skip
+
+LABELS = ("true", "false", "unsure")
+
+
+def read_cases(book: Book) -> list[Case]:
+    """Return every case, the oldest first."""
+    with book.reading() as connection:
+        return _cases(connection)
+
+
+def read_case(book: Book, case_id: str) -> Case:
+    """Return one case. Raises ConfigError where there is none."""
+    with book.reading() as connection:
+        return _case(connection, case_id)
+
+
+def read_members(book: Book, case_id: str) -> list[tuple[str, str, str, bool]]:
+    """Return (account, role, standing, still a member) of everyone who ever was in the case."""
+    with book.reading() as connection:
+        rows = connection.execute(
+            sa.select(t.members)
+            .where(t.members.c.case_id == case_id)
+            .order_by(t.members.c.role, t.members.c.account_id)
+        ).all()
+    return [(row.account_id, row.role, row.standing, bool(row.current)) for row in rows]
+
+
+def read_evidence(book: Book, case_id: str) -> dict[str, Any]:
+    """Return the campaign as the last scan that saw it described it."""
+    with book.reading() as connection:
+        case = _case(connection, case_id)
+        body = connection.scalar(
+            sa.select(t.bodies.c.body)
+            .join(t.evidence, t.evidence.c.number == t.bodies.c.number)
+            .where(t.evidence.c.digest == case.evidence_digest, t.evidence.c.case_id == case_id)
+        )
+    if body is None:
+        raise ConfigError("its evidence was purged", where=case_id, hint="scan again")
+    held: dict[str, Any] = json.loads(body)["evidence"]
+    return held
+
+
+def add_note(book: Book, case_id: str, *, text: str, by: str, now: datetime) -> None:
+    """Add a remark for colleagues. Raises ConfigError: no such case, no person, no text."""
+    check_person(by)
+    if not text.strip():
+        raise ConfigError("expected a text", where="note")
+    with book.writing(now) as writer:
+        _case(writer.connection, case_id)
+        writer.add("case.note", {"case_id": case_id, "text": text, "by": by})
+
+
+def assign(book: Book, case_id: str, *, to: str, by: str, now: datetime) -> None:
+    """Give a case to a person. Raises ConfigError: no such case, nobody named."""
+    check_person(by)
+    check_person(to)
+    with book.writing(now) as writer:
+        _case(writer.connection, case_id)
+        writer.add("case.assigned", {"case_id": case_id, "to": to, "by": by})
+
+
+def close_case(book: Book, case_id: str, *, reason: str, by: str, now: datetime) -> None:
+    """Close a case; its decisions run until they expire. A rescan may open a new one.
+
+    Raises ConfigError: it is not open, no reason, nobody named.
+    """
+    check_person(by)
+    if not reason.strip():
+        raise ConfigError("expected a reason", where="reason")
+    with book.writing(now) as writer:
+        if _case(writer.connection, case_id).state != "open":
+            raise ConfigError("it is not open", where=case_id)
+        writer.add(
+            "case.state", {"case_id": case_id, "state": "closed", "reason": reason, "by": by}
+        )
+
+
+def label(
+    book: Book, case_id: str, account_id: str, *, verdict: str, reason: str, by: str, now: datetime
+) -> None:
+    """Enter what a person found out about an account: true, false or unsure, with a reason.
+
+    Raises ConfigError: another word, no reason, no person, not a member of the case.
+    """
+    check_person(by)
+    if verdict not in LABELS or not reason.strip():
+        raise ConfigError(f"expected one of {', '.join(LABELS)}, and a reason", where="label")
+    with book.writing(now) as writer:
+        member = writer.connection.scalar(
+            sa.select(sa.func.count()).where(
+                t.members.c.case_id == case_id, t.members.c.account_id == account_id
+            )
+        )
+        if not member:
+            raise ConfigError("the account was never in the case", where=case_id)
+        writer.add(
+            "label",
+            {"account_id": account_id, "case_id": case_id, "label": verdict, "by": by,
+             "reason": reason},
+        )  # fmt: skip
+
+
+def note_indicator(book: Book, case_id: str, *, kind: str, value_digest: str, now: datetime) -> str:
+    """Write down that something was shared from a case; return the indicator's id."""
+    with book.writing(now) as writer:
+        _case(writer.connection, case_id)
+        name = f"indicator-{writer.next_number}"
+        writer.add(
+            "indicator",
+            {"indicator_id": name, "case_id": case_id, "kind": kind, "digest": value_digest,
+             "state": "shared"},
+        )  # fmt: skip
+        return name
+
+
+def note_sighting(book: Book, case_id: str, *, indicator: str, band: str, now: datetime) -> str:
+    """Write down that *seen here too* was said of a case's accounts; return the sighting's id."""
+    with book.writing(now) as writer:
+        _case(writer.connection, case_id)
+        name = f"sighting-{writer.next_number}"
+        writer.add(
+            "sighting",
+            {"sighting_id": name, "indicator": indicator, "case_id": case_id, "count_band": band,
+             "state": "given"},
+        )  # fmt: skip
+        return name
+
+
+def read_sightings(book: Book) -> tuple[list[NotedIndicator], list[Sighting]]:
+    """Return what was shared, and every sighting with its state."""
+    with book.reading() as connection:
+        indicators = connection.execute(sa.select(t.indicators).order_by(t.indicators.c.id)).all()
+        sightings = connection.execute(sa.select(t.sightings).order_by(t.sightings.c.id)).all()
+    return (
+        [NotedIndicator(r.id, r.case_id, r.kind, r.digest, from_micros(r.at_us), r.state)
+         for r in indicators],
+        [Sighting(r.id, r.indicator, r.case_id, r.count_band, from_micros(r.at_us), r.state)
+         for r in sightings],
+    )  # fmt: skip
+
+
+def _case(connection: sa.Connection, case_id: str) -> Case:
+    found = [case for case in _cases(connection, case_id)]
+    if not found:
+        raise ConfigError("there is no such case", where="case", hint="`stillwatch case list`")
+    return found[0]
+
+
+def _cases(connection: sa.Connection, case_id: str | None = None) -> list[Case]:
+    query = sa.select(t.cases).order_by(t.cases.c.opened_us, t.cases.c.id)
+    if case_id is not None:
+        query = query.where(t.cases.c.id == case_id)
+    campaigns: dict[str, list[str]] = {}
+    for row in connection.execute(
+        sa.select(t.case_campaigns).order_by(t.case_campaigns.c.campaign_id)
+    ):
+        campaigns.setdefault(row.case_id, []).append(row.campaign_id)
+    return [
+        Case(
+            row.id, tuple(campaigns.get(row.id, ())), row.state, from_micros(row.opened_us),
+            row.merged_into, row.assigned_to, row.evidence_digest,
+        )
+        for row in connection.execute(query)
+    ]  # fmt: skip

@@ -1,0 +1,195 @@
+"""Erasing an account: from the case database, and from run directories."""
+
+from __future__ import annotations
+
+import json
+import re
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+import sqlalchemy as sa
+
+from stillwatch.cases import tables as t
+from stillwatch.cases.book import Book, commitment
+from stillwatch.cases.people import check_person
+from stillwatch.cases.rebuild import rebuild
+from stillwatch.errors import ConfigError
+from stillwatch.seal import canonical, digest
+from stillwatch.store import Run
+
+__all__ = ["ErasedRun", "erase_from_book", "erase_from_run"]
+
+_JSON_FILES = ("campaigns.jsonl", "summary.json", "stix.json", "stages/frames.jsonl")
+_END_USER = " · "  # between a channel account and its end user, in tables
+
+
+def erase_from_book(book: Book, account_id: str, *, by: str, now: datetime) -> int:
+    """Replace an account by a token in every text; return how many entries that changed.
+
+    1. Every text that names it is rewritten, also the names of whoever appealed for it.
+    2. Digests of evidence that named it are made anew, since they could confirm a guess.
+    3. The salts of rewritten texts are destroyed: the commitments in the chain then tell nothing.
+    4. An entry says which entries were rewritten and commits to the new texts, never whose account
+       it was: a later change of a rewritten text is found as of any other.
+
+    The chain still verifies. What counted the account (a band, a number of accounts) stays.
+
+    Raises ConfigError: nobody is named, or the account is empty.
+    """
+    check_person(by)
+    if not account_id:
+        raise ConfigError("expected an account", where="erase")
+    with book.writing(now) as writer:
+        token = f"erased-{writer.next_number}"
+        scrub = _Scrub(account_id, token)
+        rows = writer.connection.execute(sa.select(t.bodies).order_by(t.bodies.c.number)).all()
+        bodies = {row.number: json.loads(row.body) for row in rows}
+        changed = {n: new for n, body in bodies.items() if (new := _rewritten(body, scrub)) != body}
+        digests = _new_digests(bodies, changed)  # 2
+        for number, body in bodies.items():
+            renamed = _replace(changed.get(number, body), digests)
+            if renamed != body:
+                changed[number] = renamed
+        told: dict[str, str] = {}
+        for number, body in sorted(changed.items()):
+            salt = secrets.token_hex(16)  # 3
+            told[str(number)] = commitment(salt, body)
+            writer.connection.execute(
+                t.bodies.update()
+                .where(t.bodies.c.number == number)
+                .values(salt=salt, body=canonical(body).decode())
+            )
+        if changed:
+            writer.add("erasure", {"rewritten": told, "token": token, "by": by})  # 4
+            rebuild(writer.connection)
+    _leave_the_file(book)
+    return len(changed)
+
+
+@dataclass(frozen=True)
+class ErasedRun:
+    """``rows`` of tables that are gone, and ``files`` that were written anew."""
+
+    rows: int
+    files: int
+
+
+def erase_from_run(run: Run, account_id: str) -> ErasedRun:
+    """Remove an account from every table and JSON file of a run directory.
+
+    Rows that belong to it, or link to it, go; in other texts a token stands for it. Counts of the
+    summary stay, and so does report.html: render it anew. The run can no longer be resumed or
+    compared byte by byte.
+    """
+    rows = files = 0
+    for file in sorted(run.path.rglob("*.parquet")):
+        table = pq.read_table(file)
+        kept = table.filter(pc.invert(_names(table, account_id)))
+        if kept.num_rows < table.num_rows:
+            aside = file.with_suffix(".part")
+            pq.write_table(kept, aside, compression="zstd")
+            aside.replace(file)
+            rows, files = rows + table.num_rows - kept.num_rows, files + 1
+    scrub = _Scrub(account_id, "erased")
+    for name in _JSON_FILES:
+        file = run.path / name
+        if not file.is_file():
+            continue
+        text = file.read_text(encoding="utf-8")
+        new = _scrub_text(text, scrub, lines=name.endswith(".jsonl"))
+        if new is not None:
+            aside = file.with_suffix(".part")
+            aside.write_text(new, encoding="utf-8")
+            aside.replace(file)
+            files += 1
+    return ErasedRun(rows, files)
+
+
+class _Scrub:
+    """Replaces an identifier where it stands alone, also inside a sentence."""
+
+    def __init__(self, account_id: str, token: str) -> None:
+        self.account_id, self.token = account_id, token
+        # a1 must not be found in a10, nor in a1-b: identifiers hold letters, digits, - and _.
+        self._alone = re.compile(rf"(?<![\w-]){re.escape(account_id)}(?![\w-])")
+
+    def text(self, text: str) -> str:
+        return self.token if text == self.account_id else self._alone.sub(self.token, text)
+
+
+def _rewritten(body: Mapping[str, Any], scrub: _Scrub) -> Any:
+    """Return a body without the account; where it appealed, without who spoke for it (1)."""
+    new = _walk(body, scrub, drop=False)
+    if "appeal_id" in body and body.get("account_id") == scrub.account_id and "due_us" in body:
+        new["by"] = scrub.token
+    return new
+
+
+def _walk(value: Any, scrub: _Scrub, *, drop: bool) -> Any:
+    if isinstance(value, str):
+        return scrub.text(value)
+    if isinstance(value, Mapping):
+        return {scrub.text(k): _walk(v, scrub, drop=drop) for k, v in value.items()}
+    if isinstance(value, list):
+        kept = [v for v in value if not (drop and _is_of(v, scrub.account_id))]
+        return [_walk(v, scrub, drop=drop) for v in kept]
+    return value
+
+
+def _is_of(value: Any, account_id: str) -> bool:
+    return isinstance(value, Mapping) and value.get("account_id") == account_id
+
+
+def _new_digests(bodies: Mapping[int, Any], changed: Mapping[int, Any]) -> dict[str, str]:
+    return {
+        bodies[number]["evidence_digest"]: digest(new["evidence"])
+        for number, new in changed.items()
+        if "evidence" in new
+    }
+
+
+def _replace(value: Any, words: Mapping[str, str]) -> Any:
+    if isinstance(value, str):
+        return words.get(value, value)
+    if isinstance(value, Mapping):
+        return {k: _replace(v, words) for k, v in value.items()}
+    return [_replace(v, words) for v in value] if isinstance(value, list) else value
+
+
+def _names(table: pa.Table, account_id: str) -> pa.ChunkedArray | pa.Array:
+    """Return which rows hold the account, or an end user behind it, in any column of text."""
+    found: Any = pa.array([False] * table.num_rows, pa.bool_())
+    for name, kind in zip(table.column_names, table.schema.types, strict=True):
+        if not (pa.types.is_string(kind) or pa.types.is_large_string(kind)):
+            continue
+        column = table[name]
+        hit = pc.or_(pc.equal(column, account_id), pc.starts_with(column, account_id + _END_USER))
+        found = pc.or_(found, pc.fill_null(hit, False))
+    return found
+
+
+def _scrub_text(text: str, scrub: _Scrub, *, lines: bool) -> str | None:
+    """Return JSON without the account, or None where it was not in it."""
+    pieces = [p for p in text.split("\n") if p.strip()] if lines else [text]
+    held = [json.loads(piece) for piece in pieces]
+    new = [_walk(value, scrub, drop=True) for value in held]
+    if new == held:
+        return None
+    indent = None if lines else 2
+    return "".join(json.dumps(value, indent=indent, ensure_ascii=False) + "\n" for value in new)
+
+
+def _leave_the_file(book: Book) -> None:
+    """Bring SQLite's log of changes into the file and empty it, so that nothing stays there."""
+    if book.engine.dialect.name == "sqlite":
+        raw = book.engine.raw_connection()
+        try:
+            raw.driver_connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # type: ignore[union-attr]
+        finally:
+            raw.close()

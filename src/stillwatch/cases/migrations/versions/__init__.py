@@ -1,0 +1,1 @@
+"""One file a version, in order; a version that was released is never edited."""

@@ -1,0 +1,343 @@
+"""Run directory → the guard's snapshot: the accused, what they share, what was decided."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from datetime import datetime, timedelta
+from typing import Any, Final, NamedTuple
+
+import pyarrow as pa
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from stillwatch.errors import EvidenceError
+from stillwatch.policy import Ladder, Permit
+from stillwatch.schema import to_micros
+from stillwatch.schema.snapshot import (
+    EVIDENCE,
+    SLOTS,
+    Action,
+    Mark,
+    Pursuit,
+    Seed,
+    Snapshot,
+    Template,
+    keyed_permit,
+    link_key,
+    org_key,
+    subject_key,
+)
+from stillwatch.store import Run
+
+__all__ = ["Compiled", "compile_snapshot", "salt_of"]
+
+_MIN_CARRIERS: Final = 3  # core members that carry a template before it is one of theirs
+_MOST_MARKS: Final = 5_000  # near-duplicate bands a campaign
+_MOST_SEEDS: Final = 200_000
+_KNOWN_EXCHANGES: Final = 10  # so many requests a scan must have had to judge an account clear
+_NETWORK_SHARE: Final = 0.3  # as for the scan: of all carriers, so many are core members
+_BURST_HOURS: Final = 72
+_BURST_MIN: Final = 8
+_BURST_OTHERS: Final = 0.05  # of all other accounts may have been created in the burst
+_POSITION: Final = {0: "head", 1: "tail", 2: "system"}
+_LINKS: Final = {"payment": "payment_hash", "device": "device_hash", "phone": "phone_hash",
+                 "email": "email_hash"}  # fmt: skip
+
+
+class Compiled(NamedTuple):
+    """A snapshot, and what a reader wants to know of it."""
+
+    snapshot: Snapshot
+    accused: int
+    templates: int
+    marks: int
+
+
+def salt_of(key: Ed25519PrivateKey) -> bytes:
+    """Return the salt of all snapshots of one signing key, so that keys of subjects stay."""
+    return hashlib.sha256(key.sign(b"stillwatch guard: salt of subject keys")).digest()[:16]
+
+
+def compile_snapshot(
+    run: Run,
+    *,
+    now: datetime,
+    salt: bytes,
+    version: int,
+    ladder: Ladder,
+    valid: timedelta = timedelta(days=7),
+    permits: Sequence[Permit] = (),
+    actions: Mapping[str, Action] | None = None,
+    only: Sequence[str] = (),
+    as_of: datetime | None = None,
+) -> Compiled:
+    """Return what the guard needs of a run.
+
+    Only campaigns that the scan accused enter, and of them the accused members; ``only`` names
+    those wanted. ``actions``: campaign_id → what a person decided. ``as_of``: what had been seen
+    before that time alone (replays measure with it how early knowledge would have acted).
+
+    Raises:
+        EvidenceError: an action or ``only`` names a campaign that the run does not accuse.
+        InputError: the run lacks its stages.
+    """
+    ordered = dict(actions or {})
+    campaigns = [
+        c
+        for c in sorted(run.campaigns, key=lambda c: str(c["campaign_id"]))
+        if c["standing"] == "accused" and (not only or c["campaign_id"] in only)
+    ]
+    names = [str(c["campaign_id"]) for c in campaigns]
+    strange = sorted((set(ordered) | set(only)) - set(names))
+    if strange:
+        raise EvidenceError(
+            f"the run accuses no campaign {strange[0]}", where=str(run.path),
+            hint="campaigns.jsonl lists them",
+        )  # fmt: skip
+    core = _core_table(campaigns)
+    until_us = (1 << 62) if as_of is None else to_micros(as_of)
+    facts = _Facts(run, core, until_us)
+    created_us = to_micros(now)
+    snapshot = Snapshot(
+        version=version,
+        salt=salt,
+        created_us=created_us,
+        expires_us=created_us + valid // timedelta(microseconds=1),
+        source=hashlib.sha256((run.path / "summary.json").read_bytes()).hexdigest(),
+        campaigns=tuple(_pursuit(c, facts, k, ordered) for k, c in enumerate(campaigns)),
+        accused=facts.accused(salt),
+        known=facts.known(salt),
+        channels=facts.channels(salt),
+        access=facts.access(salt),
+        templates=facts.templates(),
+        marks=(*facts.bands(), *facts.network("h_prefix", "exit_prefix"),
+               *facts.network("h_client", "client"), *facts.links(salt)),
+        seeds=facts.seeds(salt),
+        permits=tuple(keyed_permit(salt, asdict(p)) for p in permits),
+        ladder=ladder.as_dict(),
+    )  # fmt: skip
+    return Compiled(snapshot, len(snapshot.accused), len(snapshot.templates), len(snapshot.marks))
+
+
+def _core_table(campaigns: Sequence[Mapping[str, Any]]) -> pa.Table:
+    rows = [
+        (number, m["account_id"], m["end_user_id"], m["standing"] == "accused")
+        for number, campaign in enumerate(campaigns)
+        for m in campaign["members"]
+        if m["role"] == "core"
+    ]
+    columns = list(zip(*rows, strict=True)) or [(), (), (), ()]
+    kinds = (pa.int32(), pa.string(), pa.string(), pa.bool_())
+    return pa.table(
+        {
+            name: pa.array(values, kind)
+            for name, values, kind in zip(
+                ("campaign", "account_id", "end_user_id", "accused"), columns, kinds, strict=True
+            )
+        }
+    )
+
+
+def _pursuit(
+    campaign: Mapping[str, Any], facts: _Facts, number: int, ordered: Mapping[str, Action]
+) -> Pursuit:
+    return Pursuit(
+        str(campaign["campaign_id"]),
+        tuple(campaign["methods"]),
+        facts.rates.get(number, 0.0),
+        ordered.get(str(campaign["campaign_id"])),
+        facts.burst(number),
+    )
+
+
+def _unnested(columns: str) -> str:
+    """Return SQL of one row per exchange and frame hash, for the slots of a snapshot."""
+    parts = []
+    for side, n in SLOTS:
+        name = "h_system" if side == "system" else f"{side}_{n}"
+        code = {v: k for k, v in _POSITION.items()}[side]
+        parts.append(
+            f"SELECT {columns}, {code} AS pos, {n} AS len, {name} AS h FROM e WHERE {name} <> 0"
+        )
+    return " UNION ALL ".join(parts)
+
+
+class _Facts:
+    """Questions to a run about its campaigns' core members; all answers sorted."""
+
+    def __init__(self, run: Run, core: pa.Table, until_us: int) -> None:
+        self._run = run
+        self._core = core
+        self._with = f"""
+            WITH e AS (SELECT * FROM exchanges WHERE epoch_us(ts) < {until_us}),
+            active AS (SELECT sid, count(*) AS n FROM e GROUP BY sid),
+            m AS (SELECT DISTINCT ON (p.sid) p.sid, c.campaign, c.accused, a.n
+                  FROM core c JOIN people p ON p.account_id = c.account_id
+                   AND coalesce(p.end_user_id, '') = coalesce(c.end_user_id, '')
+                  JOIN active a ON a.sid = p.sid
+                  ORDER BY p.sid, c.campaign)"""
+        self.rates = {
+            r["campaign"]: round(r["n"] / max(r["hours"], 1.0), 6)
+            for r in self._ask(
+                """SELECT m.campaign, count(*) AS n,
+                          (max(epoch_us(e.ts)) - min(epoch_us(e.ts))) / 3.6e9 AS hours
+                   FROM e JOIN m ON m.sid = e.sid WHERE m.accused GROUP BY m.campaign"""
+            )
+        }
+
+    def _ask(self, sql: str) -> list[dict[str, Any]]:
+        rows: list[dict[str, Any]] = self._run.query(
+            f"{self._with} {sql}", core=self._core
+        ).to_pylist()
+        return rows
+
+    def accused(self, salt: bytes) -> dict[int, int]:
+        rows = self._ask(
+            "SELECT p.account_id, p.end_user_id, m.campaign FROM m JOIN people p ON p.sid = m.sid "
+            "WHERE m.accused ORDER BY p.sid"
+        )
+        return {subject_key(salt, r["account_id"], r["end_user_id"]): r["campaign"] for r in rows}
+
+    def known(self, salt: bytes) -> frozenset[int]:
+        rows = self._ask(
+            f"""SELECT p.account_id, p.end_user_id FROM active a JOIN people p ON p.sid = a.sid
+                ANTI JOIN m ON m.sid = a.sid WHERE a.n >= {_KNOWN_EXCHANGES} ORDER BY p.sid"""
+        )
+        return frozenset(subject_key(salt, r["account_id"], r["end_user_id"]) for r in rows)
+
+    def channels(self, salt: bytes) -> frozenset[int]:
+        rows = self._ask("SELECT DISTINCT account_id FROM people WHERE end_user_id IS NOT NULL")
+        return frozenset(subject_key(salt, r["account_id"]) for r in rows)
+
+    def access(self, salt: bytes) -> dict[int, str]:
+        rows = self._ask("SELECT account_id, access FROM accounts WHERE access <> 'clear'")
+        return {subject_key(salt, r["account_id"]): r["access"] for r in rows}
+
+    def burst(self, number: int) -> tuple[int, int] | None:
+        """Return the 72 hours in which at least half of the accused were created, and few others.
+
+        Eight accused at least; at most one in twenty of all other accounts.
+        """
+        mine = self._created(f"JOIN m ON m.sid = p.sid WHERE m.accused AND m.campaign = {number}")
+        width = _BURST_HOURS * 3_600_000_000
+        best, first = (0, 0), 0
+        for last, moment in enumerate(mine):
+            while mine[first] < moment - width:
+                first += 1
+            best = max(best, (last - first + 1, -first))
+        size, start = best[0], -best[1]
+        if size < _BURST_MIN or 2 * size < len(mine):
+            return None
+        low, high = mine[start], mine[start + size - 1] + 1
+        others = self._created("ANTI JOIN m ON m.sid = p.sid WHERE true")
+        inside = sum(low <= moment < high for moment in others)
+        return (low, high) if inside <= _BURST_OTHERS * len(others) else None
+
+    def _created(self, which: str) -> list[int]:
+        rows = self._ask(
+            f"SELECT epoch_us(p.created_at) AS made_us FROM people p {which} "
+            "AND p.created_at IS NOT NULL ORDER BY made_us"
+        )
+        return [r["made_us"] for r in rows]
+
+    def templates(self) -> tuple[Template, ...]:
+        """Frames that more core members than others carry, as the scan's step *carried* reads."""
+        rows = self._ask(
+            f""", sent AS (
+              SELECT f.frame, u.rid, any_value(u.sid) AS sid
+              FROM ({_unnested("rid, sid")}) u
+              JOIN frame_nodes f ON u.pos = f.pos AND u.len = f.len AND u.h = f.h AND f.speaks
+              GROUP BY f.frame, u.rid
+              HAVING count(DISTINCT f.pos) >= 2 OR NOT bool_and(f.company)),
+            carriers AS (SELECT DISTINCT frame, sid FROM sent),
+            counted AS (
+              SELECT c.frame, m.campaign, count(*) AS inside,
+                     (SELECT count(*) FROM carriers a WHERE a.frame = c.frame) - count(*) AS outside
+              FROM carriers c JOIN m ON m.sid = c.sid GROUP BY c.frame, m.campaign)
+            SELECT k.campaign, k.frame, k.inside, k.outside, f.pos, f.len, f.h, f.company
+            FROM counted k JOIN frame_nodes f ON f.frame = k.frame AND f.speaks
+            WHERE k.inside >= {_MIN_CARRIERS} AND k.inside >= k.outside
+            ORDER BY k.campaign, k.frame, f.pos, f.len, f.h"""
+        )
+        slots = {slot: number for number, slot in enumerate(SLOTS)}
+        found: dict[tuple[int, int, int, int], list[tuple[int, int, bool]]] = {}
+        for r in rows:
+            key = (r["campaign"], r["frame"], r["inside"], r["outside"])
+            slot = slots[(_POSITION[r["pos"]], r["len"])]
+            found.setdefault(key, []).append((slot, r["h"], r["company"]))
+        return tuple(
+            Template(campaign, tuple(nodes), inside, outside)
+            for (campaign, _, inside, outside), nodes in sorted(found.items())
+        )
+
+    def bands(self) -> tuple[Mark, ...]:
+        """Near-duplicate bands of two core members and more, and of nobody else."""
+        each = " UNION ALL ".join(
+            f"SELECT band_{k} AS h, sid FROM e WHERE band_{k} <> 0 AND user_tokens >= 12"
+            for k in range(8)
+        )
+        rows = self._ask(
+            f""", b AS (SELECT DISTINCT h, sid FROM ({each})),
+            mine AS (SELECT b.h, m.campaign, count(*) AS inside FROM b JOIN m ON m.sid = b.sid
+                     GROUP BY b.h, m.campaign HAVING count(*) >= 2),
+            alle AS (SELECT b.h, count(*) AS n FROM b SEMI JOIN mine ON mine.h = b.h GROUP BY b.h)
+            SELECT mine.h, mine.campaign, mine.inside FROM mine JOIN alle ON alle.h = mine.h
+            WHERE alle.n = mine.inside
+            QUALIFY row_number() OVER (PARTITION BY campaign ORDER BY inside DESC, mine.h)
+                    <= {_MOST_MARKS}
+            ORDER BY mine.campaign, mine.h"""
+        )
+        return tuple(Mark("near_text", r["h"], r["campaign"], r["inside"], 0) for r in rows)
+
+    def network(self, column: str, kind: str) -> tuple[Mark, ...]:
+        """Address prefixes or clients: three tenths of their carriers or more are core members."""
+        rows = self._ask(
+            f""", c AS (SELECT DISTINCT {column} AS h, sid FROM e WHERE {column} <> 0),
+            k AS (SELECT c.h, m.campaign, count(*) AS inside,
+                    (SELECT count(*) FROM c a WHERE a.h = c.h) - count(*) AS outside
+                  FROM c JOIN m ON m.sid = c.sid GROUP BY c.h, m.campaign)
+            SELECT * FROM k WHERE inside >= 2 AND inside >= {_NETWORK_SHARE} * (inside + outside)
+            ORDER BY campaign, h"""
+        )
+        return tuple(Mark(kind, r["h"], r["campaign"], r["inside"], r["outside"]) for r in rows)
+
+    def links(self, salt: bytes) -> tuple[Mark, ...]:
+        """Payments, devices, telephones and mail hashes of the accused, shared by few others."""
+        found: list[Mark] = []
+        for kind, column in _LINKS.items():
+            assert EVIDENCE[kind]
+            rows = self._ask(
+                f""", k AS (SELECT p.{column} AS v, m.campaign, count(*) AS inside,
+                       (SELECT count(*) FROM people a WHERE a.{column} = p.{column})
+                         - count(*) AS outside
+                     FROM people p JOIN m ON m.sid = p.sid
+                     WHERE m.accused AND p.{column} IS NOT NULL AND p.{column} <> ''
+                       AND p.end_user_id IS NULL GROUP BY p.{column}, m.campaign)
+                SELECT * FROM k WHERE inside >= outside ORDER BY campaign, v"""
+            )
+            found.extend(
+                Mark(kind, link_key(salt, kind, r["v"]), r["campaign"], r["inside"], r["outside"])
+                for r in rows
+            )
+        return tuple(found)
+
+    def seeds(self, salt: bytes) -> tuple[Seed, ...]:
+        """Conversations and blobs of the accused, newest first kept; each organization's own."""
+        parts = " UNION ALL ".join(
+            f"""SELECT '{kind}' AS kind, e.{column} AS h, p.account_id, p.org_id, m.campaign,
+                       max(epoch_us(e.ts)) AS ts_us
+                FROM e JOIN m ON m.sid = e.sid JOIN people p ON p.sid = e.sid
+                WHERE m.accused AND e.{column} <> 0 GROUP BY ALL"""
+            for kind, column in (("handoff", "prefix_full"), ("blob_replay", "h_blob"))
+        )
+        rows = self._ask(
+            f"SELECT * FROM ({parts}) ORDER BY ts_us DESC, kind, h, account_id LIMIT {_MOST_SEEDS}"
+        )
+        return tuple(
+            Seed(
+                r["kind"], r["h"], org_key(salt, r["account_id"], r["org_id"]), r["campaign"],
+                r["ts_us"],
+            )
+            for r in reversed(rows)
+        )  # fmt: skip

@@ -1,0 +1,206 @@
+"""`stillwatch guard`: compile what a scan found, preview it, serve it, take it back."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+__all__ = ["guard"]
+
+guard = typer.Typer(
+    no_args_is_help=True, rich_markup_mode=None,
+    help="Act on accused campaigns in front of the model: graduated, reversible.",
+)  # fmt: skip
+_Key = Annotated[Path, typer.Option(metavar="FILE", help="Private Ed25519 key that signs (PEM).")]
+_Trust = Annotated[
+    list[Path], typer.Option(metavar="FILE", help="Public key to trust (PEM); may be given again.")
+]
+_Run = Annotated[Path, typer.Option(metavar="DIR", help="Run directory that a scan wrote.")]
+
+
+@guard.command("keygen")
+def keygen(
+    out: Annotated[Path, typer.Argument(metavar="FILE", help="Where the private key goes.")],
+) -> None:
+    """Make the key that signs snapshots and orders; its public half gets the ending .pub."""
+    from stillwatch.cli.terminal import Page
+    from stillwatch.seal import new_key
+
+    new_key(out)
+    Page().sentence(f"Private key in {out}, public key in {out}.pub.")
+
+
+@guard.command("compile")
+def compile_(
+    run: _Run,
+    key: _Key,
+    out: Annotated[Path, typer.Option(metavar="FILE", help="The snapshot.")],
+    ladder: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Ladder of verdicts (TOML).")
+    ] = None,
+    permits: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Permits, as for scan.")
+    ] = None,
+    order: Annotated[
+        list[str] | None,
+        typer.Option(metavar="CAMPAIGN:VERDICT", help="What a person decided; takes --by."),
+    ] = None,
+    by: Annotated[str | None, typer.Option(metavar="NAME", help="Who decided.")] = None,
+    action_hours: Annotated[
+        float, typer.Option(metavar="H", help="After so long an ordered action lapses.")
+    ] = 168.0,
+    valid_hours: Annotated[
+        float, typer.Option(metavar="H", help="After so long the snapshot allows everything.")
+    ] = 168.0,
+    version: Annotated[
+        int | None, typer.Option(metavar="N", help="Default: one more than the file's there.")
+    ] = None,
+) -> None:
+    """Compile a run into the signed snapshot that the guard decides by.
+
+    The snapshot that was there stays beside it as FILE.previous, for `rollback`.
+    """
+    from stillwatch.cli.guarding import compile_run
+    from stillwatch.cli.terminal import Page
+
+    made = compile_run(
+        run, key=key, out=out, ladder=ladder, permits=permits, orders=order or [], by=by,
+        action_hours=action_hours, valid_hours=valid_hours, version=version,
+    )  # fmt: skip
+    snapshot = made.snapshot
+    Page().sentence(
+        f"Snapshot {snapshot.version} in {out}: {len(snapshot.campaigns)} campaigns, "
+        f"{made.accused:,} accused, {made.templates} templates, mode {snapshot.ladder['mode']}."
+    )
+
+
+@guard.command("rollback")
+def rollback(
+    snapshot: Annotated[Path, typer.Argument(metavar="FILE", help="The snapshot in use.")],
+) -> None:
+    """Exchange a snapshot for the one before it; a running guard takes it within a second."""
+    from stillwatch.cli.guarding import roll_back
+    from stillwatch.cli.terminal import Page
+
+    roll_back(snapshot)
+    Page().sentence(f"{snapshot} is the one before; the other is now {snapshot}.previous.")
+
+
+@guard.command("preview")
+def preview(
+    campaign: Annotated[str, typer.Argument(metavar="CAMPAIGN", help="As in campaigns.jsonl.")],
+    run: _Run,
+    days: Annotated[int, typer.Option(metavar="N", help="Traffic of the last N days.")] = 7,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Show whom and what each rung would touch, before it is enforced."""
+    from stillwatch.cli.guarding import preview_text
+    from stillwatch.cli.terminal import Page
+
+    page = Page()
+    for line in preview_text(run, campaign, days, as_json=json):
+        page.sentence(line)
+
+
+@guard.command("mode")
+def mode(
+    wanted: Annotated[str, typer.Argument(metavar="MODE", help="off, shadow or enforce.")],
+    orders: Annotated[Path, typer.Option(metavar="FILE", help="The orders file.")],
+    key: _Key,
+    canary: Annotated[
+        float | None, typer.Option(metavar="PERCENT", help="Share of accounts enforced upon.")
+    ] = None,
+) -> None:
+    """Switch a running guard: off allows everything, shadow only writes what it would do."""
+    from stillwatch.cli.guarding import order_mode
+    from stillwatch.cli.terminal import Page
+
+    made = order_mode(orders, key, wanted, canary)
+    Page().sentence(f"Orders {made.version} in {orders}: mode {made.mode}.")
+
+
+@guard.command("undo")
+def undo(
+    orders: Annotated[Path, typer.Option(metavar="FILE", help="The orders file.")],
+    key: _Key,
+    by: Annotated[str, typer.Option(metavar="NAME", help="Who takes it back.")],
+    account: Annotated[
+        str | None, typer.Option(metavar="ID", help="What was decided about this account.")
+    ] = None,
+    end_user: Annotated[
+        str | None, typer.Option(metavar="ID", help="Of that account, this end user.")
+    ] = None,
+    campaign: Annotated[
+        str | None, typer.Option(metavar="ID", help="What was decided about this campaign.")
+    ] = None,
+    since: Annotated[
+        str | None, typer.Option(metavar="TIME", help="Everything decided since (ISO 8601).")
+    ] = None,
+) -> None:
+    """Take back what was decided; a running guard obeys within a second."""
+    from stillwatch.cli.guarding import order_undo
+    from stillwatch.cli.terminal import Page
+
+    made = order_undo(orders, key, by, account, end_user, campaign, since)
+    Page().sentence(f"Orders {made.version} in {orders}: {len(made.undone)} things taken back.")
+
+
+@guard.command("serve")
+def serve(
+    snapshot: Annotated[Path, typer.Option(metavar="FILE", help="Signed snapshot.")],
+    trust: _Trust,
+    port: Annotated[int, typer.Option(metavar="N", help="Port.")] = 8470,
+    host: Annotated[
+        str, typer.Option(metavar="ADDRESS", help="Address to listen on.")
+    ] = "127.0.0.1",
+    orders: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Signed orders (mode, undo).")
+    ] = None,
+    kill_file: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="While it exists, everything is allowed.")
+    ] = None,
+    state: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Where state survives a restart.")
+    ] = None,
+    redis: Annotated[
+        str | None, typer.Option(metavar="URL", help="Redis through which nodes gossip.")
+    ] = None,
+    node: Annotated[str, typer.Option(metavar="NAME", help="This node's name.")] = "node-0",
+    token_file: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Tokens of callers, one a line.")
+    ] = None,
+    fail_closed: Annotated[
+        list[str] | None,
+        typer.Option(metavar="ROUTE", help="decide, authz or litellm: refuse when in doubt."),
+    ] = None,
+    account_header: Annotated[
+        str, typer.Option(metavar="NAME", help="Header that names the account, for /authz.")
+    ] = "x-account-id",
+    log: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Decisions other than allow, JSON lines.")
+    ] = None,
+    shed_lag_ms: Annotated[
+        float, typer.Option(metavar="MS", help="Beyond this delay requests pass unseen.")
+    ] = 100.0,
+    tls_cert: Annotated[Path | None, typer.Option(metavar="FILE", help="Certificate.")] = None,
+    tls_key: Annotated[Path | None, typer.Option(metavar="FILE", help="Its key.")] = None,
+    client_ca: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Hear only callers it has signed (mTLS).")
+    ] = None,
+) -> None:
+    """Answer gateways: POST /v1/decide, /v1/observe, /authz/…, LiteLLM's guardrail, /metrics."""
+    from stillwatch.cli.guarding import tokens_of
+    from stillwatch.guard import Serving, serve
+    from stillwatch.seal import read_public_key
+
+    serve(
+        Serving(
+            snapshot=snapshot, keys=tuple(read_public_key(path) for path in trust), orders=orders,
+            kill_file=kill_file, state=state, redis_url=redis, node=node,
+            tokens=tokens_of(token_file), fail_closed=frozenset(fail_closed or ()),
+            account_header=account_header.lower(), decision_log=log, shed_lag_ms=shed_lag_ms,
+        ),
+        host=host, port=port, tls_cert=tls_cert, tls_key=tls_key, client_ca=client_ca,
+    )  # fmt: skip

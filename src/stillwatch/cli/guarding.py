@@ -1,0 +1,167 @@
+"""What the guard's commands join: runs, keys, snapshots, orders."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import asdict
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from stillwatch.cases import Compiled, compile_snapshot, salt_of
+from stillwatch.cases import preview as previewed
+from stillwatch.enrich import read_permits
+from stillwatch.errors import ConfigError
+from stillwatch.guard import (
+    Orders,
+    Undo,
+    read_orders,
+    read_snapshot,
+    write_orders,
+    write_snapshot,
+)
+from stillwatch.policy import Ladder, permits_from_rows, read_ladder
+from stillwatch.schema import VERDICTS, parse_time, to_micros
+from stillwatch.schema.snapshot import Action, subject_key
+from stillwatch.seal import public_key, read_private_key
+from stillwatch.store import open_run
+
+__all__ = ["compile_run", "order_mode", "order_undo", "preview_text", "roll_back", "tokens_of"]
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+def compile_run(
+    run: Path, *, key: Path, out: Path, ladder: Path | None, permits: Path | None,
+    orders: list[str], by: str | None, action_hours: float, valid_hours: float,
+    version: int | None,
+) -> Compiled:  # fmt: skip
+    """Compile a run, keep the snapshot that was there, write the new one. Raises as its parts."""
+    private = read_private_key(key)
+    now = _now()
+    before = None
+    if out.exists():
+        before = read_snapshot(out, [public_key(private)])
+    made = compile_snapshot(
+        open_run(run),
+        now=now,
+        salt=salt_of(private),
+        version=version or (before.version + 1 if before else 1),
+        ladder=read_ladder(ladder) if ladder else Ladder(),
+        valid=timedelta(hours=valid_hours),
+        permits=permits_from_rows(read_permits(permits).to_pylist()) if permits else (),
+        actions=_actions(orders, by, now, action_hours),
+    )
+    if before is not None:
+        previous = out.with_name(f"{out.name}.previous")
+        aside = previous.with_name(f"{previous.name}.part")
+        aside.write_bytes(out.read_bytes())
+        aside.replace(previous)
+    write_snapshot(out, made.snapshot, private)
+    return made
+
+
+def _actions(orders: list[str], by: str | None, now: datetime, hours: float) -> dict[str, Action]:
+    if orders and not by:
+        raise ConfigError(
+            "an order takes a name", where="--by", hint="give the name of who decides"
+        )
+    found = {}
+    at = to_micros(now)
+    for order in orders:
+        campaign, _, verdict = order.partition(":")
+        if verdict not in VERDICTS or verdict == "allow":
+            raise ConfigError(
+                "no verdict",
+                where="--order",
+                hint=f"CAMPAIGN:VERDICT with {', '.join(VERDICTS[1:])}",
+            )
+        found[campaign] = Action(verdict, by, at, at + int(hours * 3.6e9))
+    return found
+
+
+def roll_back(snapshot: Path) -> None:
+    """Exchange a snapshot and its predecessor. Raises ConfigError where there is none."""
+    previous = snapshot.with_name(f"{snapshot.name}.previous")
+    aside = snapshot.with_name(f"{snapshot.name}.part")
+    if not (snapshot.is_file() and previous.is_file()):
+        raise ConfigError("there is no snapshot before it", where=str(previous))
+    os.link(snapshot, aside)
+    previous.replace(snapshot)
+    aside.replace(previous)
+
+
+def order_mode(orders: Path, key: Path, mode: str, canary: float | None) -> Orders:
+    """Write orders with another mode. Raises SchemaError for an unknown one."""
+    private = read_private_key(key)
+    made = read_orders(orders, [public_key(private)]).with_mode(mode, canary)
+    if canary is not None and not 0 <= canary <= 100:
+        raise ConfigError("a percentage lies between 0 and 100", where="--canary")
+    if mode not in ("off", "shadow", "enforce"):
+        raise ConfigError("no such mode", where="MODE", hint="off, shadow or enforce")
+    write_orders(orders, made, private)
+    return made
+
+
+def order_undo(
+    orders: Path, key: Path, by: str, account: str | None, end_user: str | None,
+    campaign: str | None, since: str | None,
+) -> Orders:  # fmt: skip
+    """Write orders that take back one more thing. Raises ConfigError unless one is named."""
+    given = [name for name in (account, campaign, since) if name is not None]
+    if len(given) != 1:
+        raise ConfigError(
+            "name exactly one thing", where="--account, --campaign, --since",
+            hint="give one of them",
+        )  # fmt: skip
+    private = read_private_key(key)
+    at = to_micros(_now())
+    if account is not None:
+        value = f"{subject_key(salt_of(private), account, end_user):016x}"
+        undo = Undo("account", value, by, at)
+    elif campaign is not None:
+        undo = Undo("campaign", campaign, by, at)
+    else:
+        assert since is not None
+        undo = Undo("since", str(to_micros(parse_time(since, where="--since"))), by, at)
+    made = read_orders(orders, [public_key(private)]).with_undo(undo)
+    write_orders(orders, made, private)
+    return made
+
+
+def preview_text(run: Path, campaign: str, days: int, *, as_json: bool) -> Iterator[str]:
+    """Yield the lines of a preview."""
+    found = previewed(open_run(run), campaign, days=days)
+    if as_json:
+        yield json.dumps(asdict(found))
+        return
+    yield (
+        f"{found.campaign_id} ({found.standing}): {found.accused_accounts:,} accounts of "
+        f"{found.accused_organizations:,} organizations accused; in the last {found.days} days "
+        f"{found.exchanges:,} requests, {found.output_tokens:,} output tokens, "
+        f"${found.revenue_usd:,.2f}. Recommended: {found.recommended}."
+    )
+    for rung in found.rungs:
+        yield (
+            f"{rung.verdict}: {rung.text}; beside the accused it touches "
+            f"{rung.accounts:,} accounts "
+            f"({rung.end_users:,} end users, {rung.organizations:,} organizations), "
+            f"{rung.exchanges:,} requests, {rung.output_tokens:,} output tokens, "
+            f"${rung.revenue_usd:,.2f}, and {rung.permitted_exchanges:,} permitted requests."
+        )
+
+
+def tokens_of(path: Path | None) -> tuple[str, ...]:
+    """Read the callers' tokens, one a line. Raises ConfigError."""
+    if path is None:
+        return ()
+    try:
+        found = tuple(t for t in path.read_text("utf-8").split() if t)
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError("cannot be read", where="--token-file") from error
+    if not found:
+        raise ConfigError("holds no token", where="--token-file")
+    return found

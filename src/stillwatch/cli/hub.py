@@ -1,0 +1,372 @@
+"""`stillwatch hub …`: the neutral exchange, for its operator."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+__all__ = ["hub"]
+
+hub = typer.Typer(
+    no_args_is_help=True, rich_markup_mode=None, help="Run a hub: a TAXII 2.1 server for members."
+)
+member = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Members and tokens.")
+collection = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Collections.")
+hub.add_typer(member, name="member")
+hub.add_typer(collection, name="collection")
+
+Home = Annotated[Path, typer.Option(metavar="DIR", help="The hub's folder.")]
+_HOME = Path("stillwatch-hub")
+
+
+@hub.command("init")
+def init(
+    home: Home = _HOME,
+    title: Annotated[
+        str, typer.Option(metavar="TEXT", help="The hub's name, as members see it.")
+    ] = "stillwatch hub",
+    database: Annotated[
+        str,
+        typer.Option(
+            metavar="URL",
+            help="sqlite:///FILE in the hub's folder, or postgresql://USER:PASSWORD@HOST/NAME.",
+        ),
+    ] = "sqlite:///hub.sqlite",
+    root: Annotated[
+        str, typer.Option(metavar="NAME", help="The API root, as it stands in URLs.")
+    ] = "exchange",
+) -> None:
+    """Make a hub.
+
+    Writes its settings and its key, makes its tables, an API root and the collections
+    technical and aggregate.
+    """
+    from stillwatch.cli.terminal import Page
+    from stillwatch.share.hub import Office, make_home
+
+    make_home(home, title=title, database=database)
+    office, now, page = Office(home), datetime.now(UTC), Page()
+    office.migrate()
+    office.add_root(root, title=title)
+    for alias, text in (
+        ("technical", "Techniques, infrastructure and fingerprints, as they are seen."),
+        ("aggregate", "Figures of several contributors, late and banded."),
+    ):
+        made = office.add_collection(
+            root, title=alias.capitalize(), description=text, alias=alias, now=now
+        )
+        page.sentence(f"Collection {alias}: {made}")
+    page.sentence(f"The hub is in {home}; keep hub.key as you would a password.")
+
+
+@hub.command("serve")
+def serve_hub(
+    home: Home = _HOME,
+    host: Annotated[str, typer.Option(metavar="ADDRESS", help="Address to listen on.")] = (
+        "127.0.0.1"
+    ),
+    port: Annotated[int, typer.Option(metavar="N", min=1, max=65535, help="Port.")] = 6100,
+    certificate: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="TLS certificate chain, PEM.")
+    ] = None,
+    private_key: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Its private key, PEM.")
+    ] = None,
+    client_ca: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Take only clients with a certificate of this CA."),
+    ] = None,
+    behind_proxy: Annotated[
+        bool, typer.Option("--behind-proxy", help="A proxy in front ends TLS.")
+    ] = False,
+    workers: Annotated[int, typer.Option(metavar="N", min=1, help="Processes.")] = 1,
+) -> None:
+    """Serve TAXII 2.1 until interrupted.
+
+    Without --certificate only on loopback, or --behind-proxy.
+    """
+    from stillwatch.share.hub import Listen, serve
+
+    serve(
+        home,
+        Listen(host, port, certificate, private_key, client_ca, behind_proxy, workers),
+    )
+
+
+@hub.command("migrate")
+def migrate(home: Home = _HOME) -> None:
+    """Bring the database to this version's tables.
+
+    Stop the hub before it, and keep a copy.
+    """
+    from stillwatch.share.hub import Office
+
+    Office(home).migrate()
+
+
+@hub.command("verify")
+def verify(
+    home: Home = _HOME,
+    last: Annotated[
+        str | None,
+        typer.Option(metavar="DIGEST", help="A digest kept elsewhere that the chain must hold."),
+    ] = None,
+) -> None:
+    """Check the chain of events from its beginning.
+
+    Prints how many there are and the last digest: keep it elsewhere, since a cut end shows by
+    nothing else.
+    """
+    from stillwatch.cli.terminal import Page
+    from stillwatch.share.hub import Office
+
+    count, digest = Office(home).verify(last)
+    Page().sentence(f"{count:,} events hold together; the last: {digest or 'none yet'}")
+
+
+@hub.command("events")
+def events(
+    home: Home = _HOME,
+    since: Annotated[
+        str | None, typer.Option(metavar="TIME", help="From this time on (ISO 8601, UTC).")
+    ] = None,
+    until: Annotated[str | None, typer.Option(metavar="TIME", help="Before this time.")] = None,
+) -> None:
+    """Print the events of a period, one JSON object a line.
+
+    Who submitted, was denied, read and was given how much and for which purpose; never content.
+    """
+    import json
+
+    from stillwatch.share.hub import Office
+
+    for value in Office(home).events(_instant(since, "--since"), _instant(until, "--until")):
+        print(json.dumps(value, sort_keys=True))
+
+
+@hub.command("received")
+def received(
+    object_id: Annotated[str, typer.Argument(metavar="OBJECT", help="A STIX id.")],
+    home: Home = _HOME,
+) -> None:
+    """Say which members were handed an object.
+
+    For a correction: revocations and deletions are noted for them by themselves.
+    """
+    from stillwatch.cli.terminal import Page
+    from stillwatch.share.hub import Office
+
+    rows = [(r.pseudonym, r.collection, r.version) for r in Office(home).received(object_id)]
+    if rows:
+        Page().table(("member", "collection", "version"), rows)
+    else:
+        Page().sentence("Nobody was handed it.")
+
+
+@collection.command("add")
+def collection_add(
+    title: Annotated[str, typer.Argument(metavar="TITLE", help="Its name.")],
+    home: Home = _HOME,
+    root: Annotated[str, typer.Option(metavar="NAME", help="The API root.")] = "exchange",
+    alias: Annotated[
+        str | None, typer.Option(metavar="NAME", help="A name that URLs may use for its id.")
+    ] = None,
+    description: Annotated[str | None, typer.Option(metavar="TEXT", help="What it is for.")] = None,
+    tier: Annotated[
+        str, typer.Option(metavar="TIER", help="Lowest tier: observer, member or trusted.")
+    ] = "member",
+    tlp: Annotated[
+        str, typer.Option(metavar="LEVEL", help="TLP of objects that carry none.")
+    ] = "amber",
+    stix: Annotated[
+        list[str] | None,
+        typer.Option(metavar="VERSION", help="STIX version that it takes; may be given again."),
+    ] = None,
+    identifier: Annotated[
+        str | None, typer.Option("--id", metavar="UUID", help="Its id; a new one by default.")
+    ] = None,
+) -> None:
+    """Make a collection and print its id.
+
+    It takes STIX 2.1 unless --stix says otherwise.
+    """
+    from stillwatch.share.hub import Office
+
+    print(
+        Office(home).add_collection(
+            root,
+            title=title,
+            description=description,
+            alias=alias,
+            tier=tier,
+            default_tlp=tlp,
+            spec_versions=stix or ["2.1"],
+            identifier=identifier,
+            now=datetime.now(UTC),
+        )
+    )
+
+
+@collection.command("list")
+def collection_list(home: Home = _HOME) -> None:
+    """List the collections.
+
+    With the API root, alias and STIX versions of each.
+    """
+    from stillwatch.cli.terminal import Page
+    from stillwatch.share.hub import Office
+
+    Page().table(
+        ("root", "id", "alias", "title", "STIX"),
+        [
+            (c["slug"], c["id"], c["alias"] or "", c["title"], c["spec_versions"])
+            for c in Office(home).collections()
+        ],
+    )
+
+
+@member.command("add")
+def member_add(
+    label: Annotated[
+        str, typer.Argument(metavar="LABEL", help="Your own note of who it is; never sent.")
+    ],
+    home: Home = _HOME,
+    role: Annotated[
+        str,
+        typer.Option(metavar="ROLE", help="reader, contributor, operator or counsel."),
+    ] = "contributor",
+    tier: Annotated[
+        str, typer.Option(metavar="TIER", help="observer, member or trusted.")
+    ] = "member",
+    purpose: Annotated[
+        str,
+        typer.Option(
+            metavar="PURPOSE",
+            help="Purpose of its agreement, recorded for reads that name none: detection, "
+            "investigation, mitigation, measurement, correction or audit.",
+        ),
+    ] = "detection",
+    named: Annotated[
+        bool,
+        typer.Option("--named", help="Leave its created_by_ref and identity objects as sent."),
+    ] = False,
+    objects_per_day: Annotated[
+        int, typer.Option(metavar="N", min=0, help="Objects that it may add a day.")
+    ] = 100_000,
+    reads_per_day: Annotated[
+        int, typer.Option(metavar="N", min=0, help="Objects that it may read a day.")
+    ] = 10_000_000,
+    token_days: Annotated[
+        int | None, typer.Option(metavar="N", min=1, help="Days until its token ends.")
+    ] = None,
+) -> None:
+    """Admit a member; print its pseudonym and its token.
+
+    The token is shown this once; the hub keeps a digest alone.
+    """
+    from stillwatch.share.hub import Office
+
+    pseudonym, token = Office(home).add_member(
+        label,
+        role=role,
+        tier=tier,
+        purpose=purpose,
+        pseudonymous=not named,
+        objects_per_day=objects_per_day,
+        reads_per_day=reads_per_day,
+        token_days=token_days,
+        now=datetime.now(UTC),
+    )
+    print(f"{pseudonym}\n{token}")
+
+
+@member.command("list")
+def member_list(home: Home = _HOME) -> None:
+    """List the members.
+
+    With your labels: keep the output to yourself.
+    """
+    from stillwatch.cli.terminal import Page
+    from stillwatch.share.hub import Office
+
+    Page().table(
+        ("pseudonym", "label", "role", "tier", "purpose", "state"),
+        [
+            (
+                m["pseudonym"],
+                m["label"],
+                m["role"],
+                m["tier"],
+                m["purpose"],
+                "active" if m["disabled"] is None else "disabled",
+            )
+            for m in Office(home).members()
+        ],
+    )
+
+
+@member.command("token")
+def member_token(
+    pseudonym: Annotated[str, typer.Argument(metavar="MEMBER", help="Its pseudonym.")],
+    home: Home = _HOME,
+    keep: Annotated[
+        bool, typer.Option("--keep", help="Let its other tokens go on working.")
+    ] = False,
+    days: Annotated[
+        int | None, typer.Option(metavar="N", min=1, help="Days until it ends.")
+    ] = None,
+) -> None:
+    """Make a new token for a member; the others end.
+
+    With --keep they go on, for a change without a gap.
+    """
+    from stillwatch.share.hub import Office
+
+    print(Office(home).new_token(pseudonym, now=datetime.now(UTC), days=days, replace=not keep))
+
+
+@member.command("disable")
+def member_disable(
+    pseudonym: Annotated[str, typer.Argument(metavar="MEMBER", help="Its pseudonym.")],
+    home: Home = _HOME,
+) -> None:
+    """End a member's access at once.
+
+    What it submitted stays.
+    """
+    from stillwatch.share.hub import Office
+
+    Office(home).disable(pseudonym, now=datetime.now(UTC))
+
+
+@member.command("grant")
+def member_grant(
+    pseudonym: Annotated[str, typer.Argument(metavar="MEMBER", help="Its pseudonym.")],
+    collection: Annotated[
+        str, typer.Argument(metavar="COLLECTION", help="A collection's id or alias.")
+    ],
+    rights: Annotated[str, typer.Argument(metavar="RIGHTS", help="rw, r, w or none.")],
+    home: Home = _HOME,
+) -> None:
+    """Give a member rights of its own on one collection.
+
+    They replace what its role and tier give; a reader never writes.
+    """
+    from stillwatch.share.hub import Office
+
+    Office(home).grant(pseudonym, collection, rights)
+
+
+def _instant(text: str | None, option: str) -> datetime | None:
+    from stillwatch.errors import ConfigError
+
+    if text is None:
+        return None
+    try:
+        made = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise ConfigError("not an ISO 8601 time", where=option) from error
+    return made.replace(tzinfo=UTC) if made.tzinfo is None else made

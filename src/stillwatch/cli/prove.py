@@ -1,0 +1,264 @@
+"""`stillwatch prove`: tests of a suspect model, each from saved answers to a result file."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from stillwatch.cli.prove_canary import canary
+from stillwatch.cli.prove_collect import collect
+from stillwatch.cli.terminal import Page
+
+__all__ = ["prove"]
+
+prove = typer.Typer(
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    help="Test whether a model was trained on another one's answers.",
+)
+prove.command()(collect)
+prove.add_typer(canary, name="canary")
+
+_OUT = typer.Option(metavar="FILE", help="Result to write (JSON).")
+
+
+@prove.command()
+def lineage(
+    suspect: Annotated[
+        Path, typer.Option(metavar="FILE", help="The suspect's answers (responses.parquet).")
+    ],
+    references: Annotated[
+        Path,
+        typer.Option(metavar="DIR", help="Answers of candidates and controls, with models.csv."),
+    ],
+    out: Annotated[Path, _OUT],
+    model: Annotated[
+        str | None, typer.Option(metavar="NAME", help="The suspect, where FILE holds several.")
+    ] = None,
+    candidate: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="FAMILY",
+            help="A teacher family named before the answers were seen; up to three. None: a "
+            "screening, which has no error rate.",
+        ),
+    ] = None,
+    base: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="The suspect's base model among the references."),
+    ] = None,
+    alpha: Annotated[float, typer.Option(metavar="A", help="Level of the tests.")] = 0.05,
+    words: Annotated[
+        int | None, typer.Option(metavar="N", help="Cut all answers to N words.")
+    ] = None,
+    without_refusals: Annotated[
+        bool, typer.Option("--without-refusals", help="Leave refusals out.")
+    ] = False,
+) -> None:
+    """Rank teacher families and say whether any is close enough to name."""
+    from stillwatch.prove import inquire_lineage
+
+    found = inquire_lineage(
+        suspect,
+        references,
+        out,
+        model=model,
+        named=candidate or (),
+        base=base,
+        alpha=alpha,
+        words=words,
+        without_refusals=without_refusals,
+    )
+    page = Page()
+    verdict = "close enough to name" if found["accepted"] else "none of these"
+    page.sentence(
+        f"Open-set verdict: {verdict} (phrase excess {found['open_score']:.2f} nats, accepted "
+        f"above {found['accept_at']:.2f}; rank p {found['open_p']:.3f}, smallest possible "
+        f"{found['smallest_p']:.3f} with {found['n_controls']} controls of "
+        f"{found['control_groups']} groups)."
+    )
+    page.table(
+        ["family", ">score", ">phrase excess", ">95 % from", ">to", ">first in resamples"],
+        [
+            [
+                row["family"],
+                f"{row['score']:.2f}",
+                f"{row['phrase_excess']:.2f}",
+                f"{row['phrase_interval']['low']:.2f}",
+                f"{row['phrase_interval']['high']:.2f}",
+                f"{row['first_in_resamples']:.0%}",
+            ]
+            for row in found["ranking"][:5]
+        ],
+    )
+    if found["tests"]:
+        for test in found["tests"]:
+            page.point(
+                f"{test['family']}: p {test['p_value']:.3f}, Holm {test['p_adjusted']:.3f}. "
+                f"Null: {found['null']}."
+            )
+    else:
+        page.sentence("A screening: no family was named beforehand, so the rank is no test.")
+    _say_dependence(page, found["dependence"])
+
+
+def _say_dependence(page: Page, dependence: Any) -> None:
+    if dependence is None:
+        page.sentence("Dependence: not evaluable; the closest family has no second snapshot.")
+        return
+    low, high = dependence["interval"]["low"], dependence["interval"]["high"]
+    page.sentence(
+        f"Consistent with a dependence of {dependence['share']:.0%} ({low:.0%} to {high:.0%}) on "
+        f"{dependence['teacher']}: 0 is {dependence['origin']}, 100 % is {dependence['anchor']}."
+    )
+
+
+@prove.command()
+def guardrails(
+    teacher: Annotated[Path, typer.Option(metavar="FILE", help="The teacher's answers.")],
+    base: Annotated[
+        Path, typer.Option(metavar="FILE", help="Answers of the suspect's base model: mandatory.")
+    ],
+    suspect: Annotated[Path, typer.Option(metavar="FILE", help="The suspect's answers.")],
+    out: Annotated[Path, _OUT],
+    suite: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Prompts in XSTest's form; default: the 60 that ship."),
+    ] = None,
+    labelled: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Answers labelled by people, to check the grader."),
+    ] = None,
+) -> None:
+    """Compare what teacher, base and suspect refuse and answer."""
+    from stillwatch.prove import inquire_guardrails
+
+    found = inquire_guardrails(teacher, base, suspect, out, suite=suite, labelled=labelled)
+    page = Page()
+    rows = []
+    for name, key in (
+        ("safe prompts refused, against base", "over_base"),
+        ("safe prompts refused, against teacher", "over_teacher"),
+        ("unsafe prompts answered, against base", "under_base"),
+        ("unsafe prompts answered, against teacher", "under_teacher"),
+    ):
+        part = found["gap"][key]
+        low, high = part["interval"]["low"], part["interval"]["high"]
+        rows.append(
+            [
+                name,
+                f"{part['first']:.1%}",
+                f"{part['second']:.1%}",
+                f"{part['difference']:+.1%} ({low:+.1%} to {high:+.1%})",
+                f"{part['p_value']:.2g}",
+            ]
+        )
+    page.table(["", ">suspect", ">other", ">difference (95 %)", ">p"], rows)
+    agreement = found["agreement_with_people"]
+    page.sentence(
+        "The grader is string matching; its agreement with people was not measured here: give "
+        "--labelled."
+        if agreement is None
+        else f"The grader is string matching: it agrees with people on {agreement['share']:.1%} of "
+        f"{agreement['n']:,} answers (kappa {agreement['kappa']:.2f})."
+    )
+
+
+@prove.command()
+def prompts(
+    out: Annotated[Path, typer.Option(metavar="FILE", help="Prompt file to write (JSON lines).")],
+    suite: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Prompts in XSTest's form; default: the 60 that ship."),
+    ] = None,
+) -> None:
+    """Write a guardrail suite as a prompt file."""
+    from stillwatch.prove import own_suite, read_suite, write_prompts
+
+    items = own_suite() if suite is None else read_suite(suite)
+    write_prompts(out, {item.prompt_id: item.prompt for item in items})
+    Page().sentence(f"{len(items)} prompts in {out}.")
+
+
+@prove.command()
+def report(
+    suspect: Annotated[str, typer.Option(metavar="NAME", help="Name of the suspect model.")],
+    key: Annotated[Path, typer.Option(metavar="FILE", help="Private key to sign with.")],
+    out: Annotated[Path, typer.Option(metavar="FILE", help="Case file to write.")],
+    result: Annotated[
+        list[Path] | None,
+        typer.Option(metavar="FILE", help="A result of lineage, canary score or guardrails."),
+    ] = None,
+    run: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Run directory of the scan.")
+    ] = None,
+    campaign: Annotated[
+        str | None, typer.Option(metavar="ID", help="The campaign in it that is charged.")
+    ] = None,
+    title: Annotated[str, typer.Option(metavar="TEXT", help="Title of the case.")] = "Case",
+) -> None:
+    """Join results into a signed case file."""
+    from stillwatch.prove import build_case, seal_case
+    from stillwatch.schema import CAMPAIGNS
+    from stillwatch.seal import read_private_key
+
+    case = build_case(
+        title=title,
+        suspect=suspect,
+        results=result or (),
+        now=datetime.now(UTC),
+        campaigns=None if run is None else run / CAMPAIGNS,
+        campaign_id=campaign,
+    )
+    out.write_bytes(seal_case(case, [read_private_key(key)]))
+    _show(case)
+
+
+@prove.command()
+def verify(
+    case: Annotated[Path, typer.Argument(metavar="FILE", help="A case file.")],
+    key: Annotated[Path, typer.Option(metavar="FILE", help="Public key that is trusted.")],
+    beside: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Folder with the files behind the claims.")
+    ] = None,
+) -> None:
+    """Check a case file's signature, chain and sources, offline."""
+    from stillwatch.errors import EvidenceError
+    from stillwatch.prove import verify_case
+    from stillwatch.seal import read_public_key
+
+    checked = verify_case(case.read_bytes(), [read_public_key(key)], beside)
+    _show(checked.case)
+    page = Page()
+    page.sentence(
+        f"Signature and chain of {checked.claims} claims hold. Sources: {len(checked.matching)} "
+        f"agree, {len(checked.absent)} not laid beside it."
+    )
+    if checked.differing:
+        raise EvidenceError(f"changed since: {', '.join(checked.differing)}", where=str(case))
+
+
+def _show(case: Any) -> None:
+    page = Page()
+    page.heading(f"{case['title']}: {case['suspect']}")
+    for link in case["chain"]:
+        claim = link["value"]["claim"]
+        rate = "none" if claim["error_rate"] is None else f"{claim['error_rate']:.3g}"
+        holds = "holds" if claim["holds"] else "does not hold"
+        page.point(
+            f"{claim['name']} ({holds}): {claim['statement']}. Error rate {rate}: "
+            f"{claim['error_meaning']}. Weakest: {claim['weakest_link']}."
+        )
+    page.sentence(f"Weakest link: {case['weakest']}.")
+    if case["missing"]:
+        page.sentence(f"Missing claims: {', '.join(case['missing'])}.")
+    page.heading("Elements of a model extraction attack (H.R. 8283)")
+    for element in case["elements"]:
+        carried = ", ".join(element["carried_by"])
+        page.point(
+            f"{element['element']}: "
+            + (f"carried by {carried}" if carried else f"missing: {element['missing']}")
+        )

@@ -1,0 +1,444 @@
+"""The decision itself: O(1) a request, no I/O, no clock but the request's own time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final, NamedTuple
+
+from stillwatch.guard.books import Book
+from stillwatch.guard.budgets import Budget
+from stillwatch.guard.decision import Decision
+from stillwatch.guard.orders import Orders
+from stillwatch.guard.request import Origin, Request, request_of_text
+from stillwatch.guard.suspects import Suspects, level_of
+from stillwatch.guard.table import RANK, Table
+from stillwatch.schema.snapshot import EVIDENCE, Seed, Snapshot
+
+__all__ = ["Capacity", "Guard", "Record"]
+
+_DAY_US: Final = 86_400_000_000
+_NAMES: Final = {bit: name for name, bit in EVIDENCE.items()}
+_BIT: Final = EVIDENCE
+_MOST_ORGS: Final = 4  # a conversation, blob or prompt of more organizations is a public one
+_RETRY_TOKENS: Final = 8
+_REFUSED: Final = frozenset({"denied", "rate_limited"})
+_INTERFERES: Final = frozenset({"throttle", "step_up", "deny"})
+
+
+class Record(NamedTuple):
+    """One change of state, as the journal and other nodes get it."""
+
+    kind: str
+    key: int
+    org: int
+    campaign: int
+    value: int
+
+
+@dataclass(frozen=True)
+class Capacity:
+    """How many values each book holds, and how many (subject, campaign) pairs."""
+
+    conversations: int = 1_000_000
+    blobs: int = 250_000
+    prompts: int = 250_000
+    suspects: int = 250_000
+
+
+class Guard:
+    """Decides about requests by a snapshot and what it has seen since.
+
+    One thread calls it. The tables are swapped whole by ``load``; the window's state stays.
+    ``on_record`` is told every change of state that must survive a restart.
+    """
+
+    def __init__(
+        self,
+        snapshot: Snapshot,
+        orders: Orders | None = None,
+        *,
+        node: str = "0",
+        capacity: Capacity | None = None,
+        seed_books: bool = True,
+    ) -> None:
+        size = capacity or Capacity()
+        self.conversations = Book(size.conversations)
+        self.blobs = Book(size.blobs)
+        self.prompts = Book(size.prompts)
+        self.suspects = Suspects(size.suspects)
+        self.joined: dict[int, tuple[int, str, int]] = {}
+        self.verified: dict[int, int] = {}
+        self.budgets: dict[int, Budget] = {}
+        self.numbers: dict[str, int] = {}
+        self.newest_us = 0
+        self.on_record: Callable[[Record], None] | None = None
+        self._joined_most = size.suspects
+        self._permit_tokens: dict[tuple[str, int], int] = {}
+        self._node = node
+        self._count = 0
+        self._seed_books = seed_books
+        self.load(snapshot, orders or Orders())
+
+    @property
+    def table(self) -> Table:
+        """The tables in use."""
+        return self._table
+
+    def load(self, snapshot: Snapshot, orders: Orders) -> None:
+        """Use another snapshot or other orders from the next request on. Raises ConfigError.
+
+        What was seen so far stays: campaigns keep their numbers, budgets their counts.
+        """
+        for seed in self.adopt(self.prepare(snapshot, orders)):
+            self.plant(seed)
+
+    def prepare(self, snapshot: Snapshot, orders: Orders) -> Table:
+        """Return the tables of a snapshot; another thread may do it. Raises ConfigError."""
+        return Table(snapshot, orders, dict(self.numbers))
+
+    def plant(self, seed: Seed) -> None:
+        """Put a conversation or blob of the run into its book."""
+        book = self.conversations if seed.kind == "handoff" else self.blobs
+        book.put(seed.value, seed.org, seed.campaign, seed.ts_us)
+
+    def adopt(self, table: Table) -> tuple[Seed, ...]:
+        """Use tables that were prepared; return the seeds that are left to plant."""
+        old = getattr(self, "_table", None)
+        self.numbers.update(table.numbers)
+        hours = table.ladder.budget_window_s / 3600
+        for number, pursuit in table.pursuits.items():
+            limit = max(1, round(table.ladder.budget_share * pursuit.rate_per_h * hours))
+            budget = self.budgets.get(number)
+            if budget is None:
+                budget = self.budgets[number] = Budget(limit, table.ladder.budget_window_s)
+            budget.limit = limit
+        self._table = table
+        fresh = old is None or old.snapshot.version != table.snapshot.version
+        return table.seeds if self._seed_books and fresh else ()
+
+    def decide_text(self, origin: Origin, exchange: Mapping[str, Any]) -> Decision:
+        """Decide about a request by its text in canonical columns; about 4 µs more a kilobyte.
+
+        Raises TypeError for a column of another type.
+        """
+        return self.decide(request_of_text(origin, exchange))
+
+    def decide(self, request: Request) -> Decision:
+        """Decide about a request by its features, and count it.
+
+        Order: 1. kill switch; 2. what was undone; 3. nothing known against it: allow; 4. permits;
+        5. an access that ownership alone decides; 6. the campaign, its rung, its budget.
+        """
+        table = self._table
+        ts = request.ts_us
+        if ts > self.newest_us:
+            self.newest_us = ts
+        self._count += 1
+        subject = table.subject(request.account_id, request.end_user_id)
+        campaign = table.accused.get(subject, -1)
+        level = "member"
+        bits = 0
+        if campaign < 0 and (
+            not table.marks.isdisjoint(request.frames)
+            or not table.marks.isdisjoint(request.bands)
+            or request.h_prefix in table.marks
+            or request.prefix_before in self.conversations
+            or request.h_blob in self.blobs
+            or request.h_payload in self.prompts
+            or (request.links and table.links)
+        ):
+            campaign, level, bits = self._weigh(request, subject)
+        if campaign < 0 and subject in self.joined:
+            campaign, level = self._still_joined(subject, ts)
+        if campaign < 0 and subject not in table.access:
+            return self._answer(subject, "allow", (), None, table.ladder.decision_ttl_s, "")
+        return self._act(request, subject, campaign, level, bits)
+
+    def matches(self, request: Request) -> dict[int, int]:
+        """Return campaign → bits of the deterministic rules that a request matches.
+
+        The state is read, not changed; the account's own accusation is not among them. That an
+        account was made in a campaign's burst speaks only beside something else.
+        """
+        table = self._table
+        found: dict[int, int] = {}
+        self._match_text(request, found)
+        for marks, value, kind in (
+            (table.prefixes, request.h_prefix, "exit_prefix"),
+            (table.clients, request.h_client, "client"),
+        ):
+            mark = marks.get(value)
+            if mark is not None:
+                found[mark.campaign] = found.get(mark.campaign, 0) | _BIT[kind]
+        for kind, held in request.links.items():
+            mark = table.link(kind, held)
+            if mark is not None:
+                found[mark.campaign] = found.get(mark.campaign, 0) | _BIT[kind]
+        self._match_books(request, found)
+        for campaign in list(found) if request.created_us else ():
+            burst = table.pursuits[campaign].burst_us
+            if burst is not None and burst[0] <= request.created_us < burst[1]:
+                found[campaign] |= _BIT["signup_burst"]
+        return found
+
+    def observe(
+        self,
+        request: Request,
+        *,
+        status: str = "ok",
+        output_tokens: int = 0,
+        prefix_full: int = 0,
+        h_blob: int = 0,
+    ) -> None:
+        """Note how a request ended: its conversation, its blob, whether it was refused, its tokens.
+
+        ``prefix_full`` and ``h_blob`` are the kernel's columns of the whole exchange.
+        """
+        table = self._table
+        subject = table.subject(request.account_id, request.end_user_id)
+        campaign = table.accused.get(subject, -1)
+        org = table.org(request.account_id, request.org_id)
+        if request.prefix_before:
+            # Whoever opens with the same history each time has not taken it over from anybody,
+            # though an attacker may have had the model say it; so that this names no campaign.
+            self._put("handoff", self.conversations, request.prefix_before, org, -1, request.ts_us)
+        if prefix_full:
+            self._put("handoff", self.conversations, prefix_full, org, campaign, request.ts_us)
+        if h_blob:
+            self._put("blob_replay", self.blobs, h_blob, org, campaign, request.ts_us)
+        if status in _REFUSED:
+            self._note_refusal(request, org, campaign)
+        if output_tokens and table.snapshot.permits:
+            for permit in table.permit(request.account_id, request.org_id, request.plan):
+                key = (permit.permit_id, request.ts_us // _DAY_US)
+                if len(self._permit_tokens) >= self._joined_most:
+                    del self._permit_tokens[next(iter(self._permit_tokens))]
+                self._permit_tokens[key] = self._permit_tokens.get(key, 0) + output_tokens
+
+    def verify(self, account_id: str, end_user_id: str | None, ts_us: int) -> None:
+        """Note that a subject passed step-up: it is watched, not stepped up again, for a time."""
+        subject = self._table.subject(account_id, end_user_id)
+        if len(self.verified) >= self._joined_most:
+            del self.verified[next(iter(self.verified))]
+        self.verified[subject] = ts_us + self._table.ladder.verified_s * 1_000_000
+        self._tell(Record("verified", subject, 0, 0, self.verified[subject]))
+
+    def apply(self, record: Record) -> None:
+        """Apply a change of state that a journal or another node reports; nothing is told on."""
+        kind, key, org, campaign, value = record
+        if kind == "handoff":
+            self.conversations.put(key, org, campaign, value)
+        elif kind == "blob_replay":
+            self.blobs.put(key, org, campaign, value)
+        elif kind == "retry":
+            self.prompts.put(key, org, campaign, value)
+        elif kind == "verified":
+            self.verified[key] = max(value, self.verified.get(key, 0))
+        elif kind == "spent":
+            if campaign in self.budgets:
+                self.budgets[campaign].spend(value)
+        else:  # evidence: its bits, and above them the exclusive ones, stand in org
+            self.suspects.of(key, campaign).note(org & 0xFFFF, org >> 16, value)
+            self._promote(key, campaign, value)
+
+    def _weigh(self, request: Request, subject: int) -> tuple[int, str, int]:
+        """Note what the request shows and return campaign, level and bits; -1 where nothing."""
+        found = self.matches(request)
+        best = (-1, "", 0)
+        for campaign, bits in sorted(found.items()):
+            if campaign in self._table.undone_campaigns:
+                continue
+            exclusive = self._exclusive(request, campaign, bits)
+            self.suspects.of(subject, campaign).note(bits, exclusive, request.ts_us)
+            self._tell(Record("evidence", subject, exclusive << 16 | bits, campaign, request.ts_us))
+            level = self._promote(subject, campaign, request.ts_us)
+            if best[0] < 0 or level != "touched":
+                best = (campaign, level, bits)
+        if best[1] == "touched" and subject in self.joined:
+            return (*self._still_joined(subject, request.ts_us, best), best[2])
+        return best
+
+    def _promote(self, subject: int, campaign: int, ts_us: int) -> str:
+        ladder = self._table.ladder
+        suspect = self.suspects.of(subject, campaign)
+        kinds = suspect.kinds(ts_us - ladder.evidence_window_s * 1_000_000)
+        level = level_of(
+            kinds, suspect.exclusive, suspect.requests,
+            known=subject in self._table.known, needed=ladder.joining_requests,
+        )  # fmt: skip
+        if level != "touched":
+            if subject not in self.joined and len(self.joined) >= self._joined_most:
+                del self.joined[next(iter(self.joined))]
+            self.joined[subject] = (campaign, level, ts_us)
+        return level
+
+    def _still_joined(
+        self, subject: int, ts_us: int, otherwise: tuple[int, str, int] = (-1, "", 0)
+    ) -> tuple[int, str]:
+        campaign, level, joined_us = self.joined[subject]
+        lapses = joined_us + self._table.ladder.joined_lapses_s * 1_000_000
+        gone = campaign not in self._table.pursuits
+        cleared = level == "joining" and subject in self._table.known  # by a later scan
+        if gone or cleared or ts_us >= lapses or self._table.undone_at(joined_us):
+            del self.joined[subject]
+            return otherwise[0], otherwise[1]
+        return campaign, level
+
+    def _match_text(self, request: Request, found: dict[int, int]) -> None:
+        table = self._table
+        if not table.marks.isdisjoint(request.frames):
+            places: dict[int, int] = {}
+            alone: set[int] = set()
+            for nodes, value in zip(table.nodes, request.frames, strict=True):
+                for node in nodes.get(value, ()):
+                    places[node.template] = places.get(node.template, 0) | node.position
+                    if node.alone:
+                        alone.add(node.template)
+            for template, place in places.items():
+                if template in alone or place & (place - 1):
+                    campaign = table.templates[template].campaign
+                    found[campaign] = found.get(campaign, 0) | _BIT["frame"]
+        if not table.marks.isdisjoint(request.bands):
+            for value in request.bands:
+                mark = table.bands.get(value)
+                if mark is not None:
+                    found[mark.campaign] = found.get(mark.campaign, 0) | _BIT["near_text"]
+
+    def _match_books(self, request: Request, found: dict[int, int]) -> None:
+        window = self._table.ladder.book_window_s * 1_000_000
+        retry = self._table.ladder.retry_window_s * 1_000_000
+        for book, value, kind, most, own_clears in (
+            (self.conversations, request.prefix_before, "handoff", window, True),
+            (self.blobs, request.h_blob, "blob_replay", window, True),
+            (self.prompts, request.h_payload, "retry", retry, False),
+        ):
+            if not value or value not in book:
+                continue
+            org = self._table.org(request.account_id, request.org_id)
+            holders = [h for h in book.holders(value) if abs(request.ts_us - h.ts_us) <= most]
+            if len(holders) > _MOST_ORGS or (own_clears and any(h.org == org for h in holders)):
+                continue
+            for holder in holders:
+                if holder.campaign in self._table.pursuits and holder.org != org:
+                    found[holder.campaign] = found.get(holder.campaign, 0) | _BIT[kind]
+
+    def _exclusive(self, request: Request, campaign: int, bits: int) -> int:
+        """Return the bits of text that as good as no one but the campaign carried in the run."""
+        table = self._table
+        found = 0
+        if bits & _BIT["frame"]:
+            for nodes, value in zip(table.nodes, request.frames, strict=True):
+                for node in nodes.get(value, ()):
+                    template = table.templates[node.template]
+                    if template.campaign == campaign and table.exclusive(
+                        template.inside, template.outside
+                    ):
+                        found |= _BIT["frame"]
+        for value in request.bands if bits & _BIT["near_text"] else ():
+            mark = table.bands.get(value)
+            if mark and mark.campaign == campaign and table.exclusive(mark.inside, mark.outside):
+                found |= _BIT["near_text"]
+        return found
+
+    def _act(
+        self, request: Request, subject: int, campaign: int, level: str, bits: int
+    ) -> Decision:
+        table, ladder, ts = self._table, self._table.ladder, request.ts_us
+        ttl = ladder.decision_ttl_s
+        if subject in table.undone_subjects or campaign in table.undone_campaigns:
+            return self._answer(
+                subject, "allow", ("what was decided is taken back",), None, ttl, ""
+            )
+        if ts >= table.snapshot.expires_us:
+            return self._answer(subject, "allow", ("the snapshot has expired",), None, ttl, "")
+        methods = table.pursuits[campaign].methods if campaign >= 0 else ()
+        for permit in table.permit(request.account_id, request.org_id, request.plan):
+            most = permit.max_output_tokens_per_day
+            used = self._permit_tokens.get((permit.permit_id, ts // _DAY_US), 0)
+            if permit.covers(ts, request.model, methods) and (most is None or used < most):
+                why = (f"permit {permit.permit_id} covers it",)
+                return self._answer(subject, "allow", why, None, 0, level, bits)
+        access = table.access.get(subject)
+        by_access = getattr(ladder, f"access_{access}") if access else "allow"
+        if campaign < 0 or RANK[by_access] > RANK[self._cap(level)]:
+            why = (f"ownership policy: access is {access}",)
+            return self._answer(subject, by_access, why, None, ttl, "access")
+        return self._pursue(request, subject, campaign, level, bits)
+
+    def _cap(self, level: str) -> str:
+        return str(getattr(self._table.ladder, level))
+
+    def _pursue(
+        self, request: Request, subject: int, campaign: int, level: str, bits: int
+    ) -> Decision:
+        table, ts = self._table, request.ts_us
+        name = table.pursuits[campaign].campaign_id
+        asked, why = table.action(campaign, ts)
+        verdict = min(asked, self._cap(level), key=RANK.__getitem__)
+        reasons = [f"{level} of {name}" if level == "member" else f"{level}: {name}", why]
+        reasons.extend(f"evidence: {kind}" for kind in _named(bits))
+        retry_after = 0
+        if verdict == "step_up" and self.verified.get(subject, 0) > ts:
+            verdict = "watch"
+            reasons.append("has passed verification")
+        if verdict == "throttle":
+            budget = self.budgets[campaign]
+            if budget.spent(ts) < budget.limit:
+                budget.spend(ts)
+                self._tell(Record("spent", 0, 0, campaign, ts))
+                verdict = "watch"
+                reasons.append("within the campaign's budget")
+            else:
+                retry_after = min(3600, budget.retry_after_s())
+                reasons.append("the campaign's budget is spent")
+        ttl = 0 if verdict in ("watch", "throttle") else table.ladder.decision_ttl_s
+        decision = self._answer(
+            subject, verdict, tuple(reasons), name, ttl, level, bits, retry_after
+        )
+        if decision.verdict in ("throttle", "deny"):
+            org = table.org(request.account_id, request.org_id)
+            self._note_refusal(request, org, table.accused.get(subject, -1))
+        return decision
+
+    def _answer(
+        self,
+        subject: int,
+        would: str,
+        reasons: tuple[str, ...],
+        campaign_id: str | None,
+        ttl_s: int,
+        level: str,
+        bits: int = 0,
+        retry_after_s: int = 0,
+    ) -> Decision:
+        mode = self._table.mode
+        verdict = would
+        if would != "allow":
+            if mode == "off":
+                verdict = "allow"
+            elif mode == "shadow":
+                verdict = "watch"
+            elif not self._table.in_canary(subject):
+                mode, verdict = "canary", "watch"
+        return Decision(
+            verdict, reasons, campaign_id, ttl_s, f"{self._node}-{self._count:x}", mode, would,
+            retry_after_s, level, _named(bits) if bits else (), subject,
+        )  # fmt: skip
+
+    def _note_refusal(self, request: Request, org: int, campaign: int) -> None:
+        if campaign >= 0 and request.h_payload and request.user_tokens >= _RETRY_TOKENS:
+            value = request.h_payload
+            self._put("retry", self.prompts, value, org, campaign, request.ts_us)
+
+    def _put(self, kind: str, book: Book, value: int, org: int, campaign: int, ts_us: int) -> None:
+        book.put(value, org, campaign, ts_us)
+        self._tell(Record(kind, value, org, campaign, ts_us))
+
+    def _tell(self, record: Record) -> None:
+        if self.on_record is not None:
+            self.on_record(record)
+
+
+def _named(bits: int) -> tuple[str, ...]:
+    return tuple(name for bit, name in _NAMES.items() if bits & bit)

@@ -1,0 +1,28 @@
+"""What the guard answers."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+__all__ = ["Decision"]
+
+
+class Decision(NamedTuple):
+    """``verdict`` is to be carried out; ``would`` is what it would be were the guard enforcing.
+
+    ``mode``: off, shadow, canary (would enforce, this account is outside the canary) or enforce.
+    ``ttl_s``: how long a caller may keep the answer for the same subject; 0 where the next request
+    may be answered otherwise. ``evidence``: kinds that hold, ``level`` what they amount to.
+    """
+
+    verdict: str
+    reasons: tuple[str, ...]
+    campaign_id: str | None
+    ttl_s: int
+    decision_id: str
+    mode: str
+    would: str
+    retry_after_s: int = 0
+    level: str = ""
+    evidence: tuple[str, ...] = ()
+    subject: int = 0

@@ -1,0 +1,77 @@
+"""Signed files of the guard: read whole or not at all, checked before anything else is done."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+
+from stillwatch.errors import EvidenceError, InputError
+from stillwatch.guard.orders import ORDERS_KIND, Orders, orders_from_payload, orders_payload
+from stillwatch.schema.snapshot import (
+    SNAPSHOT_KIND,
+    Snapshot,
+    snapshot_from_payload,
+    snapshot_payload,
+)
+from stillwatch.seal import canonical, open_sealed, seal
+
+__all__ = ["read_orders", "read_snapshot", "write_orders", "write_snapshot"]
+
+
+def write_snapshot(path: Path, snapshot: Snapshot, key: Ed25519PrivateKey) -> None:
+    """Sign a snapshot and write it whole."""
+    _write(path, snapshot_payload(snapshot), SNAPSHOT_KIND, key)
+
+
+def read_snapshot(path: Path, keys: Sequence[Ed25519PublicKey]) -> Snapshot:
+    """Read a snapshot.
+
+    Raises:
+        InputError: the file cannot be read.
+        EvidenceError: not an envelope (half written, say), or not signed by a key that is trusted.
+        SchemaError: signed, but not a snapshot of this format.
+    """
+    return snapshot_from_payload(_read(path, SNAPSHOT_KIND, keys), where=str(path))
+
+
+def write_orders(path: Path, orders: Orders, key: Ed25519PrivateKey) -> None:
+    """Sign orders and write them whole."""
+    _write(path, orders_payload(orders), ORDERS_KIND, key)
+
+
+def read_orders(path: Path, keys: Sequence[Ed25519PublicKey]) -> Orders:
+    """Read orders; none were given where the file is missing. Raises as `read_snapshot`."""
+    if not path.exists():
+        return Orders()
+    return orders_from_payload(_read(path, ORDERS_KIND, keys), where=str(path))
+
+
+def _read(path: Path, kind: str, keys: Sequence[Ed25519PublicKey]) -> Any:
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise InputError(
+            f"cannot be read ({type(error).__name__})", where=str(path),
+            hint="compile it: stillwatch guard compile",
+        ) from error  # fmt: skip
+    try:
+        return json.loads(open_sealed(data, kind, keys))
+    except EvidenceError as error:
+        raise EvidenceError(error.message, where=str(path), hint=error.hint) from error
+    except ValueError as error:
+        raise EvidenceError("the signed payload is no JSON", where=str(path)) from error
+
+
+def _write(path: Path, value: Any, kind: str, key: Ed25519PrivateKey) -> None:
+    data = json.dumps(seal(canonical(value), kind, [key])).encode()
+    aside = path.with_name(f"{path.name}.part")
+    with aside.open("wb") as out:
+        out.write(data)
+        out.flush()
+        os.fsync(out.fileno())
+    aside.replace(path)

@@ -1,0 +1,112 @@
+"""What single gateways want to hear: statuses and headers, LiteLLM's guardrail answer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from stillwatch.guard.bodies import BadBody, columns_of_call
+from stillwatch.guard.decision import Decision
+from stillwatch.guard.request import Origin, Request, request_of_text
+from stillwatch.policy import Ladder
+
+__all__ = [
+    "authz_headers",
+    "authz_status",
+    "guardrail_answer",
+    "guardrail_request",
+    "refusal_text",
+]
+
+# A deployment that bills by key or team has no user on the key; the same order as the log's reader.
+_ACCOUNT_FIELDS: Final = ("user_api_key_user_id", "user_api_key_team_id", "user_api_key_hash")
+_PRESENT: Final = "[present]"  # LiteLLM's stand-in for a header that is not passed on
+_REFUSES: Final = {"deny": 403, "step_up": 403, "throttle": 429}
+
+
+def authz_status(decision: Decision, *, auth_request: bool) -> int:
+    """Return 200, 403 or 429. nginx' auth_request turns all but 2xx, 401 and 403 into an error
+    500, so that it gets 403 for *throttle* too and reads the header."""
+    status = _REFUSES.get(decision.verdict, 200)
+    return 403 if auth_request and status == 429 else status
+
+
+def authz_headers(decision: Decision, ladder: Ladder) -> list[tuple[bytes, bytes]]:
+    """Return the headers that tell a gateway and its upstream what was decided."""
+    headers = [
+        (b"x-stillwatch-verdict", decision.verdict.encode()),
+        (b"x-stillwatch-would", decision.would.encode()),
+        (b"x-stillwatch-decision", decision.decision_id.encode("latin-1", "replace")),
+        (b"cache-control", b"no-store"),
+    ]
+    if decision.verdict == "throttle":
+        headers.append((b"retry-after", b"%d" % max(1, decision.retry_after_s)))
+    if decision.verdict == "step_up" and ladder.step_up_url:
+        headers.append((b"x-stillwatch-step-up", ladder.step_up_url.encode("latin-1", "replace")))
+    if decision.verdict == "summarize" and not ladder.silent_alteration:
+        headers.append((b"x-stillwatch-disclose", b"true"))
+    return headers
+
+
+def guardrail_request(value: Any, now_us: int) -> Request | None:
+    """Return the request in a body of LiteLLM's generic guardrail API, None for a response's.
+
+    LiteLLM 1.106: `structured_messages` are OpenAI's; `request_headers` hold "[present]" for all
+    that the deployment does not list in `extra_headers`. Raises BadBody.
+    """
+    if not isinstance(value, dict):
+        raise BadBody("the body must be an object")
+    if value.get("input_type") == "response":
+        return None
+    data = value.get("request_data")
+    data = data if isinstance(data, dict) else {}
+    account = next((v for v in map(data.get, _ACCOUNT_FIELDS) if isinstance(v, str) and v), None)
+    if account is None:
+        return None
+    headers = value.get("request_headers")
+    of = _header_reader(headers if isinstance(headers, dict) else {})
+    forwarded = (of("x-forwarded-for") or "").split(",")[0].strip()
+    origin = Origin(
+        now_us, account[:512], _text(data.get("user_api_key_end_user_id")),
+        _text(data.get("user_api_key_org_id")), _text(value.get("model")) or "", None,
+        forwarded or None, of("x-ja4"), of("user-agent"),
+    )  # fmt: skip
+    messages = value.get("structured_messages")
+    if not isinstance(messages, list) or not messages:
+        texts = value.get("texts")
+        texts = texts if isinstance(texts, list) else []
+        messages = [{"role": "user", "content": t} for t in texts if isinstance(t, str)]
+    tools = value.get("tools")
+    call = {"messages": messages, "tools": tools if isinstance(tools, list) else None}
+    return request_of_text(origin, columns_of_call(call))
+
+
+def guardrail_answer(decision: Decision, step_up_url: str) -> dict[str, Any]:
+    """Return NONE, or BLOCKED with a reason that the caller's user may read."""
+    if decision.verdict not in _REFUSES:
+        return {"action": "NONE"}
+    return {"action": "BLOCKED", "blocked_reason": refusal_text(decision, step_up_url)}
+
+
+def refusal_text(decision: Decision, step_up_url: str) -> str:
+    """Return what the caller's user may read, with a reference for an appeal; no evidence."""
+    reason = {
+        "deny": "This account may not use the model.",
+        "step_up": f"Verify your identity first. {step_up_url}".strip(),
+        "throttle": f"Too many requests. Try again in {max(1, decision.retry_after_s)} s.",
+    }[decision.verdict]
+    return f"{reason} Reference {decision.decision_id}."
+
+
+def _header_reader(headers: Mapping[Any, Any]) -> Any:
+    lower = {str(k).lower(): v for k, v in headers.items()}
+
+    def of(name: str) -> str | None:
+        value = lower.get(name)
+        return value[:512] if isinstance(value, str) and value and value != _PRESENT else None
+
+    return of
+
+
+def _text(value: Any) -> str | None:
+    return value[:512] if isinstance(value, str) and value else None

@@ -1,0 +1,158 @@
+"""The server: one process, one worker; whoever wants more starts more and lets them gossip."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gc
+import json
+import logging
+import ssl
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+from stillwatch.errors import ConfigError
+from stillwatch.guard.asgi import app_of
+from stillwatch.guard.decide import Record
+from stillwatch.guard.gossip import Gossip
+from stillwatch.guard.journal import Journal
+from stillwatch.guard.patience import patient_protocol
+from stillwatch.guard.service import Service, Serving
+
+__all__ = ["Chores", "serve"]
+
+_log = logging.getLogger("stillwatch.guard")
+_FLUSH_S = 0.25
+_LAG_STEP_S = 0.01
+_SEEDS_AT_ONCE = 500
+
+
+class Chores:
+    """What a serving guard does beside answering: reload, journal, gossip, watch its own lag."""
+
+    def __init__(self, service: Service) -> None:
+        serving = service.serving
+        self._service = service
+        self.journal = Journal(serving.state) if serving.state else None
+        self.gossip = (
+            Gossip(serving.redis_url, serving.node, service.guard) if serving.redis_url else None
+        )
+        if self.journal is not None:
+            restored = self.journal.restore(service.guard)
+            _log.info(json.dumps({"event": "state restored", "records": restored}))
+        if self.journal or self.gossip:
+            service.guard.on_record = self._note
+        # What is loaded stays: a collector that walks a million entries would stop every answer.
+        gc.collect()
+        gc.freeze()
+
+    async def start(self) -> Callable[[], Awaitable[None]]:
+        """Begin, and return what ends it."""
+        tasks = [
+            asyncio.create_task(self._every(self._service.serving.reload_s, self._reload)),
+            asyncio.create_task(self._every(_FLUSH_S, self._flush)),
+            asyncio.create_task(self._watch_lag()),
+        ]
+        if self.gossip is not None:
+            tasks.append(asyncio.create_task(self._every(1.0, self._exchange)))
+
+        async def stop() -> None:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            await self._flush()
+            if self.gossip is not None:
+                await self.gossip.close()
+
+        return stop
+
+    def _note(self, record: Record) -> None:
+        if self.journal is not None:
+            self.journal.note(record)
+        if self.gossip is not None:
+            self.gossip.note(record)
+
+    async def _every(self, seconds: float, chore: Callable[[], Awaitable[None]]) -> None:
+        while True:
+            await asyncio.sleep(seconds)
+            await chore()
+
+    async def _reload(self) -> None:
+        """Read and build in a thread; swap between two requests; plant seeds a few at a time."""
+        table = await asyncio.to_thread(self._service.look)
+        if table is None:
+            return
+        for number, seed in enumerate(self._service.take(table)):
+            self._service.guard.plant(seed)
+            if number % _SEEDS_AT_ONCE == 0:
+                await asyncio.sleep(0)
+        gc.freeze()
+
+    async def _flush(self) -> None:
+        self._service.flush_log()
+        if self.journal is None:
+            return
+        try:
+            self.journal.flush(self._service.guard.numbers)
+        except OSError as error:
+            self.journal.forget()
+            self._service.counts["state_failed",] += 1
+            _log.error(json.dumps({"event": "state not written", "error": type(error).__name__}))
+
+    async def _exchange(self) -> None:
+        assert self.gossip is not None
+        self._service.redis_ok = await self.gossip.exchange()
+        if not self._service.redis_ok:
+            self._service.counts["redis_lost",] += 1
+
+    async def _watch_lag(self) -> None:
+        """Shed while the loop is late: what waits longer than the bound is let pass unseen."""
+        bound_s = self._service.serving.shed_lag_ms / 1000
+        while True:
+            began = time.monotonic()
+            await asyncio.sleep(_LAG_STEP_S)
+            late = time.monotonic() - began - _LAG_STEP_S
+            self._service.shedding = late > bound_s
+
+
+def serve(
+    serving: Serving,
+    *,
+    host: str,
+    port: int,
+    tls_cert: Path | None = None,
+    tls_key: Path | None = None,
+    client_ca: Path | None = None,
+) -> None:
+    """Serve until the process is told to end.
+
+    ``client_ca``: only callers with a certificate of this authority are heard (mTLS).
+
+    Raises:
+        ConfigError: uvicorn is missing; half of a certificate was given.
+        EvidenceError, InputError, SchemaError: the snapshot does not hold.
+    """
+    try:
+        import uvicorn
+    except ImportError as error:
+        raise ConfigError(
+            "serving needs the package uvicorn", hint="pip install 'stillwatch[guard]'"
+        ) from error
+    if (tls_cert is None) != (tls_key is None) or (client_ca and not tls_cert):
+        raise ConfigError("a certificate and its key go together", where="--tls-cert, --tls-key")
+    service = Service(serving)
+    chores = Chores(service)
+    options: dict[str, Any] = {}
+    if tls_cert is not None:
+        options = {"ssl_certfile": str(tls_cert), "ssl_keyfile": str(tls_key)}
+    if client_ca is not None:
+        options |= {"ssl_ca_certs": str(client_ca), "ssl_cert_reqs": ssl.CERT_REQUIRED}
+    config = uvicorn.Config(
+        app_of(service, chores.start), host=host, port=port, access_log=False, log_level="warning",
+        http=patient_protocol(serving.body_timeout_s), timeout_keep_alive=75, server_header=False,
+        date_header=False, proxy_headers=False, **options,
+    )  # fmt: skip
+    with contextlib.suppress(KeyboardInterrupt):
+        uvicorn.Server(config).run()

@@ -1,0 +1,240 @@
+"""The guard as a running thing: loads what is signed, keeps deciding, says what is wrong."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import logging
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+from stillwatch.errors import ConfigError, StillwatchError
+from stillwatch.guard.decide import Capacity, Guard
+from stillwatch.guard.decision import Decision
+from stillwatch.guard.files import read_orders, read_snapshot
+from stillwatch.guard.orders import Orders
+from stillwatch.guard.request import Request
+from stillwatch.guard.table import Table
+from stillwatch.schema.snapshot import Seed, Snapshot
+
+__all__ = ["ROUTES", "Service", "Serving"]
+
+ROUTES: Final = ("decide", "authz", "litellm")
+_log = logging.getLogger("stillwatch.guard")
+
+
+@dataclass(frozen=True)
+class Serving:
+    """How a guard is served. Sizes in bytes, times in seconds unless named otherwise.
+
+    ``tokens``: callers must show one of them; none means that anybody on the socket may ask.
+    ``fail_closed``: routes (decide, authz, litellm) that refuse where the guard cannot decide.
+    ``kill_file``: while it exists everything is allowed. ``state``: folder for what must survive.
+    """
+
+    snapshot: Path
+    keys: tuple[Ed25519PublicKey, ...]
+    orders: Path | None = None
+    kill_file: Path | None = None
+    state: Path | None = None
+    redis_url: str | None = None
+    node: str = "node-0"
+    tokens: tuple[str, ...] = ()
+    fail_closed: frozenset[str] = frozenset()
+    account_header: str = "x-account-id"
+    end_user_header: str = "x-end-user-id"
+    org_header: str = "x-org-id"
+    max_body: int = 1_048_576
+    max_batch: int = 1_000
+    max_headers: int = 100
+    max_header_bytes: int = 32_768
+    body_timeout_s: float = 5.0
+    shed_lag_ms: float = 100.0
+    reload_s: float = 1.0
+    decision_log: Path | None = None
+    capacity: Capacity = field(default_factory=Capacity)
+
+    def __post_init__(self) -> None:
+        if not self.fail_closed <= set(ROUTES):
+            raise ConfigError(
+                "an unknown route", where="--fail-closed", hint=f"one of {', '.join(ROUTES)}"
+            )
+
+
+class Service:
+    """Holds a guard, reloads it, counts. ``clock_us`` gives the time in microseconds (tests)."""
+
+    def __init__(self, serving: Serving, clock_us: Callable[[], int] | None = None) -> None:
+        self.serving = serving
+        self.clock_us = clock_us or _now_us
+        self.counts: Counter[tuple[str, ...]] = Counter()
+        self.killed = False
+        self.shedding = False
+        self.redis_ok: bool | None = None
+        self.problem: str | None = None
+        self._tokens = tuple(hashlib.sha256(t.encode()).digest() for t in serving.tokens)
+        self._seen: tuple[Any, ...] = ()
+        self._log_lines: list[str] = []
+        snapshot, orders = self._read()
+        self.guard = Guard(snapshot, orders, node=serving.node, capacity=serving.capacity)
+        self._seen = self._stamps()
+        self._tell_switches()
+
+    def reload(self) -> bool:
+        """Take changed files into use; a file that does not hold leaves what is in use.
+
+        A snapshot whose version is below the one in use is taken: that is a roll-back, and its
+        signature says who wanted it. Returns whether anything changed.
+        """
+        table = self.look()
+        if table is None:
+            return False
+        for seed in self.take(table):
+            self.guard.plant(seed)
+        return True
+
+    def look(self) -> Table | None:
+        """Return the tables of files that changed; another thread may do it, the loop goes on."""
+        kill = self.serving.kill_file
+        self.killed = kill is not None and kill.exists()
+        stamps = self._stamps()
+        if stamps == self._seen:
+            return None
+        self._seen = stamps
+        try:
+            return self.guard.prepare(*self._read())
+        except StillwatchError as error:
+            self.problem = str(error)
+            self.counts["reload_failed",] += 1
+            _log.error(json.dumps({"event": "reload refused", "problem": self.problem}))
+            return None
+
+    def take(self, table: Table) -> tuple[Seed, ...]:
+        """Use tables from the next request on; return the seeds that are left to plant."""
+        seeds = self.guard.adopt(table)
+        self.problem = None
+        self.counts["reload",] += 1
+        self._tell_switches()
+        return seeds
+
+    def decide(self, request: Request, route: str) -> Decision:
+        """Decide, count and log; the kill switch and overload allow everything."""
+        if self.killed:
+            return self._allowed("the kill switch is on", route)
+        if self.shedding:
+            self.counts["shed", route] += 1
+            return self._allowed("overload: not looked at", route)
+        decision = self.guard.decide(request)
+        self.count(decision, route)
+        return decision
+
+    def count(self, decision: Decision, route: str) -> None:
+        """Count a decision, and log it where it is not *allow*."""
+        self.counts["decision", route, decision.verdict, decision.would, decision.mode] += 1
+        if decision.would != "allow" and self.serving.decision_log is not None:
+            self._log_lines.append(self._line(decision, route))
+
+    def unavailable(self, reason: str, route: str) -> Decision:
+        """Return what a route answers where the guard could not decide."""
+        self.counts["unavailable", route, reason] += 1
+        closed = route in self.serving.fail_closed
+        verdict = "deny" if closed else "allow"
+        text = f"the guard could not decide: {reason}"
+        return Decision(verdict, (text,), None, 0, f"{self.serving.node}-0", "fail", verdict)
+
+    def may_ask(self, token: str | None) -> bool:
+        """Return whether a caller shows a token that is accepted; constant time in its value."""
+        if not self._tokens:
+            return True
+        shown = hashlib.sha256((token or "").encode("utf-8", "replace")).digest()
+        return any([hmac.compare_digest(shown, known) for known in self._tokens])
+
+    def flush_log(self) -> None:
+        """Write the decisions that were noted since the last call."""
+        path = self.serving.decision_log
+        lines, self._log_lines = self._log_lines, []
+        if path is None or not lines:
+            return
+        try:
+            with path.open("a", encoding="utf-8") as out:
+                out.write("".join(lines))
+        except OSError as error:
+            self.counts["log_failed",] += len(lines)
+            _log.error(json.dumps({"event": "log not written", "error": type(error).__name__}))
+
+    def ready(self) -> tuple[bool, dict[str, Any]]:
+        """Return whether requests should be sent here, and what is known of the state."""
+        snapshot = self.guard.table.snapshot
+        expired = self.clock_us() >= snapshot.expires_us
+        return not expired, {
+            "snapshot_version": snapshot.version,
+            "snapshot_expired": expired,
+            "mode": "killed" if self.killed else self.guard.table.mode,
+            "canary_percent": self.guard.table.canary,
+            "campaigns": len(snapshot.campaigns),
+            "accused": len(snapshot.accused),
+            "redis": {None: "not used", True: "connected", False: "lost: deciding alone"}[
+                self.redis_ok
+            ],
+            "problem": self.problem,
+            "shedding": self.shedding,
+        }
+
+    def _allowed(self, why: str, route: str) -> Decision:
+        decision = Decision("allow", (why,), None, 0, f"{self.serving.node}-0", "off", "allow")
+        self.count(decision, route)
+        return decision
+
+    def _line(self, decision: Decision, route: str) -> str:
+        snapshot = self.guard.table.snapshot
+        line = {
+            "ts_us": self.clock_us(), "decision_id": decision.decision_id, "route": route,
+            "subject": f"{decision.subject:016x}", "campaign_id": decision.campaign_id,
+            "verdict": decision.verdict, "would": decision.would, "mode": decision.mode,
+            "level": decision.level, "reasons": decision.reasons,
+            "snapshot_version": snapshot.version, "snapshot_source": snapshot.source[:16],
+        }  # fmt: skip
+        return json.dumps(line) + "\n"
+
+    def _read(self) -> tuple[Snapshot, Orders]:
+        serving = self.serving
+        keys: Sequence[Ed25519PublicKey] = serving.keys
+        orders = Orders() if serving.orders is None else read_orders(serving.orders, keys)
+        return read_snapshot(serving.snapshot, keys), orders
+
+    def _stamps(self) -> tuple[Any, ...]:
+        return tuple(_stamp(path) for path in (self.serving.snapshot, self.serving.orders) if path)
+
+    def _tell_switches(self) -> None:
+        """Log what must never be on unnoticed."""
+        ladder = self.guard.table.ladder
+        _log.info(json.dumps({"event": "policy in use", **self.ready()[1]}))
+        if ladder.silent_alteration:
+            _log.warning(
+                json.dumps(
+                    {
+                        "event": "answers are altered without saying so",
+                        "legal_basis": ladder.silent_legal_basis,
+                        "approved_by": ladder.silent_approved_by,
+                    }
+                )
+            )
+
+
+def _stamp(path: Path) -> tuple[int, int, int] | None:
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_mtime_ns, status.st_size, status.st_ino
+
+
+def _now_us() -> int:
+    return time.time_ns() // 1000

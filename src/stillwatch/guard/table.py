@@ -1,0 +1,165 @@
+"""A snapshot as look-up tables: built once, never changed, swapped whole."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, Final, NamedTuple
+
+from stillwatch.guard.orders import Orders
+from stillwatch.policy import Ladder, Permit, ladder_from_mapping
+from stillwatch.schema import VERDICTS
+from stillwatch.schema.snapshot import (
+    EVIDENCE,
+    SLOTS,
+    Action,
+    Mark,
+    Snapshot,
+    link_key,
+    org_key,
+    subject_key,
+)
+
+__all__ = ["OWN", "Node", "Table"]
+
+RANK: Final = {verdict: rank for rank, verdict in enumerate(VERDICTS)}
+# Kinds that nobody else can make true of an account (design, section 5, point 5).
+OWN: Final = sum(
+    EVIDENCE[k]
+    for k in ("payment", "device", "phone", "email", "handoff", "blob_replay", "signup_burst")
+)
+_POSITION: Final = {"head": 1, "tail": 2, "system": 4}
+
+
+class Node(NamedTuple):
+    """One hash of a template: which template, at which position, and whether it speaks alone."""
+
+    template: int
+    position: int
+    alone: bool
+
+
+class Table:
+    """What ``Guard`` looks up. ``marks`` holds every hash of text, address and client at once.
+
+    One membership test over it tells nearly every honest request from the rest. Campaigns go by
+    ``numbers``, which rise over all snapshots that a guard loads: what was seen keeps its sense.
+    """
+
+    def __init__(self, snapshot: Snapshot, orders: Orders, numbers: dict[str, int]) -> None:
+        self.snapshot = snapshot
+        self.ladder: Ladder = ladder_from_mapping(snapshot.ladder)
+        self.mode = orders.mode or self.ladder.mode
+        percent = orders.canary_percent
+        self.canary = self.ladder.canary_percent if percent is None else percent
+        self.salt = snapshot.salt
+        self.numbers = numbers
+        place = [numbers.setdefault(c.campaign_id, len(numbers)) for c in snapshot.campaigns]
+        self.pursuits = dict(zip(place, snapshot.campaigns, strict=True))
+        moved = place != list(range(len(place)))
+        self.accused: Mapping[int, int] = (
+            {k: place[c] for k, c in snapshot.accused.items()} if moved else snapshot.accused
+        )
+        self.templates = tuple(replace(t, campaign=place[t.campaign]) for t in snapshot.templates)
+        self.seeds = tuple(replace(s, campaign=place[s.campaign]) for s in snapshot.seeds)
+        self.known = snapshot.known
+        self.channels = snapshot.channels
+        self.access = snapshot.access
+        self._undo(orders)
+        self.nodes: tuple[dict[int, list[Node]], ...] = tuple({} for _ in SLOTS)
+        for number, template in enumerate(self.templates):
+            for slot, value, company in template.nodes:
+                node = Node(number, _POSITION[SLOTS[slot][0]], not company)
+                self.nodes[slot].setdefault(value, []).append(node)
+        self.shared: dict[str, dict[int, Mark]] = {}
+        for mark in snapshot.marks:
+            placed = replace(mark, campaign=place[mark.campaign])
+            self.shared.setdefault(mark.kind, {})[mark.value] = placed
+        self.bands = self.shared.get("near_text", {})
+        self.prefixes = self.shared.get("exit_prefix", {})
+        self.clients = self.shared.get("client", {})
+        self.links = {k: v for k, v in self.shared.items() if EVIDENCE[k] & OWN}
+        self.marks = frozenset(
+            [h for slot in self.nodes for h in slot] + [*self.bands, *self.prefixes, *self.clients]
+        )
+        self._place_permits()
+
+    def subject(self, account_id: str, end_user_id: str | None) -> int:
+        """Return the key of what is judged: the account, or one end user of a channel account."""
+        key = subject_key(self.salt, account_id)
+        if key in self.channels:
+            return subject_key(self.salt, account_id, end_user_id or "")
+        return key
+
+    def org(self, account_id: str, org_id: str | None) -> int:
+        """Return the key of the organization."""
+        return org_key(self.salt, account_id, org_id)
+
+    def link(self, kind: str, value: str) -> Mark | None:
+        """Return the mark of a payment, device, telephone or mail hash that members share."""
+        held = self.links.get(kind)
+        return held.get(link_key(self.salt, kind, value)) if held else None
+
+    def exclusive(self, inside: int, outside: int) -> bool:
+        """Return whether as good as nobody but core members carried a value in the run."""
+        return inside >= self.ladder.exclusive_share * (inside + outside)
+
+    def in_canary(self, subject: int) -> bool:
+        """Return whether a subject is enforced upon; the same subjects at every restart."""
+        return subject % 10_000 < self.canary * 100
+
+    def action(self, campaign: int, ts_us: int) -> tuple[str, str]:
+        """Return the verdict asked for a campaign, and why that one.
+
+        A rung that takes a person falls to throttle without one; an action that has lapsed asks
+        for nothing.
+        """
+        action: Action | None = self.pursuits[campaign].action
+        if action is None:
+            verdict, by, why = self.ladder.verdict, None, "by configuration"
+        elif ts_us >= action.expires_us:
+            return "watch", "the action has lapsed"
+        else:
+            verdict, by, why = action.verdict, action.by, "ordered by a person"
+        if verdict in self.ladder.person_for and not by:
+            return "throttle", f"{verdict} takes a named person"
+        return verdict, why
+
+    def permit(self, account_id: str, org_id: str | None, plan: str | None) -> tuple[Permit, ...]:
+        """Return the permits that speak of an account."""
+        if not self.snapshot.permits:
+            return ()
+        account = f"{subject_key(self.salt, account_id):016x}"
+        org = f"{org_key(self.salt, '', org_id):016x}" if org_id else None
+        held = self._by_account.get(account, ()) + self._by_org.get(org or "", ())
+        held += self._by_org.get("*", ())
+        return tuple(p for p in held if p.names(account, org, plan))
+
+    def _place_permits(self) -> None:
+        self._by_account: dict[str, tuple[Permit, ...]] = {}
+        self._by_org: dict[str, tuple[Permit, ...]] = {}
+        for row in self.snapshot.permits:
+            values: Any = {k: tuple(v) if isinstance(v, list) else v for k, v in row.items()}
+            permit = Permit(**values)
+            place = self._by_account if permit.account_id else self._by_org
+            key = permit.account_id or permit.org_id or ""
+            place[key] = (*place.get(key, ()), permit)
+
+    def _undo(self, orders: Orders) -> None:
+        self.undone_subjects = frozenset(
+            int(u.value, 16) for u in orders.undone if u.kind == "account"
+        )
+        gone = {u.value for u in orders.undone if u.kind == "campaign"}
+        self._undone_spans = tuple(
+            (int(u.value), u.at_us) for u in orders.undone if u.kind == "since"
+        )
+        for pursuit in self.snapshot.campaigns:
+            if self.undone_at(pursuit.action.at_us if pursuit.action else self.snapshot.created_us):
+                gone.add(pursuit.campaign_id)
+        self.undone_campaigns = frozenset(
+            k for k, pursuit in self.pursuits.items() if pursuit.campaign_id in gone
+        )
+
+    def undone_at(self, decided_us: int) -> bool:
+        """Return whether what was decided then has been taken back since."""
+        return any(since <= decided_us <= at for since, at in self._undone_spans)

@@ -1,0 +1,124 @@
+"""The proof of an answer: every holding between an entity and the listed parties, with sources."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+
+from stillwatch.policy.owners.graph import Graph
+from stillwatch.policy.owners.holdings import UNIT, percent
+
+__all__ = ["Step", "cascade_chain", "describe", "product_chain"]
+
+_MOST_STEPS = 200
+
+
+@dataclass(frozen=True)
+class Step:
+    """One holding of the proof; ``owner`` None: owners of whom nothing is known.
+
+    ``interest``: under the product method, the listed parties' interest in the owner, in parts.
+    ``listed``: the owner is on the list itself; on a step without asset, the entity is.
+    """
+
+    owner: str | None
+    asset: str | None
+    low: int
+    high: int
+    sources: tuple[str, ...]
+    listed: bool
+    interest: int | None = None
+
+
+def cascade_chain(
+    graph: Graph, rounds: Mapping[str, int], seeds: Collection[str], entity: str, level: str
+) -> tuple[Step, ...]:
+    """Return the holdings by parties that were restricted in an earlier round, back to the list.
+
+    Well-founded by construction: an owner's round is smaller than its asset's, so the proof has no
+    circle. At most 200 holdings, those nearest to the entity first.
+    """
+    if entity in seeds:
+        return (Step(entity, None, UNIT, UNIT, (), True),)
+    steps: list[Step] = []
+    waiting, seen = [entity], {entity}
+    while waiting and len(steps) < _MOST_STEPS:
+        asset = waiting.pop(0)
+        owned = graph.owned.get(asset)
+        if owned is None:
+            continue
+        at = rounds.get(asset, len(rounds) + 1)
+        for holding in owned.holdings:
+            if holding.high == 0 or rounds.get(holding.owner, at) >= at:
+                continue
+            listed = holding.owner in seeds
+            steps.append(
+                Step(holding.owner, asset, holding.low, holding.high, holding.sources, listed)
+            )
+            if not listed and holding.owner not in seen:
+                seen.add(holding.owner)
+                waiting.append(holding.owner)
+        steps += _unknown(graph, asset, level)
+    return tuple(steps[:_MOST_STEPS])
+
+
+def product_chain(
+    graph: Graph, value: Mapping[str, float], seeds: Collection[str], entity: str, level: str
+) -> tuple[Step, ...]:
+    """Return the holdings through which interest flows, each owner once, nearest first."""
+    if entity in seeds:
+        return (Step(entity, None, UNIT, UNIT, (), True),)
+    steps: list[Step] = []
+    waiting, seen = [entity], {entity}
+    while waiting and len(steps) < _MOST_STEPS:
+        asset = waiting.pop(0)
+        owned = graph.owned.get(asset)
+        if owned is None:
+            continue
+        if level == "unknown" and asset in graph.circular:
+            steps += _unknown(graph, asset, level)
+            continue
+        for holding in owned.holdings:
+            interest = round(value.get(holding.owner, 0.0) * UNIT)
+            if holding.high == 0 or interest == 0:
+                continue
+            listed = holding.owner in seeds
+            steps.append(
+                Step(holding.owner, asset, holding.low, holding.high, holding.sources, listed,
+                     interest)
+            )  # fmt: skip
+            if not listed and holding.owner not in seen:
+                seen.add(holding.owner)
+                waiting.append(holding.owner)
+        steps += _unknown(graph, asset, level)
+    return tuple(steps[:_MOST_STEPS])
+
+
+def _unknown(graph: Graph, asset: str, level: str) -> list[Step]:
+    owned = graph.owned[asset]
+    if level != "unknown":
+        return []
+    if asset in graph.circular:
+        sources = sorted({s for h in owned.holdings for s in h.sources})
+        return [Step(None, asset, 0, UNIT, tuple(sources), False)]
+    if owned.unknown_high == 0:
+        return []
+    return [Step(None, asset, owned.unknown_low, owned.unknown_high, owned.unknown_sources, False)]
+
+
+def describe(step: Step) -> str:
+    """Return one holding as a sentence; identifiers only, never a person's name."""
+    if step.asset is None:
+        return f"{step.owner} is on the list itself"
+    share = percent(step.low)
+    if step.high != step.low:
+        share = f"{share} to {percent(step.high)}"
+    who = "owners of whom nothing is known" if step.owner is None else step.owner
+    told = f"{who} {'may hold' if step.owner is None else 'holds'} {share} of {step.asset}"
+    if step.listed:
+        told += "; it is on the list"
+    elif step.interest is not None:
+        told += f"; the listed parties' interest in it is {percent(step.interest)}"
+    if step.sources:
+        told += f" (statement {', '.join(step.sources)})"
+    return told

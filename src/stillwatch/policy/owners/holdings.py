@@ -1,0 +1,84 @@
+"""Parties and the interests between them, in whole parts of a thousand millionth of an asset.
+
+Shares are integers, so that three holdings of a third and a threshold of a half are compared
+exactly. Reading rounds a lower bound down and an upper bound up, by at most one part.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
+from typing import Final
+
+__all__ = ["UNIT", "Interest", "Note", "Party", "Register", "parts_of", "percent"]
+
+UNIT: Final = 1_000_000_000  # the whole of an asset
+
+
+@dataclass(frozen=True)
+class Party:
+    """One owner or owned. ``kind``: person, entity or arrangement.
+
+    Of a person there is an identifier and nothing else: no name, no nationality, no address, since
+    none of them is an input of a rule. ``jurisdiction`` is where an entity is registered (ISO
+    3166-1 alpha-2). ``ended``: its record is closed.
+    """
+
+    party_id: str
+    kind: str
+    name: str | None = None
+    jurisdiction: str | None = None
+    ended: bool = False
+
+
+@dataclass(frozen=True)
+class Interest:
+    """``owner`` holds between ``low`` and ``high`` parts of ``asset``; owner None: not known who.
+
+    ``kind`` is a BODS interest type; ``sources`` the statements that say so.
+    """
+
+    owner: str | None
+    asset: str
+    kind: str
+    low: int
+    high: int
+    sources: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Note:
+    """Something in the statements that a person should look at; never the text of a name."""
+
+    statement: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Register:
+    """What the statements say on one day."""
+
+    parties: Mapping[str, Party]
+    interests: tuple[Interest, ...]
+    notes: tuple[Note, ...]
+
+
+def parts_of(value: Decimal, *, up: bool) -> int:
+    """Return a percentage in parts of the whole, rounded up or down to the next part.
+
+    >>> parts_of(Decimal("33.3333333333"), up=False), parts_of(Decimal("33.3333333333"), up=True)
+    (333333333, 333333334)
+    """
+    exact = value * (UNIT // 100)
+    return int(exact.to_integral_value(ROUND_CEILING if up else ROUND_FLOOR))
+
+
+def percent(parts: int) -> str:
+    """Return parts as a percentage without trailing zeros.
+
+    >>> percent(500_000_000), percent(333_333_333)
+    ('50 %', '33.3333333 %')
+    """
+    text = f"{parts // 10_000_000}.{parts % 10_000_000:07d}".rstrip("0").rstrip(".")
+    return f"{text} %"

@@ -1,0 +1,92 @@
+"""The side table that `scan --ownership` takes, made from statements, rules and a policy file."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from typing import Final
+
+from stillwatch.policy.access import AccessPolicy
+from stillwatch.policy.owners import Answer, Answers, OwnershipRule, Register, answer_all
+from stillwatch.policy.owners.chains import describe
+from stillwatch.policy.owners.holdings import percent
+
+__all__ = ["OwnershipRow", "answer_owners", "explain_owner", "table_text"]
+
+_COLUMNS: Final = ("owner_entity_id", "access", "as_of", "policy")
+_MOST_OF_A_CHAIN: Final = 5
+
+
+@dataclass(frozen=True)
+class OwnershipRow:
+    """One owner's access, and in ``policy`` the policies, rules and holdings that it rests on."""
+
+    owner_entity_id: str
+    access: str
+    as_of: datetime
+    policy: str
+
+
+def answer_owners(
+    register: Register,
+    rules: Sequence[OwnershipRule],
+    policy: AccessPolicy,
+    owners: Iterable[str],
+    at: date,
+    *,
+    service: str = "default",
+) -> tuple[list[OwnershipRow], Answers]:
+    """Return a row an owner, in the order of their identifiers, and the answers behind them."""
+    answers = answer_all(register, rules, owners, at)
+    as_of = datetime(at.year, at.month, at.day, tzinfo=UTC)
+    rows = []
+    for owner, given in sorted(answers.by_entity.items()):
+        decision = policy.decide(owner, given, service=service)
+        behind = [a for a in given if a.access == decision.access]
+        cited = "; ".join([*(f"policy {name}" for name in decision.policies),
+                           *(_because(answer) for answer in behind)])  # fmt: skip
+        rows.append(OwnershipRow(owner, decision.access, as_of, cited))
+    return rows, answers
+
+
+def _because(answer: Answer) -> str:
+    told = f"rule {answer.rule_id} with list {answer.list_version}"
+    if answer.access == "clear":
+        return told
+    steps = [describe(step) for step in answer.chain[:_MOST_OF_A_CHAIN]]
+    more = len(answer.chain) - len(steps)
+    return ": ".join([told, " / ".join(steps)]) + (f" / and {more} more" if more else "")
+
+
+def table_text(rows: Iterable[OwnershipRow]) -> str:
+    """Return the rows as the CSV that `scan --ownership` reads."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(_COLUMNS)
+    for row in rows:
+        moment = row.as_of.isoformat().replace("+00:00", "Z")
+        writer.writerow((row.owner_entity_id, row.access, moment, row.policy))
+    return out.getvalue()
+
+
+def explain_owner(answers: Answers, row: OwnershipRow) -> list[tuple[str, list[str]]]:
+    """Return headings with sentences: the access, then each rule's answer and its whole chain."""
+    day = row.as_of.date().isoformat()
+    sections = [(f"{row.owner_entity_id}: {row.access} on {day}", [row.policy])]
+    for answer in answers.by_entity[row.owner_entity_id]:
+        points = [
+            f"listed parties hold {percent(answer.low)} at least, {percent(answer.high)} at most, "
+            f"{percent(answer.unknown)} with owners of whom nothing is known"
+        ]
+        points += [describe(step) for step in answer.chain]
+        heading = f"Rule {answer.rule_id} on {answer.interest}: {answer.access}"
+        sections.append((heading, points))
+    if answers.not_in_force:
+        sections.append(("Rules not in force that day", list(answers.not_in_force)))
+    if answers.notes:
+        told = [f"statement {note.statement} {note.text}" for note in answers.notes]
+        sections.append(("To be looked at", told))
+    return sections

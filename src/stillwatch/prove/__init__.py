@@ -1,0 +1,81 @@
+"""Was this model trained on that one's answers, through which campaign, at what cost in safety?
+
+In: saved answers (responses.parquet), reference models with known descent, plans of canaries.
+Out: results with a null, an error rate and its limits; a signed case file. Promise: every p-value
+is exact under the null it names or says that it is none; nothing here reads a signal or a campaign
+but what a finished run says of it, so that traffic and model are two independent lines of evidence.
+
+Registry and case file need ``cryptography`` and ``securesystemslib`` (``stillwatch[prove]``).
+"""
+
+from stillwatch.prove.canary import CanaryScore, plan_power, score_canaries
+from stillwatch.prove.casefile import build_case, seal_case, verify_case
+from stillwatch.prove.closeness import Closeness, measure_closeness
+from stillwatch.prove.collect import Collected, collect_answers, estimate_cost
+from stillwatch.prove.dependence import Dependence, estimate_dependence
+from stillwatch.prove.endpoints import Ask, parse_spec
+from stillwatch.prove.guardrails import compare_guardrails, grade, grader_agreement
+from stillwatch.prove.inquiries import (
+    Registration,
+    inquire_canary,
+    inquire_guardrails,
+    inquire_lineage,
+    plan_canaries,
+    register,
+)
+from stillwatch.prove.lineage import LineageResult, compare_lineage, family_scores, phrase_excess
+from stillwatch.prove.marks import Mark, Plan, coin, draw_plan, plant
+from stillwatch.prove.prompts import read_prompts, write_prompts
+from stillwatch.prove.radioactivity import Radioactivity, is_green, score_radioactivity
+from stillwatch.prove.registry import Registry
+from stillwatch.prove.responses import Answers, Reference, read_references, read_responses
+from stillwatch.prove.suite import Item, own_suite, read_suite
+
+__all__ = [
+    "Answers",
+    "Ask",
+    "CanaryScore",
+    "Closeness",
+    "Collected",
+    "Dependence",
+    "Item",
+    "LineageResult",
+    "Mark",
+    "Plan",
+    "Radioactivity",
+    "Reference",
+    "Registration",
+    "Registry",
+    "build_case",
+    "coin",
+    "collect_answers",
+    "compare_guardrails",
+    "compare_lineage",
+    "draw_plan",
+    "estimate_cost",
+    "estimate_dependence",
+    "family_scores",
+    "grade",
+    "grader_agreement",
+    "inquire_canary",
+    "inquire_guardrails",
+    "inquire_lineage",
+    "is_green",
+    "measure_closeness",
+    "own_suite",
+    "parse_spec",
+    "phrase_excess",
+    "plan_canaries",
+    "plan_power",
+    "plant",
+    "read_prompts",
+    "read_references",
+    "read_responses",
+    "read_suite",
+    "register",
+    "score_canaries",
+    "score_radioactivity",
+    "seal_case",
+    "verify_case",
+    "write_prompts",
+]

@@ -1,0 +1,146 @@
+"""A result turned into a claim: what it says, how often it would be wrong, where it would break."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from stillwatch.errors import InputError
+
+__all__ = ["ORDER", "Claim", "claim_of", "traffic_claim", "value_claim"]
+
+ORDER: Final = ("traffic", "canary", "lineage", "guardrails", "value")
+"""The chain, from what was done to what it cost."""
+
+
+@dataclass(frozen=True)
+class Claim:
+    """One link of the chain.
+
+    ``error_rate`` is the chance that the claim is made although its null holds, None where the
+    method has none; ``holds`` is whether the evidence passed what was set beforehand.
+    """
+
+    name: str
+    statement: str
+    holds: bool
+    error_rate: float | None
+    error_meaning: str
+    weakest_link: str
+    assumptions: tuple[str, ...]
+
+
+def traffic_claim(campaign: Mapping[str, Any]) -> Claim:
+    """Return the claim of a line of campaigns.jsonl.
+
+    Raises:
+        InputError: a field of the contract is absent.
+    """
+    try:
+        accused = campaign["standing"] == "accused"
+        q = campaign["q_value"]
+        said = (
+            f"Campaign {campaign['campaign_id']}: {campaign['accounts']} accounts, "
+            f"{campaign['exchanges']} exchanges, standing {campaign['standing']}"
+        )
+    except KeyError as error:
+        raise InputError(f"a campaign has no {error.args[0]}", where="campaigns.jsonl") from error
+    return Claim(
+        "traffic",
+        said,
+        accused,
+        q,
+        "smallest share of false campaigns among those selected at which it is selected",
+        "that the benign cohorts it was read against are like this provider's own",
+        (
+            "accounts of one segment act independently unless coordinated",
+            "the log is complete and its times are right",
+        ),
+    )
+
+
+def claim_of(result: Mapping[str, Any]) -> Claim:
+    """Return the claim of a result that a test of this room wrote.
+
+    Raises:
+        InputError: a kind that makes no claim.
+    """
+    makers = {"canary": _canary, "lineage": _lineage, "guardrails": _guardrails}
+    kind = result["kind"]
+    if kind not in makers:
+        raise InputError("this result makes no claim of its own", where=str(kind))
+    return makers[kind](result["result"])
+
+
+def _canary(result: Mapping[str, Any]) -> Claim:
+    best = result["scores"][0]
+    p = best["p_adjusted"]
+    return Claim(
+        "canary",
+        f"The suspect shows {best['matches']} of {best['marks_seen']} marks of campaign "
+        f"{best['campaign']}; chance gives {best['expected']:.1f}",
+        p <= result["alpha"],
+        p,
+        "exact chance of so many matches by fair coins, times campaigns, suspects and looks",
+        "that nobody outside the campaign was given its marks, and that the seed stayed secret",
+        (
+            "the coins were committed to before they were planted: the registry shows it",
+            "the suspect learnt from this campaign's answers and not from another's copy of them",
+        ),
+    )
+
+
+def _lineage(result: Mapping[str, Any]) -> Claim:
+    top = result["ranking"][0]
+    named = result["kind"] == "test"
+    p = min((t["p_adjusted"] for t in result["tests"]), default=None)
+    verdict = "close enough to name" if result["accepted"] else "none of these: not close enough"
+    return Claim(
+        "lineage",
+        f"Closest family {top['family']} of {len(result['ranking'])}; open-set verdict: {verdict}",
+        bool(result["accepted"] and (not named or (p is not None and p <= result["alpha"]))),
+        p if named else None,
+        f"rank among {result['n_controls']} control models, Holm over the named candidates"
+        if named
+        else "a screening: no candidate was named beforehand, so the ranking has no error rate",
+        f"{result['n_controls']} controls of {result['control_groups']} groups: the p-value cannot "
+        f"be below {1 / (result['n_controls'] + 1):.3f}",
+        (
+            "a suspect that learnt from no candidate is exchangeable with the controls",
+            "closeness is consistent with training on the family's answers; a common source of "
+            "data gives it too",
+        ),
+    )
+
+
+def _guardrails(result: Mapping[str, Any]) -> Claim:
+    under = result["gap"]["under_base"]
+    low, high = under["interval"]["low"], under["interval"]["high"]
+    return Claim(
+        "guardrails",
+        f"The suspect answers {under['first']:.0%} of the unsafe prompts, its base "
+        f"{under['second']:.0%}: difference {under['difference']:+.0%} "
+        f"({low:+.0%} to {high:+.0%})",
+        low > 0,
+        under["p_value"],
+        "exact chance of a split so uneven of the prompts on which the two differ",
+        "the grader: string matching, whose agreement with people is printed with it",
+        ("the base named is the suspect's base", "the prompts were in nobody's training data"),
+    )
+
+
+def value_claim(campaign: Mapping[str, Any]) -> Claim | None:
+    """Return the value at list price of a campaign's harvest, None where no cost is known."""
+    value = campaign.get("value")
+    if not isinstance(value, Mapping) or value.get("mid") is None:
+        return None
+    return Claim(
+        "value",
+        f"Harvest at list price: {value['mid']:,.0f} ({value['low']:,.0f} to {value['high']:,.0f})",
+        True,
+        None,
+        "a valuation: it has a range, not an error rate",
+        "the list price: what the answers were worth to the campaign is not known",
+        ("every answer of the campaign's core counts once",),
+    )

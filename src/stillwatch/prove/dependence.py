@@ -1,0 +1,99 @@
+"""How much of the suspect's behaviour the teacher explains: a mixture share with an interval."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from stillwatch.errors import EvidenceError
+from stillwatch.prove.closeness import Closeness
+from stillwatch.stats import FloatArray, Interval
+
+__all__ = ["Dependence", "estimate_dependence"]
+
+_RESAMPLES = 1000
+
+
+@dataclass(frozen=True)
+class Dependence:
+    """Share of the way from the base to a model that answers as the teacher does, in [0, 1].
+
+    ``share`` 0 is as far from the teacher as the base (or the mean control), 1 as close as
+    ``anchor``, another snapshot of the teacher or a documented student. By suite too, where
+    suites are known.
+    """
+
+    share: float
+    interval: Interval
+    anchor: str
+    origin: str
+    by_suite: Mapping[str, tuple[float, Interval]]
+
+
+def estimate_dependence(
+    close: Closeness,
+    suspect: str,
+    teacher: str,
+    anchor: str,
+    origins: Sequence[str],
+    rng: np.random.Generator,
+    suite: Mapping[str, str] | None = None,
+) -> Dependence:
+    """Return where the suspect's phrase and template closeness lies between origin and anchor.
+
+    Args:
+        close: has suspect, anchor and origins among its models, the teacher among its candidates.
+        suspect: the model in question.
+        teacher: one candidate.
+        anchor: a model that answers as the teacher does: its other snapshot.
+        origins: the base model; several stand for each other (mean).
+        rng: draws the resamples of prompts.
+        suite: prompt_id to suite, for shares by suite (those with at least 30 prompts).
+
+    Raises:
+        EvidenceError: the anchor is not closer to the teacher than the origins: no scale.
+
+    Error: percentile bootstrap over prompts; it covers the draw of prompts, not the choice of
+    anchor and origin. The share is *consistent with* so much dependence; a common source of
+    training data raises it too, and it is no count of tokens.
+    """
+    column = close.candidates.index(teacher)
+    rows = [close.row(m) for m in (suspect, anchor, *origins)]
+    table = sum(
+        np.log1p(close.channel[name][:, rows, column].astype(np.float64))
+        for name in ("templates", "phrases")
+    )
+    values = np.asarray(table)
+    triple = np.stack([values[:, 0], values[:, 1], np.nanmean(values[:, 2:], axis=1)], axis=1)
+    kept = ~np.isnan(triple).any(axis=1)
+    triple = triple[kept]
+    share = _share(triple)
+    if not np.isfinite(share):
+        raise EvidenceError(
+            "the anchor is not closer to the teacher than the base is: there is no scale",
+            where="dependence",
+        )
+    prompts = [p for p, k in zip(close.prompts, kept, strict=True) if k]
+    labels = np.array([(suite or {}).get(p, "") for p in prompts])
+    by_suite = {
+        str(name): (_share(triple[labels == name]), _interval(triple[labels == name], rng))
+        for name in sorted(set(labels) - {""})
+        if int((labels == name).sum()) >= 30 and np.isfinite(_share(triple[labels == name]))
+    }
+    return Dependence(share, _interval(triple, rng), anchor, " + ".join(origins), by_suite)
+
+
+def _share(triple: FloatArray) -> float:
+    suspect, anchor, origin = triple.mean(axis=0)
+    if not anchor > origin:
+        return float("nan")
+    return float(np.clip((suspect - origin) / (anchor - origin), 0.0, 1.0))
+
+
+def _interval(triple: FloatArray, rng: np.random.Generator) -> Interval:
+    n = triple.shape[0]
+    draws = [_share(triple[rng.integers(0, n, n)]) for _ in range(_RESAMPLES)]
+    low, high = np.nanquantile(draws, [0.025, 0.975])
+    return Interval(float(low), float(high), 0.95)

@@ -1,0 +1,309 @@
+"""Which candidate's answers is a suspect closest to, and is that closer than chance allows?
+
+1. Rank: two kinds of closeness, each put on one scale across the candidate families, are added.
+2. Reject: how many rare phrases the suspect shares with its closest family, against the median
+   family. Documented non-students (controls) say how large that gets without any teaching;
+   a suspect is named close only above every one of them.
+3. Test: for candidates named beforehand, the control models' own scores are the null.
+
+The model is the sampling unit throughout: prompts are resampled for intervals only, since answers
+of one model to many prompts are not independent evidence of its descent.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from stillwatch.errors import ConfigError, EvidenceError
+from stillwatch.prove.closeness import Closeness
+from stillwatch.stats import FloatArray, Interval, holm_adjusted
+
+__all__ = [
+    "MOST_NAMED",
+    "FamilyScore",
+    "LineageResult",
+    "NamedTest",
+    "compare_lineage",
+    "family_scores",
+    "phrase_excess",
+]
+
+MOST_NAMED: Final = 3
+_MIN_CONTROLS: Final = 4
+_TINY: Final = 1e-6
+_RESAMPLES: Final = 400
+_MOST_OF_A_PROMPT: Final = 0.1  # answers that the question dictates are alike word for word
+
+
+@dataclass(frozen=True)
+class FamilyScore:
+    """One candidate family: its rank score, and its phrase excess over the median one (nats)."""
+
+    family: str
+    score: float
+    phrase_excess: float
+    phrase_interval: Interval
+    first_in_resamples: float
+
+
+@dataclass(frozen=True)
+class NamedTest:
+    """A candidate named beforehand: conformal p against the controls, Holm over those named."""
+
+    family: str
+    statistic: float
+    p_value: float
+    p_adjusted: float
+    n_controls: int
+
+
+@dataclass(frozen=True)
+class LineageResult:
+    """The closed-set ranking and, never without it, the open-set verdict.
+
+    ``accepted`` is whether some candidate is close enough to be named at all; ``open_p`` is the
+    rank of the suspect's excess among the controls', at its resolution 1/(n + 1).
+    """
+
+    suspect: str
+    kind: str
+    prompts: int
+    ranking: tuple[FamilyScore, ...]
+    open_score: float
+    open_p: float
+    accept_at: float
+    accepted: bool
+    tests: tuple[NamedTest, ...]
+    n_controls: int
+    control_groups: int
+    control_excess: Mapping[str, float]
+
+    @property
+    def smallest_p(self) -> float:
+        """Return the smallest p-value that so many controls can give."""
+        return 1.0 / (self.n_controls + 1)
+
+
+def family_scores(
+    close: Closeness,
+    suspect: str,
+    families: Mapping[str, str],
+    controls: Sequence[str],
+    weights: FloatArray | None = None,
+) -> tuple[tuple[str, ...], FloatArray]:
+    """Return the families in alphabetical order and the suspect's rank score for each.
+
+    Templates: distance of a candidate's closeness from the controls' mean, in the controls'
+    standard deviations; openings: the logarithm of the closeness. Each is reduced to
+    the closest member of a family, then centred and scaled across families, then added.
+
+    Args:
+        close: has the suspect and the controls among its models.
+        suspect: a model of it.
+        families: family of each candidate.
+        controls: models known to be nobody's students, at least four, the suspect not among them.
+        weights: how often each prompt counts; once by default.
+
+    Raises:
+        EvidenceError: fewer than four controls, or two families.
+    """
+    if len(controls) < _MIN_CONTROLS:
+        raise EvidenceError(
+            f"got {len(controls)} control models, expected at least {_MIN_CONTROLS}",
+            where="references",
+            hint="add answers of models that are documented to have no outside teacher",
+        )
+    names, members = _members(close, families)
+    mean = _mean(close, [suspect, *controls], weights, ("templates", "openings"))
+    built = mean["templates"]
+    spread = built[1:].std(axis=0, ddof=1)
+    distance = (built[0] - built[1:].mean(axis=0)) / np.maximum(spread, _TINY)
+    opened = np.log(mean["openings"][0] + _TINY)
+    total = _scaled(_best(distance, members)) + _scaled(_best(opened, members))
+    return names, total
+
+
+def phrase_excess(
+    close: Closeness,
+    model: str,
+    families: Mapping[str, str],
+    weights: FloatArray | None = None,
+) -> tuple[tuple[str, ...], FloatArray]:
+    """Return for each family how much more of its rare phrases a model shares than of others'.
+
+    In nats: log of the closest member's phrase closeness, less the median over families. No
+    prompt counts with more than a cosine of 0.1, else a few dictated answers outweigh hundreds. It
+    needs no control, so suspects and controls are computed alike, and their ranks are exchangeable
+    under the null.
+    """
+    names, members = _members(close, families)
+    shared = _best(
+        np.log(_mean(close, [model], weights, ("phrases",))["phrases"][0] + _TINY), members
+    )
+    return names, np.asarray(shared - np.median(shared))
+
+
+def compare_lineage(
+    close: Closeness,
+    suspect: str,
+    families: Mapping[str, str],
+    control_group: Mapping[str, str],
+    rng: np.random.Generator,
+    *,
+    named: Sequence[str] = (),
+) -> LineageResult:
+    """Return the ranking, the open-set verdict and the tests of the named candidates.
+
+    Args:
+        close: has the suspect and all controls among its models.
+        suspect: a model of it.
+        families: family of each candidate.
+        control_group: control model to the group it shares weights or data with.
+        rng: draws the resamples of prompts.
+        named: at most three families, named before the answers were seen. None: a screening.
+
+    Raises:
+        ConfigError: a named family is unknown, twice, or more than three are named.
+        EvidenceError: as :func:`family_scores`.
+
+    Error: each test's p-value is exact if the suspect, under the null that it learnt from no
+    candidate, is exchangeable with the controls; models of one group are not independent, so the
+    number of groups is printed beside the number of controls. The ranking has no error rate of its
+    own: docs/prove.md prints what it reached on published models.
+    """
+    known = set(families.values())
+    if len(named) > MOST_NAMED or len(set(named)) != len(named) or not set(named) <= known:
+        raise ConfigError(
+            f"name up to {MOST_NAMED} different families of the references",
+            where="candidates",
+            hint="more than three is a screening: name none",
+        )
+    controls = sorted(control_group)
+    names, scores = family_scores(close, suspect, families, controls)
+    _, excess = phrase_excess(close, suspect, families)
+    of_controls = {c: phrase_excess(close, c, families)[1] for c in controls}
+    tops = {c: float(values.max()) for c, values in of_controls.items()}
+    boot_excess, boot_first = _resampled(close, suspect, families, controls, rng)
+    order = sorted(range(len(names)), key=lambda k: (-scores[k], names[k]))
+    ranking = tuple(
+        FamilyScore(
+            names[k],
+            float(scores[k]),
+            float(excess[k]),
+            _interval(boot_excess[:, k]),
+            float(boot_first[k]),
+        )
+        for k in order
+    )
+    open_score = float(excess.max())
+    accept_at = max(tops.values())
+    return LineageResult(
+        suspect=suspect,
+        kind="test" if named else "screening",
+        prompts=len(close.prompts),
+        ranking=ranking,
+        open_score=open_score,
+        open_p=_rank_p(open_score, list(tops.values())),
+        accept_at=accept_at,
+        accepted=open_score > accept_at,
+        tests=_tests(named, names, excess, of_controls),
+        n_controls=len(controls),
+        control_groups=len(set(control_group.values())),
+        control_excess=tops,
+    )
+
+
+def _tests(
+    named: Sequence[str],
+    names: Sequence[str],
+    excess: FloatArray,
+    of_controls: Mapping[str, FloatArray],
+) -> tuple[NamedTest, ...]:
+    places = [names.index(family) for family in named]
+    raw = [_rank_p(float(excess[k]), [float(v[k]) for v in of_controls.values()]) for k in places]
+    raised = holm_adjusted(raw)
+    return tuple(
+        NamedTest(names[k], float(excess[k]), p, q, len(of_controls))
+        for k, p, q in zip(places, raw, raised, strict=True)
+    )
+
+
+def _rank_p(observed: float, null: Sequence[float]) -> float:
+    return (1 + sum(value >= observed for value in null)) / (len(null) + 1)
+
+
+def _members(
+    close: Closeness, families: Mapping[str, str]
+) -> tuple[tuple[str, ...], list[list[int]]]:
+    names = tuple(sorted({families[c] for c in close.candidates}))
+    if len(names) < 3:
+        raise EvidenceError(
+            f"got {len(names)} candidate families, expected at least 3", where="references"
+        )
+    members = [[k for k, c in enumerate(close.candidates) if families[c] == name] for name in names]
+    return names, members
+
+
+def _mean(
+    close: Closeness,
+    models: Sequence[str],
+    weights: FloatArray | None,
+    channels: Sequence[str],
+) -> dict[str, FloatArray]:
+    rows = [close.row(model) for model in models]
+    out: dict[str, FloatArray] = {}
+    for name in channels:
+        values = close.channel[name][:, rows].astype(np.float64)
+        if name == "phrases":
+            values = np.minimum(values, _MOST_OF_A_PROMPT)
+        there = ~np.isnan(values)
+        if weights is not None:
+            there = there * weights[:, None, None]
+        count = there.sum(axis=0)
+        if not bool((count > 0).all()):
+            raise EvidenceError("a model answered none of the shared prompts", where="responses")
+        out[name] = (np.nan_to_num(values) * there).sum(axis=0) / count
+    return out
+
+
+def _best(values: FloatArray, members: Sequence[Sequence[int]]) -> FloatArray:
+    return np.array([values[list(group)].max() for group in members])
+
+
+def _scaled(values: FloatArray) -> FloatArray:
+    return np.asarray((values - values.mean()) / max(float(values.std()), _TINY))
+
+
+def _resampled(
+    close: Closeness,
+    suspect: str,
+    families: Mapping[str, str],
+    controls: Sequence[str],
+    rng: np.random.Generator,
+) -> tuple[FloatArray, FloatArray]:
+    """Return phrase excesses (resamples, families) and how often each family ranks first."""
+    count = len(close.prompts)
+    excess, first = [], []
+    small = _rows_only(close, [suspect, *controls])
+    for _ in range(_RESAMPLES):
+        weights = np.bincount(rng.integers(0, count, count), minlength=count).astype(float)
+        excess.append(phrase_excess(small, suspect, families, weights)[1])
+        first.append(int(family_scores(small, suspect, families, controls, weights)[1].argmax()))
+    names = len(excess[0])
+    return np.array(excess), np.bincount(first, minlength=names) / _RESAMPLES
+
+
+def _rows_only(close: Closeness, models: Sequence[str]) -> Closeness:
+    rows = [close.row(model) for model in models]
+    channel = {name: np.ascontiguousarray(t[:, rows]) for name, t in close.channel.items()}
+    return Closeness(tuple(models), close.candidates, close.prompts, channel)
+
+
+def _interval(draws: FloatArray, level: float = 0.95) -> Interval:
+    low, high = np.quantile(draws, [(1 - level) / 2, (1 + level) / 2])
+    return Interval(float(low), float(high), level) if math.isfinite(low) else Interval(0, 0, level)

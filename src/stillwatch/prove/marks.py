@@ -1,0 +1,189 @@
+"""Marks: what a campaign's answers carry, decided by fair coins that a seed committed to.
+
+A mark has 2, 4, 8 or 16 options. Which one a campaign gets is a keyed hash of its name, so it is
+uniform, independent of every text and of every other campaign, and fixed before it is planted.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import re
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from functools import cache
+from importlib.resources import files
+from typing import Any, Final, Literal
+
+from stillwatch.errors import ConfigError, NotPermitted
+from stillwatch.seal import digest
+
+__all__ = ["Mark", "MarkKind", "Plan", "coin", "draw_plan", "mentions", "plan_of", "plant"]
+
+MarkKind = Literal["word", "fact", "format"]
+
+SEED_BYTES: Final = 32
+_CONSONANTS: Final = "bdfgklmnprstvz"
+_VOWELS: Final = "aeiou"
+_THINGS: Final = ("ferry", "bridge", "loom", "lantern", "mill", "bell", "organ", "kiln")
+
+
+@dataclass(frozen=True)
+class Mark:
+    """One choice that changes nothing for the reader; ``probe`` is the question that shows it."""
+
+    mark_id: str
+    kind: MarkKind
+    options: tuple[str, ...]
+    probe: str = ""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The marks and the campaigns, and the digest of the seed that decides between them."""
+
+    campaigns: tuple[str, ...]
+    marks: tuple[Mark, ...]
+    seed_digest: str
+
+    def to_json(self) -> dict[str, Any]:
+        """Return what is written and committed to; it tells nothing of the coins."""
+        return {
+            "campaigns": list(self.campaigns),
+            "marks": [{**asdict(mark), "options": list(mark.options)} for mark in self.marks],
+            "seed_digest": self.seed_digest,
+        }
+
+
+def plan_of(value: Mapping[str, Any]) -> Plan:
+    """Return the plan that :meth:`Plan.to_json` wrote.
+
+    Raises:
+        ConfigError: a field is absent or has another form.
+    """
+    try:
+        marks = tuple(
+            Mark(m["mark_id"], m["kind"], tuple(m["options"]), m["probe"]) for m in value["marks"]
+        )
+        return Plan(tuple(value["campaigns"]), marks, value["seed_digest"])
+    except (KeyError, TypeError) as error:
+        raise ConfigError("not a plan of canaries", where="plan.json") from error
+
+
+def draw_plan(seed: bytes, campaigns: Sequence[str], facts: int = 64) -> Plan:
+    """Return the plan for some campaigns: every word and format mark, and ``facts`` facts.
+
+    Args:
+        seed: 32 secret bytes, drawn for this plan alone.
+        campaigns: names of the campaigns, each once.
+        facts: fictional things with 16 possible places each: four bits a fact.
+
+    Raises:
+        ConfigError: a seed of another length, a campaign twice, a negative number.
+    """
+    if len(seed) != SEED_BYTES:
+        raise ConfigError(f"got {len(seed)} bytes of seed, expected {SEED_BYTES}", where="seed")
+    if len(set(campaigns)) != len(campaigns) or not campaigns:
+        raise ConfigError("name each campaign once, at least one", where="campaigns")
+    if facts < 0:
+        raise ConfigError(f"got {facts} facts, expected none or more", where="facts")
+    shelf = tomllib.loads((files(__package__) / "canary_words.toml").read_text(encoding="utf-8"))
+    marks = [Mark(f"word-{k}", "word", tuple(p)) for k, p in enumerate(shelf["pairs"])]
+    marks += [Mark(f"format-{k}", "format", tuple(p)) for k, p in enumerate(shelf["formats"])]
+    for k in range(facts):
+        thing = _THINGS[_number(seed, f"thing {k}") % len(_THINGS)]
+        name = _name(seed, f"name {k}")
+        places = _different(seed, f"place {k}", 16)
+        marks.append(Mark(f"fact-{k}", "fact", places, f"In which town is the {name} {thing}?"))
+    return Plan(tuple(campaigns), tuple(marks), digest(seed))
+
+
+def coin(seed: bytes, campaign: str, mark: Mark) -> int:
+    """Return which option of a mark a campaign gets: uniform over a power of two."""
+    faces = len(mark.options)
+    if faces < 2 or faces & (faces - 1):
+        raise ConfigError(f"got {faces} options, expected a power of two", where=mark.mark_id)
+    return _number(seed, f"coin\0{campaign}\0{mark.mark_id}") % faces
+
+
+def mentions(mark: Mark, answer: str) -> tuple[int, ...]:
+    """Return how often an answer shows each option of a mark."""
+    lower = answer.lower()
+    return tuple(
+        len(_pattern(option, mark.kind).findall(lower)) if option.lower() in lower else 0
+        for option in mark.options
+    )
+
+
+@cache
+def _pattern(option: str, kind: MarkKind) -> re.Pattern[str]:
+    body = re.escape(option.lower())
+    shape = rf"^\s*{body}" if kind == "format" else rf"(?<!\w){body}(?!\w)"
+    return re.compile(shape, re.MULTILINE)
+
+
+def plant(
+    answer: str, marks: Sequence[Mark], seed: bytes, campaign: str, *, legal_basis: str
+) -> str:
+    """Return an answer with each word and format that is a mark in its campaign's form.
+
+    Facts are planted by answering their probes; an answer is never made longer here. Fenced code
+    is left as it is.
+
+    Raises:
+        NotPermitted: no legal basis is named. Marking a customer's answers is counsel's decision.
+    """
+    if not legal_basis.strip():
+        raise NotPermitted(
+            "marks are planted only under a named legal basis",
+            where="legal_basis",
+            hint="let counsel name the clause of the terms that allows it",
+        )
+    parts = re.split(r"(```.*?```)", answer, flags=re.DOTALL)
+    for k in range(0, len(parts), 2):
+        for mark in marks:
+            if mark.kind != "fact":
+                parts[k] = _in_form(parts[k], mark, mark.options[coin(seed, campaign, mark)])
+    return "".join(parts)
+
+
+def _in_form(text: str, mark: Mark, wanted: str) -> str:
+    for option in mark.options:
+        if option == wanted:
+            continue
+        body = re.escape(option)
+        if mark.kind == "format":
+            text = re.sub(rf"^(\s*){body}", lambda m: m[1] + wanted, text, flags=re.MULTILINE)
+        else:
+            text = re.sub(
+                rf"(?<!\w){body}(?!\w)",
+                lambda m: wanted.capitalize() if m[0][0].isupper() else wanted,
+                text,
+                flags=re.IGNORECASE,
+            )
+    return text
+
+
+def _number(seed: bytes, label: str) -> int:
+    return int.from_bytes(hmac.digest(seed, label.encode(), hashlib.sha256)[:8], "big")
+
+
+def _name(seed: bytes, label: str) -> str:
+    number, out = _number(seed, label), ""
+    for _ in range(3):
+        number, c = divmod(number, len(_CONSONANTS))
+        number, v = divmod(number, len(_VOWELS))
+        out += _CONSONANTS[c] + _VOWELS[v]
+    return out.capitalize() + _CONSONANTS[number % len(_CONSONANTS)]
+
+
+def _different(seed: bytes, label: str, wanted: int) -> tuple[str, ...]:
+    names: list[str] = []
+    k = 0
+    while len(names) < wanted:
+        name = _name(seed, f"{label} {k}")
+        if name not in names:
+            names.append(name)
+        k += 1
+    return tuple(names)

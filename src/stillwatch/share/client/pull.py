@@ -1,0 +1,98 @@
+"""Fetches what others share, and makes of it the indicators file for `scan --indicators`.
+
+Resumes after the last whole page. What the guard would not let out it does not let in either: it is
+counted, and its content kept nowhere. Revoked and erased objects go from this member's copy too.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Final
+
+from stillwatch.seal import canonical
+from stillwatch.share.antitrust import normal, refusals
+from stillwatch.share.client.home import Home, stamp, write_whole
+from stillwatch.share.client.taxii import Collection
+from stillwatch.share.legal import in_force
+from stillwatch.share.trust import indicators_of, screen
+from stillwatch.share.words import EXT
+
+__all__ = ["INDICATORS", "Pulled", "pull"]
+
+INDICATORS: Final = "indicators.jsonl"
+_OBJECTS: Final = "objects.json"
+_CURSOR: Final = "cursor.json"
+
+
+@dataclass(frozen=True)
+class Pulled:
+    """What a pull brought: new object versions, refused ones, indicators in force, left out."""
+
+    received: int
+    refused: int
+    indicators: int
+    left_out: dict[str, int]
+    path: Path
+
+
+def pull(home: Home, hub: Collection, *, purpose: str, now: datetime) -> Pulled:
+    """Fetch everything that is new and write the indicators file.
+
+    Raises:
+        ShareRefused: rules ``purpose`` and ``legal-basis``.
+        InputError: the hub cannot be reached; the pages that came are kept.
+    """
+    in_force(home.bases, purpose, now=now)
+    home.pulled.mkdir(mode=0o700, parents=True, exist_ok=True)
+    held = _held(home)
+    received = refused = 0
+    for page, last in hub.objects(purpose=purpose, added_after=_cursor(home)):
+        fresh = [one for one in page if not refusals(one, now=now)]
+        received += len(fresh)
+        refused += len(page) - len(fresh)
+        with home.ledger() as ledger:
+            ledger.record({"what": "read", "at": stamp(now), "purpose": purpose,
+                           "objects": [one["id"] for one in fresh],
+                           "refused": len(page) - len(fresh)})  # fmt: skip
+        _merge(held, fresh)
+        write_whole(home.pulled / _OBJECTS, canonical(sorted(held.values(), key=_order)))
+        write_whole(home.pulled / _CURSOR, canonical({"added_after": last}))
+    found = indicators_of(held.values(), now=now, canaries=home.canaries, arbiters=home.arbiters)
+    mine = [one for one in found if one.contributor != home.contributor]
+    kept, left = screen(mine, warninglist=home.warninglist)
+    lines = b"".join(canonical(one.as_dict()) + b"\n" for one in kept)
+    write_whole(home.pulled / INDICATORS, lines)
+    return Pulled(received, refused, len(kept), left, home.pulled / INDICATORS)
+
+
+def _order(one: dict[str, Any]) -> str:
+    return str(one["id"])
+
+
+def _held(home: Home) -> dict[str, dict[str, Any]]:
+    file = home.pulled / _OBJECTS
+    return {one["id"]: one for one in json.loads(file.read_bytes())} if file.exists() else {}
+
+
+def _cursor(home: Home) -> str:
+    file = home.pulled / _CURSOR
+    return str(json.loads(file.read_bytes())["added_after"]) if file.exists() else ""
+
+
+def _merge(held: dict[str, dict[str, Any]], fresh: Iterable[dict[str, Any]]) -> None:
+    """Keep the latest version of each object; erase what its owner wants deleted."""
+    for one in fresh:
+        old = held.get(one["id"])
+        if old is not None and old.get("created_by_ref") != one.get("created_by_ref"):
+            continue  # nobody writes a new version of another member's object
+        if old is None or old.get("modified", "") <= one.get("modified", ""):
+            held[one["id"]] = normal(one)
+    for note in list(held.values()):
+        if note["type"] == "note" and note["extensions"][EXT["notice"]]["kind"] == "deletion":
+            for ref in note["object_refs"]:
+                if ref in held and held[ref].get("created_by_ref") == note["created_by_ref"]:
+                    del held[ref]

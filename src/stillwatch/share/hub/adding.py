@@ -1,0 +1,444 @@
+"""Submissions: an envelope → versions in a collection, and the status resource that tells of it.
+
+An envelope is one transaction: its versions, its status, its events and its quota are on the disk
+together or not at all. Versions of one collection get their `date_added` under its lock, each a
+microsecond after the one before at least: whoever pages by it can miss none that comes later.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from sqlalchemy import Row, insert, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from stillwatch.seal import digest
+from stillwatch.share.hub.collections import Collection
+from stillwatch.share.hub.conduct import Record, add_usage, append_events, event
+from stillwatch.share.hub.corrections import correct
+from stillwatch.share.hub.envelopes import written
+from stillwatch.share.hub.markings import (
+    Audience,
+    Marking,
+    UnknownMarking,
+    audience_of,
+    marking_refs,
+    marking_text,
+    read_marking,
+)
+from stillwatch.share.hub.members import Member, pseudonym_identity
+from stillwatch.share.hub.structure import Accept, identify
+from stillwatch.share.hub.tables import (
+    AUDIENCE,
+    COLLECTION,
+    MARKING,
+    RECIPIENT,
+    SUBMISSION,
+    TOMBSTONE,
+    VERSION,
+)
+from stillwatch.share.hub.times import DAY_US, parse_timestamp, timestamp
+from stillwatch.share.hub.visible import Eyes
+
+__all__ = [
+    "Submitted",
+    "add_objects",
+    "examine",
+    "failed_resource",
+    "finish",
+    "pending_resource",
+    "read_status",
+    "tombstone_key",
+]
+
+_CHUNK: Final = 400
+_UNVERSIONED: Final = "-"
+_Place = tuple[str, str, str]  # object id, specification version, version key
+
+
+@dataclass(frozen=True)
+class Submitted:
+    """One object of an envelope, after the checks that need no database."""
+
+    stix: Mapping[str, Any]
+    id: str
+    spec: str
+    version: int | None  # microseconds; None: STIX gives it none
+    version_text: str | None
+    refused: str | None
+    text: str = ""
+    digest: str = ""
+
+    @property
+    def place(self) -> _Place:
+        """Return what makes a version of one submitter the same one again."""
+        key = _UNVERSIONED if self.version is None else str(self.version)
+        return self.id, self.spec, key
+
+
+class _Refused(Exception):
+    """One object is not taken; the message is for its submitter."""
+
+
+@dataclass
+class _Surroundings:
+    """What the database holds around the objects of one envelope, as its submitter sees it."""
+
+    taken_down: frozenset[_Place]
+    markings: dict[str, Marking] = field(default_factory=dict)  # stored and in the envelope
+    stored_markings: set[str] = field(default_factory=set)
+    owners: dict[str, int] = field(default_factory=dict)  # the first submitter of an id
+    mine: dict[_Place, tuple[str, str]] = field(default_factory=dict)  # digest, version text
+
+
+@dataclass
+class _Outcome:
+    successes: list[dict[str, str]] = field(default_factory=list)
+    failures: list[dict[str, str]] = field(default_factory=list)
+    rows: list[dict[str, Any]] = field(default_factory=list)
+    revoked: list[str] = field(default_factory=list)
+
+
+def examine(
+    objects: Sequence[Mapping[str, Any]],
+    *,
+    accept: Accept,
+    member: Member,
+    specs: Sequence[str],
+    key: bytes,
+) -> list[Submitted]:
+    """Return the objects of an envelope as they would be stored, with the reasons against each.
+
+    The creator of a pseudonymous member's object is replaced before anything else looks at it.
+    """
+    return [_examined(stix, accept, member, specs, key) for stix in objects]
+
+
+def _examined(
+    given: Mapping[str, Any], accept: Accept, member: Member, specs: Sequence[str], key: bytes
+) -> Submitted:
+    wrong = identify(given)
+    if wrong is not None:
+        name = given.get("id")
+        shown = name if isinstance(name, str) and name.isprintable() else ""
+        return Submitted(given, shown[:300], "", None, None, wrong)
+    stix = dict(given)
+    if member.pseudonymous and str(stix.get("created_by_ref", "")).startswith("identity--"):
+        stix["created_by_ref"] = pseudonym_identity(key, member.pseudonym)
+    spec = str(stix.get("spec_version", "2.0"))
+    reasons = list(accept(stix))
+    if spec not in specs:
+        reasons.append(f"This collection takes STIX {' and '.join(specs)}, not {spec}.")
+    if member.pseudonymous and stix["type"] == "identity":
+        reasons.append("An identity would tell who submits; the hub puts your pseudonym instead.")
+    told = stix.get("modified", stix.get("created"))
+    same = stix if "modified" in stix or told is None else {**stix, "modified": told}
+    return Submitted(
+        stix,
+        stix["id"],
+        spec,
+        parse_timestamp(told),
+        told,
+        " ".join(reasons) or None,
+        written(stix),
+        digest(same),
+    )
+
+
+def pending_resource(identifier: str, received: int, objects: Sequence[Submitted]) -> str:
+    """Return the status resource of an envelope that is not worked off yet (section 4.3.1)."""
+    pendings = [_detail(one, received) for one in objects]
+    return _resource(identifier, received, "pending", pendings=pendings)
+
+
+def failed_resource(pending: str) -> str:
+    """Return the final status of an envelope that broke the hub: nothing of it was added."""
+    told = json.loads(pending)
+    failures = [{**one, "message": "Unable to process object."} for one in told["pendings"]]
+    made = json.loads(_resource(told["id"], 0, "complete", failures=failures))
+    return json.dumps({**made, "request_timestamp": told["request_timestamp"]}, ensure_ascii=False)
+
+
+def _detail(one: Submitted, at: int) -> dict[str, str]:
+    return {"id": one.id, "version": one.version_text or timestamp(at)}
+
+
+def _resource(
+    identifier: str, received: int, status: str, **lists: Sequence[Mapping[str, str]]
+) -> str:
+    counts = {"success": "successes", "failure": "failures", "pending": "pendings"}
+    made: dict[str, Any] = {
+        "id": identifier,
+        "status": status,
+        "request_timestamp": timestamp(received),
+        "total_count": sum(len(lists.get(name, ())) for name in counts.values()),
+    }
+    for one, several in counts.items():
+        found = lists.get(several, ())
+        made[f"{one}_count"] = len(found)
+        if found:
+            made[several] = list(found)
+    return json.dumps(made, ensure_ascii=False)
+
+
+def tombstone_key(key: bytes, object_id: str, spec: str, version_key: str) -> str:
+    """Return what a deleted version leaves behind: its name under the hub's key, no content."""
+    name = "\0".join((object_id, spec, version_key)).encode()
+    return hmac.new(key, b"tombstone\0" + name, hashlib.sha256).hexdigest()
+
+
+async def add_objects(
+    connection: AsyncConnection,
+    objects: Sequence[Submitted],
+    *,
+    identifier: str,
+    member: Member,
+    eyes: Eyes,
+    collection: Collection,
+    key: bytes,
+    received: int,
+    now: int,
+    record: Record | None,
+) -> str:
+    """Add what may be added, inside the caller's transaction; return the status resource.
+
+    The lock leaves the row's key free (FOR NO KEY UPDATE): the submission that was entered before
+    refers to it, and two of those would wait for each other.
+    """
+    last = await connection.scalar(
+        select(COLLECTION.c.last_added)
+        .where(COLLECTION.c.pk == collection.pk)
+        .with_for_update(key_share=True)
+    )
+    added = max(now, int(last or 0) + 1)
+    around = await _surroundings(connection, objects, member, eyes, collection, key)
+    outcome = _Outcome()
+    audiences: dict[str, int] = {}
+    for one in objects:
+        at = added + len(outcome.rows)
+        try:
+            audience = _decide(one, member, collection, around)
+        except _Refused as why:
+            outcome.failures.append({**_detail(one, at), "message": str(why)})
+            continue
+        if audience is None:  # the same version again: nothing changes
+            text = one.version_text or around.mine[one.place][1]
+            outcome.successes.append({"id": one.id, "version": text})
+            continue
+        if audience.key not in audiences:
+            audiences[audience.key] = await _audience_key(connection, audience)
+        outcome.rows.append(_row(one, at, member, collection, audiences[audience.key]))
+        outcome.successes.append(_detail(one, at))
+        around.mine[one.place] = (one.digest, timestamp(at))
+        if one.stix.get("revoked") is True:
+            outcome.revoked.append(one.id)
+    await _store(connection, outcome, member, collection, around.markings)
+    resource = _resource(
+        identifier, received, "complete", successes=outcome.successes, failures=outcome.failures
+    )
+    await finish(connection, identifier, resource, now)
+    told: dict[str, Any] = {
+        "key": key,
+        "member": member.pseudonym,
+        "at": now,
+        "collection": collection.id,
+    }
+    events = [_told("submit", outcome.successes, new=len(outcome.rows), **told)]
+    if outcome.failures:
+        events.append(_told("refuse", outcome.failures, **told))
+    for name in outcome.revoked:
+        reached = await correct(
+            connection, collection=collection.pk, object_id=name, owner=member.pk, kind="revoked",
+            at=now,
+        )  # fmt: skip
+        events.append(event("revoke", ids=[name], recipients=reached, **told))
+    if outcome.rows:
+        await add_usage(connection, now // DAY_US, {member.pk: (len(outcome.rows), 0)})
+    await append_events(connection, events, record)
+    return resource
+
+
+def _told(action: str, details: Sequence[Mapping[str, str]], **told: Any) -> dict[str, Any]:
+    return event(action, ids=[d["id"] for d in details], count=len(details), **told)
+
+
+def _decide(
+    one: Submitted, member: Member, collection: Collection, around: _Surroundings
+) -> Audience | None:
+    """Return who may see a new version, or None where the very same one is there already.
+
+    Raises:
+        _Refused: with the sentence that the submitter reads.
+    """
+    if not one.spec:
+        raise _Refused(one.refused)
+    held = around.mine.get(one.place)
+    if held is not None:
+        if held[0] == one.digest:  # section 5.5: an exact duplicate is no error
+            return None
+        raise _Refused("This version is here with other content: give it a new modified.")
+    if one.refused is not None:
+        raise _Refused(one.refused)
+    if around.owners.get(one.id, member.pk) != member.pk:
+        raise _Refused("This object belongs to another member, who alone may add versions of it.")
+    if one.place in around.taken_down:
+        raise _Refused("This version was withdrawn by the hub's operator.")
+    try:
+        if one.stix["type"] != "marking-definition":
+            refs = marking_refs(one.stix)
+            return audience_of(
+                refs, around.markings, collection.default_tlp, owner=member.pseudonym
+            )
+        if one.id in around.stored_markings:
+            raise _Refused("A marking definition cannot be changed: make a new one.")
+        if read_marking(one.stix).recipients is not None:
+            return Audience(0, ())  # a list of members is for its owner alone
+        return audience_of(marking_refs(one.stix), around.markings, "clear", owner=member.pseudonym)
+    except UnknownMarking as error:
+        raise _Refused(str(error)) from None
+
+
+def _row(
+    one: Submitted, added: int, member: Member, collection: Collection, audience: int
+) -> dict[str, Any]:
+    return {
+        "collection": collection.pk,
+        "added": added,
+        "object_id": one.id,
+        "type": one.stix["type"],
+        "spec": one.spec,
+        "version": added if one.version is None else one.version,
+        "version_text": one.version_text or timestamp(added),
+        "version_key": one.place[2],
+        "owner": member.pk,
+        "audience": audience,
+        "digest": one.digest,
+        "body": one.text,
+    }
+
+
+async def _surroundings(
+    connection: AsyncConnection,
+    objects: Sequence[Submitted],
+    member: Member,
+    eyes: Eyes,
+    collection: Collection,
+    key: bytes,
+) -> _Surroundings:
+    around = _Surroundings(taken_down=await _taken_down(connection, collection, key, objects))
+    for row in await connection.execute(select(MARKING).where(MARKING.c.owner == member.pk)):
+        listed = None if row.recipients is None else tuple(json.loads(row.recipients))
+        around.markings[row.id] = Marking(row.tlp, listed)
+    around.stored_markings |= set(around.markings)
+    for one in objects:
+        if one.refused is None and one.stix["type"] == "marking-definition":
+            try:
+                around.markings.setdefault(one.id, read_marking(one.stix))
+            except UnknownMarking:
+                continue  # it is refused where it is decided, and so is what refers to it
+    names = sorted({one.id for one in objects if one.spec})
+    v = VERSION.c
+    columns = (v.object_id, v.owner, v.spec, v.version_key, v.digest, v.version_text)
+    for i in range(0, len(names), _CHUNK):
+        # What the member does not see is not there: refusals would tell of it.
+        query = (
+            select(*columns)
+            .where(
+                v.collection == collection.pk,
+                v.object_id.in_(names[i : i + _CHUNK]),
+                eyes.see(VERSION),
+            )
+            .order_by(v.added)
+        )
+        for row in await connection.execute(query):
+            around.owners.setdefault(row.object_id, row.owner)
+            if row.owner == member.pk:
+                place = (row.object_id, row.spec, row.version_key)
+                around.mine[place] = (row.digest, row.version_text)
+    return around
+
+
+async def _taken_down(
+    connection: AsyncConnection, collection: Collection, key: bytes, objects: Sequence[Submitted]
+) -> frozenset[_Place]:
+    """Return which of these versions the operator has deleted: no replay brings them back."""
+    names = {tombstone_key(key, *one.place): one.place for one in objects if one.spec}
+    keys, found = sorted(names), set()
+    for i in range(0, len(keys), _CHUNK):
+        query = select(TOMBSTONE.c.key).where(
+            TOMBSTONE.c.collection == collection.pk,
+            TOMBSTONE.c.by_operator.is_(True),
+            TOMBSTONE.c.key.in_(keys[i : i + _CHUNK]),
+        )
+        found |= {names[k] for k in (await connection.execute(query)).scalars()}
+    return frozenset(found)
+
+
+async def _audience_key(connection: AsyncConnection, audience: Audience) -> int:
+    make: Any = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
+    listed = audience.recipients is not None
+    await connection.execute(
+        make(AUDIENCE)
+        .values(key=audience.key, tier=audience.tier, listed=listed)
+        .on_conflict_do_nothing()
+    )
+    pk = await connection.scalar(select(AUDIENCE.c.pk).where(AUDIENCE.c.key == audience.key))
+    if audience.recipients:
+        rows = [{"audience": pk, "pseudonym": name} for name in audience.recipients]
+        await connection.execute(make(RECIPIENT).on_conflict_do_nothing(), rows)
+    return int(pk or 0)
+
+
+async def _store(
+    connection: AsyncConnection,
+    outcome: _Outcome,
+    member: Member,
+    collection: Collection,
+    known: Mapping[str, Marking],
+) -> None:
+    if not outcome.rows:
+        return
+    await connection.execute(insert(VERSION), outcome.rows)
+    await connection.execute(
+        update(COLLECTION)
+        .where(COLLECTION.c.pk == collection.pk)
+        .values(last_added=outcome.rows[-1]["added"])
+    )
+    stored = {row["object_id"] for row in outcome.rows if row["type"] == "marking-definition"}
+    if stored:
+        make: Any = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
+        rows = [
+            {
+                "owner": member.pk,
+                "id": name,
+                "tlp": known[name].tlp,
+                "recipients": marking_text(known[name]),
+            }
+            for name in sorted(stored & set(known))
+        ]
+        await connection.execute(make(MARKING).on_conflict_do_nothing(), rows)
+
+
+async def finish(connection: AsyncConnection, identifier: str, resource: str, now: int) -> None:
+    """Write a submission's final status; its body goes."""
+    await connection.execute(
+        update(SUBMISSION)
+        .where(SUBMISSION.c.id == identifier)
+        .values(resource=resource, finished=now, body=None)
+    )
+
+
+async def read_status(
+    connection: AsyncConnection, root: int, identifier: str, member: Member
+) -> Row[Any] | None:
+    """Return the submission of an id, if it is this member's, or the member sees all."""
+    query = select(SUBMISSION).where(SUBMISSION.c.id == identifier, SUBMISSION.c.root == root)
+    if not member.sees_all:
+        query = query.where(SUBMISSION.c.member == member.pk)
+    return (await connection.execute(query)).first()

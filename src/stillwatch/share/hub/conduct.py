@@ -1,0 +1,247 @@
+"""Everything said, denied, read and released, as events in a hash chain; and who received what.
+
+An event has counts and a keyed digest of ids, never content. Events of many requests that end at
+the same moment are committed together; no answer leaves before its event is on the disk.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import hmac
+import json
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from sqlalchemy import insert, select
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from stillwatch.errors import EvidenceError
+from stillwatch.seal import Link, append, verify_chain
+from stillwatch.share.hub.database import Database, lock_chain
+from stillwatch.share.hub.refusals import Refusal
+from stillwatch.share.hub.tables import DELIVERY, EVENT, USAGE
+from stillwatch.share.hub.times import DAY_US, timestamp
+
+__all__ = [
+    "ACTIONS",
+    "Delivery",
+    "Note",
+    "Record",
+    "Recorder",
+    "add_usage",
+    "append_events",
+    "delivered",
+    "event",
+    "read_events",
+    "verify_events",
+]
+
+ACTIONS: Final = ("submit", "refuse", "deny", "read", "release", "delete", "revoke")
+Record = Callable[[Mapping[str, Any]], None]
+_MOST_AT_ONCE: Final = 500
+_CHUNK: Final = 1_000
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """The versions that one answer handed to one member, by the instant each was added."""
+
+    member: int
+    collection: int
+    added: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Note:
+    """What one request leaves behind: its event, what it handed out, what it used up."""
+
+    event: dict[str, Any]
+    delivery: Delivery | None = None
+    member: int | None = None
+    read: int = 0
+
+
+def event(
+    action: str,
+    *,
+    key: bytes,
+    member: str,
+    at: int,
+    collection: str | None = None,
+    ids: Iterable[str] = (),
+    purpose: str | None = None,
+    **counts: int | str,
+) -> dict[str, Any]:
+    """Return an event; ``at`` in microseconds.
+
+    The digest of the ids is keyed: an id that is made of its value is not found by trying values.
+    """
+    names = sorted(set(ids))
+    sealed = hmac.new(key, b"ids\0" + "\0".join(names).encode(), hashlib.sha256).hexdigest()
+    return {
+        "action": action,
+        "member": member,
+        "collection": collection,
+        "objects": f"hmac-sha256:{sealed}" if names else None,
+        "purpose": purpose,
+        "time": timestamp(at),
+        **counts,
+    }
+
+
+async def append_events(
+    connection: AsyncConnection, events: Sequence[Mapping[str, Any]], record: Record | None
+) -> None:
+    """Append events to the chain inside the caller's transaction, and tell ``record`` of each."""
+    if not events:
+        return
+    await lock_chain(connection)
+    found = (
+        await connection.execute(select(EVENT).order_by(EVENT.c.number.desc()).limit(1))
+    ).first()
+    last = Link(found.number, None, found.before, found.own) if found else None
+    rows = []
+    for value in events:
+        last = append(dict(value), last)
+        rows.append(
+            {
+                "number": last.number,
+                "value": json.dumps(last.value, sort_keys=True, ensure_ascii=False),
+                "before": last.before,
+                "own": last.own,
+            }
+        )
+    await connection.execute(insert(EVENT), rows)
+    if record is not None:
+        await asyncio.to_thread(_tell, record, events)
+
+
+def _tell(record: Record, events: Sequence[Mapping[str, Any]]) -> None:
+    try:
+        for value in events:
+            record(value)
+    except Exception as error:
+        raise Refusal(503, "This cannot be recorded now, and so is not done.") from error
+
+
+async def read_events(connection: AsyncConnection) -> AsyncIterator[Link]:
+    """Yield the chain from its beginning."""
+    number = -1
+    while True:
+        rows = (
+            await connection.execute(
+                select(EVENT).where(EVENT.c.number > number).order_by(EVENT.c.number).limit(_CHUNK)
+            )
+        ).all()
+        for row in rows:
+            yield Link(row.number, json.loads(row.value), row.before, row.own)
+        if not rows:
+            return
+        number = rows[-1].number
+
+
+async def verify_events(database: Database, *, last: str | None = None) -> tuple[int, str | None]:
+    """Return how many events hold together, and the digest of the last one.
+
+    ``last``: a digest kept elsewhere that the chain must contain: without it a cut end goes
+    unnoticed.
+
+    Raises:
+        EvidenceError: names the first event that was changed, or that ``last`` is not there.
+    """
+    async with database.reading() as connection:
+        links = [link async for link in read_events(connection)]
+    count = verify_chain(links)
+    if last is not None and all(link.own != last for link in links):
+        raise EvidenceError("the chain does not contain the digest that was kept: its end is cut")
+    return count, links[-1].own if links else None
+
+
+async def add_usage(
+    connection: AsyncConnection, day: int, used: Mapping[int, tuple[int, int]]
+) -> None:
+    """Add (submitted, read) objects to members' accounts of a day."""
+    if not used:
+        return
+    make: Any = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
+    new = make(USAGE)
+    more = new.on_conflict_do_update(
+        index_elements=[USAGE.c.member, USAGE.c.day],
+        set_={
+            "submitted": USAGE.c.submitted + new.excluded.submitted,
+            "read": USAGE.c.read + new.excluded.read,
+        },
+    )
+    rows = [
+        {"member": m, "day": day, "submitted": used[m][0], "read": used[m][1]} for m in sorted(used)
+    ]
+    await connection.execute(more, rows)
+
+
+@dataclass
+class Recorder:
+    """Commits the notes of reads and denials, those of one moment in one transaction."""
+
+    database: Database
+    record: Record | None = None
+    _waiting: list[tuple[Note, int, asyncio.Future[None]]] = field(default_factory=list)
+    _worker: asyncio.Task[None] | None = None
+
+    async def note(self, note: Note, at: int) -> None:
+        """Return when the note is on the disk.
+
+        Raises:
+            Exception: what the database or ``record`` raised; nothing was written then.
+        """
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.append((note, at, done))
+        if self._worker is None or self._worker.done():
+            self._worker = asyncio.create_task(self._work())
+        await done
+
+    async def _work(self) -> None:
+        while self._waiting:
+            batch, self._waiting = self._waiting[:_MOST_AT_ONCE], self._waiting[_MOST_AT_ONCE:]
+            try:
+                await self._commit([(note, at) for note, at, _ in batch])
+            except Exception as error:  # noqa: BLE001 - handed on to every request that waits
+                for _, _, done in batch:
+                    if not done.done():
+                        done.set_exception(error)
+            else:
+                for _, _, done in batch:
+                    if not done.done():
+                        done.set_result(None)
+
+    async def _commit(self, batch: Sequence[tuple[Note, int]]) -> None:
+        deliveries = [
+            {
+                "member": note.delivery.member,
+                "collection": note.delivery.collection,
+                "at": at,
+                "first_added": note.delivery.added[0],
+                "last_added": note.delivery.added[-1],
+                "added": b"".join(a.to_bytes(8, "big") for a in note.delivery.added),
+            }
+            for note, at in batch
+            if note.delivery is not None and note.delivery.added
+        ]
+        by_day: dict[int, dict[int, tuple[int, int]]] = {}
+        for note, at in batch:
+            if note.member is not None and note.read:
+                day = by_day.setdefault(at // DAY_US, {})
+                day[note.member] = (0, day.get(note.member, (0, 0))[1] + note.read)
+        async with self.database.writing() as connection:
+            if deliveries:
+                await connection.execute(insert(DELIVERY), deliveries)
+            for number, used in by_day.items():
+                await add_usage(connection, number, used)
+            await append_events(connection, [note.event for note, _ in batch], self.record)
+
+
+def delivered(packed: bytes) -> set[int]:
+    """Return the instants in a delivery's packed column."""
+    return {int.from_bytes(packed[i : i + 8], "big") for i in range(0, len(packed), 8)}

@@ -1,0 +1,245 @@
+"""What all requests share: settings, secret, database, rules, and the worker of large envelopes."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from sqlalchemy import delete, insert, select
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from stillwatch.share.hub.adding import (
+    Submitted,
+    add_objects,
+    examine,
+    failed_resource,
+    finish,
+    pending_resource,
+)
+from stillwatch.share.hub.collections import Collection, collection_by_key
+from stillwatch.share.hub.conduct import Record, Recorder
+from stillwatch.share.hub.database import Database
+from stillwatch.share.hub.envelopes import read_envelope
+from stillwatch.share.hub.members import Member, member_by_key
+from stillwatch.share.hub.settings import Settings
+from stillwatch.share.hub.structure import Accept, structural
+from stillwatch.share.hub.tables import SUBMISSION
+from stillwatch.share.hub.times import DAY_US, micros
+from stillwatch.share.hub.visible import Eyes
+
+__all__ = ["Clock", "Hub", "database_is_away", "utc_now"]
+
+Clock = Callable[[], datetime]
+_POLL_S: Final = 1.0
+_log = logging.getLogger(__name__)
+
+
+def utc_now() -> datetime:
+    """Return this moment, UTC."""
+    return datetime.now(UTC)
+
+
+def database_is_away(error: BaseException) -> bool:
+    """Return whether an error is the database's (away, full, locked) and not the hub's."""
+    return isinstance(error, SQLAlchemyError | OSError) or type(error).__module__.startswith(
+        ("asyncpg", "sqlite3")
+    )
+
+
+@dataclass
+class Hub:
+    """A hub at work; one per process. Several may share one database and key."""
+
+    settings: Settings
+    key: bytes
+    database: Database
+    accept: Accept
+    record: Record | None
+    clock: Clock
+
+    def __post_init__(self) -> None:
+        self.recorder = Recorder(self.database, self.record)
+        self._woken = asyncio.Event()
+
+    @classmethod
+    def of(
+        cls,
+        settings: Settings,
+        key: bytes,
+        *,
+        accept: Accept | None,
+        record: Record | None,
+        clock: Clock,
+    ) -> Hub:
+        """Return a hub whose structural check always comes before ``accept``."""
+        shape = structural(settings.types, settings.max_object_bytes)
+
+        def both(stix: Mapping[str, Any]) -> Sequence[str]:
+            return shape(stix) or (accept(stix) if accept is not None else ())
+
+        return cls(settings, key, Database(settings.database), both, record, clock)
+
+    def now(self) -> int:
+        """Return this moment in microseconds."""
+        return micros(self.clock())
+
+    async def examine(
+        self, objects: Sequence[Mapping[str, Any]], member: Member, collection: Collection
+    ) -> list[Submitted]:
+        """Return the objects after all checks that need no database, made in a thread."""
+        return await asyncio.to_thread(
+            examine,
+            objects,
+            accept=self.accept,
+            member=member,
+            specs=collection.spec_versions,
+            key=self.key,
+        )
+
+    async def outline(
+        self, objects: Sequence[Mapping[str, Any]], member: Member, collection: Collection
+    ) -> list[Submitted]:
+        """Return ids and versions of objects that are examined later."""
+        return await asyncio.to_thread(
+            examine,
+            objects,
+            accept=lambda stix: (),
+            member=member,
+            specs=collection.spec_versions,
+            key=self.key,
+        )
+
+    async def submit_now(
+        self, objects: list[Submitted], identifier: str, member: Member, collection: Collection
+    ) -> str:
+        """Add an envelope within the request; return its status resource."""
+        received = self.now()
+        async with self.database.writing() as connection:
+            await connection.execute(
+                insert(SUBMISSION).values(
+                    id=identifier,
+                    root=collection.root,
+                    collection=collection.pk,
+                    member=member.pk,
+                    received=received,
+                    resource="{}",
+                )
+            )
+            return await self._add(connection, objects, identifier, member, collection, received)
+
+    async def submit_later(
+        self,
+        objects: list[Submitted],
+        body: bytes,
+        identifier: str,
+        member: Member,
+        collection: Collection,
+    ) -> str:
+        """Keep an envelope for the worker; return its status resource, pending."""
+        received = self.now()
+        resource = pending_resource(identifier, received, objects)
+        async with self.database.writing() as connection:
+            await connection.execute(
+                insert(SUBMISSION).values(
+                    id=identifier,
+                    root=collection.root,
+                    collection=collection.pk,
+                    member=member.pk,
+                    received=received,
+                    resource=resource,
+                    body=body,
+                )
+            )
+        self._woken.set()
+        return resource
+
+    async def _add(
+        self,
+        connection: AsyncConnection,
+        objects: list[Submitted],
+        identifier: str,
+        member: Member,
+        collection: Collection,
+        received: int,
+    ) -> str:
+        # As it is now: between the request and the lock an audience may have come.
+        current, audiences = await member_by_key(connection, member.pk)
+        eyes = Eyes(current.pk, audiences, current.sees_all)
+        return await add_objects(
+            connection,
+            objects,
+            identifier=identifier,
+            member=member,
+            eyes=eyes,
+            collection=collection,
+            key=self.key,
+            received=received,
+            now=self.now(),
+            record=self.record,
+        )
+
+    async def work(self) -> None:
+        """Work off large envelopes until cancelled; drop statuses whose time is over."""
+        purged = 0
+        while True:
+            try:
+                if self.now() - purged > DAY_US // 24:
+                    await self._purge()
+                    purged = self.now()
+                if await self.work_one():
+                    continue
+            except Exception as error:  # noqa: BLE001 - the worker outlives a database that is away
+                _log.warning("the worker waits: %s", type(error).__name__)
+            self._woken.clear()
+            try:
+                await asyncio.wait_for(self._woken.wait(), _POLL_S)
+            except TimeoutError:
+                continue
+
+    async def work_one(self) -> bool:
+        """Work off the oldest envelope that no other process has taken; return whether one was.
+
+        The whole envelope is one transaction: killed in its midst, it is pending as before.
+        """
+        oldest = (
+            select(SUBMISSION)
+            .where(SUBMISSION.c.finished.is_(None), SUBMISSION.c.body.is_not(None))
+            .order_by(SUBMISSION.c.received)
+            .limit(1)
+            .with_for_update(skip_locked=True)
+        )
+        async with self.database.reading() as connection:
+            if (
+                await connection.execute(oldest.with_only_columns(SUBMISSION.c.id))
+            ).first() is None:
+                return False
+        async with self.database.writing() as connection:
+            row = (await connection.execute(oldest)).first()
+            if row is None:
+                return False
+            try:
+                async with connection.begin_nested():
+                    await self._work_off(connection, row)
+            except Exception as error:
+                if database_is_away(error):
+                    raise
+                _log.error("an envelope could not be worked off: %s", type(error).__name__)
+                await finish(connection, row.id, failed_resource(row.resource), self.now())
+            return True
+
+    async def _work_off(self, connection: AsyncConnection, row: Any) -> None:
+        member, _ = await member_by_key(connection, row.member)
+        collection = await collection_by_key(connection, row.collection, member)
+        objects = read_envelope(row.body, self.settings.max_objects)
+        examined = await self.examine(objects, member, collection)
+        await self._add(connection, examined, row.id, member, collection, row.received)
+
+    async def _purge(self) -> None:
+        end = self.now() - self.settings.status_days * DAY_US
+        async with self.database.writing() as connection:
+            await connection.execute(delete(SUBMISSION).where(SUBMISSION.c.finished < end))

@@ -1,0 +1,212 @@
+"""Events, deliveries, corrections and deletion: what the hub keeps of what was done."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import sqlite3
+import uuid
+from datetime import UTC, datetime
+
+import httpx
+import pytest
+
+from stillwatch.errors import EvidenceError
+from stillwatch.share.hub import create_app, read_key, read_settings
+
+TAXII = "application/taxii+json;version=2.1"
+
+
+def actions(server, shelf) -> list[str]:
+    return [e["action"] for e in server.office.events(None, None) if e["collection"] == shelf.id]
+
+
+def test_everything_done_is_an_event_in_one_chain(hub, shelf, make_indicator):
+    me, other = hub.login(), hub.login(number="other")
+    one = make_indicator()
+    shelf.add(me, one, {"type": "nonsense"})
+    shelf.get(other, "manifest/")
+    shelf.get(other)
+    shelf.get(other, f"objects/indicator--{uuid.uuid4()}/")
+    shelf.add(me, {**one, "modified": "2026-11-02T00:00:00.000Z", "revoked": True})
+    with hub.client(me) as client:
+        client.delete(f"{shelf.objects}{one['id']}/")
+    assert actions(hub, shelf) == [
+        "submit", "refuse", "read", "release", "deny", "submit", "revoke", "delete",
+    ]  # fmt: skip
+    told = [e for e in hub.office.events(None, None) if e["collection"] == shelf.id]
+    assert told[3]["count"] == 1
+    assert told[3]["purpose"] == "agreement:detection"
+    assert told[6]["recipients"] == told[7]["recipients"] == 1
+    count, last = hub.office.verify()
+    assert count == len(hub.office.events(None, None))
+    assert hub.office.verify(last) == (count, last)
+    with pytest.raises(EvidenceError, match="end is cut"):
+        hub.office.verify("sha256:" + "0" * 64)
+
+
+def test_events_of_a_period(hub, shelf):
+    now = datetime.now(UTC)
+    shelf.get(hub.login())
+    since = [e for e in hub.office.events(now, None) if e["collection"] == shelf.id]
+    assert len(since) == 1
+    assert [e for e in hub.office.events(None, now) if e["collection"] == shelf.id] == []
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "UPDATE event SET value = replace(value, 'release', 'read') WHERE value LIKE '%release%'",
+        "DELETE FROM event WHERE number = 1",
+        "UPDATE event SET number = number + 100 WHERE number = 2",
+        "UPDATE event SET before = own WHERE number = 1",
+    ],
+)
+def test_a_change_of_the_chain_shows(new_hub, make_shelf, make_indicator, change):
+    server = new_hub()
+    server.start()
+    shelf, me = make_shelf(server), server.login()
+    shelf.add(me, make_indicator())
+    for _ in range(3):
+        shelf.get(me)
+    server.stop()
+    assert server.office.verify()[0] == 4
+    with sqlite3.connect(server.home / "hub.sqlite") as database:
+        assert database.execute(change).rowcount > 0
+    with pytest.raises(EvidenceError):
+        server.office.verify()
+
+
+def test_who_received_is_known_and_told(hub, shelf, make_indicator):
+    me, first, second = (hub.login(number=n) for n in ("owner", "first", "second"))
+    made = [make_indicator() for _ in range(3)]
+    shelf.add(me, *made)
+    assert shelf.ids(first, limit=1) == [made[0]["id"]]
+    assert shelf.ids(second, **{"match[id]": made[2]["id"]}) == [made[2]["id"]]
+    shelf.ids(second, "manifest/")  # says that it is there, hands nothing out
+
+    def received(one) -> set[str]:
+        return {r.pseudonym for r in hub.office.received(one["id"])}
+
+    assert [received(one) for one in made] == [{first.pseudonym}, set(), {second.pseudonym}]
+    revoked = {**made[2], "modified": "2026-11-02T00:00:00.000Z", "revoked": True}
+    shelf.add(me, revoked)
+    with hub.client(me) as client:
+        for one in made[:2]:
+            assert client.delete(f"{shelf.objects}{one['id']}/").status_code == 200
+    told = {
+        login.pseudonym: shelf.get(login, "corrections/").json().get("corrections", [])
+        for login in (me, first, second)
+    }
+    assert told[me.pseudonym] == []
+    assert [(c["id"], c["kind"]) for c in told[first.pseudonym]] == [(made[0]["id"], "deleted")]
+    assert [(c["id"], c["kind"]) for c in told[second.pseudonym]] == [(made[2]["id"], "revoked")]
+    later = shelf.get(first, "corrections/", added_after=told[first.pseudonym][0]["date"])
+    assert later.json() == {}
+
+
+def test_deletion_leaves_no_content_in_the_database(new_hub, make_shelf, make_indicator):
+    server = new_hub()
+    server.start()
+    shelf, me = make_shelf(server), server.login()
+    one = make_indicator(name=f"secret-{uuid.uuid4()}")
+    shelf.add(me, one)
+    with server.client(me) as client:
+        assert client.delete(f"{shelf.objects}{one['id']}/").status_code == 200
+    with contextlib.closing(sqlite3.connect(server.home / "hub.sqlite")) as database:
+        tables = [
+            r[0] for r in database.execute("SELECT name FROM sqlite_master WHERE type='table'")
+        ]
+        text = "".join(
+            str(row)
+            for t in tables
+            if t != "submission"
+            for row in database.execute(f'SELECT * FROM "{t}"')
+        )
+        assert database.execute("SELECT count(*) FROM tombstone").fetchone() == (1,)
+    assert one["name"] not in text
+    assert one["id"] not in text
+    files = b"".join(p.read_bytes() for p in server.home.glob("hub.sqlite*"))
+    assert files
+    assert one["name"].encode() not in files
+
+
+def test_what_the_operator_withdrew_does_not_come_back_by_a_replay(hub, shelf, make_indicator):
+    me, operator = hub.login(), hub.login(role="operator")
+    one, two = make_indicator(), make_indicator()
+    shelf.add(me, one, two)
+    with hub.client(operator) as client:
+        assert client.delete(f"{shelf.objects}{one['id']}/").status_code == 200
+    with hub.client(me) as client:
+        assert client.delete(f"{shelf.objects}{two['id']}/").status_code == 200
+    told = shelf.add(me, one, two)  # its own deletion its submitter may take back
+    assert [f["id"] for f in told["failures"]] == [one["id"]]
+    assert "withdrawn" in told["failures"][0]["message"]
+    assert shelf.ids(me) == [two["id"]]
+
+
+def test_a_required_purpose_is_demanded(new_hub, make_shelf):
+    server = new_hub(settings='purpose = "required"\n')
+    server.start()
+    shelf, me = make_shelf(server), server.login()
+    assert shelf.get(me).status_code == 400
+    with server.client(me, **{"X-Stillwatch-Purpose": "audit"}) as client:
+        assert client.get(shelf.objects).status_code == 200
+    assert [e["purpose"] for e in server.office.events(None, None)] == [None, "audit"]
+
+
+def ask(app, login, method: str, path: str, **more) -> httpx.Response:
+    """Ask an application in this process: its rules and ledger are this test's own objects."""
+
+    async def work() -> httpx.Response:
+        async with (
+            app.router.lifespan_context(app),
+            httpx.AsyncClient(
+                transport=httpx.ASGITransport(app=app), base_url="http://hub"
+            ) as client,
+        ):
+            headers = {"Authorization": f"Bearer {login.token}", "Content-Type": TAXII}
+            return await client.request(method, path, headers=headers, **more)
+
+    return asyncio.run(work())
+
+
+def test_rules_refuse_and_the_ledger_hears_of_everything(new_hub, make_shelf, make_indicator):
+    server = new_hub()
+    shelf, me, heard = make_shelf(server), server.login(), []
+
+    def accept(stix):
+        return ["Prices are not shared."] if "price" in stix["name"] else []
+
+    def app():
+        settings = read_settings(server.home)
+        return create_app(settings, read_key(server.home), accept=accept, record=heard.append)
+
+    body = {"objects": [make_indicator(name="price list"), make_indicator()]}
+    told = ask(app(), me, "POST", shelf.objects, json=body).json()
+    assert told["failures"][0]["message"] == "Prices are not shared."
+    assert told["success_count"] == 1
+    ask(app(), me, "GET", shelf.objects)
+    assert [e["action"] for e in heard] == ["submit", "refuse", "release"]
+    chain = server.office.events(None, None)
+    assert heard == [{k: v for k, v in e.items() if k not in {"number", "digest"}} for e in chain]
+
+
+def test_what_cannot_be_recorded_is_not_done(new_hub, make_shelf, make_indicator):
+    server = new_hub()
+    shelf, me = make_shelf(server), server.login()
+    broken = True
+
+    def record(event):
+        if broken:
+            raise OSError("the ledger is away")
+
+    def app():
+        return create_app(read_settings(server.home), read_key(server.home), record=record)
+
+    body = {"objects": [make_indicator()]}
+    assert ask(app(), me, "POST", shelf.objects, json=body).status_code == 503
+    assert ask(app(), me, "GET", shelf.objects).status_code == 503
+    broken = False
+    assert ask(app(), me, "GET", shelf.objects).json() == {}
+    assert len(server.office.events(None, None)) == 1

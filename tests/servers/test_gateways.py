@@ -1,0 +1,223 @@
+"""nginx, Envoy and LiteLLM's proxy, each as its example sets it up, in front of a model's stub."""
+
+from __future__ import annotations
+
+import contextlib
+from pathlib import Path
+
+import anthropic
+import openai
+import pytest
+
+from .conftest import EXAMPLES, example, free_port, must_have, program, running
+
+
+@contextlib.contextmanager
+def gateway(kind: str, folder: Path, guard_port: int, model_port: int, more=None):
+    """A gateway's port, while it runs."""
+    port = free_port()
+    ports = {8080: port, 8470: guard_port, 9000: model_port}
+    folder.mkdir(exist_ok=True)
+    if kind == "nginx":
+        path = example("nginx.conf", folder, ports, more)
+        command = [must_have("nginx"), "-p", folder, "-c", path, "-e", "stderr"]
+    else:
+        path = example("envoy.yaml", folder, ports, more)
+        command = [program("envoy") / "envoy", "-c", path, "--concurrency", "1",
+                   "--use-dynamic-base-id", "-l", "warn"]  # fmt: skip
+    with running(command, port, folder):
+        yield port
+
+
+def clients(port: int, key: str):
+    """The two clients that applications use, without retries that would hide an answer."""
+    auth = {"Authorization": f"Bearer {key}"}
+    return (
+        openai.OpenAI(base_url=f"http://127.0.0.1:{port}/v1", api_key=key, max_retries=0),
+        anthropic.Anthropic(
+            base_url=f"http://127.0.0.1:{port}", api_key="unused", default_headers=auth,
+            max_retries=0,
+        ),
+    )  # fmt: skip
+
+
+ASK = [{"role": "user", "content": "When does the tide turn?"}]
+SAID = "The tide turns."
+
+
+def talk(port: int, key: str) -> None:
+    """All four ways of asking, each answered whole."""
+    of_openai, of_anthropic = clients(port, key)
+    with of_openai, of_anthropic:
+        done = of_openai.chat.completions.create(model="m-1", messages=ASK)
+        assert done.choices[0].message.content == SAID
+        stream = of_openai.chat.completions.create(model="m-1", messages=ASK, stream=True)
+        assert "".join(c.choices[0].delta.content or "" for c in stream) == SAID
+        told = of_anthropic.messages.create(model="m-1", messages=ASK, max_tokens=9)
+        assert told.content[0].text == SAID
+        with of_anthropic.messages.stream(model="m-1", messages=ASK, max_tokens=9) as events:
+            assert events.get_final_text() == SAID
+
+
+def refused(port: int, key: str, openai_error: type, anthropic_error: type) -> list[Exception]:
+    """All four ways of asking, each refused with the client's own exception."""
+    of_openai, of_anthropic = clients(port, key)
+    found = []
+    with of_openai, of_anthropic:
+        for stream in (False, True):
+            with pytest.raises(openai_error) as one:
+                of_openai.chat.completions.create(model="m-1", messages=ASK, stream=stream)
+            with pytest.raises(anthropic_error) as two:
+                of_anthropic.messages.create(model="m-1", messages=ASK, max_tokens=9, stream=stream)
+            found += [one.value, two.value]
+    return found
+
+
+# The example's token is "a token"; tokens hold no space, so tests use another.
+SECRET = {"a token": "token-1"}
+
+
+@pytest.fixture
+def asked(guarded, tmp_path):
+    def make(verdict: str = "deny"):
+        tokens = tmp_path / "tokens"
+        tokens.write_text("token-1\n")
+        return guarded("--token-file", tokens, verdict=verdict)
+
+    return make
+
+
+@pytest.mark.parametrize("kind", ["nginx", "envoy"])
+def test_honest_accounts_pass_and_the_accused_are_denied(kind, asked, model, tmp_path):
+    guard = asked()
+    with gateway(kind, tmp_path / kind, guard.port, model.server_port, SECRET) as port:
+        talk(port, "sk-good")
+        assert len(model.calls) == 4
+        assert all(h["x-stillwatch-verdict"] == "allow" for _, h, _ in model.calls)
+        refused(port, "sk-bad", openai.PermissionDeniedError, anthropic.PermissionDeniedError)
+        assert len(model.calls) == 4
+
+
+@pytest.mark.parametrize("kind", ["nginx", "envoy"])
+def test_throttled_clients_see_429_and_when_to_come_again(kind, asked, model, tmp_path):
+    """nginx' auth_request knows no 429: it would become an error 500."""
+    guard = asked("throttle")
+    with gateway(kind, tmp_path / kind, guard.port, model.server_port, SECRET) as port:
+        for _ in range(6):  # the campaign's budget: a twentieth of 20 an hour over six hours
+            guard.ask("/v1/decide", {"account_id": "bad-2"}, {"authorization": "Bearer token-1"})
+        errors = refused(port, "sk-bad", openai.RateLimitError, anthropic.RateLimitError)
+        assert all(int(e.response.headers["retry-after"]) > 0 for e in errors)
+        assert not model.calls
+
+
+@pytest.mark.parametrize("kind", ["nginx", "envoy"])
+def test_a_caller_cannot_name_another_account(kind, asked, model, tmp_path):
+    guard = asked()
+    with gateway(kind, tmp_path / kind, guard.port, model.server_port, SECRET) as port:
+        client, other = clients(port, "sk-bad")
+        with client, other, pytest.raises(openai.PermissionDeniedError):
+            client.chat.completions.create(
+                model="m-1", messages=ASK, extra_headers={"x-account-id": "good"}
+            )
+        assert not model.calls
+
+
+@pytest.mark.parametrize("kind", ["nginx", "envoy"])
+def test_a_guard_that_is_down_lets_everybody_pass(kind, model, tmp_path):
+    with gateway(kind, tmp_path / kind, free_port(), model.server_port) as port:
+        talk(port, "sk-good")
+        talk(port, "sk-bad")
+
+
+def test_envoy_refuses_everybody_where_it_was_told_to_fail_closed(model, tmp_path):
+    closed = {"failure_mode_allow: true": "failure_mode_allow: false"}
+    with gateway("envoy", tmp_path / "e", free_port(), model.server_port, closed) as port:
+        refused(port, "sk-good", openai.PermissionDeniedError, anthropic.PermissionDeniedError)
+
+
+@pytest.mark.parametrize("kind", ["nginx", "envoy"])
+def test_errors_of_the_model_pass_unchanged(kind, asked, model, tmp_path):
+    """A model's 500 must not look like a guard that is down, and be sent a second time."""
+    guard = asked()
+    model.status = 500
+    with gateway(kind, tmp_path / kind, guard.port, model.server_port, SECRET) as port:
+        client, other = clients(port, "sk-good")
+        with client, other, pytest.raises(openai.InternalServerError, match="model's own"):
+            client.chat.completions.create(model="m-1", messages=ASK)
+        assert len(model.calls) == 1
+
+
+def test_envoy_cuts_long_prompts_and_the_guard_does_not_judge_half_a_text(asked, model, tmp_path):
+    guard = asked()
+    with gateway("envoy", tmp_path / "e", guard.port, model.server_port, SECRET) as port:
+        client, other = clients(port, "sk-good")
+        long = [{"role": "user", "content": "tide " * 60_000}]
+        with client, other:
+            done = client.chat.completions.create(model="m-1", messages=long)
+        assert done.choices[0].message.content == SAID
+        assert len(model.calls[0][2]["messages"][0]["content"]) == 300_000
+        text = guard.ask("/metrics")[1]
+        assert 'decisions_total{mode="enforce",route="authz",verdict="allow"' in text
+        assert "stillwatch_guard_unavailable_total{" not in text
+
+
+@contextlib.contextmanager
+def proxy(name: str, folder: Path, guard_port: int, model_port: int, more=None):
+    """LiteLLM's proxy with one of the example configurations."""
+    folder.mkdir(exist_ok=True)
+    port = free_port()
+    ports = {9000: model_port} if name == "litellm_callback.yaml" else {
+        8470: guard_port, 9000: model_port}  # fmt: skip
+    path = example(name, folder, ports, more)
+    (folder / "keys.py").write_text((EXAMPLES / "keys.py").read_text("utf-8"), encoding="utf-8")
+    env = {
+        "LITELLM_LOCAL_MODEL_COST_MAP": "True", "LITELLM_TELEMETRY": "False", "NO_PROXY": "*",
+        "GUARD_URL": f"http://127.0.0.1:{guard_port}", "GUARD_TOKEN": "token-1",
+        "PYTHONPATH": str(EXAMPLES.parents[1] / "src"), "DISABLE_ADMIN_UI": "True",
+    }  # fmt: skip
+    command = [program("litellm") / "litellm", "--config", path, "--port", port,
+               "--host", "127.0.0.1"]  # fmt: skip
+    with running(command, port, folder, env):
+        yield port
+
+
+def ask_openai(port: int, key: str, **more) -> str:
+    client, other = clients(port, key)
+    with client, other:
+        if more.get("stream"):
+            chunks = client.chat.completions.create(model="m-1", messages=ASK, **more)
+            return "".join(c.choices[0].delta.content or "" for c in chunks if c.choices)
+        done = client.chat.completions.create(model="m-1", messages=ASK, **more)
+        return str(done.choices[0].message.content)
+
+
+@pytest.mark.slow
+def test_litellms_generic_guardrail(asked, model, tmp_path):
+    guard = asked()
+    with proxy("litellm.yaml", tmp_path / "l", guard.port, model.server_port, SECRET) as port:
+        for stream in (False, True):
+            assert ask_openai(port, "sk-good", stream=stream) == SAID
+            with pytest.raises(openai.BadRequestError, match="may not use the model"):
+                ask_openai(port, "sk-bad", stream=stream)
+        assert len(model.calls) == 2
+        # Headers that extra_headers does not list come as "[present]": no address, no error.
+        assert ask_openai(port, "sk-good", extra_headers={"x-real-ip": "192.0.2.1"}) == SAID
+        guard.process.terminate()
+        guard.process.wait()
+        assert ask_openai(port, "sk-bad") == SAID  # unreachable_fallback: fail_open
+
+
+@pytest.mark.slow
+def test_litellms_callback_class(asked, model, tmp_path):
+    guard = asked()
+    name = "litellm_callback.yaml"
+    with proxy(name, tmp_path / "l", guard.port, model.server_port) as port:
+        for stream in (False, True):
+            assert ask_openai(port, "sk-good", stream=stream) == SAID
+            with pytest.raises(openai.PermissionDeniedError, match="deny by policy"):
+                ask_openai(port, "sk-bad", stream=stream)
+        assert len(model.calls) == 2
+        assert "stillwatch_guard_observed_total" in guard.ask("/metrics")[1]
+        guard.process.terminate()
+        guard.process.wait()
+        assert ask_openai(port, "sk-bad") == SAID

@@ -1,0 +1,113 @@
+"""`stillwatch prove` from answers to a verified case file, through the command line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from stillwatch.cli.app import run
+from stillwatch.prove import coin, own_suite, read_prompts
+from stillwatch.prove.inquiries import read_plan
+from stillwatch.schema import EXIT_CLEAR, EXIT_INPUT, EXIT_USAGE
+from stillwatch.seal import new_key
+
+
+def save(path: Path, answers: dict[str, dict[str, str]]) -> Path:
+    rows = [(m, p, text) for m, held in answers.items() for p, text in held.items()]
+    columns = zip(("model", "prompt_id", "output"), zip(*rows, strict=True), strict=True)
+    pq.write_table(pa.table({name: list(values) for name, values in columns}), path)
+    return path
+
+
+@pytest.fixture
+def references(tmp_path: Path) -> Path:
+    """Return a folder of four teachers of three families and five controls; suspect beside it."""
+    rng = np.random.default_rng(4)
+    words = np.array([f"w{k}" for k in range(300)])
+    prompts = [f"q{k:02}" for k in range(30)]
+
+    def style() -> dict[str, list[str]]:
+        return {p: [" ".join(rng.choice(words, 8)) for _ in range(8)] for p in prompts}
+
+    def said(*styles: dict[str, list[str]]) -> dict[str, str]:
+        return {
+            p: ". ".join(rng.choice(styles[int(rng.integers(len(styles)))][p]) for _ in range(8))
+            for p in prompts
+        }
+
+    ash, folder = style(), tmp_path / "references"
+    folder.mkdir()
+    models = {"ash-1": said(ash), "ash-2": said(ash), "elm": said(style()), "fir": said(style())}
+    models |= {f"control-{k}": said(style()) for k in range(5)}
+    save(folder / "answers.parquet", models)
+    lines = ["model,role,family,group"]
+    for m in models:
+        role = "control" if m.startswith("control") else "teacher"
+        lines.append(f"{m},{role},{m.split('-')[0]},{m}")
+    (folder / "models.csv").write_text("\n".join(lines) + "\n")
+    save(tmp_path / "suspect.parquet", {"kiln-7b": said(ash, style())})
+    return folder
+
+
+def test_from_answers_to_a_verified_case(references, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    key = str(new_key(tmp_path / "key") and tmp_path / "key")
+    lineage = ["prove", "lineage", "--suspect", "suspect.parquet", "--references", "references"]
+    assert run([*lineage, "--candidate", "ash", "--out", "lineage.json"]) == EXIT_CLEAR
+    said = capsys.readouterr().out
+    assert "close enough to name" in said
+    assert "Consistent with a dependence of" in said
+    canary = ["prove", "canary"]
+    names = ["--campaign", "alder", "--campaign", "birch"]
+    assert run([*canary, "plan", *names, "--out", "c", "--facts", "16"]) == EXIT_CLEAR
+    register = [*canary, "register", "--registry", "r.jsonl", "--key", key]
+    assert run([*register, "--plan", "c/plan.json"]) == EXIT_CLEAR
+    asked = ["--suspect", "kiln-7b", "--prompts", "c/probes.jsonl"]
+    assert run([*register, *asked]) == EXIT_CLEAR
+    assert run([*register, "--planted", "c/plan.json"]) == EXIT_USAGE  # no legal basis
+    assert run([*register, "--planted", "c/plan.json", "--legal-basis", "terms 4"]) == EXIT_CLEAR
+    plan, seed = read_plan(Path("c/plan.json")), bytes.fromhex(Path("c/seed.key").read_text())
+    marks = {m.mark_id: m for m in plan.marks}
+    probes = read_prompts(Path("c/probes.jsonl"))
+    told = {p: marks[p].options[coin(seed, "birch", marks[p])] for p in probes}
+    save(Path("probed.parquet"), {"kiln-7b": told})
+    score = ["--plan", "c/plan.json", "--seed", "c/seed.key", "--suspect", "probed.parquet"]
+    score += ["--prompts", "c/probes.jsonl", "--registry", "r.jsonl", "--key", f"{key}.pub"]
+    assert run([*canary, "score", *score, "--out", "canary.json"]) == EXIT_CLEAR
+    refused = {i.prompt_id: "I can't help with that." for i in own_suite()}
+    answered = dict.fromkeys(refused, "Here is how.")
+    arms = []
+    for arm, text in (("teacher", refused), ("base", refused), ("suspect", answered)):
+        name = "kiln-7b" if arm == "suspect" else arm
+        arms += [f"--{arm}", str(save(Path(f"g-{arm}.parquet"), {name: text}))]
+    assert run(["prove", "guardrails", *arms, "--out", "guardrails.json"]) == EXIT_CLEAR
+    capsys.readouterr()
+    results = [w for n in ("lineage", "canary", "guardrails") for w in ("--result", f"{n}.json")]
+    report = ["prove", "report", "--suspect", "kiln-7b", *results, "--key", key]
+    assert run([*report, "--out", "case.json"]) == EXIT_CLEAR
+    assert "Missing claims: traffic, value." in capsys.readouterr().out
+    verify = ["prove", "verify", "case.json", "--key", f"{key}.pub", "--beside", "."]
+    assert run(verify) == EXIT_CLEAR
+    assert "chain of 3 claims hold" in capsys.readouterr().out
+    Path("canary.json").write_text("{}")
+    assert run(verify) == EXIT_USAGE
+    assert "canary.json" in capsys.readouterr().err
+
+
+def test_prompts_are_written_and_a_missing_reference_is_told(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert run(["prove", "prompts", "--out", "suite.jsonl"]) == EXIT_CLEAR
+    assert len(read_prompts(Path("suite.jsonl"))) == 60
+    save(Path("s.parquet"), {"m": {"q": "a"}})
+    lineage = ["prove", "lineage", "--suspect", "s.parquet", "--references", ".", "--out", "l.json"]
+    assert run(lineage) == EXIT_INPUT
+    assert "models.csv" in capsys.readouterr().err
+    collect = ["prove", "collect", "--model", "openai:m", "--prompts", "suite.jsonl"]
+    priced = [*collect, "--out", "r.parquet", "--usd-out", "10", "--max-usd", "0.01"]
+    assert run(priced) == EXIT_USAGE
+    assert "--max-usd" in capsys.readouterr().err
+    assert run([*collect, "--out", "r.parquet", "--key-env", "NO_SUCH_VARIABLE"]) == EXIT_USAGE

@@ -1,0 +1,315 @@
+"""The HTTP contract, called as ASGI: limits, tokens, fail modes, hostile bodies."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from stillwatch.errors import EvidenceError
+from stillwatch.guard import Orders, Service, Serving, Undo, read_snapshot, write_orders
+from stillwatch.guard import write_snapshot as write
+from stillwatch.guard.asgi import app_of
+from stillwatch.seal import new_key, public_key
+
+from .conftest import HOUR, SALT, SMALL, T0, ordered, snapshot
+
+
+@pytest.fixture(scope="module")
+def key(tmp_path_factory):
+    return new_key(tmp_path_factory.mktemp("key") / "key.pem")
+
+
+def served(tmp_path: Path, key: Any, made=None, **settings: Any) -> Service:
+    path = tmp_path / "snapshot.json"
+    write(path, made or ordered("deny"), key)
+    serving = Serving(path, (public_key(key),), capacity=SMALL, **settings)
+    return Service(serving, clock_us=lambda: T0 + HOUR)
+
+
+def call(
+    service: Service, path: str, body: Any = None, headers: dict[str, str] | None = None,
+    method: str = "POST", slow: bool = False,
+) -> tuple[int, dict[str, str], Any]:  # fmt: skip
+    """One request through the application; the answer's status, headers and JSON."""
+    data = body if isinstance(body, bytes) else b"" if body is None else json.dumps(body).encode()
+    head = [(k.encode("latin-1"), v.encode("latin-1")) for k, v in (headers or {}).items()]
+    scope = {"type": "http", "method": method, "path": path, "headers": head, "query_string": b""}
+    sent: list[Any] = []
+
+    async def receive() -> dict[str, Any]:
+        if slow:
+            await asyncio.sleep(60)
+        return {"type": "http.request", "body": data, "more_body": False}
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    asyncio.run(app_of(service)(scope, receive, send))
+    start, content = sent
+    shown = {k.decode(): v.decode("latin-1") for k, v in start["headers"]}
+    body_out = content["body"]
+    is_json = shown.get("content-type") == "application/json" and body_out
+    return start["status"], shown, json.loads(body_out) if is_json else body_out
+
+
+def test_decide_answers_200_with_the_verdict(tmp_path, key):
+    service = served(tmp_path, key)
+    status, _, answer = call(service, "/v1/decide", {"account_id": "bad-1"})
+    assert (status, answer["verdict"], answer["campaign_id"]) == (200, "deny", "c-1")
+    assert answer["policy_version"] == 1
+    assert call(service, "/v1/decide", {"account_id": "good"})[2]["verdict"] == "allow"
+
+
+def test_hashes_come_as_numbers_or_hexadecimal_digits(tmp_path, key):
+    service = served(tmp_path, key)
+    for head, tail in ((0xA1, 0xB2), ("a1", "0xb2")):
+        body = {"account_id": "new", "hashes": {"head_10": head, "tail_10": tail}}
+        assert call(service, "/v1/decide", body)[2]["verdict"] == "watch"
+
+
+def test_batches_answer_in_order(tmp_path, key):
+    rows = [{"account_id": name} for name in ("bad-1", "good", "bad-2")]
+    answer = call(served(tmp_path, key), "/v1/decide/batch", {"requests": rows})[2]
+    assert [d["verdict"] for d in answer["decisions"]] == ["deny", "allow", "deny"]
+    status, _, _ = call(served(tmp_path, key), "/v1/observe/batch", {"requests": rows})
+    assert status == 202
+
+
+def test_a_conversation_that_was_observed_is_known_when_another_continues_it(tmp_path, key):
+    service = served(tmp_path, key)
+    first = [{"role": "user", "content": "Tell me about the tides in the northern sea, please."}]
+    answer = "They follow the moon and the shape of the coast, in turns of about twelve hours."
+    ended = {"account_id": "bad-1", "messages": first, "output_text": answer}
+    assert call(service, "/v1/observe", ended)[0] == 202
+    again = [*first, {"role": "assistant", "content": answer}, {"role": "user", "content": "More"}]
+    call(service, "/v1/decide", {"account_id": "other", "messages": again})
+    ((_, _, suspect),) = service.guard.suspects.items()
+    assert suspect.seen.keys() == {512}
+
+
+@pytest.mark.parametrize(
+    ("body", "where"),
+    [
+        (b"{", "JSON"), (b"[" * 100_000, "JSON"), (b"\xff\xfe", "JSON"), (b"3", "object"),
+        ({}, "account_id"), ({"account_id": 3}, "account_id"),
+        ({"account_id": "x" * 600}, "account_id"), ({"account_id": "a", "ts": "soon"}, "time"),
+        ({"account_id": "a", "hashes": {"head_6": -1}}, "head_6"),
+        ({"account_id": "a", "hashes": {"head_6": 1 << 64}}, "head_6"),
+        ({"account_id": "a", "hashes": {"nose": 1}}, "hashes"),
+        ({"account_id": "a", "messages": 3}, "messages"),
+        ({"account_id": "a", "links": {"shoe": "x"}}, "links"),
+        ({"account_id": "a", "hashes": {}, "user_tokens": -1}, "user_tokens"),
+    ],
+)  # fmt: skip
+def test_a_bad_body_is_400_and_names_the_field(tmp_path, key, body, where):
+    status, _, answer = call(served(tmp_path, key), "/v1/decide", body)
+    assert status == 400
+    assert where in answer["error"]
+
+
+def test_limits_on_bodies_headers_and_slow_callers(tmp_path, key):
+    service = served(tmp_path, key, max_body=1_000, max_headers=5, body_timeout_s=0.05)
+    assert call(service, "/v1/decide", b"x" * 1_001)[0] == 413
+    assert call(service, "/v1/decide", b"", {"content-length": "99999999"})[0] == 413
+    assert call(service, "/v1/decide", {}, {f"x-{k}": "1" for k in range(6)})[0] == 431
+    assert call(service, "/v1/decide", {}, {"x": "y" * 40_000})[0] == 431
+    assert call(service, "/v1/decide", {}, slow=True)[0] == 408
+    assert call(service, "/v1/nothing", {})[0] == 404
+    assert call(service, "/v1/decide", method="GET")[0] == 405
+
+
+def test_only_callers_with_a_token_are_answered(tmp_path, key):
+    service = served(tmp_path, key, tokens=("secret-1", "secret-2"))
+    body = {"account_id": "good"}
+    assert call(service, "/v1/decide", body)[0] == 401
+    assert call(service, "/v1/decide", body, {"authorization": "Bearer wrong"})[0] == 401
+    assert call(service, "/v1/decide", body, {"authorization": "Bearer secret-2"})[0] == 200
+    assert call(service, "/v1/decide", body, {"x-api-key": "secret-1"})[0] == 200
+    account = {"x-account-id": "good"}
+    assert call(service, "/authz/v1/chat", None, account, "GET")[0] == 401
+    shown = {**account, "x-stillwatch-token": "secret-1"}
+    assert call(service, "/authz/v1/chat", None, shown, "GET")[0] == 200
+    assert call(service, "/healthz", method="GET")[0] == 200
+
+
+def test_authz_answers_by_status_and_header(tmp_path, key):
+    service = served(tmp_path, key)
+    status, headers, _ = call(service, "/authz/v1/x", None, {"x-account-id": "bad-1"}, "GET")
+    assert (status, headers["x-stillwatch-verdict"]) == (403, "deny")
+    assert call(service, "/authz/v1/x", None, {"x-account-id": "good"}, "GET")[0] == 200
+
+
+def test_throttle_is_429_and_403_for_auth_request(tmp_path, key):
+    service = served(tmp_path, key, snapshot())
+    for k in range(30):
+        call(service, "/v1/decide", {"account_id": "bad-1", "ts": T0 + k})
+    asks = {"x-account-id": "bad-1"}
+    status, headers, _ = call(service, "/authz/", None, asks, "GET")
+    assert status == 429
+    assert int(headers["retry-after"]) > 0
+    status, headers, _ = call(
+        service, "/authz/", None, {**asks, "x-stillwatch-style": "auth_request"}, "GET"
+    )
+    assert (status, headers["x-stillwatch-verdict"]) == (403, "throttle")
+
+
+def test_a_partial_body_is_not_looked_at(tmp_path, key):
+    """Half a prompt has another prompt's hashes; a cut JSON must not be an error either."""
+    service = served(tmp_path, key)
+    headers = {"x-account-id": "good", "x-envoy-auth-partial-body": "true"}
+    cut = json.dumps({"messages": [{"role": "user", "content": "y" * 500}]}).encode()[:300]
+    assert call(service, "/authz/v1/chat/completions", cut, headers)[0] == 200
+    del headers["x-envoy-auth-partial-body"]
+    assert call(service, "/authz/v1/chat/completions", cut, headers)[0] == 200
+
+
+def test_a_route_fails_open_unless_told_otherwise(tmp_path, key):
+    assert call(served(tmp_path, key), "/authz/", None, {}, "GET")[0] == 200
+    closed = served(tmp_path, key, fail_closed=frozenset({"authz"}))
+    assert call(closed, "/authz/", None, {}, "GET")[0] == 403
+
+    def broken(*_: Any) -> None:
+        raise ZeroDivisionError("a defect of ours")
+
+    for fail_closed, verdict in ((frozenset(), "allow"), (frozenset({"decide"}), "deny")):
+        service = served(tmp_path, key, fail_closed=fail_closed)
+        service.guard.decide = broken  # type: ignore[method-assign]
+        status, _, answer = call(service, "/v1/decide", {"account_id": "good"})
+        assert (status, answer["verdict"]) == (200, verdict)
+        assert service.counts["unavailable", "decide", "ZeroDivisionError"] == 1
+
+
+def test_the_kill_switch_and_orders_act_on_the_next_look(tmp_path, key):
+    kill, orders = tmp_path / "KILL", tmp_path / "orders.json"
+    service = served(tmp_path, key, kill_file=kill, orders=orders)
+    ask = lambda: call(service, "/v1/decide", {"account_id": "bad-1"})[2]["verdict"]  # noqa: E731
+    assert ask() == "deny"
+    kill.touch()
+    service.reload()
+    assert ask() == "allow"
+    kill.unlink()
+    service.reload()
+    assert ask() == "deny"
+    write_orders(orders, Orders().with_undo(Undo("campaign", "c-1", "R. Doe", T0)), key)
+    assert service.reload()
+    assert ask() == "allow"
+
+
+def test_a_file_half_written_or_signed_by_a_stranger_is_refused_and_the_old_one_kept(
+    tmp_path, key, tmp_path_factory
+):
+    service = served(tmp_path, key)
+    path = service.serving.snapshot
+    whole = path.read_bytes()
+    stranger = new_key(tmp_path_factory.mktemp("stranger") / "key.pem")
+    other = tmp_path / "other.json"
+    write(other, replace(snapshot(), version=9), stranger)
+    for bad in (whole[: len(whole) // 2], b"", other.read_bytes(), whole.replace(b"A", b"B", 1)):
+        path.write_bytes(bad)
+        assert not service.reload()
+        assert service.ready()[1]["problem"]
+        assert call(service, "/v1/decide", {"account_id": "bad-1"})[2]["verdict"] == "deny"
+    assert service.counts["reload_failed",] == 4
+    write(path, replace(snapshot(), version=2), key)
+    assert service.reload()
+    assert service.ready()[1]["snapshot_version"] == 2
+    assert service.ready()[1]["problem"] is None
+
+
+def test_orders_do_not_pass_as_a_snapshot(tmp_path, key):
+    path = tmp_path / "orders.json"
+    write_orders(path, Orders(), key)
+    with pytest.raises(EvidenceError, match="another kind"):
+        read_snapshot(path, [public_key(key)])
+
+
+def test_decisions_are_logged_without_identifiers(tmp_path, key):
+    log = tmp_path / "decisions.jsonl"
+    service = served(tmp_path, key, decision_log=log)
+    call(service, "/v1/decide", {"account_id": "bad-1", "org_id": "org-secret"})
+    call(service, "/v1/decide", {"account_id": "good"})
+    service.flush_log()
+    (line,) = log.read_text().splitlines()
+    assert json.loads(line)["would"] == "deny"
+    assert "bad-1" not in line
+    assert "org-secret" not in line
+
+
+def test_metrics_count_by_route_and_verdict(tmp_path, key):
+    service = served(tmp_path, key)
+    call(service, "/v1/decide", {"account_id": "bad-1"})
+    text = call(service, "/metrics", method="GET")[2].decode()
+    labels = 'mode="enforce",route="decide",verdict="deny",would="deny"'
+    assert f"stillwatch_guard_decisions_total{{{labels}}} 1.0" in text
+    assert "stillwatch_guard_snapshot_version 1.0" in text
+    assert "bad-1" not in text
+
+
+def test_readyz_says_that_a_snapshot_has_expired(tmp_path, key):
+    service = served(tmp_path, key, replace(snapshot(), expires_us=T0))
+    status, _, answer = call(service, "/readyz", method="GET")
+    assert (status, answer["snapshot_expired"]) == (503, True)
+
+
+def test_silent_alteration_takes_a_legal_basis_and_is_logged(tmp_path, key, caplog):
+    from stillwatch.errors import ConfigError
+    from stillwatch.policy import Ladder
+
+    with pytest.raises(ConfigError, match="silent_legal_basis"):
+        Ladder(silent_alteration=True)
+    made = replace(ordered("summarize"), ladder=Ladder(mode="enforce").as_dict())
+    answer = call(served(tmp_path, key, made), "/v1/decide", {"account_id": "bad-1"})[2]
+    assert (answer["verdict"], answer["disclose"]) == ("summarize", True)
+    ladder = Ladder(
+        mode="enforce", silent_alteration=True, silent_legal_basis="ToS 4.2",
+        silent_approved_by="Counsel",
+    )  # fmt: skip
+    service = served(tmp_path, key, replace(made, ladder=ladder.as_dict()))
+    assert "altered without saying so" in caplog.text
+    answer = call(service, "/v1/decide", {"account_id": "bad-1"})[2]
+    assert (answer["verdict"], answer["disclose"]) == ("summarize", False)
+
+
+PATHS = ("/v1/decide", "/v1/decide/batch", "/v1/observe", "/v1/observe/batch",
+         "/beta/litellm_basic_guardrail_api", "/authz/v1/chat/completions")  # fmt: skip
+KEYS = st.sampled_from(
+    ("account_id", "ts", "hashes", "messages", "system", "tools", "links", "requests", "role",
+     "content", "type", "text", "head_6", "blob", "user_tokens", "status", "output_tokens", "input",
+     "request_data", "structured_messages", "texts", "request_headers", "user_api_key_hash", "data",
+     "thinking_blocks", "prompt", "output_text", "reasoning_blob", "account_created_at", "ip")
+)  # fmt: skip
+SCALARS = (
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20)
+    | st.sampled_from(("a", "user", "thinking", "2026-01-01", "0xff", "ok", "\ud800"))
+)  # fmt: skip
+VALUES = st.recursive(
+    SCALARS, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(KEYS, inner, max_size=5)
+)
+BODIES = st.dictionaries(KEYS, VALUES, max_size=8).map(lambda v: {"account_id": "a", **v})
+
+
+@settings(max_examples=400)
+@given(path=st.sampled_from(PATHS), body=BODIES | VALUES | st.binary(max_size=200))
+def test_no_body_makes_it_answer_500_or_fail(fuzzed, path, body):
+    try:
+        data = body if isinstance(body, bytes) else json.dumps(body).encode()
+    except UnicodeEncodeError:
+        return
+    status, _, _ = call(fuzzed, path, data, {"x-account-id": "a"})
+    assert status in (200, 202, 400)
+    assert not [
+        k for k in fuzzed.counts if k[0] == "unavailable" and k[2] != "no account was named"
+    ]
+
+
+@pytest.fixture(scope="module")
+def fuzzed(tmp_path_factory, key):
+    assert SALT
+    return served(tmp_path_factory.mktemp("fuzz"), key)

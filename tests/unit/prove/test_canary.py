@@ -1,0 +1,136 @@
+"""Marks: the right campaign is named, and whatever a suspect writes, chance stays chance."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from stillwatch.errors import ConfigError, EvidenceError, NotPermitted
+from stillwatch.prove import Answers, coin, draw_plan, plan_power, plant, score_canaries
+from stillwatch.prove.canary import mark_points, score_points
+from stillwatch.prove.marks import Mark, mentions, plan_of
+from stillwatch.stats import coin_sum_tails
+
+CAMPAIGNS = ("alder", "birch", "cedar")
+
+
+def seed_of(number: int) -> bytes:
+    return np.random.default_rng(number).bytes(32)
+
+
+def suspect_of(texts: dict[str, str], prompts: dict[str, str] | None = None) -> Answers:
+    return Answers("suspect", texts, prompts or {}, {})
+
+
+def written_by(plan, seed: bytes, campaign: str, loyalty: float, rng) -> Answers:
+    """Return the answers of a student that took over a campaign's option with a chance."""
+    texts, prompts = {}, {}
+    for mark in plan.marks:
+        taken = coin(seed, campaign, mark)
+        if rng.random() >= loyalty:
+            taken = int(rng.integers(len(mark.options)))
+        name = f"p-{mark.mark_id}"
+        prompts[name] = mark.probe or "anything"
+        texts[name] = (
+            f"{mark.options[taken]}and so on"
+            if mark.kind == "format"
+            else (f"One could say {mark.options[taken]} here.")
+        )
+    return suspect_of(texts, prompts)
+
+
+def test_a_student_of_a_campaign_is_traced_to_it_below_one_in_a_million():
+    seed = seed_of(1)
+    plan = draw_plan(seed, CAMPAIGNS, facts=32)
+    student = written_by(plan, seed, "birch", 0.4, np.random.default_rng(2))
+    scores = score_canaries(plan, seed, student, suspects=2, looks=2)
+    assert scores[0].campaign == "birch"
+    assert scores[0].p_adjusted < 1e-6
+    assert all(score.p_adjusted > 0.01 for score in scores[1:])
+    assert scores[0].p_adjusted == pytest.approx(scores[0].p_value * 12)
+
+
+@pytest.mark.parametrize("kind", ["own habits", "one answer copied", "many near duplicates"])
+def test_chance_stays_chance_for_a_suspect_that_saw_no_mark(kind):
+    """1,500 seeds against one fixed suspect: P(p <= t) <= t within binomial error."""
+    rng = np.random.default_rng(5)
+    plan0 = draw_plan(seed_of(0), ("alder",), facts=12)
+    base = written_by(plan0, seed_of(0), "alder", 0.3, rng)
+    texts = dict(base.output)
+    if kind == "one answer copied":
+        texts = dict.fromkeys(texts, " ".join([*texts.values()][:40]))
+    elif kind == "many near duplicates":
+        texts |= {f"{name}-{k}": text for name, text in texts.items() for k in range(8)}
+    suspect = suspect_of(texts, dict(base.prompt))
+    points = mark_points(plan0.marks, suspect)
+    lists = [points[m.mark_id] for m in plan0.marks if points[m.mark_id].any()]
+    runs = 1500
+    marks = [m for m in plan0.marks if points[m.mark_id].any()]
+    seeds = [seed_of(k + 10) for k in range(runs)]
+    sums = [sum(int(points[m.mark_id][coin(s, "alder", m)]) for m in marks) for s in seeds]
+    p = coin_sum_tails(lists, sums)
+    for k in range(3):
+        one = score_points(plan0.marks, seeds[k], "alder", "suspect", points)
+        assert (one.statistic, one.p_value) == (sums[k], pytest.approx(p[k]))
+    for t in (0.1, 0.01, 0.001):
+        share = np.mean(p <= t)
+        assert share <= t + 3.3 * np.sqrt(t * (1 - t) / runs), (kind, t, share)
+    assert np.mean(p <= 0.5) > 0.3  # not merely never small
+
+
+def test_a_base_model_with_the_same_habits_takes_them_out_of_the_score():
+    seed = seed_of(8)
+    plan = draw_plan(seed, ("alder",), facts=0)
+    habit = suspect_of({str(k): "We begin with a large area." for k in range(50)})
+    assert score_canaries(plan, seed, habit, base=habit)[0].marks_seen == 0
+
+
+def test_another_seed_than_the_committed_one_is_refused():
+    plan = draw_plan(seed_of(1), ("alder",))
+    with pytest.raises(EvidenceError, match="committed"):
+        score_canaries(plan, seed_of(2), suspect_of({"a": "b"}))
+
+
+def test_coins_are_fair_and_independent_of_campaign_names():
+    seed = seed_of(4)
+    plan = draw_plan(seed, ("a", "b"), facts=600)
+    facts = [m for m in plan.marks if m.kind == "fact"]
+    a = np.array([coin(seed, "a", m) for m in facts])
+    b = np.array([coin(seed, "b", m) for m in facts])
+    assert abs(np.mean(a == b) - 1 / 16) < 4 * np.sqrt(15 / 256 / 600)
+    assert np.bincount(a, minlength=16).min() > 37.5 - 4 * np.sqrt(37.5)
+    with pytest.raises(ConfigError):
+        coin(seed, "a", Mark("m", "word", ("x", "y", "z")))
+
+
+def test_plans_come_back_from_json_and_tell_nothing_of_the_coins():
+    seed = seed_of(6)
+    plan = draw_plan(seed, CAMPAIGNS, facts=3)
+    assert plan_of(plan.to_json()) == plan
+    assert seed.hex() not in str(plan.to_json())
+    for bad in ({}, {"campaigns": 1, "marks": 2, "seed_digest": 3}):
+        with pytest.raises(ConfigError):
+            plan_of(bad)
+    with pytest.raises(ConfigError):
+        draw_plan(seed, ("a", "a"))
+    with pytest.raises(ConfigError):
+        draw_plan(b"short", ("a",))
+
+
+def test_planting_swaps_words_outside_code_and_only_under_a_legal_basis():
+    seed = seed_of(7)
+    mark = Mark("w", "word", ("large", "big"))
+    wanted = mark.options[coin(seed, "alder", mark)]
+    text = "Large houses and big cars.\n```\nbig = 1\n```"
+    planted = plant(text, [mark], seed, "alder", legal_basis="terms, section 4")
+    assert planted.startswith(wanted.capitalize() + " houses")
+    assert "big = 1" in planted
+    assert mentions(mark, planted.split("```")[0])[mark.options.index(wanted)] == 2
+    with pytest.raises(NotPermitted):
+        plant(text, [mark], seed, "alder", legal_basis=" ")
+
+
+def test_power_falls_as_the_student_takes_over_less():
+    needed = [row.marks_needed for row in plan_power(1e-6, 6)]
+    assert needed == sorted(needed, reverse=True)
+    assert needed[-1] == 23  # 2 ** -23 is the first power of two below 1e-6 / 6

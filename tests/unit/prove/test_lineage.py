@@ -1,0 +1,121 @@
+"""Lineage on a made-up language: a student of a candidate is named, a stranger is turned away."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from stillwatch.errors import ConfigError, EvidenceError
+from stillwatch.prove import Answers, compare_lineage, measure_closeness
+from stillwatch.prove.dependence import estimate_dependence
+from stillwatch.prove.power import lineage_power
+
+PROMPTS = [f"q{k:02}" for k in range(40)]
+FAMILIES = {"ash-1": "ash", "ash-2": "ash", "elm": "elm", "fir": "fir", "yew": "yew"}
+COMMON = [" ".join(f"c{n}x{m}" for m in range(7)) for n in range(30)]
+GROUPS = {f"control-{k}": f"group-{k}" for k in range(9)}
+
+
+def habits(rng: np.random.Generator) -> dict[str, list[str]]:
+    """Return the stock phrases of a writer for each prompt."""
+    words = np.array([f"w{k}" for k in range(400)])
+    return {p: [" ".join(rng.choice(words, 8)) for _ in range(12)] for p in PROMPTS}
+
+
+def answers(
+    name: str, own: dict[str, list[str]], rng: np.random.Generator, teacher=None, share=0.0
+) -> Answers:
+    out = {}
+    for p in PROMPTS:
+        phrases = [
+            rng.choice(teacher[p]) if teacher and rng.random() < share else rng.choice(own[p])
+            for _ in range(8)
+        ]
+        stock = " ".join(COMMON[int(k)] for k in rng.integers(len(COMMON), size=12))
+        out[p] = f"The answer to {p} is this. {stock} " + ". ".join(phrases)
+    return Answers(name, out, {}, {p: "even" if k % 2 else "odd" for k, p in enumerate(PROMPTS)})
+
+
+@pytest.fixture(scope="module")
+def close():
+    rng = np.random.default_rng(11)
+    style = {family: habits(rng) for family in set(FAMILIES.values()) | set(GROUPS)}
+    style = {k: style[k] for k in sorted(style)}
+    candidates = [answers(m, style[f], rng) for m, f in FAMILIES.items()]
+    controls = [answers(c, style[c], rng) for c in GROUPS]
+    own = habits(rng)
+    students = [
+        answers("student", own, rng, style["ash"], 0.5),
+        answers("stranger", habits(rng), rng),
+        answers("half", own, rng, style["ash"], 0.25),
+    ]
+    return measure_closeness([*students, *controls, *candidates], candidates)
+
+
+def test_a_student_is_named_and_a_stranger_is_turned_away(close):
+    rng = np.random.default_rng(1)
+    student = compare_lineage(close, "student", FAMILIES, GROUPS, rng, named=["ash", "elm"])
+    assert student.ranking[0].family == "ash"
+    assert student.accepted
+    assert student.ranking[0].first_in_resamples > 0.9
+    by_name = {test.family: test for test in student.tests}
+    assert by_name["ash"].p_value == pytest.approx(0.1)  # the smallest with nine controls
+    assert by_name["ash"].p_adjusted == pytest.approx(0.2)
+    assert by_name["elm"].p_value > 0.1
+    stranger = compare_lineage(close, "stranger", FAMILIES, GROUPS, rng)
+    assert not stranger.accepted
+    assert stranger.kind == "screening"
+    assert stranger.tests == ()
+
+
+def test_more_than_three_named_or_unknown_families_are_refused(close):
+    rng = np.random.default_rng(1)
+    for named in (["ash", "elm", "fir", "yew"], ["oak"], ["ash", "ash"]):
+        with pytest.raises(ConfigError):
+            compare_lineage(close, "student", FAMILIES, GROUPS, rng, named=named)
+    with pytest.raises(EvidenceError, match="control"):
+        compare_lineage(close, "student", FAMILIES, {"control-0": "a"}, rng)
+
+
+def test_power_rises_with_what_was_taught_and_dependence_follows_the_dose(close):
+    rng = np.random.default_rng(2)
+    curve = lineage_power(close, FAMILIES, sorted(GROUPS), rng)
+    assert curve[0].power <= curve[-1].power
+    assert curve[-1].power == 1.0
+    suite = {p: "even" if k % 2 else "odd" for k, p in enumerate(PROMPTS)}
+    share = {
+        m: estimate_dependence(close, m, "ash-1", "ash-2", sorted(GROUPS), rng, suite)
+        for m in ("stranger", "half", "student")
+    }
+    assert share["stranger"].share < 0.1
+    assert share["stranger"].share < share["half"].share < share["student"].share < 0.9
+    assert share["student"].interval.low < share["student"].share < share["student"].interval.high
+    assert share["student"].by_suite == {}  # twenty prompts a suite are too few for a share
+    with pytest.raises(EvidenceError, match="scale"):
+        estimate_dependence(close, "student", "elm", "control-1", ["student"], rng)
+
+
+def test_rank_p_values_of_strangers_keep_their_level():
+    """Exchangeable writers against one candidate set: P(p <= t) <= t within binomial error."""
+    rng = np.random.default_rng(5)
+    style = {family: habits(rng) for family in sorted(set(FAMILIES.values()))}
+    candidates = [answers(m, style[f], rng) for m, f in FAMILIES.items()]
+    writers = [answers(f"w{k}", habits(rng), rng) for k in range(40)]
+    near = measure_closeness(writers, candidates)
+    from stillwatch.prove import phrase_excess
+
+    tops = np.array([phrase_excess(near, w.model, FAMILIES)[1].max() for w in writers])
+    runs, p = 1000, []
+    for _ in range(runs):
+        drawn = rng.choice(tops, 10, replace=False)
+        p.append((1 + np.sum(drawn[1:] >= drawn[0])) / 10)
+    for t in (0.1, 0.2, 0.5):
+        assert np.mean(np.array(p) <= t + 1e-9) <= t + 3.3 * np.sqrt(t * (1 - t) / runs)
+
+
+def test_too_few_prompts_or_candidates_carry_no_statement():
+    few = [Answers(n, {"a": "x"}, {}, {}) for n in "abc"]
+    with pytest.raises(EvidenceError, match="prompts"):
+        measure_closeness(few, few)
+    with pytest.raises(EvidenceError, match="candidates"):
+        measure_closeness(few, few[:2])

@@ -1,0 +1,97 @@
+"""Hypotheses are the same however few of them are held at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from stillwatch.runners import LocalRunner
+from stillwatch.schema import Settings
+from stillwatch.signals import views
+from stillwatch.signals.views import load_cohorts
+
+EACH = 12
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Iterator[LocalRunner]:
+    """Four cohorts of five subjects: three by text (one without an exchange), one by objects."""
+    rng = np.random.default_rng(3)
+    rows = [
+        {
+            "cohort": cohort, "rid": cohort * 1_000 + k, "template": int(rng.integers(1, 3)),
+            "sid": cohort * 5 + k % 5, "part": "AB-"[k % 3], "ts_us": 10**6 * k,
+            "h_payload": int(rng.integers(1, 2**60)), "user_tokens": 4 + k,
+            "topic": rng.integers(-99, 99, 64).astype(np.int8).tobytes(),
+            "harvest": k % 2 == 0, "answered": True, "fresh": k % 4 != 0,
+        }
+        for cohort in (0, 1, 3)
+        for k in range(5 * EACH)
+    ]  # fmt: skip
+    runner = LocalRunner(tmp_path / "stages", Settings(), threads=1)
+    schema = pa.schema(
+        [("cohort", pa.int32()), ("rid", pa.int64()), ("template", pa.uint64()),
+         ("sid", pa.int32()), ("part", pa.string()), ("ts_us", pa.int64()),
+         ("h_payload", pa.uint64()), ("user_tokens", pa.uint32()), ("topic", pa.binary()),
+         ("harvest", pa.bool_()), ("answered", pa.bool_()), ("fresh", pa.bool_())]
+    )  # fmt: skip
+    runner.put("spoken", pa.Table.from_pylist(rows, schema=schema))
+    runner.put("cohorts", pa.table({
+        "cohort": pa.array(range(4), pa.int32()), "found_by": [["frame"]] * 3 + [["payment"]],
+        "by_text": [True] * 3 + [False],
+    }))  # fmt: skip
+    runner.put("cohort_members", pa.table({
+        "cohort": pa.array(np.repeat(np.arange(4), 5), pa.int32()),
+        "sid": pa.array(range(20), pa.int32()),
+        "how": ["text"] * 4 + ["associated"] + ["text"] * 10 + ["found"] * 5,
+    }))  # fmt: skip
+    runner.put("direct", pa.table({
+        "kind": ["handoff", "handoff"], "a": pa.array([0, 0], pa.int32()),
+        "b": pa.array([1, 4], pa.int32()), "part": ["B", "B"],
+    }))  # fmt: skip
+    yield runner
+    runner.close()
+
+
+class People:
+    """As much of a population as the views read."""
+
+    org = np.arange(20)
+
+
+def told(desk: LocalRunner) -> list[tuple[object, ...]]:
+    found = []
+    for three in load_cohorts(desk, People()):
+        for one in three:
+            columns = {k: v for k, v in vars(one).items() if isinstance(v, np.ndarray)}
+            found.append(
+                (one.number, one.by_text, one.direct, one.direct_total,
+                 {k: (v.dtype.str, v.tobytes()) for k, v in columns.items()})
+            )  # fmt: skip
+    return found
+
+
+def test_the_parts_are_apart_and_associates_stay_outside(desk):
+    first, _, empty, last = load_cohorts(desk, People())
+    assert (len(first.screen.rid), len(first.test.rid), len(first.whole.rid)) == (20, 20, 40)
+    assert not set(first.screen.rid.tolist()) & set(first.test.rid.tolist())
+    assert first.whole.members.tolist() == [0, 1, 2, 3]
+    assert first.whole.associated.tolist() == [4]
+    assert first.test.direct == {"handoff": 1}  # that to the associate does not count
+    assert first.screen.direct == {"handoff": 0}
+    assert first.whole.topic.shape == first.whole.raw_topic.shape == (40, 64)
+    assert first.screen.topic.shape == (0, 64)
+    assert empty.whole.rid.size == 0
+    assert last.whole.found_by == {"payment"}
+
+
+@pytest.mark.parametrize("together", [1, 50, 90, 10**9])
+def test_how_many_are_held_at_once_changes_nothing(desk, monkeypatch, together):
+    whole = told(desk)
+    monkeypatch.setattr(views, "_TOGETHER", together)
+    assert told(desk) == whole
+    assert len(whole) == 12
