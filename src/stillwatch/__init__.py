@@ -6,7 +6,7 @@ The rooms in the order in which data flows. A room imports only rooms above it:
 2. stats     – numbers without domain words
 3. seal      – digests, hash chains and signatures
 4. schema    – what crosses a room: exchange, account, permit, Finding, Step
-5. policy    – what is allowed and to whom: permits, ownership answers
+5. policy    – what is allowed and to whom: permits, ownership answers, the ladder of verdicts
 6. sources   – log format → exchange, and the ledger of rejected rows
 7. enrich    – side tables
 8. kernel    – exchange → features
