@@ -12,7 +12,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -qq
 WORKERS ?= 2
 
-.PHONY: help demo test check docs setup lock clean quality reference scale kills bench bench-check wheel lowest highest bound fuzz
+.PHONY: help demo test check docs setup lock clean quality reference scale kills bench bench-check bench-judgement wheel lowest highest bound fuzz
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -80,6 +80,9 @@ scale: .venv/.test-stamp ## one million exchanges: seconds by step, peak memory
 
 bench: .venv/.test-stamp ## speed and memory as ratios within one run, kept in bench/results (minutes)
 	@$(BIN)/python perf/bench.py --keep
+
+bench-judgement: .venv/.test-stamp ## cases and ownership at size, kept in bench/results (a minute)
+	@$(BIN)/python perf/judgement.py --out bench/results/judgement.json
 
 bench-check: .venv/.test-stamp ## the same, compared with the kept result: fails from 10 % worse on
 	@$(BIN)/python perf/bench.py --check
