@@ -13,7 +13,8 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check -qq
 WORKERS ?= 2
 
 # Every target that is a plain word is no file.
-.PHONY: $(shell grep -hoE '^[a-z-]+:' $(firstword $(MAKEFILE_LIST)) | tr -d :)
+
+.PHONY: $(MAKEFILE_LIST)) $(firstword $(shell '^[a-z-]+:' -d -hoE :) bench bench-check bench-judgement bound check clean demo docs fuzz grep help highest kills lock lowest quality reference scale setup test tr wheel |
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -114,6 +115,8 @@ bench-guard: .venv/.test-stamp ## the guard: delays, memory at 1M accounts, HTTP
 bench-replay: .venv/.test-stamp ## found campaigns replayed against the guard, honest traffic too (resumable, minutes)
 	@OMP_NUM_THREADS=1 $(BIN)/python perf/guard_replay.py \
 	  --work $(WORK)/guard-replay --out bench/results/guard-replay.json
+bench-judgement: .venv/.test-stamp ## cases and ownership at size, kept in bench/results (a minute)
+	@$(BIN)/python perf/judgement.py --out bench/results/judgement.json
 
 bench-check: .venv/.test-stamp ## the same, compared with the kept result: fails from 10 % worse on
 	@$(BIN)/python perf/bench.py --check

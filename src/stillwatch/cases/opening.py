@@ -37,7 +37,8 @@ def open_cases(book: Book, run: Run, *, now: datetime, standings: tuple[str, ...
     """Bring the campaigns of a run into the case database; say what became of each case.
 
     Only campaigns of the given standings become cases. The same run a second time changes nothing:
-    where neither members nor evidence differ, no entry is written.
+    where neither members nor evidence differ, no entry is written. A campaign on whose very
+    evidence a case was closed opens no other.
 
     Raises InputError: the run's campaigns lack their members. ConfigError: no such standing.
     """
@@ -47,8 +48,10 @@ def open_cases(book: Book, run: Run, *, now: datetime, standings: tuple[str, ...
             hint=f"one of {', '.join(STANDINGS)}",
         )  # fmt: skip
     campaigns = {c["campaign_id"]: c for c in run.campaigns if c.get("standing") in standings}
-    accounts = {name: _accounts(c, run) for name, c in campaigns.items()}
     with book.writing(now) as writer:
+        over = _closed_on(writer.connection)
+        campaigns = {n: c for n, c in campaigns.items() if _digest(c) not in over}
+        accounts = {name: _accounts(c, run) for name, c in campaigns.items()}
         known = _open_cases(writer.connection)
         matches, merges = match_campaigns(known, accounts)
         case_of: dict[str, str] = {}
@@ -97,8 +100,7 @@ def _open_cases(connection: sa.Connection) -> dict[str, list[str]]:
 def _write(
     writer: Writer, case_id: str, match: Match, campaign: Mapping[str, Any], run: Run
 ) -> None:
-    evidence = json.loads(canonical(dict(campaign)))
-    evidence_digest = digest(evidence)
+    evidence, evidence_digest = _evidence(campaign), _digest(campaign)
     if match.case_id is not None:
         held = writer.connection.execute(
             sa.select(t.cases.c.evidence_digest).where(t.cases.c.id == case_id)
@@ -125,6 +127,23 @@ def _write(
             "run": {name: run.summary.get(name) for name in ("since", "until", "look", "alpha")},
         },
     )
+
+
+def _evidence(campaign: Mapping[str, Any]) -> Any:
+    return json.loads(canonical(dict(campaign)))
+
+
+def _digest(campaign: Mapping[str, Any]) -> str:
+    return digest(_evidence(campaign))
+
+
+def _closed_on(connection: sa.Connection) -> frozenset[str]:
+    """Return the digests of evidence on which people closed cases."""
+    return frozenset(connection.scalars(
+        sa.select(t.evidence.c.digest)
+        .join(t.cases, t.cases.c.id == t.evidence.c.case_id)
+        .where(t.cases.c.state == "closed")
+    ))  # fmt: skip
 
 
 def _weight(member: tuple[str, str]) -> tuple[bool, bool]:

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stillwatch.cases import (
+    close_case,
     match_campaigns,
     open_cases,
     read_case,
@@ -87,6 +88,14 @@ def test_the_periphery_does_not_carry_identity(bring, campaign):
 def test_only_the_standings_asked_for_become_cases(bring, campaign, book):
     bring(campaign("c-1", "abcd", standing="watch"), campaign("c-2", "efgh", standing="permitted"))
     assert read_cases(book) == []
+
+
+def test_a_closed_case_comes_back_on_new_evidence_only(book, bring, campaign, noon):
+    bring(campaign("c-1", "abcd"))
+    close_case(book, "case-0", reason="an evaluation", by="Ada", now=noon)
+    assert bring(campaign("c-1", "abcd")) == []
+    (seen,) = bring(campaign("c-2", "abcde"))
+    assert (seen.case_id, seen.change) == ("case-2", "new")
 
 
 def test_a_word_that_is_no_standing_is_refused(book, make_run, campaign, noon):

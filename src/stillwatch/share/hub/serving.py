@@ -17,11 +17,11 @@ from starlette.applications import Starlette
 
 from stillwatch.errors import ConfigError
 from stillwatch.share.antitrust import refusals
-from stillwatch.share.hub.structure import Accept
 from stillwatch.share.hub.app import create_app
 from stillwatch.share.hub.database import Database
 from stillwatch.share.hub.schema import demand_current
 from stillwatch.share.hub.settings import read_key, read_settings
+from stillwatch.share.hub.structure import Accept
 
 __all__ = ["Listen", "build", "serve"]
 
