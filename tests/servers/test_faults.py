@@ -190,6 +190,31 @@ def test_a_caller_that_sends_slowly_or_nothing_blocks_nobody(guarded):
         link.close()
 
 
+def test_requests_in_one_piece_are_answered_in_their_order(guarded):
+    """Two decisions, one of them in the short lane behind another route, pipelined; then 413."""
+    node = guarded()
+
+    def raw(path: str, account: str) -> bytes:
+        body = json.dumps({"account_id": account}).encode()
+        head = f"POST {path} HTTP/1.1\r\nhost: g\r\ncontent-length: {len(body)}\r\n\r\n"
+        return head.encode() + body
+
+    with socket.create_connection(("127.0.0.1", node.port), 20) as link:
+        link.sendall(
+            raw("/v1/decide", "bad-1") + raw("/v1/observe", "good") + raw("/v1/decide", "good")
+        )
+        said = b""
+        while said.count(b"HTTP/1.1 ") < 3 or not said.endswith(b"}"):
+            part = link.recv(65_536)
+            assert part
+            said += part
+    assert said.index(b'"deny"') < said.index(b'"observed"') < said.rindex(b'"allow"')
+    with socket.create_connection(("127.0.0.1", node.port), 20) as link:
+        link.sendall(b"POST /v1/decide HTTP/1.1\r\nhost: g\r\ncontent-length: 1200000\r\n\r\n")
+        link.sendall(b"x" * 1_200_000)
+        assert b" 413 " in link.recv(200)
+
+
 def test_only_callers_with_a_certificate_are_heard_over_mtls(guarded, tmp_path):
     ca, cert, key = (tmp_path / n for n in ("ca.pem", "cert.pem", "cert.key"))
     _certificates(ca, cert, key)
