@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import concurrent.futures
+import contextlib
 import http.client
 import json
 import os
@@ -174,20 +175,23 @@ def test_overload_lets_requests_pass_with_a_metric_and_no_error(guarded):
 
 def test_a_caller_that_sends_slowly_or_nothing_blocks_nobody(guarded):
     node = guarded()
-    heads = [socket.create_connection(("127.0.0.1", node.port)) for _ in range(50)]
-    for link in heads[1:]:
-        link.sendall(b"POST /v1/decide HTTP/1.1\r\nx-slow: ")
-    slow = [socket.create_connection(("127.0.0.1", node.port)) for _ in range(50)]
-    for link in slow:
-        link.sendall(b"POST /v1/decide HTTP/1.1\r\nhost: g\r\ncontent-length: 100\r\n\r\n{")
-    assert node.verdict("bad-1") == "deny"
-    slow[0].settimeout(20)
-    assert b" 408 " in slow[0].recv(200).split(b"\r\n", 1)[0]
-    for link in heads[:2]:  # one that says nothing, one that does not end its head
-        link.settimeout(20)
-        assert link.recv(200) == b""
-    for link in (*slow, *heads):
-        link.close()
+    with contextlib.ExitStack() as stack:
+
+        def links() -> list[socket.socket]:
+            return [
+                stack.enter_context(socket.create_connection(("127.0.0.1", node.port), 30))
+                for _ in range(50)
+            ]
+
+        heads, bodies = links(), links()
+        for link in heads[1:]:
+            link.sendall(b"POST /v1/decide HTTP/1.1\r\nx-slow: ")
+        for link in bodies:
+            link.sendall(b"POST /v1/decide HTTP/1.1\r\nhost: g\r\ncontent-length: 100\r\n\r\n{")
+        assert node.verdict("bad-1") == "deny"
+        assert b" 408 " in bodies[0].recv(200).split(b"\r\n", 1)[0]
+        for link in heads[:2]:  # one that says nothing, one that does not end its head
+            assert link.recv(200) == b""
 
 
 def test_requests_in_one_piece_are_answered_in_their_order(guarded):
