@@ -252,6 +252,8 @@ def guarded(tmp_path: Path) -> Iterator[Callable[..., Guarded]]:
         def make(*options: Any, verdict: str = "deny", name: str = "guard") -> Guarded:
             folder = tmp_path / name
             folder.mkdir()
+            if "--shed-lag-ms" not in options:  # a busy machine must not look like overload
+                options = (*options, "--shed-lag-ms", "60000")
             made = Guarded(folder, options, free_port())
             made.key = new_key(folder / "key.pem")
             made.write(snapshot(verdict))

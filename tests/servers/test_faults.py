@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import concurrent.futures
+import contextlib
 import http.client
 import json
 import os
@@ -174,20 +175,48 @@ def test_overload_lets_requests_pass_with_a_metric_and_no_error(guarded):
 
 def test_a_caller_that_sends_slowly_or_nothing_blocks_nobody(guarded):
     node = guarded()
-    heads = [socket.create_connection(("127.0.0.1", node.port)) for _ in range(50)]
-    for link in heads[1:]:
-        link.sendall(b"POST /v1/decide HTTP/1.1\r\nx-slow: ")
-    slow = [socket.create_connection(("127.0.0.1", node.port)) for _ in range(50)]
-    for link in slow:
-        link.sendall(b"POST /v1/decide HTTP/1.1\r\nhost: g\r\ncontent-length: 100\r\n\r\n{")
-    assert node.verdict("bad-1") == "deny"
-    slow[0].settimeout(20)
-    assert b" 408 " in slow[0].recv(200).split(b"\r\n", 1)[0]
-    for link in heads[:2]:  # one that says nothing, one that does not end its head
-        link.settimeout(20)
-        assert link.recv(200) == b""
-    for link in (*slow, *heads):
-        link.close()
+    with contextlib.ExitStack() as stack:
+
+        def links() -> list[socket.socket]:
+            return [
+                stack.enter_context(socket.create_connection(("127.0.0.1", node.port), 30))
+                for _ in range(50)
+            ]
+
+        heads, bodies = links(), links()
+        for link in heads[1:]:
+            link.sendall(b"POST /v1/decide HTTP/1.1\r\nx-slow: ")
+        for link in bodies:
+            link.sendall(b"POST /v1/decide HTTP/1.1\r\nhost: g\r\ncontent-length: 100\r\n\r\n{")
+        assert node.verdict("bad-1") == "deny"
+        assert b" 408 " in bodies[0].recv(200).split(b"\r\n", 1)[0]
+        for link in heads[:2]:  # one that says nothing, one that does not end its head
+            assert link.recv(200) == b""
+
+
+def test_requests_in_one_piece_are_answered_in_their_order(guarded):
+    """Two decisions, one of them in the short lane behind another route, pipelined; then 413."""
+    node = guarded()
+
+    def raw(path: str, account: str) -> bytes:
+        body = json.dumps({"account_id": account}).encode()
+        head = f"POST {path} HTTP/1.1\r\nhost: g\r\ncontent-length: {len(body)}\r\n\r\n"
+        return head.encode() + body
+
+    with socket.create_connection(("127.0.0.1", node.port), 20) as link:
+        link.sendall(
+            raw("/v1/decide", "bad-1") + raw("/v1/observe", "good") + raw("/v1/decide", "good")
+        )
+        said = b""
+        while said.count(b"HTTP/1.1 ") < 3 or not said.endswith(b"}"):
+            part = link.recv(65_536)
+            assert part
+            said += part
+    assert said.index(b'"deny"') < said.index(b'"observed"') < said.rindex(b'"allow"')
+    with socket.create_connection(("127.0.0.1", node.port), 20) as link:
+        link.sendall(b"POST /v1/decide HTTP/1.1\r\nhost: g\r\ncontent-length: 1200000\r\n\r\n")
+        link.sendall(b"x" * 1_200_000)
+        assert b" 413 " in link.recv(200)
 
 
 def test_only_callers_with_a_certificate_are_heard_over_mtls(guarded, tmp_path):

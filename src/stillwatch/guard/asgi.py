@@ -22,7 +22,7 @@ from stillwatch.guard.metrics import exposition
 from stillwatch.guard.request import Origin, Request, request_of_text
 from stillwatch.guard.service import Service
 
-__all__ = ["Reply", "app_of"]
+__all__ = ["Reply", "app_of", "decide_now"]
 
 _log = logging.getLogger("stillwatch.guard")
 Scope = Mapping[str, Any]
@@ -85,10 +85,29 @@ async def _lifespan(scope: Scope, receive: Receive, send: Send, started: Any) ->
             return
 
 
+def decide_now(
+    service: Service, given: list[tuple[bytes, bytes]], data: bytes
+) -> tuple[int, bytes, list[tuple[bytes, bytes]]]:
+    """Answer POST /v1/decide whose body is here: status, body, headers. Raises nothing."""
+    try:
+        _ask_token(service, _headers(service, given))
+    except _Refused as refused:
+        service.counts["refused", str(refused.status)] += 1
+        return _error(refused.status, str(refused))
+    return _guarded(service, "/v1/decide", _decide, data)
+
+
+def _ask_token(service: Service, headers: Mapping[bytes, bytes]) -> None:
+    token = headers.get(b"authorization", b"").removeprefix(b"Bearer ")
+    token = token or headers.get(b"x-api-key", b"")
+    if not service.may_ask(token.decode("latin-1")):
+        raise _Refused(401, "show a token that is accepted")
+
+
 async def _answer(service: Service, scope: Scope, receive: Receive) -> Reply:
     path, method = scope["path"], scope["method"]
     try:
-        headers = _headers(service, scope)
+        headers = _headers(service, scope["headers"])
         if method == "GET" and path in _GETS:
             return _GETS[path](service)
         if path.startswith("/authz/") or path == "/authz":
@@ -98,10 +117,7 @@ async def _answer(service: Service, scope: Scope, receive: Receive) -> Reply:
             raise _Refused(404, "no such route")
         if method != "POST":
             raise _Refused(405, "POST it")
-        token = headers.get(b"authorization", b"").removeprefix(b"Bearer ")
-        token = token or headers.get(b"x-api-key", b"")
-        if not service.may_ask(token.decode("latin-1")):
-            raise _Refused(401, "show a token that is accepted")
+        _ask_token(service, headers)
         data = await _body(service, headers, receive)
         return _guarded(service, path, handle, data)
     except _Refused as refused:
@@ -129,8 +145,7 @@ def _failed(service: Service, error: Exception, route: str) -> Decision:
     return service.unavailable(type(error).__name__, route)
 
 
-def _headers(service: Service, scope: Scope) -> dict[bytes, bytes]:
-    given = scope["headers"]
+def _headers(service: Service, given: list[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
     serving = service.serving
     if len(given) > serving.max_headers:
         raise _Refused(431, "too many headers")

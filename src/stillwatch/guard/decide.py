@@ -324,22 +324,22 @@ class Guard:
                     found[holder.campaign] = found.get(holder.campaign, 0) | _BIT[kind]
 
     def _exclusive(self, request: Request, campaign: int, bits: int) -> int:
-        """Return the bits of text that as good as no one but the campaign carried in the run."""
+        """Return *frame* where the request carries a template of the campaign's own, else 0.
+
+        A near-duplicate is none: who copies a victim's template makes near-duplicates of the
+        victim's prompts. An end user of a channel account shows none either: the channel has a
+        history, and its operator, not the end user, chose template and address.
+        """
         table = self._table
-        found = 0
-        if bits & _BIT["frame"]:
-            for nodes, value in zip(table.nodes, request.frames, strict=True):
-                for node in nodes.get(value, ()):
-                    template = table.templates[node.template]
-                    if template.campaign == campaign and table.exclusive(
-                        template.inside, template.outside
-                    ):
-                        found |= _BIT["frame"]
-        for value in request.bands if bits & _BIT["near_text"] else ():
-            mark = table.bands.get(value)
-            if mark and mark.campaign == campaign and table.exclusive(mark.inside, mark.outside):
-                found |= _BIT["near_text"]
-        return found
+        if not bits & _BIT["frame"] or table.is_channel(request.account_id):
+            return 0
+        for nodes, value in zip(table.nodes, request.frames, strict=True):
+            for node in nodes.get(value, ()):
+                template = table.templates[node.template]
+                own = table.exclusive(template.inside, template.outside)
+                if template.campaign == campaign and own:
+                    return _BIT["frame"]
+        return 0
 
     def _act(
         self, request: Request, subject: int, campaign: int, level: str, bits: int

@@ -10,15 +10,16 @@ import logging
 import ssl
 import time
 from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from stillwatch.errors import ConfigError
-from stillwatch.guard.asgi import app_of
+from stillwatch.guard.asgi import app_of, decide_now
 from stillwatch.guard.decide import Record
 from stillwatch.guard.gossip import Gossip
 from stillwatch.guard.journal import Journal
-from stillwatch.guard.patience import patient_protocol
+from stillwatch.guard.lane import Lane, lane_protocol
 from stillwatch.guard.service import Service, Serving
 
 __all__ = ["Chores", "serve"]
@@ -144,6 +145,7 @@ def serve(
         raise ConfigError("a certificate and its key go together", where="--tls-cert, --tls-key")
     service = Service(serving)
     chores = Chores(service)
+    lane = Lane(partial(decide_now, service), serving.body_timeout_s, serving.max_body)
     options: dict[str, Any] = {}
     if tls_cert is not None:
         options = {"ssl_certfile": str(tls_cert), "ssl_keyfile": str(tls_key)}
@@ -151,7 +153,7 @@ def serve(
         options |= {"ssl_ca_certs": str(client_ca), "ssl_cert_reqs": ssl.CERT_REQUIRED}
     config = uvicorn.Config(
         app_of(service, chores.start), host=host, port=port, access_log=False, log_level="warning",
-        http=patient_protocol(serving.body_timeout_s), timeout_keep_alive=75, server_header=False,
+        http=lane_protocol(lane), timeout_keep_alive=75, server_header=False,
         date_header=False, proxy_headers=False, **options,
     )  # fmt: skip
     with contextlib.suppress(KeyboardInterrupt):

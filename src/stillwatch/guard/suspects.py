@@ -11,7 +11,7 @@ from stillwatch.schema.snapshot import EVIDENCE
 __all__ = ["BEHAVIOUR", "Suspect", "Suspects", "level_of"]
 
 BEHAVIOUR: Final = sum(EVIDENCE[k] for k in ("frame", "near_text", "handoff", "blob_replay"))
-_TEXT: Final = EVIDENCE["frame"] | EVIDENCE["near_text"]
+_FRAME: Final = EVIDENCE["frame"]
 _BURST: Final = EVIDENCE["signup_burst"]
 _COMPANY: Final = EVIDENCE["exit_prefix"] | EVIDENCE["retry"]
 
@@ -52,16 +52,16 @@ def level_of(kinds: int, exclusive: int, requests: int, *, known: bool, needed: 
        A sign-up in the campaign's burst is as far out of reach only for accounts that came after:
        an attacker can time its burst by a victim that is there. Alone of its kind it needs a text
        of the campaign's own, and an account that no scan has judged clear.
-    2. *joining*: kinds that others can create, but a text that as good as no one but the campaign
-       carried, from an address prefix of whose users three tenths and more are its members, or
-       with a prompt that one of them was refused a moment ago, and from an account that no scan
-       has judged clear. A victim of framing is an account that was there before; a proxy's honest
-       customers have other texts.
+    2. *joining*: kinds that others can create, but a template that as good as no one but the
+       campaign carried, from an address prefix of whose users three tenths and more are its
+       members, or with a prompt that one of them was refused a moment ago, and from an account
+       that no scan has judged clear. A victim of framing is an account that was there before; a
+       proxy's honest customers have other templates.
     3. *touched*: anything less.
 
     ``known``: whether a scan judged the account clear.
     """
-    text = exclusive & kinds & _TEXT
+    text = exclusive & kinds & _FRAME
     own = kinds & OWN
     if own == _BURST and (known or not text):
         own = 0

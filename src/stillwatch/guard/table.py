@@ -91,6 +91,10 @@ class Table:
             return subject_key(self.salt, account_id, end_user_id or "")
         return key
 
+    def is_channel(self, account_id: str) -> bool:
+        """Return whether an account is a channel for many end users."""
+        return subject_key(self.salt, account_id) in self.channels
+
     def org(self, account_id: str, org_id: str | None) -> int:
         """Return the key of the organization."""
         return org_key(self.salt, account_id, org_id)

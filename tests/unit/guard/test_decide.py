@@ -131,6 +131,23 @@ def test_a_popular_template_joins_nobody():
         assert decision.level == "touched"
 
 
+@pytest.mark.parametrize("known", [False, True])
+def test_near_duplicates_of_a_victims_prompts_join_nobody(known):
+    """Whoever copies a victim's template from the victim's address makes near-duplicates of it."""
+    decider = guard(snapshot(known=frozenset({subject_key(SALT, "victim")} if known else ())))
+    spend(decider)
+    asked = request("victim", T0 + HOUR, bands=(BAND, *[0] * 7), h_prefix=EXIT)
+    assert decider.decide(asked).level == "touched"
+
+
+def test_end_users_of_a_channel_account_are_not_new_accounts():
+    """The channel's operator chose template and address: a copied one hits all its users."""
+    decider = guard()
+    spend(decider)
+    asked = framed("reseller", T0 + HOUR, end_user_id="eu-9", h_prefix=EXIT)
+    assert (decider.decide(asked).level, decider.decide(asked).verdict) == ("touched", "watch")
+
+
 def test_a_history_that_a_victim_always_sends_is_no_conversation_taken_over():
     """The attacker had the model say the last answer of the victim's few-shot examples."""
     decider = guard()
