@@ -107,7 +107,10 @@ def lineage(
 
 def _say_dependence(page: Page, dependence: Any) -> None:
     if dependence is None:
-        page.sentence("Dependence: not evaluable; the closest family has no second snapshot.")
+        page.sentence(
+            "Dependence: not evaluable; the closest family has no second snapshot that is closer "
+            "to it than the base."
+        )
         return
     low, high = dependence["interval"]["low"], dependence["interval"]["high"]
     page.sentence(

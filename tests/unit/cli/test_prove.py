@@ -27,7 +27,8 @@ def save(path: Path, answers: dict[str, dict[str, str]]) -> Path:
 def references(tmp_path: Path) -> Path:
     """Return a folder of four teachers of three families and five controls; suspect beside it."""
     rng = np.random.default_rng(4)
-    words = np.array([f"w{k}" for k in range(300)])
+    plain = ("the", "of", "and", "to", "in", "with", "for", "by", "on", "from")
+    words = np.array([*(f"w{k}" for k in range(40)), *plain, *plain, *plain])
     prompts = [f"q{k:02}" for k in range(30)]
 
     def style() -> dict[str, list[str]]:
