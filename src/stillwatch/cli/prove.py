@@ -230,10 +230,10 @@ def verify(
 ) -> None:
     """Check a case file's signature, chain and sources, offline."""
     from stillwatch.errors import EvidenceError
-    from stillwatch.prove import verify_case
+    from stillwatch.prove import read_bytes, verify_case
     from stillwatch.seal import read_public_key
 
-    checked = verify_case(case.read_bytes(), [read_public_key(key)], beside)
+    checked = verify_case(read_bytes(case), [read_public_key(key)], beside)
     _show(checked.case)
     page = Page()
     page.sentence(

@@ -102,6 +102,8 @@ def test_from_answers_to_a_verified_case(references, tmp_path, monkeypatch, caps
 def test_prompts_are_written_and_a_missing_reference_is_told(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     assert run(["prove", "prompts", "--out", "suite.jsonl"]) == EXIT_CLEAR
+    new_key(tmp_path / "key")
+    assert run(["prove", "verify", "absent.json", "--key", "key.pub"]) == EXIT_INPUT
     assert len(read_prompts(Path("suite.jsonl"))) == 60
     save(Path("s.parquet"), {"m": {"q": "a"}})
     lineage = ["prove", "lineage", "--suspect", "s.parquet", "--references", ".", "--out", "l.json"]
