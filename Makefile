@@ -127,6 +127,9 @@ bench-prove-lineage: .venv/.test-stamp ## teacher families of published models, 
 	@for k in 0 1; do test -f $(WORK)/lineage/close-all-$${k}of2.npz || OMP_NUM_THREADS=1 \
 	  $(BIN)/python perf/prove_lineage.py measure --part $$k --parts 2 --work $(WORK)/lineage \
 	  --data $${STILLWATCH_DATA:-../shared/data}/lineage; done
+	@test -f $(WORK)/lineage/close-60-1of4.npz || OMP_NUM_THREADS=1 \
+	  $(BIN)/python perf/prove_lineage.py measure --part 1 --parts 4 --words 60 \
+	  --work $(WORK)/lineage --data $${STILLWATCH_DATA:-../shared/data}/lineage
 	@$(BIN)/python perf/prove_lineage.py report --data $${STILLWATCH_DATA:-../shared/data}/lineage \
 	  --work $(WORK)/lineage --out bench/results/prove-lineage.json
 

@@ -107,7 +107,10 @@ def lineage(
 
 def _say_dependence(page: Page, dependence: Any) -> None:
     if dependence is None:
-        page.sentence("Dependence: not evaluable; the closest family has no second snapshot.")
+        page.sentence(
+            "Dependence: not evaluable; the closest family has no second snapshot that is closer "
+            "to it than the base."
+        )
         return
     low, high = dependence["interval"]["low"], dependence["interval"]["high"]
     page.sentence(
@@ -227,10 +230,10 @@ def verify(
 ) -> None:
     """Check a case file's signature, chain and sources, offline."""
     from stillwatch.errors import EvidenceError
-    from stillwatch.prove import verify_case
+    from stillwatch.prove import read_bytes, verify_case
     from stillwatch.seal import read_public_key
 
-    checked = verify_case(case.read_bytes(), [read_public_key(key)], beside)
+    checked = verify_case(read_bytes(case), [read_public_key(key)], beside)
     _show(checked.case)
     page = Page()
     page.sentence(

@@ -29,6 +29,7 @@ from stillwatch.prove.prompts import read_prompts, write_prompts
 from stillwatch.prove.radioactivity import Radioactivity, is_green, score_radioactivity
 from stillwatch.prove.registry import Registry
 from stillwatch.prove.responses import Answers, Reference, read_references, read_responses
+from stillwatch.prove.results import read_bytes
 from stillwatch.prove.suite import Item, own_suite, read_suite
 
 __all__ = [
@@ -68,6 +69,7 @@ __all__ = [
     "plan_canaries",
     "plan_power",
     "plant",
+    "read_bytes",
     "read_prompts",
     "read_references",
     "read_responses",

@@ -82,7 +82,8 @@ def estimate_dependence(
         for name in sorted(set(labels) - {""})
         if int((labels == name).sum()) >= 30 and np.isfinite(_share(triple[labels == name]))
     }
-    return Dependence(share, _interval(triple, rng), anchor, " + ".join(origins), by_suite)
+    origin = origins[0] if len(origins) == 1 else f"the mean of {len(origins)} models"
+    return Dependence(share, _interval(triple, rng), anchor, origin, by_suite)
 
 
 def _share(triple: FloatArray) -> float:

@@ -354,15 +354,14 @@ def inquire_canary(
         seed = bytes.fromhex(seed_file.read_text(encoding="ascii").strip())
     except (OSError, ValueError) as error:
         raise InputError("not a readable seed", where=seed_file.name) from error
-    suspects, looks = book.counts()
-    # looks are counted over all suspects already, so they are not multiplied by them again
-    scores = score_canaries(plan, seed, answers, base=control, looks=max(suspects, looks))
+    looks = book.looks()
+    scores = score_canaries(plan, seed, answers, base=control, looks=looks)
     value = {
         "suspect": answers.model,
         "base": control.model if control else None,
         "alpha": alpha,
         "null": "the suspect saw nothing that was made from the campaign's coins",
-        "tests": len(plan.campaigns) * max(suspects, looks),
+        "tests": len(plan.campaigns) * looks,
         "scores": plain(scores),
         "registry_head": book.head,
     }

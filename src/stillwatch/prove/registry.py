@@ -118,8 +118,11 @@ class Registry:
             hint="stillwatch prove canary register --suspect NAME --prompts F, before it is asked",
         )
 
-    def counts(self) -> tuple[int, int]:
-        """Return how many suspects are registered and how many looks were taken or planned."""
-        suspects = {e["suspect"] for e in self.entries if e["kind"] == "suspect"}
+    def looks(self) -> int:
+        """Return the looks over all suspects: those planned, or those taken with this one if more.
+
+        A score that was not entered is not counted; enter every one.
+        """
         planned = sum(int(e["looks"]) for e in self.entries if e["kind"] == "suspect")
-        return max(1, len(suspects)), max(1, planned)
+        taken = len([e for e in self.entries if e["kind"] == "score"])
+        return max(1, planned, taken + 1)

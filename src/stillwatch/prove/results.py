@@ -15,7 +15,7 @@ from stillwatch.errors import InputError
 from stillwatch.seal import digest
 from stillwatch.stats import round9
 
-__all__ = ["KINDS", "file_digest", "plain", "read_result", "write_result"]
+__all__ = ["KINDS", "file_digest", "plain", "read_bytes", "read_result", "write_result"]
 
 KINDS: Final = ("lineage", "canary", "guardrails", "dependence")
 
@@ -26,8 +26,17 @@ def file_digest(path: Path) -> str:
     Raises:
         InputError: it cannot be read.
     """
+    return digest(read_bytes(path))
+
+
+def read_bytes(path: Path) -> bytes:
+    """Return a file's bytes.
+
+    Raises:
+        InputError: it cannot be read.
+    """
     try:
-        return digest(path.read_bytes())
+        return path.read_bytes()
     except OSError as error:
         raise InputError("cannot be read", where=path.name) from error
 

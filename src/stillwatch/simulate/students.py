@@ -34,6 +34,11 @@ _TOPICS = (
     "canyon",
 )
 
+_FUNCTION_WORDS = (
+    *("the", "of", "and", "to", "in", "that", "with", "for", "on", "by", "from", "which", "when"),
+    *("while", "because", "though", "some", "each", "most", "more", "then", "also", "very", "only"),
+)
+
 
 @dataclass(frozen=True)
 class Writer:
@@ -62,7 +67,8 @@ def draw_writer(
     rng: np.random.Generator, pairs: Sequence[tuple[str, str]], phrases: int = 30
 ) -> Writer:
     """Return a writer with habits drawn at random over the word pairs."""
-    lexicon = np.array([f"v{k}" for k in range(120)])
+    content = [f"v{k}" for k in range(60)]
+    lexicon = np.array([*content, *_FUNCTION_WORDS, *_FUNCTION_WORDS])
     stock = tuple(" ".join(rng.choice(lexicon, 6)) for _ in range(phrases))
     return Writer(tuple(pairs), tuple(map(float, rng.beta(2, 2, len(pairs)))), stock)
 

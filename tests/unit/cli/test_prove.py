@@ -27,7 +27,8 @@ def save(path: Path, answers: dict[str, dict[str, str]]) -> Path:
 def references(tmp_path: Path) -> Path:
     """Return a folder of four teachers of three families and five controls; suspect beside it."""
     rng = np.random.default_rng(4)
-    words = np.array([f"w{k}" for k in range(300)])
+    plain = ("the", "of", "and", "to", "in", "with", "for", "by", "on", "from")
+    words = np.array([*(f"w{k}" for k in range(40)), *plain, *plain, *plain])
     prompts = [f"q{k:02}" for k in range(30)]
 
     def style() -> dict[str, list[str]]:
@@ -101,6 +102,8 @@ def test_from_answers_to_a_verified_case(references, tmp_path, monkeypatch, caps
 def test_prompts_are_written_and_a_missing_reference_is_told(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     assert run(["prove", "prompts", "--out", "suite.jsonl"]) == EXIT_CLEAR
+    new_key(tmp_path / "key")
+    assert run(["prove", "verify", "absent.json", "--key", "key.pub"]) == EXIT_INPUT
     assert len(read_prompts(Path("suite.jsonl"))) == 60
     save(Path("s.parquet"), {"m": {"q": "a"}})
     lineage = ["prove", "lineage", "--suspect", "s.parquet", "--references", ".", "--out", "l.json"]

@@ -81,6 +81,12 @@ def test_the_campaign_is_named_and_the_score_is_entered(canary, tmp_path, keys):
     assert [entry["kind"] for entry in entries] == ["plan", "suspect", "score"]
 
 
+def test_looks_beyond_the_planned_ones_are_paid_for(canary):
+    first, second, third = (canary()["scores"][0]["p_adjusted"] for _ in range(3))
+    assert second == pytest.approx(2 * first)
+    assert third == pytest.approx(3 * first)
+
+
 def test_nothing_is_scored_that_was_not_registered(canary, tmp_path, keys):
     other = tmp_path / "other.jsonl"
     other.write_text('{"prompt_id": "fact-0", "prompt": "Chosen afterwards?"}\n')

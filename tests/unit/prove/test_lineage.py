@@ -12,13 +12,14 @@ from stillwatch.prove.power import lineage_power
 
 PROMPTS = [f"q{k:02}" for k in range(40)]
 FAMILIES = {"ash-1": "ash", "ash-2": "ash", "elm": "elm", "fir": "fir", "yew": "yew"}
+FUNCTION_WORDS = ("the", "of", "and", "to", "in", "that", "with", "for", "on", "by", "from", "each")
 COMMON = [" ".join(f"c{n}x{m}" for m in range(7)) for n in range(30)]
 GROUPS = {f"control-{k}": f"group-{k}" for k in range(9)}
 
 
 def habits(rng: np.random.Generator) -> dict[str, list[str]]:
     """Return the stock phrases of a writer for each prompt."""
-    words = np.array([f"w{k}" for k in range(400)])
+    words = np.array([*(f"w{k}" for k in range(40)), *FUNCTION_WORDS, *FUNCTION_WORDS])
     return {p: [" ".join(rng.choice(words, 8)) for _ in range(12)] for p in PROMPTS}
 
 
@@ -32,7 +33,7 @@ def answers(
             for _ in range(8)
         ]
         stock = " ".join(COMMON[int(k)] for k in rng.integers(len(COMMON), size=12))
-        out[p] = f"The answer to {p} is this. {stock} " + ". ".join(phrases)
+        out[p] = ". ".join(phrases) + f". The answer to {p} is this. {stock}"
     return Answers(name, out, {}, {p: "even" if k % 2 else "odd" for k, p in enumerate(PROMPTS)})
 
 
@@ -92,7 +93,7 @@ def test_power_rises_with_what_was_taught_and_dependence_follows_the_dose(close)
     assert share["student"].interval.low < share["student"].share < share["student"].interval.high
     assert share["student"].by_suite == {}  # twenty prompts a suite are too few for a share
     with pytest.raises(EvidenceError, match="scale"):
-        estimate_dependence(close, "student", "elm", "control-1", ["student"], rng)
+        estimate_dependence(close, "student", "elm", "control-1", ["elm"], rng)
 
 
 def test_rank_p_values_of_strangers_keep_their_level():
