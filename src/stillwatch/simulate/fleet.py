@@ -84,7 +84,8 @@ def muster(stage: Stage, dice: Dice, orders: Orders, count: int) -> list[Agent]:
             account.created_at = int(begin - dice.between(0.05, 45) * DAY)
             if dice.chance(hiding.burst):
                 account.created_at = dice.pick(bursts) + int(dice.between(0, 4) * HOUR)
-        account.created_at = min(account.created_at, begin)
+        if account.created_at > begin:  # not all at the campaign's first moment
+            account.created_at = int(begin - dice.between(0.01, 30) * DAY)
         if dice.chance(hiding.cards):
             account.payment_hash = dice.pick(cards)
         _connect(dice, orders, account, prefixes, tools)
@@ -136,11 +137,7 @@ def _agent(stage: Stage, dice: Dice, orders: Orders, lang: str, begin: int) -> A
         account.email_domain = free_mail(dice, 1.0)
     domains = dice.sample(range(DOMAINS), max(1, round(hiding.slice * DOMAINS)))
     topics = stage.grammar.own(lang, domains, dice) if hiding.slice < 1 else account.words[0]
-    system = None
-    if pose == "applications" and dice.chance(0.75):
-        system = stage.press.make(dice, lang, "support", system=1.0, bare=1.0).system
-    elif pose == "chat" and account.channel != "api":
-        system = system_line(stage, dice, lang)
+    system = _system(stage, dice, account, pose)
     frames = list(orders.frames)
     if hiding.own_frames:
         frames = [stage.press.make(dice, lang, system=0.3) for _ in range(dice.whole(1, 3))]
@@ -159,6 +156,15 @@ def _agent(stage: Stage, dice: Dice, orders: Orders, lang: str, begin: int) -> A
         frames,
         user,
     )
+
+
+def _system(stage: Stage, dice: Dice, account: Account, pose: str) -> str | None:
+    """Return the system prompt that an account of the family it poses as would send."""
+    if pose == "applications" and dice.chance(0.75):
+        return stage.press.make(dice, account.lang, "support", system=1.0, bare=1.0).system
+    if pose == "chat" and account.channel != "api":
+        return system_line(stage, dice, account.lang)
+    return None
 
 
 def _pose(dice: Dice) -> str:

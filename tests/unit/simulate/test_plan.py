@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -95,6 +96,26 @@ def test_the_same_plan_and_seed_give_the_same_bytes(tmp_path, digests):
     simulate(plan, seed=5, out=tmp_path / "c")
     assert digests(tmp_path / "a") == digests(tmp_path / "b")
     assert digests(tmp_path / "a") != digests(tmp_path / "c")
+
+
+def test_rows_are_in_the_order_of_time_in_one_file_a_day(tmp_path):
+    result = simulate(load_plan("smoke").scaled(0.08), seed=4, out=tmp_path)
+    times = []
+    for path in result.files["parquet"]:
+        mine = pq.read_table(path, columns=["ts"])["ts"].to_pylist()
+        assert {f"{ts:%Y-%m-%d}" for ts in mine} == {path.stem}
+        times += mine
+    assert times == sorted(times)
+    assert len(times) == result.exchanges
+    assert len(result.files["parquet"]) == 7
+
+
+def test_accounts_of_a_hidden_campaign_are_not_made_at_one_moment(tmp_path):
+    text = HEAD + "[[campaign]]\nname = 'c'\nshape = 'hydra'\nrung = 3\naccounts = 60\n"
+    result = simulate(write(tmp_path, text + "requests = 2"), seed=2, out=tmp_path / "out")
+    with result.accounts_csv.open(newline="") as file:
+        created = [row["created_at"] for row in csv.DictReader(file)]
+    assert len(created) == len(set(created))
 
 
 def test_honest_rows_do_not_depend_on_campaigns(tmp_path):

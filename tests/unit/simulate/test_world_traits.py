@@ -1,4 +1,5 @@
-"""On rungs 2 to 5 no single trait of an account, and no shallow tree of traits, finds campaigns."""
+"""On rungs 2 to 5 (2 and 5 here, all in `make bench-worlds`) no single trait of an account,
+and no shallow tree of traits, finds campaigns."""
 
 from __future__ import annotations
 
@@ -17,7 +18,7 @@ SCALE = 0.15
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("rung", [2, 3, 4, 5])
+@pytest.mark.parametrize("rung", [2, 5])
 def test_no_single_trait_gives_a_campaign_away(rung):
     found = judge(load_plan(f"rung{rung}").scaled(SCALE), learn=[51], ask=[1])
     print(found)
