@@ -13,8 +13,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check -qq
 WORKERS ?= 2
 
 # Every target that is a plain word is no file.
-
-.PHONY: $(MAKEFILE_LIST)) $(firstword $(shell '^[a-z-]+:' -d -hoE :) bench bench-check bench-judgement bound check clean demo docs fuzz grep help highest kills lock lowest quality reference scale setup test tr wheel |
+.PHONY: $(shell grep -hoE '^[a-z-]+:' $(firstword $(MAKEFILE_LIST)) | tr -d :)
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
