@@ -21,7 +21,13 @@ import typer
 from stillwatch import schema
 from stillwatch.cli.app import app
 from stillwatch.schema import arrow
-from stillwatch.schema.fields import CAMPAIGN_FIELDS, FRAME_FIELDS, RUN_FILES, SUMMARY_FIELDS
+from stillwatch.schema.fields import (
+    CAMPAIGN_FIELDS,
+    FRAME_FIELDS,
+    RUN_FILES,
+    SHARED_FIELDS,
+    SUMMARY_FIELDS,
+)
 from stillwatch.share import RULES
 from stillwatch.share.catalogue import CATALOGUE
 from stillwatch.share.objects import EXTENSIONS, FREE_TYPES, json_schema
@@ -89,6 +95,7 @@ FIELDS = {
     "summary.json": (SUMMARY_FIELDS, "One object."),
     "campaigns.jsonl": (CAMPAIGN_FIELDS, "One object a line, accused first."),
     "stages/frames.jsonl": (FRAME_FIELDS, "One object a line, up to three templates a campaign."),
+    "shared.jsonl": (SHARED_FIELDS, "One object a line, by account, then contributor."),
     "indicators.jsonl": (
         schema.INDICATOR_FIELDS,
         "One object a line: what `share pull` makes of the indicators of other providers.",

@@ -80,7 +80,7 @@ def open_hub(folder: Path) -> tuple[subprocess.Popen[bytes], int]:
     process = subprocess.Popen([sys.executable, "-m", "stillwatch.cli", *words])
     for _ in range(300):
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{port}/health/", timeout=5):  # noqa: S310
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/health/", timeout=5):
                 return process, port
         except OSError:
             time.sleep(0.1)
@@ -189,7 +189,7 @@ def exchange(out: Path, *, seed: int, scale: float, shares: Sequence[int]) -> di
         for provider in providers:
             provider.pulled = provider.share("pull")
             told = str(provider.folder / "share/pulled/indicators.jsonl")
-            scan(provider, "together", *(["--indicators", told] if os.environ.get("IND") else []))
+            scan(provider, "together", "--indicators", told)
             provider.share("audit")
     finally:
         process.terminate()

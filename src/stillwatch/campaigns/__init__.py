@@ -14,6 +14,12 @@ from stillwatch.campaigns.judge import Campaign, Judgement, judge
 from stillwatch.campaigns.pictures import clock_table, raster_table, volume_table
 from stillwatch.campaigns.prevalence import measure_prevalence
 from stillwatch.campaigns.select import Choice, choose
+from stillwatch.campaigns.shared import (
+    Carrier,
+    carriers_of_shared,
+    put_on_watch,
+    shared_lines,
+)
 from stillwatch.campaigns.tables import (
     account_rows,
     campaign_lines,
@@ -28,11 +34,13 @@ __all__ = [
     "ACTS_STEP",
     "Assumptions",
     "Campaign",
+    "Carrier",
     "Choice",
     "Judgement",
     "Template",
     "account_rows",
     "campaign_lines",
+    "carriers_of_shared",
     "choose",
     "clock_table",
     "coverage_table",
@@ -41,7 +49,9 @@ __all__ = [
     "link_table",
     "load_assumptions",
     "measure_prevalence",
+    "put_on_watch",
     "raster_table",
+    "shared_lines",
     "signal_table",
     "stamp",
     "templates_of",

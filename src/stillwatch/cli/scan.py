@@ -46,6 +46,13 @@ def scan(
             metavar="FILE", help="What `case effects` wrote; accounts that appeals restored."
         ),
     ] = None,
+    indicators: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="What `share pull` wrote; who carries it is watched, never accused.",
+        ),
+    ] = None,
     baseline: Annotated[
         list[Path] | None,
         typer.Option(
@@ -106,6 +113,7 @@ def scan(
             permits=permits,
             ownership=ownership,
             corrections=corrections,
+            indicators=indicators,
             baseline=tuple(baseline or ()),
             format=format,
             since=None if since is None else parse_time(since, where="--since"),

@@ -65,6 +65,7 @@ def why(run: Run, account_id: str) -> list[Section]:
     sections = [Section(f"{account_id}: {said(row.get('standing'), 'clear')}", _standing(run, row))]
     for campaign in campaigns:
         sections += _about_campaign(campaign, account_id, titles)
+    sections.append(Section("What other providers shared", tuple(_shared(run, account_id))))
     sections.append(Section("Its links", describe_links(run, account_id, campaigns)))
     sections += _end_users(run, account_id)
     if campaigns:
@@ -171,6 +172,18 @@ def _evidence(campaign: dict[str, Any], claim: str, titles: dict[str, str]) -> I
     ]
     if against:
         yield f"Looked for and not found, which speaks against it: {'; '.join(against)}."
+
+
+def _shared(run: Run, account_id: str) -> Iterator[str]:
+    mine = [row for row in run.shared if row.get("account_id") == account_id]
+    for row in mine[:_MOST]:
+        kinds = ", ".join(str(kind) for kind in listed(row.get("kinds")))
+        yield (
+            f"{said(row.get('contributor'))} shared what "
+            f"{counted(row.get('exchanges'), 'exchange')} of it carry ({kinds}); its record weighs {plain(row.get('contributor_weight'))}."
+        )
+    if mine:
+        yield "That is another's word and no evidence: alone it accuses nobody."
 
 
 def _end_users(run: Run, account_id: str) -> list[Section]:

@@ -22,6 +22,7 @@ from stillwatch.schema import (
     REJECTED,
     REPORT,
     RESUME,
+    SHARED,
     SIGNALS,
     STAGES,
     STIX,
@@ -37,7 +38,7 @@ STAGES_KEPT: Final = ("exchanges", "subjects", "cohorts", "cohort_members", "coh
                       "findings", "frames", "spikes", "raster", "clock", "volume",
                       "coverage")  # fmt: skip
 _RUN_FILES: Final = frozenset({SUMMARY, CAMPAIGNS, ACCOUNTS, SUBJECTS, SIGNALS, LINKS, TIMING,
-                               REJECTED, REPORT, STIX})  # fmt: skip
+                               REJECTED, REPORT, SHARED, STIX})  # fmt: skip
 _TABLES: Final = {*STAGES_KEPT, "features", "accounts", *(step.output for step in STEPS)}
 # A table written aside is named `table.part`, without the .parquet.
 _STAGE_FILES: Final = frozenset(

@@ -21,17 +21,26 @@ from stillwatch.campaigns import (
     Judgement,
     account_rows,
     campaign_lines,
+    carriers_of_shared,
     choose,
     clock_table,
     coverage_table,
     judge,
     link_table,
     load_assumptions,
+    put_on_watch,
     raster_table,
+    shared_lines,
     signal_table,
     volume_table,
 )
-from stillwatch.enrich import read_accounts, read_corrections, read_ownership, read_permits
+from stillwatch.enrich import (
+    read_accounts,
+    read_corrections,
+    read_indicators,
+    read_ownership,
+    read_permits,
+)
 from stillwatch.errors import ConfigError, InputError
 from stillwatch.pipeline import DISCOVERY, FEATURES, features
 from stillwatch.policy import permits_from_rows
@@ -65,6 +74,7 @@ from stillwatch.schema import (
     LINKS,
     REJECTED,
     RESUME,
+    SHARED,
     SIGNALS,
     STAGES,
     STIX,
@@ -109,6 +119,7 @@ def scan(
     permits: str | Path | None = None,
     ownership: str | Path | None = None,
     corrections: str | Path | None = None,
+    indicators: str | Path | None = None,
     baseline: Sequence[str | Path] = (),
     format: str = "auto",
     since: datetime | None = None,
@@ -128,6 +139,7 @@ def scan(
 
     ``inputs``: files, globs, folders or ``-``. ``accounts``, ``permits``, ``ownership``: side
     tables. ``corrections``: accounts that appeals restored, which make no links.
+    ``indicators``: what others shared; who carries it is watched at most, and judged no otherwise.
     ``baseline``: earlier run directories, never of the window being judged.
     ``now``: UTC; rows more than a day later are refused, none when it is None.
     ``out``: a new or empty folder, or an earlier run's, whose results go when reading begins.
@@ -149,6 +161,7 @@ def scan(
     allowed = permits_from_rows(read_permits(permits).to_pylist()) if permits else ()
     answers = _answers(ownership)
     restored = read_corrections(corrections) if corrections else frozenset()
+    told = read_indicators(indicators, now=now) if indicators else ()
     opened = open_inputs([str(p) for p in inputs], format=format, max_rejects=max_rejects, now=now)
     run_dir = Path(out) if out is not None else Path(tempfile.mkdtemp(prefix="stillwatch-"))
     columns = opened.columns | {f"accounts.{c}" for c in (side.columns if side else ())}
@@ -157,8 +170,9 @@ def scan(
     key = asked(
         opened,
         {"accounts": accounts, "permits": permits, "ownership": ownership,
-         "corrections": corrections, "value": value},
+         "corrections": corrections, "indicators": indicators, "value": value},
         {"format": format, "max_rejects": max_rejects, "--baseline": earlier.digest,
+         "indicators in force": [one.indicator_id for one in told],
          **settings.as_dict()},
     )  # fmt: skip
     with locked(run_dir):
@@ -184,6 +198,11 @@ def scan(
             drift = earlier.drift(runner, choice, reference)
             tell(Progress("judge", 0, 1, "steps"))
             judgement = judge(runner, choice, allowed, accuse=not drift["alarm"])
+            if indicators:
+                carriers = carriers_of_shared(runner, told)
+                judgement = put_on_watch(judgement, carriers)
+                lines = shared_lines(judgement, carriers)
+                write_whole(run_dir / SHARED, b"".join(_json(x, pretty=False) for x in lines))
             _write(runner, run_dir, judgement, choice, assumptions, answers, opened, earlier, drift)
             seconds["judge"] = round(time.monotonic() - began, 3)
             tell(Progress("report", 0, 1, "steps"))

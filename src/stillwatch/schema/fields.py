@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Final
 
-__all__ = ["CAMPAIGN_FIELDS", "FRAME_FIELDS", "RUN_FILES", "SUMMARY_FIELDS"]
+__all__ = ["CAMPAIGN_FIELDS", "FRAME_FIELDS", "RUN_FILES", "SHARED_FIELDS", "SUMMARY_FIELDS"]
 
 RUN_FILES: Final = {
     "summary.json": "one page of numbers: counts, prevalence, calibration, what could be evaluated",
+    "shared.jsonl": "an account and contributor a line: who carries what other providers shared; "
+    "only of a scan with `--indicators`",
     "campaigns.jsonl": "a campaign a line, with claims, evidence, members, collateral, rivals",
     "accounts.parquet": "a row an account that was seen",
     "subjects.parquet": "the same columns a row for each end user of a channel account",
@@ -20,6 +22,17 @@ RUN_FILES: Final = {
     "stages/": "what each step wrote, and the tables behind the report's pictures",
 }
 
+SHARED_FIELDS: Final = {
+    "account_id": "the account that carries what was shared",
+    "end_user_id": "the end user behind a channel account, else null",
+    "standing": "of this account in this run: `watch`, if nothing else was said of it",
+    "weight": "of all contributors together, at most 0.8; from 0.2 on the account is watched",
+    "contributor": "the pseudonym of whoever shared it",
+    "contributor_weight": "its record",
+    "campaigns": "STIX ids of the campaigns that it named",
+    "kinds": "kinds of fingerprints that matched",
+    "exchanges": "most exchanges of the account that carry one of them",
+}
 SUMMARY_FIELDS: Final = {
     "versions": "of stillwatch, of the kernel's specification, of this contract",
     "inputs": "formats, and a digest of the rows that does not depend on their order",

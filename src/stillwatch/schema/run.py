@@ -13,6 +13,7 @@ LINKS: Final = "links.parquet"
 TIMING: Final = "timing.json"
 REJECTED: Final = "rejected.jsonl"
 REPORT: Final = "report.html"
+SHARED: Final = "shared.jsonl"  # only where indicators were given
 STIX: Final = "stix.json"
 STAGES: Final = "stages"
 RESUME: Final = "resume.json"  # inside stages, while a run is unfinished

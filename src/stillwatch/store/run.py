@@ -12,7 +12,16 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from stillwatch.errors import InputError
-from stillwatch.schema import ACCOUNTS, CAMPAIGNS, LINKS, SIGNALS, STAGES, SUBJECTS, SUMMARY
+from stillwatch.schema import (
+    ACCOUNTS,
+    CAMPAIGNS,
+    LINKS,
+    SHARED,
+    SIGNALS,
+    STAGES,
+    SUBJECTS,
+    SUMMARY,
+)
 
 __all__ = ["STAGE_TABLES", "TABLES", "Run", "open_run"]
 
@@ -57,6 +66,12 @@ class Run:
     def frames(self) -> list[dict[str, Any]]:
         """Return the template skeletons; none when the run kept none."""
         file = self.path / _FRAMES
+        return _lines(file) if file.is_file() else []
+
+    @cached_property
+    def shared(self) -> list[dict[str, Any]]:
+        """Return shared.jsonl; nothing where no indicators were given."""
+        file = self.path / SHARED
         return _lines(file) if file.is_file() else []
 
     def has(self, name: str) -> bool:
