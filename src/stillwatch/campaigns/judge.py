@@ -99,7 +99,7 @@ def judge(
             host = max(hosts, key=hosts.count)
             view = _campaign(crowd, known[cohort], members, rows, shown[cohort], permits)
             _absorb(host, members, selected=cohort in choice.selected and not _explained(view))
-            taken.update({m.sid: host for m in members if m.sid in host.standings})
+            taken.update({m.sid: host for m in members if host.members[m.sid].role == "core"})
             continue
         campaign = _campaign(crowd, known[cohort], members, rows, shown[cohort], permits)
         selected = cohort in choice.selected and accuse
@@ -107,7 +107,7 @@ def judge(
         if campaign.standing == "watch" and cohort not in choice.selected and not proven:
             continue
         campaigns.append(campaign)
-        for sid in campaign.standings:
+        for sid in campaign.core:  # the periphery of one (its proxy's customers) may be another
             taken.setdefault(sid, campaign)
     uses = _permit(desk, campaigns, permits)
     standing, campaign_of = _standings(campaigns)
@@ -142,9 +142,13 @@ def _findings(desk: Desk) -> dict[int, list[dict[str, Any]]]:
 
 
 def _absorb(host: Campaign, members: list[Member], *, selected: bool) -> None:
-    """Add members of a second view of the same campaign; the first view of a subject stays."""
+    """Add members of a second view of the same campaign.
+
+    The first view of a subject stays, unless it was periphery there and is proven here.
+    """
     for member in members:
-        if member.sid in host.members:
+        first = host.members.get(member.sid)
+        if first is not None and (first.role == "core" or not member.proven):
             continue
         host.members[member.sid] = member
         accused = selected and member.proven and host.standing == "accused"
