@@ -151,12 +151,14 @@ def _grader(agreement: Mapping[str, Any] | None) -> str:
 
 def value_claim(campaign: Mapping[str, Any]) -> Claim | None:
     """Return the value at list price of a campaign's harvest, None where no cost is known."""
-    value = campaign.get("value")
-    if not isinstance(value, Mapping) or value.get("mid") is None:
+    views = campaign.get("value")
+    value = views.get("harvest_usd") if isinstance(views, Mapping) else None
+    if not isinstance(value, Mapping):
         return None
     return Claim(
         "value",
-        f"Harvest at list price: {value['mid']:,.0f} ({value['low']:,.0f} to {value['high']:,.0f})",
+        f"Harvest at list price: {value['mid']:,.0f} USD ({value['low']:,.0f} to "
+        f"{value['high']:,.0f})",
         True,
         None,
         "a valuation: it has a range, not an error rate",

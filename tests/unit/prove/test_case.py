@@ -201,13 +201,14 @@ def test_a_campaign_becomes_a_traffic_claim_with_its_value(tmp_path):
         "accounts": 40,
         "exchanges": 9000,
         "q_value": 0.0003,
-        "value": {"low": 10, "mid": 20, "high": 40},
+        "value": {"harvest_usd": {"low": 10, "mid": 20, "high": 40}},
     }
     path = tmp_path / "campaigns.jsonl"
     path.write_text(json.dumps(campaign) + "\n")
     case = build_case(title="t", suspect="s", results=[], now=NOW, campaigns=path, campaign_id="c1")
     names = [link["value"]["claim"]["name"] for link in case["chain"]]
     assert names == ["traffic", "value"]
+    assert "20 USD (10 to 40)" in case["chain"][1]["value"]["claim"]["statement"]
     with pytest.raises(InputError):
         build_case(title="t", suspect="s", results=[], now=NOW, campaigns=path, campaign_id="c9")
     with pytest.raises(ConfigError, match="or neither"):
