@@ -45,6 +45,15 @@ def test_absent_or_empty_columns_and_other_files_are_told(tmp_path):
         read_responses(tmp_path / "c.parquet")
 
 
+def test_columns_of_another_kind_are_told_and_their_content_is_not(tmp_path):
+    kinds = {"output": [7], "prompt": [[1]], "sample": ["s3cret"], "suite": [1.5]}
+    for name, held in kinds.items():
+        columns = {"model": ["m"], "prompt_id": ["p"], "output": ["x"], name: held}
+        with pytest.raises(SchemaError, match=f"column {name} holds") as told:
+            read_responses(save(tmp_path / "a.parquet", **columns))
+        assert "s3cret" not in str(told.value)
+
+
 def test_published_names_are_understood_and_documented_strangers_are_controls(tmp_path):
     models = ["gpt", "llama", "other"]
     save(tmp_path / "a.parquet", model=models, idx=[0] * 3, instruction=["q"] * 3, output=["x"] * 3)
