@@ -121,8 +121,10 @@ def test_the_first_hour_by_commands(tmp_path, capsys):
         return capsys.readouterr().out
 
     assert "technical" in said("init", "--title", "Distillation warnings")
-    pseudonym, token = said("member", "add", "First Provider, contract 17").split()
+    pseudonym, token, identity = said("member", "add", "First Provider, contract 17").split()
     assert pseudonym.startswith("member-")
+    assert identity == Office(tmp_path / "hub").identity(pseudonym)
+    assert len(said("member", "add", "test suite", "--named").split()) == 2
     assert token.startswith("swh_")
     assert len(said("collection", "add", "Test", "--stix", "2.0", "--stix", "2.1").strip()) == 36
     assert "2.0,2.1" in said("collection", "list")

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 
 import pytest
 
-from stillwatch.share import bundle
+from stillwatch.share import campaign_objects
+from stillwatch.share.antitrust import normal
+from stillwatch.share.catalogue import CATALOGUE, IEP, INTERFACE
 
 LINE = {
     "campaign_id": "c-0123456789ab", "standing": "accused", "found_by": ["frame"],
@@ -31,30 +34,51 @@ def competitors(new_hub):
 
 
 @pytest.fixture
-def desk(competitors):
-    from tests.hub.conftest import Shelf
-
-    return Shelf(competitors, competitors.collection())
+def desk(competitors, make_shelf):
+    return make_shelf(competitors)
 
 
-def test_what_a_scan_found_is_accepted_and_read_back(competitors, desk):
-    made = json.loads(json.dumps(bundle([LINE], "2026-11-23T00:00:00Z")))
-    status = desk.add(competitors.login(), *made["objects"])
+@pytest.fixture
+def sender(competitors):
+    return competitors.login()
+
+
+@pytest.fixture
+def found(competitors, sender):
+    """What a member's client sends of a campaign, under the identity that the hub gave it."""
+    then = datetime(2026, 11, 23, tzinfo=UTC)
+    by = competitors.office.identity(sender.pseudonym)
+    rows = [{"kind": "near_text", "value": "0123456789abcdef"}]
+    made = campaign_objects(LINE, by=by, modified=then, indicators=rows)
+    refs = {ref for one in made for ref in one.get("object_marking_refs", ())} & {*IEP.values()}
+    first = [CATALOGUE[ref] for ref in sorted({*refs, INTERFACE["id"]})]
+    return [normal(one) for one in (*first, *made)]
+
+
+def test_what_a_scan_found_is_accepted_and_read_back(competitors, desk, sender, found):
+    status = desk.add(sender, *found)
     assert status["failure_count"] == 0, status["failures"]
-    ids = {one["id"] for one in made["objects"]}
-    assert ids == set(desk.ids(competitors.login("reader", tier="trusted")))
+    seen = desk.ids(competitors.login("reader", tier="trusted"))
+    assert set(seen) == {one["id"] for one in found}
 
 
-def test_a_price_in_a_description_is_refused_in_words_that_do_not_repeat_it(competitors, desk):
-    made = json.loads(json.dumps(bundle([LINE], "2026-11-23T00:00:00Z")))
-    (campaign,) = (o for o in made["objects"] if o["type"] == "campaign")
+def test_under_another_identity_than_the_hubs_it_is_refused(competitors, desk, found):
+    other = competitors.login(number=2)
+    status = desk.add(other, *found)
+    own = {one["id"] for one in found if "created_by_ref" in one}
+    assert own <= {failure["id"] for failure in status["failures"]}
+    assert not own & set(desk.ids(other))
+
+
+def test_a_price_in_a_description_is_refused_in_words_that_do_not_repeat_it(desk, sender, found):
+    (campaign,) = (o for o in found if o["type"] == "campaign")
     campaign["description"] = "They pay 2.40 dollars for a million tokens."
-    status = desk.add(competitors.login(), campaign)
+    status = desk.add(sender, campaign)
     assert status["success_count"] == 0
     (failure,) = status["failures"]
     assert "2.40" not in json.dumps(failure)
-    assert desk.ids(competitors.login()) == []
+    assert desk.ids(sender) == []
 
 
-def test_an_indicator_of_another_tool_is_refused(competitors, desk, make_indicator):
-    assert desk.add(competitors.login(), make_indicator())["success_count"] == 0
+def test_an_indicator_of_another_tool_is_refused(desk, sender, make_indicator):
+    assert desk.add(sender, make_indicator())["success_count"] == 0

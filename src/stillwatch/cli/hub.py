@@ -270,13 +270,16 @@ def member_add(
         int | None, typer.Option(metavar="N", min=1, help="Days until its token ends.")
     ] = None,
 ) -> None:
-    """Admit a member; print its pseudonym and its token.
+    """Admit a member; print its pseudonym, its token and its identity.
 
-    The token is shown this once; the hub keeps a digest alone.
+    The token is shown this once; the hub keeps a digest alone. The identity is what the hub puts
+    under all that the member sends: its client begins with `share start --contributor IDENTITY`.
+    A member that is --named has none.
     """
     from stillwatch.share.hub import Office
 
-    pseudonym, token = Office(home).add_member(
+    office = Office(home)
+    pseudonym, token = office.add_member(
         label,
         role=role,
         tier=tier,
@@ -288,6 +291,8 @@ def member_add(
         now=datetime.now(UTC),
     )
     print(f"{pseudonym}\n{token}")
+    if not named:
+        print(office.identity(pseudonym))
 
 
 @member.command("list")

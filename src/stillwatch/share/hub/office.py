@@ -18,9 +18,14 @@ from stillwatch.share.hub.conduct import read_events, verify_events
 from stillwatch.share.hub.corrections import received_by
 from stillwatch.share.hub.database import Database
 from stillwatch.share.hub.markings import TIERS
-from stillwatch.share.hub.members import add_member, add_token, disable_member
+from stillwatch.share.hub.members import (
+    add_member,
+    add_token,
+    disable_member,
+    pseudonym_identity,
+)
 from stillwatch.share.hub.schema import demand_current, upgrade
-from stillwatch.share.hub.settings import read_settings
+from stillwatch.share.hub.settings import read_key, read_settings
 from stillwatch.share.hub.tables import API_ROOT, COLLECTION, MEMBER, VERSION
 from stillwatch.share.hub.times import DAY_US, micros, timestamp
 
@@ -48,6 +53,7 @@ class Office:
         Raises:
             ConfigError: there is no hub, or its settings are wrong.
         """
+        self._home = home
         self._url = read_settings(home).database
 
     def migrate(self) -> None:
@@ -155,6 +161,10 @@ class Office:
             return pseudonym, token
 
         return self._write(act)
+
+    def identity(self, pseudonym: str) -> str:
+        """Return the STIX identity that the hub puts under what a pseudonymous member sends."""
+        return pseudonym_identity(read_key(self._home), pseudonym)
 
     def new_token(self, pseudonym: str, *, now: datetime, days: int | None, replace: bool) -> str:
         """Make another token of a member; ``replace`` ends the others."""
