@@ -217,7 +217,7 @@ def test_a_verdict_on_an_account_ends_and_a_rule_names_no_person(run, tmp_path):
     judged = read_judgement(file)
     assert judged.verdicts["a"] == Action("deny", None, 1, 2)
     assert judged.verdicts["b"] == Action("watch", "Ada", 1, 2)
-    assert judged.verdicts["c"] == Action("allow", "Bo", 1, 2)
+    assert judged.verdicts["c"] == Action("allow", "B", 1, 2)
     file.write_text("{}", encoding="utf-8")
     with pytest.raises(SchemaError, match="case effects"):
         read_judgement(file)
