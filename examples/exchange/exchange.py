@@ -80,7 +80,7 @@ def open_hub(folder: Path) -> tuple[subprocess.Popen[bytes], int]:
     process = subprocess.Popen([sys.executable, "-m", "stillwatch.cli", *words])
     for _ in range(300):
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{port}/health/", timeout=5):  # noqa: S310
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/health/", timeout=5):
                 return process, port
         except OSError:
             time.sleep(0.1)

@@ -18,9 +18,7 @@ text-align:left;vertical-align:top}code{font-size:.9em}</style>
 
 def _table(head: Iterable[str], rows: Iterable[Iterable[object]]) -> str:
     def line(cells: Iterable[object], tag: str) -> str:
-        return (
-            "<tr>" + "".join(f"<{tag}>{escape(str(c))}</{tag}>" for c in cells) + "</tr>\n"
-        )
+        return "<tr>" + "".join(f"<{tag}>{escape(str(c))}</{tag}>" for c in cells) + "</tr>\n"
 
     return "<table>" + line(head, "th") + "".join(line(r, "td") for r in rows) + "</table>\n"
 

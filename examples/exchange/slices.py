@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 
 from stillwatch.simulate import WORLDS, SimulatedWorld, Size, World, simulate
 
-__all__ = ["CAMPAIGN", "world_of", "split"]
+__all__ = ["CAMPAIGN", "split", "world_of"]
 
 CAMPAIGN: Final = "load_balanced"
 
