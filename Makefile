@@ -65,8 +65,8 @@ bench-alpha: .venv/.test-stamp ## 500 worlds without campaigns under every drift
 	@OMP_NUM_THREADS=1 $(BIN)/python perf/detection.py alpha --worlds 500
 	@$(BIN)/python perf/detection.py alpha --report
 
-bench-alone: .venv/.test-stamp ## stillwatch alone on a seed of each world of the benchmark (resumable, minutes)
-	@OMP_NUM_THREADS=1 $(BIN)/python perf/detection.py alone --worlds 1
+bench-alone: .venv/.test-stamp ## stillwatch alone on two seeds of each world of the benchmark (resumable, minutes)
+	@OMP_NUM_THREADS=1 $(BIN)/python perf/detection.py alone --worlds 2
 	@$(BIN)/python perf/detection.py alone --report
 
 bench-prevalence: .venv/.test-stamp ## 100 small worlds: detected ≤ truth ≤ not excluded (resumable, half an hour)

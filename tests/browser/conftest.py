@@ -14,7 +14,7 @@ from playwright.sync_api import Browser, sync_playwright
 from stillwatch.report import write_report
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # while it lives its event loop runs in this thread
 def browser() -> Iterator[Browser]:
     path = os.environ.get("STILLWATCH_CHROMIUM", "/usr/bin/chromium")
     with sync_playwright() as play:

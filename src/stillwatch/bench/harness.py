@@ -15,6 +15,7 @@ import numpy as np
 from stillwatch.bench import ours
 from stillwatch.bench.alpha import judge_benign
 from stillwatch.bench.baselines import BASELINES
+from stillwatch.bench.ledger import commit_here
 from stillwatch.bench.looks import look_again
 from stillwatch.bench.records import once, write_record
 from stillwatch.bench.scenarios import Scenario
@@ -23,6 +24,7 @@ from stillwatch.bench.suites import FIRST_SEED, HELD_OUT_SEED, Suite
 from stillwatch.bench.traffic import Traffic, read_traffic
 from stillwatch.bench.truth import Who, read_truth
 from stillwatch.bench.verdict import nearest_cohorts, scanned
+from stillwatch.errors import ConfigError
 from stillwatch.simulate import SimulatedWorld
 
 __all__ = ["run_alone", "run_suite", "run_trial"]
@@ -36,7 +38,13 @@ def run_suite(
     """Make every record of a suite under ``out`` that is not there yet.
 
     ``held_out``: the same worlds of seeds that nothing else reads.
+
+    Raises:
+        ConfigError: the folder holds another suite's records, or those of other seeds or texts:
+            results are pooled over all of a folder.
     """
+    corpora = any(t.scenario.corpora for t in suite.trials)
+    _claim(out, {"suite": suite.name, "held_out": held_out, "corpora": corpora})
     first = HELD_OUT_SEED if held_out else FIRST_SEED
     for scenario, seeds, looks in suite.trials:
         for k in range(seeds):
@@ -50,6 +58,17 @@ def run_suite(
             lambda drift=drift, seed=seed: judge_benign(  # type: ignore[misc]
                 drift, seed, out / "work", suite.base
             ),
+        )
+
+
+def _claim(out: Path, asked: dict[str, Any]) -> None:
+    held = once(out / "suite.json", lambda: asked)
+    if held != asked:
+        words = ", ".join(f"{name} {value}" for name, value in held.items())
+        raise ConfigError(
+            f"the folder holds another run ({words})",
+            where=str(out),
+            hint="give a folder of its own to every suite, and to held-out seeds",
         )
 
 
@@ -122,7 +141,7 @@ def _world(scenario: Scenario, seed: int, traffic: Traffic, who: list[Who]) -> d
             name = str(person.campaign)
             share[name] = share.get(name, 0.0) + float(traffic.volume[number]) / traffic.rows
     return {
-        "scenario": scenario.name, "drift": scenario.drift, "seed": seed,
+        "commit": commit_here(), "scenario": scenario.name, "drift": scenario.drift, "seed": seed,
         "exchanges": traffic.rows, "accounts": traffic.accounts,
         "traffic_share": {k: round(v, 6) for k, v in share.items()},
     }  # fmt: skip

@@ -21,7 +21,8 @@ def append_look(ledger: Path, suite: str, result: dict[str, Any], now: datetime)
     to_micros(now)  # refuses a time without a zone
     line = {
         "at": now.isoformat(timespec="seconds").replace("+00:00", "Z"),
-        "commit": commit_here(), "version": __version__, "suite": suite,
+        "commit": commit_here(), "records_of": result["commits"], "version": __version__,
+        "suite": suite,
         "worlds": result["worlds"], "seeds": result["seeds"], "scenarios": result["scenarios"],
         "stillwatch": None if mine is None else {
             k: mine[k] for k in ("own", "rates", "pairs", "by_family", "by_rung")
@@ -36,7 +37,7 @@ def append_look(ledger: Path, suite: str, result: dict[str, Any], now: datetime)
 
 def commit_here() -> str:
     """Return the short commit of the package's checkout, + where it differs; else *installed*."""
-    here = Path(__file__).parent
+    here = Path(__file__).parents[1]  # the whole package: the detector is what is judged
     try:
         head = _git(here, "rev-parse", "--short", "HEAD")
         changed = _git(here, "status", "--porcelain", "--untracked-files=no", "--", ".")

@@ -15,7 +15,7 @@ from stillwatch.stats import clopper_pearson
 __all__ = ["RATES", "Pairs", "at_rate", "count_pairs", "flags", "summary_of"]
 
 RATES: Final = (1e-3, 1e-4, 1e-5)
-_WORST_KEPT: Final = 300
+_WORST_KEPT: Final = 1_000  # enough for 1 in 1,000 of a million honest accounts
 
 
 class Pairs(NamedTuple):
@@ -33,7 +33,7 @@ class Pairs(NamedTuple):
 def summary_of(outcome: Outcome, who: Sequence[Who]) -> dict[str, Any]:
     """Return what is kept of an outcome; accounts are in the order of the scores.
 
-    Scores of campaign accounts by campaign, the worst 300 honest scores with their families,
+    Scores of campaign accounts by campaign, the worst 1,000 honest scores with their families,
     what the method's own threshold flags, and pairs where it joins accounts. Permitted accounts
     count on neither side.
     """

@@ -23,9 +23,11 @@ Sheet = tuple[str, str, tuple[str, ...], list[tuple[str, ...]]]
 
 
 def headline(result: dict[str, Any]) -> str:
+    several = ", ".join(result.get("commits", ()))
     return (
         f"{result['worlds']:,} worlds with campaigns, {result['honest_accounts']:,} honest accounts"
         f" in them; {result['calibration']['all']['worlds']:,} worlds without campaigns."
+        + (f" Judged at commit {several}." if several else "")
     )
 
 

@@ -38,6 +38,7 @@ def results_of(out: Path) -> dict[str, Any]:
     worlds = {(r["scenario"], r["seed"]) for r in records}
     return {
         "worlds": len(worlds),
+        "commits": sorted({r.get("commit", "not recorded") for r in records}),
         "scenarios": sorted({s for s, _ in worlds}),
         "seeds": sorted({k for _, k in worlds}),
         "honest_accounts": sum(r["honest"] for r in by_detector.get(ours.FACTS.name, [])),

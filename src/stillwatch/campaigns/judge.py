@@ -24,6 +24,8 @@ __all__ = ["Campaign", "Judgement", "judge"]
 
 _WATCH_E = 20.0
 _PRIOR_ODDS = 0.01
+_MIXED_FROM = 4
+_MOSTLY = 0.8
 
 
 @dataclass
@@ -95,19 +97,19 @@ def judge(
         rows, members = findings[cohort], named[cohort]
         proven = [m.sid for m in members if m.proven]
         hosts = [taken[s] for s in proven if s in taken]
+        selected = cohort in choice.selected and accuse and not _mixed(members, taken)
         if proven and 2 * len(hosts) >= len(proven):
             host = max(hosts, key=hosts.count)
             view = _campaign(crowd, known[cohort], members, rows, shown[cohort], permits)
-            _absorb(host, members, selected=cohort in choice.selected and not _explained(view))
-            taken.update({m.sid: host for m in members if m.sid in host.standings})
+            _absorb(host, members, selected=selected and not _explained(view))
+            taken.update({m.sid: host for m in members if host.members[m.sid].role == "core"})
             continue
         campaign = _campaign(crowd, known[cohort], members, rows, shown[cohort], permits)
-        selected = cohort in choice.selected and accuse
         _decide(campaign, selected, desk.settings.min_subjects)
         if campaign.standing == "watch" and cohort not in choice.selected and not proven:
             continue
         campaigns.append(campaign)
-        for sid in campaign.standings:
+        for sid in campaign.core:  # the periphery of one (its proxy's customers) may be another
             taken.setdefault(sid, campaign)
     uses = _permit(desk, campaigns, permits)
     standing, campaign_of = _standings(campaigns)
@@ -141,10 +143,25 @@ def _findings(desk: Desk) -> dict[int, list[dict[str, Any]]]:
     return grouped
 
 
+def _mixed(members: Sequence[Member], taken: Mapping[int, Campaign]) -> bool:
+    """Return whether a weaker cohort joins members of stronger campaigns with many others.
+
+    What speaks for it may be theirs alone (honest customers of an app whose prompt a relay uses):
+    the others are watched.
+    """
+    linked = [m.sid for m in members if m.confidence > 0]
+    known = sum(sid in taken for sid in linked)
+    return _MIXED_FROM <= known < _MOSTLY * len(linked)
+
+
 def _absorb(host: Campaign, members: list[Member], *, selected: bool) -> None:
-    """Add members of a second view of the same campaign; the first view of a subject stays."""
+    """Add members of a second view of the same campaign.
+
+    The first view of a subject stays, unless it was periphery there and is proven here.
+    """
     for member in members:
-        if member.sid in host.members:
+        first = host.members.get(member.sid)
+        if first is not None and (first.role == "core" or not member.proven):
             continue
         host.members[member.sid] = member
         accused = selected and member.proven and host.standing == "accused"

@@ -16,6 +16,8 @@ from stillwatch.schema import LINK_KINDS, Desk
 __all__ = ["Belonging", "Member", "name_members", "read_belonging"]
 
 _QUEUE_NATS = 0.2
+_REPEATING = 0.2
+_LONG = 8
 _STRANGER_NATS = -2.0
 _EXCLUSIVE = 0.3
 _LEAST_FIT_NATS = 0.7
@@ -53,11 +55,16 @@ class Member:
 
 
 class Belonging(NamedTuple):
-    """Who belongs to a cohort, in the order of sids, how, and what evidence each shows."""
+    """Who belongs to a cohort, in the order of sids, how, and what evidence each shows.
+
+    ``repeating``: those of whose prompts a fifth and more were sent by another organization of the
+    cohort too.
+    """
 
     sids: np.ndarray
     how: list[str]
     shown: dict[int, set[str]]
+    repeating: frozenset[int]
 
 
 def name_members(
@@ -68,9 +75,10 @@ def name_members(
     Core: its own behaviour fits the campaign (posterior at the setting's level), its topics do
     not stand apart, and it is not only associated. Topics veto because they are what a customer
     whose template was copied cannot help having. Everybody else is periphery. *Proven* needs two
-    kinds of evidence, one of them out of other people's reach.
+    kinds of evidence, one of them out of other people's reach. Who runs what others run too (an
+    evaluation whose words a campaign copied) does not draw on a queue that gives each item once.
     """
-    sids, how, shown = belonging
+    sids, how, shown, repeating = belonging
     linked = np.array([h != "associated" for h in how])
     stands_apart = np.isin(sids, trimmed)
     speaks = linked & ~stands_apart
@@ -85,7 +93,7 @@ def name_members(
         kinds = set(shown.get(sid, ()))
         if how[k] == "text":
             kinds.add("frame")
-        if topic[k] >= _QUEUE_NATS:
+        if topic[k] >= _QUEUE_NATS and sid not in repeating:
             kinds.add("queue")
         stranger = bool(stands_apart[k]) or topic[k] <= _STRANGER_NATS
         fits = bool(linked[k]) and not stranger and fit[k] >= _LEAST_FIT_NATS
@@ -159,11 +167,34 @@ def read_belonging(
     for cohort, sid in _fresh(desk, bursts):
         shown[cohort].setdefault(sid, set()).add("signup_burst")
     of, sids, how = belong["cohort"].to_numpy(), belong["sid"].to_numpy(), belong["how"].to_pylist()
-    known = {}
+    known, repeating = {}, _repeating(desk, asked)
     for cohort in bursts:
         low, high = np.searchsorted(of, [cohort, cohort + 1]).tolist()
-        known[cohort] = Belonging(sids[low:high], how[low:high], shown[cohort])
+        known[cohort] = Belonging(
+            sids[low:high], how[low:high], shown[cohort], frozenset(repeating.get(cohort, ()))
+        )
     return known
+
+
+def _repeating(desk: Desk, asked: pa.Table) -> dict[int, set[int]]:
+    """Return by cohort who sends what other organizations of it send: a fifth of its prompts."""
+    rows = desk.query(
+        f"""WITH told AS (
+              SELECT k.cohort, k.sid, s.org, k.h_payload FROM spoken k
+              SEMI JOIN asked a ON a.cohort = k.cohort JOIN subjects s ON s.sid = k.sid
+              WHERE k.fresh AND k.answered AND k.user_tokens >= {_LONG} AND k.h_payload <> 0),
+            common AS (SELECT cohort, h_payload FROM told GROUP BY cohort, h_payload
+                       HAVING count(DISTINCT org) >= 2)
+            SELECT t.cohort, t.sid FROM told t
+            LEFT JOIN common c ON c.cohort = t.cohort AND c.h_payload = t.h_payload
+            GROUP BY t.cohort, t.sid HAVING count(c.h_payload) >= {_REPEATING} * count(*)
+            ORDER BY t.cohort, t.sid""",
+        asked=asked,
+    )
+    found: dict[int, set[int]] = {}
+    for cohort, sid in zip(*(column.to_pylist() for column in rows.columns), strict=True):
+        found.setdefault(cohort, set()).add(sid)
+    return found
 
 
 def _fresh(

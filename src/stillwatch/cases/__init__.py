@@ -36,6 +36,7 @@ from stillwatch.cases.effects import effects
 from stillwatch.cases.erasure import ErasedRun, erase_from_book, erase_from_run
 from stillwatch.cases.identity import Match, Merge, match_campaigns
 from stillwatch.cases.integrity import Verified, verify_book
+from stillwatch.cases.judgement import Judgement, read_judgement
 from stillwatch.cases.notices import read_notice
 from stillwatch.cases.opening import Seen, open_cases
 from stillwatch.cases.pack import Pack, export_case
@@ -55,6 +56,7 @@ __all__ = [
     "ErasedRun",
     "ErrorRates",
     "InForce",
+    "Judgement",
     "Match",
     "Merge",
     "Order",
@@ -96,6 +98,7 @@ __all__ = [
     "read_decisions",
     "read_design",
     "read_evidence",
+    "read_judgement",
     "read_labels",
     "read_members",
     "read_notice",

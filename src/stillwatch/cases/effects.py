@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -20,15 +20,17 @@ __all__ = ["effects"]
 def effects(book: Book, *, terms: Terms, now: datetime) -> Mapping[str, Any]:
     """Return the verdicts in force, and what upheld appeals correct, as JSON types.
 
-    ``verdicts``: a row an account. ``actions``: a row a campaign on which a decision on its whole
-    case stands, the strictest one; the guard acts on campaigns, and lets go the accounts of
-    ``corrections``. ``corrections``: accounts that an upheld appeal restored, each
-    with the campaign from which its links are to be taken, for as long as the terms say.
+    ``verdicts``: a row an account. ``let_go``: accounts of decisions that a person undid, on which
+    nothing else stands, until the decision would have ended. ``actions``: a row a campaign on which
+    a decision on its whole case stands, the strictest one. ``corrections``: accounts that an upheld
+    appeal restored, each with the campaign from which its links are to be taken, for as long as the
+    terms say.
     ``labels``: what people found out about accounts, the newest of each, for the calibration.
     ``withdrawn_sightings``: what must be taken back from whoever was told.
     """
     standing = in_force(book, terms=terms, now=now)
     at = book.time(now)
+    decisions = {d.id: d for d in read_decisions(book)}
     with book.reading() as connection:
         corrections = connection.execute(
             sa.select(t.corrections)
@@ -46,9 +48,11 @@ def effects(book: Book, *, terms: Terms, now: datetime) -> Mapping[str, Any]:
         "at_us": to_micros(at),
         "verdicts": [
             {"account_id": v.account_id, "verdict": v.verdict, "decision_id": v.decision_id,
-             "case_id": v.case_id, "expires_us": to_micros(v.expires)}
+             "case_id": v.case_id, "expires_us": to_micros(v.expires),
+             "by": decisions[v.decision_id].by, "at_us": to_micros(decisions[v.decision_id].at)}
             for v in standing.values()
         ],
+        "let_go": _let_go(decisions.values(), standing, at),
         "actions": _actions(book, at),
         "corrections": [
             {"account_id": row.account_id, "campaign_id": row.campaign_id,
@@ -63,6 +67,21 @@ def effects(book: Book, *, terms: Terms, now: datetime) -> Mapping[str, Any]:
             {"sighting_id": row.id, "indicator": row.indicator} for row in withdrawn
         ],
     }  # fmt: skip
+
+
+def _let_go(
+    decisions: Iterable[Decision], standing: Collection[str], at: datetime
+) -> list[dict[str, Any]]:
+    """Return the accounts whose decision was undone and that are under no other, the last undo."""
+    last: dict[str, Decision] = {}
+    for decision in decisions:
+        if decision.undoes and decision.at <= at < decision.expires:
+            last.update((a, decision) for a in decision.accounts if a not in standing)
+    return [
+        {"account_id": account, "by": d.by, "at_us": to_micros(d.at),
+         "expires_us": to_micros(d.expires), "decision_id": d.id}
+        for account, d in sorted(last.items())
+    ]  # fmt: skip
 
 
 def _actions(book: Book, at: datetime) -> list[dict[str, Any]]:

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import asdict, replace
 from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple
 
 import pyarrow as pa
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from stillwatch.cases.judgement import Judgement
 from stillwatch.errors import EvidenceError
 from stillwatch.policy import Ladder, Permit
-from stillwatch.schema import to_micros
+from stillwatch.schema import VERDICTS, to_micros
 from stillwatch.schema.snapshot import (
     EVIDENCE,
     SLOTS,
@@ -69,14 +70,19 @@ def compile_snapshot(
     valid: timedelta = timedelta(days=7),
     permits: Sequence[Permit] = (),
     actions: Mapping[str, Action] | None = None,
+    judged: Judgement | None = None,
     only: Sequence[str] = (),
     as_of: datetime | None = None,
 ) -> Compiled:
     """Return what the guard needs of a run.
 
     Only campaigns that the scan accused enter, and of them the accused members; ``only`` names
-    those wanted. ``actions``: campaign_id → what a person decided. ``as_of``: what had been seen
-    before that time alone (replays measure with it how early knowledge would have acted).
+    those wanted. ``actions``: campaign_id → what a person decided. ``judged``: what the case
+    database says. Who was restored by an appeal is no member here, and what stands on an account is
+    carried out on that account: what stands on the whole case never makes the guard stricter than
+    its ladder to a member that joined after the decision.
+    ``as_of``: what had been seen before that time alone (replays measure with it how early
+    knowledge would have acted).
 
     Raises:
         EvidenceError: an action or ``only`` names a campaign that the run does not accuse.
@@ -95,18 +101,23 @@ def compile_snapshot(
             f"the run accuses no campaign {strange[0]}", where=str(run.path),
             hint="campaigns.jsonl lists them",
         )  # fmt: skip
-    core = _core_table(campaigns)
+    judgement = judged or Judgement()
+    verdicts = {a: v for a, v in judgement.verdicts.items() if a not in judgement.restored}
+    core = _core_table(campaigns, judgement.restored)
     until_us = (1 << 62) if as_of is None else to_micros(as_of)
     facts = _Facts(run, core, until_us)
     created_us = to_micros(now)
+    asked = {**_mild(judgement.actions, ladder), **ordered}
     snapshot = Snapshot(
         version=version,
         salt=salt,
         created_us=created_us,
         expires_us=created_us + valid // timedelta(microseconds=1),
         source=hashlib.sha256((run.path / "summary.json").read_bytes()).hexdigest(),
-        campaigns=tuple(_pursuit(c, facts, k, ordered) for k, c in enumerate(campaigns)),
+        campaigns=tuple(_pursuit(c, facts, k, asked) for k, c in enumerate(campaigns)),
         accused=facts.accused(salt),
+        ordered=facts.ordered(salt, verdicts),
+        restored=frozenset(subject_key(salt, a) for a in judgement.restored),
         known=facts.known(salt),
         channels=facts.channels(salt),
         access=facts.access(salt),
@@ -120,12 +131,23 @@ def compile_snapshot(
     return Compiled(snapshot, len(snapshot.accused), len(snapshot.templates), len(snapshot.marks))
 
 
-def _core_table(campaigns: Sequence[Mapping[str, Any]]) -> pa.Table:
+def _mild(actions: Mapping[str, Action], ladder: Ladder) -> dict[str, Action]:
+    """Return what stands on campaigns, no stricter than what needs no decision.
+
+    A decision on a case names its accounts, and each of them has a verdict of its own.
+    """
+    return {
+        name: replace(a, verdict=min(a.verdict, ladder.verdict, key=VERDICTS.index))
+        for name, a in actions.items()
+    }
+
+
+def _core_table(campaigns: Sequence[Mapping[str, Any]], restored: Collection[str]) -> pa.Table:
     rows = [
         (number, m["account_id"], m["end_user_id"], m["standing"] == "accused")
         for number, campaign in enumerate(campaigns)
         for m in campaign["members"]
-        if m["role"] == "core"
+        if m["role"] == "core" and m["account_id"] not in restored
     ]
     columns = list(zip(*rows, strict=True)) or [(), (), (), ()]
     kinds = (pa.int32(), pa.string(), pa.string(), pa.bool_())
@@ -198,6 +220,18 @@ class _Facts:
             "WHERE m.accused ORDER BY p.sid"
         )
         return {subject_key(salt, r["account_id"], r["end_user_id"]): r["campaign"] for r in rows}
+
+    def ordered(self, salt: bytes, verdicts: Mapping[str, Action]) -> dict[int, Action]:
+        """Return what stands on each accused: of a channel account, on its accused end users."""
+        rows = self._ask(
+            "SELECT p.account_id, p.end_user_id FROM m JOIN people p ON p.sid = m.sid "
+            "WHERE m.accused ORDER BY p.sid"
+        )
+        return {
+            subject_key(salt, r["account_id"], r["end_user_id"]): verdicts[r["account_id"]]
+            for r in rows
+            if r["account_id"] in verdicts
+        }
 
     def known(self, salt: bytes) -> frozenset[int]:
         rows = self._ask(

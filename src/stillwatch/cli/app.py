@@ -28,13 +28,26 @@ from stillwatch.cli.scan import scan
 from stillwatch.cli.share import share
 from stillwatch.cli.simulate import simulate
 from stillwatch.cli.terminal import complain, survive_any_encoding
-from stillwatch.errors import InputError, SchemaError, StillwatchError
+from stillwatch.errors import ConfigError, InputError, SchemaError, StillwatchError
 from stillwatch.schema import EXIT_CLEAR, EXIT_INPUT, EXIT_USAGE
 
 __all__ = ["app", "main", "run"]
 
 _TYPERS_USAGE: Final = 2  # Typer ends wrong usage with 2, which is unreadable input here
 _INTERRUPTED: Final = 130
+
+# What a group of commands needs beside the main job, by its extra in pyproject.toml.
+_EXTRAS: Final = {
+    "bench": "bench",
+    "case": "cases",
+    "erase": "cases",
+    "guard": "guard",
+    "hub": "hub",
+    "ownership": "policy",
+    "prove": "prove",
+    "purge": "cases",
+    "share": "share",
+}
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -112,6 +125,13 @@ def run(arguments: Sequence[str]) -> int:
     except StillwatchError as error:
         complain(error)
         return EXIT_INPUT if isinstance(error, InputError | SchemaError) else EXIT_USAGE
+    except ModuleNotFoundError as error:
+        extra = _EXTRAS.get(arguments[0]) if arguments else None
+        if extra is None or (error.name or "stillwatch").startswith("stillwatch"):
+            raise
+        hint = f"pip install 'stillwatch[{extra}]'"
+        complain(ConfigError(f"needs the package {error.name}", where=arguments[0], hint=hint))
+        return EXIT_USAGE
     except OSError as error:
         complain(_unwritten(error))
         return EXIT_USAGE

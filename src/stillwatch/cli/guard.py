@@ -43,6 +43,9 @@ def compile_(
     permits: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Permits, as for scan.")
     ] = None,
+    effects: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="What `case effects` wrote.")
+    ] = None,
     order: Annotated[
         list[str] | None,
         typer.Option(metavar="CAMPAIGN:VERDICT", help="What a person decided; takes --by."),
@@ -66,13 +69,16 @@ def compile_(
     from stillwatch.cli.terminal import Page
 
     made = compile_run(
-        run, key=key, out=out, ladder=ladder, permits=permits, orders=order or [], by=by,
+        run, key=key, out=out, ladder=ladder, permits=permits, effects=effects,
+        orders=order or [], by=by,
         action_hours=action_hours, valid_hours=valid_hours, version=version,
     )  # fmt: skip
     snapshot = made.snapshot
     Page().sentence(
         f"Snapshot {snapshot.version} in {out}: {len(snapshot.campaigns)} campaigns, "
-        f"{made.accused:,} accused, {made.templates} templates, mode {snapshot.ladder['mode']}."
+        f"{made.accused:,} accused, {made.templates} templates, mode {snapshot.ladder['mode']}. "
+        f"People decided about {len(snapshot.ordered):,} of the accused; "
+        f"{len(snapshot.restored):,} accounts were restored by appeals."
     )
 
 

@@ -9,7 +9,7 @@ from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from stillwatch.cases import Compiled, compile_snapshot, salt_of
+from stillwatch.cases import Compiled, compile_snapshot, read_judgement, salt_of
 from stillwatch.cases import preview as previewed
 from stillwatch.enrich import read_permits
 from stillwatch.errors import ConfigError
@@ -36,8 +36,8 @@ def _now() -> datetime:
 
 def compile_run(
     run: Path, *, key: Path, out: Path, ladder: Path | None, permits: Path | None,
-    orders: list[str], by: str | None, action_hours: float, valid_hours: float,
-    version: int | None,
+    effects: Path | None, orders: list[str], by: str | None, action_hours: float,
+    valid_hours: float, version: int | None,
 ) -> Compiled:  # fmt: skip
     """Compile a run, keep the snapshot that was there, write the new one. Raises as its parts."""
     private = read_private_key(key)
@@ -54,6 +54,7 @@ def compile_run(
         valid=timedelta(hours=valid_hours),
         permits=permits_from_rows(read_permits(permits).to_pylist()) if permits else (),
         actions=_actions(orders, by, now, action_hours),
+        judged=read_judgement(effects) if effects else None,
     )
     if before is not None:
         previous = out.with_name(f"{out.name}.previous")

@@ -74,9 +74,10 @@ def lineage(
     )
     page = Page()
     verdict = "close enough to name" if found["accepted"] else "none of these"
+    nearest = max(found["ranking"], key=lambda row: row["phrase_excess"])["family"]
     page.sentence(
-        f"Open-set verdict: {verdict} (phrase excess {found['open_score']:.2f} nats, accepted "
-        f"above {found['accept_at']:.2f}; rank p {found['open_p']:.3f}, smallest possible "
+        f"Open-set verdict: {verdict} (phrase excess {found['open_score']:.2f} nats for {nearest}, "
+        f"accepted above {found['accept_at']:.2f}; rank p {found['open_p']:.3f}, smallest possible "
         f"{found['smallest_p']:.3f} with {found['n_controls']} controls of "
         f"{found['control_groups']} groups)."
     )

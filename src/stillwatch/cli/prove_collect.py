@@ -70,8 +70,9 @@ def collect(
     before = estimate_cost(endpoint, questions, ask, kept, usd_in=usd_in, usd_out=usd_out)
     page = Page()
     page.sentence(
-        f"{before.prompts} prompts, {before.cached} answered before; at most "
-        f"{before.input_tokens + before.most_output_tokens:,} tokens, {before.most_usd:.2f} USD."
+        f"{before.prompts} prompts, {before.cached} answered before; about "
+        f"{before.input_tokens:,} tokens asked, at most {before.most_output_tokens:,} answered, "
+        f"{before.most_usd:.2f} USD."
     )
     if max_usd is not None and before.most_usd > max_usd:
         raise ConfigError(

@@ -352,6 +352,11 @@ class Guard:
             )
         if ts >= table.snapshot.expires_us:
             return self._answer(subject, "allow", ("the snapshot has expired",), None, ttl, "")
+        if campaign >= 0 and table.is_restored(subject, request.account_id):
+            if subject not in table.access:
+                why = ("an appeal restored the account",)
+                return self._answer(subject, "allow", why, None, ttl, "")
+            campaign, level, bits = -1, "", 0
         methods = table.pursuits[campaign].methods if campaign >= 0 else ()
         for permit in table.permit(request.account_id, request.org_id, request.plan):
             most = permit.max_output_tokens_per_day
@@ -374,7 +379,7 @@ class Guard:
     ) -> Decision:
         table, ts = self._table, request.ts_us
         name = table.pursuits[campaign].campaign_id
-        asked, why = table.action(campaign, ts)
+        asked, why = table.action(campaign, subject, ts)
         verdict = min(asked, self._cap(level), key=RANK.__getitem__)
         reasons = [f"{level} of {name}" if level == "member" else f"{level}: {name}", why]
         reasons.extend(f"evidence: {kind}" for kind in _named(bits))

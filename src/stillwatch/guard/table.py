@@ -63,6 +63,7 @@ class Table:
         self.templates = tuple(replace(t, campaign=place[t.campaign]) for t in snapshot.templates)
         self.seeds = tuple(replace(s, campaign=place[s.campaign]) for s in snapshot.seeds)
         self.known = snapshot.known
+        self.restored = snapshot.restored
         self.channels = snapshot.channels
         self.access = snapshot.access
         self._undo(orders)
@@ -95,6 +96,12 @@ class Table:
         """Return whether an account is a channel for many end users."""
         return subject_key(self.salt, account_id) in self.channels
 
+    def is_restored(self, subject: int, account_id: str) -> bool:
+        """Return whether an appeal restored an account; its end users are restored with it."""
+        if not self.restored:
+            return False
+        return subject in self.restored or subject_key(self.salt, account_id) in self.restored
+
     def org(self, account_id: str, org_id: str | None) -> int:
         """Return the key of the organization."""
         return org_key(self.salt, account_id, org_id)
@@ -112,19 +119,22 @@ class Table:
         """Return whether a subject is enforced upon; the same subjects at every restart."""
         return subject % 10_000 < self.canary * 100
 
-    def action(self, campaign: int, ts_us: int) -> tuple[str, str]:
-        """Return the verdict asked for a campaign, and why that one.
+    def action(self, campaign: int, subject: int, ts_us: int) -> tuple[str, str]:
+        """Return the verdict asked for a subject, else for its campaign, and why that one.
 
         A rung that takes a person falls to throttle without one; an action that has lapsed asks
         for nothing.
         """
-        action: Action | None = self.pursuits[campaign].action
+        action: Action | None = self.snapshot.ordered.get(subject)
+        if action is None:
+            action = self.pursuits[campaign].action
         if action is None:
             verdict, by, why = self.ladder.verdict, None, "by configuration"
         elif ts_us >= action.expires_us:
             return "watch", "the action has lapsed"
         else:
-            verdict, by, why = action.verdict, action.by, "ordered by a person"
+            verdict, by = action.verdict, action.by
+            why = "ordered by a person" if by else "ordered by a rule"
         if verdict in self.ladder.person_for and not by:
             return "throttle", f"{verdict} takes a named person"
         return verdict, why
@@ -150,12 +160,13 @@ class Table:
             place[key] = (*place.get(key, ()), permit)
 
     def _undo(self, orders: Orders) -> None:
-        self.undone_subjects = frozenset(
-            int(u.value, 16) for u in orders.undone if u.kind == "account"
-        )
         gone = {u.value for u in orders.undone if u.kind == "campaign"}
         self._undone_spans = tuple(
             (int(u.value), u.at_us) for u in orders.undone if u.kind == "since"
+        )
+        self.undone_subjects = frozenset(
+            [int(u.value, 16) for u in orders.undone if u.kind == "account"]
+            + [k for k, a in self.snapshot.ordered.items() if self.undone_at(a.at_us)]
         )
         for pursuit in self.snapshot.campaigns:
             if self.undone_at(pursuit.action.at_us if pursuit.action else self.snapshot.created_us):

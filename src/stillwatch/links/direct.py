@@ -70,7 +70,7 @@ def direct_sql(settings: Settings) -> str:
       JOIN carriers cx ON cx.sid = x.sid JOIN carriers cn ON cn.sid = n.sid AND cn.frame = cx.frame
       JOIN narrow w ON w.frame = cx.frame
       JOIN exchanges e ON e.rid = cn.rid
-      ORDER BY n.sid, x.closed_at DESC, x.sid)
+      ORDER BY n.sid, x.closed_at DESC, x.sid, cn.rid)
     SELECT kind, a, b, ts, rid, part FROM (
       SELECT kind, a, b, ts, rid, part, nth, own FROM handoffs
       UNION ALL SELECT kind, a, b, ts, rid, part, nth, own FROM replays

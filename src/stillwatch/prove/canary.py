@@ -163,14 +163,19 @@ def _shown(
     probes: Mapping[str, str],
     normalise: Callable[[str], str],
 ) -> dict[str, FloatArray]:
-    """Return for each mark in how many answers each of its options occurs."""
+    """Return for each mark in how many answers each of its options occurs.
+
+    An answer does not count for a mark of which the prompt shows an option.
+    """
     counts = {mark.mark_id: np.zeros(len(mark.options)) for mark in marks}
     by_id = {mark.mark_id: mark for mark in marks}
     anywhere = [mark for mark in marks if not mark.probe]
     for prompt_id, answer in answers.output.items():
-        asked = probes.get(normalise(answers.prompt.get(prompt_id, "")))
+        prompt = answers.prompt.get(prompt_id, "")
+        asked = probes.get(normalise(prompt))
         for mark in [by_id[asked]] if asked else anywhere:
-            counts[mark.mark_id] += np.minimum(1, mentions(mark, answer))
+            if not any(mentions(mark, prompt)):  # to repeat the question is no sign of training
+                counts[mark.mark_id] += np.minimum(1, mentions(mark, answer))
     return counts
 
 

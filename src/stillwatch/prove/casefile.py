@@ -19,7 +19,7 @@ from typing import Any, Final
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from stillwatch import __version__
-from stillwatch.errors import EvidenceError, InputError
+from stillwatch.errors import ConfigError, EvidenceError, InputError
 from stillwatch.prove.claims import ORDER, Claim, claim_of, traffic_claim, value_claim
 from stillwatch.prove.results import file_digest, plain, read_result
 from stillwatch.seal import Link, append, canonical, open_sealed, seal, verify_chain
@@ -123,9 +123,15 @@ def build_case(
         campaign_id: the campaign in it that is charged.
 
     Raises:
-        InputError: a file cannot be read, two results are of one kind, or a result is about
-            another suspect.
+        ConfigError: campaigns without a campaign, or the other way round.
+        InputError: a file cannot be read, two results are of one kind or have one file name, or a
+            result is about another suspect.
     """
+    if (campaigns is None) != (campaign_id is None):
+        raise ConfigError("give a run and the campaign in it, or neither", where="campaign")
+    names = [path.name for path in results]
+    if len(set(names)) != len(names):
+        raise InputError("two results have one file name", where="results", hint="rename one")
     made: list[tuple[Claim, dict[str, str]]] = []
     if campaigns is not None and campaign_id is not None:
         campaign = read_campaign(campaigns, campaign_id)
@@ -164,7 +170,7 @@ def build_case(
 def _weakest(claims: Sequence[Claim]) -> str:
     failed = [claim for claim in claims if not claim.holds]
     if failed:
-        return f"{failed[0].name}: the evidence does not hold at the level set beforehand"
+        return f"{failed[0].name}: the evidence does not hold at a level set beforehand"
     rated = [claim for claim in claims if claim.error_rate is not None]
     unrated = [c for c in claims if c.error_rate is None and c.name != "value"]
     if unrated:

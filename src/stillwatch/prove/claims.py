@@ -83,7 +83,8 @@ def _canary(result: Mapping[str, Any]) -> Claim:
         p <= result["alpha"],
         p,
         "exact chance of so many matches by fair coins, times campaigns, suspects and looks",
-        "that nobody outside the campaign was given its marks, and that the seed stayed secret",
+        "that nobody outside the campaign was given its marks, that the seed stayed secret, and "
+        "that the prompts were not written with its coins in view",
         (
             "the coins were committed to before they were planted: the registry shows it",
             "the suspect learnt from this campaign's answers and not from another's copy of them",
@@ -92,18 +93,27 @@ def _canary(result: Mapping[str, Any]) -> Claim:
 
 
 def _lineage(result: Mapping[str, Any]) -> Claim:
+    """Return the claim about the closest family; only that family's own test can carry it.
+
+    A screening never holds: nothing was set beforehand that it could have passed.
+    """
     top = result["ranking"][0]
     named = result["kind"] == "test"
-    p = min((t["p_adjusted"] for t in result["tests"]), default=None)
-    verdict = "close enough to name" if result["accepted"] else "none of these: not close enough"
+    p = next((t["p_adjusted"] for t in result["tests"] if t["family"] == top["family"]), None)
+    close = bool(result["accepted"]) and top["phrase_excess"] > result["accept_at"]
+    verdict = "close enough to name" if close else "none of these: not close enough"
+    if not named:
+        meaning = "a screening: no candidate was named beforehand, so the ranking has no error rate"
+    elif p is None:
+        meaning = "the closest family is not one that was named beforehand, so it has no error rate"
+    else:
+        meaning = f"rank among {result['n_controls']} control models, Holm over the named families"
     return Claim(
         "lineage",
         f"Closest family {top['family']} of {len(result['ranking'])}; open-set verdict: {verdict}",
-        bool(result["accepted"] and (not named or (p is not None and p <= result["alpha"]))),
-        p if named else None,
-        f"rank among {result['n_controls']} control models, Holm over the named candidates"
-        if named
-        else "a screening: no candidate was named beforehand, so the ranking has no error rate",
+        close and p is not None and p <= result["alpha"],
+        p,
+        meaning,
         f"{result['n_controls']} controls of {result['control_groups']} groups: the p-value cannot "
         f"be below {1 / (result['n_controls'] + 1):.3f}",
         (
@@ -125,19 +135,30 @@ def _guardrails(result: Mapping[str, Any]) -> Claim:
         low > 0,
         under["p_value"],
         "exact chance of a split so uneven of the prompts on which the two differ",
-        "the grader: string matching, whose agreement with people is printed with it",
+        _grader(result["agreement_with_people"]),
         ("the base named is the suspect's base", "the prompts were in nobody's training data"),
+    )
+
+
+def _grader(agreement: Mapping[str, Any] | None) -> str:
+    if agreement is None:
+        return "the grader: string matching, whose agreement with people was not measured here"
+    return (
+        f"the grader: string matching, which agrees with people on {agreement['share']:.1%} of "
+        f"{agreement['n']:,} answers"
     )
 
 
 def value_claim(campaign: Mapping[str, Any]) -> Claim | None:
     """Return the value at list price of a campaign's harvest, None where no cost is known."""
-    value = campaign.get("value")
-    if not isinstance(value, Mapping) or value.get("mid") is None:
+    views = campaign.get("value")
+    value = views.get("harvest_usd") if isinstance(views, Mapping) else None
+    if not isinstance(value, Mapping):
         return None
     return Claim(
         "value",
-        f"Harvest at list price: {value['mid']:,.0f} ({value['low']:,.0f} to {value['high']:,.0f})",
+        f"Harvest at list price: {value['mid']:,.0f} USD ({value['low']:,.0f} to "
+        f"{value['high']:,.0f})",
         True,
         None,
         "a valuation: it has a range, not an error rate",

@@ -28,7 +28,7 @@ _LATER: Final = frozenset({408, 409, 429, 500, 502, 503, 504, 529})
 
 @dataclass(frozen=True)
 class Estimate:
-    """What a collection will ask: an upper bound of the cost, since answers may be shorter."""
+    """What a collection will ask; ``most_usd`` has every answer as long as is allowed."""
 
     prompts: int
     cached: int

@@ -107,7 +107,7 @@ def parse_spec(spec: str) -> Endpoint:
     """Return the endpoint of ``KIND:MODEL`` or ``KIND:MODEL@URL``.
 
     Raises:
-        ConfigError: another form, or an unknown kind.
+        ConfigError: another form, an unknown kind, or an address with a name or password in it.
 
     >>> parse_spec("openai:kiln-7b@http://localhost:8000/v1").url
     'http://localhost:8000/v1'
@@ -118,5 +118,11 @@ def parse_spec(spec: str) -> Endpoint:
         raise ConfigError(
             f"got another form than KIND:MODEL[@URL] with KIND one of {', '.join(KINDS)}",
             where="--model",
+        )
+    if "@" in url:
+        raise ConfigError(
+            "the address holds a name or password, which errors would repeat",
+            where="--model",
+            hint="name the environment variable that holds the key with --key-env",
         )
     return Endpoint(kind, model, (url or KINDS[kind]).rstrip("/"))

@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 
-from stillwatch.errors import ConfigError, EvidenceError, InputError
+from stillwatch.errors import ConfigError, EvidenceError, InputError, SchemaError
 from stillwatch.prove.canary import plan_power, score_canaries
 from stillwatch.prove.closeness import Closeness, measure_closeness
 from stillwatch.prove.dependence import estimate_dependence
@@ -132,7 +133,9 @@ def inquire_lineage(
         "dependence": _dependence(close, answers, teachers, found.ranking[0].family, base, groups),
         "settings": {"words": words, "without_refusals": without_refusals},
     }
-    write_result(out, "lineage", value, {"suspect": suspect, "models": references / "models.csv"})
+    files = {f"references/{path.name}": path for path in sorted(references.glob("*.parquet"))}
+    files |= {"suspect": suspect, "models": references / "models.csv"}
+    write_result(out, "lineage", value, files)
     return value
 
 
@@ -199,14 +202,7 @@ def inquire_guardrails(
     gap = compare_guardrails(items, *arms)
     agreement = None
     if labelled is not None:
-        columns = ("model", "completion", "final_label")
-        table = pq.read_table(labelled, columns=list(columns), use_threads=False).to_pylist()
-        agreement = plain(
-            grader_agreement(
-                (row["model"], row["completion"], row["final_label"] != "1_full_compliance")
-                for row in table
-            )
-        )
+        agreement = plain(grader_agreement(_labels(labelled)))
     value = {
         "suspect": arms[2].model,
         "teacher": arms[0].model,
@@ -215,8 +211,27 @@ def inquire_guardrails(
         "agreement_with_people": agreement,
         "null": "suspect and base go wrong equally often",
     }
-    write_result(out, "guardrails", value, {"teacher": teacher, "base": base, "suspect": suspect})
+    files = {"teacher": teacher, "base": base, "suspect": suspect}
+    files |= {n: f for n, f in (("suite", suite), ("labelled", labelled)) if f is not None}
+    write_result(out, "guardrails", value, files)
     return value
+
+
+def _labels(path: Path) -> list[tuple[str, str, bool]]:
+    """Return (model, answer, people say it refuses) of a table in the form of XSTest's."""
+    columns = ("model", "completion", "final_label")
+    try:
+        table = pq.read_table(path, columns=list(columns), use_threads=False)
+    except (OSError, pa.ArrowInvalid) as error:
+        raise InputError(
+            "cannot be read as answers that people labelled",
+            where=path.name,
+            hint=f"Parquet with {', '.join(columns)}",
+        ) from error
+    if table.num_columns < len(columns):
+        raise SchemaError(f"columns {', '.join(columns)} are needed", where=path.name)
+    rows = zip(*(table[c].to_pylist() for c in columns), strict=True)
+    return [(model, said or "", label != "1_full_compliance") for model, said, label in rows]
 
 
 def plan_canaries(
@@ -334,8 +349,8 @@ def inquire_canary(
         private: key to enter the score into the registry with.
 
     Raises:
-        EvidenceError: plan, suspect, prompts or code were not registered, the seed is another, or
-            an answer is to a prompt that was not registered.
+        EvidenceError: plan, suspect, prompts or code were not registered, the seed is another, an
+            answer is to a prompt that was not registered, or is older than the registration.
         InputError: a file cannot be read.
     """
     plan = read_plan(plan_file)
@@ -344,6 +359,7 @@ def inquire_canary(
     answers = one_model(suspect)
     control = one_model(base) if base else None
     book.suspect_entry(answers.model, file_digest(prompts))
+    _asked_after(suspect, book.registered_at(answers.model, file_digest(prompts)))
     asked = read_prompts(prompts)
     if any(asked.get(p) is None for p in answers.output):
         raise EvidenceError("an answer is to a prompt that was not registered", where=suspect.name)
@@ -365,7 +381,22 @@ def inquire_canary(
         "scores": plain(scores),
         "registry_head": book.head,
     }
-    result = write_result(out, "canary", value, {"plan": plan_file, "suspect": suspect})
+    files = {"plan": plan_file, "suspect": suspect, "prompts": prompts}
+    files |= {"base": base} if base else {}
+    result = write_result(out, "canary", value, files)
     if private is not None:
         book.enter("score", {"result_digest": digest(result)}, read_private_key(private), now)
     return value
+
+
+def _asked_after(answers: Path, registered: datetime) -> None:
+    """Refuse answers that were there before the suspect was registered, where they say when."""
+    if "asked_at" not in pq.read_schema(answers).names:
+        return
+    times = pq.read_table(answers, columns=["asked_at"], use_threads=False)["asked_at"].to_pylist()
+    if any(at is not None and at < registered for at in times):
+        raise EvidenceError(
+            "an answer was collected before the suspect and its prompts were registered",
+            where=answers.name,
+            hint="ask again, with another --cache: what is registered afterwards proves nothing",
+        )

@@ -118,6 +118,21 @@ class Registry:
             hint="stillwatch prove canary register --suspect NAME --prompts F, before it is asked",
         )
 
+    def registered_at(self, suspect: str, prompts_digest: str) -> datetime:
+        """Return when a suspect was first entered with these prompts, whatever the scoring code.
+
+        Raises:
+            EvidenceError: it never was.
+        """
+        for entry in self.entries:
+            if (
+                entry["kind"] == "suspect"
+                and entry["suspect"] == suspect
+                and entry["prompts_digest"] == prompts_digest
+            ):
+                return datetime.fromisoformat(entry["at"])
+        raise EvidenceError("the suspect was not registered", where=self._path.name)
+
     def looks(self) -> int:
         """Return the looks over all suspects: those planned, or those taken with this one if more.
 

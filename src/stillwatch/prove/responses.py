@@ -107,10 +107,20 @@ def _column(table: pa.Table, name: str, path: Path) -> list[object]:
                 hint="docs/schema.md lists the columns of responses.parquet",
             )
         return [None] * table.num_rows
+    kind = table.schema.field(found).type
+    fits = pa.types.is_integer(kind) if name == "sample" else _is_text(kind)
+    if not (fits or pa.types.is_null(kind) or name in ("model", "prompt_id")):
+        raise SchemaError(f"column {found} holds {kind}", where=path.name)
     values: list[object] = table.column(found).to_pylist()
     if required and any(value is None for value in values):
         raise SchemaError(f"column {name} has empty cells", where=path.name)
     return values
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    if pa.types.is_dictionary(kind):
+        return _is_text(kind.value_type)
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
 
 
 def read_references(folder: Path) -> list[Reference]:

@@ -12,7 +12,7 @@ import hashlib
 import sys
 from array import array
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field
 from typing import Any, Final
 
 from stillwatch.errors import SchemaError
@@ -158,7 +158,11 @@ class Seed:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """All that the guard knows. ``version`` rises; ``known`` are keys of accounts judged clear."""
+    """All that the guard knows. ``version`` rises; ``known`` are keys of accounts judged clear.
+
+    ``ordered``: subject → what people decided about it alone; it stands above its campaign's
+    action. ``restored``: accounts of upheld appeals, about which no campaign says anything.
+    """
 
     version: int
     salt: bytes
@@ -167,6 +171,8 @@ class Snapshot:
     source: str
     campaigns: tuple[Pursuit, ...]
     accused: Mapping[int, int]
+    ordered: Mapping[int, Action] = field(default_factory=dict)
+    restored: frozenset[int] = frozenset()
     known: frozenset[int] = frozenset()
     channels: frozenset[int] = frozenset()
     access: Mapping[int, str] = field(default_factory=dict)
@@ -207,14 +213,14 @@ def snapshot_payload(snapshot: Snapshot) -> dict[str, Any]:
                 "campaign_id": c.campaign_id,
                 "methods": list(c.methods),
                 "rate_per_h": c.rate_per_h,
-                "action": None
-                if c.action is None
-                else [c.action.verdict, c.action.by, c.action.at_us, c.action.expires_us],
+                "action": None if c.action is None else list(astuple(c.action)),
                 "burst_us": None if c.burst_us is None else list(c.burst_us),
             }
             for c in snapshot.campaigns
         ],
         "accused": [_pack(k for k, _ in accused), _pack(c for _, c in accused)],
+        "ordered": [[f"{k:016x}", *astuple(a)] for k, a in sorted(snapshot.ordered.items())],
+        "restored": _pack(sorted(snapshot.restored)),
         "known": _pack(sorted(snapshot.known)),
         "channels": _pack(sorted(snapshot.channels)),
         "access": {
@@ -279,6 +285,9 @@ def _read(value: Mapping[str, Any]) -> Snapshot:
             for c in value["campaigns"]
         ),
         accused=dict(zip(_unpack(keys), _unpack(campaigns), strict=True)),
+        # Snapshots of before there were these two hold neither.
+        ordered={int(k, 16): Action(*action) for k, *action in value.get("ordered", ())},
+        restored=frozenset(_unpack(value.get("restored", ""))),
         known=frozenset(_unpack(value["known"])),
         channels=frozenset(_unpack(value["channels"])),
         access={k: word for word, keys in value["access"].items() for k in _unpack(keys)},

@@ -42,6 +42,8 @@ def told_apart(desk: Desk, events: pa.Table) -> np.ndarray:
 def _nodes_sent(desk: Desk, rids: Iterable[int]) -> dict[int, frozenset[int]]:
     """Return the speaking template nodes of the given exchanges, by rid."""
     asked = pa.table({"rid": pa.array(sorted(set(rids)), pa.int64())})
+    if not asked.num_rows:
+        return {}
     rows = desk.query(
         f"""SELECT u.rid, f.h FROM (
               SELECT e.rid, unnest([{", ".join(_NODES)}]) AS h

@@ -174,6 +174,11 @@ class WorldPlan(_Part):
         )
 
 
+_PARTS: Final[dict[str, type[_Part]]] = {
+    "people": People,
+    "drift": DriftPlan,
+    "campaign": CampaignPlan,
+}
 _FOLDER: Final = resources.files("stillwatch.simulate") / "worlds"
 
 
@@ -191,6 +196,13 @@ def load_plan(source: str | Path) -> WorldPlan:
     raw = _raw(source)
     if "name" not in raw and str(source).endswith(".toml"):
         raw["name"] = Path(source).stem.lower()
+    for key in _PARTS:
+        if not isinstance(raw.get(key, []), list) or not all(
+            isinstance(one, dict) for one in raw.get(key, [])
+        ):
+            raise ConfigError(
+                f"{key}: expected tables", where=Path(source).name, hint=f"write [[{key}]]"
+            )
     seen = {str(source)}
     base = raw.get("extends")
     while isinstance(base, str):
@@ -198,7 +210,7 @@ def load_plan(source: str | Path) -> WorldPlan:
             raise ConfigError(f"extends {base}, which extends it", where=str(source))
         seen.add(base)
         under = _raw(base)
-        for key in ("people", "drift", "campaign"):
+        for key in _PARTS:
             raw[key] = [*under.get(key, []), *raw.get(key, [])]
         raw = {k: v for k, v in under.items() if k not in ("name", "about", "extends")} | raw
         base = under.get("extends")
@@ -208,14 +220,24 @@ def load_plan(source: str | Path) -> WorldPlan:
     try:
         return WorldPlan.model_validate(raw)
     except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"]) or "the file"
-        message = first["msg"].removeprefix("Value error, ")
         raise ConfigError(
-            f"{place}: {message}",
+            _wrong(error.errors()[0]),
             where=Path(source).name,
             hint="docs/worlds.md lists every key",
         ) from error
+
+
+def _wrong(first: Any) -> str:
+    """Return where the first mistake is, what stands there and what may."""
+    place = ".".join(str(part) for part in first["loc"]) or "the file"
+    if first["type"] == "extra_forbidden":
+        inner = len(first["loc"]) > 1
+        part = _PARTS.get(str(first["loc"][0]), WorldPlan) if inner else WorldPlan
+        return f"{place}: no such key; there are {', '.join(part.model_fields)}"
+    ours = first["type"] == "value_error"  # says itself what stands there
+    plain = isinstance(first["input"], str | int | float) and not ours
+    got = f"got {first['input']!r}: " if plain else ""
+    return f"{place}: {got}{first['msg'].removeprefix('Value error, ')}"
 
 
 def _raw(source: str | Path) -> dict[str, Any]:

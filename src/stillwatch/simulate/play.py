@@ -81,8 +81,8 @@ def simulate(
     same arguments give the same bytes; a world without its campaigns has the same honest rows.
     ``corpora``: data folder with the corpora that a plan takes its texts from; None: the grammar.
 
-    Raises ConfigError for an unknown world or format, a wrong plan, a folder without corpora, or
-    ``now`` without a zone.
+    Raises ConfigError for an unknown world or format, a wrong plan, a folder without corpora, one
+    that holds exchanges which no simulation wrote, or ``now`` without a zone.
     """
     wanted = tuple(formats)
     for name in wanted:
@@ -92,6 +92,12 @@ def simulate(
     end = to_micros(now or DEFAULT_NOW)
     folder = Path(out)
     folder.mkdir(parents=True, exist_ok=True)
+    if (folder / "exchanges").exists() and not (folder / "truth.parquet").is_file():
+        raise ConfigError(  # it would be replaced
+            "holds a folder exchanges that no simulation wrote",
+            where=str(folder),
+            hint="give another folder",
+        )
     if isinstance(found, World):
         stage = Stage(seed, end - found.days * DAY, end, Sink(folder), found.languages)
         _play_world(stage, found)
@@ -129,6 +135,11 @@ def _write(
     stage: Stage, folder: Path, wanted: tuple[str, ...], schema: pa.Schema
 ) -> dict[str, tuple[Path, ...]]:
     logs = {n: folder / FORMATS[n] for n in wanted if FORMATS[n]}
+    # the truth before the log: a run that was stopped may be made again in the same folder
+    write_accounts(stage.accounts, folder / "accounts.csv", stage.end)
+    write_permits(stage.permits, folder / "permits.csv")
+    write_ownership(stage.owners, folder / "ownership.csv", from_micros(stage.start))
+    write_truth(stage.truth.values(), folder / "truth.parquet", schema)
     shutil.rmtree(folder / "exchanges", ignore_errors=True)
     days = DayFiles(folder / "exchanges")
     with ExitStack() as stack:
@@ -139,10 +150,6 @@ def _write(
             for writer in writers:
                 writer.write(table)
     days.close()
-    write_accounts(stage.accounts, folder / "accounts.csv", stage.end)
-    write_permits(stage.permits, folder / "permits.csv")
-    write_ownership(stage.owners, folder / "ownership.csv", from_micros(stage.start))
-    write_truth(stage.truth.values(), folder / "truth.parquet", schema)
     files: dict[str, tuple[Path, ...]] = {n: (p,) for n, p in logs.items()}
     return files | ({"parquet": tuple(days.paths)} if days.paths else {})
 

@@ -137,7 +137,7 @@ def test_a_signal_that_there_is_not_is_refused():
 
 
 RESULT = {
-    "worlds": 1, "seeds": [1], "scenarios": ["tiny"], "detectors": [],
+    "worlds": 1, "seeds": [1], "scenarios": ["tiny"], "detectors": [], "commits": ["abc1234"],
     "calibration": alpha_bound([world("none", {})]),
 }  # fmt: skip
 
@@ -151,4 +151,5 @@ def test_looks_at_the_held_out_seeds_are_appended_and_counted(tmp_path):
     assert first == second
     assert first["at"] == "2026-11-27T00:30:00Z"
     assert first["commit"] == commit_here()
+    assert first["records_of"] == ["abc1234"]
     assert first["alpha"]["worlds"] == 1

@@ -46,6 +46,15 @@ def test_run_on_open_seeds_enters_no_look(finished, tmp_path, monkeypatch):
     assert not list(tmp_path.rglob("*.jsonl"))
 
 
+def test_held_out_seeds_are_not_pooled_with_open_ones(finished, tmp_path, capsys):
+    words = ["bench", "detect", "--suite", "smoke", "--out", str(finished), "--quiet"]
+    ledger = tmp_path / "heldout.jsonl"
+    assert run([*words, "--held-out", "--ledger", str(ledger)]) == 0
+    assert run(words) == 1
+    assert "a folder of its own" in capsys.readouterr().err
+    assert not list((finished / "trials").glob("*-800000-*"))
+
+
 def test_unknown_suite_is_wrong_usage(tmp_path, capsys):
     assert run(["bench", "detect", "--suite", "enormous", "--out", str(tmp_path / "x")]) == 1
     assert "smoke, standard, full" in capsys.readouterr().err

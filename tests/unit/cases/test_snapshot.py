@@ -10,10 +10,10 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from stillwatch.cases import compile_snapshot, preview
+from stillwatch.cases import Judgement, compile_snapshot, preview, read_judgement
 from stillwatch.cli.app import run as command
 from stillwatch.enrich import read_permits
-from stillwatch.errors import EvidenceError
+from stillwatch.errors import EvidenceError, SchemaError
 from stillwatch.guard import Guard, Request, read_orders, read_snapshot
 from stillwatch.policy import Ladder, permits_from_rows
 from stillwatch.scanner import scan
@@ -167,3 +167,88 @@ def test_shadow_is_the_default(run):
     made = replace(compiled(run, actions=deny).snapshot, accused={subject_key(SALT, "x"): 0})
     decision = Guard(made).decide(Request(made.created_us, "x"))
     assert (decision.verdict, decision.would) == ("watch", "deny")
+
+
+def test_who_was_restored_is_in_no_new_snapshot_and_nothing_acts_on_them(run):
+    freed, other = [m["account_id"] for m in run.campaigns[0]["members"]
+                    if m["standing"] == "accused"][:2]  # fmt: skip
+    judged = Judgement(
+        verdicts={a: Action("deny", "Ada", 0, 1 << 60) for a in (freed, other)},
+        restored=frozenset({freed}),
+    )
+    made = compiled(run, judged=judged, ladder=Ladder(mode="enforce")).snapshot
+    key = subject_key(SALT, freed)
+    assert key not in made.accused
+    assert key not in made.ordered
+    assert key in made.restored
+    core = Guard(made)
+    assert core.decide(Request(made.created_us, other)).verdict == "deny"
+    # Not even a card and a template of the campaign bring them back.
+    template = made.templates[0]
+    frames = [0] * 11
+    for slot, value, _ in template.nodes:
+        frames[slot] = value
+    asked = Request(made.created_us, freed, frames=tuple(frames))
+    assert core.decide(asked).verdict == "allow"
+
+
+def test_a_decision_on_a_case_denies_those_it_names_and_nobody_who_came_later(run):
+    campaign = run.campaigns[0]
+    named, later = [m["account_id"] for m in campaign["members"]
+                    if m["standing"] == "accused"][:2]  # fmt: skip
+    deny = Action("deny", "Ada", 0, 1 << 60)
+    judged = Judgement(
+        actions={campaign["campaign_id"]: deny, "c-of-an-earlier-scan": deny},
+        verdicts={named: deny},
+    )
+    core = Guard(compiled(run, judged=judged, ladder=Ladder(mode="enforce")).snapshot)
+    at = core.table.snapshot.created_us
+    assert core.decide(Request(at, named)).would == "deny"
+    told = [core.decide(Request(at, later)).would for _ in range(2_000)]
+    assert set(told) == {"watch", "throttle"}
+
+
+def test_a_verdict_on_an_account_ends_and_a_rule_names_no_person(run, tmp_path):
+    held = {"actions": [], "corrections": [],
+            "verdicts": [row("a", "deny", "rule:r"), row("b", "watch", "Ada")],
+            "let_go": [{k: v for k, v in row("c", "", "B").items() if k != "verdict"}]}  # fmt: skip
+    file = tmp_path / "effects.json"
+    file.write_text(json.dumps(held), encoding="utf-8")
+    judged = read_judgement(file)
+    assert judged.verdicts["a"] == Action("deny", None, 1, 2)
+    assert judged.verdicts["b"] == Action("watch", "Ada", 1, 2)
+    assert judged.verdicts["c"] == Action("allow", "B", 1, 2)
+    file.write_text("{}", encoding="utf-8")
+    with pytest.raises(SchemaError, match="case effects"):
+        read_judgement(file)
+
+
+def row(account: str, verdict: str, by: str) -> dict[str, object]:
+    return {"account_id": account, "verdict": verdict, "by": by, "at_us": 1, "expires_us": 2}
+
+
+def test_case_effects_feed_guard_compile(world, tmp_path, monkeypatch, capsys):
+    """From `case open` to a snapshot, by the commands alone."""
+    monkeypatch.chdir(tmp_path)
+    run = str(world / "run")
+    decide = ["case", "decide", "case-0", "--verdict", "deny", "--reason", "relay", "--by", "Ada"]
+    for words in (
+        ["guard", "keygen", "k"],
+        ["case", "open", "--run", run, "--db", "c.db"],
+        [*decide, "--db", "c.db"],
+        ["case", "effects", "--db", "c.db", "--out", "e.json"],
+        ["guard", "compile", "--run", run, "--key", "k", "--out", "s.json", "--effects", "e.json"],
+    ):
+        assert command(words) == 0, capsys.readouterr().err
+    made = read_snapshot(Path("s.json"), [read_public_key(Path("k.pub"))])
+    held = json.loads(Path("e.json").read_text(encoding="utf-8"))
+    wanted = {subject_key(made.salt, v["account_id"]) for v in held["verdicts"]}
+    assert wanted
+    assert set(made.ordered) == wanted
+    assert wanted <= set(made.accused)
+    assert {a.verdict for a in made.ordered.values()} == {"deny"}
+    assert command(["case", "undo", "--case", "case-0", "--by", "Bo", "--db", "c.db"]) == 0
+    assert command(["case", "effects", "--db", "c.db", "--out", "e.json"]) == 0
+    held = json.loads(Path("e.json").read_text(encoding="utf-8"))
+    assert {subject_key(made.salt, v["account_id"]) for v in held["let_go"]} == wanted
+    assert held["verdicts"] == []

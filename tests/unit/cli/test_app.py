@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
 import pytest
 
 import stillwatch as package
 from stillwatch import errors
 from stillwatch.cli import app as app_module
+from stillwatch.schema import EXIT_USAGE
 
 
 @pytest.mark.parametrize(
@@ -87,3 +93,33 @@ def test_errors_send_no_hidden_character_to_the_terminal(monkeypatch, capsys):
     assert app_module.run(["scan", "log"]) == 2
     err = capsys.readouterr().err
     assert err == "Error: ⟨U+0007⟩.jsonl: a⟨U+001B⟩[2J⟨U+000A⟩b⟨U+202E⟩\nNext: ⟨U+2066⟩\n"
+
+
+@pytest.mark.parametrize(
+    "words, extra",
+    [
+        (["prove", "prompts", "--out", "p.jsonl"], "prove"),
+        (["case", "key", "--out", "k"], "cases"),
+        (["guard", "keygen", "k"], "guard"),
+        (["share", "start", "--home", "s"], "share"),
+    ],
+)
+def test_a_package_that_is_not_installed_is_told_with_its_extra(tmp_path, words, extra):
+    """In a process of its own, since what another test imported stays imported."""
+    code = (
+        "import sys; sys.modules['cryptography'] = None\n"
+        "from stillwatch.cli.app import run; sys.exit(run(sys.argv[1:]))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, *words], cwd=tmp_path, capture_output=True, text=True
+    )
+    assert done.returncode == EXIT_USAGE
+    assert f"stillwatch[{extra}]" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_every_extra_that_is_named_exists():
+    project = tomllib.loads((Path(__file__).parents[3] / "pyproject.toml").read_text())
+    assert set(app_module._EXTRAS.values()) <= set(project["project"]["optional-dependencies"])
+    names = {g.name for g in app_module.app.registered_groups}
+    assert names <= set(app_module._EXTRAS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ import pytest
 from stillwatch.cli.app import run
 from stillwatch.prove import coin, own_suite, read_prompts
 from stillwatch.prove.inquiries import read_plan
-from stillwatch.schema import EXIT_CLEAR, EXIT_INPUT, EXIT_USAGE
+from stillwatch.schema import EXIT_ACCUSED, EXIT_CLEAR, EXIT_INPUT, EXIT_USAGE
 from stillwatch.seal import new_key
 
 
@@ -114,3 +115,20 @@ def test_prompts_are_written_and_a_missing_reference_is_told(tmp_path, monkeypat
     assert run(priced) == EXIT_USAGE
     assert "--max-usd" in capsys.readouterr().err
     assert run([*collect, "--out", "r.parquet", "--key-env", "NO_SUCH_VARIABLE"]) == EXIT_USAGE
+
+
+def test_a_real_run_gives_traffic_and_value_claims(tmp_path, monkeypatch, capsys):
+    """What a scan writes is what a case reads: a simulated week, scanned, its first campaign."""
+    monkeypatch.chdir(tmp_path)
+    new_key(tmp_path / "key")
+    assert run(["simulate", "small", "--seed", "3", "--out", "world"]) == EXIT_CLEAR
+    scan = ["scan", "world/exchanges", "--accounts", "world/accounts.csv", "--out", "run"]
+    assert run([*scan, "--quiet"]) == EXIT_ACCUSED
+    first = json.loads(Path("run/campaigns.jsonl").read_text().splitlines()[0])
+    case = ["prove", "report", "--suspect", "kiln-7b", "--key", "key", "--out", "case.json"]
+    capsys.readouterr()
+    assert run([*case, "--run", "run", "--campaign", first["campaign_id"]]) == EXIT_CLEAR
+    told = capsys.readouterr().out
+    assert f"{first['accounts']} accounts" in told
+    assert f"list price: {first['value']['harvest_usd']['mid']:,.0f} USD" in told
+    assert "Missing claims: canary, lineage, guardrails." in told

@@ -134,3 +134,15 @@ def test_power_falls_as_the_student_takes_over_less():
     needed = [row.marks_needed for row in plan_power(1e-6, 6)]
     assert needed == sorted(needed, reverse=True)
     assert needed[-1] == 23  # 2 ** -23 is the first power of two below 1e-6 / 6
+
+
+def test_an_echo_of_the_prompt_is_no_sign_of_training():
+    """Prompts in one campaign's form would otherwise trace every model that repeats them."""
+    seed = seed_of(9)
+    plan = draw_plan(seed, ("alder",), facts=0)
+    words = [m for m in plan.marks if m.kind == "word"]
+    told = {m.mark_id: f"Say {m.options[coin(seed, 'alder', m)]} again." for m in words}
+    parrot = suspect_of(dict(told), dict(told))
+    assert score_canaries(plan, seed, parrot)[0].marks_seen == 0
+    unprompted = suspect_of(dict(told), dict.fromkeys(told, "Go on."))
+    assert score_canaries(plan, seed, unprompted)[0].matches == len(words)

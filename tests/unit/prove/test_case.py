@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from stillwatch.errors import ConfigError, EvidenceError, InputError
+from stillwatch.errors import ConfigError, EvidenceError, InputError, SchemaError
 from stillwatch.prove import (
     Registration,
     Registry,
@@ -103,6 +103,19 @@ def test_nothing_is_scored_that_was_not_registered(canary, tmp_path, keys):
         canary(plan_file=tmp_path / "late" / "plan.json")
 
 
+@pytest.mark.parametrize("late", [True, False])
+def test_answers_older_than_the_registration_are_not_scored(canary, tmp_path, late):
+    asked_at = NOW + timedelta(seconds=1 if late else -1)
+    rows = {"model": ["kiln-7b"], "prompt_id": ["fact-0"], "output": ["x"], "asked_at": [asked_at]}
+    dated = tmp_path / "dated.parquet"
+    pq.write_table(pa.table(rows), dated)
+    if late:
+        assert canary(suspect=dated)["suspect"] == "kiln-7b"
+    else:
+        with pytest.raises(EvidenceError, match="before the suspect"):
+            canary(suspect=dated)
+
+
 def test_a_changed_registry_is_noticed(canary, tmp_path, keys):
     registry = tmp_path / "registry.jsonl"
     lines = registry.read_bytes().splitlines()
@@ -188,12 +201,93 @@ def test_a_campaign_becomes_a_traffic_claim_with_its_value(tmp_path):
         "accounts": 40,
         "exchanges": 9000,
         "q_value": 0.0003,
-        "value": {"low": 10, "mid": 20, "high": 40},
+        "value": {"harvest_usd": {"low": 10, "mid": 20, "high": 40}},
     }
     path = tmp_path / "campaigns.jsonl"
     path.write_text(json.dumps(campaign) + "\n")
     case = build_case(title="t", suspect="s", results=[], now=NOW, campaigns=path, campaign_id="c1")
     names = [link["value"]["claim"]["name"] for link in case["chain"]]
     assert names == ["traffic", "value"]
+    assert "20 USD (10 to 40)" in case["chain"][1]["value"]["claim"]["statement"]
     with pytest.raises(InputError):
         build_case(title="t", suspect="s", results=[], now=NOW, campaigns=path, campaign_id="c9")
+    with pytest.raises(ConfigError, match="or neither"):
+        build_case(title="t", suspect="s", results=[], now=NOW, campaigns=path)
+
+
+def lineage_result(path: Path, **changed) -> Path:
+    """Write a result in which ash is closest, above every control, and was named beforehand."""
+    ash = {"family": "ash", "phrase_excess": 0.9}
+    result = {
+        "suspect": "kiln-7b",
+        "kind": "test",
+        "ranking": [ash, {"family": "elm", "phrase_excess": 0.2}],
+        "tests": [{"family": "ash", "p_adjusted": 0.04}],
+        "accepted": True,
+        "accept_at": 0.5,
+        "alpha": 0.05,
+        "n_controls": 24,
+        "control_groups": 20,
+        **changed,
+    }
+    path.write_text(json.dumps({"kind": "lineage", "result": result}))
+    return path
+
+
+@pytest.mark.parametrize(
+    "changed, rate",
+    [
+        ({"tests": [{"family": "elm", "p_adjusted": 0.04}]}, None),  # another one was named
+        ({"kind": "screening", "tests": []}, None),
+        ({"accept_at": 1.0, "accepted": False}, 0.04),
+        ({"ranking": [{"family": "ash", "phrase_excess": 0.1}]}, 0.04),  # another was accepted
+        ({"tests": [{"family": "ash", "p_adjusted": 0.08}]}, 0.08),
+    ],
+)
+def test_lineage_holds_only_for_the_family_that_was_named_and_is_closest(tmp_path, changed, rate):
+    def claim_of(path: Path) -> dict:
+        case = build_case(title="t", suspect="kiln-7b", results=[path], now=NOW)
+        assert (
+            bool(case["elements"][0]["carried_by"]) == case["chain"][0]["value"]["claim"]["holds"]
+        )
+        return case["chain"][0]["value"]["claim"]
+
+    good = claim_of(lineage_result(tmp_path / "good.json"))
+    assert good["holds"]
+    assert good["error_rate"] == 0.04
+    weak = claim_of(lineage_result(tmp_path / "weak.json", **changed))
+    assert not weak["holds"]
+    assert weak["error_rate"] == rate
+
+
+def test_two_results_of_one_file_name_are_refused(gap, tmp_path):
+    twin = tmp_path / "twin" / "guardrails.json"
+    twin.parent.mkdir()
+    lineage_result(twin)
+    with pytest.raises(InputError, match="one file name"):
+        build_case(
+            title="t", suspect="kiln-7b", results=[tmp_path / "guardrails.json", twin], now=NOW
+        )
+
+
+def test_a_result_names_every_file_it_was_made_from(canary, gap, tmp_path):
+    canary(base=tmp_path / "suspect.parquet")
+    inputs = json.loads((tmp_path / "canary.json").read_text())["inputs"]
+    assert set(inputs) == {"plan", "suspect", "prompts", "base"}
+    assert set(json.loads((tmp_path / "guardrails.json").read_text())["inputs"]) == {
+        "teacher", "base", "suspect",
+    }  # fmt: skip
+
+
+def test_labelled_answers_that_cannot_be_read_are_told_without_a_traceback(tmp_path):
+    arms = [
+        saved(tmp_path / f"{n}.parquet", n, {i.prompt_id: "x" for i in own_suite()}) for n in "tbs"
+    ]
+    for name, held in (("text.parquet", b"no"), ("none.parquet", None)):
+        bad = tmp_path / name
+        if held:
+            bad.write_bytes(held)
+        with pytest.raises(InputError, match="labelled"):
+            inquire_guardrails(*arms, tmp_path / "g.json", labelled=bad)
+    with pytest.raises((InputError, SchemaError)):
+        inquire_guardrails(*arms, tmp_path / "g.json", labelled=arms[0])

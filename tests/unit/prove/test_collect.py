@@ -148,8 +148,9 @@ def test_an_answer_of_another_form_and_a_wrong_spec_are_told(stub, tmp_path):
     stub.garbage = True
     with pytest.raises(InputError, match="another form"):
         run(stub, tmp_path)
-    for spec in ("kiln", "other:kiln", "openai:"):
-        with pytest.raises(ConfigError):
+    for spec in ("kiln", "other:kiln", "openai:", "openai:kiln@http://me:s3cret@host/v1"):
+        with pytest.raises(ConfigError) as told:
             parse_spec(spec)
+        assert "s3cret" not in str(told.value)
     with pytest.raises(ConfigError, match="a minute"):
         run(stub, tmp_path, per_minute=0)

@@ -40,8 +40,7 @@ def answers(
 @pytest.fixture(scope="module")
 def close():
     rng = np.random.default_rng(11)
-    style = {family: habits(rng) for family in set(FAMILIES.values()) | set(GROUPS)}
-    style = {k: style[k] for k in sorted(style)}
+    style = {name: habits(rng) for name in sorted({*FAMILIES.values(), *GROUPS})}
     candidates = [answers(m, style[f], rng) for m, f in FAMILIES.items()]
     controls = [answers(c, style[c], rng) for c in GROUPS]
     own = habits(rng)
@@ -89,8 +88,9 @@ def test_power_rises_with_what_was_taught_and_dependence_follows_the_dose(close)
         for m in ("stranger", "half", "student")
     }
     assert share["stranger"].share < 0.1
-    assert share["stranger"].share < share["half"].share < share["student"].share < 0.9
-    assert share["student"].interval.low < share["student"].share < share["student"].interval.high
+    assert share["stranger"].share < share["half"].share < share["student"].share
+    assert share["student"].interval.low > share["stranger"].interval.high
+    assert share["student"].interval.low <= share["student"].share <= share["student"].interval.high
     assert share["student"].by_suite == {}  # twenty prompts a suite are too few for a share
     with pytest.raises(EvidenceError, match="scale"):
         estimate_dependence(close, "student", "elm", "control-1", ["elm"], rng)

@@ -137,14 +137,22 @@ def test_a_holder_that_changes_or_swaps_answers_is_caught():
                    witness=wire.pinned("ours", wire.witness))  # fmt: skip
 
 
-@pytest.mark.parametrize("message", [
-    b"", b"[]", b"{}", b'{"epoch": "2026-11", "blinded": []}', b'{"epoch": "2026-11"}',
-    b'{"epoch": "2026-11", "blinded": ["AAAA"]}', b'{"epoch": "2026-11", "blinded": "abc"}',
-    json.dumps({"epoch": EPOCH, "blinded": [base64.b64encode(b"\xff" * 32).decode()]}).encode(),
-    json.dumps({"epoch": EPOCH, "blinded": [base64.b64encode(b"\0" * 32).decode()]}).encode(),
-    json.dumps({"epoch": "2020-01", "blinded":
-                [base64.b64encode(ristretto.Client.blind(b"x")[1].serialize()).decode()]}).encode(),
-])  # fmt: skip
+MALFORMED = {
+    "nothing": b"", "a list": b"[]", "no fields": b"{}",
+    "no elements": b'{"epoch": "2026-11", "blinded": []}', "no list": b'{"epoch": "2026-11"}',
+    "too short": b'{"epoch": "2026-11", "blinded": ["AAAA"]}',
+    "a text": b'{"epoch": "2026-11", "blinded": "abc"}',
+    "no point": json.dumps(
+        {"epoch": EPOCH, "blinded": [base64.b64encode(b"\xff" * 32).decode()]}).encode(),
+    "the identity": json.dumps(
+        {"epoch": EPOCH, "blinded": [base64.b64encode(b"\0" * 32).decode()]}).encode(),
+    "another epoch": json.dumps(
+        {"epoch": "2020-01", "blinded":
+         [base64.b64encode(ristretto.Client.blind(b"x")[1].serialize()).decode()]}).encode(),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("message", MALFORMED.values(), ids=MALFORMED)
 def test_malformed_messages_are_refused_and_cost_no_quota(message):
     quota = Quota(":memory:", per_day=1)
     holder = KeyHolder("hub", {EPOCH: b"h" * 32}, quota)

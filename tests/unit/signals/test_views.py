@@ -53,6 +53,15 @@ def desk(tmp_path: Path) -> Iterator[LocalRunner]:
         "kind": ["handoff", "handoff"], "a": pa.array([0, 0], pa.int32()),
         "b": pa.array([1, 4], pa.int32()), "part": ["B", "B"],
     }))  # fmt: skip
+    sides = [f"{side}_{n}" for side in ("head", "tail") for n in (6, 8, 10, 12, 16)]
+    sent = {"rid": pa.array([row["rid"] for row in rows], pa.int64())}
+    sent["head_6"] = pa.array([10 + row["template"] for row in rows], pa.uint64())
+    nothing = pa.array([0] * len(rows), pa.uint64())
+    sent |= {name: nothing for name in ("h_system", *sides) if name not in sent}
+    runner.put("exchanges", pa.table(sent))
+    runner.put("frames", pa.table({
+        "h": pa.array([11, 12], pa.uint64()), "speaks": [True, True],
+    }))  # fmt: skip
     yield runner
     runner.close()
 

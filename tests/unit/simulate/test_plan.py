@@ -57,11 +57,17 @@ def test_every_published_shape_is_in_a_shipped_world():
     [
         ("people = []", "a world needs people"),
         (HEAD.replace("chat", "chats"), "people.0.family: there is no 'chats'; choose from"),
-        (HEAD.replace("accounts = 12", "accounts = 0"), "people.0.accounts: Input should be"),
-        (HEAD + "colour = 1", "colour: Extra inputs are not permitted"),
+        (
+            HEAD.replace("accounts = 12", "accounts = 0"),
+            "people.0.accounts: got 0: Input should be",
+        ),
+        (HEAD + "colour = 1", "colour: no such key"),
         (HEAD + "[[drift]]\nkind = 'viral'\nday = 9\naccounts = 3", "begins after the last"),
         (HEAD + "[[drift]]\nkind = 'war'\nday = 1\naccounts = 3", "drift.0.kind: there is no"),
-        (HEAD + "[[campaign]]\nname = 'a'\nshape = 'hydra'\nrung = 6", "campaign.0.rung: Input"),
+        (
+            HEAD + "[[campaign]]\nname = 'a'\nshape = 'hydra'\nrung = 6",
+            "campaign.0.rung: got 6: Input",
+        ),
         (HEAD + "[[campaign]]\nname = 'a'\nshape = 'hydra'", "campaign.0.rung: Field required"),
         (HEAD + "[[campaign]]\nname = 'a'\nshape = 'x'\nrung = 1", "campaign.0.shape: there is no"),
         (HEAD + 2 * "[[campaign]]\nname = 'a'\nshape = 'hydra'\nrung = 1\n", "have one name"),
@@ -74,6 +80,23 @@ def test_a_wrong_plan_says_where_and_what(tmp_path, text, said):
     with pytest.raises(ConfigError, match=r"mine\.toml|nowhere") as error:
         load_plan(write(tmp_path, text))
     assert said in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "text, said",
+    [
+        ("dayz = 3", "dayz: no such key; there are name, about"),
+        ("people = 3", r"people: expected tables"),
+        ("rung = 2\ncampaign = ['x']", r"campaign: expected tables"),
+        ("days = 0", "days: got 0"),
+        ("[[people]]\nfamily = 'chat'\naccounts = 1\nrequests = 1\nsize = 2", "no such key; there"),
+    ],
+)
+def test_a_mistake_is_told_with_what_stands_there_and_what_may(tmp_path, text, said):
+    path = tmp_path / "mine.toml"
+    path.write_text(f'extends = "smoke"\n{text}\n')
+    with pytest.raises(ConfigError, match=said):
+        load_plan(path)
 
 
 def test_framing_needs_somebody_to_frame(tmp_path):

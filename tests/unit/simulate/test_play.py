@@ -37,6 +37,15 @@ def test_a_second_run_replaces_the_first(tmp_path, digests):
     assert digests(tmp_path / "a") == digests(tmp_path / "b")
 
 
+def test_exchanges_of_somebody_else_are_not_replaced(tmp_path):
+    log = tmp_path / "exchanges" / "2026-11-16.parquet"
+    log.parent.mkdir()
+    log.write_bytes(b"a provider's own")
+    with pytest.raises(ConfigError, match="no simulation wrote"):
+        simulate("tiny", seed=1, out=tmp_path)
+    assert log.read_bytes() == b"a provider's own"
+
+
 def test_honest_rows_do_not_depend_on_campaigns(small, small_benign):
     honest = {a for a, t in small.truth.items() if t["role"] != "core"}
     assert honest == set(small_benign.truth)

@@ -1,0 +1,66 @@
+"""The file of `stillwatch case effects`, as the guard's compiler reads it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from stillwatch.cases.people import is_rule
+from stillwatch.errors import InputError, SchemaError
+from stillwatch.schema import VERDICTS
+from stillwatch.schema.snapshot import Action
+
+__all__ = ["Judgement", "read_judgement"]
+
+_HINT: Final = "give what `stillwatch case effects` wrote"
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What people decided. An action's ``by`` is None where a rule decided: no person is named.
+
+    ``actions``: campaign_id → what stands on its whole case. ``verdicts``: account → what stands on
+    it, *allow* where a decision on it was undone. ``restored``: accounts of upheld appeals.
+    """
+
+    actions: Mapping[str, Action] = field(default_factory=dict)
+    verdicts: Mapping[str, Action] = field(default_factory=dict)
+    restored: frozenset[str] = frozenset()
+
+
+def read_judgement(path: Path) -> Judgement:
+    """Read the file of `stillwatch case effects`.
+
+    Raises InputError: it cannot be read. SchemaError: it is no such file.
+    """
+    try:
+        held = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"cannot be read ({type(error).__name__})", where=str(path)) from error
+    except (ValueError, RecursionError):
+        raise SchemaError("not JSON", where=path.name, hint=_HINT) from None
+    try:
+        return Judgement(
+            actions={str(r["campaign_id"]): _action(r) for r in held["actions"]},
+            verdicts={
+                **{
+                    str(r["account_id"]): _action({**r, "verdict": "allow"}) for r in held["let_go"]
+                },
+                **{str(r["account_id"]): _action(r) for r in held["verdicts"]},
+            },
+            restored=frozenset(str(r["account_id"]) for r in held["corrections"]),
+        )
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise SchemaError(
+            f"not the effects of cases ({type(error).__name__})", where=path.name, hint=_HINT
+        ) from None
+
+
+def _action(row: Mapping[str, Any]) -> Action:
+    verdict, by = row["verdict"], str(row["by"])
+    if verdict not in VERDICTS:
+        raise ValueError("no verdict")
+    return Action(verdict, None if is_rule(by) else by, int(row["at_us"]), int(row["expires_us"]))
