@@ -180,7 +180,8 @@ def _shared(run: Run, account_id: str) -> Iterator[str]:
         kinds = ", ".join(str(kind) for kind in listed(row.get("kinds")))
         yield (
             f"{said(row.get('contributor'))} shared what "
-            f"{counted(row.get('exchanges'), 'exchange')} of it carry ({kinds}); its record weighs {plain(row.get('contributor_weight'))}."
+            f"{counted(row.get('exchanges'), 'exchange')} of it carry ({kinds}); "
+            f"its record weighs {plain(row.get('contributor_weight'))}."
         )
     if mine:
         yield "That is another's word and no evidence: alone it accuses nobody."
