@@ -346,7 +346,8 @@ class Guard:
     ) -> Decision:
         table, ladder, ts = self._table, self._table.ladder, request.ts_us
         ttl = ladder.decision_ttl_s
-        if subject in table.undone_subjects or campaign in table.undone_campaigns:
+        undone = table.is_undone(subject, request.account_id)
+        if undone or campaign in table.undone_campaigns:
             return self._answer(
                 subject, "allow", ("what was decided is taken back",), None, ttl, ""
             )

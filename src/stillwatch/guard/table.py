@@ -96,6 +96,14 @@ class Table:
         """Return whether an account is a channel for many end users."""
         return subject_key(self.salt, account_id) in self.channels
 
+    def is_undone(self, subject: int, account_id: str) -> bool:
+        """Return whether a person took back what was decided, of it or of its channel account."""
+        if not self.undone_subjects:
+            return False
+        if subject in self.undone_subjects:
+            return True
+        return subject_key(self.salt, account_id) in self.undone_subjects
+
     def is_restored(self, subject: int, account_id: str) -> bool:
         """Return whether an appeal restored an account; its end users are restored with it."""
         if not self.restored:
