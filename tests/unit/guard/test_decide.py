@@ -363,6 +363,22 @@ def test_undo_of_an_account_a_campaign_and_everything_since(undo):
     assert other == ("deny" if undo.kind == "account" else "allow")
 
 
+def test_undo_of_a_channel_account_reaches_its_end_users():
+    made = ordered("deny")
+    made = replace(
+        made,
+        accused={**made.accused, subject_key(SALT, "channel", "eu-1"): 0},
+        channels=frozenset({subject_key(SALT, "channel")}),
+    )
+    asked = request("channel", end_user_id="eu-1")
+    decider = guard(made)
+    assert decider.decide(asked).verdict == "deny"
+    undo = Undo("account", f"{subject_key(SALT, 'channel'):016x}", "R. Doe", T0)
+    decider.load(made, Orders().with_undo(undo))
+    assert decider.decide(asked).verdict == "allow"
+    assert decider.decide(request("bad-1")).verdict == "deny"
+
+
 def test_undo_since_leaves_what_was_decided_before_and_after():
     for at in (T0 - 100, T0 + 100):
         orders = Orders().with_undo(Undo("since", str(at - 10), "R. Doe", at + 10))
