@@ -25,7 +25,13 @@ from stillwatch.store import Run
 
 __all__ = ["ErasedRun", "erase_from_book", "erase_from_run"]
 
-_JSON_FILES = ("campaigns.jsonl", "summary.json", "stix.json", "stages/frames.jsonl")
+_JSON_FILES = (
+    "campaigns.jsonl",
+    "shared.jsonl",
+    "summary.json",
+    "stix.json",
+    "stages/frames.jsonl",
+)
 _END_USER = " · "  # between a channel account and its end user, in tables
 
 

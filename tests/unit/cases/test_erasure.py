@@ -151,9 +151,14 @@ def test_a_run_directory_holds_nothing_of_it_any_more(make_run, campaign):
         pq.write_table(pa.table(columns), run.path / name)
     frames = run.path / "stages" / "frames.jsonl"
     frames.write_text(json.dumps({"campaign_id": "c-1", "first_account": WHO}) + "\n")
+    shared = run.path / "shared.jsonl"
+    shared.write_text(
+        "".join(json.dumps({"account_id": a, "weight": 0.3}) + "\n" for a in (WHO, "a2"))
+    )
     done = erase_from_run(run, WHO)
-    assert (done.rows, done.files) == (4, 6)
+    assert (done.rows, done.files) == (4, 7)
     assert left_in(run.path, WHO) == []
+    assert '"a2"' in shared.read_text()
     assert pq.read_table(run.path / "links.parquet").num_rows == 2
     (line,) = (run.path / "campaigns.jsonl").read_text().splitlines()
     assert [m["account_id"] for m in json.loads(line)["members"]] == ["a2"]
