@@ -18,6 +18,7 @@ from stillwatch.bench.sheets import (
     sheets_of,
 )
 from stillwatch.report.svg import El, el
+from stillwatch.schema import write_whole
 
 __all__ = [
     "ablation_lines",
@@ -142,9 +143,7 @@ def mmd_lines(told: dict[str, Any]) -> str:
 
 def _write(path: Path, text: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_name(path.name + ".part")
-    aside.write_text(text, encoding="utf-8")
-    aside.replace(path)
+    write_whole(path, text.encode())
 
 
 def _html(sheet: Sheet) -> list[El]:

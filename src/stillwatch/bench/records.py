@@ -7,15 +7,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from stillwatch.schema import write_whole
+
 __all__ = ["once", "read_records", "write_record"]
 
 
 def write_record(path: Path, record: dict[str, Any]) -> None:
     """Write a record aside and rename it."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_suffix(".part")
-    aside.write_text(json.dumps(record, sort_keys=True) + "\n", encoding="utf-8")
-    aside.replace(path)
+    write_whole(path, (json.dumps(record, sort_keys=True) + "\n").encode())
 
 
 def once(path: Path, make: Callable[[], dict[str, Any]]) -> dict[str, Any]:

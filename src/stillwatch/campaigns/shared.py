@@ -20,7 +20,7 @@ from typing import Any, Final
 import pyarrow as pa
 
 from stillwatch.campaigns.judge import Judgement
-from stillwatch.schema import Desk, Indicator
+from stillwatch.schema import TEMPLATE_LENGTHS, Desk, Indicator
 
 __all__ = ["LARGEST", "LEAST", "Carrier", "carriers_of_shared", "put_on_watch", "shared_lines"]
 
@@ -32,7 +32,7 @@ _COLUMNS: Final[Mapping[str, tuple[str, ...]]] = {
     "tool_schema": ("h_tools",),
     "near_text": _BANDS,
     **{f"frame_{side}_{n}": (f"{side}_{n}",)
-       for side in ("head", "tail") for n in (6, 8, 10, 12, 16)},
+       for side in ("head", "tail") for n in TEMPLATE_LENGTHS},
 }  # fmt: skip
 
 

@@ -20,6 +20,7 @@ from stillwatch.cases.book import Book, commitment
 from stillwatch.cases.people import check_person
 from stillwatch.cases.rebuild import rebuild
 from stillwatch.errors import ConfigError
+from stillwatch.schema import write_whole
 from stillwatch.seal import canonical, digest
 from stillwatch.store import Run
 
@@ -110,9 +111,7 @@ def erase_from_run(run: Run, account_id: str) -> ErasedRun:
         text = file.read_text(encoding="utf-8")
         new = _scrub_text(text, scrub, lines=name.endswith(".jsonl"))
         if new is not None:
-            aside = file.with_suffix(".part")
-            aside.write_text(new, encoding="utf-8")
-            aside.replace(file)
+            write_whole(file, new.encode())
             files += 1
     return ErasedRun(rows, files)
 

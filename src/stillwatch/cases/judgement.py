@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from stillwatch.cases.people import is_rule
-from stillwatch.errors import InputError, SchemaError
-from stillwatch.schema import VERDICTS
+from stillwatch.errors import SchemaError
+from stillwatch.schema import EFFECTS_HINT, VERDICTS, read_effects
 from stillwatch.schema.snapshot import Action
 
 __all__ = ["Judgement", "read_judgement"]
-
-_HINT: Final = "give what `stillwatch case effects` wrote"
 
 
 @dataclass(frozen=True)
@@ -36,12 +33,7 @@ def read_judgement(path: Path) -> Judgement:
 
     Raises InputError: it cannot be read. SchemaError: it is no such file.
     """
-    try:
-        held = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"cannot be read ({type(error).__name__})", where=str(path)) from error
-    except (ValueError, RecursionError):
-        raise SchemaError("not JSON", where=path.name, hint=_HINT) from None
+    held = read_effects(path)
     try:
         return Judgement(
             actions={str(r["campaign_id"]): _action(r) for r in held["actions"]},
@@ -55,7 +47,7 @@ def read_judgement(path: Path) -> Judgement:
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise SchemaError(
-            f"not the effects of cases ({type(error).__name__})", where=path.name, hint=_HINT
+            f"not the effects of cases ({type(error).__name__})", where=path.name, hint=EFFECTS_HINT
         ) from None
 
 

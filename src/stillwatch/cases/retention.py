@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -19,7 +18,7 @@ from stillwatch.cases.book import Book
 from stillwatch.cases.rebuild import rebuild
 from stillwatch.cases.terms import Terms
 from stillwatch.errors import ConfigError, InputError
-from stillwatch.schema import SUMMARY, from_micros, parse_time, to_micros
+from stillwatch.schema import SUMMARY, from_micros, parse_time, read_toml, to_micros
 from stillwatch.store import open_run
 
 __all__ = ["Retention", "purge_book", "purge_runs", "read_retention"]
@@ -44,12 +43,7 @@ def read_retention(path: str | os.PathLike[str] | None = None) -> Retention:
     3,660 days.
     """
     file = Path(path) if path is not None else _SHIPPED
-    try:
-        held = tomllib.loads(file.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"cannot be read ({type(error).__name__})", where=str(file)) from error
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"not TOML ({error})", where=file.name) from None
+    held = read_toml(file)
     days = held.get("days")
     if set(held) != {"days"} or not isinstance(days, dict) or set(days) != set(_TABLES):
         raise ConfigError(f"expected [days] with {', '.join(_TABLES)}", where=file.name)

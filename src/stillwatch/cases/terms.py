@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import os
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final
 
-from stillwatch.errors import ConfigError, InputError
-from stillwatch.schema import VERDICTS
+from stillwatch.errors import ConfigError
+from stillwatch.schema import VERDICTS, read_toml
 
 __all__ = ["Terms", "read_terms"]
 
@@ -39,12 +38,7 @@ def read_terms(path: str | os.PathLike[str] | None = None) -> Terms:
     Raises InputError: it cannot be read. ConfigError: a key is missing, unknown or out of range.
     """
     file = Path(path) if path is not None else SHIPPED
-    try:
-        held = tomllib.loads(file.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"cannot be read ({type(error).__name__})", where=str(file)) from error
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"not TOML ({error})", where=file.name) from None
+    held = read_toml(file)
     try:
         terms = _terms(held)
     except (KeyError, TypeError, ValueError, OverflowError) as error:

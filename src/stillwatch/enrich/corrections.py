@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import os
 from pathlib import Path
 
-from stillwatch.errors import InputError, SchemaError
+from stillwatch.errors import SchemaError
+from stillwatch.schema import EFFECTS_HINT, read_effects
 
 __all__ = ["read_corrections"]
 
@@ -17,19 +17,11 @@ def read_corrections(path: str | os.PathLike[str]) -> frozenset[str]:
     Raises InputError: it cannot be read. SchemaError: it is no such file.
     """
     file = Path(path)
-    try:
-        held = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"cannot be read ({type(error).__name__})", where=str(file)) from error
-    except (ValueError, RecursionError):
-        raise SchemaError("not JSON", where=file.name, hint=_HINT) from None
+    held = read_effects(file)
     rows = held.get("corrections") if isinstance(held, dict) else None
     if not isinstance(rows, list):
-        raise SchemaError("no list of corrections", where=file.name, hint=_HINT)
+        raise SchemaError("no list of corrections", where=file.name, hint=EFFECTS_HINT)
     accounts = [row.get("account_id") if isinstance(row, dict) else None for row in rows]
     if not all(isinstance(account, str) and account for account in accounts):
-        raise SchemaError("a correction without account_id", where=file.name, hint=_HINT)
+        raise SchemaError("a correction without account_id", where=file.name, hint=EFFECTS_HINT)
     return frozenset(str(account) for account in accounts)
-
-
-_HINT = "give what `stillwatch case effects` wrote"

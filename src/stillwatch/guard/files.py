@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 
 from stillwatch.errors import EvidenceError, InputError
 from stillwatch.guard.orders import ORDERS_KIND, Orders, orders_from_payload, orders_payload
+from stillwatch.schema import write_whole
 from stillwatch.schema.snapshot import (
     SNAPSHOT_KIND,
     Snapshot,
@@ -69,9 +69,4 @@ def _read(path: Path, kind: str, keys: Sequence[Ed25519PublicKey]) -> Any:
 
 def _write(path: Path, value: Any, kind: str, key: Ed25519PrivateKey) -> None:
     data = json.dumps(seal(canonical(value), kind, [key])).encode()
-    aside = path.with_name(f"{path.name}.part")
-    with aside.open("wb") as out:
-        out.write(data)
-        out.flush()
-        os.fsync(out.fileno())
-    aside.replace(path)
+    write_whole(path, data)

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from stillwatch.kernel.origin import address_prefix, text_hash
+from stillwatch.kernel.origin import address_prefix, prefix_hash, text_hash
 from stillwatch.kernel.row_digest import row_digest
 from stillwatch.schema.arrow import EXCHANGE
 
@@ -41,11 +41,6 @@ def _hash(text: str) -> int:
     return text_hash(text)
 
 
-@lru_cache(maxsize=_KNOWN)
-def _prefix_hash(address: str) -> int:
-    return text_hash(address_prefix(address))
-
-
 def _client_hash(text: str) -> int:
     return _hash(text) if text != "\n" else 0
 
@@ -70,7 +65,7 @@ def envelope(batch: pa.RecordBatch) -> list[pa.Array]:
     columns: list[Any] = [batch.column(name) for name in _KEPT]
     micro = pc.multiply(batch.column("cost_usd"), 1e6)
     columns.append(pc.round(micro).cast(pa.int64(), safe=False))
-    columns.append(_hash_values(batch.column("ip"), _prefix_hash))
+    columns.append(_hash_values(batch.column("ip"), prefix_hash))
     agent = pc.coalesce(batch.column("user_agent"), batch.column("client"), pa.scalar(""))
     both = pc.binary_join_element_wise(
         pc.fill_null(batch.column("ja4"), ""), pc.fill_null(agent, ""), "\n"

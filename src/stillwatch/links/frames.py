@@ -8,11 +8,10 @@ from typing import Final
 import numpy as np
 import pyarrow as pa
 
-from stillwatch.schema import Desk, Settings, Step
+from stillwatch.schema import TEMPLATE_COLUMNS, TEMPLATE_LENGTHS, Desk, Settings, Step
 
-__all__ = ["CARRIED_STEP", "FRAMES_STEP", "LENGTHS", "NODES_STEP", "nodes_sql"]
+__all__ = ["CARRIED_STEP", "FRAMES_STEP", "NODES_STEP", "nodes_sql"]
 
-LENGTHS: Final = (6, 8, 10, 12, 16)
 _LEADER_JACCARD: Final = 0.5
 _MIN_DISTINCT: Final = 0.5
 _MIN_PAYLOADS: Final = 2
@@ -24,8 +23,8 @@ _APART: Final = 0.1
 _PASSES: Final = 8
 
 
-_PLACES: Final = [*((0, n) for n in LENGTHS), *((1, n) for n in LENGTHS), (2, 0)]
-_COLUMNS: Final = [*(f"{side}_{n}" for side in ("head", "tail") for n in LENGTHS), "h_system"]
+# Position and length of each of TEMPLATE_COLUMNS.
+_PLACES: Final = [*((pos, n) for pos in (0, 1) for n in TEMPLATE_LENGTHS), (2, 0)]
 
 
 def _unnested(columns: str, where: str) -> str:
@@ -39,7 +38,7 @@ def _unnested(columns: str, where: str) -> str:
     )
     return (
         f"SELECT * FROM (SELECT {columns}, {', '.join(places)}, "
-        f"unnest([{', '.join(_COLUMNS)}]) AS h FROM exchanges WHERE {where}) WHERE h <> 0"
+        f"unnest([{', '.join(TEMPLATE_COLUMNS)}]) AS h FROM exchanges WHERE {where}) WHERE h <> 0"
     )
 
 
@@ -104,7 +103,7 @@ def _inner_sql() -> str:
               GROUP BY p.pos, p.len, p.h, p.exchanges)
             WHERE n >= {_INNER_SHARE} * exchanges"""
         for code, side in ((0, "head"), (1, "tail"))
-        for short, long in pairwise(LENGTHS)
+        for short, long in pairwise(TEMPLATE_LENGTHS)
     ]
     return f"SELECT DISTINCT pos, len, h FROM ({' UNION ALL '.join(parts)})"
 
@@ -186,15 +185,15 @@ def _sent_apart(desk: Desk, nodes: pa.Table, rows: np.ndarray) -> np.ndarray:
     )
     counted = desk.query(
         f"""WITH sent AS (
-              SELECT a.place, a.frame, u.rid FROM ({_unnested("rid", "part = 'A'")}) u
-              JOIN asked a ON u.pos = a.pos AND u.len = a.len AND u.h = a.h),
-            spoken AS (
-              SELECT DISTINCT f.frame, u.rid FROM ({_unnested("rid", "part = 'A'")}) u
+              SELECT f.frame, f.speaks, a.place, u.rid
+              FROM ({_unnested("rid", "part = 'A'")}) u
               JOIN placed_nodes f ON u.pos = f.pos AND u.len = f.len AND u.h = f.h
-              WHERE f.speaks AND f.frame IN (SELECT frame FROM asked))
+              LEFT JOIN asked a ON a.pos = f.pos AND a.len = f.len AND a.h = f.h
+              WHERE f.frame IN (SELECT frame FROM asked)),
+            spoken AS (SELECT DISTINCT frame, rid FROM sent WHERE speaks)
             SELECT s.place, count(l.rid) / count(*) AS share
             FROM sent s LEFT JOIN spoken l ON l.frame = s.frame AND l.rid = s.rid
-            GROUP BY s.place ORDER BY s.place""",
+            WHERE s.place IS NOT NULL GROUP BY s.place ORDER BY s.place""",
         asked=asked,
         placed_nodes=nodes,
     )

@@ -17,7 +17,7 @@ import pyarrow as pa
 
 from stillwatch.links.communities import communities
 from stillwatch.links.weights import weight_nats
-from stillwatch.schema import LINK_KINDS, Desk, Step
+from stillwatch.schema import LINK_KINDS, SIGNUP_WINDOWS_S, Desk, Step
 from stillwatch.stats import (
     calibrate,
     mean_e,
@@ -32,7 +32,6 @@ _LEVELS: Final = (1.0, 0.1)
 _MAX_SHARE: Final = 0.2
 _LEAST_E: Final = 1.0
 _CONTAINED: Final = 0.6
-_WINDOWS_S: Final = (3_600.0, 6 * 3_600.0, 86_400.0, 3 * 86_400.0)
 _MIN_REQUESTS: Final = 30
 _MIN_MEAN: Final = 2.0
 
@@ -77,7 +76,7 @@ def act_together(members: np.ndarray, early: Early) -> float:
             made.append(float(poisson_dispersion_p(counts, "lower")))
     created, everybody = _one_each(members, early)
     if len(created) >= 4:
-        made.append(float(scan_cluster(created, everybody, _WINDOWS_S).p_value))
+        made.append(float(scan_cluster(created, everybody, SIGNUP_WINDOWS_S).p_value))
     known = [float(calibrate(p)) for p in made if np.isfinite(p)]
     return float(mean_e(known)) if known else float("nan")
 

@@ -19,7 +19,7 @@ from stillwatch.report.pictures import glance_rows, models_figure, prevalence_fi
 from stillwatch.report.pictures.graph import DEGREES
 from stillwatch.report.sentence import answer, apart, keep_intervals, standing_counts, strip
 from stillwatch.report.visible import shorten, visible
-from stillwatch.schema import LINK_KINDS, REPORT
+from stillwatch.schema import LINK_KINDS, REPORT, write_whole
 from stillwatch.store import Run, open_run
 
 __all__ = ["MOST_BYTES", "render_report", "write_report"]
@@ -36,9 +36,7 @@ def write_report(run_dir: Path | str) -> Path:
     run = open_run(run_dir)
     page = render_report(run)
     target = run.path / REPORT
-    aside = run.path / f".{REPORT}.part"
-    aside.write_bytes(page.encode("utf-8"))
-    aside.replace(target)
+    write_whole(target, page.encode("utf-8"))
     return target
 
 

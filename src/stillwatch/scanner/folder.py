@@ -31,7 +31,7 @@ from stillwatch.schema import (
     TIMING,
 )
 
-__all__ = ["STAGES_KEPT", "STEPS", "check_ours", "clear", "locked", "settle", "write_whole"]
+__all__ = ["STAGES_KEPT", "STEPS", "check_ours", "clear", "locked", "settle"]
 
 STEPS: Final = (*DISCOVERY, ACTS_STEP)
 STAGES_KEPT: Final = ("exchanges", "subjects", "cohorts", "cohort_members", "cohort_scores",
@@ -114,16 +114,6 @@ def clear(run_dir: Path, *, keep: frozenset[str] = frozenset()) -> None:
 def _finished_name(name: str) -> str:
     """Return the name that a file written aside would have got."""
     return name.removeprefix(".").removesuffix(".partial").removesuffix(".part")
-
-
-def write_whole(path: Path, data: bytes) -> None:
-    """Write a file aside, to the disk, then rename it: it is there whole or not at all."""
-    aside = path.with_name(f"{path.name}.part")
-    with aside.open("wb") as out:
-        out.write(data)
-        out.flush()
-        os.fsync(out.fileno())
-    aside.replace(path)
 
 
 def settle(run_dir: Path) -> None:

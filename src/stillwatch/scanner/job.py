@@ -54,7 +54,6 @@ from stillwatch.scanner.folder import (
     clear,
     locked,
     settle,
-    write_whole,
 )
 from stillwatch.scanner.restored import take_out
 from stillwatch.scanner.result import Progress, ScanResult
@@ -82,6 +81,7 @@ from stillwatch.schema import (
     SUMMARY,
     TIMING,
     Settings,
+    write_whole,
 )
 from stillwatch.schema.arrow import ACCOUNT
 from stillwatch.share import bundle

@@ -16,8 +16,7 @@ import stillwatch
 from stillwatch.errors import ConfigError
 from stillwatch.kernel import KERNEL_VERSION
 from stillwatch.runners import ENGINES
-from stillwatch.scanner.folder import write_whole
-from stillwatch.schema import RESUME, STAGES, TIMING
+from stillwatch.schema import RESUME, STAGES, TIMING, write_whole
 from stillwatch.sources import Inputs
 
 __all__ = ["KEY", "asked", "reading_of", "refuse_other", "save_reading", "was_finished"]

@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 from stillwatch.campaigns import Judgement, Template, templates_of
 from stillwatch.kernel import method_spans, skeleton
 from stillwatch.runners import LocalRunner
-from stillwatch.schema import STAGES
+from stillwatch.schema import STAGES, write_whole
 from stillwatch.schema.arrow import EXCHANGE
 from stillwatch.sources import open_inputs
 
@@ -36,9 +36,7 @@ def write_frames(
     texts = _texts(inputs, format, wanted) if inputs and wanted else {}
     lines = [orjson.dumps(_line(t, texts)) for t in templates]
     path = run_dir / STAGES / "frames.jsonl"
-    aside = path.with_suffix(".part")
-    aside.write_bytes(b"".join(line + b"\n" for line in lines))
-    aside.replace(path)
+    write_whole(path, b"".join(line + b"\n" for line in lines))
 
 
 def _line(template: Template, texts: dict[str, dict[str, str]]) -> dict[str, Any]:

@@ -4,6 +4,8 @@ Input: nothing. Output: nothing. Promise: importing this room loads neither Arro
 engine, and every name here is the name used in files, tables and messages.
 """
 
+from stillwatch.schema.effects import EFFECTS_HINT, read_effects
+from stillwatch.schema.files import read_toml, write_whole
 from stillwatch.schema.finding import CohortTest, Finding, Null
 from stillwatch.schema.indicator import INDICATOR_FIELDS, Indicator, indicator_of
 from stillwatch.schema.judgement import (
@@ -45,8 +47,11 @@ from stillwatch.schema.words import (
     LINK_KINDS,
     METHODS,
     ROLES,
+    SIGNUP_WINDOWS_S,
     STANDINGS,
     STATUSES,
+    TEMPLATE_COLUMNS,
+    TEMPLATE_LENGTHS,
     VERDICTS,
     LinkKind,
 )
@@ -59,6 +64,7 @@ __all__ = [
     "CAMPAIGNS",
     "CASE_STATES",
     "CLAIMS",
+    "EFFECTS_HINT",
     "EXIT_ACCUSED",
     "EXIT_CLEAR",
     "EXIT_INPUT",
@@ -74,12 +80,15 @@ __all__ = [
     "ROLES",
     "SHARED",
     "SIGNALS",
+    "SIGNUP_WINDOWS_S",
     "STAGES",
     "STANDINGS",
     "STATUSES",
     "STIX",
     "SUBJECTS",
     "SUMMARY",
+    "TEMPLATE_COLUMNS",
+    "TEMPLATE_LENGTHS",
     "TIMING",
     "VERDICTS",
     "Appeal",
@@ -98,5 +107,8 @@ __all__ = [
     "from_micros",
     "indicator_of",
     "parse_time",
+    "read_effects",
+    "read_toml",
     "to_micros",
+    "write_whole",
 ]

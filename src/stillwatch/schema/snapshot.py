@@ -16,6 +16,7 @@ from dataclasses import astuple, dataclass, field
 from typing import Any, Final
 
 from stillwatch.errors import SchemaError
+from stillwatch.schema.words import TEMPLATE_LENGTHS
 
 __all__ = [
     "EVIDENCE",
@@ -38,8 +39,8 @@ __all__ = [
 FORMAT: Final = 1
 SNAPSHOT_KIND: Final = "guard-snapshot"
 SLOTS: Final[tuple[tuple[str, int], ...]] = (
-    *(("head", n) for n in (6, 8, 10, 12, 16)),
-    *(("tail", n) for n in (6, 8, 10, 12, 16)),
+    *(("head", n) for n in TEMPLATE_LENGTHS),
+    *(("tail", n) for n in TEMPLATE_LENGTHS),
     ("system", 0),
 )
 # Bits of the evidence that a request can show; the names are kinds of LINK_KINDS, and the burst.

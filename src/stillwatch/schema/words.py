@@ -30,6 +30,15 @@ METHODS: Final = (
     "technique_sweep",
     "blob_replay",
 )
+# Of how many first or last tokens a template's nodes are.
+TEMPLATE_LENGTHS: Final = (6, 8, 10, 12, 16)
+# The columns of an exchange's features that hold them, and the system prompt's.
+TEMPLATE_COLUMNS: Final = (
+    *(f"{side}_{n}" for side in ("head", "tail") for n in TEMPLATE_LENGTHS),
+    "h_system",
+)
+# Within how long accounts are created together, in a burst.
+SIGNUP_WINDOWS_S: Final = (3_600.0, 6 * 3_600.0, 86_400.0, 3 * 86_400.0)
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ import numpy as np
 from stillwatch.schema import CohortTest, Finding, Null
 from stillwatch.signals.data import Cohort, Population
 from stillwatch.signals.verdicts import evaluated, not_enough
-from stillwatch.stats import habit_p
+from stillwatch.stats import habit_p, spread_rows
 
 __all__ = ["HABIT", "TEST", "find"]
 
@@ -47,7 +47,7 @@ def find(cohort: Cohort, population: Population) -> Finding:
     kept = wide[code] if len(code) else np.zeros(0, dtype=bool)
     owners, owner = np.unique(org[kept], return_inverse=True)
     _, kind = np.unique(code[kept], return_inverse=True)
-    thin = _thinned(owner)
+    thin = spread_rows(owner, _PER_ORGANIZATION)
     counts = np.zeros((len(owners), int(wide.sum())), dtype=np.int64)
     np.add.at(counts, (owner[thin], kind[thin]), 1)
     counts = counts[counts.sum(axis=1) >= 2]
@@ -67,14 +67,3 @@ def find(cohort: Cohort, population: Population) -> Finding:
         f"with what the same organization sent before ({len(counts)} organizations); habits "
         f"would give {HABIT:g} and more",
     )
-
-
-def _thinned(owner: np.ndarray) -> np.ndarray:
-    """Return the places of at most two dozen evenly spaced rows of each owner."""
-    order = np.argsort(owner, kind="stable")
-    _, start, count = np.unique(owner[order], return_index=True, return_counts=True)
-    picked = [
-        order[s + np.unique(np.linspace(0, c - 1, min(c, _PER_ORGANIZATION)).astype(int))]
-        for s, c in zip(start.tolist(), count.tolist(), strict=True)
-    ]
-    return np.concatenate(picked) if picked else np.zeros(0, dtype=np.int64)

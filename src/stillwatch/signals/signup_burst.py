@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from stillwatch.schema import CohortTest, Finding, Null, from_micros
+from stillwatch.schema import SIGNUP_WINDOWS_S, CohortTest, Finding, Null, from_micros
 from stillwatch.signals.data import Cohort, Population
 from stillwatch.signals.verdicts import evaluated, not_enough
 from stillwatch.stats import Times, scan_cluster
@@ -21,7 +21,6 @@ TEST = CohortTest(
     needs=("accounts.created_at",),
     own=True,
 )
-_WINDOWS_S = (3_600.0, 6 * 3_600.0, 86_400.0, 3 * 86_400.0)
 _MIN = 4
 
 
@@ -34,7 +33,7 @@ def find(cohort: Cohort, population: Population) -> Finding:
     mine, everybody = _times(cohort, population)
     if len(mine) < _MIN:
         return not_enough(TEST, len(mine), "fewer than four creation times are known")
-    result = scan_cluster(mine, everybody, _WINDOWS_S)
+    result = scan_cluster(mine, everybody, SIGNUP_WINDOWS_S)
     start = from_micros(int(result.window_start * 1e6))
     hours = result.window_s / 3600
     return evaluated(
@@ -53,7 +52,7 @@ def burst_window(cohort: Cohort, population: Population) -> tuple[float, float] 
     mine, everybody = _times(cohort, population)
     if len(mine) < _MIN:
         return None
-    result = scan_cluster(mine, everybody, _WINDOWS_S)
+    result = scan_cluster(mine, everybody, SIGNUP_WINDOWS_S)
     if not result.p_value <= 1e-4:
         return None
     return float(result.window_start), float(result.window_start + result.window_s)

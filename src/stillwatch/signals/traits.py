@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import Final, NamedTuple
 
 import numpy as np
 
 from stillwatch.signals.data import Cohort, Population
-from stillwatch.stats import group_sums
+from stillwatch.stats import group_sums, spread_rows
 
 __all__ = ["MIN_EVENTS", "TRAITS", "Traits", "traits"]
 
@@ -86,19 +85,10 @@ def traits(cohort: Cohort, population: Population, test: Cohort | None = None) -
 
 def _thinned(sid: np.ndarray) -> np.ndarray:
     """Return at most 24 evenly spaced exchanges of each subject, at most 6,000 in all."""
-    order = np.argsort(sid, kind="stable")
-    _, start, count = np.unique(sid[order], return_index=True, return_counts=True)
-    picked = [order[s + _spread(c)] for s, c in zip(start.tolist(), count.tolist(), strict=True)]
-    rows = np.sort(np.concatenate(picked))
+    rows = np.sort(spread_rows(sid, _PER_SUBJECT))
     if len(rows) > _MAX_ROWS:
         rows = rows[np.unique(np.linspace(0, len(rows) - 1, _MAX_ROWS).astype(int))]
     return rows
-
-
-@lru_cache(maxsize=4_096)
-def _spread(count: int) -> np.ndarray:
-    """Return at most 24 places, evenly spaced, of ``count``."""
-    return np.unique(np.linspace(0, count - 1, min(count, _PER_SUBJECT)).astype(int))
 
 
 def _between(vectors: np.ndarray, group: np.ndarray) -> float:

@@ -8,16 +8,12 @@ from typing import Final
 import numpy as np
 import pyarrow as pa
 
-from stillwatch.schema import Desk
+from stillwatch.schema import TEMPLATE_COLUMNS, Desk
 
 __all__ = ["NO_VARIANT", "apart", "told_apart"]
 
 NO_VARIANT: Final = -1
 _COMMON: Final = 0.8
-_NODES: Final = (
-    "h_system",
-    *(f"{side}_{n}" for side in ("head", "tail") for n in (6, 8, 10, 12, 16)),
-)
 
 
 def told_apart(desk: Desk, events: pa.Table) -> np.ndarray:
@@ -46,7 +42,7 @@ def _nodes_sent(desk: Desk, rids: Iterable[int]) -> dict[int, frozenset[int]]:
         return {}
     rows = desk.query(
         f"""SELECT u.rid, f.h FROM (
-              SELECT e.rid, unnest([{", ".join(_NODES)}]) AS h
+              SELECT e.rid, unnest([{", ".join(TEMPLATE_COLUMNS)}]) AS h
               FROM exchanges e JOIN asked a ON a.rid = e.rid) u
             JOIN (SELECT DISTINCT h FROM frames WHERE speaks) f ON f.h = u.h
             ORDER BY 1, 2""",

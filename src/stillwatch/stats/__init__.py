@@ -67,6 +67,7 @@ from stillwatch.stats.surrogates import (
     surrogate_p,
     tail_p,
 )
+from stillwatch.stats.thinning import spread_rows
 from stillwatch.stats.variance import BetweenShare, LeaveOneOut, between_share, leave_one_out
 from stillwatch.stats.vectors import centred_blocks, centred_by, group_sums, unit_rows
 
@@ -133,6 +134,7 @@ __all__ = [
     "scan_cluster",
     "shared_value_test",
     "shifted_surrogates",
+    "spread_rows",
     "surrogate_p",
     "tail_p",
     "trials_needed",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -13,6 +12,7 @@ from typing import Any, Final
 
 from stillwatch.errors import ConfigError, InputError
 from stillwatch.policy.owners.holdings import parts_of
+from stillwatch.schema import read_toml
 
 __all__ = ["OwnershipRule", "example_rules", "read_rules"]
 
@@ -68,12 +68,7 @@ def read_rules(path: str | os.PathLike[str]) -> tuple[OwnershipRule, ...]:
     wrong, or two rules have one id.
     """
     file = Path(path)
-    try:
-        held = tomllib.loads(file.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"cannot be read ({type(error).__name__})", where=str(file)) from error
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"not TOML ({error})", where=file.name) from None
+    held = read_toml(file)
     listed = held.get("rule")
     if set(held) != {"rule"} or not isinstance(listed, list) or not listed:
         raise ConfigError("expected [[rule]] tables and nothing else", where=file.name, hint=_HINT)

@@ -15,11 +15,12 @@ from typing import Any, Final
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from stillwatch.errors import ConfigError
+from stillwatch.schema import write_whole
 from stillwatch.seal import Ledger, read_public_key
 from stillwatch.share.catalogue import IEP
 from stillwatch.share.legal import LegalBasis, legal_bases
 
-__all__ = ["SETTINGS", "Home", "open_home", "start_home", "write_whole"]
+__all__ = ["SETTINGS", "Home", "open_home", "start_home"]
 
 SETTINGS: Final = "share.toml"
 _TEMPLATE: Final = """# A member's settings of the exchange; see docs/sharing.md.
@@ -173,16 +174,6 @@ def _values(path: Path, name: str | None) -> frozenset[str]:
     except OSError as error:
         raise ConfigError("cannot be read", where=str(path / name)) from error
     return frozenset(line.strip() for line in lines if line.strip() and line[0] != "#")
-
-
-def write_whole(path: Path, data: bytes) -> None:
-    """Write a file aside, bring it to the disk and rename it: it is whole or not there."""
-    aside = path.with_name(path.name + ".part")
-    with aside.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    aside.replace(path)
 
 
 def stamp(moment: datetime) -> str:

@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from stillwatch.errors import ConfigError, EvidenceError
+from stillwatch.schema import write_whole
 from stillwatch.seal import canonical, digest
-from stillwatch.share.client.home import Home, stamp, write_whole
+from stillwatch.share.client.home import Home, stamp
 from stillwatch.share.shape import read_time
 
 __all__ = ["OBJECTS", "RECEIPTS", "RELEASE", "Package", "package_of", "packages", "write_package"]

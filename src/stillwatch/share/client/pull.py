@@ -13,9 +13,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
+from stillwatch.schema import write_whole
 from stillwatch.seal import canonical
 from stillwatch.share.antitrust import normal, refusals
-from stillwatch.share.client.home import Home, stamp, write_whole
+from stillwatch.share.client.home import Home, stamp
 from stillwatch.share.client.taxii import Collection
 from stillwatch.share.legal import in_force
 from stillwatch.share.trust import indicators_of, screen

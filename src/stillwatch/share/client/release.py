@@ -15,9 +15,10 @@ from typing import Any, Final
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from stillwatch.errors import ShareRefused
+from stillwatch.schema import write_whole
 from stillwatch.seal import canonical, countersign, payload_of, public_key, seal, signers
 from stillwatch.share.antitrust import refusals
-from stillwatch.share.client.home import Home, stamp, write_whole
+from stillwatch.share.client.home import Home, stamp
 from stillwatch.share.client.packages import RELEASE, Package
 from stillwatch.share.legal import in_force
 from stillwatch.share.shape import read_time

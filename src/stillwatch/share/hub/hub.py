@@ -120,16 +120,7 @@ class Hub:
         """Add an envelope within the request; return its status resource."""
         received = self.now()
         async with self.database.writing() as connection:
-            await connection.execute(
-                insert(SUBMISSION).values(
-                    id=identifier,
-                    root=collection.root,
-                    collection=collection.pk,
-                    member=member.pk,
-                    received=received,
-                    resource="{}",
-                )
-            )
+            await _note_submission(connection, identifier, member, collection, received, "{}")
             return await self._add(connection, objects, identifier, member, collection, received)
 
     async def submit_later(
@@ -144,16 +135,8 @@ class Hub:
         received = self.now()
         resource = pending_resource(identifier, received, objects)
         async with self.database.writing() as connection:
-            await connection.execute(
-                insert(SUBMISSION).values(
-                    id=identifier,
-                    root=collection.root,
-                    collection=collection.pk,
-                    member=member.pk,
-                    received=received,
-                    resource=resource,
-                    body=body,
-                )
+            await _note_submission(
+                connection, identifier, member, collection, received, resource, body
             )
         self._woken.set()
         return resource
@@ -243,3 +226,26 @@ class Hub:
         end = self.now() - self.settings.status_days * DAY_US
         async with self.database.writing() as connection:
             await connection.execute(delete(SUBMISSION).where(SUBMISSION.c.finished < end))
+
+
+async def _note_submission(
+    connection: AsyncConnection,
+    identifier: str,
+    member: Member,
+    collection: Collection,
+    received: int,
+    resource: str,
+    body: bytes | None = None,
+) -> None:
+    """Write down that an envelope came; ``body`` where a worker is to add it later."""
+    await connection.execute(
+        insert(SUBMISSION).values(
+            id=identifier,
+            root=collection.root,
+            collection=collection.pk,
+            member=member.pk,
+            received=received,
+            resource=resource,
+            body=body,
+        )
+    )
