@@ -19,6 +19,7 @@ from stillwatch.links.communities import communities
 from stillwatch.links.weights import weight_nats
 from stillwatch.schema import LINK_KINDS, SIGNUP_WINDOWS_S, Desk, Step
 from stillwatch.stats import (
+    Founders,
     calibrate,
     mean_e,
     poisson_dispersion_p,
@@ -48,6 +49,11 @@ class Early:
     sid: np.ndarray
 
     @cached_property
+    def founders(self) -> Founders:
+        """Return who stands for each organization in a scan of creation times."""
+        return Founders(self.org, self.created_s)
+
+    @cached_property
     def _places(self) -> tuple[np.ndarray, np.ndarray]:
         """Return the places of all requests by subject, and where each subject's begin."""
         begin = np.concatenate([[0], np.cumsum(np.bincount(self.sid, minlength=len(self.org)))])
@@ -74,23 +80,11 @@ def act_together(members: np.ndarray, early: Early) -> float:
         counts = np.bincount(np.searchsorted(members, mine), minlength=len(members))
         if counts.mean() >= _MIN_MEAN:
             made.append(float(poisson_dispersion_p(counts, "lower")))
-    created, everybody = _one_each(members, early)
+    created, everybody = early.founders.apart(members)
     if len(created) >= 4:
         made.append(float(scan_cluster(created, everybody, SIGNUP_WINDOWS_S).p_value))
     known = [float(calibrate(p)) for p in made if np.isfinite(p)]
     return float(mean_e(known)) if known else float("nan")
-
-
-def _one_each(members: np.ndarray, early: Early) -> tuple[np.ndarray, np.ndarray]:
-    """Return creation times, one account of each organization, of the members and of everybody."""
-    known = np.isfinite(early.created_s)
-    inside = np.zeros(len(known), dtype=bool)
-    inside[members] = True
-    first = np.full(int(early.org.max(initial=-1)) + 1, -1)
-    for rows in (np.flatnonzero(known), np.flatnonzero(known & inside)):
-        first[early.org[rows][::-1]] = rows[::-1]  # a member stands for its organization
-    chosen = first[first >= 0]
-    return early.created_s[chosen[inside[chosen]]], early.created_s[chosen]
 
 
 def nested(

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 
 from stillwatch.schema import Desk
 from stillwatch.schema.arrow import packed
-from stillwatch.stats import Holdings, Times, unit_rows
+from stillwatch.stats import Founders, Holdings, unit_rows
 
 __all__ = [
     "Cohort",
@@ -71,18 +71,9 @@ class Population:
         return self.created_us / 1e6
 
     @cached_property
-    def founders(self) -> np.ndarray:
-        """Return by organization its first subject whose creation time is known, or −1."""
-        found = np.full(int(self.org.max(initial=-1)) + 1, -1, dtype=np.int64)
-        known = np.flatnonzero(np.isfinite(self.created_us))
-        orgs, first = np.unique(self.org[known], return_index=True)
-        found[orgs] = known[first]
-        return found
-
-    @cached_property
-    def founded(self) -> Times:
-        """Return the creation times of the founders, in seconds."""
-        return Times(self.created_s[self.founders[self.founders >= 0]])
+    def founders(self) -> Founders:
+        """Return who stands for each organization in a scan of creation times."""
+        return Founders(self.org, self.created_s)
 
 
 @dataclass(frozen=True)

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import math
 
-import numpy as np
-
 from stillwatch.schema import SIGNUP_WINDOWS_S, CohortTest, Finding, Null, from_micros
 from stillwatch.signals.data import Cohort, Population
 from stillwatch.signals.verdicts import evaluated, not_enough
-from stillwatch.stats import Times, scan_cluster
+from stillwatch.stats import scan_cluster
 
 __all__ = ["TEST", "burst_window", "find"]
 
@@ -28,9 +26,10 @@ def find(cohort: Cohort, population: Population) -> Finding:
     """Test the densest window of creation times; one account per organization counts.
 
     Null: members' creation times are drawn without replacement from the population's. Exact
-    hypergeometric tail per window, Bonferroni over windows: P(p ≤ t) ≤ t.
+    hypergeometric tail per window, Bonferroni over windows: P(p ≤ t) ≤ t. Of an organization in
+    the cohort its first sender there stands in the population too.
     """
-    mine, everybody = _times(cohort, population)
+    mine, everybody = population.founders.apart(cohort.senders)
     if len(mine) < _MIN:
         return not_enough(TEST, len(mine), "fewer than four creation times are known")
     result = scan_cluster(mine, everybody, SIGNUP_WINDOWS_S)
@@ -49,25 +48,13 @@ def find(cohort: Cohort, population: Population) -> Finding:
 
 def burst_window(cohort: Cohort, population: Population) -> tuple[float, float] | None:
     """Return the burst's start and end in seconds, or None when there is none at p ≤ 1e-4."""
-    mine, everybody = _times(cohort, population)
+    mine, everybody = population.founders.apart(cohort.senders)
     if len(mine) < _MIN:
         return None
     result = scan_cluster(mine, everybody, SIGNUP_WINDOWS_S)
     if not result.p_value <= 1e-4:
         return None
     return float(result.window_start), float(result.window_start + result.window_s)
-
-
-def _times(cohort: Cohort, population: Population) -> tuple[np.ndarray, Times]:
-    """Return creation times in seconds, one account per organization on both sides.
-
-    Of an organization in the cohort its first sender there stands in the population too.
-    """
-    created, sids = population.created_s, cohort.senders
-    sids = sids[np.isfinite(created[sids])]
-    orgs, first = np.unique(population.org[sids], return_index=True)
-    mine = created[sids[first]]
-    return mine, population.founded.exchanged(created[population.founders[orgs]], mine)
 
 
 def _upper(expected: float) -> float:

@@ -32,6 +32,7 @@ from stillwatch.stats.evalues import (
 )
 from stillwatch.stats.finite import finite_count_interval
 from stillwatch.stats.fixed import round9
+from stillwatch.stats.founders import Founders
 from stillwatch.stats.habits import HabitResult, habit_p
 from stillwatch.stats.hypergeometric import (
     hypergeometric_log_pmf,
@@ -79,6 +80,7 @@ __all__ = [
     "BetweenShare",
     "ConformalE",
     "FloatArray",
+    "Founders",
     "HabitResult",
     "Holdings",
     "IntArray",
