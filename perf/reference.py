@@ -1,4 +1,4 @@
-"""Build the benign reference of the claim *extractive* on simulated worlds of other seeds.
+"""Build the benign references of both claims on simulated worlds of other seeds.
 
     python perf/reference.py fit|calibrate|check --worlds N --work DIR      (resumable, in parallel)
     python perf/reference.py write --work DIR
@@ -6,8 +6,8 @@
 Fit: worlds with campaigns (development seeds), on which the score's form was chosen. Calibrate:
 benign worlds give the reference scores and the tail. Check: further benign worlds say whether the
 tail holds.
-A cohort counts as benign and coordinated when at least one test of coordination rejects at 1e-3
-and no permit covers it.
+A benign cohort acts together when at least one test of acts rejects at 1e-3, and is one of
+independent members otherwise; what a permit covers is neither.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ import numpy as np
 import pyarrow.parquet as pq
 
 SEEDS = {"fit": 1_000, "calibrate": 20_000, "check": 50_000}
+MIX = ("demo", "small", "benign", "small", "drift-viral", "small", "drift-launch", "small")
 COORDINATED_P = 1e-3
 TAIL_FROM = 0.8
 
@@ -31,17 +32,20 @@ TAIL_FROM = 0.8
 def world_rows(kind: str, seed: int, work: Path) -> list[dict[str, object]]:
     """Simulate one world, run the pipeline up to the findings, return one row per cohort."""
     from stillwatch.scanner import prepare
-    from stillwatch.simulate import WORLDS, simulate
+    from stillwatch.simulate import WORLDS, load_plan, simulate
 
-    name = "small" if seed % 4 else "demo"
-    world = WORLDS[name] if kind == "fit" else WORLDS[name].without_campaigns()
+    name = MIX[seed % len(MIX)]
+    if name not in WORLDS:
+        world = load_plan(name)
+    else:
+        world = WORLDS[name] if kind == "fit" else WORLDS[name].without_campaigns()
     folder = work / f"{kind}-{seed}"
     made = simulate(world, seed=seed, out=folder / "world")
     with prepare(folder / "run", [folder / "world" / "exchanges"], made.accounts_csv) as desk:
         scores = desk.query("SELECT * FROM cohort_scores WHERE tested ORDER BY cohort").to_pylist()
         least = desk.query(
             "SELECT cohort, min(p_value) AS p FROM findings WHERE claim = 'coordinated' "
-            "AND evaluable GROUP BY cohort"
+            "AND signal <> 'one_source' AND evaluable GROUP BY cohort"
         ).to_pylist()
         p_of = {row["cohort"]: row["p"] for row in least}
         truth = pq.read_table(made.truth_parquet).to_pylist()
@@ -97,7 +101,7 @@ def values(rows: list[dict[str, float]]) -> np.ndarray:
     return np.array([score(Traits(*(row[t] for t in TRAITS)), row["usual_own"]) for row in rows])
 
 
-def benign(rows: list[dict[str, float]]) -> list[dict[str, float]]:
+def benign(rows: list[dict[str, float]], together: bool) -> list[dict[str, float]]:
     from stillwatch.signals.payers import MAX_ONE_PAYER
 
     return [
@@ -106,28 +110,32 @@ def benign(rows: list[dict[str, float]]) -> list[dict[str, float]]:
         if r["core"] == 0
         and r["permitted"] < 0.2
         and r["one_payer"] < MAX_ONE_PAYER
-        and r["least_p"] <= COORDINATED_P
+        and (r["least_p"] <= COORDINATED_P) == together
     ]
 
 
-def write(work: Path) -> None:
+def made(work: Path, *, together: bool) -> dict[str, object]:
+    """Return one reference as it ships: scores, the fitted tail, and how the tail holds."""
     from stillwatch.signals.harvest import SCORED
 
-    reference = benign(load("calibrate", work))
+    reference = benign(load("calibrate", work), together)
     scores = np.sort(values(reference))
     start = float(np.quantile(scores, TAIL_FROM))
     excess = scores[scores > start] - start
     scale = float(excess.mean() * (1 + 1.645 / math.sqrt(len(excess))))
     share = float((scores > start).mean())
-    checked = benign(load("check", work))
+    checked = benign(load("check", work), together)
     fresh = values(checked)
     tail = share * np.exp(-np.maximum(fresh - start, 0) / scale)
     check = {"cohorts": len(fresh), "worlds": len({r["seed"] for r in checked})}
     for t in (0.05, 0.01, 0.001, 0.0001):
         check[f"share_at_{t:g}"] = float(((fresh > start) & (tail <= t)).mean())
-    harvests = [r for r in load("fit", work) if r["core"] >= 0.9]
-    raw = {
-        "name": "benign coordinated cohorts of simulated worlds",
+    print("together" if together else "apart", len(scores), "tail", start, share, scale)
+    print("  check", check)
+    print("  quantiles", np.quantile(scores, (0.5, 0.95, 0.99, 0.999, 1)), "fresh max", fresh.max())
+    kind = "that act together" if together else "of independent members"
+    return {
+        "name": f"benign cohorts {kind}, of simulated worlds",
         "worlds": len({r["seed"] for r in load("calibrate", work)}),
         "scores": [round(float(s), 5) for s in scores],
         "tail": {
@@ -145,14 +153,16 @@ def write(work: Path) -> None:
         "limits": "Simulated traffic, not yours. The tail beyond the reference is fitted, and "
         "checked on further benign worlds only as far as their number reaches.",
     }  # fmt: skip
+
+
+def write(work: Path) -> None:
+    raw = {kind: made(work, together=kind == "together") for kind in ("together", "apart")}
     out = Path("src/stillwatch/signals/reference.json")
     out.write_text(json.dumps(raw, indent=1) + "\n")
-    print("reference", len(scores), "tail", raw["tail"])
-    print("check", check)
+    harvests = [r for r in load("fit", work) if r["core"] >= 0.9]
     if harvests:
         spread = np.quantile(values(harvests), (0, 0.05, 0.25, 0.5, 1))
         print("campaign cohorts", len(harvests), "scores", spread)
-    print("benign quantiles", np.quantile(scores, (0.5, 0.95, 0.99, 0.999, 1)))
 
 
 def main() -> None:

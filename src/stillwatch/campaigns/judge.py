@@ -19,6 +19,7 @@ from stillwatch.campaigns.select import Choice
 from stillwatch.campaigns.topics import Crowd, load_crowd
 from stillwatch.policy import Permit, PermitUse, judge_permits
 from stillwatch.schema import Desk
+from stillwatch.signals import e_of_claim
 
 __all__ = ["Campaign", "Judgement", "judge"]
 
@@ -214,7 +215,7 @@ def _claims(rows: list[dict[str, Any]]) -> dict[str, Any]:
     claims: dict[str, Any] = {}
     for name in ("coordinated", "extractive"):
         made = [r for r in rows if r["claim"] == name and r["evaluable"]]
-        e_value = float(np.mean([r["e_value"] for r in made])) if made else 0.0
+        e_value = e_of_claim([(r["signal"], r["e_value"]) for r in made]) if made else 0.0
         claims[name] = {
             "confidence": round(_confidence(e_value), 6),
             "e_value": e_value,

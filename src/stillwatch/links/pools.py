@@ -152,8 +152,12 @@ def _groups(
     objects: np.ndarray, subjects: np.ndarray, weight: np.ndarray, level: float, desk: Desk
 ) -> list[np.ndarray]:
     settings: Any = desk.settings
-    groups = communities(objects, subjects, weight, seed=settings.seed, resolution=level)
-    kept = [np.array([node for node in group if node < objects.min()]) for group in groups]
+    people = int(objects.min())  # subjects are numbered below the objects
+    groups = communities(
+        objects, subjects, weight, seed=settings.seed, resolution=level,
+        worth=lambda nodes: int(np.searchsorted(nodes, people)) >= settings.min_subjects,
+    )  # fmt: skip
+    kept = [np.array([node for node in group if node < people]) for group in groups]
     return [group for group in kept if len(group) >= settings.min_subjects]
 
 

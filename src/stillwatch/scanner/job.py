@@ -85,7 +85,7 @@ from stillwatch.schema import (
 )
 from stillwatch.schema.arrow import ACCOUNT
 from stillwatch.share import bundle
-from stillwatch.signals import TESTS, shipped_reference
+from stillwatch.signals import TESTS, shipped_references
 from stillwatch.sources import Inputs, open_inputs
 from stillwatch.store import open_run
 
@@ -187,15 +187,15 @@ def scan(
             runner.put("accounts", side.table if side else ACCOUNT.empty_table())
             _discover(runner, kept, tell, seconds, restored)
             began = time.monotonic()
-            reference = shipped_reference()
+            references = shipped_references()
             earlier.refuse_overlap(runner)
             choice = choose(
                 earlier.calibrated(
-                    runner.query("SELECT * FROM cohort_scores ORDER BY cohort"), reference
+                    runner.query("SELECT * FROM cohort_scores ORDER BY cohort"), references
                 ),
-                alpha=alpha, look=settings.look, largest=reference.largest_e,
+                alpha=alpha, look=settings.look, largest=references.largest_e,
             )  # fmt: skip
-            drift = earlier.drift(runner, choice, reference)
+            drift = earlier.drift(runner, choice, references)
             tell(Progress("judge", 0, 1, "steps"))
             judgement = judge(runner, choice, allowed, accuse=not drift["alarm"])
             if indicators:

@@ -27,7 +27,15 @@ from stillwatch.errors import ConfigError
 from stillwatch.kernel import KERNEL_VERSION
 from stillwatch.runners import LocalRunner
 from stillwatch.schema import STAGES
-from stillwatch.signals import RUNGS, TESTS, Reference, lacking, shipped_reference
+from stillwatch.signals import (
+    RUNGS,
+    TESTS,
+    Reference,
+    References,
+    e_of_halves,
+    lacking,
+    shipped_references,
+)
 from stillwatch.sources import Inputs
 from stillwatch.store import open_run
 
@@ -40,19 +48,51 @@ _TRIM: Final = 0.05
 _DRIFT_P: Final = 1e-3
 _MIN_DRIFT: Final = 10
 _DRIFT_DISTANCE: Final = 0.3
-_COORDINATED_E: Final = 10.0
+_TOGETHER_E: Final = 10.0
+
+
+@dataclass(frozen=True)
+class Local:
+    """Scores of earlier runs' cohorts of one kind that were not selected, sorted.
+
+    ``scores``: the top 5 % trimmed; ``untrimmed``: all of them.
+    """
+
+    untrimmed: np.ndarray
+
+    @property
+    def scores(self) -> np.ndarray:
+        return self.untrimmed[: int(len(self.untrimmed) * (1 - _TRIM))]
+
+    @property
+    def calibrates(self) -> bool:
+        """Return whether there are enough local cohorts to speak of calibration."""
+        return len(self.scores) >= _MIN_LOCAL
+
+    def bounded(self, e_value: float, score: float, shipped: Reference) -> float:
+        """Return the smaller of an e-value and the one that the local reference gives.
+
+        The local tail is fitted as the shipped one is; with fewer than 50 cohorts nothing changes.
+        """
+        if not self.calibrates or np.isnan(e_value):
+            return e_value
+        start, share, scale = _tail(self.scores)
+        local = replace(
+            shipped, scores=self.scores, tail_start=start, tail_share=share, tail_scale=scale
+        )
+        return min(e_value, local.e_value(score))
 
 
 @dataclass(frozen=True)
 class Baseline:
     """What earlier runs say: how often was looked, and how local cohorts score.
 
-    ``scores``: harvest scores of coordinated cohorts that were not selected, the top 5 % trimmed.
+    ``together``: cohorts whose members act together; ``apart``: whose members do not.
     """
 
     look: int
-    scores: np.ndarray
-    untrimmed: np.ndarray
+    together: Local
+    apart: Local
     names: tuple[str, ...]
     until: str = ""
 
@@ -60,14 +100,15 @@ class Baseline:
     def digest(self) -> str:
         """Return a digest of everything that earlier runs change here."""
         state = hashlib.blake2b(digest_size=16)
-        for part in (self.scores.tobytes(), self.untrimmed.tobytes(), repr(self.names).encode()):
-            state.update(part)
+        for local in (self.together, self.apart):
+            state.update(local.untrimmed.tobytes() + b"/")
+        state.update(repr(self.names).encode())
         return f"{state.hexdigest()} {self.look} {self.until}"
 
     @property
     def calibrates(self) -> bool:
-        """Return whether there are enough local cohorts to speak of calibration."""
-        return len(self.scores) >= _MIN_LOCAL
+        """Return whether there are enough local cohorts that act together."""
+        return self.together.calibrates
 
     def refuse_overlap(self, runner: LocalRunner) -> None:
         """Raise ConfigError when an earlier run reaches into the window being judged."""
@@ -78,28 +119,24 @@ class Baseline:
                 where="--baseline", hint="give runs of earlier windows, or a later --since",
             )  # fmt: skip
 
-    def calibrated(self, scores: pa.Table, reference: Reference) -> pa.Table:
-        """Return the cohort scores with e-values that hold against the local reference too.
+    def calibrated(self, scores: pa.Table, references: References) -> pa.Table:
+        """Return the cohort scores with e-values that hold against the local references too.
 
-        With 50 local cohorts and more, the claim *extractive* must hold against both references:
-        the smaller e-value counts. The local tail is fitted as the shipped one is.
+        With 50 local cohorts of a kind and more, the smaller e-value counts.
         """
-        if not self.calibrates:
-            return scores
-        start, share, scale = _tail(self.scores)
-        local = replace(
-            reference, scores=self.scores, tail_start=start, tail_share=share, tail_scale=scale
-        )
-        rows = scores.to_pylist()
-        e_values = [
-            min(r["e_extractive"], local.e_value(r["score"])) if r["tested"] else r["e_extractive"]
-            for r in rows
-        ]
-        place = scores.schema.get_field_index("e_extractive")
-        return scores.set_column(place, "e_extractive", pa.array(e_values, pa.float64()))
+        rows = [row for row in scores.to_pylist()]
+        for row in rows:
+            if row["tested"]:
+                score = row["score"]
+                source = self.apart.bounded(row["e_source"], score, references.apart)
+                row["e_coordinated"] = e_of_halves(row["e_acts"], source)
+                row["e_extractive"] = self.together.bounded(
+                    row["e_extractive"], score, references.together
+                )
+        return pa.Table.from_pylist(rows, schema=scores.schema)
 
-    def drift(self, runner: LocalRunner, choice: Choice, reference: Reference) -> dict[str, Any]:
-        """Compare unselected coordinated cohorts with what the reference (or baseline) expects.
+    def drift(self, runner: LocalRunner, choice: Choice, references: References) -> dict[str, Any]:
+        """Compare unselected cohorts of both kinds with what the references (or baseline) expect.
 
         Cohorts a fifth of whose members belong to a selected one are left out, and the upper third
         on both sides: a drift moves all cohorts, campaigns that were missed only the highest.
@@ -112,28 +149,25 @@ class Baseline:
             f"""WITH taken AS (SELECT DISTINCT sid FROM cohort_members WHERE cohort IN ({chosen})),
                 mixed AS (SELECT m.cohort, count(t.sid) / count(*) AS share FROM cohort_members m
                           LEFT JOIN taken t ON t.sid = m.sid GROUP BY m.cohort)
-                SELECT c.score FROM cohort_scores c JOIN mixed x ON x.cohort = c.cohort
-                WHERE c.tested AND c.e_coordinated >= {_COORDINATED_E} AND x.share < 0.2
-                ORDER BY c.cohort"""
+                SELECT c.score, c.e_acts FROM cohort_scores c JOIN mixed x ON x.cohort = c.cohort
+                WHERE c.tested AND x.share < 0.2 ORDER BY c.cohort"""
         )
-        here = rows["score"].to_numpy()
-        expected = self.scores if self.calibrates else reference.scores
-        if len(here) < _MIN_DRIFT or len(expected) < 20:
-            return {"alarm": False, "text": "too few benign cohorts here to tell"}
-        here, expected = (np.sort(v)[: max(2 * len(v) // 3, 1)] for v in (here, expected))
-        compared = sps.ks_2samp(here, expected, alternative="less")
-        p_value = float(compared.pvalue)
-        alarm = p_value < _DRIFT_P and float(compared.statistic) >= _DRIFT_DISTANCE
-        return {
-            "alarm": alarm,
-            "text": f"{len(here)} benign cohorts of this window score "
-            f"{'higher than' if alarm else 'as'} the reference expects (p = {p_value:.2g})"
-            + ("; nothing is accused" if alarm else ""),
-        }
+        score, acts = rows["score"].to_numpy(), rows["e_acts"].to_numpy()
+        seen = (
+            (score[acts >= _TOGETHER_E], self.together, references.together, "that act together"),
+            (score[~(acts >= _TOGETHER_E)], self.apart, references.apart, "of independent members"),
+        )
+        told = [
+            _drifted(here, local.scores if local.calibrates else shipped.scores, kind)
+            for here, local, shipped, kind in seen
+        ]
+        alarm = any(raised for raised, _ in told)
+        text = "; ".join(words for _, words in told)
+        return {"alarm": alarm, "text": text + ("; nothing is accused" if alarm else "")}
 
     def achieved(self, reference: Reference) -> list[dict[str, Any]]:
         """Return how often the earlier runs' benign cohorts pass each claimed level."""
-        p = np.array([reference.p_value(float(v)) for v in self.scores])
+        p = np.array([reference.p_value(float(v)) for v in self.together.scores])
         return [
             _achieved("your baseline's cohorts that act together, top 5 % trimmed", level,
                       int((p <= level).sum()), len(p), len(self.names))
@@ -145,7 +179,8 @@ class Baseline:
         """Return the local p-value of a score under 0–5 % contamination of the baseline."""
         found = []
         for percent in range(6):
-            kept = self.untrimmed[: max(int(len(self.untrimmed) * (1 - percent / 100)), 1)]
+            known = self.together.untrimmed
+            kept = known[: max(int(len(known) * (1 - percent / 100)), 1)]
             found.append(
                 {
                     "trimmed_percent": float(percent),
@@ -153,6 +188,19 @@ class Baseline:
                 }
             )
         return found
+
+
+def _drifted(here: np.ndarray, expected: np.ndarray, kind: str) -> tuple[bool, str]:
+    if len(here) < _MIN_DRIFT or len(expected) < 20:
+        return False, f"too few benign cohorts {kind} here to tell"
+    here, expected = (np.sort(v)[: max(2 * len(v) // 3, 1)] for v in (here, expected))
+    compared = sps.ks_2samp(here, expected, alternative="less")
+    p_value = float(compared.pvalue)
+    alarm = p_value < _DRIFT_P and float(compared.statistic) >= _DRIFT_DISTANCE
+    return alarm, (
+        f"{len(here)} benign cohorts {kind} score "
+        f"{'higher than' if alarm else 'as'} the reference expects (p = {p_value:.2g})"
+    )
 
 
 def _promised(reference: Reference) -> list[dict[str, Any]]:
@@ -177,7 +225,8 @@ def _achieved(what: str, level: float, hits: int, cohorts: int, runs: int) -> di
 
 def read_baseline(runs: Sequence[Path]) -> Baseline:
     """Return what earlier run directories hold. Raises ConfigError naming one that is not a run."""
-    look, scores, names, until = 0, [np.zeros(0)], [], ""
+    look, names, until = 0, [], ""
+    together, apart = [np.zeros(0)], [np.zeros(0)]
     for path in runs:
         run = open_run(path)
         look = max(look, int(run.summary["look"]))
@@ -187,18 +236,22 @@ def read_baseline(runs: Sequence[Path]) -> Baseline:
             raise ConfigError(
                 "an earlier run without cohort scores", where=f"--baseline {path.name}"
             )
+        needed = run.summary["needed_e"] or np.inf
         found = pq.read_table(table)
-        keep = [
-            r["score"]
-            for r in found.to_pylist()
-            if r["tested"]
-            and r["e_coordinated"] >= _COORDINATED_E
-            and min(r["e_coordinated"], r["e_extractive"]) < (run.summary["needed_e"] or np.inf)
-        ]
-        scores.append(np.array(keep))
+        if "e_acts" not in found.column_names:
+            raise ConfigError(
+                "an earlier run of another version", where=f"--baseline {path.name}",
+                hint="scan that window again with this version",
+            )  # fmt: skip
+        benign = [
+            r for r in found.to_pylist()
+            if r["tested"] and min(r["e_coordinated"], r["e_extractive"]) < needed
+        ]  # fmt: skip
+        together.append(np.array([r["score"] for r in benign if r["e_acts"] >= _TOGETHER_E]))
+        apart.append(np.array([r["score"] for r in benign if not r["e_acts"] >= _TOGETHER_E]))
         names.append(path.name)
-    pooled = np.sort(np.concatenate(scores))
-    return Baseline(look, pooled[: int(len(pooled) * (1 - _TRIM))], pooled, tuple(names), until)
+    local = [Local(np.sort(np.concatenate(kind))) for kind in (together, apart)]
+    return Baseline(look, local[0], local[1], tuple(names), until)
 
 
 def _tail(scores: np.ndarray) -> tuple[float, float, float]:
@@ -266,7 +319,7 @@ def summarize(
     drift: dict[str, Any], rng: np.random.Generator,
 ) -> dict[str, Any]:  # fmt: skip
     """Return the content of summary.json."""
-    reference = shipped_reference()
+    reference = shipped_references().together
     totals = runner.query(
         """SELECT count(*) AS n, count(DISTINCT account_id) AS accounts,
                   count(DISTINCT sid) AS subjects,
@@ -311,7 +364,7 @@ def summarize(
         "reference": {
             "name": reference.name, "cohorts": len(reference.scores), "worlds": reference.worlds,
             "largest_e": reference.largest_e, "limits": reference.limits,
-            "tail_check": reference.check, "local_cohorts": len(earlier.scores),
+            "tail_check": reference.check, "local_cohorts": len(earlier.together.scores),
             "baseline": list(earlier.names),
             "contamination": earlier.sensitivity(_least_score(runner, choice))
             if earlier.calibrates else [],

@@ -11,14 +11,15 @@ from stillwatch.signals import (
     direct_evidence,
     even_volumes,
     harvest,
+    one_source,
     round_robin,
     shared_mix,
     shared_values,
     signup_burst,
 )
-from stillwatch.signals.harvest import Reference, shipped_reference
+from stillwatch.signals.reference import Reference, References, shipped_references
 from stillwatch.signals.spikes import RUNGS, SPIKES_STEP
-from stillwatch.signals.step import FINDINGS_STEP, SCORES_STEP, lacking
+from stillwatch.signals.step import FINDINGS_STEP, SCORES_STEP, e_of_claim, e_of_halves, lacking
 
 TESTS = (
     signup_burst.TEST,
@@ -28,7 +29,18 @@ TESTS = (
     even_volumes.TEST,
     shared_mix.TEST,
     *direct_evidence.TESTS.values(),
+    one_source.TEST,
     harvest.TEST,
 )
 STEPS = (FINDINGS_STEP, SCORES_STEP, SPIKES_STEP)
-__all__ = ["RUNGS", "STEPS", "TESTS", "Reference", "lacking", "shipped_reference"]
+__all__ = [
+    "RUNGS",
+    "STEPS",
+    "TESTS",
+    "Reference",
+    "References",
+    "e_of_claim",
+    "e_of_halves",
+    "lacking",
+    "shipped_references",
+]

@@ -2,31 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import cache
-from importlib import resources
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 
-from stillwatch.errors import EvidenceError
-from stillwatch.schema import CohortTest, Finding, Null
+from stillwatch.schema import CohortTest, Finding
+from stillwatch.signals.reference import Reference
 from stillwatch.signals.traits import Traits
-from stillwatch.stats import calibrate
 
-__all__ = [
-    "SCORED",
-    "TEST",
-    "USUAL_OWN",
-    "Reference",
-    "find",
-    "score",
-    "shipped_reference",
-    "usual",
-]
+__all__ = ["SCORED", "TEST", "USUAL_OWN", "against", "find", "score", "usual"]
 
 TEST = CohortTest(
     name="harvest",
@@ -37,7 +23,6 @@ TEST = CohortTest(
     needs=("messages",),
 )
 SCORED: Final = ("own_topics", "repeats", "dominance")
-KAPPA: Final = 0.05
 USUAL_OWN: Final = 0.12
 _LEAST_COHORTS: Final = 6
 ERRORS: Final = 2.0
@@ -80,84 +65,23 @@ def score(traits: Traits, usual_own: float = USUAL_OWN) -> float:
     )
 
 
-@dataclass(frozen=True)
-class Reference:
-    """Scores of benign coordinated cohorts, and how their upper tail is continued.
-
-    ``tail_start``: the score above which the exponential tail stands; ``tail_share``: the share
-    of the reference above it; ``tail_scale``: its mean excess at the upper 95 % limit. The
-    p-value never falls below ``floor``. Fit and check are made by `make reference`.
-    """
-
-    name: str
-    scores: np.ndarray
-    worlds: int
-    tail_start: float
-    tail_share: float
-    tail_scale: float
-    floor: float
-    traits: dict[str, list[float]]
-    check: dict[str, float]
-    limits: str
-
-    def p_value(self, value: float) -> float:
-        """Return P(benign coordinated cohort scores at least this much): rank, then tail."""
-        above = int((self.scores >= value).sum())
-        rank = (1 + above) / (len(self.scores) + 1)
-        if value <= self.tail_start:
-            return rank
-        tail = self.tail_share * math.exp(-(value - self.tail_start) / self.tail_scale)
-        return max(tail, self.floor, rank if above else 0.0)
-
-    def e_value(self, value: float) -> float:
-        """Return the calibrated e-value of a score."""
-        return float(calibrate(self.p_value(value), KAPPA))
-
-    @property
-    def largest_e(self) -> float:
-        """Return the largest e-value the claim *extractive* can reach."""
-        return float(calibrate(self.floor, KAPPA))
-
-
-@cache
-def shipped_reference() -> Reference:
-    """Return the reference in the package. Raises EvidenceError when it is not there."""
-    file = resources.files("stillwatch.signals").joinpath("reference.json")
-    if not file.is_file():
-        raise EvidenceError("the benign reference is missing", hint="run make reference")
-    return read_reference(json.loads(file.read_text(encoding="utf-8")))
-
-
-def read_reference(raw: dict[str, Any]) -> Reference:
-    """Return a Reference from the JSON that `make reference` writes."""
-    return Reference(
-        name=raw["name"],
-        scores=np.array(raw["scores"]),
-        worlds=raw["worlds"],
-        tail_start=raw["tail"]["start"],
-        tail_share=raw["tail"]["share"],
-        tail_scale=raw["tail"]["scale"],
-        floor=raw["tail"]["floor"],
-        traits=raw["traits"],
-        check=raw["check"],
-        limits=raw["limits"],
-    )
-
-
 def find(traits: Traits, n: int, reference: Reference, usual_own: float = USUAL_OWN) -> Finding:
     """Return the finding of the claim *extractive* for one cohort."""
+    return against(TEST, traits, n, reference, usual_own, "benign cohorts that act together")
+
+
+def against(
+    test: CohortTest, traits: Traits, n: int, reference: Reference, usual_own: float, whom: str
+) -> Finding:  # fmt: skip
+    """Return the finding that the score gives against a reference; ``whom`` it consists of."""
     value = score(traits, usual_own)
     p_value = reference.p_value(value)
-    low, mid, high = (float(np.quantile(reference.scores, q)) for q in (0.025, 0.5, 0.975))
-    draws = tuple(round(float(q), 4) for q in np.quantile(reference.scores, np.linspace(0, 1, 41)))
-    ranges = {name: reference.traits[name] for name in SCORED}
     own = max(traits.own_topics + ERRORS * traits.own_error, 0.0)
     text = (
-        f"At most {own:.1%} of the variety of topics lies between the organizations (benign "
-        f"cohorts that act together: {_range(ranges['own_topics'])}); {traits.repeats:.1%} of the "
-        "prompts were also sent by another organization "
-        f"({_range(ranges['repeats'])}); p = {p_value:.2g} against {len(reference.scores):,} "
-        "benign coordinated cohorts"
+        f"At most {own:.1%} of the variety of topics lies between the organizations ({whom}: "
+        f"{reference.range_of('own_topics')}); {traits.repeats:.1%} of the prompts were also sent "
+        f"by another organization ({reference.range_of('repeats')}); p = {p_value:.2g} against "
+        f"{len(reference.scores):,} {whom}"
         + (", continued by a fitted tail" if value > reference.tail_start else "")
         + (
             f"; customers' topics are less distinct here than there ({usual_own:.1%} between "
@@ -167,17 +91,12 @@ def find(traits: Traits, n: int, reference: Reference, usual_own: float = USUAL_
         )
     )
     return Finding(
-        signal=TEST.name,
-        claim=TEST.claim,
+        signal=test.name,
+        claim=test.claim,
         statistic=value,
         p_value=p_value,
         e_value=reference.e_value(value),
         n=n,
-        null=Null("benign coordinated cohorts", mid, low, high, draws),
+        null=reference.null(whom),
         text=text,
     )
-
-
-def _range(quantiles: list[float]) -> str:
-    low, high = max(quantiles[0], 0.0), quantiles[-1]
-    return f"{low:.0%}–{high:.0%}"

@@ -14,11 +14,11 @@ import numpy as np
 import pyarrow as pa
 
 from stillwatch.schema import Desk, Step
-from stillwatch.signals import harvest
+from stillwatch.signals import harvest, one_source
 from stillwatch.signals.data import Cohort, Population, load_population
 from stillwatch.signals.direct_evidence import Coincidences
+from stillwatch.signals.reference import shipped_references
 from stillwatch.signals.traits import traits
-from stillwatch.stats import mean_e
 
 __all__ = ["RUNGS", "SPIKES_STEP"]
 
@@ -92,15 +92,18 @@ def _spike(
 
 
 def _spikes(desk: Desk) -> pa.Table:
-    from stillwatch.signals.step import coordination  # the step module lists this step's siblings
+    from stillwatch.signals.step import (
+        coordination,
+        e_of_claim,
+    )  # the step module lists this step's siblings
 
     population = load_population(desk)
     rows: list[dict[str, Any]] = []
     rng = np.random.default_rng(desk.settings.seed)
     base = Coincidences({}, int(population.volume.sum()))
-    reference = harvest.shipped_reference()
-    known = desk.query("SELECT min(usual_own) AS own FROM cohort_scores").to_pylist()[0]["own"]
-    usual_own = harvest.USUAL_OWN if known is None else known
+    known = shipped_references()
+    told = desk.query("SELECT min(usual_own) AS own FROM cohort_scores").to_pylist()[0]["own"]
+    usual_own = harvest.USUAL_OWN if told is None else told
     if len(population.background) >= 50:
         for rung in RUNGS:
             for number in range(_PER_RUNG):
@@ -113,14 +116,16 @@ def _spikes(desk: Desk) -> pa.Table:
                 seen = traits(cohort, grown)
                 if seen is None or not made:
                     continue
+                n = len(cohort.rid)
+                if one_source.TEST.name not in desk.settings.without:
+                    made.append(one_source.find(seen, n, known.apart, usual_own))
+                asked = harvest.find(seen, n, known.together, usual_own)
                 rows.append(
                     {
                         "rung": rung,
                         "spike": number,
-                        "e_coordinated": float(mean_e([f.e_value for f in made])),
-                        "e_extractive": harvest.find(
-                            seen, len(cohort.rid), reference, usual_own
-                        ).e_value,
+                        "e_coordinated": e_of_claim([(f.signal, f.e_value) for f in made]),
+                        "e_extractive": asked.e_value,
                     }
                 )
     schema = pa.schema(

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import Any, Final, NamedTuple
 
+import numpy as np
 import pyarrow as pa
 
 from stillwatch.schema import CohortTest, Desk, Finding, Step
@@ -14,22 +15,31 @@ from stillwatch.signals import (
     direct_evidence,
     even_volumes,
     harvest,
+    one_source,
     round_robin,
     shared_mix,
     shared_values,
     signup_burst,
 )
-from stillwatch.signals.data import Cohort, Population, in_part, load_population, over_both
+from stillwatch.signals.data import Cohort, Population, load_population, over_both
 from stillwatch.signals.direct_evidence import Coincidences
 from stillwatch.signals.payers import MAX_ONE_PAYER, MIN_PAYERS, one_payer
+from stillwatch.signals.reference import shipped_references
 from stillwatch.signals.traits import MIN_EVENTS, TRAITS, Traits, traits
 from stillwatch.signals.verdicts import missing, not_enough, switched_off
 from stillwatch.signals.views import load_cohorts
 from stillwatch.stats import mean_e, round9
 
-__all__ = ["FINDINGS_STEP", "SCORES_STEP", "coordination", "lacking"]
+__all__ = [
+    "FINDINGS_STEP",
+    "SCORES_STEP",
+    "coordination",
+    "e_of_claim",
+    "e_of_halves",
+    "lacking",
+]
 
-SCREEN_E: Final = 1.0
+_APART_E: Final = 1.0
 
 _COORDINATION = (
     (signup_burst.TEST, signup_burst.find),
@@ -56,7 +66,7 @@ def coordination(
     cohort: Cohort, population: Population, base: Coincidences, columns: frozenset[str],
     without: Sequence[str] = (),
 ) -> list[Finding]:  # fmt: skip
-    """Return the findings of the claim *coordinated* for one cohort.
+    """Return the findings of the claim *coordinated* that read acts, for one cohort.
 
     A test named in ``without`` is not made, and its finding says so.
     """
@@ -87,15 +97,25 @@ def _base(desk: Desk, part: str, population: Population) -> Coincidences:
     )
 
 
-def _asked_for(desk: Desk, count: int, seen: Traits | None, usual_own: float) -> Finding:
-    if harvest.TEST.name in desk.settings.without:
-        return switched_off(harvest.TEST)
-    absent = lacking(harvest.TEST, desk.columns)
-    if absent:
-        return missing(harvest.TEST, absent)
-    if seen is None:
-        return not_enough(harvest.TEST, count, f"fewer than {MIN_EVENTS} exchanges")
-    return harvest.find(seen, count, harvest.shipped_reference(), usual_own)
+def _of_topics(
+    desk: Desk, count: int, seen: Traits | None, usual_own: float
+) -> tuple[Finding, Finding]:
+    """Return what the topics say of acting together, and of what is asked for."""
+    known = shipped_references()
+    judged = []
+    for test, find, reference in (
+        (one_source.TEST, one_source.find, known.apart),
+        (harvest.TEST, harvest.find, known.together),
+    ):
+        if test.name in desk.settings.without:
+            judged.append(switched_off(test))
+        elif absent := lacking(test, desk.columns):
+            judged.append(missing(test, absent))
+        elif seen is None:
+            judged.append(not_enough(test, count, f"fewer than {MIN_EVENTS} exchanges"))
+        else:
+            judged.append(find(seen, count, reference, usual_own))
+    return judged[0], judged[1]
 
 
 class _Judged(NamedTuple):
@@ -105,54 +125,46 @@ class _Judged(NamedTuple):
     exchanges: int
     by_text: bool
     seen: Traits | None
-    screen: float
-    coordinated: list[Finding]
+    acts: list[Finding]
+
+    @property
+    def strangers(self) -> Traits | None:
+        """Return the traits where a template's carriers do not act together."""
+        e_acts = _mean_e([made.e_value for made in self.acts if made.evaluable])
+        return self.seen if self.by_text and not e_acts >= _APART_E else None
 
 
 def _findings(desk: Desk) -> pa.Table:
     without = desk.settings.without
     late = load_population(desk)
-    early = in_part(desk, "A", late)
-    both = over_both(early, late)
-    base_early, base = _base(desk, "A", early), _base(desk, "B", late)
+    both = over_both(desk, late)
+    base = _base(desk, "B", late)
     judged = []
     for views in load_cohorts(desk, late):
-        screened = coordination(views.screen, early, base_early, desk.columns, without)
-        screen = _mean_e([made.e_value for made in screened if made.evaluable])
         seen = traits(views.whole, both, views.test)
-        coordinated = coordination(views.test, late, base, desk.columns, without)
         judged.append(
             _Judged(
-                _described(views.test, late, seen, screen),
+                _described(views.test, late, seen),
                 len(views.whole.rid),
                 views.whole.by_text,
                 seen,
-                screen,
-                coordinated,
+                coordination(views.test, late, base, desk.columns, without),
             )
         )
-    usual_own = harvest.usual(
-        [
-            one.seen
-            for one in judged
-            if one.seen is not None and one.by_text and not one.screen >= SCREEN_E
-        ]
-    )
+    usual_own = harvest.usual([seen for one in judged if (seen := one.strangers) is not None])
     rows = [
         one.columns | {"usual_own": usual_own} | _as_row(finding)
         for one in judged
-        for finding in (*one.coordinated, _asked_for(desk, one.exchanges, one.seen, usual_own))
+        for finding in (*one.acts, *_of_topics(desk, one.exchanges, one.seen, usual_own))
     ]
     table = pa.Table.from_pylist(rows, schema=_FINDINGS)
-    for name in ("e_screen", "usual_own", "statistic", "p_value", "e_value"):
+    for name in ("usual_own", "statistic", "p_value", "e_value"):
         place = table.schema.get_field_index(name)
         table = table.set_column(place, name, pa.array(round9(table[name].to_numpy())))
     return table
 
 
-def _described(
-    cohort: Cohort, population: Population, seen: Traits | None, screen: float
-) -> dict[str, Any]:
+def _described(cohort: Cohort, population: Population, seen: Traits | None) -> dict[str, Any]:
     """Return the columns that all findings of a cohort have in common."""
     burst = signup_burst.burst_window(cohort, population)
     largest, payers = one_payer(cohort, population)
@@ -160,7 +172,6 @@ def _described(
     return {
         "cohort": cohort.number,
         "events": len(cohort.rid),
-        "e_screen": screen,
         "trimmed": cohort.trimmed.tolist(),
         "one_payer": largest,
         "payers": payers,
@@ -189,11 +200,38 @@ def _mean_e(made: list[float]) -> float:
     return float(mean_e(made)) if made else float("nan")
 
 
+def e_of_acts(made: Iterable[tuple[str, float]]) -> float:
+    """Return the mean e-value of the tests that read acts, NaN without any.
+
+    ``made``: name and e-value of each test of the claim *coordinated* that could be made.
+    """
+    return _mean_e([e for name, e in made if name != one_source.TEST.name])
+
+
+def e_of_source(made: Iterable[tuple[str, float]]) -> float:
+    """Return the e-value of the test that reads topics, NaN without it; as `e_of_acts`."""
+    return _mean_e([e for name, e in made if name == one_source.TEST.name])
+
+
+def e_of_halves(acts: float, source: float) -> float:
+    """Return the e-value of the claim *coordinated*: half by acts, half by topics.
+
+    The weights are fixed beforehand, so the sum is an e-value whatever its parts depend on. A half
+    that is NaN (not evaluable) leaves the other one; NaN without any.
+    """
+    return _mean_e([e for e in (acts, source) if not np.isnan(e)])
+
+
+def e_of_claim(made: Iterable[tuple[str, float]]) -> float:
+    """Return the e-value of a claim by its tests; *extractive* has one. As `e_of_acts`."""
+    made = list(made)
+    return e_of_halves(e_of_acts(made), e_of_source(made))
+
+
 _FINDINGS = pa.schema(
     [
         ("cohort", pa.int32()),
         ("events", pa.int64()),
-        ("e_screen", pa.float64()),
         ("usual_own", pa.float64()),
         ("trimmed", pa.list_(pa.int32())),
         ("one_payer", pa.float64()),
@@ -224,10 +262,8 @@ FINDINGS_STEP = Step(
 def _scores(desk: Desk) -> pa.Table:
     """Return one row per cohort: its traits and the e-values of its two claims.
 
-    Within a claim the e-values are averaged over the tests that could be made. Not tested, and
-    not counted among the hypotheses, is a cohort whose harvest score could not be made, one that
-    is one payer's, and one whose members did not act together in part A either: what is tested
-    on part B is chosen on part A (docs/adr/0010-screen.md).
+    Not tested, and not counted among the hypotheses, is a cohort whose claims could not both be
+    read, and one that is one payer's.
     """
     rows = desk.query("SELECT * FROM findings ORDER BY cohort, claim, signal").to_pylist()
     by_cohort: dict[int, list[dict[str, Any]]] = {}
@@ -236,20 +272,19 @@ def _scores(desk: Desk) -> pa.Table:
     scored = []
     for cohort, findings in by_cohort.items():
         made = [f for f in findings if f["evaluable"]]
-        together = [f["e_value"] for f in made if f["claim"] == "coordinated"]
+        together = [(f["signal"], f["e_value"]) for f in made if f["claim"] == "coordinated"]
         harvests = [f for f in made if f["claim"] == "extractive"]
         described = json.loads(findings[0]["traits"])
         scored.append(
             {
                 "cohort": cohort,
                 "events": findings[0]["events"],
-                "tested": bool(together and harvests)
-                and findings[0]["e_screen"] >= SCREEN_E
-                and _several_payers(findings[0]),
-                "e_screen": findings[0]["e_screen"],
+                "tested": bool(together and harvests) and _several_payers(findings[0]),
+                "e_acts": e_of_acts(together),
+                "e_source": e_of_source(together),
                 "usual_own": findings[0]["usual_own"],
                 "one_payer": findings[0]["one_payer"],
-                "e_coordinated": _mean_e(together),
+                "e_coordinated": e_of_claim(together),
                 "e_extractive": harvests[0]["e_value"] if harvests else float("nan"),
                 "score": harvests[0]["statistic"] if harvests else float("nan"),
                 **{name: described.get(name, float("nan")) for name in TRAITS},
@@ -258,7 +293,7 @@ def _scores(desk: Desk) -> pa.Table:
     schema = pa.schema(
         [
             ("cohort", pa.int32()), ("events", pa.int64()), ("tested", pa.bool_()),
-            ("e_screen", pa.float64()), ("usual_own", pa.float64()),
+            ("e_acts", pa.float64()), ("e_source", pa.float64()), ("usual_own", pa.float64()),
             ("one_payer", pa.float64()),
             ("e_coordinated", pa.float64()), ("e_extractive", pa.float64()),
             ("score", pa.float64()), *((name, pa.float64()) for name in TRAITS),

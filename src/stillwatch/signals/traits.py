@@ -24,11 +24,13 @@ class Traits(NamedTuple):
     ``own_topics``: share of topic variance lying between organizations, bias-corrected (may be
     slightly negative; 0 = all draw from one source); ``own_error``: its standard error.
     ``breadth``: topic variance within one subject as a share of the variance between strangers.
-    ``repeats``: share of answered first prompts of eight tokens or more that another organization
-    of the cohort sent too (what was refused and tried again elsewhere is evidence of its own).
+    ``repeats``: share of answered prompts of eight tokens or more that another organization of the
+    cohort sent too in the same part of the window, in the part where it is larger (what was
+    refused and tried again elsewhere is evidence of its own; an evaluation that each runs again is
+    repeated however often its owner ran it before).
     ``dominance``: median over subjects of the cohort's share of their traffic. ``novelty``:
-    distinct payloads per such prompt. ``asks``: share of exchanges with a hint of a method, minus
-    everybody's share.
+    distinct payloads per such prompt that its sender had not sent before. ``asks``: share of
+    exchanges with a hint of a method, minus everybody's share.
     """
 
     own_topics: float
@@ -46,8 +48,8 @@ TRAITS: Final = Traits._fields
 def traits(cohort: Cohort, population: Population, test: Cohort | None = None) -> Traits | None:
     """Return the traits, or None when the cohort is too small to have them.
 
-    ``cohort``: the exchanges of both parts. Repeats and novelty are counted on ``test`` alone
-    (part B; default: all), because the longer one looks the more is repeated.
+    ``cohort``: the exchanges of both parts. Novelty is counted on ``test`` alone (part B; default:
+    all) and repeats on each part, because the longer one looks the more is repeated.
     Needs 24 exchanges that do not go on with the subject's own conversation, and four subjects
     with at least two of them each.
     """
@@ -64,23 +66,31 @@ def traits(cohort: Cohort, population: Population, test: Cohort | None = None) -
     within = _within(cohort.raw_topic[keep].astype(np.float64), cohort.sid[keep])
     if not np.isfinite(own + error) or not np.isfinite(within) or not strangers > 0:
         return None
-    late = cohort if test is None else test
-    told = late.answered & late.fresh & late.long
-    values, payload = np.unique(late.payload[told], return_inverse=True)
-    sender = population.org[late.sid[told]]
-    width = int(sender.max(initial=0)) + 1
-    carriers = np.bincount(np.unique(payload * width + sender) // width, minlength=len(values))
-    shared = (carriers >= 2) & (values != 0)
+    late = np.ones(len(cohort.rid), dtype=bool) if test is None else np.isin(cohort.rid, test.rid)
+    told = cohort.answered & cohort.long
+    org_of, payload_of = population.org[cohort.sid], cohort.payload
+    again = max(_repeats(org_of[told & part], payload_of[told & part]) for part in (late, ~late))
+    first = cohort.fresh & told & late
     volume = np.maximum(population.volume[subjects], counts)
     return Traits(
         own_topics=float(own),
         own_error=float(error),
         breadth=float(within / strangers),
-        repeats=float(shared[payload].mean()) if len(payload) else 0.0,
+        repeats=again,
         dominance=float(np.median(counts / volume)),
-        novelty=float(len(values) / max(len(payload), 1)),
+        novelty=float(len(np.unique(payload_of[first])) / max(int(first.sum()), 1)),
         asks=float(cohort.harvest.mean() - population.harvest_share),
     )
+
+
+def _repeats(org: np.ndarray, payload: np.ndarray) -> float:
+    """Return the share of payloads that two organizations and more sent, 0 without any."""
+    if not len(payload):
+        return 0.0
+    values, place = np.unique(payload, return_inverse=True)
+    width = int(org.max()) + 1
+    carriers = np.bincount(np.unique(place * width + org) // width, minlength=len(values))
+    return float(((carriers >= 2) & (values != 0))[place].mean())
 
 
 def _thinned(sid: np.ndarray) -> np.ndarray:

@@ -61,6 +61,8 @@ def habit_p(counts: ArrayLike, least: float, rng: np.random.Generator) -> HabitR
     expected = n[:, None] * shares
     seen = float((np.square(table - expected) / expected).sum()) * owners / (owners - 1)
     correlation = (seen / (kinds - 1) - owners) / float((n - 1).sum())
+    if correlation >= least:  # above its mean under the null the bound is 1
+        return HabitResult(correlation, 1.0)
     exponent = _STEPS * seen
     sizes, many = np.unique(n, return_counts=True)
     for size, times in zip(sizes.tolist(), many.tolist(), strict=True):
