@@ -26,7 +26,7 @@ import pyarrow.parquet as pq
 SEEDS = {"fit": 1_000, "calibrate": 20_000, "check": 50_000}
 MIX = ("demo", "small", "benign", "small", "drift-viral", "small", "drift-launch", "small")
 COORDINATED_P = 1e-3
-TAIL_FROM = 0.8
+TAIL_COHORTS = 80  # so many make the tail: the farther out, the less it is bent by the bulk
 
 
 def world_rows(kind: str, seed: int, work: Path) -> list[dict[str, object]]:
@@ -120,7 +120,7 @@ def made(work: Path, *, together: bool) -> dict[str, object]:
 
     reference = benign(load("calibrate", work), together)
     scores = np.sort(values(reference))
-    start = float(np.quantile(scores, TAIL_FROM))
+    start = float(np.quantile(scores, max(0.8, 1 - TAIL_COHORTS / len(scores))))
     excess = scores[scores > start] - start
     scale = float(excess.mean() * (1 + 1.645 / math.sqrt(len(excess))))
     share = float((scores > start).mean())

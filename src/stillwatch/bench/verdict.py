@@ -100,7 +100,7 @@ def nearest_cohorts(run: Path, truth: dict[str, Who]) -> dict[str, dict[str, Any
 
     ``held``: share of the campaign's accounts in it; ``pure``: share of it that is the campaign;
     ``cohorts``: how many cohorts hold any of it. Without a cohort it was never found at all; not
-    ``tested``: it did not act together on part A; else one of two claims was too weak.
+    ``tested``: too small, or one payer's; else one of two claims was too weak.
     """
     who = _members(run, truth)
     sizes = Counter(str(w.campaign) for w in truth.values() if w.core)
@@ -121,7 +121,7 @@ def nearest_cohorts(run: Path, truth: dict[str, Who]) -> dict[str, dict[str, Any
         nearest[campaign] = {
             "cohorts": len(holding), "held": round(inside[best][campaign] / size, 3),
             "pure": round(inside[best][campaign] / len(who[best]), 3), "tested": row["tested"],
-            **{k: round(_finite(row[k]), 3) for k in ("e_screen", "e_coordinated", "e_extractive")},
+            **{k: round(_finite(row[k]), 3) for k in ("e_acts", "e_coordinated", "e_extractive")},
         }  # fmt: skip
     return nearest
 

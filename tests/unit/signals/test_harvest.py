@@ -7,17 +7,9 @@ import math
 import numpy as np
 import pytest
 
-from stillwatch.signals.harvest import (
-    KAPPA,
-    SCORED,
-    USUAL_OWN,
-    Reference,
-    find,
-    read_reference,
-    score,
-    shipped_reference,
-    usual,
-)
+from stillwatch.signals import e_of_claim, one_source
+from stillwatch.signals.harvest import SCORED, USUAL_OWN, find, score, usual
+from stillwatch.signals.reference import KAPPA, Reference, read_reference, shipped_references
 from stillwatch.signals.traits import Traits
 from stillwatch.stats import calibrate
 
@@ -69,7 +61,7 @@ def test_p_has_a_floor_and_is_never_zero():
         reference(),
         reference(n=40),
         reference(n=1_000, inflate=1.23),
-        shipped_reference(),
+        shipped_references().together,
     ],
     ids=["99", "40", "1000", "shipped"],
 )
@@ -110,7 +102,7 @@ def test_neither_language_nor_what_is_asked_moves_the_score():
 
 
 def test_a_queue_is_told_from_a_class_and_from_a_plug_in():
-    made = shipped_reference()
+    made = shipped_references().together
     queue = find(harvested(), 200, made)
     assert queue.p_value < 0.05
     for other in (harvested(own=0.3), harvested(repeats=0.8)):
@@ -120,7 +112,7 @@ def test_a_queue_is_told_from_a_class_and_from_a_plug_in():
 
 
 def test_a_finding_holds_numbers_that_agree():
-    made = shipped_reference()
+    made = shipped_references().together
     found = find(harvested(), 200, made)
     assert found.evaluable
     assert found.claim == "extractive"
@@ -137,7 +129,7 @@ def test_absurd_traits_still_have_a_score():
 
 
 def test_the_e_value_averages_at_most_one_over_the_reference_itself():
-    made = shipped_reference()
+    made = shipped_references().together
     rank = (1 + np.arange(len(made.scores))) / (len(made.scores) + 1)
     assert calibrate(rank, KAPPA).mean() <= 1.0
 
@@ -157,10 +149,31 @@ def test_where_customers_have_no_topics_of_their_own_nothing_stands_out():
     here = usual(strangers(0.0, 0.01, -0.02, 0.02, 0.005, 0.0, 0.4))
     assert here == pytest.approx(0.005)
     one_queue = Traits(0.0, 0.002, 0.5, 0.0, 1.0, 1.0, 0.0)
-    reference_ = shipped_reference()
+    reference_ = shipped_references().together
     there = find(one_queue, 400, reference_)
     found = find(one_queue, 400, reference_, here)
     assert found.statistic == pytest.approx(there.statistic + math.log(here / USUAL_OWN))
     assert found.e_value < 20 < there.e_value
     assert "less distinct here" in found.text
     assert "less distinct here" not in there.text
+
+
+def test_one_source_reads_the_same_score_against_independent_cohorts():
+    known = shipped_references()
+    queue = one_source.find(harvested(own=0.0, error=0.001), 200, known.apart)
+    harvest = find(harvested(own=0.0, error=0.001), 200, known.together)
+    assert queue.claim == "coordinated"
+    assert queue.statistic == harvest.statistic
+    assert queue.p_value == known.apart.p_value(queue.statistic) < 1e-4
+    assert "independent members" in queue.text
+    for other in (harvested(own=0.15), harvested(own=0.0, repeats=0.8)):
+        assert one_source.find(other, 200, known.apart).e_value < 1.0
+
+
+def test_the_claim_coordinated_is_half_acts_and_half_topics():
+    acts = [("round_robin", 6.0), ("even_volumes", 2.0)]
+    assert e_of_claim([*acts, ("one_source", 100.0)]) == pytest.approx((4.0 + 100.0) / 2)
+    assert e_of_claim(acts) == pytest.approx(4.0)
+    assert e_of_claim([("one_source", 100.0)]) == pytest.approx(100.0)
+    assert e_of_claim([("harvest", 7.0)]) == pytest.approx(7.0)
+    assert math.isnan(e_of_claim([]))

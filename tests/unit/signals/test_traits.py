@@ -155,3 +155,24 @@ def test_asks_is_what_exceeds_everybodys_share(stand):
 
 def test_dominance_is_the_cohorts_share_of_its_members_traffic(stand):
     assert seen(stand, 0.0).dominance == pytest.approx(0.8)
+
+
+def test_an_evaluation_that_each_runs_twice_is_repeated(stand):
+    items = np.tile(np.arange(1, 13), 10).astype(np.uint64)  # five people, twelve items, twice
+    sid = np.repeat(np.arange(5), 24)
+    again = np.tile(np.repeat([True, False], 12), 5)  # one's second run is no fresh prompt
+    cohort = stand.cohort(sid, stand.topics(sid, 0.0), payload=items, fresh=again)
+    late = replace(cohort, rid=cohort.rid[~again])
+    found = traits(cohort, stand.population(), late)
+    assert found is not None
+    assert found.repeats == 1.0
+
+
+def test_what_all_ran_in_one_part_counts_when_one_runs_it_in_the_other(stand):
+    sid = np.repeat(np.arange(6), 8)
+    items = np.tile(np.arange(1, 9), 6).astype(np.uint64)
+    cohort = stand.cohort(sid, stand.topics(sid, 0.0), payload=items)
+    late = replace(cohort, rid=cohort.rid[sid == 5])
+    found = traits(cohort, stand.population(), late)
+    assert found is not None
+    assert found.repeats == 1.0
