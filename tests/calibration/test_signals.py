@@ -93,6 +93,7 @@ def together(
         harvest=np.zeros(size, dtype=bool),
         answered=np.ones(size, dtype=bool),
         fresh=np.ones(size, dtype=bool),
+        opens=np.ones(size, dtype=bool),
         long=np.ones(size, dtype=bool),
         variant=np.zeros(size, dtype=np.int64) if variant is None else variant[order],
         direct=direct or {},

@@ -13,7 +13,8 @@ def spoken_sql(settings: Settings) -> str:
     Of a cohort found by its text those that carry its templates and whose subject belongs to it
     by text; of another one all that its members sent, the merely associated left out.
     ``template`` tells the variants of the cohort's templates apart (0: none); ``fresh``: no
-    continuation of the subject's own conversation; ``answered``: not refused by a limit or a ban.
+    continuation of the subject's own conversation and no prompt that it sent before; ``opens``: no
+    continuation; ``answered``: not refused by a limit or a ban.
     """
     del settings
     return """
@@ -34,7 +35,7 @@ def spoken_sql(settings: Settings) -> str:
     SELECT c.cohort, c.rid, c.template, e.sid, e.part, epoch_us(e.ts) AS ts_us, e.h_payload,
            e.topic, e.user_tokens, e.method_hints <> 0 AS harvest,
            coalesce(e.status, 'ok') NOT IN ('denied', 'rate_limited') AS answered,
-           u.rid IS NULL AS fresh
+           u.rid IS NULL AS fresh, NOT coalesce(u.goes_on, false) AS opens
     FROM chosen c JOIN exchanges e ON e.rid = c.rid LEFT JOIN follow_ups u ON u.rid = e.rid
     """
 

@@ -132,17 +132,20 @@ EXCHANGES_STEP = Step(
 def follow_ups_sql(settings: Settings) -> str:
     """Return the exchanges that go on with a subject's own conversation or repeat its own prompt.
 
-    They speak of the same topic again, so tests that count topics leave them out.
+    They speak of the same topic again, so tests that count topics leave them out. ``goes_on``: the
+    former, whether or not the prompt is a repeated one too.
     """
     del settings
     return """
-    SELECT DISTINCT e.rid FROM exchanges e
-    JOIN (SELECT DISTINCT sid, prefix_full FROM exchanges WHERE prefix_full <> 0) f
-      ON f.sid = e.sid AND f.prefix_full = e.prefix_before_last_user
-    WHERE e.prefix_before_last_user <> 0
-    UNION
-    SELECT rid FROM exchanges WHERE h_payload <> 0
-    QUALIFY row_number() OVER (PARTITION BY sid, h_payload ORDER BY rid) > 1
+    SELECT rid, bool_or(goes_on) AS goes_on FROM (
+      SELECT DISTINCT e.rid, true AS goes_on FROM exchanges e
+      JOIN (SELECT DISTINCT sid, prefix_full FROM exchanges WHERE prefix_full <> 0) f
+        ON f.sid = e.sid AND f.prefix_full = e.prefix_before_last_user
+      WHERE e.prefix_before_last_user <> 0
+      UNION ALL
+      SELECT rid, false FROM exchanges WHERE h_payload <> 0
+      QUALIFY row_number() OVER (PARTITION BY sid, h_payload ORDER BY rid) > 1)
+    GROUP BY rid
     """
 
 

@@ -81,11 +81,11 @@ class Cohort:
 
     ``topic``: unit rows less what the template itself says; ``raw_topic``: with it; both are
     read of both parts together and have no rows in a view of one part.
-    ``answered``: not refused by a limit or a ban; ``fresh``: no continuation of the subject's own
-    conversation; ``long``: eight tokens or more. ``variant``: which
-    of several templates, −1 for none. ``trimmed``: members whose topics in part A are
-    not the cohort's (a copied customer among its copiers); they stay members, and are left out of
-    the tests.
+    ``answered``: not refused by a limit or a ban; ``opens``: no continuation of the subject's own
+    conversation; ``fresh``: nor a prompt that it sent before; ``long``: eight tokens or more.
+    ``variant``: which of several templates, −1 for none. ``trimmed``: members whose topics in
+    part A are not the cohort's (a copied customer among its copiers); they stay members, and are
+    left out of the tests.
     """
 
     number: int
@@ -103,6 +103,7 @@ class Cohort:
     harvest: np.ndarray
     answered: np.ndarray
     fresh: np.ndarray
+    opens: np.ndarray
     long: np.ndarray
     variant: np.ndarray
     direct: dict[str, int]

@@ -85,7 +85,7 @@ def _spike(
         topic=dealt, raw_topic=dealt,
         harvest=np.zeros(len(labels), dtype=bool),
         answered=np.ones(len(labels), dtype=bool), fresh=np.ones(len(labels), dtype=bool),
-        long=np.ones(len(labels), dtype=bool),
+        opens=np.ones(len(labels), dtype=bool), long=np.ones(len(labels), dtype=bool),
         variant=np.zeros(len(labels), dtype=np.int64), direct={}, direct_total={},
     )  # fmt: skip
     return cohort, grown

@@ -24,8 +24,8 @@ class Traits(NamedTuple):
     ``own_topics``: share of topic variance lying between organizations, bias-corrected (may be
     slightly negative; 0 = all draw from one source); ``own_error``: its standard error.
     ``breadth``: topic variance within one subject as a share of the variance between strangers.
-    ``repeats``: share of answered prompts of eight tokens or more that another organization of the
-    cohort sent too in the same part of the window, in the part where it is larger (what was
+    ``repeats``: share of answered first prompts of eight tokens or more that another organization
+    of the cohort sent too in the same part of the window, in the part where it is larger (what was
     refused and tried again elsewhere is evidence of its own; an evaluation that each runs again is
     repeated however often its owner ran it before).
     ``dominance``: median over subjects of the cohort's share of their traffic. ``novelty``:
@@ -67,7 +67,7 @@ def traits(cohort: Cohort, population: Population, test: Cohort | None = None) -
     if not np.isfinite(own + error) or not np.isfinite(within) or not strangers > 0:
         return None
     late = np.ones(len(cohort.rid), dtype=bool) if test is None else np.isin(cohort.rid, test.rid)
-    told = cohort.answered & cohort.long
+    told = cohort.answered & cohort.opens & cohort.long
     org_of, payload_of = population.org[cohort.sid], cohort.payload
     again = max(_repeats(org_of[told & part], payload_of[told & part]) for part in (late, ~late))
     first = cohort.fresh & told & late

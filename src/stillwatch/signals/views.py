@@ -21,11 +21,11 @@ __all__ = ["load_cohorts"]
 _TOGETHER: Final = 100_000
 _NO_TOPICS: Final = np.zeros((0, 64), dtype=np.float32)
 _COLUMNS: Final = (
-    "rid", "sid", "ts_us", "payload", "harvest", "answered", "fresh", "long", "variant",
+    "rid", "sid", "ts_us", "payload", "harvest", "answered", "fresh", "opens", "long", "variant",
 )  # fmt: skip
 _SPOKEN: Final = """
     SELECT cohort, rid, sid, part = 'B' AS late, template, ts_us, h_payload AS payload, topic,
-           harvest, answered, fresh, user_tokens >= 8 AS long
+           harvest, answered, fresh, opens, user_tokens >= 8 AS long
     FROM spoken WHERE cohort >= {low} AND cohort < {high} AND part <> '-' ORDER BY cohort, rid"""
 
 

@@ -63,6 +63,7 @@ class Stand:
             "harvest": np.zeros(size, dtype=bool),
             "answered": np.ones(size, dtype=bool),
             "fresh": np.ones(size, dtype=bool),
+            "opens": np.ones(size, dtype=bool),
             "variant": np.zeros(size, dtype=np.int64),
             "long": np.ones(size, dtype=bool),
             "direct": {},

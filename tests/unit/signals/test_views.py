@@ -28,6 +28,7 @@ def desk(tmp_path: Path) -> Iterator[LocalRunner]:
             "h_payload": int(rng.integers(1, 2**60)), "user_tokens": 4 + k,
             "topic": rng.integers(-99, 99, 64).astype(np.int8).tobytes(),
             "harvest": k % 2 == 0, "answered": True, "fresh": k % 4 != 0,
+            "opens": k % 8 != 0,
         }
         for cohort in (0, 1, 3)
         for k in range(5 * EACH)
@@ -37,7 +38,8 @@ def desk(tmp_path: Path) -> Iterator[LocalRunner]:
         [("cohort", pa.int32()), ("rid", pa.int64()), ("template", pa.uint64()),
          ("sid", pa.int32()), ("part", pa.string()), ("ts_us", pa.int64()),
          ("h_payload", pa.uint64()), ("user_tokens", pa.uint32()), ("topic", pa.binary()),
-         ("harvest", pa.bool_()), ("answered", pa.bool_()), ("fresh", pa.bool_())]
+         ("harvest", pa.bool_()), ("answered", pa.bool_()), ("fresh", pa.bool_()),
+         ("opens", pa.bool_())]
     )  # fmt: skip
     runner.put("spoken", pa.Table.from_pylist(rows, schema=schema))
     runner.put("cohorts", pa.table({

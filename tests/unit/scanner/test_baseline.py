@@ -1,0 +1,102 @@
+"""Earlier runs: cohorts of both kinds calibrate, a drift of either kind accuses nobody."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from stillwatch.campaigns.select import Choice
+from stillwatch.errors import ConfigError
+from stillwatch.runners import LocalRunner
+from stillwatch.scanner.summary import Baseline, Local, read_baseline
+from stillwatch.schema import Settings
+from stillwatch.signals import shipped_references
+
+SCORES = pa.schema(
+    [("cohort", pa.int32()), ("tested", pa.bool_()), ("score", pa.float64()),
+     ("e_acts", pa.float64()), ("e_source", pa.float64()), ("e_coordinated", pa.float64()),
+     ("e_extractive", pa.float64())]
+)  # fmt: skip
+NOTHING = Local(np.zeros(0))
+
+
+def rows(scores: np.ndarray, acts: float) -> list[dict[str, Any]]:
+    return [
+        {"cohort": k, "tested": True, "score": float(s), "e_acts": acts, "e_source": 5_000.0,
+         "e_coordinated": (acts + 5_000.0) / 2, "e_extractive": 9_000.0}
+        for k, s in enumerate(scores)
+    ]  # fmt: skip
+
+
+def table(made: list[dict[str, Any]]) -> pa.Table:
+    return pa.Table.from_pylist([row | {"cohort": k} for k, row in enumerate(made)], schema=SCORES)
+
+
+def run_of(folder: Path, made: pa.Table, needed: float | None = 1_000.0) -> Path:
+    (folder / "stages").mkdir(parents=True)
+    pq.write_table(made, folder / "stages" / "cohort_scores.parquet")
+    summary = {"look": 2, "until": "2026-05-01T00:00:00Z", "needed_e": needed, "schema_version": 1}
+    (folder / "summary.json").write_text(json.dumps(summary))
+    (folder / "campaigns.jsonl").write_text("")
+    return folder
+
+
+def test_local_cohorts_without_topics_of_their_own_take_the_strength_of_the_claim() -> None:
+    here = table(rows(np.array([4.0]), acts=2.0))
+    strange = Local(np.sort(np.random.default_rng(1).normal(4.0, 0.5, 200)))
+    for earlier, changed, kept in (
+        (Baseline(1, NOTHING, strange, ("a",)), "e_coordinated", "e_extractive"),
+        (Baseline(1, strange, NOTHING, ("a",)), "e_extractive", "e_coordinated"),
+    ):
+        found = earlier.calibrated(here, shipped_references()).to_pylist()[0]
+        assert found[changed] < 3.0
+        assert found[kept] == here.to_pylist()[0][kept]
+
+
+def test_fewer_than_fifty_local_cohorts_change_nothing() -> None:
+    here = table(rows(np.array([4.0]), acts=2.0))
+    few = Local(np.full(49, 4.0))
+    assert Baseline(1, few, few, ("a",)).calibrated(here, shipped_references()) == here
+
+
+def test_earlier_cohorts_go_to_their_kind_and_selected_ones_to_none(tmp_path: Path) -> None:
+    made = rows(np.array([1.0, 1.5]), 50.0) + rows(np.array([0.2, 0.4, 0.6]), 0.5)
+    for row in made:
+        row["e_extractive"] = 3.0
+    made[0]["e_extractive"] = 9_000.0  # an earlier campaign
+    earlier = read_baseline([run_of(tmp_path / "first", table(made))])
+    assert earlier.together.untrimmed.tolist() == [1.5]
+    assert earlier.apart.untrimmed.tolist() == [0.2, 0.4, 0.6]
+    assert earlier.look == 2
+
+
+def test_a_run_of_a_version_without_acts_is_refused_by_name(tmp_path: Path) -> None:
+    old = table(rows(np.array([1.0]), 50.0)).drop_columns(["e_acts", "e_source"])
+    with pytest.raises(ConfigError, match="another version"):
+        read_baseline([run_of(tmp_path / "old", old)])
+
+
+@pytest.mark.parametrize("acts", [0.5, 50.0], ids=["independent", "together"])
+def test_where_one_kind_scores_higher_than_expected_nothing_is_accused(
+    tmp_path: Path, acts: float
+) -> None:
+    nothing = Choice((), np.zeros(0), np.zeros(0), frozenset(), 1e3, 0.01, 25_000.0)
+    known = shipped_references()
+    usual = known.together.scores if acts > 10 else known.apart.scores
+    for shift, alarm in ((0.0, False), (1.5, True)):
+        runner = LocalRunner(tmp_path / f"stages-{shift}", Settings(), threads=1)
+        rng = np.random.default_rng(5)
+        runner.put("cohort_scores", table(rows(rng.choice(usual, 60) + shift, acts)))
+        runner.put("cohort_members", pa.table({
+            "cohort": pa.array(range(60), pa.int32()), "sid": pa.array(range(60), pa.int32()),
+        }))  # fmt: skip
+        told = Baseline(1, NOTHING, NOTHING, ()).drift(runner, nothing, known)
+        runner.close()
+        assert told["alarm"] is alarm
+        assert ("nothing is accused" in told["text"]) is alarm
