@@ -160,10 +160,23 @@ def test_signup_burst_sees_accounts_made_within_hours() -> None:
     population = people(created_us=created)
     cohort = together(np.arange(25))
     assert signup_burst.find(cohort, population).p_value <= 1e-9
-    window = signup_burst.burst_window(cohort, population)
-    assert window is not None
-    start, end = window
+    [(start, end)] = signup_burst.burst_windows(cohort, population)
     assert ((created[:12] / 1e6 >= start) & (created[:12] / 1e6 <= end)).all()
+
+
+def test_accounts_made_in_several_batches_are_found_batch_by_batch() -> None:
+    rng = np.random.default_rng(26)
+    created = creation_times(rng, "even")
+    batches = np.split(np.arange(36), 3)
+    for k, batch in enumerate(batches):
+        created[batch] = (100 + 50 * k) * DAY + rng.uniform(0, DAY / 8, 12)
+    found = signup_burst.burst_windows(together(np.arange(60)), people(created_us=created))
+    assert len(found) == 3
+    for batch in batches:
+        moments = created[batch] / 1e6
+        assert any(((moments >= a) & (moments <= b)).all() for a, b in found)
+    covered = [any(a <= moment <= b for a, b in found) for moment in created[36:60] / 1e6]
+    assert sum(covered) <= 2
 
 
 def test_signup_burst_does_not_accuse_who_all_came_on_a_launch_day() -> None:

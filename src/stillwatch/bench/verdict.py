@@ -121,7 +121,7 @@ def nearest_cohorts(run: Path, truth: dict[str, Who]) -> dict[str, dict[str, Any
         nearest[campaign] = {
             "cohorts": len(holding), "held": round(inside[best][campaign] / size, 3),
             "pure": round(inside[best][campaign] / len(who[best]), 3), "tested": row["tested"],
-            **{k: round(_finite(row[k]), 3) for k in ("e_acts", "e_coordinated", "e_extractive")},
+            **{k: round(_finite(row[k]), 3) for k in ("e_screen", "e_coordinated", "e_extractive")},
         }  # fmt: skip
     return nearest
 

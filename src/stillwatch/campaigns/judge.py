@@ -127,8 +127,7 @@ def _named(
     desk: Desk, crowd: Crowd, findings: Mapping[int, list[dict[str, Any]]], cohorts: Sequence[int]
 ) -> dict[int, list[Member]]:
     """Return the members of each cohort."""
-    bursts = {c: tuple(findings[c][0]["burst"] or ()) or None for c in cohorts}
-    known = read_belonging(desk, bursts)
+    known = read_belonging(desk, {c: findings[c][0]["bursts"] for c in cohorts})
     return {
         c: name_members(
             desk, crowd, c, known[c], np.array(findings[c][0]["trimmed"], dtype=np.int64)
@@ -215,7 +214,9 @@ def _claims(rows: list[dict[str, Any]]) -> dict[str, Any]:
     claims: dict[str, Any] = {}
     for name in ("coordinated", "extractive"):
         made = [r for r in rows if r["claim"] == name and r["evaluable"]]
-        e_value = e_of_claim([(r["signal"], r["e_value"]) for r in made]) if made else 0.0
+        e_value = 0.0
+        if made:
+            e_value = e_of_claim([(r["signal"], r["e_value"]) for r in made], made[0]["e_screen"])
         claims[name] = {
             "confidence": round(_confidence(e_value), 6),
             "e_value": e_value,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -34,7 +34,7 @@ _SAYS = {
     "blob_replay": "reasoning blobs moved between it and other members",
     "retry": "prompts refused elsewhere in the campaign were retried on it, or the reverse",
     "succession": "took up the campaign's template right after a member was banned",
-    "signup_burst": "was created in the campaign's burst of sign-ups",
+    "signup_burst": "was created in a burst of the campaign's sign-ups",
     "queue": "its own prompts are drawn from the campaign's one queue of topics",
 }
 _OWN = frozenset(
@@ -128,13 +128,13 @@ def _shown(probability: float) -> str:
 
 
 def read_belonging(
-    desk: Desk, bursts: Mapping[int, tuple[float, float] | None]
+    desk: Desk, bursts: Mapping[int, Sequence[Sequence[float]]]
 ) -> dict[int, Belonging]:
     """Return what is known of the members of each cohort, asked once for all cohorts.
 
-    ``bursts``: by cohort, its burst of sign-ups in seconds, or None. A shared value counts where
-    members are at least three tenths of all its carriers. Of acts between two accounts only the
-    later one speaks: what others do after it, an account cannot help.
+    ``bursts``: by cohort, its bursts of sign-ups, each from and to in seconds. A shared value
+    counts where members are at least three tenths of all its carriers. Of acts between two
+    accounts only the later one speaks: what others do after it, an account cannot help.
     """
     asked = pa.table({"cohort": pa.array(list(bursts), pa.int32())})
     belong = desk.query(
@@ -198,16 +198,16 @@ def _repeating(desk: Desk, asked: pa.Table) -> dict[int, set[int]]:
 
 
 def _fresh(
-    desk: Desk, bursts: Mapping[int, tuple[float, float] | None]
+    desk: Desk, bursts: Mapping[int, Sequence[Sequence[float]]]
 ) -> Iterator[tuple[int, int]]:
-    """Yield cohort and sid of the members created in their cohort's burst of sign-ups."""
-    seen = [(c, int(b[0] * 1e6), int(b[1] * 1e6)) for c, b in bursts.items() if b is not None]
+    """Yield cohort and sid of the members created in a burst of sign-ups of their cohort."""
+    seen = [(c, int(a * 1e6), int(b * 1e6)) for c, found in bursts.items() for a, b in found]
     if not seen:
         return
     cohorts, low, high = zip(*seen, strict=True)
     found = desk.query(
-        """SELECT m.cohort, m.sid FROM cohort_members m JOIN windows w ON w.cohort = m.cohort
-           JOIN subjects s ON s.sid = m.sid
+        """SELECT DISTINCT m.cohort, m.sid FROM cohort_members m
+           JOIN windows w ON w.cohort = m.cohort JOIN subjects s ON s.sid = m.sid
            WHERE epoch_us(s.created_at) BETWEEN w.low AND w.high ORDER BY m.cohort, m.sid""",
         windows=pa.table({"cohort": pa.array(cohorts, pa.int32()), "low": low, "high": high}),
     )

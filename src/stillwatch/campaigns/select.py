@@ -16,9 +16,9 @@ __all__ = ["Choice", "choose"]
 class Choice:
     """The outcome of selection over the K cohorts that were tested.
 
-    ``e``, ``q``: per tested cohort, in the order of ``cohorts``. ``needed``: the e-value that
-    was needed given how many were selected. ``cannot_accuse``: even a perfect cohort could not
-    have been selected.
+    ``e``, ``q``: per tested cohort, weighted, in the order of ``cohorts``. ``needed``: the e-value
+    that was needed given how many were selected. ``cannot_accuse``: even a perfect cohort could
+    not have been selected.
     """
 
     cohorts: tuple[int, ...]
@@ -36,15 +36,17 @@ class Choice:
 
 
 def choose(scores: pa.Table, *, alpha: float, look: int, largest: float) -> Choice:
-    """Select by e-BH with e = min(e_coordinated, e_extractive).
+    """Select by weighted e-BH with e = weight · min(e_coordinated, e_extractive).
 
     The null of an accusation is "not coordinated or not extractive": rejecting one of them
     accuses nobody. The level of look t is alpha·6/(π²t²). Error: false discovery rate ≤ that
-    level over the cohorts of this look, for any dependence between them (Wang & Ramdas 2022).
+    level over the cohorts of this look, for any dependence between them (Wang & Ramdas 2022); the
+    weights come from other data and are 1 on average.
     """
     tested = [row for row in scores.to_pylist() if row["tested"]]
     level = alpha_at_look(alpha, look)
-    e = np.array([min(row["e_coordinated"], row["e_extractive"]) for row in tested])
+    e = np.array([r["weight"] * min(r["e_coordinated"], r["e_extractive"]) for r in tested])
+    largest *= max((row["weight"] for row in tested), default=1.0)
     cohorts = tuple(row["cohort"] for row in tested)
     if not tested:
         return Choice((), e, e, frozenset(), float("nan"), level, largest)

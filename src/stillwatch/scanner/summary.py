@@ -129,7 +129,7 @@ class Baseline:
             if row["tested"]:
                 score = row["score"]
                 source = self.apart.bounded(row["e_source"], score, references.apart)
-                row["e_coordinated"] = e_of_halves(row["e_acts"], source)
+                row["e_coordinated"] = e_of_halves(row["e_acts"], source, row["e_screen"])
                 row["e_extractive"] = self.together.bounded(
                     row["e_extractive"], score, references.together
                 )

@@ -18,6 +18,7 @@ __all__ = [
     "Cohort",
     "Population",
     "Views",
+    "in_part",
     "load_population",
     "over_both",
 ]
@@ -116,14 +117,21 @@ class Cohort:
 
 
 class Views(NamedTuple):
-    """One hypothesis seen twice.
+    """One hypothesis seen three times.
 
-    ``test``: part B, on which acting together is tested; ``whole``: both parts, whose topics say
-    what is asked for (the references are measured in the same way).
+    ``screen``: part A, which decides how much the hypothesis counts; ``test``: part B, on which
+    acting together is tested; ``whole``: both, whose topics say what is asked for (the references
+    are measured in the same way, so nothing is tested on what chose it).
     """
 
+    screen: Cohort
     test: Cohort
     whole: Cohort
+
+
+def over_both(early: Population, late: Population) -> Population:
+    """Return the population of part B with the volumes of both parts."""
+    return replace(late, volume=early.volume + late.volume)
 
 
 def load_population(desk: Desk) -> Population:
@@ -171,9 +179,10 @@ def load_population(desk: Desk) -> Population:
     )
 
 
-def over_both(desk: Desk, population: Population) -> Population:
-    """Return the population of part B with the volumes of both parts."""
-    return replace(population, volume=population.volume + _volume(desk, "A", len(population.sids)))
+def in_part(desk: Desk, part: str, population: Population) -> Population:
+    """Return the population with the volumes and exits of another part; all else stays."""
+    volume, exit_code = _traffic(desk, part, len(population.sids))
+    return replace(population, volume=volume, exit_code=exit_code)
 
 
 def _traffic(desk: Desk, part: str, size: int) -> tuple[np.ndarray, np.ndarray]:
@@ -191,16 +200,12 @@ def _traffic(desk: Desk, part: str, size: int) -> tuple[np.ndarray, np.ndarray]:
     )
     exit_code = np.full(size, -1, dtype=np.int64)
     exit_code[exits["sid"].to_numpy()] = _coded(exits["h_prefix"])
-    return _volume(desk, part, size), exit_code
-
-
-def _volume(desk: Desk, part: str, size: int) -> np.ndarray:
     sent = desk.query(
         f"SELECT sid, count(*) AS n FROM exchanges WHERE part = '{part}' GROUP BY sid"
     )
     volume = np.zeros(size, dtype=np.int64)
     volume[sent["sid"].to_numpy()] = sent["n"].to_numpy()
-    return volume
+    return volume, exit_code
 
 
 def _coded(values: pa.ChunkedArray) -> np.ndarray:

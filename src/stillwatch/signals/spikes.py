@@ -102,8 +102,10 @@ def _spikes(desk: Desk) -> pa.Table:
     rng = np.random.default_rng(desk.settings.seed)
     base = Coincidences({}, int(population.volume.sum()))
     known = shipped_references()
-    told = desk.query("SELECT min(usual_own) AS own FROM cohort_scores").to_pylist()[0]["own"]
-    usual_own = harvest.USUAL_OWN if told is None else told
+    usual = desk.query(
+        "SELECT min(usual_own) AS own, max(weight) AS most, min(weight) AS least FROM cohort_scores"
+    ).to_pylist()[0]
+    usual_own = usual["own"] or harvest.USUAL_OWN
     if len(population.background) >= 50:
         for rung in RUNGS:
             for number in range(_PER_RUNG):
@@ -120,12 +122,15 @@ def _spikes(desk: Desk) -> pa.Table:
                 if one_source.TEST.name not in desk.settings.without:
                     made.append(one_source.find(seen, n, known.apart, usual_own))
                 asked = harvest.find(seen, n, known.together, usual_own)
+                acts = rung < max(RUNGS)  # these would have been seen in part A too
+                weight = usual["most" if acts else "least"] or 1.0
+                together = e_of_claim([(f.signal, f.e_value) for f in made], float(acts))
                 rows.append(
                     {
                         "rung": rung,
                         "spike": number,
-                        "e_coordinated": e_of_claim([(f.signal, f.e_value) for f in made]),
-                        "e_extractive": asked.e_value,
+                        "e_coordinated": weight * together,
+                        "e_extractive": weight * asked.e_value,
                     }
                 )
     schema = pa.schema(

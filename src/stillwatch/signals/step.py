@@ -21,14 +21,14 @@ from stillwatch.signals import (
     shared_values,
     signup_burst,
 )
-from stillwatch.signals.data import Cohort, Population, load_population, over_both
+from stillwatch.signals.data import Cohort, Population, in_part, load_population, over_both
 from stillwatch.signals.direct_evidence import Coincidences
 from stillwatch.signals.payers import MAX_ONE_PAYER, MIN_PAYERS, one_payer
 from stillwatch.signals.reference import shipped_references
 from stillwatch.signals.traits import MIN_EVENTS, TRAITS, Traits, traits
 from stillwatch.signals.verdicts import missing, not_enough, switched_off
 from stillwatch.signals.views import load_cohorts
-from stillwatch.stats import mean_e, round9
+from stillwatch.stats import E_CEILING, mean_e, round9
 
 __all__ = [
     "FINDINGS_STEP",
@@ -37,9 +37,12 @@ __all__ = [
     "e_of_claim",
     "e_of_halves",
     "lacking",
+    "weights",
 ]
 
-_APART_E: Final = 1.0
+SCREEN_E: Final = 1.0
+_LIKELY: Final = 5.0
+_LEAN: Final = 0.75
 
 _COORDINATION = (
     (signup_burst.TEST, signup_burst.find),
@@ -125,29 +128,33 @@ class _Judged(NamedTuple):
     exchanges: int
     by_text: bool
     seen: Traits | None
+    screen: float
     acts: list[Finding]
 
     @property
     def strangers(self) -> Traits | None:
         """Return the traits where a template's carriers do not act together."""
-        e_acts = _mean_e([made.e_value for made in self.acts if made.evaluable])
-        return self.seen if self.by_text and not e_acts >= _APART_E else None
+        return self.seen if self.by_text and not self.screen >= SCREEN_E else None
 
 
 def _findings(desk: Desk) -> pa.Table:
     without = desk.settings.without
     late = load_population(desk)
-    both = over_both(desk, late)
-    base = _base(desk, "B", late)
+    early = in_part(desk, "A", late)
+    both = over_both(early, late)
+    base_early, base = _base(desk, "A", early), _base(desk, "B", late)
     judged = []
     for views in load_cohorts(desk, late):
+        screened = coordination(views.screen, early, base_early, desk.columns, without)
+        screen = _mean_e([made.e_value for made in screened if made.evaluable])
         seen = traits(views.whole, both, views.test)
         judged.append(
             _Judged(
-                _described(views.test, late, seen),
+                _described(views.test, late, seen, screen),
                 len(views.whole.rid),
                 views.whole.by_text,
                 seen,
+                screen,
                 coordination(views.test, late, base, desk.columns, without),
             )
         )
@@ -158,24 +165,27 @@ def _findings(desk: Desk) -> pa.Table:
         for finding in (*one.acts, *_of_topics(desk, one.exchanges, one.seen, usual_own))
     ]
     table = pa.Table.from_pylist(rows, schema=_FINDINGS)
-    for name in ("usual_own", "statistic", "p_value", "e_value"):
+    for name in ("e_screen", "usual_own", "statistic", "p_value", "e_value"):
         place = table.schema.get_field_index(name)
         table = table.set_column(place, name, pa.array(round9(table[name].to_numpy())))
     return table
 
 
-def _described(cohort: Cohort, population: Population, seen: Traits | None) -> dict[str, Any]:
+def _described(
+    cohort: Cohort, population: Population, seen: Traits | None, screen: float
+) -> dict[str, Any]:
     """Return the columns that all findings of a cohort have in common."""
-    burst = signup_burst.burst_window(cohort, population)
+    bursts = signup_burst.burst_windows(cohort, population)
     largest, payers = one_payer(cohort, population)
     described = {} if seen is None else {k: float(v) for k, v in seen._asdict().items()}
     return {
         "cohort": cohort.number,
         "events": len(cohort.rid),
+        "e_screen": screen,
         "trimmed": cohort.trimmed.tolist(),
         "one_payer": largest,
         "payers": payers,
-        "burst": None if burst is None else list(burst),
+        "bursts": [list(window) for window in bursts],
         "traits": json.dumps(described, sort_keys=True),
     }
 
@@ -213,30 +223,46 @@ def e_of_source(made: Iterable[tuple[str, float]]) -> float:
     return _mean_e([e for name, e in made if name == one_source.TEST.name])
 
 
-def e_of_halves(acts: float, source: float) -> float:
-    """Return the e-value of the claim *coordinated*: half by acts, half by topics.
+def e_of_halves(acts: float, source: float, screen: float) -> float:
+    """Return the e-value of the claim *coordinated*: acts and topics, three to one or one to three.
 
-    The weights are fixed beforehand, so the sum is an e-value whatever its parts depend on. A half
-    that is NaN (not evaluable) leaves the other one; NaN without any.
+    Acts weigh more where the members acted together in part A already (``screen``). The weights are
+    fixed by other data, so the sum is an e-value whatever its parts depend on. What is NaN (not
+    evaluable) leaves the other; NaN without any.
     """
-    return _mean_e([e for e in (acts, source) if not np.isnan(e)])
+    if np.isnan(acts) or np.isnan(source):
+        return source if np.isnan(acts) else acts
+    lean = _LEAN if screen >= SCREEN_E else 1 - _LEAN
+    return float(lean * min(acts, E_CEILING) + (1 - lean) * source)
 
 
-def e_of_claim(made: Iterable[tuple[str, float]]) -> float:
+def e_of_claim(made: Iterable[tuple[str, float]], screen: float) -> float:
     """Return the e-value of a claim by its tests; *extractive* has one. As `e_of_acts`."""
     made = list(made)
-    return e_of_halves(e_of_acts(made), e_of_source(made))
+    return e_of_halves(e_of_acts(made), e_of_source(made), screen)
+
+
+def weights(screen: np.ndarray, tested: np.ndarray) -> np.ndarray:
+    """Return how much each hypothesis counts in selection: 1 on average over those tested.
+
+    Those whose members acted together in part A count five times as much as the others. Part A is
+    apart from what is tested, so the weights cost nothing (docs/adr/0010-screen.md, 0017).
+    *Source*: Genovese, Roeder & Wasserman 2006 (weights); Wang & Ramdas 2022 (e-BH).
+    """
+    likely = np.where(np.nan_to_num(screen, nan=0.0) >= SCREEN_E, _LIKELY, 1.0)
+    return np.asarray(likely / likely[tested].mean() if tested.any() else likely)
 
 
 _FINDINGS = pa.schema(
     [
         ("cohort", pa.int32()),
         ("events", pa.int64()),
+        ("e_screen", pa.float64()),
         ("usual_own", pa.float64()),
         ("trimmed", pa.list_(pa.int32())),
         ("one_payer", pa.float64()),
         ("payers", pa.int64()),
-        ("burst", pa.list_(pa.float64())),
+        ("bursts", pa.list_(pa.list_(pa.float64()))),
         ("traits", pa.string()),
         ("signal", pa.string()),
         ("claim", pa.string()),
@@ -280,20 +306,29 @@ def _scores(desk: Desk) -> pa.Table:
                 "cohort": cohort,
                 "events": findings[0]["events"],
                 "tested": bool(together and harvests) and _several_payers(findings[0]),
+                "e_screen": findings[0]["e_screen"],
                 "e_acts": e_of_acts(together),
                 "e_source": e_of_source(together),
                 "usual_own": findings[0]["usual_own"],
                 "one_payer": findings[0]["one_payer"],
-                "e_coordinated": e_of_claim(together),
+                "e_coordinated": e_of_claim(together, findings[0]["e_screen"]),
                 "e_extractive": harvests[0]["e_value"] if harvests else float("nan"),
                 "score": harvests[0]["statistic"] if harvests else float("nan"),
                 **{name: described.get(name, float("nan")) for name in TRAITS},
             }
         )
+    counted = weights(
+        np.array([row["e_screen"] for row in scored], dtype=np.float64),
+        np.array([row["tested"] for row in scored], dtype=bool),
+    )
+    for row, weight in zip(scored, counted.tolist(), strict=True):
+        row["weight"] = weight
     schema = pa.schema(
         [
             ("cohort", pa.int32()), ("events", pa.int64()), ("tested", pa.bool_()),
-            ("e_acts", pa.float64()), ("e_source", pa.float64()), ("usual_own", pa.float64()),
+            ("weight", pa.float64()),
+            ("e_screen", pa.float64()), ("e_acts", pa.float64()), ("e_source", pa.float64()),
+            ("usual_own", pa.float64()),
             ("one_payer", pa.float64()),
             ("e_coordinated", pa.float64()), ("e_extractive", pa.float64()),
             ("score", pa.float64()), *((name, pa.float64()) for name in TRAITS),

@@ -97,8 +97,8 @@ def _cuts(desk: Desk, cohorts: int) -> list[int]:
 def _direct(desk: Desk) -> dict[int, list[dict[str, Any]]]:
     """Return by cohort how often each kind of direct evidence fell between its members."""
     rows = desk.query(
-        """SELECT m.cohort, d.kind, CAST(count_if(d.part = 'B') AS BIGINT) AS b,
-                  count(*) AS total
+        """SELECT m.cohort, d.kind, CAST(count_if(d.part = 'A') AS BIGINT) AS a,
+                  CAST(count_if(d.part = 'B') AS BIGINT) AS b, count(*) AS total
            FROM direct d
            JOIN cohort_members m ON m.sid = d.a AND m.how <> 'associated'
            JOIN cohort_members k ON k.sid = d.b AND k.cohort = m.cohort AND k.how <> 'associated'
@@ -113,7 +113,7 @@ def _direct(desk: Desk) -> dict[int, list[dict[str, Any]]]:
 def _views(
     table: pa.Table, org: np.ndarray, happened: list[dict[str, Any]], known: dict[str, Any]
 ) -> Views:
-    """Return the two views of one hypothesis; ``known`` goes into each of them."""
+    """Return the three views of one hypothesis; ``known`` goes into each of them."""
     events = {name: table[name].to_numpy(zero_copy_only=False) for name in (*_COLUMNS, "late")}
     template = table["template"].to_numpy()
     if not known["by_text"]:
@@ -130,12 +130,15 @@ def _views(
     known["direct_total"] = {d["kind"]: d["total"] for d in happened}
     topics = (centred_by(raw[stays], template[stays], owner[stays]), raw[stays])
 
+    nothing = (_NO_TOPICS, _NO_TOPICS)
+
     def seen(mask: np.ndarray, field: str, topics: tuple[np.ndarray, np.ndarray]) -> Cohort:
         columns: dict[str, Any] = {name: column[mask] for name, column in events.items()}
         direct = {d["kind"]: d[field] for d in happened}
         return Cohort(topic=topics[0], raw_topic=topics[1], direct=direct, **columns, **known)
 
     return Views(
-        seen(late & stays, "b", (_NO_TOPICS, _NO_TOPICS)),
+        seen(~late & stays, "a", nothing),
+        seen(late & stays, "b", nothing),
         seen(stays, "total", topics),
     )

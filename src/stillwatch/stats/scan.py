@@ -43,8 +43,9 @@ class Times:
         """Return the population with other times in place of ``gone``, which must be in it."""
         other = object.__new__(Times)
         other._sorted = self._sorted
-        other._gone = np.sort(as_floats(gone, "scan_cluster: gone"))
-        other._come = np.sort(as_floats(come, "scan_cluster: come"))
+        gone, come = as_floats(gone, "scan_cluster: gone"), as_floats(come, "scan_cluster: come")
+        other._gone = np.sort(np.concatenate([self._gone, gone]))
+        other._come = np.sort(np.concatenate([self._come, come]))
         return other
 
     @property

@@ -14,14 +14,16 @@ from stillwatch.stats import alpha_at_look
 LARGEST = 1e6
 
 
-def scores(*rows):
+def scores(*rows, weight=1.0):
     return pa.Table.from_pylist(
         [
-            {"cohort": k, "e_coordinated": float(a), "e_extractive": float(b), "tested": t}
+            {"cohort": k, "e_coordinated": float(a), "e_extractive": float(b), "tested": t,
+             "weight": weight if np.isscalar(weight) else weight[k]}
             for k, (a, b, t) in enumerate(rows)
         ],
         schema=pa.schema([("cohort", pa.int32()), ("e_coordinated", pa.float64()),
-                          ("e_extractive", pa.float64()), ("tested", pa.bool_())]),
+                          ("e_extractive", pa.float64()), ("tested", pa.bool_()),
+                          ("weight", pa.float64())]),
     )  # fmt: skip
 
 
@@ -81,3 +83,13 @@ def test_what_was_not_tested_is_no_hypothesis():
     assert none.selected == frozenset()
     assert math.isnan(none.needed)
     assert not none.cannot_accuse  # nothing was asked
+
+
+def test_what_is_weighted_more_needs_less():
+    needed = 4 / alpha_at_look(0.01, 1)
+    rows = scores(*[(needed * 0.6, needed * 0.7, True)] * 2, *[(1, 1, True)] * 2,
+                  weight=(1.7, 0.3, 1.0, 1.0))  # fmt: skip
+    made = choose(rows, alpha=0.01, look=1, largest=LARGEST)
+    assert made.selected == {0}
+    assert made.e[0] == pytest.approx(1.7 * needed * 0.6)
+    assert made.largest == pytest.approx(1.7 * LARGEST)

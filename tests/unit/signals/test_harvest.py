@@ -10,6 +10,7 @@ import pytest
 from stillwatch.signals import e_of_claim, one_source
 from stillwatch.signals.harvest import SCORED, USUAL_OWN, find, score, usual
 from stillwatch.signals.reference import KAPPA, Reference, read_reference, shipped_references
+from stillwatch.signals.step import weights
 from stillwatch.signals.traits import Traits
 from stillwatch.stats import calibrate
 
@@ -170,10 +171,25 @@ def test_one_source_reads_the_same_score_against_independent_cohorts():
         assert one_source.find(other, 200, known.apart).e_value < 1.0
 
 
-def test_the_claim_coordinated_is_half_acts_and_half_topics():
+def test_the_claim_coordinated_leans_to_what_part_a_showed():
     acts = [("round_robin", 6.0), ("even_volumes", 2.0)]
-    assert e_of_claim([*acts, ("one_source", 100.0)]) == pytest.approx((4.0 + 100.0) / 2)
-    assert e_of_claim(acts) == pytest.approx(4.0)
-    assert e_of_claim([("one_source", 100.0)]) == pytest.approx(100.0)
-    assert e_of_claim([("harvest", 7.0)]) == pytest.approx(7.0)
-    assert math.isnan(e_of_claim([]))
+    both = [*acts, ("one_source", 100.0)]
+    assert e_of_claim(both, 3.0) == pytest.approx(0.75 * 4.0 + 0.25 * 100.0)
+    assert e_of_claim(both, 0.2) == pytest.approx(0.25 * 4.0 + 0.75 * 100.0)
+    assert e_of_claim(both, math.nan) == e_of_claim(both, 0.2)
+    for screen in (3.0, 0.2):
+        assert e_of_claim(acts, screen) == pytest.approx(4.0)
+        assert e_of_claim([("one_source", 100.0)], screen) == pytest.approx(100.0)
+        assert e_of_claim([("harvest", 7.0)], screen) == pytest.approx(7.0)
+        assert math.isnan(e_of_claim([], screen))
+
+
+def test_what_acted_together_before_counts_five_times_and_one_on_average():
+    screen = np.array([3.0, 0.2, float("nan"), 0.5, 8.0])
+    tested = np.array([True, True, True, True, False])
+    found = weights(screen, tested)
+    assert found[tested].mean() == pytest.approx(1.0)
+    assert found[0] == pytest.approx(5 * found[1])
+    assert found[1] == found[2] == found[3]
+    assert found[4] == found[0]
+    assert (weights(screen, np.zeros(5, dtype=bool)) == [5, 1, 1, 1, 5]).all()

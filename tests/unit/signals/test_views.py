@@ -76,8 +76,8 @@ class People:
 
 def told(desk: LocalRunner) -> list[tuple[object, ...]]:
     found = []
-    for both in load_cohorts(desk, People()):
-        for one in both:
+    for three in load_cohorts(desk, People()):
+        for one in three:
             columns = {k: v for k, v in vars(one).items() if isinstance(v, np.ndarray)}
             found.append(
                 (one.number, one.by_text, one.direct, one.direct_total,
@@ -88,13 +88,14 @@ def told(desk: LocalRunner) -> list[tuple[object, ...]]:
 
 def test_the_parts_are_apart_and_associates_stay_outside(desk):
     first, _, empty, last = load_cohorts(desk, People())
-    assert (len(first.test.rid), len(first.whole.rid)) == (20, 40)
-    assert set(first.test.rid.tolist()) < set(first.whole.rid.tolist())
+    assert (len(first.screen.rid), len(first.test.rid), len(first.whole.rid)) == (20, 20, 40)
+    assert not set(first.screen.rid.tolist()) & set(first.test.rid.tolist())
     assert first.whole.members.tolist() == [0, 1, 2, 3]
     assert first.whole.associated.tolist() == [4]
     assert first.test.direct == {"handoff": 1}  # that to the associate does not count
+    assert first.screen.direct == {"handoff": 0}
     assert first.whole.topic.shape == first.whole.raw_topic.shape == (40, 64)
-    assert first.test.topic.shape == (0, 64)
+    assert first.screen.topic.shape == (0, 64)
     assert empty.whole.rid.size == 0
     assert last.whole.found_by == {"payment"}
 
@@ -104,4 +105,4 @@ def test_how_many_are_held_at_once_changes_nothing(desk, monkeypatch, together):
     whole = told(desk)
     monkeypatch.setattr(views, "_TOGETHER", together)
     assert told(desk) == whole
-    assert len(whole) == 8
+    assert len(whole) == 12
