@@ -136,34 +136,38 @@ class Baseline:
         return pa.Table.from_pylist(rows, schema=scores.schema)
 
     def drift(self, runner: LocalRunner, choice: Choice, references: References) -> dict[str, Any]:
-        """Compare unselected cohorts of both kinds with what the references (or baseline) expect.
+        """Compare unselected cohorts that act together with what the reference (or baseline) expects.
 
         Cohorts a fifth of whose members belong to a selected one are left out, and the upper third
         on both sides: a drift moves all cohorts, campaigns that were missed only the highest.
         A one-sided Kolmogorov–Smirnov test at 1e-3 raises the alarm when the distributions also lie
         0.3 apart (with very many cohorts any small difference would reject): then nothing is
-        accused.
+        accused. Independent cohorts need no such test: their scores are lowered by how much less
+        distinct this log's customers are (`signals.harvest.usual`).
         """
         chosen = ", ".join(map(str, sorted(choice.selected))) or "-1"
         rows = runner.query(
             f"""WITH taken AS (SELECT DISTINCT sid FROM cohort_members WHERE cohort IN ({chosen})),
                 mixed AS (SELECT m.cohort, count(t.sid) / count(*) AS share FROM cohort_members m
                           LEFT JOIN taken t ON t.sid = m.sid GROUP BY m.cohort)
-                SELECT c.score, c.e_acts FROM cohort_scores c JOIN mixed x ON x.cohort = c.cohort
-                WHERE c.tested AND x.share < 0.2 ORDER BY c.cohort"""
+                SELECT c.score FROM cohort_scores c JOIN mixed x ON x.cohort = c.cohort
+                WHERE c.tested AND c.e_acts >= {_TOGETHER_E} AND x.share < 0.2
+                ORDER BY c.cohort"""
         )
-        score, acts = rows["score"].to_numpy(), rows["e_acts"].to_numpy()
-        seen = (
-            (score[acts >= _TOGETHER_E], self.together, references.together, "that act together"),
-            (score[~(acts >= _TOGETHER_E)], self.apart, references.apart, "of independent members"),
-        )
-        told = [
-            _drifted(here, local.scores if local.calibrates else shipped.scores, kind)
-            for here, local, shipped, kind in seen
-        ]
-        alarm = any(raised for raised, _ in told)
-        text = "; ".join(words for _, words in told)
-        return {"alarm": alarm, "text": text + ("; nothing is accused" if alarm else "")}
+        here = rows["score"].to_numpy()
+        expected = self.together.scores if self.calibrates else references.together.scores
+        if len(here) < _MIN_DRIFT or len(expected) < 20:
+            return {"alarm": False, "text": "too few benign cohorts here to tell"}
+        here, expected = (np.sort(v)[: max(2 * len(v) // 3, 1)] for v in (here, expected))
+        compared = sps.ks_2samp(here, expected, alternative="less")
+        p_value = float(compared.pvalue)
+        alarm = p_value < _DRIFT_P and float(compared.statistic) >= _DRIFT_DISTANCE
+        return {
+            "alarm": alarm,
+            "text": f"{len(here)} benign cohorts of this window score "
+            f"{'higher than' if alarm else 'as'} the reference expects (p = {p_value:.2g})"
+            + ("; nothing is accused" if alarm else ""),
+        }
 
     def achieved(self, reference: Reference) -> list[dict[str, Any]]:
         """Return how often the earlier runs' benign cohorts pass each claimed level."""
@@ -188,19 +192,6 @@ class Baseline:
                 }
             )
         return found
-
-
-def _drifted(here: np.ndarray, expected: np.ndarray, kind: str) -> tuple[bool, str]:
-    if len(here) < _MIN_DRIFT or len(expected) < 20:
-        return False, f"too few benign cohorts {kind} here to tell"
-    here, expected = (np.sort(v)[: max(2 * len(v) // 3, 1)] for v in (here, expected))
-    compared = sps.ks_2samp(here, expected, alternative="less")
-    p_value = float(compared.pvalue)
-    alarm = p_value < _DRIFT_P and float(compared.statistic) >= _DRIFT_DISTANCE
-    return alarm, (
-        f"{len(here)} benign cohorts {kind} score "
-        f"{'higher than' if alarm else 'as'} the reference expects (p = {p_value:.2g})"
-    )
 
 
 def _promised(reference: Reference) -> list[dict[str, Any]]:
