@@ -91,7 +91,7 @@ quality: .venv/.test-stamp ## 20 seeds of the demo world with campaigns and with
 	@$(BIN)/python perf/quality.py --report --work $(WORK)/quality --out bench/results/quality-demo.json
 
 reference: .venv/.test-stamp ## the benign references of both claims, anew (resumable, half an hour)
-	@pids=; for k in 0 1; do ( for kind in calibrate:72 check:32; do OMP_NUM_THREADS=1 \
+	@pids=; for k in 0 1; do ( for kind in calibrate:72 check:48; do OMP_NUM_THREADS=1 \
 	  $(BIN)/python perf/reference.py $${kind%%:*} --worlds $${kind##*:} --part $$k --parts 2 \
 	  --work $(WORK)/reference || exit 1; done ) & pids="$$pids $$!"; done; \
 	  for p in $$pids; do wait $$p; done

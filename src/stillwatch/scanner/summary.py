@@ -136,7 +136,7 @@ class Baseline:
         return pa.Table.from_pylist(rows, schema=scores.schema)
 
     def drift(self, runner: LocalRunner, choice: Choice, references: References) -> dict[str, Any]:
-        """Compare unselected cohorts that act together with what the reference (or baseline) expects.
+        """Compare unselected cohorts that act together with what is expected of them.
 
         Cohorts a fifth of whose members belong to a selected one are left out, and the upper third
         on both sides: a drift moves all cohorts, campaigns that were missed only the highest.
