@@ -19,7 +19,7 @@ from stillwatch.campaigns.select import Choice
 from stillwatch.campaigns.topics import Crowd, load_crowd
 from stillwatch.policy import Permit, PermitUse, judge_permits
 from stillwatch.schema import Desk
-from stillwatch.signals import e_of_claim
+from stillwatch.signals import SCREEN_E, e_of_claim
 
 __all__ = ["Campaign", "Judgement", "judge"]
 
@@ -130,7 +130,12 @@ def _named(
     known = read_belonging(desk, {c: findings[c][0]["bursts"] for c in cohorts})
     return {
         c: name_members(
-            desk, crowd, c, known[c], np.array(findings[c][0]["trimmed"], dtype=np.int64)
+            desk,
+            crowd,
+            c,
+            known[c],
+            np.array(findings[c][0]["trimmed"], dtype=np.int64),
+            acted=findings[c][0]["e_screen"] >= SCREEN_E,
         )
         for c in cohorts
     }

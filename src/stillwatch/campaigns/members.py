@@ -58,18 +58,20 @@ class Belonging(NamedTuple):
     """Who belongs to a cohort, in the order of sids, how, and what evidence each shows.
 
     ``repeating``: those of whose prompts a fifth and more were sent by another organization of the
-    cohort too.
+    cohort too. ``devoted``: those half of whose requests and more speak for the cohort.
     """
 
     sids: np.ndarray
     how: list[str]
     shown: dict[int, set[str]]
     repeating: frozenset[int]
+    devoted: frozenset[int]
 
 
 def name_members(
-    desk: Desk, crowd: Crowd, cohort: int, belonging: Belonging, trimmed: np.ndarray
-) -> list[Member]:
+    desk: Desk, crowd: Crowd, cohort: int, belonging: Belonging, trimmed: np.ndarray,
+    *, acted: bool = True,
+) -> list[Member]:  # fmt: skip
     """Return the members of a cohort, by sid, with the kinds of evidence that each shows.
 
     Core: its own behaviour fits the campaign (posterior at the setting's level), its topics do
@@ -77,8 +79,10 @@ def name_members(
     whose template was copied cannot help having. Everybody else is periphery. *Proven* needs two
     kinds of evidence, one of them out of other people's reach. Who runs what others run too (an
     evaluation whose words a campaign copied) does not draw on a queue that gives each item once.
+    Where nothing but topics says that they act together (``acted`` False), only an account that
+    does little else is meant: half of its requests and more.
     """
-    sids, how, shown, repeating = belonging
+    sids, how, shown, repeating, devoted = belonging
     linked = np.array([h != "associated" for h in how])
     stands_apart = np.isin(sids, trimmed)
     speaks = linked & ~stands_apart
@@ -97,7 +101,7 @@ def name_members(
             kinds.add("queue")
         stranger = bool(stands_apart[k]) or topic[k] <= _STRANGER_NATS
         fits = bool(linked[k]) and not stranger and fit[k] >= _LEAST_FIT_NATS
-        fits = fits and confidence[k] >= desk.settings.posterior
+        fits = fits and confidence[k] >= desk.settings.posterior and (acted or sid in devoted)
         proven = fits and len(kinds) >= 2 and bool(kinds & _OWN)
         reasons = (
             *(_SAYS[kind] for kind in sorted(kinds)),
@@ -167,11 +171,15 @@ def read_belonging(
     for cohort, sid in _fresh(desk, bursts):
         shown[cohort].setdefault(sid, set()).add("signup_burst")
     of, sids, how = belong["cohort"].to_numpy(), belong["sid"].to_numpy(), belong["how"].to_pylist()
-    known, repeating = {}, _repeating(desk, asked)
+    known, repeating, devoted = {}, _repeating(desk, asked), _devoted(desk, asked)
     for cohort in bursts:
         low, high = np.searchsorted(of, [cohort, cohort + 1]).tolist()
         known[cohort] = Belonging(
-            sids[low:high], how[low:high], shown[cohort], frozenset(repeating.get(cohort, ()))
+            sids[low:high],
+            how[low:high],
+            shown[cohort],
+            frozenset(repeating.get(cohort, ())),
+            frozenset(devoted.get(cohort, ())),
         )
     return known
 
@@ -191,6 +199,22 @@ def _repeating(desk: Desk, asked: pa.Table) -> dict[int, set[int]]:
             ORDER BY t.cohort, t.sid""",
         asked=asked,
     )
+    return _by_cohort(rows)
+
+
+def _devoted(desk: Desk, asked: pa.Table) -> dict[int, set[int]]:
+    """Return by cohort who sends hardly anything else: half of its requests speak for it."""
+    return _by_cohort(
+        desk.query(
+            """SELECT k.cohort, k.sid FROM spoken k SEMI JOIN asked a ON a.cohort = k.cohort
+               JOIN subjects s ON s.sid = k.sid GROUP BY k.cohort, k.sid, s.exchanges
+               HAVING 2 * count(*) >= s.exchanges ORDER BY k.cohort, k.sid""",
+            asked=asked,
+        )
+    )
+
+
+def _by_cohort(rows: pa.Table) -> dict[int, set[int]]:
     found: dict[int, set[int]] = {}
     for cohort, sid in zip(*(column.to_pylist() for column in rows.columns), strict=True):
         found.setdefault(cohort, set()).add(sid)

@@ -19,7 +19,14 @@ from stillwatch.signals import (
 )
 from stillwatch.signals.reference import Reference, References, shipped_references
 from stillwatch.signals.spikes import RUNGS, SPIKES_STEP
-from stillwatch.signals.step import FINDINGS_STEP, SCORES_STEP, e_of_claim, e_of_halves, lacking
+from stillwatch.signals.step import (
+    FINDINGS_STEP,
+    SCORES_STEP,
+    SCREEN_E,
+    e_of_claim,
+    e_of_halves,
+    lacking,
+)
 
 TESTS = (
     signup_burst.TEST,
@@ -35,6 +42,7 @@ TESTS = (
 STEPS = (FINDINGS_STEP, SCORES_STEP, SPIKES_STEP)
 __all__ = [
     "RUNGS",
+    "SCREEN_E",
     "STEPS",
     "TESTS",
     "Reference",

@@ -49,20 +49,26 @@ def usual(strangers: Sequence[Traits]) -> float:
 def score(traits: Traits, usual_own: float = USUAL_OWN) -> float:
     """Return how far the cohort looks like one queue of ever-new items; larger is more so.
 
-    −log(own_topics + two standard errors) − 3·log(1 + repeats/0.05) + log(dominance), and
+    −log(own_topics, 0 where it is negative, + two standard errors) − 3·log(1 + repeats/0.05)
+    + log(dominance), and
     log(usual_own/0.12) where customers here are less distinct than the reference's. The errors
     keep a small cohort from looking like one queue by chance; the repeats set classes and
     evaluations apart, where everyone runs the same items; accounts that do much else besides
     weigh less. On development worlds every further trait (breadth, novelty, hints of methods)
     widened the benign tail more than it moved the campaigns (docs/adr/0004-harvest-score.md).
     """
-    own = max(traits.own_topics + ERRORS * traits.own_error, _LEAST_OWN)
+    own = max(_at_most(traits), _LEAST_OWN)
     return (
         -math.log(own)
         - _REPEATS_WEIGHT * math.log1p(traits.repeats / _USUAL_REPEATS)
         + math.log(max(traits.dominance, 0.01))
         + math.log(usual_own / USUAL_OWN)
     )
+
+
+def _at_most(traits: Traits) -> float:
+    """Return own topics at two standard errors; a negative estimate is chance and counts as 0."""
+    return max(traits.own_topics, 0.0) + ERRORS * traits.own_error
 
 
 def find(traits: Traits, n: int, reference: Reference, usual_own: float = USUAL_OWN) -> Finding:
@@ -76,7 +82,7 @@ def against(
     """Return the finding that the score gives against a reference; ``whom`` it consists of."""
     value = score(traits, usual_own)
     p_value = reference.p_value(value)
-    own = max(traits.own_topics + ERRORS * traits.own_error, 0.0)
+    own = _at_most(traits)
     text = (
         f"At most {own:.1%} of the variety of topics lies between the organizations ({whom}: "
         f"{reference.range_of('own_topics')}); {traits.repeats:.1%} of the prompts were also sent "

@@ -33,6 +33,7 @@ from stillwatch.stats import E_CEILING, mean_e, round9
 __all__ = [
     "FINDINGS_STEP",
     "SCORES_STEP",
+    "SCREEN_E",
     "coordination",
     "e_of_claim",
     "e_of_halves",
