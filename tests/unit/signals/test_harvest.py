@@ -193,3 +193,7 @@ def test_what_acted_together_before_counts_five_times_and_one_on_average():
     assert found[1] == found[2] == found[3]
     assert found[4] == found[0]
     assert (weights(screen, np.zeros(5, dtype=bool)) == [5, 1, 1, 1, 5]).all()
+
+
+def test_a_negative_share_of_own_topics_is_chance_and_gains_nothing():
+    assert score(harvested(own=-0.04, error=0.016)) == score(harvested(own=0.0, error=0.016))
