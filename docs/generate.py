@@ -45,6 +45,7 @@ from stillwatch.signals import (
     direct_evidence,
     even_volumes,
     harvest,
+    one_source,
     round_robin,
     shared_mix,
     shared_values,
@@ -109,6 +110,7 @@ FINDERS: dict[str, Callable[..., Any]] = {
     "even_volumes": even_volumes.find,
     "shared_mix": shared_mix.find,
     **dict.fromkeys(direct_evidence.TESTS, direct_evidence.find),
+    "one_source": one_source.find,
     "harvest": harvest.score,
 }
 

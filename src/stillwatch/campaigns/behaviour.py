@@ -12,7 +12,9 @@ __all__ = [
     "TraitCounts",
     "binned_traits",
     "log_likelihood_ratios",
+    "micros",
     "posteriors",
+    "signup_nats",
 ]
 
 _CAP_NATS: Final = 2.5
@@ -35,8 +37,8 @@ def binned_traits(subjects: pa.Table) -> np.ndarray:
     cannot help showing (one day, one prefix, no span …) is unknown: its volume says it already.
     """
     n = subjects["exchanges"].to_numpy().astype(np.float64)
-    created = _micros(subjects["created_at"])
-    first = _micros(subjects["first_ts"])
+    created = micros(subjects["created_at"])
+    first = micros(subjects["first_ts"])
     age_days = (first - created) / 86_400e6
     columns = [
         np.floor(np.log2(n)),
@@ -50,7 +52,7 @@ def binned_traits(subjects: pa.Table) -> np.ndarray:
         np.floor(np.log2(1 + subjects["input_tokens"].to_numpy() / n)),
         np.digitize(subjects["clients"].to_numpy(), [2, 3, 5]).astype(float),
         np.digitize(subjects["prefixes"].to_numpy(), [2, 3, 5]).astype(float),
-        np.floor(np.log2(1 + (_micros(subjects["last_ts"]) - first) / 3600e6)),
+        np.floor(np.log2(1 + (micros(subjects["last_ts"]) - first) / 3600e6)),
     ]
     columns[1][~np.isfinite(age_days)] = -1
     for name in _NEEDS_TWO:
@@ -58,7 +60,8 @@ def binned_traits(subjects: pa.Table) -> np.ndarray:
     return np.stack(columns, axis=1).astype(np.int64)
 
 
-def _micros(column: pa.ChunkedArray) -> np.ndarray:
+def micros(column: pa.ChunkedArray) -> np.ndarray:
+    """Return moments in microseconds since 1970, NaN where null."""
     whole = column.cast(pa.timestamp("us", tz="UTC")).cast(pa.int64())
     return np.array(whole.to_numpy(zero_copy_only=False), dtype=np.float64)
 
@@ -129,6 +132,29 @@ def log_likelihood_ratios(
         bought = (1 - _ANYBODY) * fit + _ANYBODY * plain
         ratios[known, k] = np.clip(np.log(bought / plain), -_CAP_NATS, _CAP_NATS)
     return ratios
+
+
+def signup_nats(
+    created_us: np.ndarray, members: np.ndarray, speaks: np.ndarray, bursts: np.ndarray
+) -> np.ndarray:
+    """Return what the members' sign-up times say, in nats, at most 2.5.
+
+    ``created_us``: of every subject, NaN unknown; ``members``: subjects; ``bursts``: (n × 2) from
+    and to, microseconds. For who was made in a burst it is the log ratio of its frequency among
+    those who speak for the campaign (less what is everybody's) and among all others; a sign-up
+    at another time says nothing, because accounts are bought too.
+    """
+    within = np.zeros(len(created_us), dtype=bool)
+    for low, high in bursts:
+        within |= (created_us >= low) & (created_us <= high)
+    others = np.ones(len(created_us), dtype=bool)
+    others[members] = False
+    if not within[members[speaks]].any() or not others.any():
+        return np.zeros(len(members))
+    plain = (within[others].sum() + 0.5) / (others.sum() + 1)
+    mine = (1 - _ANYBODY) * within[members[speaks]].mean() + _ANYBODY * plain
+    nats = float(np.clip(np.log(mine / plain), 0, _CAP_NATS))
+    return np.where(within[members], nats, 0.0)
 
 
 def posteriors(log_ratio: np.ndarray, speaks: np.ndarray, kinds: np.ndarray) -> np.ndarray:

@@ -77,7 +77,6 @@ def judge(
     3. Honest explanations: if one survives, nobody is accused.
     4. Permits: accounts wholly inside one are `permitted`.
     """
-    crowd = load_crowd(desk)
     findings = _findings(desk)
     shown = {
         c: (float(e), float(q)) for c, e, q in zip(choice.cohorts, choice.e, choice.q, strict=True)
@@ -86,6 +85,7 @@ def judge(
         (c for c in shown if c in choice.selected or shown[c][0] >= _WATCH_E),
         key=lambda c: (c not in choice.selected, -shown[c][0], c),
     )
+    crowd = load_crowd(desk, order)
     campaigns: list[Campaign] = []
     taken: dict[int, Campaign] = {}
     named = _named(desk, crowd, findings, order)

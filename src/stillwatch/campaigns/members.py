@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 import pyarrow as pa
 
-from stillwatch.campaigns.behaviour import log_likelihood_ratios, posteriors
+from stillwatch.campaigns.behaviour import log_likelihood_ratios, posteriors, signup_nats
 from stillwatch.campaigns.topics import Crowd, topics_against
 from stillwatch.schema import LINK_KINDS, Desk
 
@@ -59,6 +59,7 @@ class Belonging(NamedTuple):
 
     ``repeating``: those of whose prompts a fifth and more were sent by another organization of the
     cohort too. ``devoted``: those half of whose requests and more speak for the cohort.
+    ``bursts``: of sign-ups, each from and to in seconds.
     """
 
     sids: np.ndarray
@@ -66,6 +67,7 @@ class Belonging(NamedTuple):
     shown: dict[int, set[str]]
     repeating: frozenset[int]
     devoted: frozenset[int]
+    bursts: Sequence[Sequence[float]]
 
 
 def name_members(
@@ -82,7 +84,7 @@ def name_members(
     Where nothing but topics says that they act together (``acted`` False), only an account that
     does little else is meant: half of its requests and more.
     """
-    sids, how, shown, repeating, devoted = belonging
+    sids, how, shown, repeating, devoted, bursts = belonging
     linked = np.array([h != "associated" for h in how])
     stands_apart = np.isin(sids, trimmed)
     speaks = linked & ~stands_apart
@@ -90,6 +92,8 @@ def name_members(
     others = crowd.trait_counts.outside(sids, np.unique(crowd.segment[core_sids]))
     topic = topics_against(crowd, cohort, sids, core_sids)
     fit = log_likelihood_ratios(crowd.traits[sids], speaks, others).sum(axis=1) + topic
+    windows = np.array(bursts, dtype=np.float64).reshape(-1, 2) * 1e6
+    fit += signup_nats(crowd.created_us, sids, speaks, windows)
     links = [len(shown.get(s, ())) + (h == "text") for s, h in zip(sids.tolist(), how, strict=True)]
     confidence = posteriors(fit, speaks, np.array(links))
     members = []
@@ -175,12 +179,10 @@ def read_belonging(
     for cohort in bursts:
         low, high = np.searchsorted(of, [cohort, cohort + 1]).tolist()
         known[cohort] = Belonging(
-            sids[low:high],
-            how[low:high],
-            shown[cohort],
-            frozenset(repeating.get(cohort, ())),
-            frozenset(devoted.get(cohort, ())),
-        )
+            sids[low:high], how[low:high], shown[cohort],
+            frozenset(repeating.get(cohort, ())), frozenset(devoted.get(cohort, ())),
+            bursts[cohort],
+        )  # fmt: skip
     return known
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from stillwatch.campaigns.behaviour import TraitCounts, binned_traits
+from stillwatch.campaigns.behaviour import TraitCounts, binned_traits, micros
 from stillwatch.schema import Desk
 from stillwatch.schema.arrow import TOPIC_BYTES, packed
 from stillwatch.stats import centred_by, unit_rows
@@ -55,7 +55,7 @@ class Voices(NamedTuple):
 
 @dataclass(frozen=True)
 class Crowd:
-    """All subjects, their thinned topics, those that speak for each tested cohort, and ``habits``.
+    """All subjects, their thinned topics, those that speak for each cohort, and ``habits``.
 
     ``topics``: in the order of ``topic_rid``, at most two dozen of a subject. ``habits``: ten
     quantiles over subjects of ρ, the share of a subject's topic variance that is its own.
@@ -76,13 +76,18 @@ class Crowd:
         return binned_traits(self.subjects)
 
     @cached_property
+    def created_us(self) -> np.ndarray:
+        """Return when each subject was created, NaN where unknown."""
+        return micros(self.subjects["created_at"])
+
+    @cached_property
     def trait_counts(self) -> TraitCounts:
         """Return how often each trait occurs in each segment."""
         return TraitCounts(self.traits, self.segment)
 
 
-def load_crowd(desk: Desk) -> Crowd:
-    """Read all subjects, and the topics of those who are compared."""
+def load_crowd(desk: Desk, cohorts: Sequence[int]) -> Crowd:
+    """Read all subjects, and the topics of those who are compared with ``cohorts``."""
     subjects = desk.query("SELECT * FROM subjects ORDER BY sid")
     spoken = desk.query(
         """SELECT rid, sid FROM exchanges e ANTI JOIN follow_ups u ON u.rid = e.rid
@@ -98,7 +103,7 @@ def load_crowd(desk: Desk) -> Crowd:
     topics = Topics(packed(rows["topic"]))
     return Crowd(
         subjects, _ranked(subjects["org"]), _ranked(subjects["segment"]), sid, rid, topics,
-        _habits(topics, sid), _voices(desk),
+        _habits(topics, sid), _voices(desk, cohorts),
     )  # fmt: skip
 
 
@@ -115,14 +120,13 @@ def _thinned(group: np.ndarray) -> np.ndarray:
     return np.sort(order[keep])
 
 
-def _voices(desk: Desk) -> dict[int, Voices]:
-    """Return what speaks for each tested cohort: its templates, or else all of its members' words.
+def _voices(desk: Desk, cohorts: Sequence[int]) -> dict[int, Voices]:
+    """Return what speaks for each cohort: its templates, or else all of its members' words.
 
     What a member does besides the campaign is not held against it, nor for it.
     """
-    tested = (
-        "spoken s SEMI JOIN (SELECT * FROM cohort_scores WHERE tested) c ON c.cohort = s.cohort"
-    )
+    wanted = ", ".join(map(str, sorted(cohorts))) or "-1"
+    tested = f"(SELECT * FROM spoken WHERE cohort IN ({wanted})) s"
     spoken = desk.query(
         f"""SELECT s.cohort, s.rid, s.sid, s.template FROM {tested}
             WHERE s.fresh AND s.user_tokens > 0 ORDER BY s.cohort, s.rid"""

@@ -49,9 +49,9 @@ def usual(strangers: Sequence[Traits]) -> float:
 def score(traits: Traits, usual_own: float = USUAL_OWN) -> float:
     """Return how far the cohort looks like one queue of ever-new items; larger is more so.
 
-    −log(own_topics, 0 where it is negative, + two standard errors) − 3·log(1 + repeats/0.05)
-    + log(dominance), and
-    log(usual_own/0.12) where customers here are less distinct than the reference's. The errors
+    −log(own_topics, 0 where it is negative, + two standard errors) − 3·log(repeats/0.05), nothing
+    below 5 % (people ask the same things), + log(dominance), and log(usual_own/0.12) where
+    customers here are less distinct than the reference's. The errors
     keep a small cohort from looking like one queue by chance; the repeats set classes and
     evaluations apart, where everyone runs the same items; accounts that do much else besides
     weigh less. On development worlds every further trait (breadth, novelty, hints of methods)
@@ -60,7 +60,7 @@ def score(traits: Traits, usual_own: float = USUAL_OWN) -> float:
     own = max(_at_most(traits), _LEAST_OWN)
     return (
         -math.log(own)
-        - _REPEATS_WEIGHT * math.log1p(traits.repeats / _USUAL_REPEATS)
+        - _REPEATS_WEIGHT * math.log(max(traits.repeats, _USUAL_REPEATS) / _USUAL_REPEATS)
         + math.log(max(traits.dominance, 0.01))
         + math.log(usual_own / USUAL_OWN)
     )
