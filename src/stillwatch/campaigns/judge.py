@@ -71,7 +71,7 @@ def judge(
 ) -> Judgement:
     """Return campaigns in order of strength. ``accuse`` False (drift) leaves all at `watch`.
 
-    1. Cohorts selected by e-BH, and those with e ≥ 20 for watching, strongest first.
+    1. Cohorts selected by e-BH, and those with e ≥ 20 for watching, strongest and purest first.
     2. Members with their own evidence; a cohort most of whose proven members already stand in a
        stronger campaign is the same campaign seen through another object.
     3. Honest explanations: if one survives, nobody is accused.
@@ -83,7 +83,7 @@ def judge(
     }
     order = sorted(
         (c for c in shown if c in choice.selected or shown[c][0] >= _WATCH_E),
-        key=lambda c: (c not in choice.selected, -shown[c][0], c),
+        key=lambda c: (c not in choice.selected, -shown[c][0], -_asked_for(findings[c]), c),
     )
     crowd = load_crowd(desk, order)
     campaigns: list[Campaign] = []
@@ -139,6 +139,12 @@ def _named(
         )
         for c in cohorts
     }
+
+
+def _asked_for(rows: list[dict[str, Any]]) -> float:
+    """Return the harvest score, by which cohorts of one e-value are told apart: the purer first."""
+    made = [r["statistic"] for r in rows if r["claim"] == "extractive" and r["evaluable"]]
+    return float(made[0]) if made else 0.0
 
 
 def _findings(desk: Desk) -> dict[int, list[dict[str, Any]]]:

@@ -21,6 +21,8 @@ _LONG = 8
 _STRANGER_NATS = -2.0
 _EXCLUSIVE = 0.3
 _LEAST_FIT_NATS = 0.7
+_DEVOTED = 1 / 3
+_MOSTLY_DEVOTED = 0.5
 _SAYS = {
     "frame": "sends the campaign's template around payloads of its own",
     "exit_prefix": "leaves through an address prefix that other members use",
@@ -58,7 +60,7 @@ class Belonging(NamedTuple):
     """Who belongs to a cohort, in the order of sids, how, and what evidence each shows.
 
     ``repeating``: those of whose prompts a fifth and more were sent by another organization of the
-    cohort too. ``devoted``: those half of whose requests and more speak for the cohort.
+    cohort too. ``share``: of whose requests how much speaks for the cohort.
     ``bursts``: of sign-ups, each from and to in seconds.
     """
 
@@ -66,7 +68,7 @@ class Belonging(NamedTuple):
     how: list[str]
     shown: dict[int, set[str]]
     repeating: frozenset[int]
-    devoted: frozenset[int]
+    share: dict[int, float]
     bursts: Sequence[Sequence[float]]
 
 
@@ -81,10 +83,12 @@ def name_members(
     whose template was copied cannot help having. Everybody else is periphery. *Proven* needs two
     kinds of evidence, one of them out of other people's reach. Who runs what others run too (an
     evaluation whose words a campaign copied) does not draw on a queue that gives each item once.
-    Where nothing but topics says that they act together (``acted`` False), only an account that
-    does little else is meant: half of its requests and more.
+    Of a core account a third of the requests and more speak for the cohort, and half of them where
+    nothing but topics says that they act together (``acted`` False): an opening that chat users and
+    a campaign have in common makes nobody a member.
     """
-    sids, how, shown, repeating, devoted, bursts = belonging
+    sids, how, shown, repeating, share, bursts = belonging
+    least = _DEVOTED if acted else _MOSTLY_DEVOTED
     linked = np.array([h != "associated" for h in how])
     stands_apart = np.isin(sids, trimmed)
     speaks = linked & ~stands_apart
@@ -105,7 +109,7 @@ def name_members(
             kinds.add("queue")
         stranger = bool(stands_apart[k]) or topic[k] <= _STRANGER_NATS
         fits = bool(linked[k]) and not stranger and fit[k] >= _LEAST_FIT_NATS
-        fits = fits and confidence[k] >= desk.settings.posterior and (acted or sid in devoted)
+        fits = fits and confidence[k] >= desk.settings.posterior and share.get(sid, 0.0) >= least
         proven = fits and len(kinds) >= 2 and bool(kinds & _OWN)
         reasons = (
             *(_SAYS[kind] for kind in sorted(kinds)),
@@ -175,12 +179,12 @@ def read_belonging(
     for cohort, sid in _fresh(desk, bursts):
         shown[cohort].setdefault(sid, set()).add("signup_burst")
     of, sids, how = belong["cohort"].to_numpy(), belong["sid"].to_numpy(), belong["how"].to_pylist()
-    known, repeating, devoted = {}, _repeating(desk, asked), _devoted(desk, asked)
+    known, repeating, share = {}, _repeating(desk, asked), _share(desk, asked)
     for cohort in bursts:
         low, high = np.searchsorted(of, [cohort, cohort + 1]).tolist()
         known[cohort] = Belonging(
             sids[low:high], how[low:high], shown[cohort],
-            frozenset(repeating.get(cohort, ())), frozenset(devoted.get(cohort, ())),
+            frozenset(repeating.get(cohort, ())), share.get(cohort, {}),
             bursts[cohort],
         )  # fmt: skip
     return known
@@ -201,25 +205,23 @@ def _repeating(desk: Desk, asked: pa.Table) -> dict[int, set[int]]:
             ORDER BY t.cohort, t.sid""",
         asked=asked,
     )
-    return _by_cohort(rows)
-
-
-def _devoted(desk: Desk, asked: pa.Table) -> dict[int, set[int]]:
-    """Return by cohort who sends hardly anything else: half of its requests speak for it."""
-    return _by_cohort(
-        desk.query(
-            """SELECT k.cohort, k.sid FROM spoken k SEMI JOIN asked a ON a.cohort = k.cohort
-               JOIN subjects s ON s.sid = k.sid GROUP BY k.cohort, k.sid, s.exchanges
-               HAVING 2 * count(*) >= s.exchanges ORDER BY k.cohort, k.sid""",
-            asked=asked,
-        )
-    )
-
-
-def _by_cohort(rows: pa.Table) -> dict[int, set[int]]:
     found: dict[int, set[int]] = {}
     for cohort, sid in zip(*(column.to_pylist() for column in rows.columns), strict=True):
         found.setdefault(cohort, set()).add(sid)
+    return found
+
+
+def _share(desk: Desk, asked: pa.Table) -> dict[int, dict[int, float]]:
+    """Return by cohort and subject how much of what the subject sent speaks for the cohort."""
+    rows = desk.query(
+        """SELECT k.cohort, k.sid, count(*) / s.exchanges AS share FROM spoken k
+           SEMI JOIN asked a ON a.cohort = k.cohort JOIN subjects s ON s.sid = k.sid
+           GROUP BY k.cohort, k.sid, s.exchanges ORDER BY k.cohort, k.sid""",
+        asked=asked,
+    )
+    found: dict[int, dict[int, float]] = {}
+    for cohort, sid, share in zip(*(c.to_pylist() for c in rows.columns), strict=True):
+        found.setdefault(cohort, {})[sid] = share
     return found
 
 

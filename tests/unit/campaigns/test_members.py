@@ -49,9 +49,9 @@ def desk(tmp_path: Path) -> Iterator[LocalRunner]:
     runner.close()
 
 
-def test_devoted_is_who_sends_hardly_anything_else(desk: LocalRunner) -> None:
+def test_share_is_how_much_of_what_one_sends_speaks_for_the_cohort(desk: LocalRunner) -> None:
     found = read_belonging(desk, {0: []})[0]
-    assert found.devoted == {0, 1, 2}
+    assert found.share == {0: 1.0, 1: 1.0, 2: 1.0, 3: 0.25}
     assert found.repeating == {0, 3}  # each sent the one prompt that the other sent too
 
 
