@@ -17,6 +17,7 @@ __all__ = ["COHORTS_STEP", "MEMBERS_STEP", "Candidate", "merge"]
 _HUB_KINDS: Final = ("exit_prefix", "payment", "device", "phone", "signup_ip", "tool_schema")
 _HUB_MAX_SHARE: Final = 0.2
 _JACCARD: Final = 0.5
+_PURE: Final = 0.8
 _CONTAINED: Final = 0.6
 _MAX_GROWTH: Final = 3
 _MIN_SHARED: Final = 4
@@ -70,7 +71,9 @@ def merge(candidates: list[Candidate], sent: Sent) -> list[Candidate]:
     """Return one hypothesis per group of candidates that speak of the same subjects.
 
     Candidates are visited by rank, then size; one joins the first leader with which it has a
-    Jaccard index of at least 0.5. A campaign with several templates shows fewer carriers of each:
+    Jaccard index of at least 0.5, and of at least 0.8 where one of the two rests on direct evidence
+    and the other does not: who only shares an opening with them stays apart from accounts between
+    which conversations moved. A campaign with several templates shows fewer carriers of each:
     a frame joins a leader also when a third of the smaller one's carriers are the other's (as it
     was before anything joined: chains join strangers), eight times what strangers share, and they
     send the two apart. What is sent *with* the leader's frames
@@ -114,7 +117,9 @@ def _joins(one: Candidate, host: Candidate, sent: Sent) -> bool:
     shared = len(one.subjects & host.subjects)
     if not shared:
         return False
-    if shared / (len(one.subjects) + len(host.subjects) - shared) >= _JACCARD:
+    direct = [bool(side.kinds & set(_DIRECT)) for side in (one, host)]
+    alike = _JACCARD if direct[0] == direct[1] else _PURE
+    if shared / (len(one.subjects) + len(host.subjects) - shared) >= alike:
         return True
     if one.frames and host.frames:
         both = one.subjects & host.first
@@ -126,6 +131,7 @@ def _joins(one: Candidate, host: Candidate, sent: Sent) -> bool:
         )
     return (
         one.rank > host.rank
+        and not direct[0]
         and shared >= _CONTAINED * len(host.subjects)
         and len(one.subjects) <= _MAX_GROWTH * len(host.subjects)
     )
