@@ -21,6 +21,9 @@ help: ## list the targets
 demo: .venv/.run-stamp ## simulate a week, scan it, leave demo/report.html
 	@$(BIN)/stillwatch demo --out demo --seed 7
 
+demo-share: .venv/.test-stamp ## three providers and a hub on loopback, leave demo-share/report.html
+	@OMP_NUM_THREADS=1 $(BIN)/python examples/exchange/exchange.py --out demo-share --seed 7
+
 test: check ## everything: check, then the tests
 	@.ci/packages
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
@@ -38,7 +41,7 @@ docs: .venv/.test-stamp ## write the generated documents anew
 setup: .venv/.test-stamp ## make .venv with all that the tests need
 
 clean: ## remove what make made
-	rm -rf .venv demo build dist src/*.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv demo demo-share build dist src/*.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find src -name '*.so' -delete
 
 .venv/bin/python:

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
 from stillwatch.errors import ConfigError, InputError
 from stillwatch.store import open_run
 
-__all__ = ["accused_rows", "read_tokens"]
+__all__ = [
+    "accused_rows",
+    "candidate_frames",
+    "corroborated_lines",
+    "read_tokens",
+    "read_values",
+]
 
 # Fingerprints that travel in the clear: hashes of texts, of no person.
 _KINDS: Final = ("near_text", "system_prompt", "tool_schema")
@@ -71,3 +77,42 @@ def read_tokens(path: Path | None) -> dict[str, list[dict[str, str]]]:
         except (ValueError, KeyError, TypeError) as error:
             raise InputError("no token", where=f"{path}:{number}") from error
     return found
+
+
+def read_values(path: Path) -> list[dict[str, object]]:
+    """Return the lines of a file of canonical values.
+
+    Raises:
+        InputError: a line is no object with kind and value; the value is not repeated.
+    """
+    found = []
+    for number, text in enumerate(path.read_text("utf-8").splitlines(), 1):
+        try:
+            row = json.loads(text)
+        except ValueError:
+            row = None
+        if not isinstance(row, dict) or not all(
+            isinstance(row.get(name), str) for name in ("kind", "value")
+        ):
+            raise InputError("no line with kind and value", where=f"{path.name}:{number}")
+        found.append(row)
+    return found
+
+
+def candidate_frames(run: Path) -> list[str]:
+    """Return the templates of a run that strangers carried, as `pos:len:hash`: hashes, no text.
+
+    Taken by what was written alone: neither timing nor any test decides whether one is proposed.
+    """
+    table = open_run(run).query("SELECT pos, len, h FROM frame_nodes WHERE speaks")
+    rows = zip(*(table[name].to_pylist() for name in ("pos", "len", "h")), strict=True)
+    return sorted({f"{pos}:{length}:{h:016x}" for pos, length, h in rows})
+
+
+def corroborated_lines(frames: Iterable[str]) -> bytes:
+    """Return the lines of the file for `scan --corroborated`."""
+    lines = []
+    for frame in frames:
+        pos, length, value = frame.split(":")
+        lines.append(json.dumps({"pos": int(pos), "len": int(length), "value": value}) + "\n")
+    return "".join(lines).encode()

@@ -22,20 +22,27 @@ from sqlalchemy import (
 __all__ = [
     "API_ROOT",
     "AUDIENCE",
+    "CANDIDATE",
+    "CHECKPOINT",
     "COLLECTION",
     "CORRECTION",
     "DELIVERY",
+    "EVALUATED",
     "EVENT",
     "GRANT",
+    "LEAF",
     "MARKING",
+    "MATCH_KEY",
     "MEMBER",
     "METADATA",
+    "NODE",
     "RECIPIENT",
     "SUBMISSION",
     "TOKEN",
     "TOMBSTONE",
     "USAGE",
     "VERSION",
+    "WITNESSED",
 ]
 
 METADATA: Final = MetaData(
@@ -193,6 +200,60 @@ EVENT: Final = Table(
     Column("value", Text, nullable=False),
     Column("before", String(71), nullable=False),
     Column("own", String(71), nullable=False),
+)
+# The Merkle tree over the events, in the transaction of each: an entry's commitment and salt …
+LEAF: Final = Table(
+    "leaf",
+    METADATA,
+    Column("number", BigInteger, primary_key=True, autoincrement=False),  # of its event
+    Column("commitment", LargeBinary, nullable=False),
+    Column("salt", LargeBinary, nullable=False),
+    Column("member", String(64), nullable=False),  # whose receipt it is; "": everybody's
+    Index("ix_leaf_member", "member", "number"),
+)
+# … and the hash of every full subtree.
+NODE: Final = Table(
+    "node",
+    METADATA,
+    Column("level", Integer, primary_key=True, autoincrement=False),
+    Column("place", BigInteger, primary_key=True, autoincrement=False),
+    Column("hash", LargeBinary, nullable=False),
+)
+CHECKPOINT: Final = Table(
+    "checkpoint",
+    METADATA,
+    Column("size", BigInteger, primary_key=True, autoincrement=False),
+    Column("note", Text, nullable=False),  # signed, with the cosignatures it has
+)
+# The last checkpoint of each ledger that this witness cosigned.
+WITNESSED: Final = Table(
+    "witnessed",
+    METADATA,
+    Column("origin", String(200), primary_key=True),
+    Column("size", BigInteger, nullable=False),
+    Column("root", LargeBinary, nullable=False),
+)
+# A holder's half of the matching key, by month; forgotten after two.
+MATCH_KEY: Final = Table(
+    "match_key",
+    METADATA,
+    Column("epoch", String(7), primary_key=True),
+    Column("seed", LargeBinary, nullable=False),
+)
+EVALUATED: Final = Table(
+    "evaluated",
+    METADATA,
+    Column("member", _Key, _refers("member"), primary_key=True),
+    Column("day", Integer, primary_key=True),  # days since 1970, UTC
+    Column("count", BigInteger, nullable=False),
+)
+# Who proposed which token of a frame: nobody is told but who proposed it too.
+CANDIDATE: Final = Table(
+    "candidate",
+    METADATA,
+    Column("epoch", String(7), primary_key=True),
+    Column("token", String(64), primary_key=True),
+    Column("member", _Key, _refers("member"), primary_key=True),
 )
 DELIVERY: Final = Table(
     "delivery",
