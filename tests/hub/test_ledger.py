@@ -1,4 +1,4 @@
-"""The Merkle ledger of a running hub: whole after a kill, one for all processes, provable off-line."""
+"""The Merkle ledger of a running hub: whole after a kill, one for all processes, provable."""
 
 from __future__ import annotations
 
@@ -158,7 +158,7 @@ def test_a_change_of_the_database_shows(new_hub, make_shelf, make_indicator, cha
 def test_a_rewritten_ledger_contradicts_what_members_and_witness_hold(
     new_hub, make_shelf, make_indicator, tmp_path, monkeypatch
 ):
-    """The operator, who has the key, rewrites the whole ledger; in itself it holds, and is caught."""
+    """The operator, who has the key, rewrites the ledger; in itself it holds, and is caught."""
     server = new_hub()
     server.start()
     shelf, me = make_shelf(server), server.login()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
@@ -13,8 +13,6 @@ from stillwatch.store import open_run
 
 __all__ = [
     "accused_rows",
-    "candidate_frames",
-    "corroborated_lines",
     "read_tokens",
     "read_values",
 ]
@@ -97,22 +95,3 @@ def read_values(path: Path) -> list[dict[str, object]]:
             raise InputError("no line with kind and value", where=f"{path.name}:{number}")
         found.append(row)
     return found
-
-
-def candidate_frames(run: Path) -> list[str]:
-    """Return the templates of a run that strangers carried, as `pos:len:hash`: hashes, no text.
-
-    Taken by what was written alone: neither timing nor any test decides whether one is proposed.
-    """
-    table = open_run(run).query("SELECT pos, len, h FROM frame_nodes WHERE speaks")
-    rows = zip(*(table[name].to_pylist() for name in ("pos", "len", "h")), strict=True)
-    return sorted({f"{pos}:{length}:{h:016x}" for pos, length, h in rows})
-
-
-def corroborated_lines(frames: Iterable[str]) -> bytes:
-    """Return the lines of the file for `scan --corroborated`."""
-    lines = []
-    for frame in frames:
-        pos, length, value = frame.split(":")
-        lines.append(json.dumps({"pos": int(pos), "len": int(length), "value": value}) + "\n")
-    return "".join(lines).encode()

@@ -382,17 +382,18 @@ def propose(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="A run directory of `scan`.")],
     home: HomeDir = _HOME,
 ) -> None:
-    """Ask which of your candidate templates other members have too; nobody learns the others.
+    """Vote for templates that you suspect; ask which of yours at least two other members suspect.
 
-    Writes corroborated.jsonl for `scan --corroborated`: at least three members proposed each.
+    As tokens: nobody learns a template that it does not have, nor who else suspects one. Writes
+    corroborated.jsonl for `scan --corroborated`.
     """
-    from stillwatch.cli.campaign_rows import candidate_frames, corroborated_lines
+    from stillwatch.scanner import candidate_frames, corroborated_lines
     from stillwatch.schema import write_whole
     from stillwatch.share.client import open_holders
 
-    opened, frames = _open(home), candidate_frames(run)
+    opened, (suspected, asked) = _open(home), candidate_frames(run)
     with open_holders(opened) as holders:
-        found = holders.propose(frames, now=_now())
+        found = holders.propose(suspected, asked, now=_now())
     path = opened.pulled / "corroborated.jsonl"
     write_whole(path, corroborated_lines(found))
-    print(f"{len(frames)} proposed, {len(found)} corroborated in {path}")
+    print(f"{len(suspected)} suspected, {len(asked)} asked, {len(found)} corroborated: {path}")

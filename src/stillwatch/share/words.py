@@ -12,8 +12,8 @@ from stillwatch.schema import METHODS
 
 __all__ = [
     "BANDS", "CLEAR_KINDS", "EXT", "IDENTITY_FIELDS", "LANES", "MATCHABLE", "NETWORKS", "NOTICES",
-    "OPINIONS", "PURPOSES", "SHARED_METHODS", "SIGNALS", "SPACE", "TOKEN_KINDS", "band", "identify", "lowest",
-    "shown", "written",
+    "OPINIONS", "PURPOSES", "SHARED_METHODS", "SIGNALS", "SPACE", "TOKEN_KINDS", "band", "identify",
+    "lowest", "shown", "written",
 ]  # fmt: skip
 
 SPACE: Final = uuid.UUID("3f0c7f2e-5f0b-5d1c-9b8e-6a5d5b1f8a10")

@@ -17,6 +17,7 @@ from stillwatch.signals import (
     signup_burst,
 )
 from stillwatch.signals.harvest import Reference, shipped_reference
+from stillwatch.signals.registered import registered_cohorts, registered_findings
 from stillwatch.signals.spikes import RUNGS, SPIKES_STEP
 from stillwatch.signals.step import FINDINGS_STEP, SCORES_STEP, lacking
 
@@ -31,4 +32,14 @@ TESTS = (
     harvest.TEST,
 )
 STEPS = (FINDINGS_STEP, SCORES_STEP, SPIKES_STEP)
-__all__ = ["RUNGS", "STEPS", "TESTS", "Reference", "lacking", "shipped_reference"]
+__all__ = [
+    "RUNGS",
+    "SCORES_STEP",
+    "STEPS",
+    "TESTS",
+    "Reference",
+    "lacking",
+    "registered_cohorts",
+    "registered_findings",
+    "shipped_reference",
+]

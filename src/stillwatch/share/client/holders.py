@@ -114,20 +114,27 @@ class Holders:
         made = tokens(kind, values, epoch, hub=pinned("hub"), witness=pinned("witness"))
         return epoch, made
 
-    def propose(self, frames: Sequence[str], *, now: datetime) -> list[str]:
-        """Return those of the member's own candidate templates that enough members have too.
+    def propose(
+        self, suspected: Sequence[str], asked: Sequence[str], *, now: datetime
+    ) -> list[str]:
+        """Vote for templates and return those of ``asked`` that enough other members suspect.
 
-        The hub sees tokens, and tells of no other. ``frames``: canonical, ``pos:len:hash``.
+        The hub sees tokens, and tells of no other. Templates are canonical, ``pos:len:hash``.
 
         Raises: as `tokens`.
         """
-        names = sorted(set(frames))
+        names = sorted({*suspected, *asked})
         if not names:
             return []
         epoch, made = self.tokens("frame", names, now=now)
+        token = dict(zip(names, made, strict=True))
+        votes = [token[name] for name in sorted(set(suspected))]
+        wanted = [token[name] for name in sorted(set(asked))]
+        parts = [("votes", votes[i : i + _AT_ONCE]) for i in range(0, len(votes), _AT_ONCE)]
+        parts += [("asked", wanted[i : i + _AT_ONCE]) for i in range(0, len(wanted), _AT_ONCE)]
         found: set[str] = set()
-        for start in range(0, len(made), _AT_ONCE):
-            body = canonical({"epoch": epoch, "tokens": made[start : start + _AT_ONCE]})
+        for name, part in parts:
+            body = canonical({"epoch": epoch, "votes": [], "asked": [], name: part})
             told = self._ask("hub", "POST", "match/candidates/", body)
             try:
                 found |= set(map(str, json.loads(told)["corroborated"]))
@@ -135,8 +142,9 @@ class Holders:
                 raise InputError("answers nonsense", where="hub") from error
         with self.home.ledger() as ledger:
             ledger.record({"what": "proposed", "at": stamp(now), "epoch": epoch,
-                           "count": len(names), "corroborated": len(found)})  # fmt: skip
-        return [name for name, token in zip(names, made, strict=True) if token in found]
+                           "votes": len(votes), "asked": len(wanted),
+                           "corroborated": len(found)})  # fmt: skip
+        return [name for name in sorted(set(asked)) if token[name] in found]
 
 
 def _keys(answer: bytes, role: str) -> dict[str, str]:

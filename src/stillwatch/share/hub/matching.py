@@ -4,8 +4,9 @@ The hub and the witness serve the same two endpoints, each with a half of its ow
 month, kept in the database (so that several processes have one) and forgotten after two. An
 evaluation is counted against the member's quota and is in the ledger before its answer leaves.
 
-At the hub alone members propose tokens of their own candidate templates; a member is told which of
-*its own* were proposed by at least three members, itself among them, and nothing else.
+At the hub alone members vote for templates that they suspect, as tokens, and ask about templates
+that they have: a member is told which of those at least two other members suspect, not who, nor how
+many, and nothing of any other.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ MOST_PROPOSED: Final = 1_000
 _LARGEST: Final = 1_000_000
 _KEPT: Final = timedelta(days=62)
 _TOKEN: Final = re.compile(r"[0-9a-f]{64}")
-_MALFORMED: Final = "Send an epoch and a list of tokens, 64 hexadecimal digits each."
+_MALFORMED: Final = "Send an epoch, votes and asked: lists of tokens of 64 hexadecimal digits."
 
 
 def _upsert(connection: AsyncConnection, table: Any) -> Any:
@@ -129,54 +130,65 @@ async def _take(connection: AsyncConnection, call: Call, count: int) -> None:
 
 
 async def propose(call: Call) -> Response:
-    """Note the member's candidate tokens; answer with those that enough members proposed."""
+    """Note which templates the member suspects; answer which of those it asks about others do.
+
+    Own votes do not count in one's own answer: it says what other members' data suggest.
+    """
     hub = call.hub
     async with hub.database.reading() as connection:
         member = await call.enter(connection)
     if not member.writes:
         raise Refusal(403, "You may not propose.")
     call.says_why()
-    epoch, tokens = _proposed(await read_body(call.request, _LARGEST))
+    epoch, votes, asked = _proposed(await read_body(call.request, _LARGEST))
     async with hub.database.writing() as connection:
         await lock_chain(connection)
         holder = await _holder(connection, hub, call.at)
         if epoch not in holder.epochs:
             raise not_found()
-        rows = [{"epoch": epoch, "token": token, "member": member.pk} for token in tokens]
-        await connection.execute(_upsert(connection, CANDIDATE).on_conflict_do_nothing(), rows)
+        if votes:
+            rows = [{"epoch": epoch, "token": token, "member": member.pk} for token in votes]
+            await connection.execute(_upsert(connection, CANDIDATE).on_conflict_do_nothing(), rows)
         mine = select(func.count()).where(
             CANDIDATE.c.epoch == epoch, CANDIDATE.c.member == member.pk
         )
         if (await connection.scalar(mine) or 0) > hub.settings.candidates_per_month:
             raise exhausted(call.at)
-        found = await _corroborated(connection, epoch, tokens, hub.settings.corroborated_from)
-        told = call.told("propose", count=len(tokens), corroborated=len(found), epoch=epoch)
+        found = await _corroborated(connection, epoch, asked, member.pk, hub)
+        told = call.told(
+            "propose", count=len(votes), asked=len(asked), corroborated=len(found), epoch=epoch
+        )
         await append_events(connection, [told], hub.record)
     return answer({"epoch": epoch, "corroborated": found})
 
 
-def _proposed(body: bytes) -> tuple[str, list[str]]:
+def _proposed(body: bytes) -> tuple[str, list[str], list[str]]:
     try:
         told = json.loads(body)
-        epoch, tokens = told["epoch"], told["tokens"]
-        good = isinstance(epoch, str) and isinstance(tokens, list) and len(tokens) > 0
+        epoch, lists = told["epoch"], (told["votes"], told["asked"])
+        good = isinstance(epoch, str) and all(isinstance(one, list) for one in lists)
+        tokens = [*lists[0], *lists[1]]
         if not good or not all(isinstance(t, str) and _TOKEN.fullmatch(t) for t in tokens):
             raise ValueError
     except (ValueError, KeyError, TypeError, RecursionError):
         raise Refusal(422, _MALFORMED) from None
-    if len(tokens) > MOST_PROPOSED:
-        raise Refusal(422, f"One request may propose {MOST_PROPOSED:,} tokens.")
-    return epoch, sorted(set(tokens))
+    if not tokens or len(tokens) > MOST_PROPOSED:
+        raise Refusal(422, f"One request is about 1 to {MOST_PROPOSED:,} tokens.")
+    return epoch, sorted(set(lists[0])), sorted(set(lists[1]))
 
 
 async def _corroborated(
-    connection: AsyncConnection, epoch: str, tokens: Sequence[str], least: int
+    connection: AsyncConnection, epoch: str, asked: Sequence[str], member: int, hub: Hub
 ) -> list[str]:
     query = (
         select(CANDIDATE.c.token)
-        .where(CANDIDATE.c.epoch == epoch, CANDIDATE.c.token.in_(tokens))
+        .where(
+            CANDIDATE.c.epoch == epoch,
+            CANDIDATE.c.token.in_(asked),
+            CANDIDATE.c.member != member,
+        )
         .group_by(CANDIDATE.c.token)
-        .having(func.count() >= least)
+        .having(func.count() >= hub.settings.corroborated_from)
         .order_by(CANDIDATE.c.token)
     )
     return list((await connection.execute(query)).scalars())

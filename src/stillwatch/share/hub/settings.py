@@ -68,7 +68,7 @@ class Settings(BaseModel):
     evaluations_per_day: int = Field(default=20_000, ge=0)
     evaluations_per_month: int = Field(default=200_000, ge=0)
     candidates_per_month: int = Field(default=5_000, ge=0)
-    corroborated_from: int = Field(default=3, ge=3)
+    corroborated_from: int = Field(default=2, ge=2)
     ledgers: dict[str, str] = {}
 
 

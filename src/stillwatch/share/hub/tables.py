@@ -247,7 +247,7 @@ EVALUATED: Final = Table(
     Column("day", Integer, primary_key=True),  # days since 1970, UTC
     Column("count", BigInteger, nullable=False),
 )
-# Who proposed which token of a frame: nobody is told but who proposed it too.
+# Who suspects which template, as a token: told to who asks for that very one, without names.
 CANDIDATE: Final = Table(
     "candidate",
     METADATA,
