@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import json
 import threading
-import uuid
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
@@ -19,18 +18,19 @@ TAXII = "application/taxii+json;version=2.1"
 pytestmark = pytest.mark.slow
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def two_processes(request, new_hub):
-    """Two processes on one database, with small quotas of evaluations."""
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def two_processes(request, tmp_path_factory, hub_maker):
+    """Two processes on one database, with a small quota of evaluations."""
     url = "sqlite:///hub.sqlite"
     if request.param == "postgresql":
-        name = f"quota_{uuid.uuid4().hex[:12]}"
-        url = request.getfixturevalue("postgres").database(name)
-    one = new_hub(url, settings="evaluations_per_day = 50\ninline_objects = 15\n")
-    one.start()
+        url = request.getfixturevalue("postgres").database("quotas")
+    settings = "evaluations_per_day = 50\ninline_objects = 15\n"
+    one = hub_maker(tmp_path_factory.mktemp("quotas") / "hub", url, settings)
     two = type(one)(one.home)
+    one.start()
     two.start()
     yield one, two
+    one.stop()
     two.stop()
 
 
@@ -55,7 +55,7 @@ def hammer(servers, login, ask: Callable[[Any], Any], times: int = 5) -> list[An
 
 def test_no_more_objects_are_added_than_the_day_allows(two_processes, make_shelf, make_indicator):
     server = two_processes[0]
-    me, shelf = server.login(objects_per_day=100), make_shelf(server)
+    me, shelf = server.login(objects_per_day=100, number="now"), make_shelf(server)
 
     def add(client):
         return client.post(shelf.objects, json={"objects": [make_indicator() for _ in range(7)]})
@@ -72,7 +72,7 @@ def test_envelopes_that_are_worked_off_later_count_when_they_come(
     two_processes, make_shelf, make_indicator
 ):
     server = two_processes[0]
-    me, shelf = server.login(objects_per_day=100), make_shelf(server)
+    me, shelf = server.login(objects_per_day=100, number="later"), make_shelf(server)
     fixed = [make_indicator() for _ in range(20)]
 
     def add(client):
@@ -131,5 +131,6 @@ def test_no_more_evaluations_are_made_than_the_day_allows(two_processes):
     told = hammer(two_processes, me, lambda client: client.post("/match/", content=body), times=4)
     codes = [t.status_code for t in told]
     assert (codes.count(200), codes.count(429)) == (16, 16), "16 × 3 = 48: another would pass 50"
-    done = [e for e in server.office.events(None, None) if e["action"] == "evaluate"]
+    events = [e for e in server.office.events(None, None) if e["member"] == me.pseudonym]
+    done = [e for e in events if e["action"] == "evaluate"]
     assert sum(e["count"] for e in done) == 48

@@ -44,15 +44,23 @@ _LEAST: Final = 6
 
 
 def divide(
-    made: SimulatedWorld, truth: Mapping[str, Who], folder: Path, providers: int
-) -> dict[str, int]:
-    """Write each provider's exchanges/ and accounts.csv; return whose customer an account is."""
+    made: SimulatedWorld, truth: Mapping[str, Who], folder: Path, providers: int,
+    slices: Sequence[int],
+) -> dict[str, int]:  # fmt: skip
+    """Write each provider's exchanges/ and accounts.csv; return whose customer an account is.
+
+    ``slices``: by campaign, how many of its accounts each provider has; the rest are left out.
+    """
     with made.accounts_csv.open(newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     owner: dict[str, int] = {}
-    core = sorted((w.campaign or "", a) for a, w in truth.items() if w.core)
-    for k, (_, account) in enumerate(core):
-        owner[account] = k % providers
+    left_out: set[str] = set()
+    for name, size in zip(sorted({w.campaign or "" for w in truth.values() if w.core}), slices,
+                          strict=True):  # fmt: skip
+        core = sorted(a for a, w in truth.items() if w.core and w.campaign == name)
+        owner.update({account: k % providers for k, account in enumerate(core[: size * providers])})
+        left_out.update(core[size * providers :])
+    rows = [row for row in rows if row["account_id"] not in left_out]
     for row in rows:
         number = hashlib.sha256((row["org_id"] or row["account_id"]).encode()).digest()[0]
         owner.setdefault(row["account_id"], number % providers)

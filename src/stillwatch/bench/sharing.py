@@ -1,6 +1,7 @@
 """What sharing is worth: each provider sees a slice too thin to accuse, alone and with the others.
 
-In each world two campaigns are divided evenly among the providers. Every provider scans its own log
+In each world three campaigns are divided among the providers, each provider with the same few
+accounts of each. Every provider scans its own log
 at the default alpha (*alone*); the first N of them then are members of an exchange, vote and ask
 (`share propose`) through a real hub and witness, and scan again with what was corroborated
 (*together*). Under *poisoning* two more members vote for every template of every provider.
@@ -38,15 +39,14 @@ from stillwatch.stats import clopper_pearson
 __all__ = ["SUITES", "results", "run_sharing"]
 
 FIRST_SEED: Final = 910_000
-CAMPAIGNS: Final = 2
 LIARS: Final = 2
 PASSAGE: Final = 24
 # By suite: worlds, people (times those of the demo world), providers, accounts of each campaign at
 # each provider, sizes of exchanges.
-SUITES: Final[dict[str, tuple[int, float, int, int, tuple[int, ...]]]] = {
-    "smoke": (1, 0.5, 3, 8, (3,)),
-    "standard": (8, 4.0, 4, 8, (2, 3, 4)),
-    "full": (40, 4.0, 4, 8, (2, 3, 4)),
+SUITES: Final[dict[str, tuple[int, float, int, tuple[int, ...], tuple[int, ...]]]] = {
+    "smoke": (1, 0.5, 3, (8, 6), (3,)),
+    "standard": (8, 4.0, 4, (4, 6, 8), (2, 3, 4)),
+    "full": (40, 4.0, 4, (4, 6, 8), (2, 3, 4)),
 }
 
 
@@ -54,28 +54,28 @@ def run_sharing(
     suite: str, out: Path, *, first: int = 0, step: int = 1, tell: Any = lambda _: None
 ) -> None:
     """Play the worlds of a suite; one JSON file each, and what is there is not made again."""
-    worlds, scale, providers, accounts, sizes = SUITES[suite]
+    worlds, scale, providers, slices, sizes = SUITES[suite]
     for seed in range(FIRST_SEED + first, FIRST_SEED + worlds, step):
         once(
             out / f"{suite}-{seed}.json",
             lambda seed=seed: play(  # type: ignore[misc]
-                seed, out / f"work-{seed}", scale, providers, accounts, sizes, tell
+                seed, out / f"work-{seed}", scale, providers, slices, sizes, tell
             ),
         )
 
 
 def play(
-    seed: int, work: Path, scale: float, providers: int, accounts: int, sizes: Sequence[int],
-    tell: Any,
+    seed: int, work: Path, scale: float, providers: int, slices: Sequence[int],
+    sizes: Sequence[int], tell: Any,
 ) -> dict[str, Any]:  # fmt: skip
     """Play one world and return its record."""
     began = time.monotonic()
     shutil.rmtree(work, ignore_errors=True)
     honest = WORLDS["demo"].without_campaigns().scale(scale, requests=0.42, name="sharing")
-    world = replace(honest, load_balanced=Size(CAMPAIGNS, accounts * providers, 42))
+    world = replace(honest, load_balanced=Size(len(slices), max(slices) * providers, 42))
     made = simulate(world, seed=seed, out=work / "world")
     truth = read_truth(made.truth_parquet)
-    owner = divide(made, truth, work, providers)
+    divide(made, truth, work, providers, slices)
     alone = {k: _scan(work, k, "alone", truth) for k in range(providers)}
     tell(f"world {seed}: {sum(s['caught'] for s in alone.values())} accused alone")
     frames = {k: candidate_frames(work / f"provider{k}" / "alone") for k in range(providers)}
@@ -95,7 +95,7 @@ def play(
     record = {
         "commit": commit_here(), "seed": seed, "accounts": made.accounts,
         "exchanges": made.exchanges, "providers": providers,
-        "slices": _slices(truth, owner, providers),
+        "slices": dict(zip(_campaigns(truth), slices, strict=True)),
         "alone": {str(k): v for k, v in alone.items()}, "together": together,
         "templates": {str(k): [len(s), len(a)] for k, (s, a) in frames.items()},
         "seconds": round(time.monotonic() - began, 1),
@@ -104,11 +104,8 @@ def play(
     return record
 
 
-def _slices(truth: Mapping[str, Who], owner: Mapping[str, int], providers: int) -> list[list[int]]:
-    """Return by campaign how many of its accounts each provider has."""
-    names = sorted({w.campaign for w in truth.values() if w.core and w.campaign})
-    counted = Counter((w.campaign, owner[a]) for a, w in truth.items() if w.core)
-    return [[counted[name, k] for k in range(providers)] for name in names]
+def _campaigns(truth: Mapping[str, Who]) -> list[str]:
+    return sorted({w.campaign for w in truth.values() if w.core and w.campaign})
 
 
 def _scan(
@@ -209,6 +206,7 @@ def _compared(records: Sequence[Mapping[str, Any]], name: str) -> dict[str, Any]
     wires = [r["together"][name]["wire"] for r in records]
     return {
         "slices": sum(slices for _, _, slices in pairs),
+        "by_accounts_a_slice": _by_size(records, name),
         "alone": _rates([a for a, _, _ in pairs]),
         "together": _rates([t for _, t, _ in pairs]),
         "campaigns": sum(n for n, _ in whole),
@@ -224,14 +222,28 @@ def _compared(records: Sequence[Mapping[str, Any]], name: str) -> dict[str, Any]
 def _all_or_none(record: Mapping[str, Any], name: str) -> tuple[int, int]:
     """Return how many campaigns there are, and how many nobody saw alone and all did together."""
     members = [k for k in record["together"][name] if k != "wire"]
-    names = {c for k in record["alone"].values() for c in k["campaigns"]}
-    names |= {c for k in members for c in record["together"][name][k]["campaigns"]}
     hits = sum(
         all(c not in record["alone"][k]["campaigns"] for k in members)
         and all(c in record["together"][name][k]["campaigns"] for k in members)
-        for c in names
+        for c in record["slices"]
     )
     return len(record["slices"]), hits
+
+
+def _by_size(
+    records: Sequence[Mapping[str, Any]], name: str
+) -> dict[str, dict[str, int]]:  # fmt: skip
+    """Return by accounts a slice: slices, and those with an accused account, alone and together."""
+    counts: dict[str, dict[str, int]] = {}
+    for record in records:
+        for campaign, size in record["slices"].items():
+            row = counts.setdefault(str(size), {"slices": 0, "alone": 0, "together": 0})
+            for k, now in record["together"][name].items():
+                if k != "wire":
+                    row["slices"] += 1
+                    row["alone"] += campaign in record["alone"][k]["campaigns"]
+                    row["together"] += campaign in now["campaigns"]
+    return counts
 
 
 def _rates(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

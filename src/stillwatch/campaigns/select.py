@@ -42,6 +42,11 @@ class Choice:
         """Return the e-value that this cohort needed, with its weight."""
         return self.needed / self.weights.get(cohort, 1.0)
 
+    @property
+    def usual(self) -> float:
+        """The e-value that a hypothesis of one's own needed."""
+        return self.needed / min(self.weights.values(), default=1.0)
+
 
 def choose(
     scores: pa.Table, *, alpha: float, look: int, largest: float,

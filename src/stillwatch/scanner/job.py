@@ -366,7 +366,7 @@ def _write(
     runner.put("volume", volume_table(runner, judgement))
     coverage, basis = coverage_table(runner, judgement)
     runner.put("coverage", coverage)
-    lines = campaign_lines(runner, judgement, choice.needed, shown, basis, assumptions, rng)
+    lines = campaign_lines(runner, judgement, choice.needed_of, shown, basis, assumptions, rng)
     accounts, users = account_rows(runner, judgement, answers)
     summary = summarize(
         runner, judgement, choice, accounts, lines, opened, assumptions, earlier, drift, rng

@@ -56,7 +56,7 @@ def registered_findings(desk: Desk, cohorts: frozenset[int]) -> pa.Table:
             for test, find in _WHOLE:
                 if test.name not in desk.settings.without and not lacking(test, desk.columns):
                     made[views.whole.number, test.name] = find(views.whole, both)
-    table = desk.query("SELECT * FROM findings ORDER BY cohort, claim, signal")
+    table = desk.query("SELECT * FROM findings")
     rows = table.to_pylist()
     for row in rows:
         if row["cohort"] in cohorts:
