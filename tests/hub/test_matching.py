@@ -270,13 +270,34 @@ def test_keys_change_with_the_month_and_old_ones_are_forgotten(parties):
 @pytest.mark.parametrize("path", ["/match/", "/match/candidates/"])
 @pytest.mark.parametrize(
     "body",
-    [b"", b"[]", b"{}", b'{"epoch": "2026-11", "blinded": []}', b'{"epoch": 7, "votes": ["a"], "asked": []}',
+    [b"", b"[]", b"{}", b'{"epoch": "2026-11", "blinded": []}',
+     b'{"epoch": 7, "votes": ["a"], "asked": []}',
      b'{"epoch": "2026-11", "blinded": ["AAAA"], "votes": [], "asked": []}', b"[" * 5_000,
      b'{"epoch": "2026-11", "blinded": "abc", "votes": "abc", "asked": []}'],
 )  # fmt: skip
 def test_malformed_requests_are_refused(hub, path, body):
     with hub.client(hub.login()) as client:
         assert client.post(path, content=body).status_code == 422
+
+
+@pytest.mark.parametrize(
+    ("role", "votes"), [("reader", 403), ("contributor", 200), ("operator", 200), ("counsel", 403)]
+)
+def test_endpoint_by_role(hub, role, votes):
+    """Every member may evaluate and prove, within its quota; who may not submit may not vote."""
+    checkpoint(hub.home)
+    element = base64.b64encode(ristretto.Client.blind(b"x")[1].serialize()).decode()
+    with hub.client(hub.login(role)) as client:
+        epoch = next(iter(client.get("/match/keys/").json()["keys"]))
+        body = json.dumps({"epoch": epoch, "blinded": [element]})
+        told = json.dumps({"epoch": epoch, "votes": ["ab" * 32], "asked": []})
+        assert client.post("/match/", content=body).status_code == 200
+        assert client.post("/match/candidates/", content=told).status_code == votes
+        for path in ("checkpoint/", "receipts/", "consistency/?first=0&second=0"):
+            assert client.get(f"/ledger/{path}").status_code == 200
+        wrong = {"X-Stillwatch-Purpose": "marketing"}
+        assert client.post("/match/", content=body, headers=wrong).status_code == 400
+        assert client.get("/ledger/receipts/", headers=wrong).status_code == 400
 
 
 def test_who_shows_no_token_gets_nothing(hub):

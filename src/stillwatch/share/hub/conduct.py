@@ -10,6 +10,7 @@ import asyncio
 import hashlib
 import hmac
 import json
+import os
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -21,7 +22,6 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from stillwatch.errors import EvidenceError
 from stillwatch.seal import Link, append, verify_chain
 from stillwatch.share.hub.database import Database, lock_chain
-from stillwatch.share.hub.ledger import grow
 from stillwatch.share.hub.refusals import Refusal
 from stillwatch.share.hub.tables import DELIVERY, EVENT, USAGE
 from stillwatch.share.hub.times import DAY_US, timestamp
@@ -48,6 +48,29 @@ ACTIONS: Final = (
 Record = Callable[[Mapping[str, Any]], None]
 _MOST_AT_ONCE: Final = 500
 _CHUNK: Final = 1_000
+# Built once: building a statement costs more than asking.
+_NEW_EVENT: Final = insert(EVENT)
+_NEW_DELIVERY: Final = insert(DELIVERY)
+_LAST_EVENT: Final = (
+    select(EVENT.c.number, EVENT.c.before, EVENT.c.own).order_by(EVENT.c.number.desc()).limit(1)
+)
+
+
+def _more_used(make: Any) -> Any:
+    new = make(USAGE)
+    return new.on_conflict_do_update(
+        index_elements=[USAGE.c.member, USAGE.c.day],
+        set_={
+            "submitted": USAGE.c.submitted + new.excluded.submitted,
+            "read": USAGE.c.read + new.excluded.read,
+        },
+    ).returning(USAGE.c.submitted, USAGE.c.read)
+
+
+_USE_UP: Final = {
+    "postgresql": _more_used(postgresql.insert),
+    "sqlite": _more_used(sqlite.insert),
+}
 
 
 @dataclass(frozen=True)
@@ -105,9 +128,7 @@ async def append_events(
     if not events:
         return
     await lock_chain(connection)
-    found = (
-        await connection.execute(select(EVENT).order_by(EVENT.c.number.desc()).limit(1))
-    ).first()
+    found = (await connection.execute(_LAST_EVENT)).first()
     last = Link(found.number, None, found.before, found.own) if found else None
     rows: list[dict[str, Any]] = []
     for value in events:
@@ -118,10 +139,11 @@ async def append_events(
                 "value": json.dumps(last.value, sort_keys=True, ensure_ascii=False),
                 "before": last.before,
                 "own": last.own,
+                "salt": os.urandom(16),
+                "member": str(value["member"]),
             }
         )
-    await connection.execute(insert(EVENT), rows)
-    await grow(connection, int(rows[0]["number"]), events)
+    await connection.execute(_NEW_EVENT, rows)
     if record is not None:
         await asyncio.to_thread(_tell, record, events)
 
@@ -167,11 +189,6 @@ async def verify_events(database: Database, *, last: str | None = None) -> tuple
     return count, links[-1].own if links else None
 
 
-def _upsert(connection: AsyncConnection, table: Any) -> Any:
-    make: Any = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
-    return make(table)
-
-
 async def use_up(
     connection: AsyncConnection, member: int, day: int, *, submitted: int = 0, read: int = 0
 ) -> tuple[int, int]:
@@ -180,15 +197,8 @@ async def use_up(
     The row stays locked until the transaction ends: whoever finds a quota exceeded rolls back, and
     of requests that run at the same moment none passes a quota that another has used up.
     """
-    new = _upsert(connection, USAGE).values(member=member, day=day, submitted=submitted, read=read)
-    more = new.on_conflict_do_update(
-        index_elements=[USAGE.c.member, USAGE.c.day],
-        set_={
-            "submitted": USAGE.c.submitted + new.excluded.submitted,
-            "read": USAGE.c.read + new.excluded.read,
-        },
-    ).returning(USAGE.c.submitted, USAGE.c.read)
-    row = (await connection.execute(more)).one()
+    more = {"member": member, "day": day, "submitted": submitted, "read": read}
+    row = (await connection.execute(_USE_UP[connection.dialect.name], more)).one()
     return int(row.submitted), int(row.read)
 
 
@@ -249,7 +259,7 @@ class Recorder:
             kept = [one for k, one in enumerate(batch) if k not in over]
             deliveries = [_delivery(note.delivery, at) for note, at in kept if note.delivery]
             if deliveries:
-                await connection.execute(insert(DELIVERY), deliveries)
+                await connection.execute(_NEW_DELIVERY, deliveries)
             await append_events(connection, [note.event for note, _ in kept], self.record)
         return over
 

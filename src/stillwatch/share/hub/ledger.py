@@ -1,21 +1,21 @@
 """The Merkle ledger (RFC 6962) over the hub's events, in the hub's own database.
 
-An entry and the subtrees it completes are written in the transaction that does what it tells of:
-there is no moment between the two at which a crash could keep one and lose the other, and processes
-that share the database append one after the other, under the chain's lock. A leaf is the salted
-commitment of `seal.ledger`; whoever holds event, salt, proof and checkpoint needs no hub.
+An entry is the event itself, written in the transaction that does what it tells of: there is no
+moment between the two at which a crash could keep one and lose the other, and processes that share
+the database append one after the other, under the chain's lock. A leaf is the commitment of
+`seal.ledger`, which event and salt determine; subtrees are hashed when the ledger is signed: a
+request costs no more for it. Whoever holds event, salt, proof and checkpoint needs no hub.
 """
 
 from __future__ import annotations
 
 import json
-import os
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from sqlalchemy import func, insert, or_, select, tuple_
+from sqlalchemy import bindparam, func, insert, or_, select, tuple_
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -33,12 +33,11 @@ from stillwatch.seal import (
     span_hash,
 )
 from stillwatch.share.hub.database import lock_chain
-from stillwatch.share.hub.tables import CHECKPOINT, EVENT, LEAF, NODE
+from stillwatch.share.hub.tables import CHECKPOINT, EVENT, NODE
 
 __all__ = [
     "Receipt",
     "consistency",
-    "grow",
     "keep_note",
     "latest_note",
     "new_checkpoint",
@@ -49,6 +48,8 @@ __all__ = [
 _T = TypeVar("_T")
 _Stored = Callable[[int, int], bytes]
 _CHUNK: Final = 300
+_AT_ONCE: Final = 2_000
+_EVENTS: Final = select(EVENT).where(EVENT.c.number > bindparam("after")).order_by(EVENT.c.number)
 
 
 @dataclass(frozen=True)
@@ -61,33 +62,48 @@ class Receipt:
     proof: tuple[bytes, ...]
 
 
-async def grow(
-    connection: AsyncConnection, first: int, events: Sequence[Mapping[str, Any]]
-) -> None:
-    """Append entries from number ``first`` on; the caller holds the chain's lock."""
-    made = []
-    for number, event in enumerate(events, first):
-        salt = os.urandom(16)
-        made.append((number, salt, Entry.of(number, salt, event).commitment, event["member"]))
-    # The left halves that wait: one for each bit of the number of entries that are there.
-    waiting = [(k, (first >> k) - 1) for k in range(first.bit_length()) if first >> k & 1]
+async def _grow(connection: AsyncConnection) -> int:
+    """Hash the events that are not in the tree yet; return its size. The caller has the lock."""
+    last = await connection.scalar(select(func.max(NODE.c.place)).where(NODE.c.level == 0))
+    size = 0 if last is None else int(last) + 1
+    waiting = [(k, (size >> k) - 1) for k in range(size.bit_length()) if size >> k & 1]
     known = await _nodes(connection, waiting)
+    while rows := (await connection.execute(_EVENTS.limit(_AT_ONCE), {"after": size - 1})).all():
+        new = _subtrees(rows, known)
+        await connection.execute(
+            insert(NODE), [{"level": k, "place": p, "hash": h} for (k, p), h in new.items()]
+        )
+        size = rows[-1].number + 1
+        known = _waiting(size, known | new)
+    return size
+
+
+def _subtrees(
+    rows: Sequence[Any], known: Mapping[tuple[int, int], bytes]
+) -> dict[tuple[int, int], bytes]:
+    """Return the leaves of events in order and every full subtree that they complete."""
     new: dict[tuple[int, int], bytes] = {}
-    for number, _, commitment, _ in made:
-        level, place, found = 0, number, leaf_hash(commitment)
+    for row in rows:
+        level, place, found = 0, row.number, _leaf(row)
         new[level, place] = found
         while place & 1:
             left = (level, place - 1)
             found = node_hash(new[left] if left in new else known[left], found)
             level, place = level + 1, place >> 1
             new[level, place] = found
-    await connection.execute(
-        insert(LEAF),
-        [{"number": n, "salt": s, "commitment": c, "member": m} for n, s, c, m in made],
-    )
-    await connection.execute(
-        insert(NODE), [{"level": k, "place": p, "hash": h} for (k, p), h in new.items()]
-    )
+    return new
+
+
+def _waiting(size: int, known: Mapping[tuple[int, int], bytes]) -> dict[tuple[int, int], bytes]:
+    """Return the left halves that wait: one for each bit of the number of entries."""
+    places = [(k, (size >> k) - 1) for k in range(size.bit_length()) if size >> k & 1]
+    return {place: known[place] for place in places}
+
+
+def _leaf(row: Any) -> bytes:
+    """Return the leaf of an event's row."""
+    made = Entry.of(row.number, bytes(row.salt), json.loads(row.value))
+    return leaf_hash(made.commitment)
 
 
 async def _nodes(
@@ -120,7 +136,8 @@ async def _built(connection: AsyncConnection, build: Callable[[_Stored], _T]) ->
 
 
 async def _size(connection: AsyncConnection) -> int:
-    last = await connection.scalar(select(func.max(LEAF.c.number)))
+    """Return how many entries are hashed."""
+    last = await connection.scalar(select(func.max(NODE.c.place)).where(NODE.c.level == 0))
     return 0 if last is None else int(last) + 1
 
 
@@ -131,7 +148,7 @@ async def _root(connection: AsyncConnection, size: int) -> bytes:
 async def new_checkpoint(connection: AsyncConnection, origin: str, key: Ed25519PrivateKey) -> str:
     """Sign the tree as it is, keep the note and return it; one kept for this size stays."""
     await lock_chain(connection)
-    size = await _size(connection)
+    size = await _grow(connection)
     kept = await connection.scalar(select(CHECKPOINT.c.note).where(CHECKPOINT.c.size == size))
     if kept is not None:
         return str(kept)
@@ -176,11 +193,10 @@ async def receipts(
 ) -> list[Receipt]:
     """Return a member's entries and everybody's, from number ``after`` on, below ``size``."""
     query = (
-        select(LEAF.c.number, LEAF.c.salt, EVENT.c.value)
-        .join(EVENT, EVENT.c.number == LEAF.c.number)
-        .where(or_(LEAF.c.member == member, LEAF.c.member == ""))
-        .where(LEAF.c.number >= after, LEAF.c.number < size)
-        .order_by(LEAF.c.number)
+        select(EVENT.c.number, EVENT.c.salt, EVENT.c.value)
+        .where(or_(EVENT.c.member == member, EVENT.c.member == ""))
+        .where(EVENT.c.number >= after, EVENT.c.number < size)
+        .order_by(EVENT.c.number)
         .limit(most)
     )
     rows = (await connection.execute(query)).all()
@@ -199,25 +215,6 @@ async def receipts(
     return await _built(connection, build)
 
 
-async def _entries(connection: AsyncConnection) -> AsyncIterator[Any]:
-    """Yield leaves in order, each with its event's text."""
-    number = -1
-    while True:
-        query = (
-            select(LEAF, EVENT.c.value)
-            .outerjoin(EVENT, EVENT.c.number == LEAF.c.number)
-            .where(LEAF.c.number > number)
-            .order_by(LEAF.c.number)
-            .limit(1_000)
-        )
-        rows = (await connection.execute(query)).all()
-        for row in rows:
-            yield row
-        if not rows:
-            return
-        number = rows[-1].number
-
-
 async def verify_tree(
     connection: AsyncConnection, origin: str, key: Ed25519PrivateKey
 ) -> tuple[int, bytes]:
@@ -230,46 +227,37 @@ async def verify_tree(
         EvidenceError: names the first entry or checkpoint that does not hold.
     """
     notes = {row.size: row.note for row in await connection.execute(select(CHECKPOINT))}
-    edge: list[bytes | None] = []  # by level: the full subtree that waits for its right half
+    hashed = await _size(connection)
+    known: dict[tuple[int, int], bytes] = {}
     count = 0
     if 0 in notes:
-        _check(notes.pop(0), _over(edge), origin, key)
-    async for row in _entries(connection):
-        where = f"entry {count}"
-        if row.number != count or row.value is None:
-            raise EvidenceError("is missing", where=where)
-        event = json.loads(row.value)
-        if Entry.of(count, bytes(row.salt), event).commitment != bytes(row.commitment):
-            raise EvidenceError("was changed after it was written", where=where)
-        if event["member"] != row.member:
-            raise EvidenceError("is another member's", where=where)
-        _push(edge, leaf_hash(bytes(row.commitment)))
-        count += 1
-        if count in notes:
-            _check(notes.pop(count), _over(edge), origin, key)
-    if notes:
-        raise EvidenceError(f"the ledger has {count} entries", where=f"checkpoint {min(notes)}")
-    root = _over(edge)
-    if await _root(connection, count) != root:
-        raise EvidenceError("the tree does not fit its leaves", where=f"size {count}")
-    return count, root
+        _check(notes.pop(0), EMPTY, origin, key)
+    while rows := (await connection.execute(_EVENTS.limit(_AT_ONCE), {"after": count - 1})).all():
+        for number, row in enumerate(rows, count):
+            if row.number != number:
+                raise EvidenceError("is missing", where=f"entry {number}")
+            if json.loads(row.value)["member"] != row.member:
+                raise EvidenceError("is another member's", where=f"entry {number}")
+        new = _subtrees(rows, known)
+        kept = [(k, p) for k, p in new if (p + 1) << k <= hashed]
+        for place, found in (await _nodes(connection, kept)).items():
+            if new[place] != found:
+                raise EvidenceError("was changed after it was signed", where=f"node {place}")
+        known |= new
+        for size in [n for n in notes if count < n <= rows[-1].number + 1]:
+            _check(notes.pop(size), _over(_waiting(size, known)), origin, key)
+        count = rows[-1].number + 1
+        known = _waiting(count, known)
+    if notes or hashed > count:
+        raise EvidenceError(f"the ledger has {count} entries", where="the tree or a checkpoint")
+    return count, _over(known)
 
 
-def _push(edge: list[bytes | None], found: bytes) -> None:
-    for level, left in enumerate(edge):
-        if left is None:
-            edge[level] = found
-            return
-        found, edge[level] = node_hash(left, found), None
-    edge.append(found)
-
-
-def _over(edge: Sequence[bytes | None]) -> bytes:
-    """Return the root over the subtrees that wait."""
+def _over(waiting: Mapping[tuple[int, int], bytes]) -> bytes:
+    """Return the root over the subtrees that wait, from the smallest on."""
     root = None
-    for found in edge:
-        if found is not None:
-            root = found if root is None else node_hash(found, root)
+    for _, found in sorted(waiting.items()):
+        root = found if root is None else node_hash(found, root)
     return EMPTY if root is None else root
 
 

@@ -30,7 +30,6 @@ __all__ = [
     "EVALUATED",
     "EVENT",
     "GRANT",
-    "LEAF",
     "MARKING",
     "MATCH_KEY",
     "MEMBER",
@@ -200,18 +199,11 @@ EVENT: Final = Table(
     Column("value", Text, nullable=False),
     Column("before", String(71), nullable=False),
     Column("own", String(71), nullable=False),
-)
-# The Merkle tree over the events, in the transaction of each: an entry's commitment and salt …
-LEAF: Final = Table(
-    "leaf",
-    METADATA,
-    Column("number", BigInteger, primary_key=True, autoincrement=False),  # of its event
-    Column("commitment", LargeBinary, nullable=False),
-    Column("salt", LargeBinary, nullable=False),
+    Column("salt", LargeBinary, nullable=False),  # of its commitment, which is its leaf of the tree
     Column("member", String(64), nullable=False),  # whose receipt it is; "": everybody's
-    Index("ix_leaf_member", "member", "number"),
+    Index("ix_event_member", "member", "number"),
 )
-# … and the hash of every full subtree.
+# The hash of every full subtree of the Merkle tree over the events, as far as it was signed.
 NODE: Final = Table(
     "node",
     METADATA,

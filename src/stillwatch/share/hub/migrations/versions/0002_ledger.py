@@ -8,8 +8,6 @@ import os
 import sqlalchemy as sa
 from alembic import op
 
-from stillwatch.seal import Entry, leaf_hash, node_hash
-
 revision = "0002"
 down_revision = "0001"
 branch_labels = None
@@ -19,16 +17,8 @@ _KEY = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
 
 def upgrade() -> None:
-    leaf = op.create_table(
-        "leaf",
-        sa.Column("number", sa.BigInteger(), autoincrement=False, nullable=False),
-        sa.Column("commitment", sa.LargeBinary(), nullable=False),
-        sa.Column("salt", sa.LargeBinary(), nullable=False),
-        sa.Column("member", sa.String(length=64), nullable=False),
-        sa.PrimaryKeyConstraint("number", name=op.f("pk_leaf")),
-    )
-    op.create_index("ix_leaf_member", "leaf", ["member", "number"])
-    node = op.create_table(
+    _salt()
+    op.create_table(
         "node",
         sa.Column("level", sa.Integer(), autoincrement=False, nullable=False),
         sa.Column("place", sa.BigInteger(), autoincrement=False, nullable=False),
@@ -70,23 +60,19 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["member"], ["member.pk"], name=op.f("fk_candidate_member_member")),
         sa.PrimaryKeyConstraint("epoch", "token", "member", name=op.f("pk_candidate")),
     )
-    _plant(leaf, node)
 
 
-def _plant(leaf: sa.Table, node: sa.Table) -> None:
-    """Make the tree over the events that there are."""
+def _salt() -> None:
+    """Give every event that there is a salt and its member."""
+    with op.batch_alter_table("event") as table:
+        table.add_column(sa.Column("salt", sa.LargeBinary(), nullable=True))
+        table.add_column(sa.Column("member", sa.String(length=64), nullable=True))
     connection = op.get_bind()
-    edge: dict[int, bytes] = {}  # the last full subtree of each level that waits for its right half
-    events = connection.execute(sa.text("SELECT number, value FROM event ORDER BY number"))
-    for number, text in events.all():
-        event, salt = json.loads(text), os.urandom(16)
-        made = Entry.of(number, salt, event).commitment
-        row = {"number": number, "commitment": made, "salt": salt, "member": event["member"]}
-        connection.execute(sa.insert(leaf).values(row))
-        level, place, found = 0, number, leaf_hash(made)
-        connection.execute(sa.insert(node).values(level=0, place=place, hash=found))
-        while place & 1:
-            found = node_hash(edge.pop(level), found)
-            level, place = level + 1, place >> 1
-            connection.execute(sa.insert(node).values(level=level, place=place, hash=found))
-        edge[level] = found
+    fill = sa.text("UPDATE event SET salt = :salt, member = :member WHERE number = :number")
+    for number, text in connection.execute(sa.text("SELECT number, value FROM event")).all():
+        row = {"number": number, "salt": os.urandom(16), "member": json.loads(text)["member"]}
+        connection.execute(fill, row)
+    with op.batch_alter_table("event") as table:
+        table.alter_column("salt", existing_type=sa.LargeBinary(), nullable=False)
+        table.alter_column("member", existing_type=sa.String(length=64), nullable=False)
+        table.create_index("ix_event_member", ["member", "number"])
