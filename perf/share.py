@@ -34,7 +34,8 @@ def lines(told: dict[str, Any]) -> str:
     """Return the section of docs/benchmark.md."""
     made = [
         f"{told['worlds']} worlds, {told['accounts']:,} accounts, commit "
-        f"{', '.join(told['commits'])}. Each line compares the same members, alone and with the exchange.\n\n",
+        f"{', '.join(told['commits'])}. "
+        "Each line compares the same members, alone and with the exchange.\n\n",
         row("exchange", "campaign accounts accused alone", "together", "false accusations alone",
             "together", "of honest accounts", "hypotheses tested"),
         row(*["---"] * 7),
