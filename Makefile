@@ -21,6 +21,9 @@ help: ## list the targets
 demo: .venv/.run-stamp ## simulate a week, scan it, leave demo/report.html
 	@$(BIN)/stillwatch demo --out demo --seed 7
 
+demo-share: .venv/.test-stamp ## three providers and a hub on loopback, leave demo-share/report.html
+	@OMP_NUM_THREADS=1 $(BIN)/python examples/exchange/exchange.py --out demo-share --seed 7
+
 test: check ## everything: check, then the tests
 	@.ci/packages
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
@@ -38,7 +41,7 @@ docs: .venv/.test-stamp ## write the generated documents anew
 setup: .venv/.test-stamp ## make .venv with all that the tests need
 
 clean: ## remove what make made
-	rm -rf .venv demo build dist src/*.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv demo demo-share build dist src/*.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find src -name '*.so' -delete
 
 .venv/bin/python:
@@ -140,6 +143,10 @@ kills: .venv/.test-stamp ## 50 random kills of a scan of a million exchanges, ea
 
 bench-antitrust: .venv/.test-stamp ## 10,000 smuggled payloads and 1,000 lawful ones through the guard
 	@$(BIN)/python tests/adversary/smuggling.py --out bench/results/antitrust.json
+
+bench-share: .venv/.test-stamp ## thin slices alone and with an exchange, suite standard (resumable, half an hour)
+	@OMP_NUM_THREADS=1 $(BIN)/stillwatch bench share --suite standard --out $(WORK)/share
+	@$(BIN)/python perf/share.py --work $(WORK)/share
 
 bench-match: .venv/.test-stamp ## blinded evaluations and tokens a second on one core
 	@$(BIN)/python perf/match.py --keep

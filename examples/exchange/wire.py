@@ -7,6 +7,7 @@ can be searched.
 from __future__ import annotations
 
 import base64
+import contextlib
 import hashlib
 import json
 import re
@@ -34,10 +35,18 @@ class Relay:
         self.port: int = self._listener.getsockname()[1]
         for file in (self.sent, self.received):
             file.touch()
-        threading.Thread(target=self._serve, daemon=True).start()
+        self._threads = [threading.Thread(target=self._serve, daemon=True)]
+        self._open: set[socket.socket] = set()
+        self._threads[0].start()
 
     def close(self) -> None:
-        """Stop listening."""
+        """Stop listening, and end what is open."""
+        with self._lock:
+            ends = [self._listener, *self._open]
+        for end in ends:
+            _end(end, socket.SHUT_RDWR)
+        for thread in self._threads:
+            thread.join(10)
         self._listener.close()
 
     def _serve(self) -> None:
@@ -46,11 +55,25 @@ class Relay:
                 member, _ = self._listener.accept()
             except OSError:
                 return  # closed
+            self._threads.append(threading.Thread(target=self._carry, args=(member,)))
+            self._threads[-1].start()
+
+    def _carry(self, member: socket.socket) -> None:
+        """Carry one connection until both sides have ended it."""
+        try:
             hub = socket.create_connection(("127.0.0.1", self._hub_port))
-            for source, target, file in (
-                (member, hub, self.sent), (hub, member, self.received),
-            ):  # fmt: skip
-                threading.Thread(target=self._pump, args=(source, target, file)).start()
+        except OSError:
+            member.close()  # the hub is away: so is the relay
+            return
+        with member, hub:
+            with self._lock:
+                self._open |= {member, hub}
+            back = threading.Thread(target=self._pump, args=(hub, member, self.received))
+            back.start()
+            self._pump(member, hub, self.sent)
+            back.join()
+            with self._lock:
+                self._open -= {member, hub}
 
     def _pump(self, source: socket.socket, target: socket.socket, file: Path) -> None:
         try:
@@ -60,9 +83,9 @@ class Relay:
                 with self._lock, file.open("ab") as out:
                     out.write(data)
                 target.sendall(data)
-            target.shutdown(socket.SHUT_WR)
         except OSError:
-            source.close()  # one side went away: the other sees its end
+            _end(source)  # one side went away
+        _end(target)  # … and the other sees its end
 
     def bytes(self) -> bytes:
         """Return all that went over the wire, both ways.
@@ -74,6 +97,11 @@ class Relay:
         if _ENCODED.search(kept):
             raise ValueError("the wire holds encoded bodies; they cannot be searched")
         return kept
+
+
+def _end(one: socket.socket, how: int = socket.SHUT_WR) -> None:
+    with contextlib.suppress(OSError):  # it has ended by itself
+        one.shutdown(how)
 
 
 def _forms(value: str) -> set[bytes]:

@@ -120,6 +120,12 @@ def make_server(home: Path, database: str, settings: str = "", rules: str = "str
 
 
 @pytest.fixture(scope="session")
+def hub_maker() -> Callable[..., Server]:
+    """Makes a hub of which the caller takes care: ``hub_maker(home, url, settings)``."""
+    return make_server
+
+
+@pytest.fixture(scope="session")
 def postgres() -> Iterator[Postgres]:
     made = Postgres()
     try:

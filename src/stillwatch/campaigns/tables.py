@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import groupby, pairwise
 from typing import Any, Final
@@ -53,11 +53,13 @@ def tokens_of(desk: Desk, groups: Sequence[Sequence[int]]) -> list[dict[str, Any
 
 
 def campaign_lines(
-    desk: Desk, judgement: Judgement, needed: float, shown: Mapping[str, dict[str, int]],
+    desk: Desk, judgement: Judgement, needed: Callable[[int], float],
+    shown: Mapping[str, dict[str, int]],
     basis: Mapping[str, dict[str, int]], assumptions: Assumptions, rng: Any,
 ) -> list[dict[str, Any]]:  # fmt: skip
     """Return one JSON-ready object per campaign, in the judgement's order.
 
+    ``needed``: by cohort, the e-value that selection needed.
     ``shown``, ``basis``: by campaign, what its raster shows and what its coverage rests on.
     """
     rungs = collateral_by_rung(desk, judgement)
@@ -88,7 +90,7 @@ def campaign_lines(
                 "claims": campaign.claims,
                 "e_value": campaign.e_value,
                 "q_value": campaign.q_value,
-                "needed_e": needed,
+                "needed_e": needed(campaign.cohort),
                 "members": [
                     {
                         "account_id": accounts[s], "end_user_id": users[s], "role": m.role,

@@ -1,4 +1,4 @@
-"""`stillwatch bench detect`: the benchmark of detection, with baselines."""
+"""`stillwatch bench …`: detection beside baselines, and what sharing adds to it."""
 
 from __future__ import annotations
 
@@ -67,3 +67,47 @@ def detect(
         looks = append_look(ledger, suite, result, datetime.now(UTC))
         page.sentence(f"Look {looks} at the held-out seeds, entered in {ledger}.")
     page.sentence(f"{result['worlds']} worlds judged: {out / 'benchmark.html'}")
+
+
+@bench.command()
+def share(
+    suite: Annotated[
+        str,
+        typer.Option(metavar="NAME", help="smoke (a minute), standard (half an hour) or full."),
+    ],
+    out: Annotated[
+        Path, typer.Option(metavar="DIR", help="Folder to write to; what is there is kept.")
+    ],
+    quiet: Annotated[bool, typer.Option("--quiet", help="Show no progress.")] = False,
+) -> None:
+    """Let providers with thin slices of campaigns scan alone, and again with an exchange.
+
+    With a real hub and witness as processes on loopback; by number of members, and with two that
+    lie. Writes result.json. Stopped, it goes on from the last finished world. Needs the extras
+    `bench`, `hub` and `share`.
+    """
+    import json
+
+    from stillwatch.bench.sharing import SUITES, results, run_sharing
+    from stillwatch.errors import ConfigError
+    from stillwatch.schema import write_whole
+
+    if suite not in SUITES:
+        raise ConfigError("no such suite", where="--suite", hint=", ".join(SUITES))
+    page = Page()
+    run_sharing(suite, out / "worlds", tell=lambda text: None if quiet else page.sentence(text))
+    told = results(out / "worlds")
+    write_whole(out / "result.json", (json.dumps(told, indent=1) + "\n").encode())
+    page.table(
+        ("exchange", "accused alone", "together", "false alone", "false together"),
+        [
+            (
+                name,
+                f"{one['alone']['accounts_accused']} of {one['alone']['accounts']}",
+                f"{one['together']['accounts_accused']} of {one['together']['accounts']}",
+                str(one["alone"]["false_accusations"]),
+                str(one["together"]["false_accusations"]),
+            )
+            for name, one in told["by_exchange"].items()
+        ],
+    )

@@ -11,7 +11,11 @@ from typing import Any, Final
 from stillwatch.errors import ConfigError, InputError
 from stillwatch.store import open_run
 
-__all__ = ["accused_rows", "read_tokens"]
+__all__ = [
+    "accused_rows",
+    "read_tokens",
+    "read_values",
+]
 
 # Fingerprints that travel in the clear: hashes of texts, of no person.
 _KINDS: Final = ("near_text", "system_prompt", "tool_schema")
@@ -70,4 +74,24 @@ def read_tokens(path: Path | None) -> dict[str, list[dict[str, str]]]:
             found[row["campaign_id"]].append({k: str(row[k]) for k in ("kind", "value", "epoch")})
         except (ValueError, KeyError, TypeError) as error:
             raise InputError("no token", where=f"{path}:{number}") from error
+    return found
+
+
+def read_values(path: Path) -> list[dict[str, object]]:
+    """Return the lines of a file of canonical values.
+
+    Raises:
+        InputError: a line is no object with kind and value; the value is not repeated.
+    """
+    found = []
+    for number, text in enumerate(path.read_text("utf-8").splitlines(), 1):
+        try:
+            row = json.loads(text)
+        except ValueError:
+            row = None
+        if not isinstance(row, dict) or not all(
+            isinstance(row.get(name), str) for name in ("kind", "value")
+        ):
+            raise InputError("no line with kind and value", where=f"{path.name}:{number}")
+        found.append(row)
     return found

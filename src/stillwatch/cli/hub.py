@@ -45,18 +45,26 @@ def init(
             help="antitrust (default), or structure: any STIX 2.1, to try a TAXII client.",
         ),
     ] = "antitrust",
+    witness: Annotated[
+        bool, typer.Option("--witness", help="Make a witness instead: no collections.")
+    ] = False,
 ) -> None:
     """Make a hub.
 
-    Writes its settings and its key, makes its tables, an API root and the collections
-    technical and aggregate.
+    Writes its settings and its keys, makes its tables, an API root and the collections
+    technical and aggregate. A witness is run by somebody else: it cosigns the hub's ledger and
+    holds the other half of the matching key.
     """
     from stillwatch.cli.terminal import Page
     from stillwatch.share.hub import Office, make_home
 
-    make_home(home, title=title, database=database, rules=rules)
+    role = "witness" if witness else "hub"
+    make_home(home, title=title, database=database, rules=rules, role=role)
     office, now, page = Office(home), datetime.now(UTC), Page()
     office.migrate()
+    if witness:
+        page.sentence(f"The witness is in {home}; enter the hub's ledger in its hub.toml.")
+        return
     office.add_root(root, title=title)
     for alias, text in (
         ("technical", "Techniques, infrastructure and fingerprints, as they are seen."),
@@ -122,16 +130,60 @@ def verify(
         typer.Option(metavar="DIGEST", help="A digest kept elsewhere that the chain must hold."),
     ] = None,
 ) -> None:
-    """Check the chain of events from its beginning.
+    """Check the ledger from its beginning: the chain of events, the tree, every checkpoint.
 
     Prints how many there are and the last digest: keep it elsewhere, since a cut end shows by
-    nothing else.
+    nothing else but a checkpoint.
     """
     from stillwatch.cli.terminal import Page
-    from stillwatch.share.hub import Office
+    from stillwatch.share.hub import Office, verify_ledger
 
     count, digest = Office(home).verify(last)
-    Page().sentence(f"{count:,} events hold together; the last: {digest or 'none yet'}")
+    size, root = verify_ledger(home)
+    page = Page()
+    page.sentence(f"{count:,} events hold together; the last: {digest or 'none yet'}")
+    page.sentence(f"{size:,} entries are in the tree and fit its checkpoints; root: {root}")
+
+
+@hub.command("checkpoint")
+def make_checkpoint(
+    home: Home = _HOME,
+    witness: Annotated[
+        list[str] | None,
+        typer.Option(metavar="URL", help="A witness that cosigns; may be given again."),
+    ] = None,
+) -> None:
+    """Sign the ledger as it is, and have it cosigned.
+
+    Prints the checkpoint, then the ledger's name and public key: members and witnesses pin those.
+    Run it every hour: a member can prove what the newest checkpoint covers.
+    """
+    from stillwatch.share.hub import checkpoint
+
+    made = checkpoint(home, witnesses=witness or [])
+    print(made["note"])
+    print(f'ledger = "{made["ledger"]}"\nkey = "{made["key"]}"')
+
+
+@hub.command("transparency")
+def transparency_report(
+    home: Home = _HOME,
+    since: Annotated[
+        str | None, typer.Option(metavar="TIME", help="From this time on (ISO 8601, UTC).")
+    ] = None,
+    until: Annotated[str | None, typer.Option(metavar="TIME", help="Before this time.")] = None,
+) -> None:
+    """Print the transparency report of a period as JSON, made from the ledger.
+
+    In log bands and without members; the ledger is checked first, and its newest checkpoint is
+    part of the report.
+    """
+    import json
+
+    from stillwatch.share.hub import transparency
+
+    told = transparency(home, _instant(since, "--since"), _instant(until, "--until"))
+    print(json.dumps(told, indent=2, sort_keys=True))
 
 
 @hub.command("events")

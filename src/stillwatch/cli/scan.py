@@ -53,6 +53,13 @@ def scan(
             help="What `share pull` wrote; who carries it is watched, never accused.",
         ),
     ] = None,
+    corroborated: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="What `share propose` wrote; templates that others have too need less evidence.",
+        ),
+    ] = None,
     baseline: Annotated[
         list[Path] | None,
         typer.Option(
@@ -114,6 +121,7 @@ def scan(
             ownership=ownership,
             corrections=corrections,
             indicators=indicators,
+            corroborated=corroborated,
             baseline=tuple(baseline or ()),
             format=format,
             since=None if since is None else parse_time(since, where="--since"),

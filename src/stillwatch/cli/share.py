@@ -276,9 +276,16 @@ def audit(
         Path | None, typer.Option(metavar="FILE", help="The hub's public key.")
     ] = None,
     origin: Annotated[str, typer.Option(metavar="NAME", help="The hub's ledger's name.")] = "",
+    fetch: Annotated[
+        bool, typer.Option("--fetch", help="Fetch the hub's proofs first; without, off-line.")
+    ] = False,
     home: HomeDir = _HOME,
 ) -> None:
-    """Check the ledger of what you said and read, count it, and export it for counsel."""
+    """Check your ledger and the hub's proofs, count what was done, and export it for counsel.
+
+    What --fetch brought is checked off-line every time: receipts of all that you did at the hub,
+    checkpoints with the witness's cosignature, and that each ledger continues the one before.
+    """
     from stillwatch.share.client import export, summarize, verify_own
 
     opened = _open(home)
@@ -294,6 +301,22 @@ def audit(
         print(out)
     if receipt is not None:
         _check_receipt(receipt, hub_key, origin)
+    _check_proofs(opened, fetch=fetch)
+
+
+def _check_proofs(home: Home, *, fetch: bool) -> None:
+    from stillwatch.share.client import check, fetch_proofs, hub_client
+
+    if fetch:
+        with hub_client(home) as http:
+            print(f"hub: {fetch_proofs(home, http)} new receipts")
+    elif not (home.path / "hub-ledger").exists():
+        return
+    proven = check(home)
+    cosigned = ", ".join(proven.witnesses) or "nobody"
+    print(f"hub: the ledger of {proven.size} entries only grew; cosigned by {cosigned}")
+    for name, count in proven.entries.items():
+        print(f"hub {name}: {count}")
 
 
 def _check_receipt(receipt: Path, hub_key: Path | None, origin: str) -> None:
@@ -308,3 +331,69 @@ def _check_receipt(receipt: Path, hub_key: Path | None, origin: str) -> None:
         json.loads(receipt.read_text(encoding="utf-8")), read_public_key(hub_key), origin=origin
     )
     print(f"receipt: in the ledger {seen.origin} of {seen.size} entries")
+
+
+@share.command()
+def pin(home: HomeDir = _HOME) -> None:
+    """Pin the matching keys of hub and witness; compare the printed digests with other members.
+
+    A holder that showed you a key of your own could recognise your tokens.
+    """
+    from stillwatch.share.client import open_holders
+
+    with open_holders(_open(home)) as holders:
+        for epoch, digest in holders.pin().items():
+            print(f"{epoch} {digest}")
+
+
+@share.command("tokens")
+def make_tokens(
+    values: Annotated[
+        Path,
+        typer.Argument(metavar="FILE", help="JSON lines with kind and value; the rest is kept."),
+    ],
+    out: Annotated[Path, typer.Option(metavar="FILE", help="Where the tokens go.")],
+    home: HomeDir = _HOME,
+) -> None:
+    """Make tokens of canonical values: hub and witness see them blinded, and learn none.
+
+    For `prepare --tokens` (lines with campaign_id, values of core members of accused campaigns), or
+    to look up what was shared among your own accounts.
+    """
+    from stillwatch.cli.campaign_rows import read_values
+    from stillwatch.schema import write_whole
+    from stillwatch.seal import canonical
+    from stillwatch.share.client import open_holders
+
+    rows, now = read_values(values), _now()
+    lines = [dict(row) for row in rows]
+    with open_holders(_open(home)) as holders:
+        for kind in sorted({str(row["kind"]) for row in rows}):
+            places = [k for k, row in enumerate(rows) if row["kind"] == kind]
+            epoch, made = holders.tokens(kind, [str(rows[k]["value"]) for k in places], now=now)
+            for k, token in zip(places, made, strict=True):
+                lines[k] |= {"value": token, "epoch": epoch}
+    write_whole(out, b"".join(canonical(line) + b"\n" for line in lines))
+    print(f"{len(lines)} tokens in {out}")
+
+
+@share.command()
+def propose(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="A run directory of `scan`.")],
+    home: HomeDir = _HOME,
+) -> None:
+    """Vote for templates that you suspect; ask which of yours at least two other members suspect.
+
+    As tokens: nobody learns a template that it does not have, nor who else suspects one. Writes
+    corroborated.jsonl for `scan --corroborated`.
+    """
+    from stillwatch.scanner import candidate_frames, corroborated_lines
+    from stillwatch.schema import write_whole
+    from stillwatch.share.client import open_holders
+
+    opened, (suspected, asked) = _open(home), candidate_frames(run)
+    with open_holders(opened) as holders:
+        found = holders.propose(suspected, asked, now=_now())
+    path = opened.pulled / "corroborated.jsonl"
+    write_whole(path, corroborated_lines(found))
+    print(f"{len(suspected)} suspected, {len(asked)} asked, {len(found)} corroborated: {path}")

@@ -7,7 +7,7 @@ address, number or card where a keyed hash belongs is refused.
 
 from stillwatch.enrich.accounts import Accounts, read_accounts
 from stillwatch.enrich.corrections import read_corrections
-from stillwatch.enrich.indicators import read_indicators
+from stillwatch.enrich.indicators import read_corroborated, read_indicators
 from stillwatch.enrich.ownership import read_ownership
 from stillwatch.enrich.permits import read_permits
 
@@ -15,6 +15,7 @@ __all__ = [
     "Accounts",
     "read_accounts",
     "read_corrections",
+    "read_corroborated",
     "read_indicators",
     "read_ownership",
     "read_permits",

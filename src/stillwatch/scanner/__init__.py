@@ -5,7 +5,15 @@ the same rows and settings give the same bytes of everything but timing.json; a 
 is whole; what could not be read is in rejected.jsonl.
 """
 
+from stillwatch.scanner.candidates import candidate_frames, corroborated_lines
 from stillwatch.scanner.job import prepare, scan
 from stillwatch.scanner.result import Progress, ScanResult
 
-__all__ = ["Progress", "ScanResult", "prepare", "scan"]
+__all__ = [
+    "Progress",
+    "ScanResult",
+    "candidate_frames",
+    "corroborated_lines",
+    "prepare",
+    "scan",
+]

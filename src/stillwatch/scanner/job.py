@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 import orjson
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from stillwatch.campaigns import (
@@ -37,6 +38,7 @@ from stillwatch.campaigns import (
 from stillwatch.enrich import (
     read_accounts,
     read_corrections,
+    read_corroborated,
     read_indicators,
     read_ownership,
     read_permits,
@@ -85,7 +87,13 @@ from stillwatch.schema import (
 )
 from stillwatch.schema.arrow import ACCOUNT
 from stillwatch.share import bundle
-from stillwatch.signals import TESTS, shipped_references
+from stillwatch.signals import (
+    SCORES_STEP,
+    TESTS,
+    registered_cohorts,
+    registered_findings,
+    shipped_references,
+)
 from stillwatch.sources import Inputs, open_inputs
 from stillwatch.store import open_run
 
@@ -120,6 +128,7 @@ def scan(
     ownership: str | Path | None = None,
     corrections: str | Path | None = None,
     indicators: str | Path | None = None,
+    corroborated: str | Path | None = None,
     baseline: Sequence[str | Path] = (),
     format: str = "auto",
     since: datetime | None = None,
@@ -140,6 +149,8 @@ def scan(
     ``inputs``: files, globs, folders or ``-``. ``accounts``, ``permits``, ``ownership``: side
     tables. ``corrections``: accounts that appeals restored, which make no links.
     ``indicators``: what others shared; who carries it is watched at most, and judged no otherwise.
+    ``corroborated``: templates that other providers proposed too (`share propose`): hypotheses that
+    need less and are tested on the whole window, on this log alone (docs/adr/0016-registered.md).
     ``baseline``: earlier run directories, never of the window being judged.
     ``now``: UTC; rows more than a day later are refused, none when it is None.
     ``out``: a new or empty folder, or an earlier run's, whose results go when reading begins.
@@ -162,6 +173,7 @@ def scan(
     answers = _answers(ownership)
     restored = read_corrections(corrections) if corrections else frozenset()
     told = read_indicators(indicators, now=now) if indicators else ()
+    listed = read_corroborated(corroborated) if corroborated else None
     opened = open_inputs([str(p) for p in inputs], format=format, max_rejects=max_rejects, now=now)
     run_dir = Path(out) if out is not None else Path(tempfile.mkdtemp(prefix="stillwatch-"))
     columns = opened.columns | {f"accounts.{c}" for c in (side.columns if side else ())}
@@ -170,7 +182,8 @@ def scan(
     key = asked(
         opened,
         {"accounts": accounts, "permits": permits, "ownership": ownership,
-         "corrections": corrections, "indicators": indicators, "value": value},
+         "corrections": corrections, "indicators": indicators,
+         "corroborated": corroborated, "value": value},
         {"format": format, "max_rejects": max_rejects, "--baseline": earlier.digest,
          "indicators in force": [one.indicator_id for one in told],
          **settings.as_dict()},
@@ -187,6 +200,7 @@ def scan(
             runner.put("accounts", side.table if side else ACCOUNT.empty_table())
             _discover(runner, kept, tell, seconds, restored)
             began = time.monotonic()
+            registered = _register(runner, listed)
             references = shipped_references()
             earlier.refuse_overlap(runner)
             choice = choose(
@@ -194,6 +208,7 @@ def scan(
                     runner.query("SELECT * FROM cohort_scores ORDER BY cohort"), references
                 ),
                 alpha=alpha, look=settings.look, largest=references.largest_e,
+                registered=registered,
             )  # fmt: skip
             drift = earlier.drift(runner, choice, references)
             tell(Progress("judge", 0, 1, "steps"))
@@ -279,6 +294,17 @@ def _discover(
             _refuse_empty(runner.path("exchanges"))
 
 
+def _register(runner: LocalRunner, listed: pa.Table | None) -> frozenset[int]:
+    """Test the hypotheses on the list over the whole window; return them. Done again: the same."""
+    if listed is None:
+        return frozenset()
+    registered = registered_cohorts(runner, listed)
+    if registered:
+        runner.put("findings", registered_findings(runner, registered))
+        runner.run(SCORES_STEP)
+    return registered
+
+
 def _known(without: Sequence[str]) -> tuple[str, ...]:
     """Return the names of signals, sorted. Raises ConfigError for one that there is not."""
     names = {test.name for test in TESTS}
@@ -340,7 +366,7 @@ def _write(
     runner.put("volume", volume_table(runner, judgement))
     coverage, basis = coverage_table(runner, judgement)
     runner.put("coverage", coverage)
-    lines = campaign_lines(runner, judgement, choice.needed, shown, basis, assumptions, rng)
+    lines = campaign_lines(runner, judgement, choice.needed_of, shown, basis, assumptions, rng)
     accounts, users = account_rows(runner, judgement, answers)
     summary = summarize(
         runner, judgement, choice, accounts, lines, opened, assumptions, earlier, drift, rng

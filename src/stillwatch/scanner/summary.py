@@ -236,7 +236,7 @@ def read_baseline(runs: Sequence[Path]) -> Baseline:
             )  # fmt: skip
         benign = [
             r for r in found.to_pylist()
-            if r["tested"] and min(r["e_coordinated"], r["e_extractive"]) < needed
+            if r["tested"] and r["weight"] * min(r["e_coordinated"], r["e_extractive"]) < needed
         ]  # fmt: skip
         together.append(np.array([r["score"] for r in benign if r["e_acts"] >= _TOGETHER_E]))
         apart.append(np.array([r["score"] for r in benign if not r["e_acts"] >= _TOGETHER_E]))

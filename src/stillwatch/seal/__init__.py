@@ -19,9 +19,19 @@ from stillwatch.seal.digests import canonical, digest
 from stillwatch.seal.dsse import countersign, open_sealed, payload_of, seal, signers
 from stillwatch.seal.keys import new_key, public_key, read_private_key, read_public_key
 from stillwatch.seal.ledger import Entry, Ledger, verify_entry
-from stillwatch.seal.merkle import leaf_hash, node_hash, verify_consistency, verify_inclusion
+from stillwatch.seal.merkle import (
+    EMPTY,
+    consistency_path,
+    inclusion_path,
+    leaf_hash,
+    node_hash,
+    span_hash,
+    verify_consistency,
+    verify_inclusion,
+)
 
 __all__ = [
+    "EMPTY",
     "Checkpoint",
     "Entry",
     "Ledger",
@@ -29,9 +39,11 @@ __all__ = [
     "Witness",
     "append",
     "canonical",
+    "consistency_path",
     "cosign",
     "countersign",
     "digest",
+    "inclusion_path",
     "leaf_hash",
     "new_key",
     "node_hash",
@@ -44,6 +56,7 @@ __all__ = [
     "seal",
     "sign_checkpoint",
     "signers",
+    "span_hash",
     "verify_chain",
     "verify_consistency",
     "verify_entry",

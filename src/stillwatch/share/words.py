@@ -11,9 +11,9 @@ from typing import Any, Final
 from stillwatch.schema import METHODS
 
 __all__ = [
-    "BANDS", "CLEAR_KINDS", "EXT", "IDENTITY_FIELDS", "LANES", "NETWORKS", "NOTICES", "OPINIONS",
-    "PURPOSES", "SHARED_METHODS", "SIGNALS", "SPACE", "TOKEN_KINDS", "band", "identify", "lowest",
-    "shown", "written",
+    "BANDS", "CLEAR_KINDS", "EXT", "IDENTITY_FIELDS", "LANES", "MATCHABLE", "NETWORKS", "NOTICES",
+    "OPINIONS", "PURPOSES", "SHARED_METHODS", "SIGNALS", "SPACE", "TOKEN_KINDS", "band", "identify",
+    "lowest", "shown", "written",
 ]  # fmt: skip
 
 SPACE: Final = uuid.UUID("3f0c7f2e-5f0b-5d1c-9b8e-6a5d5b1f8a10")
@@ -32,9 +32,8 @@ PURPOSES: Final = (
 SHARED_METHODS: Final = tuple(sorted(METHODS))
 # What a claim may rest on, by name. A signal that the scan has and this list lacks is not told.
 SIGNALS: Final = (
-    "blob_replay", "even_volumes", "handoff", "harvest", "retry", "round_robin",
-    "shared_account_values",
-    "shared_exits", "signup_burst", "succession",
+    "blob_replay", "even_volumes", "handoff", "harvest", "one_source", "retry", "round_robin",
+    "shared_account_values", "shared_exits", "shared_mix", "signup_burst", "succession",
 )  # fmt: skip
 _LENGTHS: Final = (3, 4, 5, 6, 8, 10, 12, 16)
 # Fingerprints that travel in the clear: 64-bit hashes of the kernel's frozen specification.
@@ -45,6 +44,8 @@ CLEAR_KINDS: Final = (
 )  # fmt: skip
 # Values that travel as tokens only: RFC 9497 outputs under the keys of an epoch.
 TOKEN_KINDS: Final = ("address_prefix", "device", "email", "frame_band", "payment", "phone")
+# Templates as members propose them to each other: matched at the hub, and never shared as such.
+MATCHABLE: Final = (*TOKEN_KINDS, "frame")
 NETWORKS: Final = ("hosting", "mixed", "mobile", "residential", "unknown")
 OPINIONS: Final = ("strongly-disagree", "disagree", "neutral", "agree", "strongly-agree")
 NOTICES: Final[dict[str, str]] = {

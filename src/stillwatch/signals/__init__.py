@@ -18,6 +18,7 @@ from stillwatch.signals import (
     signup_burst,
 )
 from stillwatch.signals.reference import Reference, References, shipped_references
+from stillwatch.signals.registered import registered_cohorts, registered_findings
 from stillwatch.signals.spikes import RUNGS, SPIKES_STEP
 from stillwatch.signals.step import (
     FINDINGS_STEP,
@@ -42,6 +43,7 @@ TESTS = (
 STEPS = (FINDINGS_STEP, SCORES_STEP, SPIKES_STEP)
 __all__ = [
     "RUNGS",
+    "SCORES_STEP",
     "SCREEN_E",
     "STEPS",
     "TESTS",
@@ -50,5 +52,7 @@ __all__ = [
     "e_of_claim",
     "e_of_halves",
     "lacking",
+    "registered_cohorts",
+    "registered_findings",
     "shipped_references",
 ]

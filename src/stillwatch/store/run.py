@@ -40,6 +40,8 @@ STAGE_TABLES: Final[dict[str, str]] = {
     "exchanges": f"{STAGES}/exchanges.parquet",
     "people": f"{STAGES}/subjects.parquet",
     "frame_nodes": f"{STAGES}/frames.parquet",
+    "cohorts": f"{STAGES}/cohorts.parquet",
+    "cohort_scores": f"{STAGES}/cohort_scores.parquet",
 }
 _FRAMES: Final = f"{STAGES}/frames.jsonl"
 _HINT: Final = "give the folder that `stillwatch scan --out` wrote"

@@ -20,6 +20,7 @@ from stillwatch.signals import shipped_references
 
 SCORES = pa.schema(
     [("cohort", pa.int32()), ("tested", pa.bool_()), ("score", pa.float64()),
+     ("weight", pa.float64()),
      ("e_screen", pa.float64()), ("e_acts", pa.float64()), ("e_source", pa.float64()),
      ("e_coordinated", pa.float64()), ("e_extractive", pa.float64())]
 )  # fmt: skip
@@ -28,7 +29,8 @@ NOTHING = Local(np.zeros(0))
 
 def rows(scores: np.ndarray, acts: float) -> list[dict[str, Any]]:
     return [
-        {"cohort": k, "tested": True, "score": float(s), "e_screen": 0.1, "e_acts": acts,
+        {"cohort": k, "tested": True, "score": float(s), "weight": 1.0, "e_screen": 0.1,
+         "e_acts": acts,
          "e_source": 5_000.0, "e_coordinated": 0.25 * acts + 0.75 * 5_000.0,
          "e_extractive": 9_000.0}
         for k, s in enumerate(scores)

@@ -6,6 +6,7 @@ guard; every step can be repeated and changes nothing the second time.
 """
 
 from stillwatch.share.client.audit import export, summarize, verify_own, verify_receipt
+from stillwatch.share.client.holders import Holders, hub_client, open_holders
 from stillwatch.share.client.home import Home, open_home, start_home
 from stillwatch.share.client.outbox import (
     appeal,
@@ -16,6 +17,7 @@ from stillwatch.share.client.outbox import (
     sight,
 )
 from stillwatch.share.client.packages import Package, package_of, packages
+from stillwatch.share.client.proofs import Proven, check, fetch_proofs
 from stillwatch.share.client.pull import pull
 from stillwatch.share.client.release import release, review
 from stillwatch.share.client.send import send
@@ -23,10 +25,16 @@ from stillwatch.share.client.taxii import Collection
 
 __all__ = [
     "Collection",
+    "Holders",
     "Home",
     "Package",
+    "Proven",
     "appeal",
+    "check",
     "export",
+    "fetch_proofs",
+    "hub_client",
+    "open_holders",
     "open_home",
     "opine",
     "package_of",

@@ -31,6 +31,15 @@ tlp = "amber"
 # url = "https://hub.example/api1/"       # the API root, with its last slash
 # collection = "00000000-0000-4000-8000-000000000000"
 # token_env = "STILLWATCH_HUB_TOKEN"      # the variable that holds the bearer token
+# ledger = "stillwatch.hub/0123456789abcdef"   # both as the hub's operator publishes them
+# ledger_key = ""
+
+# Who cosigns the hub's ledger and holds the other half of the matching key.
+# [witness]
+# url = "https://witness.example/"
+# token_env = "STILLWATCH_WITNESS_TOKEN"
+# ledger = "stillwatch.witness/0123456789abcdef"
+# ledger_key = ""
 
 # Two of them release what leaves. `stillwatch share keys NAME` makes a pair.
 # [people.alice]
@@ -75,6 +84,7 @@ class Home:
     warninglist: frozenset[str]
     canaries: frozenset[str]
     arbiters: frozenset[str]
+    witness: Mapping[str, str]
 
     @property
     def outbox(self) -> Path:
@@ -136,7 +146,7 @@ def open_home(path: Path) -> Home:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"no TOML: {error}", where=str(settings)) from error
     known = {"contributor", "tlp", "hub", "people", "legal_basis", "approval_days", "warninglist",
-             "canaries", "arbiters"}  # fmt: skip
+             "canaries", "arbiters", "witness"}  # fmt: skip
     if set(raw) - known:
         raise ConfigError(
             f"unknown settings: {', '.join(sorted(set(raw) - known))}", where=str(settings)
@@ -152,6 +162,7 @@ def open_home(path: Path) -> Home:
         _people(path, raw.get("people", {})), legal_bases(raw.get("legal_basis", ())),
         timedelta(days=days), _values(path, raw.get("warninglist")),
         frozenset(map(str, raw.get("canaries", ()))), frozenset(map(str, raw.get("arbiters", ()))),
+        raw.get("witness", {}),
     )  # fmt: skip
 
 

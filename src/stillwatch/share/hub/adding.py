@@ -20,7 +20,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from stillwatch.seal import digest
 from stillwatch.share.hub.collections import Collection
-from stillwatch.share.hub.conduct import Record, add_usage, append_events, event
+from stillwatch.share.hub.conduct import Record, append_events, event, exhausted, use_up
 from stillwatch.share.hub.corrections import correct
 from stillwatch.share.hub.envelopes import written
 from stillwatch.share.hub.markings import (
@@ -205,8 +205,13 @@ async def add_objects(
     received: int,
     now: int,
     record: Record | None,
+    reserved: int = 0,
 ) -> str:
     """Add what may be added, inside the caller's transaction; return the status resource.
+
+    ``reserved``: objects that were counted against the member's quota when the envelope came.
+
+    Raises Refusal: 429, the member's quota is used up; the caller rolls back.
 
     The lock leaves the row's key free (FOR NO KEY UPDATE): the submission that was entered before
     refers to it, and two of those would wait for each other.
@@ -258,8 +263,11 @@ async def add_objects(
             at=now,
         )  # fmt: skip
         events.append(event("revoke", ids=[name], recipients=reached, **told))
-    if outcome.rows:
-        await add_usage(connection, now // DAY_US, {member.pk: (len(outcome.rows), 0)})
+    if outcome.rows or reserved:
+        count = len(outcome.rows) - reserved
+        used, _ = await use_up(connection, member.pk, received // DAY_US, submitted=count)
+        if count > 0 and used > member.objects_per_day:
+            raise exhausted(now)
     await append_events(connection, events, record)
     return resource
 

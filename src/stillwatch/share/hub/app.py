@@ -1,10 +1,6 @@
 """The hub as a web application: the endpoints of TAXII 2.1, each a function of a few lines.
 
-The order in which a request is checked, everywhere the same:
-
-1. who it is (401), 2. what it can read (406), 3. API root and collection (404), 4. its rights
-(403), 5. its purpose, its quota and its parameters (400, 429), 6. the data (404). What a member may
-not see is answered exactly as what is not there.
+In which order a request is checked stands in `calls`.
 """
 
 from __future__ import annotations
@@ -14,13 +10,10 @@ import contextlib
 import logging
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import quote
 
-import orjson
 from sqlalchemy import select
-from sqlalchemy.ext.asyncio import AsyncConnection
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
@@ -28,159 +21,36 @@ from starlette.responses import Response
 from starlette.routing import Match, Route
 
 from stillwatch.share.hub.adding import read_status
-from stillwatch.share.hub.collections import (
-    Collection,
-    collection_in,
-    list_collections,
-    place_sql,
+from stillwatch.share.hub.calls import (
+    FIXED_HEADERS,
+    PURPOSE_HEADER,
+    Call,
+    Handler,
+    answer,
+    read_body,
 )
-from stillwatch.share.hub.conduct import Delivery, Note, Record, event
+from stillwatch.share.hub.collections import list_collections
+from stillwatch.share.hub.conduct import Delivery, Note, Record
 from stillwatch.share.hub.deleting import delete_object
 from stillwatch.share.hub.envelopes import read_envelope
+from stillwatch.share.hub.evidence import read_checkpoint, read_consistency, read_receipts
 from stillwatch.share.hub.filters import read_filter
 from stillwatch.share.hub.hub import Clock, Hub, database_is_away, utc_now
-from stillwatch.share.hub.media import TAXII, accepts, is_taxii
-from stillwatch.share.hub.members import Member, shown, who_parameters
+from stillwatch.share.hub.matching import evaluate, propose, read_keys
+from stillwatch.share.hub.media import TAXII, is_taxii
 from stillwatch.share.hub.reading import read_corrections, read_page
 from stillwatch.share.hub.refusals import Refusal, not_found
-from stillwatch.share.hub.settings import PURPOSES, Settings
+from stillwatch.share.hub.settings import Settings, Signer
 from stillwatch.share.hub.structure import Accept
 from stillwatch.share.hub.tables import API_ROOT
-from stillwatch.share.hub.times import DAY_US
-from stillwatch.share.hub.visible import Eyes
+from stillwatch.share.hub.witnessing import add_checkpoint, ledgers_of
 
-__all__ = ["PURPOSE_HEADER", "create_app"]
+__all__ = ["PURPOSE_HEADER", "create_app", "create_witness"]
 
-PURPOSE_HEADER: Final = "X-Stillwatch-Purpose"
-_BODY_S: Final = 120.0
-_FIXED: Final = {"X-Content-Type-Options": "nosniff", "Cache-Control": "no-store"}
 _log = logging.getLogger(__name__)
 
 
-_BLIND: Final = Eyes(-1, (), False)
-
-
-def _plain(name: str) -> bool:
-    """Return whether a part of a path can be a name here."""
-    return 0 < len(name) <= 300 and name.isascii() and name.isprintable()
-
-
-@dataclass
-class _Call:
-    """One request on its way: what is known of it so far."""
-
-    hub: Hub
-    request: Request
-    at: int
-    member: Member | None = None
-    eyes: Eyes = _BLIND
-    root: Any = None
-    collection: Collection | None = None
-    purpose: str | None = None
-
-    def path(self, name: str) -> str:
-        """Return a part of the path; 404 for one that no name here can be."""
-        value = str(self.request.path_params.get(name, ""))
-        if not _plain(value):
-            raise not_found()
-        return value
-
-    async def enter(self, connection: AsyncConnection) -> Member:
-        """Do steps 1 to 3, in one query."""
-        headers, parts = self.request.headers, self.request.path_params
-        header = headers.get("authorization")
-        given = who_parameters(header, self.at)
-        known = all(map(_plain, (parts.get("root", "-"), parts.get("collection", "-"))))
-        query = place_sql("root" in parts and known, "collection" in parts and known)
-        if known:
-            given |= {"slug": parts.get("root"), "name": parts.get("collection")}
-        row = (await connection.execute(query, given)).first()
-        self.member, audiences = shown(row, header)
-        self.eyes = Eyes(self.member.pk, audiences, self.member.sees_all)
-        if not accepts(headers.get("accept")):
-            raise Refusal(406, f"This server answers in {TAXII}.")
-        if "root" in parts:
-            if row is None or not known or row.api_root_pk is None:
-                raise not_found()
-            self.root = row
-        if "collection" in parts:
-            self.collection = collection_in(row, self.member)
-            if self.collection is None:
-                raise not_found()
-        return self.member
-
-    def reads(self) -> Collection:
-        """Do steps 4 and 5 for a read."""
-        member, collection = self._known()
-        if not collection.can_read:
-            raise Refusal(403, "You may not read this collection.")
-        told = self.request.headers.get(PURPOSE_HEADER)
-        if told is not None and told not in PURPOSES:
-            raise Refusal(400, f"{PURPOSE_HEADER} must be one of: {', '.join(PURPOSES)}.")
-        if told is None and self.hub.settings.purpose == "required":
-            raise Refusal(
-                400, f"Every read needs a purpose: send {PURPOSE_HEADER}: {', '.join(PURPOSES)}."
-            )
-        self.purpose = told or f"agreement:{member.purpose}"
-        if member.read_today >= member.reads_per_day:
-            raise self._exhausted()
-        return collection
-
-    def writes(self) -> Collection:
-        """Do step 4 for a submission."""
-        collection = self._known()[1]
-        if not collection.can_write:
-            raise Refusal(403, "You may not write to this collection.")
-        return collection
-
-    def deletes(self) -> Collection:
-        """Do step 4 for a deletion (TAXII 2.1, section 5.7, table of mandatory responses)."""
-        collection = self._known()[1]
-        if not collection.can_read and not collection.can_write:
-            raise not_found()
-        if not collection.can_read or not collection.can_write:
-            raise Refusal(403, "You may not delete from this collection.")
-        return collection
-
-    def may_submit(self, objects: int) -> None:
-        """Do step 5 for a submission."""
-        member = self._known()[0]
-        if member.submitted_today + objects > member.objects_per_day:
-            raise self._exhausted()
-
-    def _exhausted(self) -> Refusal:
-        left_s = (DAY_US - self.at % DAY_US) // 1_000_000 + 1
-        return Refusal(
-            429, "Your quota for today is used up.", headers={"Retry-After": str(left_s)}
-        )
-
-    def _known(self) -> tuple[Member, Collection]:
-        if self.member is None or self.collection is None:
-            raise RuntimeError("a request was not entered")
-        return self.member, self.collection
-
-    def told(self, action: str, **counts: Any) -> dict[str, Any]:
-        """Return an event about this request."""
-        return event(
-            action,
-            key=self.hub.key,
-            member=self.member.pseudonym if self.member else "",
-            at=self.at,
-            collection=self.collection.id if self.collection else None,
-            purpose=self.purpose,
-            **counts,
-        )
-
-
-Handler = Callable[[_Call], Awaitable[Response]]
-
-
-def _answer(body: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
-    content = body if isinstance(body, bytes) else orjson.dumps(body)
-    return Response(content, status, {**_FIXED, **(headers or {}), "Content-Type": TAXII})
-
-
-async def _discovery(call: _Call) -> Response:
+async def _discovery(call: Call) -> Response:
     """Section 4.1."""
     async with call.hub.database.reading() as connection:
         await call.enter(connection)
@@ -194,48 +64,48 @@ async def _discovery(call: _Call) -> Response:
         told["contact"] = settings.contact
     if roots:
         told |= {"default": roots[0], "api_roots": roots}
-    return _answer(told)
+    return answer(told)
 
 
-async def _root(call: _Call) -> Response:
+async def _root(call: Call) -> Response:
     """Section 4.2."""
     async with call.hub.database.reading() as connection:
         await call.enter(connection)
     told = {"title": call.root.api_root_title, "versions": [TAXII]}
     if call.root.api_root_description:
         told["description"] = call.root.api_root_description
-    return _answer({**told, "max_content_length": call.root.api_root_max_content_length})
+    return answer({**told, "max_content_length": call.root.api_root_max_content_length})
 
 
-async def _status(call: _Call) -> Response:
+async def _status(call: Call) -> Response:
     """Section 4.3."""
     async with call.hub.database.reading() as connection:
         member = await call.enter(connection)
         found = await read_status(connection, call.root.api_root_pk, call.path("status"), member)
     if found is None:
         raise not_found()
-    return _answer(found.resource.encode())
+    return answer(found.resource.encode())
 
 
-async def _collections(call: _Call) -> Response:
+async def _collections(call: Call) -> Response:
     """Section 5.1."""
     async with call.hub.database.reading() as connection:
         member = await call.enter(connection)
         found = await list_collections(connection, call.root.api_root_pk, member)
-    return _answer({"collections": [one.resource() for one in found]} if found else {})
+    return answer({"collections": [one.resource() for one in found]} if found else {})
 
 
-async def _collection(call: _Call) -> Response:
+async def _collection(call: Call) -> Response:
     """Section 5.2."""
     async with call.hub.database.reading() as connection:
         await call.enter(connection)
-    return _answer(call.collection.resource() if call.collection else {})
+    return answer(call.collection.resource() if call.collection else {})
 
 
 def _reader(endpoint: str) -> Handler:
     """Sections 5.3 (manifest), 5.4 (objects), 5.6 (object) and 5.8 (versions)."""
 
-    async def read(call: _Call) -> Response:
+    async def read(call: Call) -> Response:
         hub = call.hub
         async with hub.database.reading() as connection:
             member = await call.enter(connection)
@@ -250,6 +120,7 @@ def _reader(endpoint: str) -> Handler:
                 wanted=wanted,
                 settings=hub.settings,
                 key=hub.key,
+                left=member.reads_per_day - member.read_today,
                 object_id=call.path("object") if "object" in call.request.path_params else None,
             )
         released = endpoint in {"objects", "object"} and page.ids
@@ -257,13 +128,14 @@ def _reader(endpoint: str) -> Handler:
             "release" if released else "read", endpoint=endpoint, ids=page.ids, count=len(page.ids)
         )
         delivery = Delivery(member.pk, collection.pk, page.added) if released else None
-        await hub.recorder.note(Note(told, delivery, member.pk, len(page.ids)), call.at)
-        return _answer(page.body, headers=page.headers)
+        note = Note(told, delivery, member.pk, len(page.ids), member.reads_per_day)
+        await hub.recorder.note(note, call.at)
+        return answer(page.body, headers=page.headers)
 
     return read
 
 
-async def _corrections(call: _Call) -> Response:
+async def _corrections(call: Call) -> Response:
     """No part of TAXII: what this member received and what was since revoked or deleted."""
     async with call.hub.database.reading() as connection:
         member = await call.enter(connection)
@@ -273,10 +145,10 @@ async def _corrections(call: _Call) -> Response:
         limit = min(wanted.limit or most, most)
         body = await read_corrections(connection, member, collection, wanted, limit)
     await call.hub.recorder.note(Note(call.told("read", endpoint="corrections")), call.at)
-    return _answer(body)
+    return answer(body)
 
 
-async def _add(call: _Call) -> Response:
+async def _add(call: Call) -> Response:
     """Section 5.5."""
     hub, headers = call.hub, call.request.headers
     async with hub.database.reading() as connection:
@@ -286,7 +158,7 @@ async def _add(call: _Call) -> Response:
         raise Refusal(415, f"Send {TAXII}.")
     if headers.get("content-encoding", "identity").strip().lower() != "identity":
         raise Refusal(415, "Send the body as it is: compressed ones are not taken.")
-    body = await _body(call.request, call.root.api_root_max_content_length)
+    body = await read_body(call.request, call.root.api_root_max_content_length)
     objects = await asyncio.to_thread(read_envelope, body, hub.settings.max_objects)
     call.may_submit(len(objects))
     identifier = str(uuid.uuid4())
@@ -296,29 +168,10 @@ async def _add(call: _Call) -> Response:
     else:
         examined = await hub.outline(objects, member, collection)
         resource = await hub.submit_later(examined, body, identifier, member, collection)
-    return _answer(resource.encode(), 202)
+    return answer(resource.encode(), 202)
 
 
-async def _body(request: Request, most: int) -> bytes:
-    """Return the body, of which never more than ``most`` bytes are held."""
-    too_large = Refusal(413, f"The body is larger than {most:,} bytes.")
-    length = request.headers.get("content-length", "")
-    if length.isdigit() and len(length) < 20 and int(length) > most:
-        raise too_large
-    parts, size = [], 0
-    try:
-        async with asyncio.timeout(_BODY_S):
-            async for part in request.stream():
-                size += len(part)
-                if size > most:
-                    raise too_large
-                parts.append(part)
-    except TimeoutError:
-        raise Refusal(408, f"The body did not come within {_BODY_S:.0f} s.") from None
-    return b"".join(parts)
-
-
-async def _delete(call: _Call) -> Response:
+async def _delete(call: Call) -> Response:
     """Section 5.7."""
     hub = call.hub
     async with hub.database.reading() as connection:
@@ -338,20 +191,31 @@ async def _delete(call: _Call) -> Response:
             record=hub.record,
         )
     await hub.database.forget()
-    return _answer(b"")
+    return answer(b"")
 
 
-async def _health(call: _Call) -> Response:
+async def _health(call: Call) -> Response:
     """No part of TAXII, and without authentication: whether the database answers."""
     async with call.hub.database.reading() as connection:
         await connection.execute(select(API_ROOT.c.pk).limit(1))
-    return _answer({"status": "ok"})
+    return answer({"status": "ok"})
 
 
 _OBJECTS: Final = "/{root}/collections/{collection}/objects/"
-_ENDPOINTS: Final[tuple[tuple[str, dict[str, Handler]], ...]] = (
-    ("/taxii2/", {"GET": _discovery}),
+_Endpoints = tuple[tuple[str, dict[str, Handler]], ...]
+# What the hub and the witness both serve.
+_EVIDENCE: Final[_Endpoints] = (
     ("/health/", {"GET": _health}),
+    ("/ledger/checkpoint/", {"GET": read_checkpoint}),
+    ("/ledger/consistency/", {"GET": read_consistency}),
+    ("/ledger/receipts/", {"GET": read_receipts}),
+    ("/match/keys/", {"GET": read_keys}),
+    ("/match/", {"POST": evaluate}),
+)
+_HUB: Final[_Endpoints] = (
+    ("/taxii2/", {"GET": _discovery}),
+    *_EVIDENCE,
+    ("/match/candidates/", {"POST": propose}),
     ("/{root}/", {"GET": _root}),
     ("/{root}/status/{status}/", {"GET": _status}),
     ("/{root}/collections/", {"GET": _collections}),
@@ -380,7 +244,22 @@ def create_app(
     and the answer is 503.
     """
     hub = Hub.of(settings, key, accept=accept, record=record, clock=clock)
+    return _application(hub, _HUB)
 
+
+def create_witness(
+    settings: Settings, key: bytes, signer: Signer, *, clock: Clock = utc_now
+) -> Starlette:
+    """Return the witness's ASGI application: evaluations, cosignatures, and its own ledger.
+
+    Raises ConfigError where a ledger's key in the settings is none.
+    """
+    hub = Hub.of(settings, key, accept=None, record=None, clock=clock)
+    cosigns = add_checkpoint(signer, ledgers_of(settings))
+    return _application(hub, (*_EVIDENCE, ("/add-checkpoint", {"POST": cosigns})))
+
+
+def _application(hub: Hub, endpoints: _Endpoints) -> Starlette:
     @contextlib.asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         worker = asyncio.create_task(hub.work())
@@ -394,7 +273,7 @@ def create_app(
 
     routes = [
         Route(path, _endpoint(hub, handlers), methods=list(handlers))
-        for path, handlers in _ENDPOINTS
+        for path, handlers in endpoints
     ]
     app = Starlette(
         routes=routes,
@@ -411,13 +290,13 @@ def _endpoint(hub: Hub, handlers: dict[str, Handler]) -> Callable[[Request], Awa
         method = "GET" if request.method == "HEAD" else request.method
         # A kept connection may be one of before an outage: a read is tried again on a new one.
         for last in (method != "GET", True):
-            call = _Call(hub, request, hub.now())
+            call = Call(hub, request, hub.now())
             try:
                 return await handlers[method](call)
             except Refusal as refusal:
                 return await _refused(call, refusal)
             except ClientDisconnect:
-                return _answer(b"", 400)
+                return answer(b"", 400)
             except Exception as error:
                 if not database_is_away(error):
                     raise
@@ -433,10 +312,10 @@ _RETRY: Final = {"Retry-After": "5"}
 
 
 def _error(refusal: Refusal) -> Response:
-    return _answer(refusal.message_body(), refusal.status, refusal.headers)
+    return answer(refusal.message_body(), refusal.status, refusal.headers)
 
 
-async def _refused(call: _Call, refusal: Refusal) -> Response:
+async def _refused(call: Call, refusal: Refusal) -> Response:
     """Answer with an error; a denial to a known member is an event like any other."""
     if call.member is not None and refusal.status in {400, 403, 404, 413, 415, 422, 429}:
         told = call.told("deny", status=refusal.status, method=call.request.method)
@@ -459,7 +338,8 @@ def _unrouted(routes: list[Route]) -> Any:
                 query = f"?{request.url.query}" if request.url.query else ""
                 # Relative, and made of a path that a route matched: it leads to this host alone.
                 where = {"Location": quote(path + "/") + query}
-                return Response(status_code=308, headers={**_FIXED, **where, "Content-Type": TAXII})
+                headers = {**FIXED_HEADERS, **where, "Content-Type": TAXII}
+                return Response(status_code=308, headers=headers)
         if error.status_code == 404:
             return _error(not_found())
         refusal = Refusal(error.status_code, "This is not a request that the endpoint takes.")

@@ -160,7 +160,7 @@ async def add_root(
     """
     if not slug.replace("-", "").replace("_", "").isalnum() or not slug.isascii():
         raise ConfigError("must be of letters, digits, - and _", where=f"root {slug}")
-    if slug in {"taxii2", "health"}:
+    if slug in {"taxii2", "health", "ledger", "match", "add-checkpoint"}:
         raise ConfigError("is taken by the hub itself", where=f"root {slug}")
     taken = await connection.scalar(select(API_ROOT.c.pk).where(API_ROOT.c.slug == slug))
     if taken is not None:

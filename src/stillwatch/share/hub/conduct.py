@@ -10,6 +10,7 @@ import asyncio
 import hashlib
 import hmac
 import json
+import os
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -31,18 +32,45 @@ __all__ = [
     "Note",
     "Record",
     "Recorder",
-    "add_usage",
     "append_events",
     "delivered",
     "event",
+    "exhausted",
     "read_events",
+    "use_up",
     "verify_events",
 ]
 
-ACTIONS: Final = ("submit", "refuse", "deny", "read", "release", "delete", "revoke")
+ACTIONS: Final = (
+    "submit", "refuse", "deny", "read", "release", "delete", "revoke", "key", "evaluate", "propose",
+    "cosign",
+)  # fmt: skip
 Record = Callable[[Mapping[str, Any]], None]
 _MOST_AT_ONCE: Final = 500
 _CHUNK: Final = 1_000
+# Built once: building a statement costs more than asking.
+_NEW_EVENT: Final = insert(EVENT)
+_NEW_DELIVERY: Final = insert(DELIVERY)
+_LAST_EVENT: Final = (
+    select(EVENT.c.number, EVENT.c.before, EVENT.c.own).order_by(EVENT.c.number.desc()).limit(1)
+)
+
+
+def _more_used(make: Any) -> Any:
+    new = make(USAGE)
+    return new.on_conflict_do_update(
+        index_elements=[USAGE.c.member, USAGE.c.day],
+        set_={
+            "submitted": USAGE.c.submitted + new.excluded.submitted,
+            "read": USAGE.c.read + new.excluded.read,
+        },
+    ).returning(USAGE.c.submitted, USAGE.c.read)
+
+
+_USE_UP: Final = {
+    "postgresql": _more_used(postgresql.insert),
+    "sqlite": _more_used(sqlite.insert),
+}
 
 
 @dataclass(frozen=True)
@@ -62,6 +90,7 @@ class Note:
     delivery: Delivery | None = None
     member: int | None = None
     read: int = 0
+    most: int = 0  # that the member may read on a day
 
 
 def event(
@@ -99,11 +128,9 @@ async def append_events(
     if not events:
         return
     await lock_chain(connection)
-    found = (
-        await connection.execute(select(EVENT).order_by(EVENT.c.number.desc()).limit(1))
-    ).first()
+    found = (await connection.execute(_LAST_EVENT)).first()
     last = Link(found.number, None, found.before, found.own) if found else None
-    rows = []
+    rows: list[dict[str, Any]] = []
     for value in events:
         last = append(dict(value), last)
         rows.append(
@@ -112,9 +139,11 @@ async def append_events(
                 "value": json.dumps(last.value, sort_keys=True, ensure_ascii=False),
                 "before": last.before,
                 "own": last.own,
+                "salt": os.urandom(16),
+                "member": str(value["member"]),
             }
         )
-    await connection.execute(insert(EVENT), rows)
+    await connection.execute(_NEW_EVENT, rows)
     if record is not None:
         await asyncio.to_thread(_tell, record, events)
 
@@ -160,25 +189,23 @@ async def verify_events(database: Database, *, last: str | None = None) -> tuple
     return count, links[-1].own if links else None
 
 
-async def add_usage(
-    connection: AsyncConnection, day: int, used: Mapping[int, tuple[int, int]]
-) -> None:
-    """Add (submitted, read) objects to members' accounts of a day."""
-    if not used:
-        return
-    make: Any = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
-    new = make(USAGE)
-    more = new.on_conflict_do_update(
-        index_elements=[USAGE.c.member, USAGE.c.day],
-        set_={
-            "submitted": USAGE.c.submitted + new.excluded.submitted,
-            "read": USAGE.c.read + new.excluded.read,
-        },
-    )
-    rows = [
-        {"member": m, "day": day, "submitted": used[m][0], "read": used[m][1]} for m in sorted(used)
-    ]
-    await connection.execute(more, rows)
+async def use_up(
+    connection: AsyncConnection, member: int, day: int, *, submitted: int = 0, read: int = 0
+) -> tuple[int, int]:
+    """Add to what a member used on a day; return (submitted, read) of the day with it.
+
+    The row stays locked until the transaction ends: whoever finds a quota exceeded rolls back, and
+    of requests that run at the same moment none passes a quota that another has used up.
+    """
+    more = {"member": member, "day": day, "submitted": submitted, "read": read}
+    row = (await connection.execute(_USE_UP[connection.dialect.name], more)).one()
+    return int(row.submitted), int(row.read)
+
+
+def exhausted(at: int) -> Refusal:
+    """Return the answer to who has used up a quota of the day; ``at`` in microseconds."""
+    left_s = (DAY_US - at % DAY_US) // 1_000_000 + 1
+    return Refusal(429, "Your quota for today is used up.", headers={"Retry-After": str(left_s)})
 
 
 @dataclass
@@ -194,6 +221,7 @@ class Recorder:
         """Return when the note is on the disk.
 
         Raises:
+            Refusal: 429, the member's quota is used up; nothing was written then.
             Exception: what the database or ``record`` raised; nothing was written then.
         """
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -206,40 +234,60 @@ class Recorder:
         while self._waiting:
             batch, self._waiting = self._waiting[:_MOST_AT_ONCE], self._waiting[_MOST_AT_ONCE:]
             try:
-                await self._commit([(note, at) for note, at, _ in batch])
+                over = await self._commit([(note, at) for note, at, _ in batch])
             except Exception as error:  # noqa: BLE001 - handed on to every request that waits
                 for _, _, done in batch:
                     if not done.done():
                         done.set_exception(error)
             else:
-                for _, _, done in batch:
-                    if not done.done():
+                for k, (_, at, done) in enumerate(batch):
+                    if not done.done() and k in over:
+                        done.set_exception(exhausted(at))
+                    elif not done.done():
                         done.set_result(None)
 
-    async def _commit(self, batch: Sequence[tuple[Note, int]]) -> None:
-        deliveries = [
-            {
-                "member": note.delivery.member,
-                "collection": note.delivery.collection,
-                "at": at,
-                "first_added": note.delivery.added[0],
-                "last_added": note.delivery.added[-1],
-                "added": b"".join(a.to_bytes(8, "big") for a in note.delivery.added),
-            }
-            for note, at in batch
-            if note.delivery is not None and note.delivery.added
-        ]
-        by_day: dict[int, dict[int, tuple[int, int]]] = {}
-        for note, at in batch:
-            if note.member is not None and note.read:
-                day = by_day.setdefault(at // DAY_US, {})
-                day[note.member] = (0, day.get(note.member, (0, 0))[1] + note.read)
+    async def _commit(self, batch: Sequence[tuple[Note, int]]) -> set[int]:
+        """Write the notes that fit their members' quotas; return the places of the others."""
+        over: set[int] = set()
         async with self.database.writing() as connection:
+            by_member: dict[tuple[int, int], list[int]] = {}
+            for k, (note, at) in enumerate(batch):
+                if note.member is not None and note.read:
+                    by_member.setdefault((note.member, at // DAY_US), []).append(k)
+            for who, places in sorted(by_member.items()):  # one order of locks
+                over |= await _over(connection, who, [(k, batch[k][0]) for k in places])
+            kept = [one for k, one in enumerate(batch) if k not in over]
+            deliveries = [_delivery(note.delivery, at) for note, at in kept if note.delivery]
             if deliveries:
-                await connection.execute(insert(DELIVERY), deliveries)
-            for number, used in by_day.items():
-                await add_usage(connection, number, used)
-            await append_events(connection, [note.event for note, _ in batch], self.record)
+                await connection.execute(_NEW_DELIVERY, deliveries)
+            await append_events(connection, [note.event for note, _ in kept], self.record)
+        return over
+
+
+async def _over(
+    connection: AsyncConnection, who: tuple[int, int], notes: Sequence[tuple[int, Note]]
+) -> set[int]:
+    """Count what notes of one member and day read; return the places of those over its quota."""
+    asked = sum(note.read for _, note in notes)
+    _, used = await use_up(connection, *who, read=asked)
+    over: set[int] = set()
+    for k, note in reversed(notes):
+        if used > note.most:
+            over.add(k)
+            used -= note.read
+            await use_up(connection, *who, read=-note.read)
+    return over
+
+
+def _delivery(one: Delivery, at: int) -> dict[str, Any]:
+    return {
+        "member": one.member,
+        "collection": one.collection,
+        "at": at,
+        "first_added": one.added[0],
+        "last_added": one.added[-1],
+        "added": b"".join(a.to_bytes(8, "big") for a in one.added),
+    }
 
 
 def delivered(packed: bytes) -> set[int]:

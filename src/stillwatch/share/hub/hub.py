@@ -22,7 +22,7 @@ from stillwatch.share.hub.adding import (
     pending_resource,
 )
 from stillwatch.share.hub.collections import Collection, collection_by_key
-from stillwatch.share.hub.conduct import Record, Recorder
+from stillwatch.share.hub.conduct import Record, Recorder, exhausted, use_up
 from stillwatch.share.hub.database import Database
 from stillwatch.share.hub.envelopes import read_envelope
 from stillwatch.share.hub.members import Member, member_by_key
@@ -138,6 +138,11 @@ class Hub:
             await _note_submission(
                 connection, identifier, member, collection, received, resource, body
             )
+            used, _ = await use_up(
+                connection, member.pk, received // DAY_US, submitted=len(objects)
+            )
+            if used > member.objects_per_day:
+                raise exhausted(received)
         self._woken.set()
         return resource
 
@@ -149,6 +154,7 @@ class Hub:
         member: Member,
         collection: Collection,
         received: int,
+        reserved: int = 0,
     ) -> str:
         # As it is now: between the request and the lock an audience may have come.
         current, audiences = await member_by_key(connection, member.pk)
@@ -164,6 +170,7 @@ class Hub:
             received=received,
             now=self.now(),
             record=self.record,
+            reserved=reserved,
         )
 
     async def work(self) -> None:
@@ -220,7 +227,9 @@ class Hub:
         collection = await collection_by_key(connection, row.collection, member)
         objects = read_envelope(row.body, self.settings.max_objects)
         examined = await self.examine(objects, member, collection)
-        await self._add(connection, examined, row.id, member, collection, row.received)
+        await self._add(
+            connection, examined, row.id, member, collection, row.received, len(examined)
+        )
 
     async def _purge(self) -> None:
         end = self.now() - self.settings.status_days * DAY_US

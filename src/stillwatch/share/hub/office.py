@@ -25,7 +25,7 @@ from stillwatch.share.hub.members import (
     pseudonym_identity,
 )
 from stillwatch.share.hub.schema import demand_current, upgrade
-from stillwatch.share.hub.settings import read_key, read_settings
+from stillwatch.share.hub.settings import make_signer, read_key, read_settings
 from stillwatch.share.hub.tables import API_ROOT, COLLECTION, MEMBER, VERSION
 from stillwatch.share.hub.times import DAY_US, micros, timestamp
 
@@ -57,7 +57,8 @@ class Office:
         self._url = read_settings(home).database
 
     def migrate(self) -> None:
-        """Make or alter the tables."""
+        """Make or alter the tables, and the key that signs checkpoints where there is none."""
+        make_signer(self._home)
 
         async def work() -> None:
             database = Database(self._url)

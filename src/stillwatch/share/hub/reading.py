@@ -64,9 +64,12 @@ async def read_page(
     wanted: Filter,
     settings: Settings,
     key: bytes,
+    left: int,
     object_id: str | None = None,
 ) -> Page:
     """Return one page of an endpoint: objects, object, manifest or versions.
+
+    ``left``: how many objects the member may still read today, one at least; a page has no more.
 
     Raises:
         Refusal: 400 for a cursor that does not belong here, 404 for an object that is not there.
@@ -76,7 +79,7 @@ async def read_page(
     after = wanted.added_after
     if wanted.next is not None:
         after = max(open_cursor(key, bound, wanted.next), after or 0)
-    limit = min(wanted.limit or settings.page_size, settings.max_page_size)
+    limit = min(wanted.limit or settings.page_size, settings.max_page_size, left)
     query, parameters = versions_sql(
         eyes,
         collection.pk,

@@ -17,10 +17,10 @@ from starlette.applications import Starlette
 
 from stillwatch.errors import ConfigError
 from stillwatch.share.antitrust import refusals
-from stillwatch.share.hub.app import create_app
+from stillwatch.share.hub.app import create_app, create_witness
 from stillwatch.share.hub.database import Database
 from stillwatch.share.hub.schema import demand_current
-from stillwatch.share.hub.settings import read_key, read_settings
+from stillwatch.share.hub.settings import read_key, read_settings, read_signer
 from stillwatch.share.hub.structure import Accept
 
 __all__ = ["Listen", "build", "serve"]
@@ -50,8 +50,10 @@ class Listen:
 
 
 def build(home: Path) -> Starlette:
-    """Return the application of the hub in a folder."""
+    """Return the application of the hub or witness in a folder."""
     settings = read_settings(home)
+    if settings.role == "witness":
+        return create_witness(settings, read_key(home), read_signer(home, settings.role))
     return create_app(settings, read_key(home), accept=RULES[settings.rules])
 
 

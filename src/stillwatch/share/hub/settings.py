@@ -2,21 +2,34 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import secrets
 import tomllib
 from pathlib import Path
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from stillwatch.errors import ConfigError
+from stillwatch.seal import new_key, public_key, read_private_key
 
-__all__ = ["PURPOSES", "Settings", "make_home", "read_key", "read_settings"]
+__all__ = [
+    "PURPOSES",
+    "Settings",
+    "Signer",
+    "make_home",
+    "make_signer",
+    "read_key",
+    "read_settings",
+    "read_signer",
+]
 
 PURPOSES: Final = ("detection", "investigation", "mitigation", "measurement", "correction", "audit")
 _FILE: Final = "hub.toml"
 _KEY: Final = "hub.key"
+_LEDGER: Final = "ledger"
 _TEMPLATE: Final = """\
 # The settings of a stillwatch hub; docs/hub.md explains each. Unknown names are refused.
 title = "{title}"
@@ -24,6 +37,11 @@ title = "{title}"
 database = "{database}"
 # What is accepted: "antitrust" (docs/antitrust.md) or any STIX 2.1 by its "structure" alone.
 rules = "{rules}"
+{role}"""
+_WITNESS: Final = """\
+# A witness: it cosigns these ledgers' checkpoints, and holds the other half of the matching key.
+role = "witness"
+[ledgers]  # by name, the public key in Base64: both are printed by `stillwatch hub checkpoint`
 """
 
 
@@ -36,6 +54,7 @@ class Settings(BaseModel):
     description: str = "A neutral exchange of warnings about adversarial distillation."
     contact: str | None = None
     database: str
+    role: Literal["hub", "witness"] = "hub"
     rules: Literal["antitrust", "structure"] = "antitrust"
     public_url: str | None = Field(default=None, pattern=r"^https://[^/?#]+/?$")
     purpose: Literal["required", "optional"] = "optional"
@@ -46,10 +65,17 @@ class Settings(BaseModel):
     page_size: int = Field(default=100, ge=1, le=1_000)
     max_page_size: int = Field(default=1_000, ge=1, le=10_000)
     status_days: int = Field(default=7, ge=1)
+    evaluations_per_day: int = Field(default=20_000, ge=0)
+    evaluations_per_month: int = Field(default=200_000, ge=0)
+    candidates_per_month: int = Field(default=5_000, ge=0)
+    corroborated_from: int = Field(default=2, ge=2)
+    ledgers: dict[str, str] = {}
 
 
-def make_home(home: Path, *, title: str, database: str, rules: str = "antitrust") -> None:
-    """Write a new hub's folder.
+def make_home(
+    home: Path, *, title: str, database: str, rules: str = "antitrust", role: str = "hub"
+) -> None:
+    """Write a new hub's or witness's folder.
 
     Raises:
         ConfigError: there is a hub already, or a text that TOML cannot hold as it is.
@@ -67,7 +93,9 @@ def make_home(home: Path, *, title: str, database: str, rules: str = "antitrust"
         key.write(secrets.token_hex(32) + "\n")
     handle = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)  # it may hold a password
     with os.fdopen(handle, "w", encoding="utf-8") as settings:
-        settings.write(_TEMPLATE.format(title=title, database=database, rules=rules))
+        text = _WITNESS if role == "witness" else ""
+        settings.write(_TEMPLATE.format(title=title, database=database, rules=rules, role=text))
+    new_key(home / _LEDGER)
 
 
 def read_settings(home: Path) -> Settings:
@@ -112,3 +140,27 @@ def read_key(home: Path) -> bytes:
     if len(key) != 32:
         raise ConfigError("a key has 64 hexadecimal digits", where=str(file))
     return key
+
+
+class Signer(NamedTuple):
+    """Who signs checkpoints, or cosigns them: a name that follows from the key, and the key."""
+
+    origin: str
+    key: Ed25519PrivateKey
+
+
+def make_signer(home: Path) -> None:
+    """Make the key that signs checkpoints in a folder of an earlier version."""
+    if not (home / _LEDGER).exists():
+        new_key(home / _LEDGER)
+
+
+def read_signer(home: Path, role: str) -> Signer:
+    """Return who signs in this folder.
+
+    Raises:
+        ConfigError: there is no such key.
+    """
+    key = read_private_key(home / _LEDGER)
+    raw = public_key(key).public_bytes_raw()
+    return Signer(f"stillwatch.{role}/{hashlib.sha256(raw).hexdigest()[:16]}", key)

@@ -22,20 +22,26 @@ from sqlalchemy import (
 __all__ = [
     "API_ROOT",
     "AUDIENCE",
+    "CANDIDATE",
+    "CHECKPOINT",
     "COLLECTION",
     "CORRECTION",
     "DELIVERY",
+    "EVALUATED",
     "EVENT",
     "GRANT",
     "MARKING",
+    "MATCH_KEY",
     "MEMBER",
     "METADATA",
+    "NODE",
     "RECIPIENT",
     "SUBMISSION",
     "TOKEN",
     "TOMBSTONE",
     "USAGE",
     "VERSION",
+    "WITNESSED",
 ]
 
 METADATA: Final = MetaData(
@@ -193,6 +199,53 @@ EVENT: Final = Table(
     Column("value", Text, nullable=False),
     Column("before", String(71), nullable=False),
     Column("own", String(71), nullable=False),
+    Column("salt", LargeBinary, nullable=False),  # of its commitment, which is its leaf of the tree
+    Column("member", String(64), nullable=False),  # whose receipt it is; "": everybody's
+    Index("ix_event_member", "member", "number"),
+)
+# The hash of every full subtree of the Merkle tree over the events, as far as it was signed.
+NODE: Final = Table(
+    "node",
+    METADATA,
+    Column("level", Integer, primary_key=True, autoincrement=False),
+    Column("place", BigInteger, primary_key=True, autoincrement=False),
+    Column("hash", LargeBinary, nullable=False),
+)
+CHECKPOINT: Final = Table(
+    "checkpoint",
+    METADATA,
+    Column("size", BigInteger, primary_key=True, autoincrement=False),
+    Column("note", Text, nullable=False),  # signed, with the cosignatures it has
+)
+# The last checkpoint of each ledger that this witness cosigned.
+WITNESSED: Final = Table(
+    "witnessed",
+    METADATA,
+    Column("origin", String(200), primary_key=True),
+    Column("size", BigInteger, nullable=False),
+    Column("root", LargeBinary, nullable=False),
+)
+# A holder's half of the matching key, by month; forgotten after two.
+MATCH_KEY: Final = Table(
+    "match_key",
+    METADATA,
+    Column("epoch", String(7), primary_key=True),
+    Column("seed", LargeBinary, nullable=False),
+)
+EVALUATED: Final = Table(
+    "evaluated",
+    METADATA,
+    Column("member", _Key, _refers("member"), primary_key=True),
+    Column("day", Integer, primary_key=True),  # days since 1970, UTC
+    Column("count", BigInteger, nullable=False),
+)
+# Who suspects which template, as a token: told to who asks for that very one, without names.
+CANDIDATE: Final = Table(
+    "candidate",
+    METADATA,
+    Column("epoch", String(7), primary_key=True),
+    Column("token", String(64), primary_key=True),
+    Column("member", _Key, _refers("member"), primary_key=True),
 )
 DELIVERY: Final = Table(
     "delivery",

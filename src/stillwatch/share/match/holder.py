@@ -14,7 +14,7 @@ import sqlite3
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from stillwatch.errors import ConfigError, NotPermitted
 
@@ -25,7 +25,7 @@ except ImportError as error:  # pragma: no cover
         "matching needs the package voprf", hint="pip install 'stillwatch[share]'"
     ) from error
 
-__all__ = ["LARGEST_BATCH", "KeyHolder", "Quota", "epoch_of"]
+__all__ = ["LARGEST_BATCH", "Asked", "KeyHolder", "Quota", "epoch_of", "read_blinded"]
 
 LARGEST_BATCH: Final = 10_000
 _ELEMENT_BYTES: Final = 32
@@ -92,11 +92,38 @@ class Quota:
         return int(found)
 
 
+class Asked(NamedTuple):
+    """What a member asks for: evaluations of blinded values under an epoch's key."""
+
+    epoch: str
+    blinded: tuple[ristretto.BlindedInput, ...]
+
+
+def read_blinded(message: bytes) -> Asked:
+    """Return what a message asks for.
+
+    Raises:
+        NotPermitted: it is malformed, or holds too many values.
+    """
+    try:
+        asked = json.loads(message)
+        raw = [base64.b64decode(one, validate=True) for one in asked["blinded"]]
+        if not 1 <= len(raw) <= LARGEST_BATCH or any(len(b) != _ELEMENT_BYTES for b in raw):
+            raise ValueError("size")
+        blinded = tuple(ristretto.BlindedInput.deserialize(one) for one in raw)
+        return Asked(str(asked["epoch"]), blinded)
+    except (ValueError, KeyError, TypeError, RecursionError, binascii.Error) as error:
+        raise NotPermitted("not a message of blinded values", where="match") from error
+
+
 class KeyHolder:
-    """One of the two who hold a half of the key. ``seeds``: 32 secret bytes by epoch."""
+    """One of the two who hold a half of the key. ``seeds``: 32 secret bytes by epoch.
+
+    ``quota``: None where the caller counts.
+    """
 
     def __init__(
-        self, role: str, seeds: Mapping[str, bytes], quota: Quota, *,
+        self, role: str, seeds: Mapping[str, bytes], quota: Quota | None = None, *,
         random: Callable[[int], bytes] = secrets.token_bytes,
     ) -> None:  # fmt: skip
         self.role, self._quota, self._random = role, quota, random
@@ -130,22 +157,29 @@ class KeyHolder:
             raise NotPermitted("there is no key of this epoch", where="match.epoch")
         return self._keys[epoch]
 
+    @property
+    def epochs(self) -> tuple[str, ...]:
+        """The epochs of which a key is held."""
+        return tuple(sorted(self._seeds))
+
+    def evaluate(self, asked: Asked) -> bytes:
+        """Evaluate blinded values; the caller has authenticated the member and counted them.
+
+        Raises:
+            NotPermitted: there is no key of the epoch.
+        """
+        output = self._of(asked.epoch).evaluate_batch(list(asked.blinded)).serialize()
+        told = {"epoch": asked.epoch, "output": base64.b64encode(output).decode()}
+        return json.dumps(told).encode()
+
     def answer(self, member: str, message: bytes, *, now: datetime) -> bytes:
         """Evaluate a message of blinded values for a member that was authenticated.
 
         Raises:
             NotPermitted: malformed, too many at once, no key of the epoch, or the quota.
         """
-        try:
-            asked = json.loads(message)
-            epoch = str(asked["epoch"])
-            raw = [base64.b64decode(one, validate=True) for one in asked["blinded"]]
-            if not 1 <= len(raw) <= LARGEST_BATCH or any(len(b) != _ELEMENT_BYTES for b in raw):
-                raise ValueError("size")
-            blinded = [ristretto.BlindedInput.deserialize(one) for one in raw]
-        except (ValueError, KeyError, TypeError, binascii.Error) as error:
-            raise NotPermitted("not a message of blinded values", where="match") from error
-        key = self._of(epoch)
-        self._quota.take(member, len(blinded), now=now)
-        output = key.evaluate_batch(blinded).serialize()
-        return json.dumps({"epoch": epoch, "output": base64.b64encode(output).decode()}).encode()
+        asked = read_blinded(message)
+        self._of(asked.epoch)
+        if self._quota is not None:
+            self._quota.take(member, len(asked.blinded), now=now)
+        return self.evaluate(asked)

@@ -13,7 +13,7 @@ from voprf import ristretto
 
 from stillwatch.errors import EvidenceError, ShareRefused
 from stillwatch.share.match.holder import LARGEST_BATCH
-from stillwatch.share.words import TOKEN_KINDS
+from stillwatch.share.words import MATCHABLE
 
 __all__ = ["Pinned", "Send", "tokens"]
 
@@ -43,8 +43,8 @@ def tokens(
         ShareRefused: a kind that is not matchable; an empty or overlong value.
         EvidenceError: a holder's proof does not hold, or its answer is malformed.
     """
-    if kind not in TOKEN_KINDS:
-        raise ShareRefused("is not matchable", where=f"kind {kind}", hint=", ".join(TOKEN_KINDS))
+    if kind not in MATCHABLE:
+        raise ShareRefused("is not matchable", where=f"kind {kind}", hint=", ".join(MATCHABLE))
     if any(not value or len(value.encode()) > _LONGEST for value in values):
         raise ShareRefused("a value is empty or too long", where=f"kind {kind}")
     found: list[str] = []

@@ -1,0 +1,261 @@
+"""What sharing is worth: each provider sees a slice too thin to accuse, alone and with the others.
+
+In each world three campaigns are divided among the providers, each provider with the same few
+accounts of each. Every provider scans its own log
+at the default alpha (*alone*); the first N of them then are members of an exchange, vote and ask
+(`share propose`) through a real hub and witness, and scan again with what was corroborated
+(*together*). Under *poisoning* two more members vote for every template of every provider.
+
+Nothing is chosen by labels: the same alpha, the same detector; the truth counts at the end only.
+"""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Final
+
+import pyarrow.parquet as pq
+
+from stillwatch.bench.exchange import (
+    Exchange,
+    divide,
+    found,
+    now_utc,
+    open_exchange,
+    private_values,
+)
+from stillwatch.bench.ledger import commit_here
+from stillwatch.bench.records import once, read_records
+from stillwatch.bench.truth import Who, read_truth
+from stillwatch.scanner import candidate_frames, corroborated_lines, scan
+from stillwatch.simulate import WORLDS, Size, simulate
+from stillwatch.stats import clopper_pearson
+
+__all__ = ["SUITES", "results", "run_sharing"]
+
+FIRST_SEED: Final = 910_000
+LIARS: Final = 2
+PASSAGE: Final = 24
+# By suite: worlds, people (times those of the demo world), providers, accounts of each campaign at
+# each provider, sizes of exchanges.
+SUITES: Final[dict[str, tuple[int, float, int, tuple[int, ...], tuple[int, ...]]]] = {
+    "smoke": (1, 0.5, 3, (8, 6), (3,)),
+    "standard": (8, 4.0, 4, (4, 6, 8), (2, 3, 4)),
+    "full": (40, 4.0, 4, (4, 6, 8), (2, 3, 4)),
+}
+
+
+def run_sharing(
+    suite: str, out: Path, *, first: int = 0, step: int = 1, tell: Any = lambda _: None
+) -> None:
+    """Play the worlds of a suite; one JSON file each, and what is there is not made again."""
+    worlds, scale, providers, slices, sizes = SUITES[suite]
+    for seed in range(FIRST_SEED + first, FIRST_SEED + worlds, step):
+        once(
+            out / f"{suite}-{seed}.json",
+            lambda seed=seed: play(  # type: ignore[misc]
+                seed, out / f"work-{seed}", scale, providers, slices, sizes, tell
+            ),
+        )
+
+
+def play(
+    seed: int, work: Path, scale: float, providers: int, slices: Sequence[int],
+    sizes: Sequence[int], tell: Any,
+) -> dict[str, Any]:  # fmt: skip
+    """Play one world and return its record."""
+    began = time.monotonic()
+    shutil.rmtree(work, ignore_errors=True)
+    honest = WORLDS["demo"].without_campaigns().scale(scale, requests=0.42, name="sharing")
+    world = replace(honest, load_balanced=Size(len(slices), max(slices) * providers, 42))
+    made = simulate(world, seed=seed, out=work / "world")
+    truth = read_truth(made.truth_parquet)
+    divide(made, truth, work, providers, slices)
+    alone = {k: _scan(work, k, "alone", truth) for k in range(providers)}
+    tell(f"world {seed}: {sum(s['caught'] for s in alone.values())} accused alone")
+    frames = {k: candidate_frames(work / f"provider{k}" / "alone") for k in range(providers)}
+    every = sorted({name for _, asked in frames.values() for name in asked})
+    together: dict[str, Any] = {}
+    for size, lies in [*((n, False) for n in sizes), (providers, True)]:
+        name = f"{size} members" + (f", {LIARS} liars" if lies else "")
+        folder = work / name.replace(" ", "-").replace(",", "")
+        with open_exchange(folder) as exchange:
+            told = _ask(exchange, frames, range(size), every if lies else ())
+            together[name] = {
+                str(k): _again(work, k, name, listed, alone[k], truth) for k, listed in told.items()
+            }
+            wire = _searched(exchange, work, range(size), truth)
+        together[name]["wire"] = wire
+        tell(f"world {seed}, {name}: {sum(together[name][str(k)]['caught'] for k in told)} accused")
+    record = {
+        "commit": commit_here(), "seed": seed, "accounts": made.accounts,
+        "exchanges": made.exchanges, "providers": providers,
+        "slices": dict(zip(_campaigns(truth), slices, strict=True)),
+        "alone": {str(k): v for k, v in alone.items()}, "together": together,
+        "templates": {str(k): [len(s), len(a)] for k, (s, a) in frames.items()},
+        "seconds": round(time.monotonic() - began, 1),
+    }  # fmt: skip
+    shutil.rmtree(work)
+    return record
+
+
+def _campaigns(truth: Mapping[str, Who]) -> list[str]:
+    return sorted({w.campaign for w in truth.values() if w.core and w.campaign})
+
+
+def _scan(
+    work: Path, provider: int, name: str, truth: Mapping[str, Who], listed: Path | None = None
+) -> dict[str, Any]:
+    """Scan a provider's log, and count what was accused by what it is."""
+    mine = work / f"provider{provider}"
+    run = mine / name
+    result = scan(
+        [mine / "exchanges"], accounts=mine / "accounts.csv", out=run, threads=1,
+        corroborated=listed,
+    )  # fmt: skip
+    table = pq.read_table(run / "accounts.parquet", columns=["account_id", "standing"])
+    rows = list(zip(*(table[c].to_pylist() for c in table.column_names), strict=True))
+    accused = {account for account, standing in rows if standing == "accused"}
+    caught = Counter(str(truth[a].campaign) for a in accused if truth[a].core)
+    summary = result.summary
+    return {
+        "accounts": len(rows), "tested": summary["cohorts_tested"],
+        "needed_e": summary["needed_e"], "caught": sum(caught.values()),
+        "campaigns": dict(sorted(caught.items())),
+        "false": sum(truth[a].honest for a in accused),
+        "honest": sum(truth[a].honest for a, _ in rows),
+        "core": sum(truth[a].core for a, _ in rows),
+    }  # fmt: skip
+
+
+def _ask(
+    exchange: Exchange, frames: Mapping[int, tuple[list[str], list[str]]], members: range,
+    lies: Sequence[str],
+) -> dict[int, list[str]]:  # fmt: skip
+    """Let every member vote, liars for everything, and then ask."""
+    now = now_utc()
+    for k in range(LIARS if lies else 0):
+        exchange.propose(f"liar{k}", lies, (), now=now)
+    for k in members:
+        exchange.propose(f"member{k}", frames[k][0], (), now=now)
+    return {k: exchange.propose(f"member{k}", (), frames[k][1], now=now) for k in members}
+
+
+def _again(
+    work: Path, provider: int, name: str, listed: Sequence[str], alone: Mapping[str, Any],
+    truth: Mapping[str, Who],
+) -> dict[str, Any]:  # fmt: skip
+    """Scan again with the corroborated templates; without any nothing is different."""
+    if not listed:
+        return {**alone, "corroborated": 0}
+    file = work / f"provider{provider}" / f"{name}.jsonl"
+    file.write_bytes(corroborated_lines(listed))
+    return {**_scan(work, provider, name, truth, file), "corroborated": len(listed)}
+
+
+def _searched(
+    exchange: Exchange, work: Path, members: range, truth: Mapping[str, Who]
+) -> dict[str, Any]:
+    """Search what went over the wire for every identifier, and for passages of campaign texts."""
+    wire = b"\n".join(one.bytes() for one in exchange.wires.values())
+    text = wire.decode("utf-8", errors="replace")
+    windows = {text[i : i + PASSAGE] for i in range(len(text) - PASSAGE + 1)}
+    values: set[str] = set()
+    passages = texts = 0
+    core = {account for account, who in truth.items() if who.core}
+    for k in members:
+        mine = work / f"provider{k}"
+        more, said = private_values(mine / "exchanges", mine / "accounts.csv", core)
+        values |= more
+        texts += len(said)
+        for one in said:
+            passages += any(one[i : i + PASSAGE] in windows for i in range(len(one) - PASSAGE + 1))
+    return {
+        "bytes": len(wire), "identifiers": len(values),
+        "identifiers_found": len(found(values, wire)), "texts": texts,
+        "texts_with_passages_found": passages, "events": exchange.events("hub"),
+    }  # fmt: skip
+
+
+def results(out: Path) -> dict[str, Any]:
+    """Return what all worlds together say: by exchange, with exact intervals."""
+    records = [r for r in read_records(out) if "together" in r]
+    names = list(records[0]["together"]) if records else []
+    return {
+        "worlds": len(records), "seeds": [r["seed"] for r in records],
+        "commits": sorted({r["commit"] for r in records}),
+        "accounts": sum(r["accounts"] for r in records),
+        "by_exchange": {name: _compared(records, name) for name in names},
+    }  # fmt: skip
+
+
+def _compared(records: Sequence[Mapping[str, Any]], name: str) -> dict[str, Any]:
+    """Return the members of one exchange, alone and together."""
+    pairs = [
+        (r["alone"][k], now, len(r["slices"]))
+        for r in records
+        for k, now in r["together"][name].items()
+        if k != "wire"
+    ]
+    whole = [_all_or_none(r, name) for r in records]
+    wires = [r["together"][name]["wire"] for r in records]
+    return {
+        "slices": sum(slices for _, _, slices in pairs),
+        "by_accounts_a_slice": _by_size(records, name),
+        "alone": _rates([a for a, _, _ in pairs]),
+        "together": _rates([t for _, t, _ in pairs]),
+        "campaigns": sum(n for n, _ in whole),
+        "nobody_alone_all_together": sum(n for _, n in whole),
+        "wire_bytes": sum(w["bytes"] for w in wires),
+        "identifiers_searched": sum(w["identifiers"] for w in wires),
+        "identifiers_found": sum(w["identifiers_found"] for w in wires),
+        "texts_searched": sum(w["texts"] for w in wires),
+        "texts_found": sum(w["texts_with_passages_found"] for w in wires),
+    }
+
+
+def _all_or_none(record: Mapping[str, Any], name: str) -> tuple[int, int]:
+    """Return how many campaigns there are, and how many nobody saw alone and all did together."""
+    members = [k for k in record["together"][name] if k != "wire"]
+    hits = sum(
+        all(c not in record["alone"][k]["campaigns"] for k in members)
+        and all(c in record["together"][name][k]["campaigns"] for k in members)
+        for c in record["slices"]
+    )
+    return len(record["slices"]), hits
+
+
+def _by_size(
+    records: Sequence[Mapping[str, Any]], name: str
+) -> dict[str, dict[str, int]]:  # fmt: skip
+    """Return by accounts a slice: slices, and those with an accused account, alone and together."""
+    counts: dict[str, dict[str, int]] = {}
+    for record in records:
+        for campaign, size in record["slices"].items():
+            row = counts.setdefault(str(size), {"slices": 0, "alone": 0, "together": 0})
+            for k, now in record["together"][name].items():
+                if k != "wire":
+                    row["slices"] += 1
+                    row["alone"] += campaign in record["alone"][k]["campaigns"]
+                    row["together"] += campaign in now["campaigns"]
+    return counts
+
+
+def _rates(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    caught, core = sum(r["caught"] for r in rows), sum(r["core"] for r in rows)
+    false, honest = sum(r["false"] for r in rows), sum(r["honest"] for r in rows)
+    return {
+        "slices_accused": sum(len(r["campaigns"]) for r in rows),
+        "accounts_accused": caught, "accounts": core,
+        "recall": round(caught / core, 4) if core else None,
+        "false_accusations": false, "honest_accounts": honest,
+        "false_rate_high": round(clopper_pearson(false, honest).high, 7) if honest else None,
+        "providers_with_a_false_accusation": sum(r["false"] > 0 for r in rows),
+        "providers": len(rows),
+        "tested": sum(r["tested"] for r in rows),
+    }  # fmt: skip
