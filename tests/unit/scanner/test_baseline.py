@@ -86,7 +86,7 @@ def test_a_run_of_a_version_without_acts_is_refused_by_name(tmp_path: Path) -> N
 
 
 def test_where_cohorts_that_act_together_score_higher_nothing_is_accused(tmp_path: Path) -> None:
-    nothing = Choice((), np.zeros(0), np.zeros(0), frozenset(), 1e3, 0.01, 25_000.0)
+    nothing = Choice((), np.zeros(0), np.zeros(0), frozenset(), 1e3, 0.01, 25_000.0, {})
     known = shipped_references()
     for shift, alarm in ((0.0, False), (1.5, True)):
         runner = LocalRunner(tmp_path / f"stages-{shift}", Settings(), threads=1)
