@@ -138,7 +138,9 @@ def test_mode_undo_and_the_kill_file_act_on_a_running_guard(guarded, tmp_path):
     node = guarded("--orders", orders, "--kill-file", kill)
     base = [node.command()[0], "-m", "stillwatch.cli", "guard"]
     key = ["--orders", orders, "--key", node.folder / "key.pem"]
-    assert node.verdict("bad-1") == "deny"
+    assert node.verdict("bad-1") == "watch"  # no orders yet: in shadow
+    subprocess.run([*base, "mode", "enforce", *key], check=True)
+    until(lambda: node.verdict("bad-1") == "deny")
     kill.touch()
     until(lambda: node.verdict("bad-1") == "allow")
     kill.unlink()
@@ -149,6 +151,9 @@ def test_mode_undo_and_the_kill_file_act_on_a_running_guard(guarded, tmp_path):
     until(lambda: node.verdict("bad-1") == "deny")
     subprocess.run([*base, "undo", "--campaign", "c-1", "--by", "R. Doe", *key], check=True)
     until(lambda: node.verdict("bad-1") == "allow")
+    orders.unlink()
+    until(lambda: node.ask("/readyz")[1]["problems"].get("orders"))
+    assert node.verdict("bad-1") == "allow"
 
 
 def test_overload_lets_requests_pass_with_a_metric_and_no_error(guarded):

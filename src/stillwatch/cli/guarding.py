@@ -9,6 +9,8 @@ from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
 from stillwatch.cases import Compiled, compile_snapshot, read_judgement, salt_of
 from stillwatch.cases import preview as previewed
 from stillwatch.enrich import read_permits
@@ -95,10 +97,17 @@ def roll_back(snapshot: Path) -> None:
     aside.replace(previous)
 
 
+def _orders_at(path: Path, key: Ed25519PrivateKey) -> Orders:
+    """Return the orders of a file; new ones are numbered by time, so that they follow on lost ones."""
+    if not path.exists():
+        return Orders(version=int(_now().timestamp()))
+    return read_orders(path, [public_key(key)])
+
+
 def order_mode(orders: Path, key: Path, mode: str, canary: float | None) -> Orders:
     """Write orders with another mode. Raises SchemaError for an unknown one."""
     private = read_private_key(key)
-    made = read_orders(orders, [public_key(private)]).with_mode(mode, canary)
+    made = _orders_at(orders, private).with_mode(mode, canary)
     if canary is not None and not 0 <= canary <= 100:
         raise ConfigError("a percentage lies between 0 and 100", where="--canary")
     if mode not in ("off", "shadow", "enforce"):
@@ -128,7 +137,7 @@ def order_undo(
     else:
         assert since is not None
         undo = Undo("since", str(to_micros(parse_time(since, where="--since"))), by, at)
-    made = read_orders(orders, [public_key(private)]).with_undo(undo)
+    made = _orders_at(orders, private).with_undo(undo)
     write_orders(orders, made, private)
     return made
 

@@ -76,9 +76,15 @@ class Chores:
             self.gossip.note(record)
 
     async def _every(self, seconds: float, chore: Callable[[], Awaitable[None]]) -> None:
+        """Do a chore for ever; one that fails is counted and done again, and never the last."""
         while True:
             await asyncio.sleep(seconds)
-            await chore()
+            try:
+                await chore()
+            except Exception as error:  # noqa: BLE001 – without its chores a guard obeys nobody
+                self._service.counts["chore_failed",] += 1
+                what = {"event": "a chore failed", "error": type(error).__name__}
+                _log.error(json.dumps(what))
 
     async def _reload(self) -> None:
         """Read and build in a thread; swap between two requests; plant seeds a few at a time."""

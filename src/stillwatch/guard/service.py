@@ -8,26 +8,29 @@ import json
 import logging
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from stillwatch.errors import ConfigError, StillwatchError
+from stillwatch.errors import ConfigError, InputError, StillwatchError
 from stillwatch.guard.decide import Capacity, Guard
 from stillwatch.guard.decision import Decision
 from stillwatch.guard.files import read_orders, read_snapshot
 from stillwatch.guard.orders import Orders
 from stillwatch.guard.request import Request
 from stillwatch.guard.table import Table
-from stillwatch.schema.snapshot import Seed, Snapshot
+from stillwatch.policy import MODES, ladder_from_mapping
+from stillwatch.schema.snapshot import Seed
 
 __all__ = ["ROUTES", "Service", "Serving"]
 
 ROUTES: Final = ("decide", "authz", "litellm")
 _log = logging.getLogger("stillwatch.guard")
+_T = TypeVar("_T")
+_UNREAD: Final = (-1,)  # the stamp of a file that must be read again
 
 
 @dataclass(frozen=True)
@@ -78,14 +81,22 @@ class Service:
         self.killed = False
         self.shedding = False
         self.redis_ok: bool | None = None
-        self.problem: str | None = None
+        self.problems: dict[str, str] = {}
         self._tokens = tuple(hashlib.sha256(t.encode()).digest() for t in serving.tokens)
-        self._seen: tuple[Any, ...] = ()
         self._log_lines: list[str] = []
-        snapshot, orders = self._read()
-        self.guard = Guard(snapshot, orders, node=serving.node, capacity=serving.capacity)
-        self._seen = self._stamps()
+        self._stamps = {"snapshot": _stamp(serving.snapshot), "orders": _stamp(serving.orders)}
+        self._snapshot = read_snapshot(serving.snapshot, serving.keys)
+        self._orders = self._first_orders()
+        self._look_for_kill_file()
+        self.guard = Guard(
+            self._snapshot, self._orders, node=serving.node, capacity=serving.capacity
+        )
         self._tell_switches()
+
+    @property
+    def problem(self) -> str | None:
+        """What is wrong with the files, in one line; None where nothing is."""
+        return "; ".join(self.problems[name] for name in sorted(self.problems)) or None
 
     def reload(self) -> bool:
         """Take changed files into use; a file that does not hold leaves what is in use.
@@ -101,25 +112,34 @@ class Service:
         return True
 
     def look(self) -> Table | None:
-        """Return the tables of files that changed; another thread may do it, the loop goes on."""
-        kill = self.serving.kill_file
-        self.killed = kill is not None and kill.exists()
-        stamps = self._stamps()
-        if stamps == self._seen:
+        """Return the tables of files that changed; another thread may do it, the loop goes on.
+
+        Each file by itself: one that is gone, unreadable or not signed leaves what is in use of its
+        kind, says so, and keeps no other from acting. Above all, a kill switch or an order that
+        cannot be read any more is not lifted. Raises nothing.
+        """
+        self._look_for_kill_file()
+        snapshot, orders = self._snapshot, self._orders
+        path = self.serving.snapshot
+        if self._changed("snapshot", path):
+            read = self._tried("snapshot", lambda: read_snapshot(path, self.serving.keys))
+            snapshot = read or snapshot
+        if self._changed("orders", self.serving.orders):
+            orders = self._tried("orders", self._next_orders) or orders
+        if snapshot is self._snapshot and orders is self._orders:
             return None
-        self._seen = stamps
-        try:
-            return self.guard.prepare(*self._read())
-        except StillwatchError as error:
-            self.problem = str(error)
-            self.counts["reload_failed",] += 1
-            _log.error(json.dumps({"event": "reload refused", "problem": self.problem}))
-            return None
+        name = "orders" if snapshot is self._snapshot else "snapshot"
+        table = self._tried(name, lambda: self.guard.prepare(snapshot, orders))
+        if table is None and name == "snapshot" and orders is not self._orders:
+            snapshot = self._snapshot
+            table = self._tried("orders", lambda: self.guard.prepare(snapshot, orders))
+        if table is not None:
+            self._snapshot, self._orders = snapshot, orders
+        return table
 
     def take(self, table: Table) -> tuple[Seed, ...]:
         """Use tables from the next request on; return the seeds that are left to plant."""
         seeds = self.guard.adopt(table)
-        self.problem = None
         self.counts["reload",] += 1
         self._tell_switches()
         return seeds
@@ -184,6 +204,7 @@ class Service:
                 self.redis_ok
             ],
             "problem": self.problem,
+            "problems": dict(sorted(self.problems.items())),
             "shedding": self.shedding,
         }
 
@@ -203,14 +224,79 @@ class Service:
         }  # fmt: skip
         return json.dumps(line) + "\n"
 
-    def _read(self) -> tuple[Snapshot, Orders]:
-        serving = self.serving
-        keys: Sequence[Ed25519PublicKey] = serving.keys
-        orders = Orders() if serving.orders is None else read_orders(serving.orders, keys)
-        return read_snapshot(serving.snapshot, keys), orders
+    def _first_orders(self) -> Orders:
+        """Return the orders to begin with. Raises as `read_orders` where the file does not hold.
 
-    def _stamps(self) -> tuple[Any, ...]:
-        return tuple(_stamp(path) for path in (self.serving.snapshot, self.serving.orders) if path)
+        A file that is not there may have been lost, and with it who was let go; so that until
+        there is one nothing is enforced.
+        """
+        path = self.serving.orders
+        if path is None:
+            return Orders()
+        if self._stamps["orders"] is None:
+            self._wrong("orders", f"{path} is missing: in shadow until orders are written", None)
+            ladder = ladder_from_mapping(self._snapshot.ladder)
+            return Orders(mode=min(ladder.mode, "shadow", key=MODES.index))
+        return read_orders(path, self.serving.keys)
+
+    def _next_orders(self) -> Orders:
+        path = self.serving.orders
+        assert path is not None
+        if not path.exists():
+            raise InputError("is gone; what was ordered stays in use", where=str(path))
+        made = read_orders(path, self.serving.keys)
+        if made.version < self._orders.version:
+            what = f"{path} is older than what is in use: the milder mode holds"
+            self._wrong("orders_age", what, None)
+        else:
+            self.problems.pop("orders_age", None)
+        return made.after(self._orders)
+
+    def _look_for_kill_file(self) -> None:
+        """Learn whether the kill file is there; where that cannot be seen, nothing changes."""
+        path = self.serving.kill_file
+        if path is None:
+            return
+        try:
+            path.stat()
+        except FileNotFoundError:
+            if path.parent.is_dir():
+                self.killed = False
+                self.problems.pop("kill_file", None)
+            else:
+                self._wrong("kill_file", f"{path.parent} is gone", None)
+        except OSError as error:
+            self._wrong("kill_file", f"{path} cannot be seen ({type(error).__name__})", None)
+        else:
+            self.killed = True
+            self.problems.pop("kill_file", None)
+
+    def _changed(self, name: str, path: Path | None) -> bool:
+        stamp = _stamp(path)
+        if stamp == self._stamps[name]:
+            return False
+        self._stamps[name] = stamp
+        return True
+
+    def _tried(self, name: str, read: Callable[[], _T]) -> _T | None:
+        """Return what is read; None where it does not hold, which is counted, logged and shown."""
+        try:
+            found = read()
+        except Exception as error:  # noqa: BLE001 – whatever is wrong with a file, deciding goes on
+            told = str(error) if isinstance(error, StillwatchError) else type(error).__name__
+            self._wrong(name, told, error)
+            if isinstance(error, InputError):  # it may be readable again, and look no different
+                self._stamps[name] = _UNREAD
+            return None
+        self.problems.pop(name, None)
+        return found
+
+    def _wrong(self, name: str, problem: str, error: Exception | None) -> None:
+        if error is not None:
+            self.counts["reload_failed",] += 1
+        if self.problems.get(name) != problem:
+            self.problems[name] = problem
+            _log.error(json.dumps({"event": "file refused", "what": name, "problem": problem}))
 
     def _tell_switches(self) -> None:
         """Log what must never be on unnoticed."""
@@ -228,12 +314,12 @@ class Service:
             )
 
 
-def _stamp(path: Path) -> tuple[int, int, int] | None:
+def _stamp(path: Path | None) -> tuple[int, ...] | None:
     try:
-        status = path.stat()
+        status = path.stat() if path is not None else None
     except OSError:
         return None
-    return status.st_mtime_ns, status.st_size, status.st_ino
+    return (status.st_mtime_ns, status.st_size, status.st_ino) if status is not None else None
 
 
 def _now_us() -> int:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any, Final, NamedTuple
 
 from stillwatch.guard.orders import Orders
-from stillwatch.policy import Ladder, Permit, ladder_from_mapping
+from stillwatch.policy import Ladder, Permit, ladder_from_mapping, verdict_of_access
 from stillwatch.schema import VERDICTS
 from stillwatch.schema.snapshot import (
     EVIDENCE,
@@ -88,27 +88,46 @@ class Table:
     def subject(self, account_id: str, end_user_id: str | None) -> int:
         """Return the key of what is judged: the account, or one end user of a channel account."""
         key = subject_key(self.salt, account_id)
-        if key in self.channels:
-            return subject_key(self.salt, account_id, end_user_id or "")
+        if end_user_id and key in self.channels:
+            return subject_key(self.salt, account_id, end_user_id)
         return key
+
+    def who(self, account_id: str, end_user_id: str | None) -> tuple[int, int]:
+        """Return the keys of what is judged and of the account; they differ for end users alone."""
+        key = subject_key(self.salt, account_id)
+        if end_user_id and key in self.channels:
+            return subject_key(self.salt, account_id, end_user_id), key
+        return key, key
 
     def is_channel(self, account_id: str) -> bool:
         """Return whether an account is a channel for many end users."""
         return subject_key(self.salt, account_id) in self.channels
 
-    def is_undone(self, subject: int, account_id: str) -> bool:
+    def is_undone(self, subject: int, account: int) -> bool:
         """Return whether a person took back what was decided, of it or of its channel account."""
-        if not self.undone_subjects:
-            return False
-        if subject in self.undone_subjects:
-            return True
-        return subject_key(self.salt, account_id) in self.undone_subjects
+        return subject in self.undone_subjects or account in self.undone_subjects
 
-    def is_restored(self, subject: int, account_id: str) -> bool:
+    def is_restored(self, subject: int, account: int) -> bool:
         """Return whether an appeal restored an account; its end users are restored with it."""
-        if not self.restored:
-            return False
-        return subject in self.restored or subject_key(self.salt, account_id) in self.restored
+        return subject in self.restored or account in self.restored
+
+    def access_verdict(self, subject: int, account: int) -> tuple[str, str]:
+        """Return the verdict that ownership answers ask for, and the reason in words.
+
+        The answer is about who owns the account, so it holds for all that goes through it: a
+        restricted owner is not served by naming end users. What is only possible or undetermined
+        holds back the account's own requests; its end users cannot clear it up, and so get no more
+        than the ladder's ``access_end_users``.
+        """
+        access = self.access.get(account)
+        if access is None:
+            return "allow", ""
+        verdict = verdict_of_access(access, self.ladder)
+        if subject == account:
+            return verdict, f"ownership policy: access is {access}"
+        if access != "restricted":
+            verdict = min(verdict, self.ladder.access_end_users, key=RANK.__getitem__)
+        return verdict, f"ownership policy: access of the account it comes through is {access}"
 
     def org(self, account_id: str, org_id: str | None) -> int:
         """Return the key of the organization."""

@@ -188,6 +188,7 @@ def test_a_route_fails_open_unless_told_otherwise(tmp_path, key):
 
 def test_the_kill_switch_and_orders_act_on_the_next_look(tmp_path, key):
     kill, orders = tmp_path / "KILL", tmp_path / "orders.json"
+    write_orders(orders, Orders(), key)
     service = served(tmp_path, key, kill_file=kill, orders=orders)
     ask = lambda: call(service, "/v1/decide", {"account_id": "bad-1"})[2]["verdict"]  # noqa: E731
     assert ask() == "deny"
