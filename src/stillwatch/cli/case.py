@@ -45,7 +45,13 @@ def open_(
 
     page = Page()
     standings = tuple(standing or ["accused"])
-    for seen in open_cases(_book(db), open_run(run), now=_now(), standings=standings):
+    opened = open_cases(_book(db), open_run(run), now=_now(), standings=standings)
+    if not opened:
+        page.sentence(
+            f"No campaign of this run is {' or '.join(standings)}, or only such as cases were "
+            "closed on: nothing was opened."
+        )
+    for seen in opened:
         told = f"{seen.case_id}: {seen.change}, campaign {seen.campaign_id}"
         if seen.came or seen.left:
             told += f", {seen.came:,} accounts came and {seen.left:,} left"

@@ -65,7 +65,7 @@ def compile_(
 
     The snapshot that was there stays beside it as FILE.previous, for `rollback`.
     """
-    from stillwatch.cli.guarding import compile_run
+    from stillwatch.cli.guarding import compile_run, told_of
     from stillwatch.cli.terminal import Page
 
     made = compile_run(
@@ -73,13 +73,11 @@ def compile_(
         orders=order or [], by=by,
         action_hours=action_hours, valid_hours=valid_hours, version=version,
     )  # fmt: skip
-    snapshot = made.snapshot
-    Page().sentence(
-        f"Snapshot {snapshot.version} in {out}: {len(snapshot.campaigns)} campaigns, "
-        f"{made.accused:,} accused, {made.templates} templates, mode {snapshot.ladder['mode']}. "
-        f"People decided about {len(snapshot.ordered):,} of the accused; "
-        f"{len(snapshot.restored):,} accounts were restored by appeals."
-    )
+    page = Page()
+    first, *more = told_of(made, effects)
+    page.sentence(f"Snapshot {made.snapshot.version} in {out}: {first}")
+    for told in more:
+        page.sentence(told)
 
 
 @guard.command("rollback")

@@ -77,8 +77,12 @@ class Ladder:
             found.append("canary_percent must lie between 0 and 100")
         found.extend(
             f"{name} is no verdict; expected one of {', '.join(VERDICTS)}"
-            for name in ("verdict", *EVIDENCE_LEVELS, *(f"access_{word}" for word in _ACCESS),
-                         "access_end_users")
+            for name in (
+                "verdict",
+                *EVIDENCE_LEVELS,
+                *(f"access_{word}" for word in _ACCESS),
+                "access_end_users",
+            )
             if getattr(self, name) not in VERDICTS
         )
         if not set(self.person_for) <= set(VERDICTS):

@@ -18,6 +18,7 @@ from stillwatch.seal import new_key
 from .conftest import SALT, SMALL, T0, ordered, request, snapshot
 
 OFF = Orders(version=5, mode="off")
+ENFORCE = Orders(version=1, mode="enforce")
 
 
 @pytest.fixture
@@ -25,7 +26,7 @@ def node(tmp_path, key_files):
     """A guard that would enforce, with orders and a kill file: (service, orders, kill, key)."""
     private, public = key_files
 
-    def make(first: Orders | None = Orders(version=1, mode="enforce"), made=None):
+    def make(first: Orders | None = ENFORCE, made=None):
         folder = tmp_path / "node"
         (folder / "kill").mkdir(parents=True)
         write_snapshot(folder / "snapshot.json", made or ordered("deny"), private)
@@ -48,7 +49,8 @@ def verdict(service: Service, account: str = "bad-1") -> str:
 def problem(service: Service, what: str) -> bool:
     """Whether readyz and the metric both say that something is wrong with a file."""
     told = what in service.ready()[1]["problems"]
-    assert (f'stillwatch_guard_problem{{what="{what}"}} 1.0' in exposition(service).decode()) == told
+    line = f'stillwatch_guard_problem{{what="{what}"}} {float(told)}'
+    assert line in exposition(service).decode()
     return told
 
 
