@@ -185,6 +185,15 @@ def serve(
     log: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Decisions other than allow, JSON lines.")
     ] = None,
+    ocsf: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="The same as OCSF 1.8 events, JSON lines.")
+    ] = None,
+    traces: Annotated[
+        str | None, typer.Option(metavar="URL", help="OTLP/HTTP collector, with /v1/traces.")
+    ] = None,
+    trace_share: Annotated[
+        float, typer.Option(metavar="P", help="Of requests without a trace, so many get one.")
+    ] = 0.01,
     shed_lag_ms: Annotated[
         float, typer.Option(metavar="MS", help="Beyond this delay requests pass unseen.")
     ] = 100.0,
@@ -204,7 +213,9 @@ def serve(
             snapshot=snapshot, keys=tuple(read_public_key(path) for path in trust), orders=orders,
             kill_file=kill_file, state=state, redis_url=redis, node=node,
             tokens=tokens_of(token_file), fail_closed=frozenset(fail_closed or ()),
-            account_header=account_header.lower(), decision_log=log, shed_lag_ms=shed_lag_ms,
+            account_header=account_header.lower(), decision_log=log, ocsf_log=ocsf,
+            shed_lag_ms=shed_lag_ms,
         ),
         host=host, port=port, tls_cert=tls_cert, tls_key=tls_key, client_ca=client_ca,
+        traces=traces, trace_share=trace_share,
     )  # fmt: skip

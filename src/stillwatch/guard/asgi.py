@@ -21,6 +21,7 @@ from stillwatch.guard.gateways import (
 from stillwatch.guard.metrics import exposition
 from stillwatch.guard.request import Origin, Request, request_of_text
 from stillwatch.guard.service import Service
+from stillwatch.guard.tracing import Begun
 
 __all__ = ["Reply", "app_of", "decide_now"]
 
@@ -90,11 +91,24 @@ def decide_now(
 ) -> tuple[int, bytes, list[tuple[bytes, bytes]]]:
     """Answer POST /v1/decide whose body is here: status, body, headers. Raises nothing."""
     try:
-        _ask_token(service, _headers(service, given))
+        headers = _headers(service, given)
+        _ask_token(service, headers)
     except _Refused as refused:
         service.counts["refused", str(refused.status)] += 1
         return _error(refused.status, str(refused))
-    return _guarded(service, "/v1/decide", _decide, data)
+    begun = None if service.tracing is None else service.tracing.begin(headers)
+    return _traced(service, begun, "/v1/decide", _decide, data)
+
+
+def _traced(service: Service, begun: Begun | None, path: str, handle: Any, data: bytes) -> Reply:
+    """Answer as `_guarded` does; make a span of it where the request is sampled."""
+    tracing = service.tracing
+    if begun is None or tracing is None:
+        return _guarded(service, path, handle, data)
+    tracing.decide()
+    reply = _guarded(service, path, handle, data)
+    tracing.finish(begun, "POST", path, reply.status)
+    return reply
 
 
 def _ask_token(service: Service, headers: Mapping[bytes, bytes]) -> None:
@@ -118,8 +132,9 @@ async def _answer(service: Service, scope: Scope, receive: Receive) -> Reply:
         if method != "POST":
             raise _Refused(405, "POST it")
         _ask_token(service, headers)
+        begun = None if service.tracing is None else service.tracing.begin(headers)
         data = await _body(service, headers, receive)
-        return _guarded(service, path, handle, data)
+        return _traced(service, begun, path, handle, data)
     except _Refused as refused:
         service.counts["refused", str(refused.status)] += 1
         return _error(refused.status, str(refused))
@@ -249,8 +264,13 @@ async def _authz(
     """Status style: 200 allows, 403 and 429 refuse; whoever asks shows x-stillwatch-token."""
     if not service.may_ask(headers.get(b"x-stillwatch-token", b"").decode("latin-1")):
         raise _Refused(401, "show a token that is accepted in x-stillwatch-token")
+    tracing = service.tracing
+    begun = None if tracing is None else tracing.begin(headers)
     try:
-        request = _authz_request(service, headers, await _authz_body(service, headers, receive))
+        body = await _authz_body(service, headers, receive)
+        if tracing is not None and begun is not None:
+            tracing.decide()
+        request = _authz_request(service, headers, body)
         decision = (
             service.unavailable("no account was named", "authz")
             if request is None
@@ -262,6 +282,8 @@ async def _authz(
         decision = _failed(service, error, "authz")
     style = headers.get(b"x-stillwatch-style", b"")
     status = authz_status(decision, auth_request=style == b"auth_request")
+    if tracing is not None and begun is not None:
+        tracing.finish(begun, str(scope["method"]), "/authz/{path}", status)
     return Reply(status, b"", authz_headers(decision, service.guard.table.ladder))
 
 

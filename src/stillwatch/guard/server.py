@@ -21,6 +21,7 @@ from stillwatch.guard.gossip import Gossip
 from stillwatch.guard.journal import Journal
 from stillwatch.guard.lane import Lane, lane_protocol
 from stillwatch.guard.service import Service, Serving
+from stillwatch.guard.tracing import otlp_tracing
 
 __all__ = ["Chores", "serve"]
 
@@ -66,6 +67,8 @@ class Chores:
             await self._flush()
             if self.gossip is not None:
                 await self.gossip.close()
+            if self._service.tracing is not None:
+                await asyncio.to_thread(self._service.tracing.close)
 
         return stop
 
@@ -98,7 +101,8 @@ class Chores:
         gc.freeze()
 
     async def _flush(self) -> None:
-        self._service.flush_log()
+        if noted := self._service.take_noted():
+            await asyncio.to_thread(self._service.write_noted, noted)
         if self.journal is None:
             return
         try:
@@ -132,10 +136,13 @@ def serve(
     tls_cert: Path | None = None,
     tls_key: Path | None = None,
     client_ca: Path | None = None,
+    traces: str | None = None,
+    trace_share: float = 0.01,
 ) -> None:
     """Serve until the process is told to end.
 
-    ``client_ca``: only callers with a certificate of this authority are heard (mTLS).
+    ``client_ca``: only callers with a certificate of this authority are heard (mTLS). ``traces``:
+    OTLP/HTTP address of a collector; ``trace_share``: see `Tracing`.
 
     Raises:
         ConfigError: uvicorn is missing; half of a certificate was given.
@@ -150,6 +157,8 @@ def serve(
     if (tls_cert is None) != (tls_key is None) or (client_ca and not tls_cert):
         raise ConfigError("a certificate and its key go together", where="--tls-cert, --tls-key")
     service = Service(serving)
+    if traces is not None:
+        service.tracing = otlp_tracing(traces, node=serving.node, share=trace_share)
     chores = Chores(service)
     lane = Lane(partial(decide_now, service), serving.body_timeout_s, serving.max_body)
     options: dict[str, Any] = {}

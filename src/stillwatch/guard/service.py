@@ -20,8 +20,10 @@ from stillwatch.guard.decide import Capacity, Guard
 from stillwatch.guard.decision import Decision
 from stillwatch.guard.files import read_orders, read_snapshot
 from stillwatch.guard.orders import Orders
+from stillwatch.guard.records import Noted, decision_line, ocsf_line
 from stillwatch.guard.request import Request
 from stillwatch.guard.table import Table
+from stillwatch.guard.tracing import Tracing
 from stillwatch.policy import MODES, ladder_from_mapping
 from stillwatch.schema.snapshot import Seed
 
@@ -38,6 +40,7 @@ class Serving:
     """How a guard is served. Sizes in bytes, times in seconds unless named otherwise.
 
     ``tokens``: callers must show one of them; none means that anybody on the socket may ask.
+    ``decision_log`` and ``ocsf_log``: files to which decisions other than *allow* are appended.
     ``fail_closed``: routes (decide, authz, litellm) that refuse where the guard cannot decide.
     ``kill_file``: while it exists everything is allowed. ``state``: folder for what must survive.
     """
@@ -62,6 +65,7 @@ class Serving:
     shed_lag_ms: float = 100.0
     reload_s: float = 1.0
     decision_log: Path | None = None
+    ocsf_log: Path | None = None
     capacity: Capacity = field(default_factory=Capacity)
 
     def __post_init__(self) -> None:
@@ -83,7 +87,9 @@ class Service:
         self.redis_ok: bool | None = None
         self.problems: dict[str, str] = {}
         self._tokens = tuple(hashlib.sha256(t.encode()).digest() for t in serving.tokens)
-        self._log_lines: list[str] = []
+        self._noted: list[Noted] = []
+        self._logs = serving.decision_log is not None or serving.ocsf_log is not None
+        self.tracing: Tracing | None = None
         self._stamps = {"snapshot": _stamp(serving.snapshot), "orders": _stamp(serving.orders)}
         self._snapshot = read_snapshot(serving.snapshot, serving.keys)
         self._orders = self._first_orders()
@@ -158,8 +164,11 @@ class Service:
     def count(self, decision: Decision, route: str) -> None:
         """Count a decision, and log it where it is not *allow*."""
         self.counts["decision", route, decision.verdict, decision.would, decision.mode] += 1
-        if decision.would != "allow" and self.serving.decision_log is not None:
-            self._log_lines.append(self._line(decision, route))
+        if self.tracing is not None:
+            self.tracing.note(decision)
+        if decision.would != "allow" and self._logs:
+            snapshot = self.guard.table.snapshot
+            self._noted.append(Noted(self.clock_us(), decision, route, snapshot))
 
     def unavailable(self, reason: str, route: str) -> Decision:
         """Return what a route answers where the guard could not decide."""
@@ -178,16 +187,29 @@ class Service:
 
     def flush_log(self) -> None:
         """Write the decisions that were noted since the last call."""
-        path = self.serving.decision_log
-        lines, self._log_lines = self._log_lines, []
-        if path is None or not lines:
+        self.write_noted(self.take_noted())
+
+    def take_noted(self) -> list[Noted]:
+        """Return the decisions that were noted since the last call; not from another thread."""
+        noted, self._noted = self._noted, []
+        return noted
+
+    def write_noted(self, noted: list[Noted]) -> None:
+        """Append decisions to the logs; another thread may do it. Raises nothing."""
+        if not noted:
             return
-        try:
-            with path.open("a", encoding="utf-8") as out:
-                out.write("".join(lines))
-        except OSError as error:
-            self.counts["log_failed",] += len(lines)
-            _log.error(json.dumps({"event": "log not written", "error": type(error).__name__}))
+        for path, line in (
+            (self.serving.decision_log, decision_line), (self.serving.ocsf_log, ocsf_line)
+        ):  # fmt: skip
+            if path is None:
+                continue
+            try:
+                with path.open("a", encoding="utf-8") as out:
+                    out.write("".join(map(line, noted)))
+            except OSError as error:
+                self.counts["log_failed",] += len(noted)
+                what = {"event": "log not written", "error": type(error).__name__}
+                _log.error(json.dumps(what))
 
     def ready(self) -> tuple[bool, dict[str, Any]]:
         """Return whether requests should be sent here, and what is known of the state."""
@@ -212,17 +234,6 @@ class Service:
         decision = Decision("allow", (why,), None, 0, f"{self.serving.node}-0", "off", "allow")
         self.count(decision, route)
         return decision
-
-    def _line(self, decision: Decision, route: str) -> str:
-        snapshot = self.guard.table.snapshot
-        line = {
-            "ts_us": self.clock_us(), "decision_id": decision.decision_id, "route": route,
-            "subject": f"{decision.subject:016x}", "campaign_id": decision.campaign_id,
-            "verdict": decision.verdict, "would": decision.would, "mode": decision.mode,
-            "level": decision.level, "reasons": decision.reasons,
-            "snapshot_version": snapshot.version, "snapshot_source": snapshot.source[:16],
-        }  # fmt: skip
-        return json.dumps(line) + "\n"
 
     def _first_orders(self) -> Orders:
         """Return the orders to begin with. Raises as `read_orders` where the file does not hold.
