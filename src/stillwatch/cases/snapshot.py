@@ -11,7 +11,7 @@ from typing import Any, Final, NamedTuple
 import pyarrow as pa
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from stillwatch.cases.judgement import Judgement
+from stillwatch.cases.judgement import Judgement, freed_accounts, gone_campaigns
 from stillwatch.errors import EvidenceError
 from stillwatch.policy import Ladder, Permit
 from stillwatch.schema import VERDICTS, to_micros
@@ -106,12 +106,12 @@ def compile_snapshot(
         name: [m["account_id"] for m in c["members"] if m["role"] == "core"]
         for name, c in accused.items()
     }
-    let_go = tuple(sorted(judgement.gone(cores, created_us)))
+    let_go = tuple(sorted(gone_campaigns(judgement, cores, created_us)))
     _check_names(run, accused, let_go, {*ordered, *only})
     names = sorted(set(only or accused) - set(let_go))
     campaigns = [accused[name] for name in names]
     verdicts = {a: v for a, v in judgement.verdicts.items() if a not in judgement.restored}
-    core = _core_table(campaigns, judgement.freed(created_us))
+    core = _core_table(campaigns, freed_accounts(judgement, created_us))
     until_us = (1 << 62) if as_of is None else to_micros(as_of)
     facts = _Facts(run, core, until_us)
     asked = {**_mild(judgement.actions, ladder), **ordered}

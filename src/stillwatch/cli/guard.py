@@ -82,14 +82,83 @@ def compile_(
 
 @guard.command("rollback")
 def rollback(
-    snapshot: Annotated[Path, typer.Argument(metavar="FILE", help="The snapshot in use.")],
+    target: Annotated[
+        str, typer.Argument(metavar="FILE|DEPOT", help="The snapshot in use, or a depot.")
+    ],
+    key: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="For a depot: the key that signs (PEM).")
+    ] = None,
+    by: Annotated[str, typer.Option(metavar="NAME", help="For a depot: who does this.")] = "",
+    kind: Annotated[
+        str, typer.Option(metavar="WORD", help="For a depot: snapshot, orders or effects.")
+    ] = "snapshot",
 ) -> None:
-    """Exchange a snapshot for the one before it; a running guard takes it within a second."""
+    """Exchange a snapshot for the one before it; a running guard takes it within a second.
+
+    In a depot every step back goes one version further; nodes take it at their next pull.
+    """
+    from stillwatch.cli.depots import is_depot, roll_back_depot
     from stillwatch.cli.guarding import roll_back
     from stillwatch.cli.terminal import Page
 
-    roll_back(snapshot)
-    Page().sentence(f"{snapshot} is the one before; the other is now {snapshot}.previous.")
+    if is_depot(target):
+        pointer = roll_back_depot(target, kind, key, by)
+        told = f"{pointer.version.file} of {pointer.version.by} is in use (step {pointer.serial})."
+    else:
+        roll_back(Path(target))
+        told = f"{target} is the one before; the other is now {target}.previous."
+    Page().sentence(told)
+
+
+_Depot = Annotated[
+    str, typer.Argument(metavar="DEPOT", help="A folder, or s3://bucket/prefix as pyarrow reads.")
+]
+
+
+@guard.command("publish")
+def publish(
+    depot: _Depot,
+    key: _Key,
+    by: Annotated[str, typer.Option(metavar="NAME", help="Who does this; it is written down.")],
+    snapshot: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="A snapshot that compile wrote.")
+    ] = None,
+    orders: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Orders (mode, undo).")
+    ] = None,
+    effects: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="What `case effects` wrote; it is signed.")
+    ] = None,
+) -> None:
+    """Put snapshot, orders or effects of cases into a depot that nodes pull from."""
+    from stillwatch.cli.depots import publish_files
+    from stillwatch.cli.terminal import Page
+
+    page = Page()
+    for pointer in publish_files(depot, key, by, snapshot, orders, effects):
+        page.sentence(f"{pointer.version.file} is in use in {depot} (step {pointer.serial}).")
+
+
+@guard.command("pull")
+def pull(
+    depot: _Depot,
+    trust: _Trust,
+    to: Annotated[Path, typer.Option(metavar="DIR", help="Folder that a guard serves from.")],
+    every_s: Annotated[
+        float, typer.Option(metavar="S", help="Go on, once in so many seconds; 0: once.")
+    ] = 0.0,
+) -> None:
+    """Bring what a depot has in use into a folder; what does not hold leaves what is there.
+
+    `guard serve --snapshot DIR/snapshot.json` takes it within a second. A process of its own, so
+    that no store that hangs can delay an answer.
+    """
+    from stillwatch.cli.depots import pull_files
+    from stillwatch.cli.terminal import Page
+
+    page = Page()
+    for told in pull_files(depot, trust, to, every_s):
+        page.sentence(told)
 
 
 @guard.command("preview")
@@ -162,6 +231,10 @@ def serve(
     orders: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Signed orders (mode, undo).")
     ] = None,
+    effects: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Signed effects of cases, as `guard pull` brings them."),
+    ] = None,
     kill_file: Annotated[
         Path | None, typer.Option(metavar="FILE", help="While it exists, everything is allowed.")
     ] = None,
@@ -211,6 +284,7 @@ def serve(
     serve(
         Serving(
             snapshot=snapshot, keys=tuple(read_public_key(path) for path in trust), orders=orders,
+            effects=effects,
             kill_file=kill_file, state=state, redis_url=redis, node=node,
             tokens=tokens_of(token_file), fail_closed=frozenset(fail_closed or ()),
             account_header=account_header.lower(), decision_log=log, ocsf_log=ocsf,

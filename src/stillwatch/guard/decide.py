@@ -13,6 +13,7 @@ from stillwatch.guard.orders import Orders
 from stillwatch.guard.request import Origin, Request, request_of_text
 from stillwatch.guard.suspects import Suspects, level_of
 from stillwatch.guard.table import RANK, Table
+from stillwatch.schema import Judgement
 from stillwatch.schema.snapshot import EVIDENCE, Seed, Snapshot
 
 __all__ = ["Capacity", "Guard", "Record"]
@@ -72,6 +73,7 @@ class Guard:
         node: str = "0",
         capacity: Capacity | None = None,
         seed_books: bool = True,
+        judged: Judgement | None = None,
     ) -> None:
         size = capacity or Capacity()
         self.conversations = Book(size.conversations)
@@ -89,24 +91,26 @@ class Guard:
         self._node = node
         self._count = 0
         self._seed_books = seed_books
-        self.load(snapshot, orders or Orders())
+        self.load(snapshot, orders or Orders(), judged)
 
     @property
     def table(self) -> Table:
         """The tables in use."""
         return self._table
 
-    def load(self, snapshot: Snapshot, orders: Orders) -> None:
-        """Use another snapshot or other orders from the next request on. Raises ConfigError.
+    def load(self, snapshot: Snapshot, orders: Orders, judged: Judgement | None = None) -> None:
+        """Use another snapshot, orders or effects of cases from the next request on.
 
         What was seen so far stays: campaigns keep their numbers, budgets their counts.
+
+        Raises ConfigError: the snapshot's ladder is not allowed.
         """
-        for seed in self.adopt(self.prepare(snapshot, orders)):
+        for seed in self.adopt(self.prepare(snapshot, orders, judged)):
             self.plant(seed)
 
-    def prepare(self, snapshot: Snapshot, orders: Orders) -> Table:
+    def prepare(self, snapshot: Snapshot, orders: Orders, judged: Judgement | None = None) -> Table:
         """Return the tables of a snapshot; another thread may do it. Raises ConfigError."""
-        return Table(snapshot, orders, dict(self.numbers))
+        return Table(snapshot, orders, dict(self.numbers), judged)
 
     def plant(self, seed: Seed) -> None:
         """Put a conversation or blob of the run into its book."""
@@ -422,7 +426,7 @@ class Guard:
         if campaign < 0:
             return _Pursued("allow", (), None, ttl, "", 0)
         name = table.pursuits[campaign].campaign_id
-        asked, why_asked = table.action(campaign, subject, ts)
+        asked, why_asked = table.action(campaign, subject, account, ts)
         verdict = min(asked, self._cap(level), key=RANK.__getitem__)
         reasons = [f"{level} of {name}" if level == "member" else f"{level}: {name}", why_asked]
         reasons.extend(f"evidence: {kind}" for kind in _named(bits))

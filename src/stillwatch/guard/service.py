@@ -9,23 +9,24 @@ import logging
 import time
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, Final, NamedTuple, TypeVar
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from stillwatch.errors import ConfigError, InputError, StillwatchError
 from stillwatch.guard.decide import Capacity, Guard
 from stillwatch.guard.decision import Decision
-from stillwatch.guard.files import read_orders, read_snapshot
+from stillwatch.guard.files import read_judgement, read_orders, read_snapshot
 from stillwatch.guard.orders import Orders
 from stillwatch.guard.records import Noted, decision_line, ocsf_line
 from stillwatch.guard.request import Request
 from stillwatch.guard.table import Table
 from stillwatch.guard.tracing import Tracing
 from stillwatch.policy import MODES, ladder_from_mapping
-from stillwatch.schema.snapshot import Seed
+from stillwatch.schema import Judgement
+from stillwatch.schema.snapshot import Seed, Snapshot
 
 __all__ = ["ROUTES", "Service", "Serving"]
 
@@ -42,12 +43,14 @@ class Serving:
     ``tokens``: callers must show one of them; none means that anybody on the socket may ask.
     ``decision_log`` and ``ocsf_log``: files to which decisions other than *allow* are appended.
     ``fail_closed``: routes (decide, authz, litellm) that refuse where the guard cannot decide.
-    ``kill_file``: while it exists everything is allowed. ``state``: folder for what must survive.
+    ``effects``: signed effects of cases, which act without a compile. ``kill_file``: while it
+    exists everything is allowed. ``state``: folder for what must survive.
     """
 
     snapshot: Path
     keys: tuple[Ed25519PublicKey, ...]
     orders: Path | None = None
+    effects: Path | None = None
     kill_file: Path | None = None
     state: Path | None = None
     redis_url: str | None = None
@@ -75,6 +78,14 @@ class Serving:
             )
 
 
+class _Policy(NamedTuple):
+    """What is in use, of each file."""
+
+    snapshot: Snapshot
+    orders: Orders
+    judged: Judgement
+
+
 class Service:
     """Holds a guard, reloads it, counts. ``clock_us`` gives the time in microseconds (tests)."""
 
@@ -90,13 +101,16 @@ class Service:
         self._noted: list[Noted] = []
         self._logs = serving.decision_log is not None or serving.ocsf_log is not None
         self.tracing: Tracing | None = None
-        self._stamps = {"snapshot": _stamp(serving.snapshot), "orders": _stamp(serving.orders)}
-        self._snapshot = read_snapshot(serving.snapshot, serving.keys)
-        self._orders = self._first_orders()
+        self._paths = {"snapshot": serving.snapshot, "orders": serving.orders,
+                       "effects": serving.effects}  # fmt: skip
+        self._stamps = {name: _stamp(path) for name, path in self._paths.items()}
+        snapshot = read_snapshot(serving.snapshot, serving.keys)
+        self._policy = _Policy(snapshot, self._first_orders(snapshot), self._next_judgement())
         self._look_for_kill_file()
         self.guard = Guard(
-            self._snapshot, self._orders, node=serving.node, capacity=serving.capacity
-        )
+            snapshot, self._policy.orders, node=serving.node, capacity=serving.capacity,
+            judged=self._policy.judged,
+        )  # fmt: skip
         self._tell_switches()
 
     @property
@@ -125,22 +139,25 @@ class Service:
         cannot be read any more is not lifted. Raises nothing.
         """
         self._look_for_kill_file()
-        snapshot, orders = self._snapshot, self._orders
-        path = self.serving.snapshot
-        if self._changed("snapshot", path):
-            read = self._tried("snapshot", lambda: read_snapshot(path, self.serving.keys))
-            snapshot = read or snapshot
-        if self._changed("orders", self.serving.orders):
-            orders = self._tried("orders", self._next_orders) or orders
-        if snapshot is self._snapshot and orders is self._orders:
+        serving, old = self.serving, self._policy
+        new = old
+        if self._changed("snapshot"):
+            read = self._tried("snapshot", lambda: read_snapshot(serving.snapshot, serving.keys))
+            new = new._replace(snapshot=read or old.snapshot)
+        if self._changed("orders"):
+            new = new._replace(orders=self._tried("orders", self._next_orders) or old.orders)
+        if self._changed("effects"):
+            judged = self._tried("effects", self._next_judgement)
+            new = new._replace(judged=judged or old.judged)
+        if all(was is now for was, now in zip(old, new, strict=True)):
             return None
-        name = "orders" if snapshot is self._snapshot else "snapshot"
-        table = self._tried(name, lambda: self.guard.prepare(snapshot, orders))
-        if table is None and name == "snapshot" and orders is not self._orders:
-            snapshot = self._snapshot
-            table = self._tried("orders", lambda: self.guard.prepare(snapshot, orders))
+        name = "orders" if new.snapshot is old.snapshot else "snapshot"
+        table = self._tried(name, lambda: self.guard.prepare(*new))
+        if table is None and name == "snapshot":
+            new = new._replace(snapshot=old.snapshot)
+            table = self._tried("orders", lambda: self.guard.prepare(*new))
         if table is not None:
-            self._snapshot, self._orders = snapshot, orders
+            self._policy = new
         return table
 
     def take(self, table: Table) -> tuple[Seed, ...]:
@@ -218,6 +235,7 @@ class Service:
         return not expired, {
             "snapshot_version": snapshot.version,
             "snapshot_expired": expired,
+            "effects_at_us": self._policy.judged.at_us,
             "mode": "killed" if self.killed else self.guard.table.mode,
             "canary_percent": self.guard.table.canary,
             "campaigns": len(snapshot.campaigns),
@@ -235,7 +253,7 @@ class Service:
         self.count(decision, route)
         return decision
 
-    def _first_orders(self) -> Orders:
+    def _first_orders(self, snapshot: Snapshot) -> Orders:
         """Return the orders to begin with. Raises as `read_orders` where the file does not hold.
 
         A file that is not there may have been lost, and with it who was let go; so that until
@@ -246,7 +264,7 @@ class Service:
             return Orders()
         if self._stamps["orders"] is None:
             self._wrong("orders", f"{path} is missing: in shadow until orders are written", None)
-            ladder = ladder_from_mapping(self._snapshot.ladder)
+            ladder = ladder_from_mapping(snapshot.ladder)
             return Orders(mode=min(ladder.mode, "shadow", key=MODES.index))
         return read_orders(path, self.serving.keys)
 
@@ -256,12 +274,26 @@ class Service:
         if not path.exists():
             raise InputError("is gone; what was ordered stays in use", where=str(path))
         made = read_orders(path, self.serving.keys)
-        if made.version < self._orders.version:
+        held = self._policy.orders
+        if made.version < held.version:
             what = f"{path} is older than what is in use: the milder mode holds"
             self._wrong("orders_age", what, None)
         else:
             self.problems.pop("orders_age", None)
-        return made.after(self._orders)
+        return made.after(held)
+
+    def _next_judgement(self) -> Judgement:
+        """Return what the cases say, without campaigns whose letting go has ended."""
+        path = self.serving.effects
+        if path is None:
+            return Judgement()
+        read, now = read_judgement(path, self.serving.keys), self.clock_us()
+        lasting = {
+            name: (end, core)
+            for name, (end, core) in read.let_go.items()
+            if end is None or now < end
+        }
+        return replace(read, let_go=lasting)
 
     def _look_for_kill_file(self) -> None:
         """Learn whether the kill file is there; where that cannot be seen, nothing changes."""
@@ -282,8 +314,8 @@ class Service:
             self.killed = True
             self.problems.pop("kill_file", None)
 
-    def _changed(self, name: str, path: Path | None) -> bool:
-        stamp = _stamp(path)
+    def _changed(self, name: str) -> bool:
+        stamp = _stamp(self._paths[name])
         if stamp == self._stamps[name]:
             return False
         self._stamps[name] = stamp

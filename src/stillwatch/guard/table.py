@@ -8,7 +8,7 @@ from typing import Any, Final, NamedTuple
 
 from stillwatch.guard.orders import Orders
 from stillwatch.policy import Ladder, Permit, ladder_from_mapping, verdict_of_access
-from stillwatch.schema import VERDICTS
+from stillwatch.schema import VERDICTS, Judgement
 from stillwatch.schema.snapshot import (
     EVIDENCE,
     SLOTS,
@@ -46,7 +46,13 @@ class Table:
     ``numbers``, which rise over all snapshots that a guard loads: what was seen keeps its sense.
     """
 
-    def __init__(self, snapshot: Snapshot, orders: Orders, numbers: dict[str, int]) -> None:
+    def __init__(
+        self,
+        snapshot: Snapshot,
+        orders: Orders,
+        numbers: dict[str, int],
+        judged: Judgement | None = None,
+    ) -> None:
         self.snapshot = snapshot
         self.ladder: Ladder = ladder_from_mapping(snapshot.ladder)
         self.mode = orders.mode or self.ladder.mode
@@ -66,7 +72,9 @@ class Table:
         self.restored = snapshot.restored
         self.channels = snapshot.channels
         self.access = snapshot.access
-        self._undo(orders)
+        self.fresh: dict[int, Action] = {}
+        self._judge(judged or Judgement())
+        self._undo(orders, frozenset((judged or Judgement()).let_go))
         self.nodes: tuple[dict[int, list[Node]], ...] = tuple({} for _ in SLOTS)
         for number, template in enumerate(self.templates):
             for slot, value, company in template.nodes:
@@ -146,13 +154,14 @@ class Table:
         """Return whether a subject is enforced upon; the same subjects at every restart."""
         return subject % 10_000 < self.canary * 100
 
-    def action(self, campaign: int, subject: int, ts_us: int) -> tuple[str, str]:
+    def action(self, campaign: int, subject: int, account: int, ts_us: int) -> tuple[str, str]:
         """Return the verdict asked for a subject, else for its campaign, and why that one.
 
-        A rung that takes a person falls to throttle without one; an action that has lapsed asks
+        What the cases said since the snapshot stands above what it holds. A rung that takes a
+        person falls to throttle without one; an action that has lapsed asks
         for nothing.
         """
-        action: Action | None = self.snapshot.ordered.get(subject)
+        action: Action | None = self.fresh.get(account) or self.snapshot.ordered.get(subject)
         if action is None:
             action = self.pursuits[campaign].action
         if action is None:
@@ -186,14 +195,26 @@ class Table:
             key = permit.account_id or permit.org_id or ""
             place[key] = (*place.get(key, ()), permit)
 
-    def _undo(self, orders: Orders) -> None:
-        gone = {u.value for u in orders.undone if u.kind == "campaign"}
+    def _judge(self, judged: Judgement) -> None:
+        """Take in what the cases say: whom they restored and let go in any case, a verdict only
+        where it was written after the snapshot was made, which may know of later ones."""
+        newer = judged.at_us > self.snapshot.created_us
+        self.restored |= {subject_key(self.salt, a) for a in judged.restored}
+        self.fresh = {
+            subject_key(self.salt, account): action
+            for account, action in judged.verdicts.items()
+            if newer or action.verdict == "allow"
+        }
+
+    def _undo(self, orders: Orders, let_go: frozenset[str]) -> None:
+        gone = {u.value for u in orders.undone if u.kind == "campaign"} | let_go
         self._undone_spans = tuple(
             (int(u.value), u.at_us) for u in orders.undone if u.kind == "since"
         )
         self.undone_subjects = frozenset(
             [int(u.value, 16) for u in orders.undone if u.kind == "account"]
             + [k for k, a in self.snapshot.ordered.items() if self.undone_at(a.at_us)]
+            + [k for k, a in self.fresh.items() if self.undone_at(a.at_us)]
         )
         for pursuit in self.snapshot.campaigns:
             if self.undone_at(pursuit.action.at_us if pursuit.action else self.snapshot.created_us):
