@@ -255,6 +255,9 @@ def serve(
     account_header: Annotated[
         str, typer.Option(metavar="NAME", help="Header that names the account, for /authz.")
     ] = "x-account-id",
+    trusted_hops: Annotated[
+        int, typer.Option(metavar="N", help="Proxies of your own before the gateway.")
+    ] = 0,
     log: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Decisions other than allow, JSON lines.")
     ] = None,
@@ -288,7 +291,7 @@ def serve(
             kill_file=kill_file, state=state, redis_url=redis, node=node,
             tokens=tokens_of(token_file), fail_closed=frozenset(fail_closed or ()),
             account_header=account_header.lower(), decision_log=log, ocsf_log=ocsf,
-            shed_lag_ms=shed_lag_ms,
+            shed_lag_ms=shed_lag_ms, trusted_hops=trusted_hops,
         ),
         host=host, port=port, tls_cert=tls_cert, tls_key=tls_key, client_ca=client_ca,
         traces=traces, trace_share=trace_share,

@@ -15,6 +15,7 @@ from stillwatch.guard.decision import Decision
 from stillwatch.guard.gateways import (
     authz_headers,
     authz_status,
+    forwarded,
     guardrail_answer,
     guardrail_request,
 )
@@ -121,11 +122,11 @@ def _ask_token(service: Service, headers: Mapping[bytes, bytes]) -> None:
 async def _answer(service: Service, scope: Scope, receive: Receive) -> Reply:
     path, method = scope["path"], scope["method"]
     try:
+        if path.startswith("/authz/") or path == "/authz":
+            return await _authz(service, scope, receive)
         headers = _headers(service, scope["headers"])
         if method == "GET" and path in _GETS:
             return _GETS[path](service)
-        if path.startswith("/authz/") or path == "/authz":
-            return await _authz(service, scope, receive, headers)
         handle = _POSTS.get(path)
         if handle is None:
             raise _Refused(404, "no such route")
@@ -137,7 +138,23 @@ async def _answer(service: Service, scope: Scope, receive: Receive) -> Reply:
         return _traced(service, begun, path, handle, data)
     except _Refused as refused:
         service.counts["refused", str(refused.status)] += 1
+        if path == _GUARDRAIL:
+            return _unasked(service, refused)
         return _error(refused.status, str(refused))
+
+
+def _unasked(service: Service, refused: _Refused) -> Reply:
+    """Answer LiteLLM's guardrail about a request that is not taken.
+
+    LiteLLM counts 502 to 504 as a guard that is away and falls back as it is told to; any other
+    error it hands to its user, who can help neither a wrong token nor a long prompt.
+    """
+    if refused.status == 401:
+        return _error(503, str(refused))
+    if refused.status == 405:
+        return _error(405, str(refused))
+    decision = service.unavailable(f"refused {refused.status}", "litellm")
+    return Reply(200, orjson.dumps(guardrail_answer(decision, "")), _JSON)
 
 
 def _guarded(service: Service, path: str, handle: Any, data: bytes) -> Reply:
@@ -250,7 +267,8 @@ def _rows(service: Service, data: bytes) -> list[Any]:
 
 
 def _guardrail(service: Service, data: bytes) -> Reply:
-    request = guardrail_request(parse(data), service.clock_us())
+    hops = service.serving.trusted_hops
+    request = guardrail_request(parse(data), service.clock_us(), hops)
     if request is None:
         return Reply(200, b'{"action":"NONE"}', _JSON)
     decision = service.decide(request, "litellm")
@@ -258,15 +276,21 @@ def _guardrail(service: Service, data: bytes) -> Reply:
     return Reply(200, orjson.dumps(guardrail_answer(decision, url)), _JSON)
 
 
-async def _authz(
-    service: Service, scope: Scope, receive: Receive, headers: Mapping[bytes, bytes]
-) -> Reply:
-    """Status style: 200 allows, 403 and 429 refuse; whoever asks shows x-stillwatch-token."""
-    if not service.may_ask(headers.get(b"x-stillwatch-token", b"").decode("latin-1")):
-        raise _Refused(401, "show a token that is accepted in x-stillwatch-token")
-    tracing = service.tracing
-    begun = None if tracing is None else tracing.begin(headers)
+async def _authz(service: Service, scope: Scope, receive: Receive) -> Reply:
+    """Status style: 200 allows, 403 and 429 refuse; whoever asks shows x-stillwatch-token.
+
+    A gateway takes every status for a verdict on its user, so that what is wrong between it and the
+    guard has none of them: without the token it is 503, which gateways count as a guard that is
+    away; of a body that is too long or too slow the account is judged and the text is not.
+    """
+    tracing, begun, style = service.tracing, None, b""
     try:
+        headers = _headers(service, scope["headers"])
+        style = headers.get(b"x-stillwatch-style", b"")
+        if not service.may_ask(headers.get(b"x-stillwatch-token", b"").decode("latin-1")):
+            service.counts["refused", "503"] += 1
+            return _error(503, "show a token that is accepted in x-stillwatch-token")
+        begun = None if tracing is None else tracing.begin(headers)
         body = await _authz_body(service, headers, receive)
         if tracing is not None and begun is not None:
             tracing.decide()
@@ -276,11 +300,11 @@ async def _authz(
             if request is None
             else service.decide(request, "authz")
         )
-    except Exception as error:
-        if isinstance(error, _Refused):
-            raise
+    except _Refused as refused:
+        service.counts["refused", str(refused.status)] += 1
+        decision = service.unavailable(f"refused {refused.status}", "authz")
+    except Exception as error:  # noqa: BLE001 – what fails of ours is not the caller's error
         decision = _failed(service, error, "authz")
-    style = headers.get(b"x-stillwatch-style", b"")
     status = authz_status(decision, auth_request=style == b"auth_request")
     if tracing is not None and begun is not None:
         tracing.finish(begun, str(scope["method"]), "/authz/{path}", status)
@@ -290,11 +314,15 @@ async def _authz(
 async def _authz_body(
     service: Service, headers: Mapping[bytes, bytes], receive: Receive
 ) -> dict[str, Any] | None:
-    """Return the call in the body; None where there is none, or only a part of it.
+    """Return the call in the body; None where there is none, or only a part of it came.
 
     A gateway that cuts long bodies would show half a prompt: its hashes would be another text's.
     """
-    data = await _body(service, headers, receive)
+    try:
+        data = await _body(service, headers, receive)
+    except _Refused as refused:
+        service.counts["refused", str(refused.status)] += 1
+        return None
     if not data or headers.get(b"x-envoy-auth-partial-body") == b"true":
         return None
     try:
@@ -317,7 +345,7 @@ def _authz_request(
     if account is None:
         return None
     model = body.get("model") if body else None
-    address = (of("x-forwarded-for") or "").split(",")[0].strip() or of("x-real-ip")
+    address = forwarded(of("x-forwarded-for"), serving.trusted_hops) or of("x-real-ip")
     origin = Origin(
         service.clock_us(), account, of(serving.end_user_header), of(serving.org_header),
         model if isinstance(model, str) else "", None, address, of("x-ja4"), of("user-agent"),

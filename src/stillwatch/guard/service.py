@@ -40,6 +40,7 @@ _UNREAD: Final = (-1,)  # the stamp of a file that must be read again
 class Serving:
     """How a guard is served. Sizes in bytes, times in seconds unless named otherwise.
 
+    ``trusted_hops``: proxies of one's own between the caller and the gateway (x-forwarded-for).
     ``tokens``: callers must show one of them; none means that anybody on the socket may ask.
     ``decision_log`` and ``ocsf_log``: files to which decisions other than *allow* are appended.
     ``fail_closed``: routes (decide, authz, litellm) that refuse where the guard cannot decide.
@@ -60,6 +61,7 @@ class Serving:
     account_header: str = "x-account-id"
     end_user_header: str = "x-end-user-id"
     org_header: str = "x-org-id"
+    trusted_hops: int = 0
     max_body: int = 1_048_576
     max_batch: int = 1_000
     max_headers: int = 100
