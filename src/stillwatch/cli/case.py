@@ -248,6 +248,38 @@ def resolve(
     Page().sentence(f"{held.id} is {held.state}.")
 
 
+@case.command("label")
+def label_(
+    name: CASE,
+    account: Annotated[str, typer.Option(metavar="ACCOUNT", help="An account of the case.")],
+    verdict: Annotated[str, typer.Option(metavar="WORD", help="true (it distils), false, unsure.")],
+    reason: Annotated[str, typer.Option(metavar="TEXT", help="How that was found out.")],
+    by: BY,
+    db: DB,
+) -> None:
+    """Enter what a person found out about an account; the calibration of scans reads it."""
+    from stillwatch.cases import label
+    from stillwatch.cli.terminal import Page
+
+    label(_book(db), name, account, verdict=verdict, reason=reason, by=by, now=_now())
+    Page().sentence(f"Labelled {verdict}: one account of {name}.")
+
+
+@case.command()
+def close(
+    name: CASE,
+    reason: Annotated[str, typer.Option(metavar="TEXT", help="Why, for the history.")],
+    by: BY,
+    db: DB,
+) -> None:
+    """Close a case; what stands on it runs until it ends, else the guard lets its campaign go."""
+    from stillwatch.cases import close_case
+    from stillwatch.cli.terminal import Page
+
+    close_case(_book(db), name, reason=reason, by=by, now=_now())
+    Page().sentence(f"{name} is closed; it comes back as a new case when its evidence is another.")
+
+
 @case.command("effects")
 def effects_(
     db: DB,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
@@ -26,6 +26,7 @@ from stillwatch.campaigns import (
 from stillwatch.errors import ConfigError
 from stillwatch.kernel import KERNEL_VERSION
 from stillwatch.runners import LocalRunner
+from stillwatch.scanner.labels import Labelled, labelled_cohorts, widened
 from stillwatch.schema import STAGES
 from stillwatch.signals import RUNGS, TESTS, Reference, lacking, shipped_reference
 from stillwatch.sources import Inputs
@@ -41,6 +42,7 @@ _DRIFT_P: Final = 1e-3
 _MIN_DRIFT: Final = 10
 _DRIFT_DISTANCE: Final = 0.3
 _COORDINATED_E: Final = 10.0
+_NO_LABELS: Final = Labelled(np.zeros(0), 0)
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,7 @@ class Baseline:
     """What earlier runs say: how often was looked, and how local cohorts score.
 
     ``scores``: harvest scores of coordinated cohorts that were not selected, the top 5 % trimmed.
+    ``labelled``: what people found out about their cohorts; it is in none of the others.
     """
 
     look: int
@@ -55,12 +58,14 @@ class Baseline:
     untrimmed: np.ndarray
     names: tuple[str, ...]
     until: str = ""
+    labelled: Labelled = _NO_LABELS
 
     @property
     def digest(self) -> str:
         """Return a digest of everything that earlier runs change here."""
         state = hashlib.blake2b(digest_size=16)
-        for part in (self.scores.tobytes(), self.untrimmed.tobytes(), repr(self.names).encode()):
+        for part in (self.scores.tobytes(), self.untrimmed.tobytes(), repr(self.names).encode(),
+                     self.labelled.honest.tobytes()):  # fmt: skip
             state.update(part)
         return f"{state.hexdigest()} {self.look} {self.until}"
 
@@ -82,17 +87,25 @@ class Baseline:
         """Return the cohort scores with e-values that hold against the local reference too.
 
         With 50 local cohorts and more, the claim *extractive* must hold against both references:
-        the smaller e-value counts. The local tail is fitted as the shipped one is.
+        the smaller e-value counts. The local tail is fitted as the shipped one is. Where people
+        found cohorts of earlier runs honest, it must hold against both with these added as well, so
+        that no label can raise an e-value.
         """
-        if not self.calibrates:
+        against = []
+        if self.calibrates:
+            start, share, scale = _tail(self.scores)
+            against.append(replace(
+                reference, scores=self.scores, tail_start=start, tail_share=share, tail_scale=scale
+            ))  # fmt: skip
+        if len(self.labelled.honest):
+            against += [widened(one, self.labelled.honest) for one in (reference, *against)]
+        if not against:
             return scores
-        start, share, scale = _tail(self.scores)
-        local = replace(
-            reference, scores=self.scores, tail_start=start, tail_share=share, tail_scale=scale
-        )
         rows = scores.to_pylist()
         e_values = [
-            min(r["e_extractive"], local.e_value(r["score"])) if r["tested"] else r["e_extractive"]
+            min(r["e_extractive"], *(one.e_value(r["score"]) for one in against))
+            if r["tested"]
+            else r["e_extractive"]
             for r in rows
         ]
         place = scores.schema.get_field_index("e_extractive")
@@ -175,8 +188,11 @@ def _achieved(what: str, level: float, hits: int, cohorts: int, runs: int) -> di
     }  # fmt: skip
 
 
-def read_baseline(runs: Sequence[Path]) -> Baseline:
-    """Return what earlier run directories hold. Raises ConfigError naming one that is not a run."""
+def read_baseline(runs: Sequence[Path], labels: Mapping[str, str] | None = None) -> Baseline:
+    """Return what earlier run directories hold. Raises ConfigError naming one that is not a run.
+
+    ``labels``: account → true, false or unsure, as people found out since.
+    """
     look, scores, names, until = 0, [np.zeros(0)], [], ""
     for path in runs:
         run = open_run(path)
@@ -198,7 +214,9 @@ def read_baseline(runs: Sequence[Path]) -> Baseline:
         scores.append(np.array(keep))
         names.append(path.name)
     pooled = np.sort(np.concatenate(scores))
-    return Baseline(look, pooled[: int(len(pooled) * (1 - _TRIM))], pooled, tuple(names), until)
+    trimmed = pooled[: int(len(pooled) * (1 - _TRIM))]
+    labelled = labelled_cohorts(list(runs), labels or {})
+    return Baseline(look, trimmed, pooled, tuple(names), until, labelled)
 
 
 def _tail(scores: np.ndarray) -> tuple[float, float, float]:
@@ -313,6 +331,8 @@ def summarize(
             "largest_e": reference.largest_e, "limits": reference.limits,
             "tail_check": reference.check, "local_cohorts": len(earlier.scores),
             "baseline": list(earlier.names),
+            "labelled_honest_cohorts": len(earlier.labelled.honest),
+            "labelled_distilling_cohorts": earlier.labelled.distilling,
             "contamination": earlier.sensitivity(_least_score(runner, choice))
             if earlier.calibrates else [],
             "achieved": [*_promised(reference), *earlier.achieved(reference)],
