@@ -24,7 +24,7 @@ from stillwatch.guard.request import Origin, Request, request_of_text
 from stillwatch.guard.service import Service
 from stillwatch.guard.tracing import Begun
 
-__all__ = ["Reply", "app_of", "decide_now"]
+__all__ = ["Reply", "app_of", "authz_now", "decide_now"]
 
 _log = logging.getLogger("stillwatch.guard")
 Scope = Mapping[str, Any]
@@ -277,24 +277,48 @@ def _guardrail(service: Service, data: bytes) -> Reply:
 
 
 async def _authz(service: Service, scope: Scope, receive: Receive) -> Reply:
-    """Status style: 200 allows, 403 and 429 refuse; whoever asks shows x-stillwatch-token.
+    data = await _body_or_none(service, receive)
+    return Reply(*authz_now(service, str(scope["method"]), scope["headers"], data))
+
+
+async def _body_or_none(service: Service, receive: Receive) -> bytes | None:
+    """Return the whole body; None where it is too long (read all the same, so that the answer is
+    not lost with a connection that is cut), too slow, or the caller went away."""
+    parts, size, most = [], 0, service.serving.max_body
+    try:
+        async with asyncio.timeout(service.serving.body_timeout_s):
+            while True:
+                message = await receive()
+                if message["type"] != "http.request":
+                    return None
+                size += len(message.get("body", b""))
+                if size <= most:
+                    parts.append(message.get("body", b""))
+                if not message.get("more_body"):
+                    return b"".join(parts) if size <= most else None
+    except TimeoutError:
+        return None
+
+
+def authz_now(
+    service: Service, method: str, given: list[tuple[bytes, bytes]], data: bytes | None
+) -> tuple[int, bytes, list[tuple[bytes, bytes]]]:
+    """Answer a gateway in status style: 200 allows, 403 and 429 refuse. Raises nothing.
 
     A gateway takes every status for a verdict on its user, so that what is wrong between it and the
-    guard has none of them: without the token it is 503, which gateways count as a guard that is
-    away; of a body that is too long or too slow the account is judged and the text is not.
+    guard has none of them: without the token (``x-stillwatch-token``) it is 503, which gateways
+    count as a guard that is away; where ``data`` is None, the account is judged, the text is not.
     """
     tracing, begun, style = service.tracing, None, b""
     try:
-        headers = _headers(service, scope["headers"])
+        headers = _headers(service, given)
         style = headers.get(b"x-stillwatch-style", b"")
         if not service.may_ask(headers.get(b"x-stillwatch-token", b"").decode("latin-1")):
             service.counts["refused", "503"] += 1
             return _error(503, "show a token that is accepted in x-stillwatch-token")
-        begun = None if tracing is None else tracing.begin(headers)
-        body = await _authz_body(service, headers, receive)
-        if tracing is not None and begun is not None:
+        if tracing is not None and (begun := tracing.begin(headers)) is not None:
             tracing.decide()
-        request = _authz_request(service, headers, body)
+        request = _authz_request(service, headers, _authz_call(service, headers, data))
         decision = (
             service.unavailable("no account was named", "authz")
             if request is None
@@ -307,21 +331,19 @@ async def _authz(service: Service, scope: Scope, receive: Receive) -> Reply:
         decision = _failed(service, error, "authz")
     status = authz_status(decision, auth_request=style == b"auth_request")
     if tracing is not None and begun is not None:
-        tracing.finish(begun, str(scope["method"]), "/authz/{path}", status)
-    return Reply(status, b"", authz_headers(decision, service.guard.table.ladder))
+        tracing.finish(begun, method, "/authz/{path}", status)
+    return status, b"", authz_headers(decision, service.guard.table.ladder)
 
 
-async def _authz_body(
-    service: Service, headers: Mapping[bytes, bytes], receive: Receive
+def _authz_call(
+    service: Service, headers: Mapping[bytes, bytes], data: bytes | None
 ) -> dict[str, Any] | None:
     """Return the call in the body; None where there is none, or only a part of it came.
 
     A gateway that cuts long bodies would show half a prompt: its hashes would be another text's.
     """
-    try:
-        data = await _body(service, headers, receive)
-    except _Refused as refused:
-        service.counts["refused", str(refused.status)] += 1
+    if data is None:
+        service.counts["refused", "body"] += 1
         return None
     if not data or headers.get(b"x-envoy-auth-partial-body") == b"true":
         return None

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from stillwatch.errors import ConfigError
-from stillwatch.guard.asgi import app_of, decide_now
+from stillwatch.guard.asgi import app_of, authz_now, decide_now
 from stillwatch.guard.decide import Record
 from stillwatch.guard.gossip import Gossip
 from stillwatch.guard.journal import Journal
@@ -160,7 +160,10 @@ def serve(
     if traces is not None:
         service.tracing = otlp_tracing(traces, node=serving.node, share=trace_share)
     chores = Chores(service)
-    lane = Lane(partial(decide_now, service), serving.body_timeout_s, serving.max_body)
+    lane = Lane(
+        partial(decide_now, service), partial(authz_now, service), serving.body_timeout_s,
+        serving.max_body,
+    )  # fmt: skip
     options: dict[str, Any] = {}
     if tls_cert is not None:
         options = {"ssl_certfile": str(tls_cert), "ssl_keyfile": str(tls_key)}
