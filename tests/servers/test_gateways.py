@@ -237,6 +237,23 @@ def test_litellms_generic_guardrail(asked, model, tmp_path):
 
 
 @pytest.mark.slow
+def test_litellm_passes_long_prompts_and_goes_on_with_an_old_token(asked, model, tmp_path):
+    """It hands every error but 502 to 504 of a guardrail to its user."""
+    guard = asked()
+    old = {"a token": "token-0"}
+    with proxy("litellm.yaml", tmp_path / "l", guard.port, model.server_port, old) as port:
+        assert ask_openai(port, "sk-bad") == SAID  # unreachable_fallback: fail_open
+        assert 'stillwatch_guard_refused_total{status="401"}' in guard.ask("/metrics")[1]
+    with proxy("litellm.yaml", tmp_path / "m", guard.port, model.server_port, SECRET) as port:
+        client, other = clients(port, "sk-good")
+        long = [{"role": "user", "content": "tide " * 400_000}]
+        with client, other:
+            done = client.chat.completions.create(model="m-1", messages=long)
+        assert done.choices[0].message.content == SAID
+        assert 'reason="refused 413",route="litellm"' in guard.ask("/metrics")[1]
+
+
+@pytest.mark.slow
 def test_litellms_callback_class(asked, model, tmp_path):
     guard = asked()
     name = "litellm_callback.yaml"

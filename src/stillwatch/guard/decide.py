@@ -163,7 +163,7 @@ class Guard:
             or request.prefix_before in self.conversations
             or request.h_blob in self.blobs
             or request.h_payload in self.prompts
-            or (request.links and table.links)
+            or (request.links and table.links and table.shares(request.links))
         ):
             campaign, level, bits = self._weigh(request, subject)
         if campaign < 0 and subject in self.joined:

@@ -146,6 +146,10 @@ class Table:
         held = self.links.get(kind)
         return held.get(link_key(self.salt, kind, value)) if held else None
 
+    def shares(self, links: Mapping[str, str]) -> bool:
+        """Return whether one of these payments, devices … is one that members share."""
+        return any(self.link(kind, value) is not None for kind, value in links.items())
+
     def exclusive(self, inside: int, outside: int) -> bool:
         """Return whether as good as nobody but core members carried a value in the run."""
         return inside >= self.ladder.exclusive_share * (inside + outside)
