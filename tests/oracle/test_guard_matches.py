@@ -91,7 +91,7 @@ def tables(snapshot: Snapshot, rows: list[dict[str, Any]]) -> dict[str, pa.Table
         account = subject_key(SALT, row["account_id"])
         subject = account
         if account in snapshot.channels:
-            subject = subject_key(SALT, row["account_id"], row["end_user_id"] or "")
+            subject = subject_key(SALT, row["account_id"], row["end_user_id"])
         keyed.append({
             **{k: v for k, v in row.items() if k not in LINKS.values()},
             "org": org_key(SALT, row["account_id"], row["org_id"]),

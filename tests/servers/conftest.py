@@ -224,6 +224,14 @@ class Guarded:
             "--port", self.port, *self.options,
         ]  # fmt: skip
 
+    @contextlib.contextmanager
+    def serving(self, live: Path) -> Iterator[None]:
+        """Serve from a folder that `guard pull` fills, until the block ends."""
+        command = self.command()
+        command[command.index("--snapshot") + 1] = live / "snapshot.json"
+        with running([*command, "--orders", live / "orders.json"], self.port, self.folder):
+            yield
+
     def write(self, made: Snapshot) -> None:
         write_snapshot(self.folder / "snapshot.json", made, self.key)
 
@@ -249,7 +257,9 @@ def guarded(tmp_path: Path) -> Iterator[Callable[..., Guarded]]:
     """Make guards: ``guarded("--state", folder, verdict="throttle")``."""
     with contextlib.ExitStack() as stack:
 
-        def make(*options: Any, verdict: str = "deny", name: str = "guard") -> Guarded:
+        def make(
+            *options: Any, verdict: str = "deny", name: str = "guard", start: bool = True
+        ) -> Guarded:
             folder = tmp_path / name
             folder.mkdir()
             if "--shed-lag-ms" not in options:  # a busy machine must not look like overload
@@ -257,7 +267,8 @@ def guarded(tmp_path: Path) -> Iterator[Callable[..., Guarded]]:
             made = Guarded(folder, options, free_port())
             made.key = new_key(folder / "key.pem")
             made.write(snapshot(verdict))
-            made.process = stack.enter_context(running(made.command(), made.port, folder))
+            if start:
+                made.process = stack.enter_context(running(made.command(), made.port, folder))
             return made
 
         yield make

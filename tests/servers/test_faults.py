@@ -138,7 +138,9 @@ def test_mode_undo_and_the_kill_file_act_on_a_running_guard(guarded, tmp_path):
     node = guarded("--orders", orders, "--kill-file", kill)
     base = [node.command()[0], "-m", "stillwatch.cli", "guard"]
     key = ["--orders", orders, "--key", node.folder / "key.pem"]
-    assert node.verdict("bad-1") == "deny"
+    assert node.verdict("bad-1") == "watch"  # no orders yet: in shadow
+    subprocess.run([*base, "mode", "enforce", *key], check=True)
+    until(lambda: node.verdict("bad-1") == "deny")
     kill.touch()
     until(lambda: node.verdict("bad-1") == "allow")
     kill.unlink()
@@ -149,6 +151,9 @@ def test_mode_undo_and_the_kill_file_act_on_a_running_guard(guarded, tmp_path):
     until(lambda: node.verdict("bad-1") == "deny")
     subprocess.run([*base, "undo", "--campaign", "c-1", "--by", "R. Doe", *key], check=True)
     until(lambda: node.verdict("bad-1") == "allow")
+    orders.unlink()
+    until(lambda: node.ask("/readyz")[1]["problems"].get("orders"))
+    assert node.verdict("bad-1") == "allow"
 
 
 def test_overload_lets_requests_pass_with_a_metric_and_no_error(guarded):
@@ -291,3 +296,52 @@ def _certificates(ca, cert, key) -> None:
     key.write_bytes(leaf.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8,
         serialization.NoEncryption()))  # fmt: skip
+
+
+def _raw(port: int, data: bytes, *, wait: float = 0.0) -> list[tuple[int, bytes]]:
+    """Send bytes as they are; return (status, body) of every answer until the server closes."""
+    with socket.create_connection(("127.0.0.1", port), 30) as link:
+        link.sendall(data)
+        time.sleep(wait)
+        link.shutdown(socket.SHUT_WR)
+        got = b"".join(iter(lambda: link.recv(65_536), b""))
+    answers = []
+    while got:
+        head, _, rest = got.partition(b"\r\n\r\n")
+        length = int(head.lower().split(b"content-length:")[1].split(b"\r\n")[0])
+        answers.append((int(head.split()[1]), rest[:length]))
+        got = rest[length:]
+    return answers
+
+
+def test_gateways_get_the_same_answer_on_the_short_way_and_through_asgi(guarded, tmp_path):
+    """HTTP/1.1 is answered where it was parsed, HTTP/1.0 by the application."""
+    tokens = tmp_path / "tokens"
+    tokens.write_text("token-1\n")
+    node = guarded("--token-file", tokens)
+    text = json.dumps({"messages": [{"role": "user", "content": "tide " * 20}]}).encode()
+
+    def both(account: str, body: bytes, token: str = "token-1", method: str = "POST") -> set[int]:
+        found = set()
+        for version in ("1.0", "1.1"):
+            head = (
+                f"{method} /authz/v1/chat?x=1 HTTP/{version}\r\nhost: g\r\nconnection: close\r\n"
+                f"x-account-id: {account}\r\nx-stillwatch-token: {token}\r\n"
+                f"content-length: {len(body)}\r\n\r\n"
+            )
+            ((status, _),) = _raw(node.port, head.encode() + body)
+            found.add(status)
+        return found
+
+    for body in (b"", text, b"{", b"x" * 1_200_000):
+        assert both("good", body) == {200}
+        assert both("bad-1", body) == {403}
+    for method in ("GET", "PUT", "DELETE", "OPTIONS"):
+        assert both("bad-1", b"", method=method) == {403}
+    assert both("bad-1", b"", token="old") == {503}
+    head = b"POST /authz HTTP/1.1\r\nhost: g\r\nx-account-id: bad-1\r\n"
+    head += b"x-stillwatch-token: token-1\r\n"
+    chunked = head + b"transfer-encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n"
+    assert [s for s, _ in _raw(node.port, chunked * 3)] == [403] * 3  # one after the other
+    slow = head + b"content-length: 100\r\n\r\n{"
+    assert [s for s, _ in _raw(node.port, slow, wait=6)] == [403]

@@ -1,4 +1,4 @@
-"""nginx, Envoy and LiteLLM's proxy, each as its example sets it up, in front of a model's stub."""
+"""nginx, Envoy, Caddy and LiteLLM, each set up by its example, in front of a model's stub."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ import pytest
 
 from .conftest import EXAMPLES, example, free_port, must_have, program, running
 
+KINDS = ["nginx", "envoy", "caddy"]
+
 
 @contextlib.contextmanager
 def gateway(kind: str, folder: Path, guard_port: int, model_port: int, more=None):
@@ -21,6 +23,9 @@ def gateway(kind: str, folder: Path, guard_port: int, model_port: int, more=None
     if kind == "nginx":
         path = example("nginx.conf", folder, ports, more)
         command = [must_have("nginx"), "-p", folder, "-c", path, "-e", "stderr"]
+    elif kind == "caddy":
+        path = example("Caddyfile", folder, ports, more)
+        command = [must_have("caddy"), "run", "--adapter", "caddyfile", "--config", path]
     else:
         path = example("envoy.yaml", folder, ports, more)
         command = [program("envoy") / "envoy", "-c", path, "--concurrency", "1",
@@ -87,7 +92,7 @@ def asked(guarded, tmp_path):
     return make
 
 
-@pytest.mark.parametrize("kind", ["nginx", "envoy"])
+@pytest.mark.parametrize("kind", KINDS)
 def test_honest_accounts_pass_and_the_accused_are_denied(kind, asked, model, tmp_path):
     guard = asked()
     with gateway(kind, tmp_path / kind, guard.port, model.server_port, SECRET) as port:
@@ -98,7 +103,7 @@ def test_honest_accounts_pass_and_the_accused_are_denied(kind, asked, model, tmp
         assert len(model.calls) == 4
 
 
-@pytest.mark.parametrize("kind", ["nginx", "envoy"])
+@pytest.mark.parametrize("kind", KINDS)
 def test_throttled_clients_see_429_and_when_to_come_again(kind, asked, model, tmp_path):
     """nginx' auth_request knows no 429: it would become an error 500."""
     guard = asked("throttle")
@@ -110,7 +115,7 @@ def test_throttled_clients_see_429_and_when_to_come_again(kind, asked, model, tm
         assert not model.calls
 
 
-@pytest.mark.parametrize("kind", ["nginx", "envoy"])
+@pytest.mark.parametrize("kind", KINDS)
 def test_a_caller_cannot_name_another_account(kind, asked, model, tmp_path):
     guard = asked()
     with gateway(kind, tmp_path / kind, guard.port, model.server_port, SECRET) as port:
@@ -122,7 +127,7 @@ def test_a_caller_cannot_name_another_account(kind, asked, model, tmp_path):
         assert not model.calls
 
 
-@pytest.mark.parametrize("kind", ["nginx", "envoy"])
+@pytest.mark.parametrize("kind", KINDS)
 def test_a_guard_that_is_down_lets_everybody_pass(kind, model, tmp_path):
     with gateway(kind, tmp_path / kind, free_port(), model.server_port) as port:
         talk(port, "sk-good")
@@ -135,7 +140,31 @@ def test_envoy_refuses_everybody_where_it_was_told_to_fail_closed(model, tmp_pat
         refused(port, "sk-good", openai.PermissionDeniedError, anthropic.PermissionDeniedError)
 
 
-@pytest.mark.parametrize("kind", ["nginx", "envoy"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_gateway_with_an_old_token_refuses_nobody(kind, asked, model, tmp_path):
+    """The guard's 401 would be sent to every user; it says 503, as if it were away."""
+    guard = asked()
+    old = {"a token": "token-0"}
+    with gateway(kind, tmp_path / kind, guard.port, model.server_port, old) as port:
+        talk(port, "sk-good")
+        assert 'stillwatch_guard_refused_total{status="503"} 4.0' in guard.ask("/metrics")[1]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_prompt_longer_than_the_guard_takes_passes(kind, asked, model, tmp_path):
+    guard = asked()
+    with gateway(kind, tmp_path / kind, guard.port, model.server_port, SECRET) as port:
+        client, other = clients(port, "sk-good")
+        long = [{"role": "user", "content": "tide " * 400_000}]
+        with client, other:
+            done = client.chat.completions.create(model="m-1", messages=long)
+        assert done.choices[0].message.content == SAID
+        client, other = clients(port, "sk-bad")  # and is no way around it
+        with client, other, pytest.raises(openai.PermissionDeniedError):
+            client.chat.completions.create(model="m-1", messages=long)
+
+
+@pytest.mark.parametrize("kind", KINDS)
 def test_errors_of_the_model_pass_unchanged(kind, asked, model, tmp_path):
     """A model's 500 must not look like a guard that is down, and be sent a second time."""
     guard = asked()
@@ -205,6 +234,23 @@ def test_litellms_generic_guardrail(asked, model, tmp_path):
         guard.process.terminate()
         guard.process.wait()
         assert ask_openai(port, "sk-bad") == SAID  # unreachable_fallback: fail_open
+
+
+@pytest.mark.slow
+def test_litellm_passes_long_prompts_and_goes_on_with_an_old_token(asked, model, tmp_path):
+    """It hands every error but 502 to 504 of a guardrail to its user."""
+    guard = asked()
+    old = {"a token": "token-0"}
+    with proxy("litellm.yaml", tmp_path / "l", guard.port, model.server_port, old) as port:
+        assert ask_openai(port, "sk-bad") == SAID  # unreachable_fallback: fail_open
+        assert 'stillwatch_guard_refused_total{status="401"}' in guard.ask("/metrics")[1]
+    with proxy("litellm.yaml", tmp_path / "m", guard.port, model.server_port, SECRET) as port:
+        client, other = clients(port, "sk-good")
+        long = [{"role": "user", "content": "tide " * 400_000}]
+        with client, other:
+            done = client.chat.completions.create(model="m-1", messages=long)
+        assert done.choices[0].message.content == SAID
+        assert 'reason="refused 413",route="litellm"' in guard.ask("/metrics")[1]
 
 
 @pytest.mark.slow

@@ -33,7 +33,14 @@ from stillwatch.cases.docket import (
     read_sightings,
 )
 from stillwatch.cases.effects import effects
-from stillwatch.cases.erasure import ErasedRun, erase_from_book, erase_from_run
+from stillwatch.cases.erasure import (
+    ErasedRun,
+    end_users_of,
+    erase_from_book,
+    erase_from_effects,
+    erase_from_run,
+    erase_subjects,
+)
 from stillwatch.cases.identity import Match, Merge, match_campaigns
 from stillwatch.cases.integrity import Verified, verify_book
 from stillwatch.cases.judgement import Judgement, read_judgement
@@ -78,8 +85,11 @@ __all__ = [
     "decide",
     "draw_sample",
     "effects",
+    "end_users_of",
     "erase_from_book",
+    "erase_from_effects",
     "erase_from_run",
+    "erase_subjects",
     "estimate_rates",
     "export_case",
     "in_force",

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+import json
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -21,10 +22,11 @@ def effects(book: Book, *, terms: Terms, now: datetime) -> Mapping[str, Any]:
     """Return the verdicts in force, and what upheld appeals correct, as JSON types.
 
     ``verdicts``: a row an account. ``let_go``: accounts of decisions that a person undid, on which
-    nothing else stands, until the decision would have ended. ``actions``: a row a campaign on which
-    a decision on its whole case stands, the strictest one. ``corrections``: accounts that an upheld
-    appeal restored, each with the campaign from which its links are to be taken, for as long as the
-    terms say.
+    nothing else stands, until the decision would have ended. ``let_go_campaigns``: campaigns of
+    cases that a person let go as a whole, each with its core (see `_let_go_campaigns`).
+    ``actions``: a row a campaign on which a decision on its whole case stands, the strictest one.
+    ``corrections``: accounts that an upheld appeal restored, each with the campaign from which its
+    links are to be taken, for as long as the terms say.
     ``labels``: what people found out about accounts, the newest of each, for the calibration.
     ``withdrawn_sightings``: what must be taken back from whoever was told.
     """
@@ -53,6 +55,7 @@ def effects(book: Book, *, terms: Terms, now: datetime) -> Mapping[str, Any]:
             for v in standing.values()
         ],
         "let_go": _let_go(decisions.values(), standing, at),
+        "let_go_campaigns": _let_go_campaigns(book, list(decisions.values()), at),
         "actions": _actions(book, at),
         "corrections": [
             {"account_id": row.account_id, "campaign_id": row.campaign_id,
@@ -82,6 +85,81 @@ def _let_go(
          "expires_us": to_micros(d.expires), "decision_id": d.id}
         for account, d in sorted(last.items())
     ]  # fmt: skip
+
+
+def _let_go_campaigns(
+    book: Book, decisions: Sequence[Decision], at: datetime
+) -> list[dict[str, Any]]:
+    """Return the present campaigns of cases that were let go as a whole, whoever is in them now.
+
+    1. On such a case no decision stands, and it has been closed, or what was undone had covered
+       every account that was accused when it was decided.
+    2. It holds until the last of the undone decisions would have ended; of a closed case until its
+       evidence is another, since then it comes back as a new case: it names no core, by which a
+       campaign of another id would be known as the same.
+    3. What a rescan split off from such a case, and about which nobody decided since, is let go
+       with it.
+    """
+    with book.reading() as connection:
+        cases = {row.id: row for row in connection.execute(sa.select(t.cases))}
+        present = connection.execute(
+            sa.select(t.case_campaigns)
+            .where(t.case_campaigns.c.current)
+            .order_by(t.case_campaigns.c.campaign_id)
+        ).all()
+        core: dict[str, list[str]] = {}
+        for row in connection.execute(
+            sa.select(t.members)
+            .where(t.members.c.current, t.members.c.role == "core")
+            .order_by(t.members.c.account_id)
+        ):
+            core.setdefault(row.case_id, []).append(row.account_id)
+        gone = {d.undoes for d in decisions if d.undoes}
+        standing = {
+            d.case_id
+            for d in decisions
+            if not d.undoes and not d.pending and d.id not in gone and d.at <= at < d.expires
+        }
+        free: dict[str, Decision | None] = {}
+        for case_id, case in cases.items():
+            undone = [
+                d for d in decisions if d.case_id == case_id and d.undoes and d.at <= at < d.expires
+            ]
+            if case_id in standing:
+                continue
+            if case.state == "closed" and not undone:
+                free[case_id] = None
+            elif undone and _whole(connection, undone):
+                free[case_id] = max(undone, key=lambda d: d.expires)
+    decided = {d.case_id for d in decisions}
+    for case_id in sorted(cases, key=lambda c: (cases[c].opened_us, c)):  # 3, parents first
+        parent = cases[case_id].split_from
+        if parent in free and case_id not in decided and case_id not in free:
+            free[case_id] = free[parent]
+    return [
+        {"campaign_id": row.campaign_id, "case_id": row.case_id,
+         "by": None if d is None else d.by, "decision_id": None if d is None else d.id,
+         "expires_us": None if d is None else to_micros(d.expires),
+         "core": [] if d is None else core.get(row.case_id, [])}
+        for row in present if row.case_id in free
+        for d in (free[row.case_id],)
+    ]  # fmt: skip
+
+
+def _whole(connection: sa.Connection, undone: Sequence[Decision]) -> bool:
+    """Return whether undone decisions had together covered all whom their evidence accused."""
+    last = undone[-1]
+    body = connection.scalar(
+        sa.select(t.bodies.c.body)
+        .join(t.evidence, t.evidence.c.number == t.bodies.c.number)
+        .where(
+            t.evidence.c.digest == last.evidence_digest, t.evidence.c.case_id == last.case_id
+        )
+    )  # fmt: skip
+    if body is None:
+        return False
+    accused = {a for a, _, standing in json.loads(body)["members"] if standing == "accused"}
+    return accused <= {account for d in undone for account in d.accounts}
 
 
 def _actions(book: Book, at: datetime) -> list[dict[str, Any]]:

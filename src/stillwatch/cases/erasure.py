@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import re
 import secrets
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -19,12 +20,15 @@ from stillwatch.cases import tables as t
 from stillwatch.cases.book import Book, commitment
 from stillwatch.cases.people import check_person
 from stillwatch.cases.rebuild import rebuild
-from stillwatch.errors import ConfigError
-from stillwatch.schema import write_whole
+from stillwatch.errors import ConfigError, InputError
+from stillwatch.schema import read_effects, write_whole
 from stillwatch.seal import canonical, digest
 from stillwatch.store import Run
 
-__all__ = ["ErasedRun", "erase_from_book", "erase_from_run"]
+__all__ = [
+    "ErasedRun", "end_users_of", "erase_from_book", "erase_from_effects", "erase_from_run",
+    "erase_subjects",
+]  # fmt: skip
 
 _JSON_FILES = (
     "campaigns.jsonl",
@@ -114,6 +118,69 @@ def erase_from_run(run: Run, account_id: str) -> ErasedRun:
             write_whole(file, new.encode())
             files += 1
     return ErasedRun(rows, files)
+
+
+def erase_from_effects(file: Path, account_id: str) -> int:
+    """Remove an account's rows from a file of `case effects`; return how many rows are gone.
+
+    Where it stands in a list of a campaign's core it goes as well.
+
+    Raises InputError, SchemaError as `schema.read_effects`.
+    """
+    held = read_effects(file)
+    new = {
+        part: [
+            {**row, "core": [a for a in row["core"] if a != account_id]} if "core" in row else row
+            for row in rows
+            if row.get("account_id") != account_id
+        ]
+        if isinstance(rows, list)
+        else rows
+        for part, rows in held.items()
+    }
+    if new != held:
+        write_whole(file, json.dumps(new, indent=2).encode())
+    return sum(len(held[part]) - len(new[part]) for part in held if isinstance(held[part], list))
+
+
+def end_users_of(run: Run, account_id: str) -> list[str]:
+    """Return the end users of a channel account that a run names."""
+    file = run.path / "subjects.parquet"
+    if not file.is_file():
+        return []
+    table = pq.read_table(file, columns=["account_id", "end_user_id"])
+    mine = table.filter(pc.equal(table["account_id"], account_id))
+    return sorted({user for user in mine["end_user_id"].to_pylist() if user})
+
+
+def erase_subjects(log: Path, subjects: Collection[int]) -> int:
+    """Remove the lines of these subjects' keys from a guard's decision log; return how many.
+
+    Lines that are no JSON stay as they are. A guard that writes to the file meanwhile opens it for
+    every line and goes on in the new one; what it wrote during the rewriting is kept.
+
+    Raises InputError: it cannot be read.
+    """
+    keys = {f"{subject:016x}" for subject in subjects}
+    try:
+        data = log.read_bytes()
+        kept = [line for line in data.splitlines(keepends=True) if _subject_of(line) not in keys]
+        gone = data.count(b"\n") - sum(line.endswith(b"\n") for line in kept)
+        if gone:
+            write_whole(log, b"".join(kept) + log.read_bytes()[len(data) :])
+    except OSError as error:
+        raise InputError(f"cannot be read ({type(error).__name__})", where=str(log)) from error
+    return gone
+
+
+def _subject_of(line: bytes) -> str | None:
+    """Return the key in a line of the decision log or of its OCSF form."""
+    try:
+        held = json.loads(line)
+        found = held.get("subject") or held.get("actor", {}).get("user", {}).get("uid")
+    except (ValueError, AttributeError):
+        return None
+    return found if isinstance(found, str) else None
 
 
 class _Scrub:

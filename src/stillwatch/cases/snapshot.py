@@ -11,7 +11,7 @@ from typing import Any, Final, NamedTuple
 import pyarrow as pa
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from stillwatch.cases.judgement import Judgement
+from stillwatch.cases.judgement import Judgement, freed_accounts, gone_campaigns
 from stillwatch.errors import EvidenceError
 from stillwatch.policy import Ladder, Permit
 from stillwatch.schema import VERDICTS, to_micros
@@ -47,12 +47,20 @@ _LINKS: Final = {"payment": "payment_hash", "device": "device_hash", "phone": "p
 
 
 class Compiled(NamedTuple):
-    """A snapshot, and what a reader wants to know of it."""
+    """A snapshot, and what a reader wants to know of it.
+
+    ``let_go``: accused campaigns that are not in it, since a person let them go. Of what the case
+    database says, ``unmatched_actions`` are campaigns and ``unmatched_accounts`` accounts under a
+    verdict that this run does not accuse: nothing is carried out on them.
+    """
 
     snapshot: Snapshot
     accused: int
     templates: int
     marks: int
+    let_go: tuple[str, ...] = ()
+    unmatched_actions: tuple[str, ...] = ()
+    unmatched_accounts: int = 0
 
 
 def salt_of(key: Ed25519PrivateKey) -> bytes:
@@ -78,9 +86,11 @@ def compile_snapshot(
 
     Only campaigns that the scan accused enter, and of them the accused members; ``only`` names
     those wanted. ``actions``: campaign_id → what a person decided. ``judged``: what the case
-    database says. Who was restored by an appeal is no member here, and what stands on an account is
-    carried out on that account: what stands on the whole case never makes the guard stricter than
-    its ladder to a member that joined after the decision.
+    database says. What stands on an account is carried out on that account: what stands on the
+    whole case never makes the guard stricter than its ladder to a member that joined after the
+    decision. Whom an appeal restored or whose decision was undone is no member here, and lends no
+    template, address, link, conversation or share of the budget; a campaign that was let go as a
+    whole is not in it at all, whoever has joined it since.
     ``as_of``: what had been seen before that time alone (replays measure with it how early
     knowledge would have acted).
 
@@ -89,24 +99,21 @@ def compile_snapshot(
         InputError: the run lacks its stages.
     """
     ordered = dict(actions or {})
-    campaigns = [
-        c
-        for c in sorted(run.campaigns, key=lambda c: str(c["campaign_id"]))
-        if c["standing"] == "accused" and (not only or c["campaign_id"] in only)
-    ]
-    names = [str(c["campaign_id"]) for c in campaigns]
-    strange = sorted((set(ordered) | set(only)) - set(names))
-    if strange:
-        raise EvidenceError(
-            f"the run accuses no campaign {strange[0]}", where=str(run.path),
-            hint="campaigns.jsonl lists them",
-        )  # fmt: skip
     judgement = judged or Judgement()
+    created_us = to_micros(now)
+    accused = {str(c["campaign_id"]): c for c in run.campaigns if c["standing"] == "accused"}
+    cores = {
+        name: [m["account_id"] for m in c["members"] if m["role"] == "core"]
+        for name, c in accused.items()
+    }
+    let_go = tuple(sorted(gone_campaigns(judgement, cores, created_us)))
+    _check_names(run, accused, let_go, {*ordered, *only})
+    names = sorted(set(only or accused) - set(let_go))
+    campaigns = [accused[name] for name in names]
     verdicts = {a: v for a, v in judgement.verdicts.items() if a not in judgement.restored}
-    core = _core_table(campaigns, judgement.restored)
+    core = _core_table(campaigns, freed_accounts(judgement, created_us))
     until_us = (1 << 62) if as_of is None else to_micros(as_of)
     facts = _Facts(run, core, until_us)
-    created_us = to_micros(now)
     asked = {**_mild(judgement.actions, ladder), **ordered}
     snapshot = Snapshot(
         version=version,
@@ -128,7 +135,28 @@ def compile_snapshot(
         permits=tuple(keyed_permit(salt, asdict(p)) for p in permits),
         ladder=ladder.as_dict(),
     )  # fmt: skip
-    return Compiled(snapshot, len(snapshot.accused), len(snapshot.templates), len(snapshot.marks))
+    members = {m["account_id"] for c in campaigns for m in c["members"]}
+    adverse = {a for a, v in verdicts.items() if v.verdict != "allow"}
+    return Compiled(
+        snapshot, len(snapshot.accused), len(snapshot.templates), len(snapshot.marks), let_go,
+        tuple(sorted(set(judgement.actions) - set(names) - set(let_go))), len(adverse - members),
+    )  # fmt: skip
+
+
+def _check_names(
+    run: Run, accused: Mapping[str, Any], let_go: Collection[str], asked: Collection[str]
+) -> None:
+    for name in sorted(asked):
+        if name not in accused:
+            raise EvidenceError(
+                f"the run accuses no campaign {name}", where=str(run.path),
+                hint="campaigns.jsonl lists them",
+            )  # fmt: skip
+        if name in let_go:
+            raise EvidenceError(
+                f"a person let campaign {name} go", where="effects",
+                hint="decide about its case anew: stillwatch case decide",
+            )  # fmt: skip
 
 
 def _mild(actions: Mapping[str, Action], ladder: Ladder) -> dict[str, Action]:
@@ -222,15 +250,19 @@ class _Facts:
         return {subject_key(salt, r["account_id"], r["end_user_id"]): r["campaign"] for r in rows}
 
     def ordered(self, salt: bytes, verdicts: Mapping[str, Action]) -> dict[int, Action]:
-        """Return what stands on each accused: of a channel account, on its accused end users."""
+        """Return what stands on each accused: of a channel account, on its accused end users.
+
+        *Allow* stands on all of an account, accused or not: who was let go joins nothing either.
+        """
         rows = self._ask(
-            "SELECT p.account_id, p.end_user_id FROM m JOIN people p ON p.sid = m.sid "
-            "WHERE m.accused ORDER BY p.sid"
+            "SELECT p.account_id, p.end_user_id, coalesce(m.accused, false) AS accused "
+            "FROM people p LEFT JOIN m ON m.sid = p.sid ORDER BY p.sid"
         )
         return {
             subject_key(salt, r["account_id"], r["end_user_id"]): verdicts[r["account_id"]]
             for r in rows
             if r["account_id"] in verdicts
+            and (r["accused"] or verdicts[r["account_id"]].verdict == "allow")
         }
 
     def known(self, salt: bytes) -> frozenset[int]:

@@ -45,7 +45,13 @@ def open_(
 
     page = Page()
     standings = tuple(standing or ["accused"])
-    for seen in open_cases(_book(db), open_run(run), now=_now(), standings=standings):
+    opened = open_cases(_book(db), open_run(run), now=_now(), standings=standings)
+    if not opened:
+        page.sentence(
+            f"No campaign of this run is {' or '.join(standings)}, or only such as cases were "
+            "closed on: nothing was opened."
+        )
+    for seen in opened:
         told = f"{seen.case_id}: {seen.change}, campaign {seen.campaign_id}"
         if seen.came or seen.left:
             told += f", {seen.came:,} accounts came and {seen.left:,} left"
@@ -240,6 +246,38 @@ def resolve(
         _book(db), name, upheld=outcome == "upheld", by=by, reason=reason, now=_now()
     )
     Page().sentence(f"{held.id} is {held.state}.")
+
+
+@case.command("label")
+def label_(
+    name: CASE,
+    account: Annotated[str, typer.Option(metavar="ACCOUNT", help="An account of the case.")],
+    verdict: Annotated[str, typer.Option(metavar="WORD", help="true (it distils), false, unsure.")],
+    reason: Annotated[str, typer.Option(metavar="TEXT", help="How that was found out.")],
+    by: BY,
+    db: DB,
+) -> None:
+    """Enter what a person found out about an account; the calibration of scans reads it."""
+    from stillwatch.cases import label
+    from stillwatch.cli.terminal import Page
+
+    label(_book(db), name, account, verdict=verdict, reason=reason, by=by, now=_now())
+    Page().sentence(f"Labelled {verdict}: one account of {name}.")
+
+
+@case.command()
+def close(
+    name: CASE,
+    reason: Annotated[str, typer.Option(metavar="TEXT", help="Why, for the history.")],
+    by: BY,
+    db: DB,
+) -> None:
+    """Close a case; what stands on it runs until it ends, else the guard lets its campaign go."""
+    from stillwatch.cases import close_case
+    from stillwatch.cli.terminal import Page
+
+    close_case(_book(db), name, reason=reason, by=by, now=_now())
+    Page().sentence(f"{name} is closed; it comes back as a new case when its evidence is another.")
 
 
 @case.command("effects")

@@ -23,25 +23,61 @@ def erase(
         list[Path] | None,
         typer.Option(metavar="DIR", help="Run directory; may be given again."),
     ] = None,
+    effects: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="What `case effects` wrote.")
+    ] = None,
+    snapshot: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="The guard's snapshot; FILE.previous is removed."),
+    ] = None,
+    trust: Annotated[
+        list[Path] | None, typer.Option(metavar="FILE", help="Key that signed the snapshot (PEM).")
+    ] = None,
+    decisions: Annotated[
+        list[Path] | None,
+        typer.Option(metavar="FILE", help="A guard's decision log; takes --snapshot and --trust."),
+    ] = None,
 ) -> None:
-    """Erase an account from cases and runs; reports are rendered anew, the history still verifies.
+    """Erase an account from cases, runs and the guard's files; the history still verifies.
 
-    The guard's snapshot and evidence packs already handed out are not reached: compile the snapshot
-    anew, and ask whoever holds a pack.
+    Reports are rendered anew. The guard's state folder and evidence packs already handed out are
+    not reached: docs/privacy.md says how they go.
     """
-    from stillwatch.cases import erase_from_book, erase_from_run, open_book
+    from stillwatch.cases import (
+        end_users_of,
+        erase_from_book,
+        erase_from_effects,
+        erase_from_run,
+        open_book,
+    )
+    from stillwatch.cli.guarding import erase_from_guard
     from stillwatch.cli.terminal import Page
     from stillwatch.report import write_report
     from stillwatch.store import open_run
 
-    if db is None and not run:
-        raise ConfigError("give --db, --run or both", where="erase")
+    if db is None and not run and effects is None and snapshot is None:
+        raise ConfigError("give --db, --run, --effects or --snapshot", where="erase")
+    if decisions and snapshot is None:
+        raise ConfigError(
+            "the log holds keys, and their salt is in the snapshot", where="--decisions",
+            hint="give --snapshot and --trust",
+        )  # fmt: skip
     page = Page()
+    users = sorted({u for folder in run or [] for u in end_users_of(open_run(folder), account)})
     if db is not None:
         count = erase_from_book(open_book(db), account, by=by, now=datetime.now(UTC))
         page.sentence(f"{count:,} texts of the case database rewritten.")
+    if snapshot is not None:
+        for told in erase_from_guard(snapshot, trust or [], decisions or [], account, users):
+            page.sentence(told)
+    if effects is not None:
+        gone = erase_from_effects(effects, account)
+        page.sentence(f"{gone:,} rows removed from {effects}.")
     for folder in run or []:
         done = erase_from_run(open_run(folder), account)
         write_report(folder)
         page.sentence(f"{done.rows:,} rows removed, {done.files:,} files rewritten in {folder}.")
-    page.sentence("Compile the guard's snapshot anew.")
+    page.sentence(
+        "Compile the guard's snapshot anew. Not reached: the guard's state folder, versions in an "
+        "object store, packs that were handed out (docs/privacy.md)."
+    )

@@ -65,7 +65,7 @@ def compile_(
 
     The snapshot that was there stays beside it as FILE.previous, for `rollback`.
     """
-    from stillwatch.cli.guarding import compile_run
+    from stillwatch.cli.guarding import compile_run, told_of
     from stillwatch.cli.terminal import Page
 
     made = compile_run(
@@ -73,25 +73,92 @@ def compile_(
         orders=order or [], by=by,
         action_hours=action_hours, valid_hours=valid_hours, version=version,
     )  # fmt: skip
-    snapshot = made.snapshot
-    Page().sentence(
-        f"Snapshot {snapshot.version} in {out}: {len(snapshot.campaigns)} campaigns, "
-        f"{made.accused:,} accused, {made.templates} templates, mode {snapshot.ladder['mode']}. "
-        f"People decided about {len(snapshot.ordered):,} of the accused; "
-        f"{len(snapshot.restored):,} accounts were restored by appeals."
-    )
+    page = Page()
+    first, *more = told_of(made, effects)
+    page.sentence(f"Snapshot {made.snapshot.version} in {out}: {first}")
+    for told in more:
+        page.sentence(told)
 
 
 @guard.command("rollback")
 def rollback(
-    snapshot: Annotated[Path, typer.Argument(metavar="FILE", help="The snapshot in use.")],
+    target: Annotated[
+        str, typer.Argument(metavar="FILE|DEPOT", help="The snapshot in use, or a depot.")
+    ],
+    key: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="For a depot: the key that signs (PEM).")
+    ] = None,
+    by: Annotated[str, typer.Option(metavar="NAME", help="For a depot: who does this.")] = "",
+    kind: Annotated[
+        str, typer.Option(metavar="WORD", help="For a depot: snapshot, orders or effects.")
+    ] = "snapshot",
 ) -> None:
-    """Exchange a snapshot for the one before it; a running guard takes it within a second."""
+    """Exchange a snapshot for the one before it; a running guard takes it within a second.
+
+    In a depot every step back goes one version further; nodes take it at their next pull.
+    """
+    from stillwatch.cli.depots import is_depot, roll_back_depot
     from stillwatch.cli.guarding import roll_back
     from stillwatch.cli.terminal import Page
 
-    roll_back(snapshot)
-    Page().sentence(f"{snapshot} is the one before; the other is now {snapshot}.previous.")
+    if is_depot(target):
+        pointer = roll_back_depot(target, kind, key, by)
+        told = f"{pointer.version.file} of {pointer.version.by} is in use (step {pointer.serial})."
+    else:
+        roll_back(Path(target))
+        told = f"{target} is the one before; the other is now {target}.previous."
+    Page().sentence(told)
+
+
+_Depot = Annotated[
+    str, typer.Argument(metavar="DEPOT", help="A folder, or s3://bucket/prefix as pyarrow reads.")
+]
+
+
+@guard.command("publish")
+def publish(
+    depot: _Depot,
+    key: _Key,
+    by: Annotated[str, typer.Option(metavar="NAME", help="Who does this; it is written down.")],
+    snapshot: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="A snapshot that compile wrote.")
+    ] = None,
+    orders: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Orders (mode, undo).")
+    ] = None,
+    effects: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="What `case effects` wrote; it is signed.")
+    ] = None,
+) -> None:
+    """Put snapshot, orders or effects of cases into a depot that nodes pull from."""
+    from stillwatch.cli.depots import publish_files
+    from stillwatch.cli.terminal import Page
+
+    page = Page()
+    for pointer in publish_files(depot, key, by, snapshot, orders, effects):
+        page.sentence(f"{pointer.version.file} is in use in {depot} (step {pointer.serial}).")
+
+
+@guard.command("pull")
+def pull(
+    depot: _Depot,
+    trust: _Trust,
+    to: Annotated[Path, typer.Option(metavar="DIR", help="Folder that a guard serves from.")],
+    every_s: Annotated[
+        float, typer.Option(metavar="S", help="Go on, once in so many seconds; 0: once.")
+    ] = 0.0,
+) -> None:
+    """Bring what a depot has in use into a folder; what does not hold leaves what is there.
+
+    `guard serve --snapshot DIR/snapshot.json` takes it within a second. A process of its own, so
+    that no store that hangs can delay an answer.
+    """
+    from stillwatch.cli.depots import pull_files
+    from stillwatch.cli.terminal import Page
+
+    page = Page()
+    for told in pull_files(depot, trust, to, every_s):
+        page.sentence(told)
 
 
 @guard.command("preview")
@@ -164,6 +231,10 @@ def serve(
     orders: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Signed orders (mode, undo).")
     ] = None,
+    effects: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Signed effects of cases, as `guard pull` brings them."),
+    ] = None,
     kill_file: Annotated[
         Path | None, typer.Option(metavar="FILE", help="While it exists, everything is allowed.")
     ] = None,
@@ -184,9 +255,21 @@ def serve(
     account_header: Annotated[
         str, typer.Option(metavar="NAME", help="Header that names the account, for /authz.")
     ] = "x-account-id",
+    trusted_hops: Annotated[
+        int, typer.Option(metavar="N", help="Proxies of your own before the gateway.")
+    ] = 0,
     log: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Decisions other than allow, JSON lines.")
     ] = None,
+    ocsf: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="The same as OCSF 1.8 events, JSON lines.")
+    ] = None,
+    traces: Annotated[
+        str | None, typer.Option(metavar="URL", help="OTLP/HTTP collector, with /v1/traces.")
+    ] = None,
+    trace_share: Annotated[
+        float, typer.Option(metavar="P", help="Of requests without a trace, so many get one.")
+    ] = 0.01,
     shed_lag_ms: Annotated[
         float, typer.Option(metavar="MS", help="Beyond this delay requests pass unseen.")
     ] = 100.0,
@@ -204,9 +287,12 @@ def serve(
     serve(
         Serving(
             snapshot=snapshot, keys=tuple(read_public_key(path) for path in trust), orders=orders,
+            effects=effects,
             kill_file=kill_file, state=state, redis_url=redis, node=node,
             tokens=tokens_of(token_file), fail_closed=frozenset(fail_closed or ()),
-            account_header=account_header.lower(), decision_log=log, shed_lag_ms=shed_lag_ms,
+            account_header=account_header.lower(), decision_log=log, ocsf_log=ocsf,
+            shed_lag_ms=shed_lag_ms, trusted_hops=trusted_hops,
         ),
         host=host, port=port, tls_cert=tls_cert, tls_key=tls_key, client_ca=client_ca,
+        traces=traces, trace_share=trace_share,
     )  # fmt: skip

@@ -8,8 +8,17 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Final
 
-from stillwatch.cases import Compiled, compile_snapshot, read_judgement, salt_of
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from stillwatch.cases import (
+    Compiled,
+    compile_snapshot,
+    erase_subjects,
+    read_judgement,
+    salt_of,
+)
 from stillwatch.cases import preview as previewed
 from stillwatch.enrich import read_permits
 from stillwatch.errors import ConfigError
@@ -22,12 +31,22 @@ from stillwatch.guard import (
     write_snapshot,
 )
 from stillwatch.policy import Ladder, permits_from_rows, read_ladder
-from stillwatch.schema import VERDICTS, parse_time, to_micros
+from stillwatch.schema import VERDICTS, from_micros, parse_time, to_micros
 from stillwatch.schema.snapshot import Action, subject_key
-from stillwatch.seal import public_key, read_private_key
+from stillwatch.seal import public_key, read_private_key, read_public_key
 from stillwatch.store import open_run
 
-__all__ = ["compile_run", "order_mode", "order_undo", "preview_text", "roll_back", "tokens_of"]
+__all__ = [
+    "compile_run",
+    "order_mode",
+    "order_undo",
+    "preview_text",
+    "roll_back",
+    "tokens_of",
+    "told_of",
+]  # fmt: skip
+
+_OLD_EFFECTS_H: Final = 24
 
 
 def _now() -> datetime:
@@ -65,6 +84,38 @@ def compile_run(
     return made
 
 
+def told_of(made: Compiled, effects: Path | None) -> Iterator[str]:
+    """Yield sentences on a compiled snapshot, and on what of the cases it does not carry out."""
+    snapshot = made.snapshot
+    yield (
+        f"{len(snapshot.campaigns)} campaigns, {made.accused:,} accused, {made.templates} "
+        f"templates, mode {snapshot.ladder['mode']}."
+    )
+    if effects is None:
+        return
+    at_us = read_judgement(effects).at_us
+    if at_us:
+        age = from_micros(snapshot.created_us) - from_micros(at_us)
+        hours = age.total_seconds() / 3600
+        when = f"{from_micros(at_us):%Y-%m-%d %H:%M} UTC"
+        yield f"What the cases say was written {hours:.1f} h ago, at {when}."
+        if hours > _OLD_EFFECTS_H:
+            yield "It may miss who was let go or restored since: write it anew with case effects."
+    yield (
+        f"People decided about {len(snapshot.ordered):,} subjects; "
+        f"{len(snapshot.restored):,} accounts were restored by appeals."
+    )
+    if made.let_go:
+        yield f"Let go by a person, and not in it: {', '.join(made.let_go)}."
+    if made.unmatched_actions or made.unmatched_accounts:
+        names = ", ".join(made.unmatched_actions) or "none"
+        yield (
+            f"Not carried out, since this run does not accuse them: decisions on campaigns "
+            f"({names}) and on {made.unmatched_accounts:,} accounts. After another scan, open the "
+            "cases anew."
+        )
+
+
 def _actions(orders: list[str], by: str | None, now: datetime, hours: float) -> dict[str, Action]:
     if orders and not by:
         raise ConfigError(
@@ -95,10 +146,17 @@ def roll_back(snapshot: Path) -> None:
     aside.replace(previous)
 
 
+def _orders_at(path: Path, key: Ed25519PrivateKey) -> Orders:
+    """Return the orders of a file; new ones are numbered by time and so follow on lost ones."""
+    if not path.exists():
+        return Orders(version=int(_now().timestamp()))
+    return read_orders(path, [public_key(key)])
+
+
 def order_mode(orders: Path, key: Path, mode: str, canary: float | None) -> Orders:
     """Write orders with another mode. Raises SchemaError for an unknown one."""
     private = read_private_key(key)
-    made = read_orders(orders, [public_key(private)]).with_mode(mode, canary)
+    made = _orders_at(orders, private).with_mode(mode, canary)
     if canary is not None and not 0 <= canary <= 100:
         raise ConfigError("a percentage lies between 0 and 100", where="--canary")
     if mode not in ("off", "shadow", "enforce"):
@@ -128,7 +186,7 @@ def order_undo(
     else:
         assert since is not None
         undo = Undo("since", str(to_micros(parse_time(since, where="--since"))), by, at)
-    made = read_orders(orders, [public_key(private)]).with_undo(undo)
+    made = _orders_at(orders, private).with_undo(undo)
     write_orders(orders, made, private)
     return made
 
@@ -153,6 +211,23 @@ def preview_text(run: Path, campaign: str, days: int, *, as_json: bool) -> Itera
             f"{rung.exchanges:,} requests, {rung.output_tokens:,} output tokens, "
             f"${rung.revenue_usd:,.2f}, and {rung.permitted_exchanges:,} permitted requests."
         )
+
+
+def erase_from_guard(
+    snapshot: Path, trust: list[Path], logs: list[Path], account: str, end_users: list[str]
+) -> Iterator[str]:
+    """Remove an account from decision logs, and the snapshot before this one; say what was done.
+
+    Raises as `read_snapshot`: the salt of the logs' keys is in the snapshot.
+    """
+    salt = read_snapshot(snapshot, [read_public_key(path) for path in trust]).salt
+    keys = {subject_key(salt, account, user) for user in (None, *end_users)}
+    for log in logs:
+        yield f"{erase_subjects(log, keys):,} lines removed from {log}."
+    previous = snapshot.with_name(f"{snapshot.name}.previous")
+    if previous.exists():
+        previous.unlink()
+        yield f"{previous} removed: there is nothing to roll back to until the next compile."
 
 
 def tokens_of(path: Path | None) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ address, number or card where a keyed hash belongs is refused.
 """
 
 from stillwatch.enrich.accounts import Accounts, read_accounts
-from stillwatch.enrich.corrections import read_corrections
+from stillwatch.enrich.corrections import read_corrections, read_labels
 from stillwatch.enrich.indicators import read_corroborated, read_indicators
 from stillwatch.enrich.ownership import read_ownership
 from stillwatch.enrich.permits import read_permits
@@ -17,6 +17,7 @@ __all__ = [
     "read_corrections",
     "read_corroborated",
     "read_indicators",
+    "read_labels",
     "read_ownership",
     "read_permits",
 ]

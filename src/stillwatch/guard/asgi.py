@@ -15,14 +15,16 @@ from stillwatch.guard.decision import Decision
 from stillwatch.guard.gateways import (
     authz_headers,
     authz_status,
+    forwarded,
     guardrail_answer,
     guardrail_request,
 )
 from stillwatch.guard.metrics import exposition
 from stillwatch.guard.request import Origin, Request, request_of_text
 from stillwatch.guard.service import Service
+from stillwatch.guard.tracing import Begun
 
-__all__ = ["Reply", "app_of", "decide_now"]
+__all__ = ["Reply", "app_of", "authz_now", "decide_now"]
 
 _log = logging.getLogger("stillwatch.guard")
 Scope = Mapping[str, Any]
@@ -90,11 +92,24 @@ def decide_now(
 ) -> tuple[int, bytes, list[tuple[bytes, bytes]]]:
     """Answer POST /v1/decide whose body is here: status, body, headers. Raises nothing."""
     try:
-        _ask_token(service, _headers(service, given))
+        headers = _headers(service, given)
+        _ask_token(service, headers)
     except _Refused as refused:
         service.counts["refused", str(refused.status)] += 1
         return _error(refused.status, str(refused))
-    return _guarded(service, "/v1/decide", _decide, data)
+    begun = None if service.tracing is None else service.tracing.begin(headers)
+    return _traced(service, begun, "/v1/decide", _decide, data)
+
+
+def _traced(service: Service, begun: Begun | None, path: str, handle: Any, data: bytes) -> Reply:
+    """Answer as `_guarded` does; make a span of it where the request is sampled."""
+    tracing = service.tracing
+    if begun is None or tracing is None:
+        return _guarded(service, path, handle, data)
+    tracing.decide()
+    reply = _guarded(service, path, handle, data)
+    tracing.finish(begun, "POST", path, reply.status)
+    return reply
 
 
 def _ask_token(service: Service, headers: Mapping[bytes, bytes]) -> None:
@@ -107,22 +122,39 @@ def _ask_token(service: Service, headers: Mapping[bytes, bytes]) -> None:
 async def _answer(service: Service, scope: Scope, receive: Receive) -> Reply:
     path, method = scope["path"], scope["method"]
     try:
+        if path.startswith("/authz/") or path == "/authz":
+            return await _authz(service, scope, receive)
         headers = _headers(service, scope["headers"])
         if method == "GET" and path in _GETS:
             return _GETS[path](service)
-        if path.startswith("/authz/") or path == "/authz":
-            return await _authz(service, scope, receive, headers)
         handle = _POSTS.get(path)
         if handle is None:
             raise _Refused(404, "no such route")
         if method != "POST":
             raise _Refused(405, "POST it")
         _ask_token(service, headers)
+        begun = None if service.tracing is None else service.tracing.begin(headers)
         data = await _body(service, headers, receive)
-        return _guarded(service, path, handle, data)
+        return _traced(service, begun, path, handle, data)
     except _Refused as refused:
         service.counts["refused", str(refused.status)] += 1
+        if path == _GUARDRAIL:
+            return _unasked(service, refused)
         return _error(refused.status, str(refused))
+
+
+def _unasked(service: Service, refused: _Refused) -> Reply:
+    """Answer LiteLLM's guardrail about a request that is not taken.
+
+    LiteLLM counts 502 to 504 as a guard that is away and falls back as it is told to; any other
+    error it hands to its user, who can help neither a wrong token nor a long prompt.
+    """
+    if refused.status == 401:
+        return _error(503, str(refused))
+    if refused.status == 405:
+        return _error(405, str(refused))
+    decision = service.unavailable(f"refused {refused.status}", "litellm")
+    return Reply(200, orjson.dumps(guardrail_answer(decision, "")), _JSON)
 
 
 def _guarded(service: Service, path: str, handle: Any, data: bytes) -> Reply:
@@ -235,7 +267,8 @@ def _rows(service: Service, data: bytes) -> list[Any]:
 
 
 def _guardrail(service: Service, data: bytes) -> Reply:
-    request = guardrail_request(parse(data), service.clock_us())
+    hops = service.serving.trusted_hops
+    request = guardrail_request(parse(data), service.clock_us(), hops)
     if request is None:
         return Reply(200, b'{"action":"NONE"}', _JSON)
     decision = service.decide(request, "litellm")
@@ -243,36 +276,75 @@ def _guardrail(service: Service, data: bytes) -> Reply:
     return Reply(200, orjson.dumps(guardrail_answer(decision, url)), _JSON)
 
 
-async def _authz(
-    service: Service, scope: Scope, receive: Receive, headers: Mapping[bytes, bytes]
-) -> Reply:
-    """Status style: 200 allows, 403 and 429 refuse; whoever asks shows x-stillwatch-token."""
-    if not service.may_ask(headers.get(b"x-stillwatch-token", b"").decode("latin-1")):
-        raise _Refused(401, "show a token that is accepted in x-stillwatch-token")
+async def _authz(service: Service, scope: Scope, receive: Receive) -> Reply:
+    data = await _body_or_none(service, receive)
+    return Reply(*authz_now(service, str(scope["method"]), scope["headers"], data))
+
+
+async def _body_or_none(service: Service, receive: Receive) -> bytes | None:
+    """Return the whole body; None where it is too long (read all the same, so that the answer is
+    not lost with a connection that is cut), too slow, or the caller went away."""
+    parts, size, most = [], 0, service.serving.max_body
     try:
-        request = _authz_request(service, headers, await _authz_body(service, headers, receive))
+        async with asyncio.timeout(service.serving.body_timeout_s):
+            while True:
+                message = await receive()
+                if message["type"] != "http.request":
+                    return None
+                size += len(message.get("body", b""))
+                if size <= most:
+                    parts.append(message.get("body", b""))
+                if not message.get("more_body"):
+                    return b"".join(parts) if size <= most else None
+    except TimeoutError:
+        return None
+
+
+def authz_now(
+    service: Service, method: str, given: list[tuple[bytes, bytes]], data: bytes | None
+) -> tuple[int, bytes, list[tuple[bytes, bytes]]]:
+    """Answer a gateway in status style: 200 allows, 403 and 429 refuse. Raises nothing.
+
+    A gateway takes every status for a verdict on its user, so that what is wrong between it and the
+    guard has none of them: without the token (``x-stillwatch-token``) it is 503, which gateways
+    count as a guard that is away; where ``data`` is None, the account is judged, the text is not.
+    """
+    tracing, begun, style = service.tracing, None, b""
+    try:
+        headers = _headers(service, given)
+        style = headers.get(b"x-stillwatch-style", b"")
+        if not service.may_ask(headers.get(b"x-stillwatch-token", b"").decode("latin-1")):
+            service.counts["refused", "503"] += 1
+            return _error(503, "show a token that is accepted in x-stillwatch-token")
+        if tracing is not None and (begun := tracing.begin(headers)) is not None:
+            tracing.decide()
+        request = _authz_request(service, headers, _authz_call(service, headers, data))
         decision = (
             service.unavailable("no account was named", "authz")
             if request is None
             else service.decide(request, "authz")
         )
-    except Exception as error:
-        if isinstance(error, _Refused):
-            raise
+    except _Refused as refused:
+        service.counts["refused", str(refused.status)] += 1
+        decision = service.unavailable(f"refused {refused.status}", "authz")
+    except Exception as error:  # noqa: BLE001 – what fails of ours is not the caller's error
         decision = _failed(service, error, "authz")
-    style = headers.get(b"x-stillwatch-style", b"")
     status = authz_status(decision, auth_request=style == b"auth_request")
-    return Reply(status, b"", authz_headers(decision, service.guard.table.ladder))
+    if tracing is not None and begun is not None:
+        tracing.finish(begun, method, "/authz/{path}", status)
+    return status, b"", authz_headers(decision, service.guard.table.ladder)
 
 
-async def _authz_body(
-    service: Service, headers: Mapping[bytes, bytes], receive: Receive
+def _authz_call(
+    service: Service, headers: Mapping[bytes, bytes], data: bytes | None
 ) -> dict[str, Any] | None:
-    """Return the call in the body; None where there is none, or only a part of it.
+    """Return the call in the body; None where there is none, or only a part of it came.
 
     A gateway that cuts long bodies would show half a prompt: its hashes would be another text's.
     """
-    data = await _body(service, headers, receive)
+    if data is None:
+        service.counts["refused", "body"] += 1
+        return None
     if not data or headers.get(b"x-envoy-auth-partial-body") == b"true":
         return None
     try:
@@ -295,7 +367,7 @@ def _authz_request(
     if account is None:
         return None
     model = body.get("model") if body else None
-    address = (of("x-forwarded-for") or "").split(",")[0].strip() or of("x-real-ip")
+    address = forwarded(of("x-forwarded-for"), serving.trusted_hops) or of("x-real-ip")
     origin = Origin(
         service.clock_us(), account, of(serving.end_user_header), of(serving.org_header),
         model if isinstance(model, str) else "", None, address, of("x-ja4"), of("user-agent"),

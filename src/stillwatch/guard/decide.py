@@ -13,6 +13,7 @@ from stillwatch.guard.orders import Orders
 from stillwatch.guard.request import Origin, Request, request_of_text
 from stillwatch.guard.suspects import Suspects, level_of
 from stillwatch.guard.table import RANK, Table
+from stillwatch.schema import Judgement
 from stillwatch.schema.snapshot import EVIDENCE, Seed, Snapshot
 
 __all__ = ["Capacity", "Guard", "Record"]
@@ -23,7 +24,6 @@ _BIT: Final = EVIDENCE
 _MOST_ORGS: Final = 4  # a conversation, blob or prompt of more organizations is a public one
 _RETRY_TOKENS: Final = 8
 _REFUSED: Final = frozenset({"denied", "rate_limited"})
-_INTERFERES: Final = frozenset({"throttle", "step_up", "deny"})
 
 
 class Record(NamedTuple):
@@ -34,6 +34,18 @@ class Record(NamedTuple):
     org: int
     campaign: int
     value: int
+
+
+class _Pursued(NamedTuple):
+    """What a campaign asks for, before ownership is asked."""
+
+    verdict: str
+    reasons: tuple[str, ...]
+    campaign_id: str | None
+    ttl_s: int
+    level: str
+    bits: int
+    retry_after_s: int = 0
 
 
 @dataclass(frozen=True)
@@ -61,6 +73,7 @@ class Guard:
         node: str = "0",
         capacity: Capacity | None = None,
         seed_books: bool = True,
+        judged: Judgement | None = None,
     ) -> None:
         size = capacity or Capacity()
         self.conversations = Book(size.conversations)
@@ -78,24 +91,26 @@ class Guard:
         self._node = node
         self._count = 0
         self._seed_books = seed_books
-        self.load(snapshot, orders or Orders())
+        self.load(snapshot, orders or Orders(), judged)
 
     @property
     def table(self) -> Table:
         """The tables in use."""
         return self._table
 
-    def load(self, snapshot: Snapshot, orders: Orders) -> None:
-        """Use another snapshot or other orders from the next request on. Raises ConfigError.
+    def load(self, snapshot: Snapshot, orders: Orders, judged: Judgement | None = None) -> None:
+        """Use another snapshot, orders or effects of cases from the next request on.
 
         What was seen so far stays: campaigns keep their numbers, budgets their counts.
+
+        Raises ConfigError: the snapshot's ladder is not allowed.
         """
-        for seed in self.adopt(self.prepare(snapshot, orders)):
+        for seed in self.adopt(self.prepare(snapshot, orders, judged)):
             self.plant(seed)
 
-    def prepare(self, snapshot: Snapshot, orders: Orders) -> Table:
+    def prepare(self, snapshot: Snapshot, orders: Orders, judged: Judgement | None = None) -> Table:
         """Return the tables of a snapshot; another thread may do it. Raises ConfigError."""
-        return Table(snapshot, orders, dict(self.numbers))
+        return Table(snapshot, orders, dict(self.numbers), judged)
 
     def plant(self, seed: Seed) -> None:
         """Put a conversation or blob of the run into its book."""
@@ -127,15 +142,17 @@ class Guard:
     def decide(self, request: Request) -> Decision:
         """Decide about a request by its features, and count it.
 
-        Order: 1. kill switch; 2. what was undone; 3. nothing known against it: allow; 4. permits;
-        5. an access that ownership alone decides; 6. the campaign, its rung, its budget.
+        Order: 1. nothing known against it: allow; 2. what was undone, an expired snapshot: allow;
+        3. the campaign, unless it was undone, an appeal restored the account or a permit covers it:
+        its rung, its budget; 4. ownership answers. Of 3 and 4 the stricter is carried out and both
+        are cited.
         """
         table = self._table
         ts = request.ts_us
         if ts > self.newest_us:
             self.newest_us = ts
         self._count += 1
-        subject = table.subject(request.account_id, request.end_user_id)
+        subject, account = table.who(request.account_id, request.end_user_id)
         campaign = table.accused.get(subject, -1)
         level = "member"
         bits = 0
@@ -146,14 +163,14 @@ class Guard:
             or request.prefix_before in self.conversations
             or request.h_blob in self.blobs
             or request.h_payload in self.prompts
-            or (request.links and table.links)
+            or (request.links and table.links and table.shares(request.links))
         ):
             campaign, level, bits = self._weigh(request, subject)
         if campaign < 0 and subject in self.joined:
             campaign, level = self._still_joined(subject, ts)
-        if campaign < 0 and subject not in table.access:
+        if campaign < 0 and account not in table.access:
             return self._answer(subject, "allow", (), None, table.ladder.decision_ttl_s, "")
-        return self._act(request, subject, campaign, level, bits)
+        return self._act(request, subject, account, campaign, level, bits)
 
     def matches(self, request: Request) -> dict[int, int]:
         """Return campaign → bits of the deterministic rules that a request matches.
@@ -217,11 +234,17 @@ class Guard:
                 self._permit_tokens[key] = self._permit_tokens.get(key, 0) + output_tokens
 
     def verify(self, account_id: str, end_user_id: str | None, ts_us: int) -> None:
-        """Note that a subject passed step-up: it is watched, not stepped up again, for a time."""
+        """Note that a subject passed step-up: it is watched, not stepped up again, for a time.
+
+        ``verified`` holds until when: the time of the verification and the ladder's ``verified_s``.
+        A request is compared by its own time, so that one which was sent before and comes late, or
+        a clock that goes back, asks nobody again; a report that comes late shortens nothing.
+        """
         subject = self._table.subject(account_id, end_user_id)
-        if len(self.verified) >= self._joined_most:
+        until = ts_us + self._table.ladder.verified_s * 1_000_000
+        if subject not in self.verified and len(self.verified) >= self._joined_most:
             del self.verified[next(iter(self.verified))]
-        self.verified[subject] = ts_us + self._table.ladder.verified_s * 1_000_000
+        self.verified[subject] = max(until, self.verified.get(subject, 0))
         self._tell(Record("verified", subject, 0, 0, self.verified[subject]))
 
     def apply(self, record: Record) -> None:
@@ -342,47 +365,70 @@ class Guard:
         return 0
 
     def _act(
-        self, request: Request, subject: int, campaign: int, level: str, bits: int
+        self, request: Request, subject: int, account: int, campaign: int, level: str, bits: int
     ) -> Decision:
-        table, ladder, ts = self._table, self._table.ladder, request.ts_us
-        ttl = ladder.decision_ttl_s
-        undone = table.is_undone(subject, request.account_id)
-        if undone or campaign in table.undone_campaigns:
-            return self._answer(
-                subject, "allow", ("what was decided is taken back",), None, ttl, ""
-            )
+        table, ts = self._table, request.ts_us
+        ttl = table.ladder.decision_ttl_s
+        if table.is_undone(subject, account):
+            why = ("what was decided is taken back",)
+            return self._answer(subject, "allow", why, None, ttl, "")
         if ts >= table.snapshot.expires_us:
             return self._answer(subject, "allow", ("the snapshot has expired",), None, ttl, "")
-        if campaign >= 0 and table.is_restored(subject, request.account_id):
-            if subject not in table.access:
-                why = ("an appeal restored the account",)
-                return self._answer(subject, "allow", why, None, ttl, "")
-            campaign, level, bits = -1, "", 0
+        by_access, of_access = self._by_access(subject, account, ts)
+        pursued = self._pursue(request, subject, account, campaign, level, bits, by_access)
+        verdict, reasons = pursued.verdict, pursued.reasons
+        retry_after, level, ttl = pursued.retry_after_s, pursued.level, pursued.ttl_s
+        if by_access != "allow":
+            reasons = (*reasons, *of_access)
+            if RANK[by_access] > RANK[verdict]:
+                verdict, level, retry_after = by_access, "access", 0
+                # What verification or a permit's end may change is asked for anew soon.
+                ttl = min(ttl, table.ladder.decision_ttl_s)
+        if verdict in ("throttle", "deny"):
+            org = table.org(request.account_id, request.org_id)
+            self._note_refusal(request, org, table.accused.get(subject, -1))
+        # What is known of a channel's owner is said of the channel, not of its end users.
+        who = account if level == "access" else subject
+        return self._answer(
+            who, verdict, reasons, pursued.campaign_id, ttl, level, pursued.bits, retry_after
+        )
+
+    def _by_access(self, subject: int, account: int, ts_us: int) -> tuple[str, tuple[str, ...]]:
+        """Return the verdict of ownership answers; whom the account's verification has freed of
+        step-up is watched. An end user's own verification says nothing about the account's owner.
+        """
+        verdict, why = self._table.access_verdict(subject, account)
+        if verdict == "step_up" and self.verified.get(account, 0) > ts_us:
+            return "watch", (why, "has passed verification")
+        return verdict, (why,)
+
+    def _cap(self, level: str) -> str:
+        return str(getattr(self._table.ladder, level))
+
+    def _pursue(
+        self, request: Request, subject: int, account: int, campaign: int, level: str, bits: int,
+        by_access: str,
+    ) -> _Pursued:  # fmt: skip
+        """Return what the campaign alone asks for; a stricter ``by_access`` spends no budget."""
+        table, ts = self._table, request.ts_us
+        ttl = table.ladder.decision_ttl_s
+        if campaign in table.undone_campaigns:
+            return _Pursued("allow", ("what was decided is taken back",), None, ttl, "", 0)
+        if campaign >= 0 and table.is_restored(subject, account):
+            return _Pursued("allow", ("an appeal restored the account",), None, ttl, "", 0)
         methods = table.pursuits[campaign].methods if campaign >= 0 else ()
         for permit in table.permit(request.account_id, request.org_id, request.plan):
             most = permit.max_output_tokens_per_day
             used = self._permit_tokens.get((permit.permit_id, ts // _DAY_US), 0)
             if permit.covers(ts, request.model, methods) and (most is None or used < most):
                 why = (f"permit {permit.permit_id} covers it",)
-                return self._answer(subject, "allow", why, None, 0, level, bits)
-        access = table.access.get(subject)
-        by_access = getattr(ladder, f"access_{access}") if access else "allow"
-        if campaign < 0 or RANK[by_access] > RANK[self._cap(level)]:
-            why = (f"ownership policy: access is {access}",)
-            return self._answer(subject, by_access, why, None, ttl, "access")
-        return self._pursue(request, subject, campaign, level, bits)
-
-    def _cap(self, level: str) -> str:
-        return str(getattr(self._table.ladder, level))
-
-    def _pursue(
-        self, request: Request, subject: int, campaign: int, level: str, bits: int
-    ) -> Decision:
-        table, ts = self._table, request.ts_us
+                return _Pursued("allow", why, None, 0, level, bits)
+        if campaign < 0:
+            return _Pursued("allow", (), None, ttl, "", 0)
         name = table.pursuits[campaign].campaign_id
-        asked, why = table.action(campaign, subject, ts)
+        asked, why_asked = table.action(campaign, subject, account, ts)
         verdict = min(asked, self._cap(level), key=RANK.__getitem__)
-        reasons = [f"{level} of {name}" if level == "member" else f"{level}: {name}", why]
+        reasons = [f"{level} of {name}" if level == "member" else f"{level}: {name}", why_asked]
         reasons.extend(f"evidence: {kind}" for kind in _named(bits))
         retry_after = 0
         if verdict == "step_up" and self.verified.get(subject, 0) > ts:
@@ -390,22 +436,16 @@ class Guard:
             reasons.append("has passed verification")
         if verdict == "throttle":
             budget = self.budgets[campaign]
-            if budget.spent(ts) < budget.limit:
+            if budget.spent(ts) >= budget.limit:
+                retry_after = min(3600, budget.retry_after_s())
+                reasons.append("the campaign's budget is spent")
+            elif RANK[by_access] < RANK["throttle"]:
                 budget.spend(ts)
                 self._tell(Record("spent", 0, 0, campaign, ts))
                 verdict = "watch"
                 reasons.append("within the campaign's budget")
-            else:
-                retry_after = min(3600, budget.retry_after_s())
-                reasons.append("the campaign's budget is spent")
-        ttl = 0 if verdict in ("watch", "throttle") else table.ladder.decision_ttl_s
-        decision = self._answer(
-            subject, verdict, tuple(reasons), name, ttl, level, bits, retry_after
-        )
-        if decision.verdict in ("throttle", "deny"):
-            org = table.org(request.account_id, request.org_id)
-            self._note_refusal(request, org, table.accused.get(subject, -1))
-        return decision
+        ttl = 0 if verdict in ("watch", "throttle") else ttl
+        return _Pursued(verdict, tuple(reasons), name, ttl, level, bits, retry_after)
 
     def _answer(
         self,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 
 from stillwatch.errors import EvidenceError, InputError
 from stillwatch.guard.orders import ORDERS_KIND, Orders, orders_from_payload, orders_payload
-from stillwatch.schema import write_whole
+from stillwatch.schema import EFFECTS_KIND, Judgement, judgement_of, write_whole
 from stillwatch.schema.snapshot import (
     SNAPSHOT_KIND,
     Snapshot,
@@ -20,7 +20,10 @@ from stillwatch.schema.snapshot import (
 )
 from stillwatch.seal import canonical, open_sealed, seal
 
-__all__ = ["read_orders", "read_snapshot", "write_orders", "write_snapshot"]
+__all__ = [
+    "read_judgement", "read_orders", "read_snapshot", "write_effects", "write_orders",
+    "write_snapshot",
+]  # fmt: skip
 
 
 def write_snapshot(path: Path, snapshot: Snapshot, key: Ed25519PrivateKey) -> None:
@@ -49,6 +52,16 @@ def read_orders(path: Path, keys: Sequence[Ed25519PublicKey]) -> Orders:
     if not path.exists():
         return Orders()
     return orders_from_payload(_read(path, ORDERS_KIND, keys), where=str(path))
+
+
+def write_effects(path: Path, held: Mapping[str, Any], key: Ed25519PrivateKey) -> None:
+    """Sign what `stillwatch case effects` wrote and write it whole."""
+    _write(path, dict(held), EFFECTS_KIND, key)
+
+
+def read_judgement(path: Path, keys: Sequence[Ed25519PublicKey]) -> Judgement:
+    """Read signed effects of cases. Raises as `read_snapshot`."""
+    return judgement_of(_read(path, EFFECTS_KIND, keys), where=str(path))
 
 
 def _read(path: Path, kind: str, keys: Sequence[Ed25519PublicKey]) -> Any:

@@ -13,6 +13,7 @@ from stillwatch.policy import Ladder
 __all__ = [
     "authz_headers",
     "authz_status",
+    "forwarded",
     "guardrail_answer",
     "guardrail_request",
     "refusal_text",
@@ -48,7 +49,21 @@ def authz_headers(decision: Decision, ladder: Ladder) -> list[tuple[bytes, bytes
     return headers
 
 
-def guardrail_request(value: Any, now_us: int) -> Request | None:
+def forwarded(value: str | None, trusted_hops: int) -> str | None:
+    """Return the caller's address in an ``x-forwarded-for``, None where there is none.
+
+    Each proxy adds at the end the address that it was called from, and the caller may begin the
+    list with what it likes. The last is the gateway's own word; ``trusted_hops`` proxies of one's
+    own before it added the ones at the end.
+
+    >>> forwarded("198.51.100.1, 192.0.2.7", 0), forwarded("198.51.100.1, 192.0.2.7, 10.0.0.1", 1)
+    ('192.0.2.7', '192.0.2.7')
+    """
+    parts = [part.strip() for part in (value or "").split(",")]
+    return parts[max(0, len(parts) - 1 - trusted_hops)] or None
+
+
+def guardrail_request(value: Any, now_us: int, trusted_hops: int = 0) -> Request | None:
     """Return the request in a body of LiteLLM's generic guardrail API, None for a response's.
 
     LiteLLM 1.106: `structured_messages` are OpenAI's; `request_headers` hold "[present]" for all
@@ -65,11 +80,11 @@ def guardrail_request(value: Any, now_us: int) -> Request | None:
         return None
     headers = value.get("request_headers")
     of = _header_reader(headers if isinstance(headers, dict) else {})
-    forwarded = (of("x-forwarded-for") or "").split(",")[0].strip()
+    address = forwarded(of("x-forwarded-for"), trusted_hops)
     origin = Origin(
         now_us, account[:512], _text(data.get("user_api_key_end_user_id")),
         _text(data.get("user_api_key_org_id")), _text(value.get("model")) or "", None,
-        forwarded or None, of("x-ja4"), of("user-agent"),
+        address, of("x-ja4"), of("user-agent"),
     )  # fmt: skip
     messages = value.get("structured_messages")
     if not isinstance(messages, list) or not messages:

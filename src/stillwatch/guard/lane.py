@@ -1,9 +1,9 @@
 """The connection: uvicorn's, with little patience for slow heads and a short way for decisions.
 
-A decision needs neither a task nor an event loop's turn: ``POST /v1/decide`` whose body came is
-answered where it was parsed, which takes half of the processor time of the way through ASGI. All
-else, and whatever is unusual (HTTP/1.0, Expect, a request behind one that is not answered yet),
-takes uvicorn's own way to the same application.
+A decision needs neither a task nor an event loop's turn: ``POST /v1/decide`` and ``/authz`` whose
+body came are answered where it was parsed, which takes half of the processor time of the way
+through ASGI. All else, and whatever is unusual (HTTP/1.0, Expect, a request behind one that is not
+answered yet), takes uvicorn's own way to the same application.
 """
 
 from __future__ import annotations
@@ -16,14 +16,21 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 __all__ = ["Lane", "lane_protocol"]
 
-_PATH: Final = b"/v1/decide"
-Answer = Callable[[list[tuple[bytes, bytes]], bytes], tuple[int, bytes, list[tuple[bytes, bytes]]]]
+_DECIDE: Final = b"/v1/decide"
+_AUTHZ: Final = (b"/authz/", b"/authz?")
+Headers = list[tuple[bytes, bytes]]
+Reply = tuple[int, bytes, Headers]
 
 
 class Lane(NamedTuple):
-    """``answer(headers, body)`` gives status, body and headers, and never raises."""
+    """What answers: status, body and headers; neither raises.
 
-    answer: Answer
+    ``decide(headers, body)``; ``authz(method, headers, body)``, its body None where it is too long
+    or came too slowly, since a gateway takes any status for a verdict.
+    """
+
+    decide: Callable[[Headers, bytes], Reply]
+    authz: Callable[[str, Headers, bytes | None], Reply]
     patience_s: float
     max_body: int
 
@@ -36,6 +43,7 @@ class Laned(HttpToolsProtocol):
     _late: asyncio.TimerHandle | None = None
     _body: list[bytes] | None = None  # of a request in the lane
     _size = 0
+    _of_gateway = False
 
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
@@ -57,8 +65,9 @@ class Laned(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         self._head_open = False
         self._in_time()
-        if self.url == _PATH and self._usual():
-            self._body, self._size = [], 0
+        of_gateway = self.url.startswith(_AUTHZ) or self.url == b"/authz"
+        if (of_gateway or self.url == _DECIDE) and self._usual(of_gateway):
+            self._body, self._size, self._of_gateway = [], 0, of_gateway
         else:
             super().on_headers_complete()
 
@@ -76,15 +85,21 @@ class Laned(HttpToolsProtocol):
             return
         body, self._body = b"".join(self._body), None
         self._in_time()
-        if self._size > self.lane.max_body:
+        whole = self._size <= self.lane.max_body
+        if self._of_gateway:
+            method = self.parser.get_method().decode("latin-1")
+            reply = self.lane.authz(method, self.headers, body if whole else None)
+        elif whole:
+            reply = self.lane.decide(self.headers, body)
+        else:
             self._write(413, b'{"error":"the body is too long"}', [], close=True)
             return
-        status, data, headers = self.lane.answer(self.headers, body)
+        status, data, headers = reply
         self._write(status, data, headers, close=not self.parser.should_keep_alive())
 
-    def _usual(self) -> bool:
+    def _usual(self, of_gateway: bool) -> bool:
         return (
-            self.parser.get_method() == b"POST"
+            (self.parser.get_method() == b"POST" or of_gateway)
             and self.parser.get_http_version() == "1.1"
             and not self.expect_100_continue
             and not self.pipeline
@@ -119,7 +134,11 @@ class Laned(HttpToolsProtocol):
         self._late = None
         if self.transport.is_closing():
             return
-        if self._body is not None:
+        if self._body is not None and self._of_gateway:
+            self._body = None
+            method = self.parser.get_method().decode("latin-1")
+            self._write(*self.lane.authz(method, self.headers, None), close=True)
+        elif self._body is not None:
             self._write(408, b'{"error":"the body came too slowly"}', [], close=True)
         elif self._head_open:
             self.transport.close()

@@ -23,6 +23,7 @@ _COUNTERS: Final = {
     "reload_failed": ("reloads_failed", "Files that did not hold", ()),
     "log_failed": ("log_lines_lost", "Decisions that could not be logged", ()),
     "state_failed": ("state_writes_failed", "Writes of state that failed", ()),
+    "chore_failed": ("chores_failed", "Reloads, writes or gossip that failed unforeseen", ()),
     "redis_lost": ("redis_lost", "Times that Redis did not answer", ()),
 }
 
@@ -42,6 +43,13 @@ class _View(Collector):
                 family.add_metric(values, count)
             yield family
         yield from self._budgets()
+        problem = GaugeMetricFamily(
+            "stillwatch_guard_problem", "1 where what is in use is no longer what its file says",
+            labels=("what",),
+        )  # fmt: skip
+        for what in ("snapshot", "orders", "orders_age", "effects", "kill_file"):
+            problem.add_metric([what], float(what in self._service.problems))
+        yield problem
         for name, text, value in self._sizes():
             yield GaugeMetricFamily(f"stillwatch_guard_{name}", text, value=value)
 

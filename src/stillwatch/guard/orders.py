@@ -35,6 +35,25 @@ class Orders:
     canary_percent: float | None = None
     undone: tuple[Undo, ...] = ()
 
+    def after(self, held: Orders) -> Orders:
+        """Return these orders as they follow on others that are in use.
+
+        What was taken back stays so: a file that was lost and begun anew must not act again on
+        whom a person had let go. Where they are older (an old copy came back), nothing gets
+        stricter either: the milder mode and the smaller canary hold.
+        """
+        undone = tuple(dict.fromkeys((*held.undone, *self.undone)))
+        if self.version >= held.version:
+            return replace(self, undone=undone)
+        modes = [m for m in (self.mode, held.mode) if m is not None]
+        canaries = [c for c in (self.canary_percent, held.canary_percent) if c is not None]
+        return replace(
+            self,
+            undone=undone,
+            mode=min(modes, key=MODES.index) if modes else None,
+            canary_percent=min(canaries) if canaries else None,
+        )
+
     def with_undo(self, undo: Undo) -> Orders:
         """Return the next version, with one more thing taken back."""
         return replace(self, version=self.version + 1, undone=(*self.undone, undo))

@@ -15,12 +15,13 @@ from pathlib import Path
 from typing import Any
 
 from stillwatch.errors import ConfigError
-from stillwatch.guard.asgi import app_of, decide_now
+from stillwatch.guard.asgi import app_of, authz_now, decide_now
 from stillwatch.guard.decide import Record
 from stillwatch.guard.gossip import Gossip
 from stillwatch.guard.journal import Journal
 from stillwatch.guard.lane import Lane, lane_protocol
 from stillwatch.guard.service import Service, Serving
+from stillwatch.guard.tracing import otlp_tracing
 
 __all__ = ["Chores", "serve"]
 
@@ -66,6 +67,8 @@ class Chores:
             await self._flush()
             if self.gossip is not None:
                 await self.gossip.close()
+            if self._service.tracing is not None:
+                await asyncio.to_thread(self._service.tracing.close)
 
         return stop
 
@@ -76,9 +79,15 @@ class Chores:
             self.gossip.note(record)
 
     async def _every(self, seconds: float, chore: Callable[[], Awaitable[None]]) -> None:
+        """Do a chore for ever; one that fails is counted and done again, and never the last."""
         while True:
             await asyncio.sleep(seconds)
-            await chore()
+            try:
+                await chore()
+            except Exception as error:  # noqa: BLE001 – without its chores a guard obeys nobody
+                self._service.counts["chore_failed",] += 1
+                what = {"event": "a chore failed", "error": type(error).__name__}
+                _log.error(json.dumps(what))
 
     async def _reload(self) -> None:
         """Read and build in a thread; swap between two requests; plant seeds a few at a time."""
@@ -92,7 +101,8 @@ class Chores:
         gc.freeze()
 
     async def _flush(self) -> None:
-        self._service.flush_log()
+        if noted := self._service.take_noted():
+            await asyncio.to_thread(self._service.write_noted, noted)
         if self.journal is None:
             return
         try:
@@ -126,10 +136,13 @@ def serve(
     tls_cert: Path | None = None,
     tls_key: Path | None = None,
     client_ca: Path | None = None,
+    traces: str | None = None,
+    trace_share: float = 0.01,
 ) -> None:
     """Serve until the process is told to end.
 
-    ``client_ca``: only callers with a certificate of this authority are heard (mTLS).
+    ``client_ca``: only callers with a certificate of this authority are heard (mTLS). ``traces``:
+    OTLP/HTTP address of a collector; ``trace_share``: see `Tracing`.
 
     Raises:
         ConfigError: uvicorn is missing; half of a certificate was given.
@@ -144,8 +157,13 @@ def serve(
     if (tls_cert is None) != (tls_key is None) or (client_ca and not tls_cert):
         raise ConfigError("a certificate and its key go together", where="--tls-cert, --tls-key")
     service = Service(serving)
+    if traces is not None:
+        service.tracing = otlp_tracing(traces, node=serving.node, share=trace_share)
     chores = Chores(service)
-    lane = Lane(partial(decide_now, service), serving.body_timeout_s, serving.max_body)
+    lane = Lane(
+        partial(decide_now, service), partial(authz_now, service), serving.body_timeout_s,
+        serving.max_body,
+    )  # fmt: skip
     options: dict[str, Any] = {}
     if tls_cert is not None:
         options = {"ssl_certfile": str(tls_cert), "ssl_keyfile": str(tls_key)}

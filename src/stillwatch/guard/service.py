@@ -8,40 +8,50 @@ import json
 import logging
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple, TypeVar
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from stillwatch.errors import ConfigError, StillwatchError
+from stillwatch.errors import ConfigError, InputError, StillwatchError
 from stillwatch.guard.decide import Capacity, Guard
 from stillwatch.guard.decision import Decision
-from stillwatch.guard.files import read_orders, read_snapshot
+from stillwatch.guard.files import read_judgement, read_orders, read_snapshot
 from stillwatch.guard.orders import Orders
+from stillwatch.guard.records import Noted, decision_line, ocsf_line
 from stillwatch.guard.request import Request
 from stillwatch.guard.table import Table
+from stillwatch.guard.tracing import Tracing
+from stillwatch.policy import MODES, ladder_from_mapping
+from stillwatch.schema import Judgement
 from stillwatch.schema.snapshot import Seed, Snapshot
 
 __all__ = ["ROUTES", "Service", "Serving"]
 
 ROUTES: Final = ("decide", "authz", "litellm")
 _log = logging.getLogger("stillwatch.guard")
+_T = TypeVar("_T")
+_UNREAD: Final = (-1,)  # the stamp of a file that must be read again
 
 
 @dataclass(frozen=True)
 class Serving:
     """How a guard is served. Sizes in bytes, times in seconds unless named otherwise.
 
+    ``trusted_hops``: proxies of one's own between the caller and the gateway (x-forwarded-for).
     ``tokens``: callers must show one of them; none means that anybody on the socket may ask.
+    ``decision_log`` and ``ocsf_log``: files to which decisions other than *allow* are appended.
     ``fail_closed``: routes (decide, authz, litellm) that refuse where the guard cannot decide.
-    ``kill_file``: while it exists everything is allowed. ``state``: folder for what must survive.
+    ``effects``: signed effects of cases, which act without a compile. ``kill_file``: while it
+    exists everything is allowed. ``state``: folder for what must survive.
     """
 
     snapshot: Path
     keys: tuple[Ed25519PublicKey, ...]
     orders: Path | None = None
+    effects: Path | None = None
     kill_file: Path | None = None
     state: Path | None = None
     redis_url: str | None = None
@@ -51,6 +61,7 @@ class Serving:
     account_header: str = "x-account-id"
     end_user_header: str = "x-end-user-id"
     org_header: str = "x-org-id"
+    trusted_hops: int = 0
     max_body: int = 1_048_576
     max_batch: int = 1_000
     max_headers: int = 100
@@ -59,6 +70,7 @@ class Serving:
     shed_lag_ms: float = 100.0
     reload_s: float = 1.0
     decision_log: Path | None = None
+    ocsf_log: Path | None = None
     capacity: Capacity = field(default_factory=Capacity)
 
     def __post_init__(self) -> None:
@@ -66,6 +78,14 @@ class Serving:
             raise ConfigError(
                 "an unknown route", where="--fail-closed", hint=f"one of {', '.join(ROUTES)}"
             )
+
+
+class _Policy(NamedTuple):
+    """What is in use, of each file."""
+
+    snapshot: Snapshot
+    orders: Orders
+    judged: Judgement
 
 
 class Service:
@@ -78,14 +98,27 @@ class Service:
         self.killed = False
         self.shedding = False
         self.redis_ok: bool | None = None
-        self.problem: str | None = None
+        self.problems: dict[str, str] = {}
         self._tokens = tuple(hashlib.sha256(t.encode()).digest() for t in serving.tokens)
-        self._seen: tuple[Any, ...] = ()
-        self._log_lines: list[str] = []
-        snapshot, orders = self._read()
-        self.guard = Guard(snapshot, orders, node=serving.node, capacity=serving.capacity)
-        self._seen = self._stamps()
+        self._noted: list[Noted] = []
+        self._logs = serving.decision_log is not None or serving.ocsf_log is not None
+        self.tracing: Tracing | None = None
+        self._paths = {"snapshot": serving.snapshot, "orders": serving.orders,
+                       "effects": serving.effects}  # fmt: skip
+        self._stamps = {name: _stamp(path) for name, path in self._paths.items()}
+        snapshot = read_snapshot(serving.snapshot, serving.keys)
+        self._policy = _Policy(snapshot, self._first_orders(snapshot), self._next_judgement())
+        self._look_for_kill_file()
+        self.guard = Guard(
+            snapshot, self._policy.orders, node=serving.node, capacity=serving.capacity,
+            judged=self._policy.judged,
+        )  # fmt: skip
         self._tell_switches()
+
+    @property
+    def problem(self) -> str | None:
+        """What is wrong with the files, in one line; None where nothing is."""
+        return "; ".join(self.problems[name] for name in sorted(self.problems)) or None
 
     def reload(self) -> bool:
         """Take changed files into use; a file that does not hold leaves what is in use.
@@ -101,25 +134,37 @@ class Service:
         return True
 
     def look(self) -> Table | None:
-        """Return the tables of files that changed; another thread may do it, the loop goes on."""
-        kill = self.serving.kill_file
-        self.killed = kill is not None and kill.exists()
-        stamps = self._stamps()
-        if stamps == self._seen:
+        """Return the tables of files that changed; another thread may do it, the loop goes on.
+
+        Each file by itself: one that is gone, unreadable or not signed leaves what is in use of its
+        kind, says so, and keeps no other from acting. Above all, a kill switch or an order that
+        cannot be read any more is not lifted. Raises nothing.
+        """
+        self._look_for_kill_file()
+        serving, old = self.serving, self._policy
+        new = old
+        if self._changed("snapshot"):
+            read = self._tried("snapshot", lambda: read_snapshot(serving.snapshot, serving.keys))
+            new = new._replace(snapshot=read or old.snapshot)
+        if self._changed("orders"):
+            new = new._replace(orders=self._tried("orders", self._next_orders) or old.orders)
+        if self._changed("effects"):
+            judged = self._tried("effects", self._next_judgement)
+            new = new._replace(judged=judged or old.judged)
+        if all(was is now for was, now in zip(old, new, strict=True)):
             return None
-        self._seen = stamps
-        try:
-            return self.guard.prepare(*self._read())
-        except StillwatchError as error:
-            self.problem = str(error)
-            self.counts["reload_failed",] += 1
-            _log.error(json.dumps({"event": "reload refused", "problem": self.problem}))
-            return None
+        name = "orders" if new.snapshot is old.snapshot else "snapshot"
+        table = self._tried(name, lambda: self.guard.prepare(*new))
+        if table is None and name == "snapshot":
+            new = new._replace(snapshot=old.snapshot)
+            table = self._tried("orders", lambda: self.guard.prepare(*new))
+        if table is not None:
+            self._policy = new
+        return table
 
     def take(self, table: Table) -> tuple[Seed, ...]:
         """Use tables from the next request on; return the seeds that are left to plant."""
         seeds = self.guard.adopt(table)
-        self.problem = None
         self.counts["reload",] += 1
         self._tell_switches()
         return seeds
@@ -138,8 +183,11 @@ class Service:
     def count(self, decision: Decision, route: str) -> None:
         """Count a decision, and log it where it is not *allow*."""
         self.counts["decision", route, decision.verdict, decision.would, decision.mode] += 1
-        if decision.would != "allow" and self.serving.decision_log is not None:
-            self._log_lines.append(self._line(decision, route))
+        if self.tracing is not None:
+            self.tracing.note(decision)
+        if decision.would != "allow" and self._logs:
+            snapshot = self.guard.table.snapshot
+            self._noted.append(Noted(self.clock_us(), decision, route, snapshot))
 
     def unavailable(self, reason: str, route: str) -> Decision:
         """Return what a route answers where the guard could not decide."""
@@ -158,16 +206,29 @@ class Service:
 
     def flush_log(self) -> None:
         """Write the decisions that were noted since the last call."""
-        path = self.serving.decision_log
-        lines, self._log_lines = self._log_lines, []
-        if path is None or not lines:
+        self.write_noted(self.take_noted())
+
+    def take_noted(self) -> list[Noted]:
+        """Return the decisions that were noted since the last call; not from another thread."""
+        noted, self._noted = self._noted, []
+        return noted
+
+    def write_noted(self, noted: list[Noted]) -> None:
+        """Append decisions to the logs; another thread may do it. Raises nothing."""
+        if not noted:
             return
-        try:
-            with path.open("a", encoding="utf-8") as out:
-                out.write("".join(lines))
-        except OSError as error:
-            self.counts["log_failed",] += len(lines)
-            _log.error(json.dumps({"event": "log not written", "error": type(error).__name__}))
+        for path, line in (
+            (self.serving.decision_log, decision_line), (self.serving.ocsf_log, ocsf_line)
+        ):  # fmt: skip
+            if path is None:
+                continue
+            try:
+                with path.open("a", encoding="utf-8") as out:
+                    out.write("".join(map(line, noted)))
+            except OSError as error:
+                self.counts["log_failed",] += len(noted)
+                what = {"event": "log not written", "error": type(error).__name__}
+                _log.error(json.dumps(what))
 
     def ready(self) -> tuple[bool, dict[str, Any]]:
         """Return whether requests should be sent here, and what is known of the state."""
@@ -176,6 +237,7 @@ class Service:
         return not expired, {
             "snapshot_version": snapshot.version,
             "snapshot_expired": expired,
+            "effects_at_us": self._policy.judged.at_us,
             "mode": "killed" if self.killed else self.guard.table.mode,
             "canary_percent": self.guard.table.canary,
             "campaigns": len(snapshot.campaigns),
@@ -184,6 +246,7 @@ class Service:
                 self.redis_ok
             ],
             "problem": self.problem,
+            "problems": dict(sorted(self.problems.items())),
             "shedding": self.shedding,
         }
 
@@ -192,25 +255,93 @@ class Service:
         self.count(decision, route)
         return decision
 
-    def _line(self, decision: Decision, route: str) -> str:
-        snapshot = self.guard.table.snapshot
-        line = {
-            "ts_us": self.clock_us(), "decision_id": decision.decision_id, "route": route,
-            "subject": f"{decision.subject:016x}", "campaign_id": decision.campaign_id,
-            "verdict": decision.verdict, "would": decision.would, "mode": decision.mode,
-            "level": decision.level, "reasons": decision.reasons,
-            "snapshot_version": snapshot.version, "snapshot_source": snapshot.source[:16],
-        }  # fmt: skip
-        return json.dumps(line) + "\n"
+    def _first_orders(self, snapshot: Snapshot) -> Orders:
+        """Return the orders to begin with. Raises as `read_orders` where the file does not hold.
 
-    def _read(self) -> tuple[Snapshot, Orders]:
-        serving = self.serving
-        keys: Sequence[Ed25519PublicKey] = serving.keys
-        orders = Orders() if serving.orders is None else read_orders(serving.orders, keys)
-        return read_snapshot(serving.snapshot, keys), orders
+        A file that is not there may have been lost, and with it who was let go; so that until
+        there is one nothing is enforced.
+        """
+        path = self.serving.orders
+        if path is None:
+            return Orders()
+        if self._stamps["orders"] is None:
+            self._wrong("orders", f"{path} is missing: in shadow until orders are written", None)
+            ladder = ladder_from_mapping(snapshot.ladder)
+            return Orders(mode=min(ladder.mode, "shadow", key=MODES.index))
+        return read_orders(path, self.serving.keys)
 
-    def _stamps(self) -> tuple[Any, ...]:
-        return tuple(_stamp(path) for path in (self.serving.snapshot, self.serving.orders) if path)
+    def _next_orders(self) -> Orders:
+        path = self.serving.orders
+        assert path is not None
+        if not path.exists():
+            raise InputError("is gone; what was ordered stays in use", where=str(path))
+        made = read_orders(path, self.serving.keys)
+        held = self._policy.orders
+        if made.version < held.version:
+            what = f"{path} is older than what is in use: the milder mode holds"
+            self._wrong("orders_age", what, None)
+        else:
+            self.problems.pop("orders_age", None)
+        return made.after(held)
+
+    def _next_judgement(self) -> Judgement:
+        """Return what the cases say, without campaigns whose letting go has ended."""
+        path = self.serving.effects
+        if path is None:
+            return Judgement()
+        read, now = read_judgement(path, self.serving.keys), self.clock_us()
+        lasting = {
+            name: (end, core)
+            for name, (end, core) in read.let_go.items()
+            if end is None or now < end
+        }
+        return replace(read, let_go=lasting)
+
+    def _look_for_kill_file(self) -> None:
+        """Learn whether the kill file is there; where that cannot be seen, nothing changes."""
+        path = self.serving.kill_file
+        if path is None:
+            return
+        try:
+            path.stat()
+        except FileNotFoundError:
+            if path.parent.is_dir():
+                self.killed = False
+                self.problems.pop("kill_file", None)
+            else:
+                self._wrong("kill_file", f"{path.parent} is gone", None)
+        except OSError as error:
+            self._wrong("kill_file", f"{path} cannot be seen ({type(error).__name__})", None)
+        else:
+            self.killed = True
+            self.problems.pop("kill_file", None)
+
+    def _changed(self, name: str) -> bool:
+        stamp = _stamp(self._paths[name])
+        if stamp == self._stamps[name]:
+            return False
+        self._stamps[name] = stamp
+        return True
+
+    def _tried(self, name: str, read: Callable[[], _T]) -> _T | None:
+        """Return what is read; None where it does not hold, which is counted, logged and shown."""
+        try:
+            found = read()
+        except Exception as error:  # noqa: BLE001 – whatever is wrong with a file, deciding goes on
+            told = str(error) if isinstance(error, StillwatchError) else type(error).__name__
+            self._wrong(name, told, error)
+            if isinstance(error, InputError):  # it may be readable again, and look no different
+                self._stamps[name] = _UNREAD
+            return None
+        self.problems.pop(name, None)
+        return found
+
+    def _wrong(self, name: str, problem: str, error: Exception | None) -> None:
+        if error is not None:
+            self.counts["reload_failed",] += 1
+        if self.problems.get(name) != problem:
+            self.problems[name] = problem
+            _log.error(json.dumps({"event": "file refused", "what": name, "problem": problem}))
 
     def _tell_switches(self) -> None:
         """Log what must never be on unnoticed."""
@@ -228,12 +359,12 @@ class Service:
             )
 
 
-def _stamp(path: Path) -> tuple[int, int, int] | None:
+def _stamp(path: Path | None) -> tuple[int, ...] | None:
     try:
-        status = path.stat()
+        status = path.stat() if path is not None else None
     except OSError:
         return None
-    return status.st_mtime_ns, status.st_size, status.st_ino
+    return (status.st_mtime_ns, status.st_size, status.st_ino) if status is not None else None
 
 
 def _now_us() -> int:

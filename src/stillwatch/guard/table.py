@@ -7,8 +7,8 @@ from dataclasses import replace
 from typing import Any, Final, NamedTuple
 
 from stillwatch.guard.orders import Orders
-from stillwatch.policy import Ladder, Permit, ladder_from_mapping
-from stillwatch.schema import VERDICTS
+from stillwatch.policy import Ladder, Permit, ladder_from_mapping, verdict_of_access
+from stillwatch.schema import VERDICTS, Judgement
 from stillwatch.schema.snapshot import (
     EVIDENCE,
     SLOTS,
@@ -46,7 +46,13 @@ class Table:
     ``numbers``, which rise over all snapshots that a guard loads: what was seen keeps its sense.
     """
 
-    def __init__(self, snapshot: Snapshot, orders: Orders, numbers: dict[str, int]) -> None:
+    def __init__(
+        self,
+        snapshot: Snapshot,
+        orders: Orders,
+        numbers: dict[str, int],
+        judged: Judgement | None = None,
+    ) -> None:
         self.snapshot = snapshot
         self.ladder: Ladder = ladder_from_mapping(snapshot.ladder)
         self.mode = orders.mode or self.ladder.mode
@@ -66,7 +72,9 @@ class Table:
         self.restored = snapshot.restored
         self.channels = snapshot.channels
         self.access = snapshot.access
-        self._undo(orders)
+        self.fresh: dict[int, Action] = {}
+        self._judge(judged or Judgement())
+        self._undo(orders, frozenset((judged or Judgement()).let_go))
         self.nodes: tuple[dict[int, list[Node]], ...] = tuple({} for _ in SLOTS)
         for number, template in enumerate(self.templates):
             for slot, value, company in template.nodes:
@@ -88,27 +96,46 @@ class Table:
     def subject(self, account_id: str, end_user_id: str | None) -> int:
         """Return the key of what is judged: the account, or one end user of a channel account."""
         key = subject_key(self.salt, account_id)
-        if key in self.channels:
-            return subject_key(self.salt, account_id, end_user_id or "")
+        if end_user_id and key in self.channels:
+            return subject_key(self.salt, account_id, end_user_id)
         return key
+
+    def who(self, account_id: str, end_user_id: str | None) -> tuple[int, int]:
+        """Return the keys of what is judged and of the account; they differ for end users alone."""
+        key = subject_key(self.salt, account_id)
+        if end_user_id and key in self.channels:
+            return subject_key(self.salt, account_id, end_user_id), key
+        return key, key
 
     def is_channel(self, account_id: str) -> bool:
         """Return whether an account is a channel for many end users."""
         return subject_key(self.salt, account_id) in self.channels
 
-    def is_undone(self, subject: int, account_id: str) -> bool:
+    def is_undone(self, subject: int, account: int) -> bool:
         """Return whether a person took back what was decided, of it or of its channel account."""
-        if not self.undone_subjects:
-            return False
-        if subject in self.undone_subjects:
-            return True
-        return subject_key(self.salt, account_id) in self.undone_subjects
+        return subject in self.undone_subjects or account in self.undone_subjects
 
-    def is_restored(self, subject: int, account_id: str) -> bool:
+    def is_restored(self, subject: int, account: int) -> bool:
         """Return whether an appeal restored an account; its end users are restored with it."""
-        if not self.restored:
-            return False
-        return subject in self.restored or subject_key(self.salt, account_id) in self.restored
+        return subject in self.restored or account in self.restored
+
+    def access_verdict(self, subject: int, account: int) -> tuple[str, str]:
+        """Return the verdict that ownership answers ask for, and the reason in words.
+
+        The answer is about who owns the account, so it holds for all that goes through it: a
+        restricted owner is not served by naming end users. What is only possible or undetermined
+        holds back the account's own requests; its end users cannot clear it up, and so get no more
+        than the ladder's ``access_end_users``.
+        """
+        access = self.access.get(account)
+        if access is None:
+            return "allow", ""
+        verdict = verdict_of_access(access, self.ladder)
+        if subject == account:
+            return verdict, f"ownership policy: access is {access}"
+        if access != "restricted":
+            verdict = min(verdict, self.ladder.access_end_users, key=RANK.__getitem__)
+        return verdict, f"ownership policy: access of the account it comes through is {access}"
 
     def org(self, account_id: str, org_id: str | None) -> int:
         """Return the key of the organization."""
@@ -119,6 +146,10 @@ class Table:
         held = self.links.get(kind)
         return held.get(link_key(self.salt, kind, value)) if held else None
 
+    def shares(self, links: Mapping[str, str]) -> bool:
+        """Return whether one of these payments, devices … is one that members share."""
+        return any(self.link(kind, value) is not None for kind, value in links.items())
+
     def exclusive(self, inside: int, outside: int) -> bool:
         """Return whether as good as nobody but core members carried a value in the run."""
         return inside >= self.ladder.exclusive_share * (inside + outside)
@@ -127,13 +158,14 @@ class Table:
         """Return whether a subject is enforced upon; the same subjects at every restart."""
         return subject % 10_000 < self.canary * 100
 
-    def action(self, campaign: int, subject: int, ts_us: int) -> tuple[str, str]:
+    def action(self, campaign: int, subject: int, account: int, ts_us: int) -> tuple[str, str]:
         """Return the verdict asked for a subject, else for its campaign, and why that one.
 
-        A rung that takes a person falls to throttle without one; an action that has lapsed asks
+        What the cases said since the snapshot stands above what it holds. A rung that takes a
+        person falls to throttle without one; an action that has lapsed asks
         for nothing.
         """
-        action: Action | None = self.snapshot.ordered.get(subject)
+        action: Action | None = self.fresh.get(account) or self.snapshot.ordered.get(subject)
         if action is None:
             action = self.pursuits[campaign].action
         if action is None:
@@ -167,14 +199,26 @@ class Table:
             key = permit.account_id or permit.org_id or ""
             place[key] = (*place.get(key, ()), permit)
 
-    def _undo(self, orders: Orders) -> None:
-        gone = {u.value for u in orders.undone if u.kind == "campaign"}
+    def _judge(self, judged: Judgement) -> None:
+        """Take in what the cases say: whom they restored and let go in any case, a verdict only
+        where it was written after the snapshot was made, which may know of later ones."""
+        newer = judged.at_us > self.snapshot.created_us
+        self.restored |= {subject_key(self.salt, a) for a in judged.restored}
+        self.fresh = {
+            subject_key(self.salt, account): action
+            for account, action in judged.verdicts.items()
+            if newer or action.verdict == "allow"
+        }
+
+    def _undo(self, orders: Orders, let_go: frozenset[str]) -> None:
+        gone = {u.value for u in orders.undone if u.kind == "campaign"} | let_go
         self._undone_spans = tuple(
             (int(u.value), u.at_us) for u in orders.undone if u.kind == "since"
         )
         self.undone_subjects = frozenset(
             [int(u.value, 16) for u in orders.undone if u.kind == "account"]
             + [k for k, a in self.snapshot.ordered.items() if self.undone_at(a.at_us)]
+            + [k for k, a in self.fresh.items() if self.undone_at(a.at_us)]
         )
         for pursuit in self.snapshot.campaigns:
             if self.undone_at(pursuit.action.at_us if pursuit.action else self.snapshot.created_us):

@@ -11,9 +11,14 @@ from stillwatch.policy.access import (
     AccessPolicy,
     example_policy,
     read_policy,
+)
+from stillwatch.policy.ladder import (
+    MODES,
+    Ladder,
+    ladder_from_mapping,
+    read_ladder,
     verdict_of_access,
 )
-from stillwatch.policy.ladder import MODES, Ladder, ladder_from_mapping, read_ladder
 from stillwatch.policy.owners import OwnershipRule, example_rules, read_rules, read_statements
 from stillwatch.policy.ownership import access_of
 from stillwatch.policy.ownership_table import (

@@ -14,19 +14,13 @@ from typing import Any, Final
 
 from stillwatch.errors import ConfigError, InputError, NotPermitted
 from stillwatch.policy.owners import Answer
-from stillwatch.schema import ACCESS, VERDICTS
+from stillwatch.schema import ACCESS
 
-__all__ = ["AccessDecision", "AccessPolicy", "example_policy", "read_policy", "verdict_of_access"]
+__all__ = ["AccessDecision", "AccessPolicy", "example_policy", "read_policy"]
 
 _RULES: Final = Path(__file__).parent / "rules"
 _SCHEMA: Final = _RULES / "access.cedarschema"
 _STRICT: Final = ("clear", "undetermined", "possible", "restricted")
-_VERDICTS: Final[dict[str, str]] = {
-    "clear": "allow",
-    "undetermined": "step_up",
-    "possible": "step_up",
-    "restricted": "deny",
-}
 _HINT: Final = "docs/ownership.md shows a policy with every annotation"
 
 
@@ -79,17 +73,6 @@ class AccessPolicy:
         if result.diagnostics.errors or not decided:
             words.append("undetermined")
         return AccessDecision(max(words, key=_STRICT.index), decided, cites)
-
-
-def verdict_of_access(access: str) -> str:
-    """Return the verdict that access alone gives: not knowing asks for more, it never denies.
-
-    >>> verdict_of_access("undetermined"), verdict_of_access("restricted")
-    ('step_up', 'deny')
-    """
-    verdict = _VERDICTS[access]
-    assert verdict in VERDICTS
-    return verdict
 
 
 def example_policy() -> Path:

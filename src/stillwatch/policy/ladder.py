@@ -11,7 +11,8 @@ from typing import Any, Final
 from stillwatch.errors import ConfigError
 from stillwatch.schema import VERDICTS
 
-__all__ = ["EVIDENCE_LEVELS", "MODES", "Ladder", "ladder_from_mapping", "read_ladder"]
+__all__ = ["EVIDENCE_LEVELS", "MODES", "Ladder", "ladder_from_mapping", "read_ladder",
+           "verdict_of_access"]  # fmt: skip
 
 MODES: Final = ("off", "shadow", "enforce")
 # What is known of who asks, from least to most; each may carry a verdict up to its cap.
@@ -32,7 +33,9 @@ class Ladder:
     verdicts that take a named person. ``exclusive_share``: share of a template's carriers that
     must be core members before it helps to join. ``silent_alteration``: summarize without saying
     so; it takes ``silent_legal_basis`` and ``silent_approved_by``. ``access_…``: of an ownership
-    answer, a policy of its own: *undetermined* and *possible* are never denied.
+    answer, a policy of its own: *undetermined* and *possible* are stepped up at most.
+    ``access_end_users``: the most that these two carry to the end users of a channel account, who
+    can say nothing about its owners.
     """
 
     mode: str = "shadow"
@@ -57,6 +60,7 @@ class Ladder:
     access_restricted: str = "watch"
     access_possible: str = "watch"
     access_undetermined: str = "watch"
+    access_end_users: str = "watch"
     silent_alteration: bool = False
     silent_legal_basis: str = ""
     silent_approved_by: str = ""
@@ -73,7 +77,12 @@ class Ladder:
             found.append("canary_percent must lie between 0 and 100")
         found.extend(
             f"{name} is no verdict; expected one of {', '.join(VERDICTS)}"
-            for name in ("verdict", *EVIDENCE_LEVELS, *(f"access_{word}" for word in _ACCESS))
+            for name in (
+                "verdict",
+                *EVIDENCE_LEVELS,
+                *(f"access_{word}" for word in _ACCESS),
+                "access_end_users",
+            )
             if getattr(self, name) not in VERDICTS
         )
         if not set(self.person_for) <= set(VERDICTS):
@@ -82,7 +91,7 @@ class Ladder:
             found.append("touched may carry watch at most: others can make it true of a victim")
         if "deny" in (self.joining, self.joined):
             found.append("deny takes a scan that accused the account")
-        if "deny" in (self.access_possible, self.access_undetermined):
+        if "deny" in (self.access_possible, self.access_undetermined, self.access_end_users):
             found.append("an access that is not certain is stepped up, never denied")
         if not 0.5 <= self.exclusive_share <= 1 or not 0 <= self.budget_share <= 1:
             found.append("exclusive_share must lie in 0.5..1, budget_share in 0..1")
@@ -94,6 +103,17 @@ class Ladder:
     def as_dict(self) -> dict[str, Any]:
         """Return the settings as JSON types."""
         return {**asdict(self), "person_for": list(self.person_for)}
+
+
+def verdict_of_access(access: str, ladder: Ladder) -> str:
+    """Return the verdict that an ownership answer asks for: what the ladder says, clear is allowed.
+
+    This is what the guard carries out; docs/ownership.md has the same table.
+
+    >>> verdict_of_access("undetermined", Ladder()), verdict_of_access("clear", Ladder())
+    ('watch', 'allow')
+    """
+    return "allow" if access == "clear" else str(getattr(ladder, f"access_{access}"))
 
 
 def ladder_from_mapping(value: Mapping[str, Any], *, where: str = "ladder") -> Ladder:

@@ -40,6 +40,7 @@ from stillwatch.enrich import (
     read_corrections,
     read_corroborated,
     read_indicators,
+    read_labels,
     read_ownership,
     read_permits,
 )
@@ -147,7 +148,8 @@ def scan(
     """Scan logs for adversarial distillation and write a run directory.
 
     ``inputs``: files, globs, folders or ``-``. ``accounts``, ``permits``, ``ownership``: side
-    tables. ``corrections``: accounts that appeals restored, which make no links.
+    tables. ``corrections``: accounts that appeals restored, which make no links, and
+    what people found out about accounts, which calibrates with a ``baseline``.
     ``indicators``: what others shared; who carries it is watched at most, and judged no otherwise.
     ``corroborated``: templates that other providers proposed too (`share propose`): hypotheses that
     need less and are tested on the whole window, on this log alone (docs/adr/0016-registered.md).
@@ -163,7 +165,8 @@ def scan(
     What was rejected stays in the folder's rejected.jsonl.
     """
     started = time.monotonic()
-    earlier = read_baseline([Path(p) for p in baseline])
+    labels = read_labels(corrections) if corrections and baseline else {}
+    earlier = read_baseline([Path(p) for p in baseline], labels)
     settings = Settings(
         alpha=alpha, since=since, until=until, look=earlier.look + 1, without=_known(without)
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
@@ -26,6 +26,7 @@ from stillwatch.campaigns import (
 from stillwatch.errors import ConfigError
 from stillwatch.kernel import KERNEL_VERSION
 from stillwatch.runners import LocalRunner
+from stillwatch.scanner.labels import Labelled, labelled_cohorts, widened
 from stillwatch.schema import STAGES
 from stillwatch.signals import (
     RUNGS,
@@ -69,18 +70,30 @@ class Local:
         """Return whether there are enough local cohorts to speak of calibration."""
         return len(self.scores) >= _MIN_LOCAL
 
-    def bounded(self, e_value: float, score: float, shipped: Reference) -> float:
-        """Return the smaller of an e-value and the one that the local reference gives.
+    def bounded(
+        self, e_value: float, score: float, shipped: Reference, honest: np.ndarray
+    ) -> float:
+        """Return the smallest of an e-value and those that local references give.
 
-        The local tail is fitted as the shipped one is; with fewer than 50 cohorts nothing changes.
+        With 50 local cohorts and more, what is claimed must hold against them too; their tail is
+        fitted as the shipped one is. Where people found cohorts of earlier runs ``honest``
+        (scores), it must hold against each reference with these added as well, so that no label
+        can raise an e-value.
         """
-        if not self.calibrates or np.isnan(e_value):
+        against: list[Reference] = []
+        if self.calibrates:
+            start, share, scale = _tail(self.scores)
+            against.append(replace(
+                shipped, scores=self.scores, tail_start=start, tail_share=share, tail_scale=scale
+            ))  # fmt: skip
+        if len(honest):
+            against += [widened(one, honest) for one in (shipped, *against)]
+        if np.isnan(e_value):
             return e_value
-        start, share, scale = _tail(self.scores)
-        local = replace(
-            shipped, scores=self.scores, tail_start=start, tail_share=share, tail_scale=scale
-        )
-        return min(e_value, local.e_value(score))
+        return min([e_value, *(one.e_value(score) for one in against)])
+
+
+_NO_LABELS: Final = Labelled(np.zeros(0), 0)
 
 
 @dataclass(frozen=True)
@@ -88,6 +101,7 @@ class Baseline:
     """What earlier runs say: how often was looked, and how local cohorts score.
 
     ``together``: cohorts whose members act together; ``apart``: whose members do not.
+    ``labelled``: what people found out about their cohorts; it is in none of the others.
     """
 
     look: int
@@ -95,6 +109,7 @@ class Baseline:
     apart: Local
     names: tuple[str, ...]
     until: str = ""
+    labelled: Labelled = _NO_LABELS
 
     @property
     def digest(self) -> str:
@@ -102,7 +117,7 @@ class Baseline:
         state = hashlib.blake2b(digest_size=16)
         for local in (self.together, self.apart):
             state.update(local.untrimmed.tobytes() + b"/")
-        state.update(repr(self.names).encode())
+        state.update(repr(self.names).encode() + self.labelled.honest.tobytes())
         return f"{state.hexdigest()} {self.look} {self.until}"
 
     @property
@@ -122,16 +137,16 @@ class Baseline:
     def calibrated(self, scores: pa.Table, references: References) -> pa.Table:
         """Return the cohort scores with e-values that hold against the local references too.
 
-        With 50 local cohorts of a kind and more, the smaller e-value counts.
+        The smaller e-value counts, of labelled cohorts too: they may be of either kind.
         """
-        rows = [row for row in scores.to_pylist()]
+        rows, honest = scores.to_pylist(), self.labelled.honest
         for row in rows:
             if row["tested"]:
                 score = row["score"]
-                source = self.apart.bounded(row["e_source"], score, references.apart)
+                source = self.apart.bounded(row["e_source"], score, references.apart, honest)
                 row["e_coordinated"] = e_of_halves(row["e_acts"], source, row["e_screen"])
                 row["e_extractive"] = self.together.bounded(
-                    row["e_extractive"], score, references.together
+                    row["e_extractive"], score, references.together, honest
                 )
         return pa.Table.from_pylist(rows, schema=scores.schema)
 
@@ -214,8 +229,11 @@ def _achieved(what: str, level: float, hits: int, cohorts: int, runs: int) -> di
     }  # fmt: skip
 
 
-def read_baseline(runs: Sequence[Path]) -> Baseline:
-    """Return what earlier run directories hold. Raises ConfigError naming one that is not a run."""
+def read_baseline(runs: Sequence[Path], labels: Mapping[str, str] | None = None) -> Baseline:
+    """Return what earlier run directories hold. Raises ConfigError naming one that is not a run.
+
+    ``labels``: account → true, false or unsure, as people found out since.
+    """
     look, names, until = 0, [], ""
     together, apart = [np.zeros(0)], [np.zeros(0)]
     for path in runs:
@@ -242,7 +260,8 @@ def read_baseline(runs: Sequence[Path]) -> Baseline:
         apart.append(np.array([r["score"] for r in benign if not r["e_acts"] >= _TOGETHER_E]))
         names.append(path.name)
     local = [Local(np.sort(np.concatenate(kind))) for kind in (together, apart)]
-    return Baseline(look, local[0], local[1], tuple(names), until)
+    labelled = labelled_cohorts(list(runs), labels or {})
+    return Baseline(look, local[0], local[1], tuple(names), until, labelled)
 
 
 def _tail(scores: np.ndarray) -> tuple[float, float, float]:
@@ -357,6 +376,8 @@ def summarize(
             "largest_e": reference.largest_e, "limits": reference.limits,
             "tail_check": reference.check, "local_cohorts": len(earlier.together.scores),
             "baseline": list(earlier.names),
+            "labelled_honest_cohorts": len(earlier.labelled.honest),
+            "labelled_distilling_cohorts": earlier.labelled.distilling,
             "contamination": earlier.sensitivity(_least_score(runner, choice))
             if earlier.calibrates else [],
             "achieved": [*_promised(reference), *earlier.achieved(reference)],

@@ -4,7 +4,13 @@ Input: nothing. Output: nothing. Promise: importing this room loads neither Arro
 engine, and every name here is the name used in files, tables and messages.
 """
 
-from stillwatch.schema.effects import EFFECTS_HINT, read_effects
+from stillwatch.schema.effects import (
+    EFFECTS_HINT,
+    EFFECTS_KIND,
+    Judgement,
+    judgement_of,
+    read_effects,
+)
 from stillwatch.schema.files import read_toml, write_whole
 from stillwatch.schema.finding import CohortTest, Finding, Null
 from stillwatch.schema.indicator import INDICATOR_FIELDS, Indicator, indicator_of
@@ -19,6 +25,7 @@ from stillwatch.schema.judgement import (
     NotedIndicator,
     Sighting,
 )
+from stillwatch.schema.people import is_rule, plain_name
 from stillwatch.schema.run import (
     ACCOUNTS,
     CAMPAIGNS,
@@ -65,6 +72,7 @@ __all__ = [
     "CASE_STATES",
     "CLAIMS",
     "EFFECTS_HINT",
+    "EFFECTS_KIND",
     "EXIT_ACCUSED",
     "EXIT_CLEAR",
     "EXIT_INPUT",
@@ -98,6 +106,7 @@ __all__ = [
     "Desk",
     "Finding",
     "Indicator",
+    "Judgement",
     "LinkKind",
     "NotedIndicator",
     "Null",
@@ -106,7 +115,10 @@ __all__ = [
     "Step",
     "from_micros",
     "indicator_of",
+    "is_rule",
+    "judgement_of",
     "parse_time",
+    "plain_name",
     "read_effects",
     "read_toml",
     "to_micros",

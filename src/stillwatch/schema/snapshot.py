@@ -65,10 +65,13 @@ def _hash(salt: bytes, kind: bytes, *parts: str) -> int:
 def subject_key(salt: bytes, account_id: str, end_user_id: str | None = None) -> int:
     """Return the 64-bit key of an account, or of one end user of a channel account; never 0.
 
+    What a channel account sends without naming an end user is its own: no end user and an empty one
+    give the account's key. This is the only place that says so.
+
     *Error*: two of a million accounts share a key with probability 3e-8; a provider's own ids
     cannot be chosen to collide without the salt.
     """
-    if end_user_id is None:
+    if not end_user_id:
         return _hash(salt, b"a", account_id)
     return _hash(salt, b"u", account_id, end_user_id)
 

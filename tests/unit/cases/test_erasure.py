@@ -14,7 +14,9 @@ from stillwatch.cases import (
     decide,
     effects,
     erase_from_book,
+    erase_from_effects,
     erase_from_run,
+    erase_subjects,
     export_case,
     read_case,
     read_evidence,
@@ -23,7 +25,7 @@ from stillwatch.cases import (
     verify_book,
     verify_pack,
 )
-from stillwatch.errors import ConfigError, EvidenceError
+from stillwatch.errors import ConfigError, EvidenceError, InputError
 from stillwatch.seal import digest, new_key, public_key
 
 WHO = "acct_9f3c"
@@ -163,3 +165,33 @@ def test_a_run_directory_holds_nothing_of_it_any_more(make_run, campaign):
     (line,) = (run.path / "campaigns.jsonl").read_text().splitlines()
     assert [m["account_id"] for m in json.loads(line)["members"]] == ["a2"]
     assert erase_from_run(run, WHO) == type(done)(0, 0)
+
+
+def test_effects_lose_the_accounts_rows_and_keep_the_others(
+    book, case, order, terms, noon, tmp_path
+):
+    decide(book, order(accounts=(WHO,)), terms=terms, now=noon)
+    decide(book, order(accounts=("a3",)), terms=terms, now=noon)
+    file = tmp_path / "effects.json"
+    file.write_text(json.dumps(dict(effects(book, terms=terms, now=noon))))
+    held = json.loads(file.read_text())
+    held["let_go_campaigns"] = [{"campaign_id": "c-2", "core": [WHO, "a3"]}]
+    file.write_text(json.dumps(held))
+    assert erase_from_effects(file, WHO) == 1
+    assert f'"{WHO}"' not in file.read_text()
+    new = json.loads(file.read_text())
+    assert [v["account_id"] for v in new["verdicts"]] == ["a3"]
+    assert new["let_go_campaigns"][0]["core"] == ["a3"]
+    assert new["at_us"] == held["at_us"]
+
+
+def test_a_decision_log_loses_the_lines_of_the_account_and_its_end_users(tmp_path):
+    log = tmp_path / "decisions.jsonl"
+    lines = [json.dumps({"subject": f"{k:016x}", "verdict": "deny"}) for k in (1, 2, 3, 1)]
+    ocsf = json.dumps({"actor": {"user": {"uid": f"{2:016x}"}}})
+    log.write_text("\n".join([*lines, ocsf, "cut by a kill {", ""]))
+    assert erase_subjects(log, [1, 2]) == 4
+    assert log.read_text() == lines[2] + "\ncut by a kill {\n"
+    assert erase_subjects(log, [1, 2]) == 0
+    with pytest.raises(InputError):
+        erase_subjects(tmp_path / "absent", [1])

@@ -16,6 +16,7 @@ from stillwatch.errors import EvidenceError
 from stillwatch.guard import Orders, Service, Serving, Undo, read_snapshot, write_orders
 from stillwatch.guard import write_snapshot as write
 from stillwatch.guard.asgi import app_of
+from stillwatch.schema import VERDICTS
 from stillwatch.seal import new_key, public_key
 
 from .conftest import HOUR, SALT, SMALL, T0, ordered, snapshot
@@ -133,7 +134,7 @@ def test_only_callers_with_a_token_are_answered(tmp_path, key):
     assert call(service, "/v1/decide", body, {"authorization": "Bearer secret-2"})[0] == 200
     assert call(service, "/v1/decide", body, {"x-api-key": "secret-1"})[0] == 200
     account = {"x-account-id": "good"}
-    assert call(service, "/authz/v1/chat", None, account, "GET")[0] == 401
+    assert call(service, "/authz/v1/chat", None, account, "GET")[0] == 503
     shown = {**account, "x-stillwatch-token": "secret-1"}
     assert call(service, "/authz/v1/chat", None, shown, "GET")[0] == 200
     assert call(service, "/healthz", method="GET")[0] == 200
@@ -188,6 +189,7 @@ def test_a_route_fails_open_unless_told_otherwise(tmp_path, key):
 
 def test_the_kill_switch_and_orders_act_on_the_next_look(tmp_path, key):
     kill, orders = tmp_path / "KILL", tmp_path / "orders.json"
+    write_orders(orders, Orders(), key)
     service = served(tmp_path, key, kill_file=kill, orders=orders)
     ask = lambda: call(service, "/v1/decide", {"account_id": "bad-1"})[2]["verdict"]  # noqa: E731
     assert ask() == "deny"
@@ -277,6 +279,13 @@ def test_silent_alteration_takes_a_legal_basis_and_is_logged(tmp_path, key, capl
     assert (answer["verdict"], answer["disclose"]) == ("summarize", False)
 
 
+def test_the_fuzzed_paths_are_all_routes():
+    from stillwatch.guard.asgi import _GETS, _POSTS
+
+    assert {*PATHS, *GETS} == {*_POSTS, *_GETS, "/authz/v1/chat/completions"}
+
+
+GETS = ("/healthz", "/readyz", "/metrics")
 PATHS = ("/v1/decide", "/v1/decide/batch", "/v1/observe", "/v1/observe/batch",
          "/beta/litellm_basic_guardrail_api", "/authz/v1/chat/completions")  # fmt: skip
 KEYS = st.sampled_from(
@@ -307,6 +316,79 @@ def test_no_body_makes_it_answer_500_or_fail(fuzzed, path, body):
     assert not [
         k for k in fuzzed.counts if k[0] == "unavailable" and k[2] != "no account was named"
     ]
+
+
+TEXTS = st.text(st.characters(max_codepoint=255, exclude_characters="\r\n\0"), max_size=60)
+NAMES = st.sampled_from(
+    ("x-account-id", "x-end-user-id", "x-org-id", "x-forwarded-for", "x-real-ip", "x-ja4",
+     "user-agent", "content-length", "content-type", "authorization", "x-api-key", "traceparent",
+     "x-stillwatch-token", "x-stillwatch-style", "x-envoy-auth-partial-body")
+) | TEXTS  # fmt: skip
+
+
+@settings(max_examples=300)
+@given(
+    path=st.sampled_from((*PATHS, *GETS)) | TEXTS.map("/authz/{}".format) | TEXTS,
+    method=st.sampled_from(("GET", "POST", "PUT", "DELETE", "OPTIONS", "HEAD", "X")),
+    headers=st.dictionaries(NAMES, TEXTS, max_size=8),
+    body=BODIES | st.binary(max_size=60),
+)
+def test_no_header_path_or_method_makes_it_answer_500_or_fail(fuzzed, path, method, headers, body):
+    try:
+        data = body if isinstance(body, bytes) else json.dumps(body).encode()
+    except UnicodeEncodeError:
+        return
+    status, _, _ = call(fuzzed, path, data, headers, method)
+    assert status in (200, 202, 400, 403, 404, 405, 413)
+    assert not [k for k in fuzzed.counts if k[0] == "unavailable" and "Error" in k[2]]
+
+
+# Bodies as the contract has them: each part right in form and hostile in content.
+HEX = st.integers(0, 2**64 - 1) | st.integers(0, 2**64 - 1).map("{:x}".format)
+PARTS = st.fixed_dictionaries({"type": st.sampled_from(("text", "thinking", "tool_use", "x"))},
+                              optional={"text": SCALARS, "thinking": SCALARS, "data": SCALARS,
+                                        "input": VALUES, "signature": SCALARS})  # fmt: skip
+MESSAGES = st.lists(
+    st.fixed_dictionaries(
+        {"role": st.sampled_from(("user", "assistant", "system", "tool")),
+         "content": st.text(max_size=60) | st.lists(PARTS, max_size=3) | st.none()},
+        optional={"tool_calls": VALUES, "name": SCALARS, "thinking_blocks": st.lists(PARTS)},
+    ),
+    max_size=4,
+)  # fmt: skip
+CALLS = st.fixed_dictionaries(
+    {"account_id": st.sampled_from(("bad-1", "good", "reseller")) | st.text(min_size=1)},
+    optional={
+        "end_user_id": st.text(max_size=9), "org_id": st.text(max_size=9), "model": st.text(),
+        "ts": st.integers(0, 2**62) | st.datetimes().map(lambda d: d.isoformat() + "Z"),
+        "links": st.dictionaries(st.sampled_from(("payment", "device", "phone", "email")),
+                                 st.text(max_size=9)),
+        "hashes": st.dictionaries(
+            st.sampled_from(("head_6", "tail_16", "system", "band_0", "payload", "blob", "prefix",
+                             "prefix_full", "prefix_before_last_user")), HEX),
+        "user_tokens": st.integers(0, 10**6), "messages": MESSAGES, "tools": VALUES,
+        "status": st.sampled_from(("ok", "denied", "rate_limited")),
+        "output_tokens": st.integers(0, 10**7), "output_text": st.text(max_size=30),
+        "step_up": st.sampled_from(("passed", "failed")),
+    },
+)  # fmt: skip
+
+
+@settings(max_examples=300)
+@given(path=st.sampled_from(PATHS[:4]), calls=st.lists(CALLS, min_size=1, max_size=4))
+def test_bodies_of_the_contracts_form_are_decided_and_observed(fuzzed, path, calls):
+    body: Any = {"requests": calls} if path.endswith("batch") else calls[0]
+    try:
+        data = json.dumps(body).encode()
+    except UnicodeEncodeError:
+        return
+    status, _, answer = call(fuzzed, path, data)
+    assert status in (200, 202, 400)
+    if status == 400:
+        assert "error" in answer
+    elif path == "/v1/decide":
+        assert answer["verdict"] in VERDICTS
+    assert not [k for k in fuzzed.counts if k[0] == "unavailable" and "Error" in k[2]]
 
 
 @pytest.fixture(scope="module")

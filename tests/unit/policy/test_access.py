@@ -4,15 +4,24 @@ from __future__ import annotations
 
 import ast
 import inspect
+import tomllib
 from datetime import date
+from pathlib import Path
 
 import pytest
 
 from stillwatch.errors import ConfigError, InputError, NotPermitted
-from stillwatch.policy import access, example_policy, ownership_table, read_policy
-from stillwatch.policy.access import verdict_of_access
+from stillwatch.policy import (
+    Ladder,
+    access,
+    example_policy,
+    ladder_from_mapping,
+    ownership_table,
+    read_policy,
+    verdict_of_access,
+)
 from stillwatch.policy.owners import Answer
-from stillwatch.schema import ACCESS, STANDINGS
+from stillwatch.schema import ACCESS, STANDINGS, VERDICTS
 
 RULES = ["r1", "r2"]
 
@@ -127,12 +136,31 @@ def test_an_identifier_cannot_break_out_of_its_place(policy):
 
 
 def test_not_knowing_never_denies():
-    assert {word: verdict_of_access(word) for word in ACCESS} == {
-        "clear": "allow",
-        "restricted": "deny",
-        "possible": "step_up",
-        "undetermined": "step_up",
-    }
+    """By no ladder: it is checked over every verdict that a setting could hold."""
+    for word in ("possible", "undetermined"):
+        for verdict in VERDICTS:
+            setting = {f"access_{word}": verdict}
+            if verdict == "deny":
+                with pytest.raises(ConfigError, match="never denied"):
+                    Ladder(**setting)
+            else:
+                assert verdict_of_access(word, Ladder(**setting)) == verdict
+    with pytest.raises(ConfigError, match="never denied"):
+        Ladder(access_end_users="deny")
+    assert verdict_of_access("restricted", Ladder(access_restricted="deny")) == "deny"
+    assert verdict_of_access("clear", Ladder()) == "allow"
+
+
+def test_the_documents_table_of_verdicts_is_the_ladders():
+    """docs/ownership.md: by default, and what the ladder that it shows for enforcing gives."""
+    text = (Path(__file__).parents[3] / "docs" / "ownership.md").read_text("utf-8")
+    shown = tomllib.loads(text.split("```toml\n", 1)[1].split("```", 1)[0])
+    enforcing = ladder_from_mapping(shown)
+    for word in ACCESS:
+        row = next(line for line in text.splitlines() if line.startswith(f"| {word} |"))
+        cells = [cell.strip() for cell in row.strip("|").split("|")]
+        told = (verdict_of_access(word, Ladder()), verdict_of_access(word, enforcing))
+        assert tuple(cells[2:4]) == told
 
 
 @pytest.mark.parametrize("module", [access, ownership_table])

@@ -1,0 +1,169 @@
+"""What ownership answers do to requests: beside an accusation, after verification, in channels."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from stillwatch.guard import Orders, Undo
+from stillwatch.policy import Ladder
+from stillwatch.schema.snapshot import keyed_permit, subject_key
+
+from .conftest import HOUR, SALT, T0, guard, ordered, request, snapshot
+from .test_decide import PERMIT, spend
+
+STRICT = Ladder(
+    mode="enforce", access_restricted="deny", access_possible="step_up",
+    access_undetermined="step_up",
+)  # fmt: skip
+
+
+def owned(made=None, ladder: Ladder = STRICT, **access: str):
+    """The snapshot with ownership answers by account."""
+    given = {subject_key(SALT, name.replace("_", "-")): word for name, word in access.items()}
+    return replace(made or snapshot(), ladder=ladder.as_dict(), access=given)
+
+
+# 1. Verification.
+
+
+def test_who_has_verified_ownership_is_watched_until_the_verification_ends():
+    ladder = replace(STRICT, verified_s=7_200)
+    decider = guard(owned(ladder=ladder, vague="undetermined"))
+    assert decider.decide(request("vague", T0)).verdict == "step_up"
+    decider.verify("vague", None, T0)
+    done = decider.decide(request("vague", T0 + 1))
+    assert (done.verdict, done.campaign_id) == ("watch", None)
+    assert "has passed verification" in done.reasons
+    assert decider.decide(request("vague", T0 + 2 * HOUR - 1)).verdict == "watch"
+    assert decider.decide(request("vague", T0 + 2 * HOUR)).verdict == "step_up"
+
+
+def test_a_request_from_before_the_verification_asks_nobody_again():
+    """It waited in a queue, or a clock went back."""
+    decider = guard(owned(vague="possible"))
+    decider.verify("vague", None, T0)
+    assert decider.decide(request("vague", T0 - HOUR)).verdict == "watch"
+
+
+def test_a_late_report_of_an_older_verification_shortens_nothing():
+    decider = guard(owned(ladder=replace(STRICT, verified_s=3_600), vague="possible"))
+    decider.verify("vague", None, T0)
+    decider.verify("vague", None, T0 - HOUR)
+    assert decider.decide(request("vague", T0 + 1)).verdict == "watch"
+
+
+def test_verification_lifts_no_denial():
+    decider = guard(owned(shell="restricted"))
+    decider.verify("shell", None, T0)
+    assert decider.decide(request("shell", T0 + 1)).verdict == "deny"
+
+
+# 2. Accused and restricted: the stricter verdict, both reasons.
+
+
+@pytest.mark.parametrize("spent", [False, True])
+def test_an_accused_account_that_is_restricted_is_denied_and_both_reasons_are_cited(spent):
+    """The campaign alone would watch it within its budget, and throttle it beyond."""
+    decider = guard(owned(bad_1="restricted"))
+    if spent:
+        spend(decider, "bad-2")
+    decision = decider.decide(request("bad-1", T0 + HOUR))
+    assert (decision.verdict, decision.level) == ("deny", "access")
+    assert decision.campaign_id == "c-1"
+    assert "member of c-1" in decision.reasons
+    assert "ownership policy: access is restricted" in decision.reasons
+
+
+def test_what_ownership_refuses_spends_no_budget_of_the_campaign():
+    decider = guard(owned(bad_1="restricted"))
+    spend(decider, "bad-1", 100)
+    assert decider.decide(request("bad-2", T0 + HOUR)).reasons[-1] == (
+        "within the campaign's budget"
+    )
+
+
+def test_a_campaign_that_is_stricter_stands_and_the_answer_is_cited_too():
+    decider = guard(owned(ordered("deny"), bad_1="undetermined"))
+    decision = decider.decide(request("bad-1"))
+    assert (decision.verdict, decision.level) == ("deny", "member")
+    assert "ownership policy: access is undetermined" in decision.reasons
+
+
+def test_a_permit_covers_distillation_and_lifts_no_ownership_answer():
+    permit = keyed_permit(SALT, {**PERMIT, "methods": ["*"]})
+    decider = guard(replace(owned(bad_1="restricted"), permits=(permit,)))
+    decision = decider.decide(request("bad-1", T0, model="m-1"))
+    assert (decision.verdict, decision.campaign_id) == ("deny", None)
+    assert "permit p-1 covers it" in decision.reasons
+
+
+def test_undoing_the_campaign_leaves_the_answer_and_undoing_the_account_does_not():
+    made = owned(ordered("deny"), bad_1="undetermined")
+    orders = Orders().with_undo(Undo("campaign", "c-1", "R. Doe", T0))
+    assert guard(made, orders).decide(request("bad-1")).verdict == "step_up"
+    key = f"{subject_key(SALT, 'bad-1'):016x}"
+    orders = Orders().with_undo(Undo("account", key, "R. Doe", T0))
+    assert guard(made, orders).decide(request("bad-1")).verdict == "allow"
+
+
+# 3. Channel accounts: "reseller" is one.
+
+
+def test_a_restricted_owner_is_not_served_by_naming_end_users():
+    decider = guard(owned(reseller="restricted"))
+    for user in (None, "eu-1", "eu-2"):
+        decision = decider.decide(request("reseller", end_user_id=user))
+        assert (decision.verdict, decision.level) == ("deny", "access")
+        assert decision.subject == subject_key(SALT, "reseller")
+    assert "of the account it comes through" in decision.reasons[0]
+
+
+@pytest.mark.parametrize("word", ["possible", "undetermined"])
+def test_end_users_are_not_held_up_for_what_is_not_known_of_their_reseller(word):
+    decider = guard(owned(reseller=word))
+    assert decider.decide(request("reseller")).verdict == "step_up"
+    for user in ("eu-1", "eu-2"):
+        assert decider.decide(request("reseller", end_user_id=user)).verdict == "watch"
+    decider.verify("reseller", None, T0)
+    assert decider.decide(request("reseller", T0 + 1)).verdict == "watch"
+
+
+def test_where_the_ladder_says_so_end_users_wait_for_the_accounts_verification_not_their_own():
+    decider = guard(owned(ladder=replace(STRICT, access_end_users="step_up"),
+                          reseller="undetermined"))  # fmt: skip
+    asked = request("reseller", T0 + 1, end_user_id="eu-1")
+    assert decider.decide(asked).verdict == "step_up"
+    decider.verify("reseller", "eu-1", T0)
+    assert decider.decide(asked).verdict == "step_up"
+    decider.verify("reseller", None, T0)
+    assert decider.decide(asked).verdict == "watch"
+
+
+def test_an_accused_end_user_of_a_restricted_reseller_gets_the_stricter_verdict():
+    made = owned(reseller="undetermined")
+    made = replace(made, accused={subject_key(SALT, "reseller", "eu-1"): 0})
+    decider = guard(made)
+    spend_on = [decider.decide(request("reseller", T0 + k, end_user_id="eu-1")) for k in range(31)]
+    assert {d.verdict for d in spend_on[:30]} == {"watch"}
+    assert spend_on[30].verdict == "throttle"
+    assert len([r for r in spend_on[30].reasons if r.startswith("ownership policy")]) == 1
+    assert decider.decide(request("reseller", T0, end_user_id="eu-2")).verdict == "watch"
+
+
+# 4. One key.
+
+
+@pytest.mark.parametrize("user", [None, ""])
+def test_a_channels_requests_without_an_end_user_have_one_key(user):
+    key = subject_key(SALT, "reseller")
+    assert subject_key(SALT, "reseller", user) == key
+    decider = guard(replace(ordered("deny"), accused={subject_key(SALT, "reseller", user): 0}))
+    asked = request("reseller", end_user_id=user)
+    decision = decider.decide(asked)
+    assert (decision.verdict, decision.subject) == ("deny", key)
+    assert decider.decide(request("reseller", end_user_id="eu-1")).verdict == "allow"
+    undo = Undo("account", f"{subject_key(SALT, 'reseller', user):016x}", "R. Doe", T0)
+    decider.load(decider.table.snapshot, Orders().with_undo(undo))
+    assert decider.decide(asked).verdict == "allow"

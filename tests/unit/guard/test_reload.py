@@ -1,0 +1,212 @@
+"""Files that are lost, unreadable, older or half written: nobody honest is acted upon for it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from dataclasses import replace
+
+import pytest
+
+from stillwatch.guard import Orders, Service, Serving, Undo, write_orders, write_snapshot
+from stillwatch.guard.metrics import exposition
+from stillwatch.guard.server import Chores
+from stillwatch.policy import Ladder
+from stillwatch.schema.snapshot import subject_key
+from stillwatch.seal import new_key
+
+from .conftest import SALT, SMALL, T0, ordered, request, snapshot
+
+OFF = Orders(version=5, mode="off")
+ENFORCE = Orders(version=1, mode="enforce")
+
+
+@pytest.fixture
+def node(tmp_path, key_files):
+    """A guard that would enforce, with orders and a kill file: (service, orders, kill, key)."""
+    private, public = key_files
+
+    def make(first: Orders | None = ENFORCE, made=None):
+        folder = tmp_path / "node"
+        (folder / "kill").mkdir(parents=True)
+        write_snapshot(folder / "snapshot.json", made or ordered("deny"), private)
+        if first is not None:
+            write_orders(folder / "orders.json", first, private)
+        serving = Serving(
+            folder / "snapshot.json", (public,), orders=folder / "orders.json",
+            kill_file=folder / "kill" / "KILL", capacity=SMALL,
+        )  # fmt: skip
+        service = Service(serving, clock_us=lambda: T0)
+        return service, serving.orders, serving.kill_file, private
+
+    return make
+
+
+def verdict(service: Service, account: str = "bad-1") -> str:
+    return service.decide(request(account), "decide").verdict
+
+
+def problem(service: Service, what: str) -> bool:
+    """Whether readyz and the metric both say that something is wrong with a file."""
+    told = what in service.ready()[1]["problems"]
+    line = f'stillwatch_guard_problem{{what="{what}"}} {float(told)}'
+    assert line in exposition(service).decode()
+    return told
+
+
+@pytest.mark.parametrize(
+    "orders",
+    [OFF, Orders(version=5, mode="shadow"),
+     Orders(version=5, mode="enforce").with_undo(Undo("campaign", "c-1", "R. Doe", T0))],
+    ids=["off", "shadow", "undo"],
+)  # fmt: skip
+@pytest.mark.parametrize("how", ["deleted", "garbage", "emptied", "stranger's", "a folder"])
+def test_orders_that_are_lost_stay_in_use(node, tmp_path, orders, how):
+    """An emergency order must not end because its file does."""
+    service, path, _, key = node(orders)
+    before = verdict(service)
+    assert before != "deny"
+    if how in ("deleted", "a folder"):
+        path.unlink()
+    if how == "a folder":
+        path.mkdir()
+    elif how == "garbage":
+        path.write_bytes(path.read_bytes()[:40])
+    elif how == "emptied":
+        path.write_bytes(b"")
+    elif how == "stranger's":
+        write_orders(path, Orders(version=9, mode="enforce"), new_key(tmp_path / "other.pem"))
+    for _ in range(3):
+        service.reload()
+        assert verdict(service) == before
+    assert problem(service, "orders")
+    assert service.counts["reload_failed",] >= 1
+    assert "orders.json" in str(service.problem)
+    if path.is_dir():
+        path.rmdir()
+    write_orders(path, replace(orders, version=6, mode="enforce", undone=()), key)
+    assert service.reload()
+    assert not problem(service, "orders")
+    assert (verdict(service) == "deny") == (not orders.undone)
+
+
+def test_a_new_snapshot_is_taken_while_the_orders_are_lost_and_they_still_hold(node):
+    service, path, _, key = node(OFF)
+    path.unlink()
+    write_snapshot(service.serving.snapshot, replace(ordered("deny"), version=2), key)
+    assert service.reload()
+    assert service.ready()[1]["snapshot_version"] == 2
+    assert verdict(service) == "allow"
+    assert problem(service, "orders")
+
+
+@pytest.mark.parametrize("ladder", [None, Ladder(mode="enforce", budget_window_s=3_600)])
+def test_orders_act_while_the_snapshot_does_not_hold(node, ladder):
+    service, path, _, key = node()
+    assert verdict(service) == "deny"
+    if ladder is None:
+        service.serving.snapshot.write_bytes(b"{")
+    else:  # signed, but its ladder is not allowed
+        wrong = {**ladder.as_dict(), "canary_percent": 300.0}
+        write_snapshot(service.serving.snapshot, replace(snapshot(), version=2, ladder=wrong), key)
+    write_orders(path, OFF, key)
+    assert service.reload()
+    assert verdict(service) == "allow"
+    assert problem(service, "snapshot")
+    assert service.ready()[1]["snapshot_version"] == 1
+
+
+def test_what_was_let_go_stays_so_where_the_orders_are_begun_anew(node):
+    undo = Undo("account", f"{subject_key(SALT, 'bad-1'):016x}", "R. Doe", T0)
+    service, path, _, key = node(Orders(mode="enforce").with_undo(undo))
+    write_orders(path, Orders(version=99, mode="enforce"), key)
+    assert service.reload()
+    assert (verdict(service), verdict(service, "bad-2")) == ("allow", "deny")
+
+
+def test_an_old_copy_of_the_orders_makes_nothing_stricter(node):
+    service, path, _, key = node(replace(OFF, canary_percent=0.0))
+    write_orders(path, Orders(version=2, mode="enforce", canary_percent=100.0), key)
+    service.reload()
+    assert verdict(service) == "allow"
+    assert problem(service, "orders_age")
+    write_orders(path, Orders(version=6, mode="enforce", canary_percent=100.0), key)
+    service.reload()
+    assert verdict(service) == "deny"
+    assert not problem(service, "orders_age")
+
+
+def test_orders_that_are_missing_at_the_start_leave_it_in_shadow(node):
+    """They may have been lost, and with them who was let go."""
+    service, path, _, key = node(None)
+    assert (verdict(service), service.guard.table.mode) == ("watch", "shadow")
+    assert problem(service, "orders")
+    write_orders(path, Orders(version=1), key)
+    service.reload()
+    assert verdict(service) == "deny"
+
+
+def test_missing_orders_at_the_start_do_not_switch_on_what_is_off(node):
+    made = replace(ordered("deny"), ladder=Ladder(mode="off").as_dict())
+    service, _, _, _ = node(None, made)
+    assert service.guard.table.mode == "off"
+
+
+def test_the_kill_switch_is_on_from_the_first_request_and_only_taking_the_file_away_ends_it(node):
+    service, _, kill, _ = node()
+    kill.touch()
+    service = Service(service.serving, clock_us=lambda: T0)
+    assert verdict(service) == "allow"
+    kill.unlink()
+    service.reload()
+    assert verdict(service) == "deny"
+
+
+@pytest.mark.parametrize("how", ["folder gone", "cannot be seen"])
+def test_a_kill_file_that_can_no_longer_be_seen_stays_in_force(node, how, monkeypatch):
+    service, _, kill, _ = node()
+    kill.touch()
+    service.reload()
+    if how == "folder gone":  # a volume that is not mounted
+        kill.unlink()
+        kill.parent.rmdir()
+    else:
+        real = os.stat
+
+        def stat(path, *more, **how):
+            if str(path) == str(kill):
+                raise PermissionError(13, "denied")
+            return real(path, *more, **how)
+
+        monkeypatch.setattr(os, "stat", stat)
+    service.reload()
+    assert verdict(service) == "allow"
+    assert problem(service, "kill_file")
+
+
+def test_a_chore_that_fails_is_done_again(node):
+    service, path, _, key = node()
+    chores = Chores(service)
+    real, times = service.look, []
+
+    def look():
+        times.append(1)
+        if len(times) == 1:
+            raise RuntimeError("unforeseen")
+        return real()
+
+    service.look = look  # type: ignore[method-assign]
+    object.__setattr__(service.serving, "reload_s", 0.01)
+
+    async def run() -> None:
+        stop = await chores.start()
+        write_orders(path, OFF, key)
+        for _ in range(200):
+            await asyncio.sleep(0.01)
+            if verdict(service) == "allow":
+                break
+        await stop()
+
+    asyncio.run(run())
+    assert verdict(service) == "allow"
+    assert service.counts["chore_failed",] == 1

@@ -1,0 +1,171 @@
+"""What people found out calibrates the next scan, and can only make accusing harder."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from datetime import UTC
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from stillwatch.enrich import read_labels
+from stillwatch.errors import SchemaError
+from stillwatch.scanner import scan
+from stillwatch.scanner.labels import Labelled, labelled_cohorts, widened
+from stillwatch.scanner.summary import Baseline
+from stillwatch.schema import STAGES
+from stillwatch.signals import shipped_reference
+from stillwatch.simulate import simulate
+
+SCORES = st.lists(st.floats(-8, 8), max_size=80)
+
+
+def baseline(local: list[float], honest: list[float], distilling: int = 0) -> Baseline:
+    scores = np.sort(np.array(local, dtype=float))
+    labelled = Labelled(np.sort(np.array(honest, dtype=float)), distilling)
+    return Baseline(1, scores, scores, ("run",), "", labelled)
+
+
+def e_values(earlier: Baseline, scores: list[float]) -> list[float]:
+    shipped = shipped_reference()
+    table = pa.table({
+        "score": pa.array(scores, pa.float64()), "tested": [True] * len(scores),
+        "e_extractive": [shipped.e_value(s) for s in scores],
+    })  # fmt: skip
+    found: list[float] = earlier.calibrated(table, shipped)["e_extractive"].to_pylist()
+    return found
+
+
+@settings(max_examples=150, deadline=None)
+@given(local=SCORES, honest=SCORES, asked=st.lists(st.floats(-8, 9), min_size=1, max_size=20),
+       distilling=st.integers(0, 50))  # fmt: skip
+def test_no_label_raises_an_e_value(local, honest, asked, distilling):
+    """Whatever was labelled, and whether or not there is a local reference."""
+    without = e_values(baseline(local, []), asked)
+    labelled = e_values(baseline(local, honest, distilling), asked)
+    assert all(b <= a for a, b in zip(without, labelled, strict=True))
+    assert all(b <= shipped_reference().e_value(s) for s, b in zip(asked, labelled, strict=True))
+
+
+@settings(max_examples=50, deadline=None)
+@given(local=SCORES, honest=SCORES)
+def test_drift_and_calibration_are_judged_without_labels(local, honest):
+    """More high scores in what drift expects would silence its alarm, and so accuse."""
+    plain, labelled = baseline(local, []), baseline(local, honest)
+    assert np.array_equal(plain.scores, labelled.scores)
+    assert plain.calibrates == labelled.calibrates
+    assert plain.achieved(shipped_reference()) == labelled.achieved(shipped_reference())
+
+
+def test_what_was_labelled_true_changes_no_e_value():
+    asked = [3.0, 4.0, 5.0]
+    assert e_values(baseline([], [], 40), asked) == e_values(baseline([], []), asked)
+
+
+def test_a_cohort_that_was_found_honest_takes_its_like_out_of_reach():
+    """One honest cohort at a score is worth more than any fitted tail below it."""
+    before, after = (e_values(baseline([], h), [4.5])[0] for h in ([], [4.9]))
+    assert before > 1_000
+    assert after < 40
+    assert widened(shipped_reference(), np.array([4.9])).p_value(4.5) > 1e-3
+
+
+@pytest.fixture
+def run(tmp_path):
+    """An earlier run with three tested cohorts and one that was not."""
+    stages = tmp_path / STAGES
+    stages.mkdir()
+    accounts = [f"a{k}" for k in range(12)]
+    pq.write_table(
+        pa.table({"sid": list(range(12)), "account_id": accounts}), stages / "subjects.parquet"
+    )
+    pairs = [(c, 3 * c + k) for c in range(4) for k in range(3)] + [(1, 0)]
+    pq.write_table(
+        pa.table({"cohort": [c for c, _ in pairs], "sid": [s for _, s in pairs]}),
+        stages / "cohort_members.parquet",
+    )
+    pq.write_table(
+        pa.table({"cohort": [0, 1, 2, 3], "tested": [True, True, True, False],
+                  "score": [4.0, 3.0, 2.0, 9.0]}),
+        stages / "cohort_scores.parquet",
+    )  # fmt: skip
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("labels", "honest", "distilling"),
+    [
+        ({}, [], 0),
+        ({"a0": "false"}, [], 0),  # one of three: the appeal of one account
+        ({"a0": "false", "a1": "false"}, [4.0], 0),
+        ({"a0": "false", "a1": "false", "a2": "true"}, [], 0),
+        ({"a0": "false", "a1": "false", "a3": "false"}, [3.0, 4.0], 0),  # a0 is in both
+        ({"a6": "true", "a7": "true"}, [], 1),
+        ({"a9": "false", "a10": "false", "a11": "false"}, [], 0),  # never tested
+        ({"a0": "unsure", "a1": "unsure", "a2": "unsure"}, [], 0),
+    ],
+)
+def test_half_of_a_cohorts_accounts_make_it_what_they_were_found_to_be(
+    run, labels, honest, distilling
+):
+    found = labelled_cohorts([run], labels)
+    assert (found.honest.tolist(), found.distilling) == (honest, distilling)
+
+
+def test_labels_are_read_and_two_cases_that_disagree_are_unsure(tmp_path):
+    file = tmp_path / "effects.json"
+    rows = [("a", "false"), ("b", "true"), ("c", "false"), ("c", "true"), ("d", "unsure")]
+    held = {"labels": [{"account_id": a, "case_id": f"case-{k}", "label": v}
+                       for k, (a, v) in enumerate(rows)]}  # fmt: skip
+    file.write_text(json.dumps(held))
+    assert read_labels(file) == {"a": "false", "b": "true", "c": "unsure", "d": "unsure"}
+    file.write_text(json.dumps({"corrections": []}))
+    assert read_labels(file) == {}
+    for wrong in ({"labels": 3}, {"labels": [{"account_id": "a", "label": "maybe"}]}, []):
+        file.write_text(json.dumps(wrong))
+        with pytest.raises(SchemaError):
+            read_labels(file)
+
+
+@pytest.mark.slow
+def test_a_campaign_that_was_found_honest_is_not_accused_in_the_next_window(tmp_path: Path):
+    """From two scans: what the first accused, people labelled; the second asks for more."""
+    world = simulate("small", seed=3, out=tmp_path / "world")
+    exchanges = world.out / "exchanges"
+    table = pq.read_table(exchanges, columns=["ts"])["ts"].to_pylist()
+    middle = sorted(table)[len(table) // 2].astimezone(UTC)
+    first = scan([exchanges], accounts=world.accounts_csv, out=tmp_path / "one", until=middle)
+    accused = [a["account_id"] for a in rows(first.run_dir) if a["standing"] == "accused"]
+    assert accused
+    effects = tmp_path / "effects.json"
+    told = {"corrections": [], "labels": [
+        {"account_id": a, "case_id": "case-0", "label": "false"} for a in accused]}  # fmt: skip
+    effects.write_text(json.dumps(told))
+    given = {"accounts": world.accounts_csv, "since": middle, "baseline": [first.run_dir]}
+    plain = scan([exchanges], out=tmp_path / "plain", **given)
+    labelled = scan([exchanges], out=tmp_path / "two", corrections=effects, **given)
+    before, after = (
+        {a["account_id"] for a in rows(r.run_dir) if a["standing"] == "accused"}
+        for r in (plain, labelled)
+    )
+    assert before
+    assert after < before
+    told = json.loads((labelled.run_dir / "summary.json").read_text())["reference"]
+    assert told["labelled_honest_cohorts"] >= 1
+
+
+def rows(run: Path) -> list[dict[str, str]]:
+    found: list[dict[str, str]] = pq.read_table(run / "accounts.parquet").to_pylist()
+    return found
+
+
+def test_labels_change_what_a_resumed_run_was_asked_for():
+    one, two = baseline([1.0], []), baseline([1.0], [3.0])
+    assert one.digest != two.digest
+    assert replace(one).digest == one.digest
