@@ -24,6 +24,7 @@ _MIN_SHARED: Final = 4
 _OVERLAP: Final = 0.35
 _LIFT: Final = 8
 _APART: Final = 0.1
+_OFTEN: Final = 0.05
 _DIRECT: Final = ("handoff", "blob_replay")
 _STRONG: Final = frozenset(("payment", "device", "phone", "email", *_DIRECT, "retry", "succession"))
 
@@ -66,6 +67,17 @@ class Sent:
         both = sum(self.together.get((min(f, g), max(f, g)), 0) for f in one for g in host)
         return both < _APART * sent
 
+    def alike(self, one: set[int], host: set[int], shared: set[int]) -> bool:
+        """Return whether the shared subjects send both often, none below a twentieth of the other.
+
+        What is sent more rarely is a closing phrase that some of the payloads happen to end in.
+        """
+        less, more = sorted(
+            sum(self.often[f].get(sid, 0) for f in frames for sid in shared)
+            for frames in (one, host)
+        )
+        return less >= _OFTEN * more
+
 
 def merge(candidates: list[Candidate], sent: Sent) -> list[Candidate]:
     """Return one hypothesis per group of candidates that speak of the same subjects.
@@ -76,8 +88,8 @@ def merge(candidates: list[Candidate], sent: Sent) -> list[Candidate]:
     which conversations moved. A campaign with several templates shows fewer carriers of each:
     a frame joins a leader also when a third of the smaller one's carriers are the other's (as it
     was before anything joined: chains join strangers), eight times what strangers share, and they
-    send the two apart. What is sent *with* the leader's frames
-    and by others too is a common closing phrase, no template of the campaign.
+    send the two apart and about as often (at least a twentieth). What is sent *with* the leader's
+    frames and by others too is a common closing phrase, no template of the campaign.
 
     A wider object that holds most of a leader (a proxy's exits) joins too, its further carriers
     *associated*: periphery, never part of the tests.
@@ -128,6 +140,7 @@ def _joins(one: Candidate, host: Candidate, sent: Sent) -> bool:
             len(both) >= max(_MIN_SHARED, _OVERLAP * smaller)
             and len(both) * sent.population >= _LIFT * smaller * larger
             and sent.apart(one.frames, host.frames, both)
+            and sent.alike(one.frames, host.frames, both)
         )
     return (
         one.rank > host.rank
