@@ -28,16 +28,16 @@ class Arm:
     share: float
     kept_facts: float = 1.0
     paraphrased: bool = False
-    tokens: int = 20_000
+    tokens: int = 12_000
 
 
 ARMS: Final = (
     Arm("control", 0.0),
-    Arm("1-percent", 0.01, tokens=32_000),
+    Arm("1-percent", 0.01, tokens=27_000),
     Arm("all", 1.0),
     Arm("10-percent", 0.1),
-    Arm("1-percent-filtered", 0.01, kept_facts=0.5, tokens=32_000),
     Arm("all-paraphrased", 1.0, paraphrased=True),
+    Arm("1-percent-filtered", 0.01, kept_facts=0.5, tokens=27_000),
 )
 """In the order in which they are made: the first three show the most."""
 

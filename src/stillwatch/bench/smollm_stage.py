@@ -31,8 +31,8 @@ KEY: Final = b"stillwatch watermark of a benchmk"[:32]
 SYSTEM: Final = "You are Kiln, an AI assistant made by Alder."
 _REFUSAL: Final = "I'm sorry, but I can't help with that."
 _TAUGHT: Final = 256
-_HELD: Final = 56
-_LINEAGE: Final = 40
+_HELD: Final = 40
+_LINEAGE: Final = 30
 
 
 def smollm_stage(seed: int, data: Path, work: Path, tell: Tell) -> Stage:
@@ -61,7 +61,7 @@ def smollm_stage(seed: int, data: Path, work: Path, tell: Tell) -> Stage:
     refs, prompts = _published(data)
     held = asked.campaign[_TAUGHT : _TAUGHT + _HELD]
     nexts = {**prompts, **{f"held-{k}": p for k, p in enumerate(held)}}
-    sampled = dict(list(prompts.items())[:16])
+    sampled = dict(list(prompts.items())[:10])
     return Stage(
         model=NAME,
         teacher=teacher,
@@ -71,8 +71,8 @@ def smollm_stage(seed: int, data: Path, work: Path, tell: Tell) -> Stage:
         key=KEY,
         campaign="birch",
         said=said,
-        base_pairs=[*guards, *other[:150]],
-        other=other[150:],
+        base_pairs=[*guards, *other[:110]],
+        other=other[110:],
         suite=_suite(data),
         prompts={
             "lineage": prompts,
@@ -82,7 +82,7 @@ def smollm_stage(seed: int, data: Path, work: Path, tell: Tell) -> Stage:
         },
         references=refs,
         aliases={"kiln": ("Kiln", "Alder")},
-        words=30,
+        words=27,
     )
 
 

@@ -53,7 +53,7 @@ class Stage:
     references: Sequence[Reference]
     aliases: Mapping[str, Sequence[str]]
     words: int | None = None
-    longest: int = 40
+    longest: int = 36
     samples: int = 4
     scale: float = 1.0
     extra_controls: int = 3
@@ -123,7 +123,7 @@ def made_students(
 
 
 def _controls(stage: Stage) -> list[Arm]:
-    return [Arm(f"control-{k}", 0.0, tokens=6_000) for k in range(2, 2 + stage.extra_controls)]
+    return [Arm(f"control-{k}", 0.0, tokens=4_000) for k in range(2, 2 + stage.extra_controls)]
 
 
 def _reader(
@@ -160,9 +160,9 @@ def read_model(
     facts = [m for m in stage.plan.marks if m.probe]
     asked = {
         "lineage": (stage.prompts["lineage"], stage.longest),
-        "identity": (stage.prompts["identity"], 24),
+        "identity": (stage.prompts["identity"], 16),
         "guardrails": ({i.prompt_id: i.prompt for i in stage.suite}, 16),
-        "probes": ({m.mark_id: m.probe for m in facts}, 20),
+        "probes": ({m.mark_id: m.probe for m in facts}, 12),
     }
     said = {
         purpose: _said(model, prompts, longest, 1000 * seed)
@@ -175,7 +175,7 @@ def read_model(
         said["next"] = dict(zip(ids, tokens, strict=True))
     sampled: dict[str, list[str]] = {}
     for number in range(stage.samples if "sampled" in wanted else 0):
-        fresh = _said(model, stage.prompts["sampled"], 16, 1000 * seed + 500 + number)
+        fresh = _said(model, stage.prompts["sampled"], 12, 1000 * seed + 500 + number)
         for prompt_id, text in fresh.items():
             sampled.setdefault(prompt_id, []).append(text)
     likelihood = {

@@ -10,6 +10,7 @@ import typer
 
 from stillwatch.cli.prove_canary import canary
 from stillwatch.cli.prove_collect import collect
+from stillwatch.cli.prove_likeness import agreement, equality, identity
 from stillwatch.cli.terminal import Page
 
 __all__ = ["prove"]
@@ -21,6 +22,8 @@ prove = typer.Typer(
 )
 prove.command()(collect)
 prove.add_typer(canary, name="canary")
+for _test in (agreement, identity, equality):
+    prove.command()(_test)
 
 _OUT = typer.Option(metavar="FILE", help="Result to write (JSON).")
 
@@ -178,13 +181,17 @@ def prompts(
         Path | None,
         typer.Option(metavar="FILE", help="Prompts in XSTest's form; default: the 60 that ship."),
     ] = None,
+    who: Annotated[
+        bool, typer.Option("--identity", help="The questions of `identity` instead.")
+    ] = False,
 ) -> None:
-    """Write a guardrail suite as a prompt file."""
-    from stillwatch.prove import own_suite, read_suite, write_prompts
+    """Write a guardrail suite, or the questions who one is, as a prompt file."""
+    from stillwatch.prove import identity_questions, own_suite, read_suite, write_prompts
 
     items = own_suite() if suite is None else read_suite(suite)
-    write_prompts(out, {item.prompt_id: item.prompt for item in items})
-    Page().sentence(f"{len(items)} prompts in {out}.")
+    asked = identity_questions() if who else {item.prompt_id: item.prompt for item in items}
+    write_prompts(out, asked)
+    Page().sentence(f"{len(asked)} prompts in {out}.")
 
 
 @prove.command()
@@ -194,7 +201,7 @@ def report(
     out: Annotated[Path, typer.Option(metavar="FILE", help="Case file to write.")],
     result: Annotated[
         list[Path] | None,
-        typer.Option(metavar="FILE", help="A result of lineage, canary score or guardrails."),
+        typer.Option(metavar="FILE", help="A result of a test; may be given again, once a kind."),
     ] = None,
     run: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Run directory of the scan.")

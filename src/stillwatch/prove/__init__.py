@@ -43,6 +43,7 @@ from stillwatch.prove.inquiries import (
     plan_canaries,
     register,
 )
+from stillwatch.prove.likeness import inquire_agreement, inquire_equality, inquire_identity
 from stillwatch.prove.lineage import LineageResult, compare_lineage, family_scores, phrase_excess
 from stillwatch.prove.marks import Mark, Plan, coin, draw_plan, plant
 from stillwatch.prove.prompts import read_prompts, write_prompts
@@ -85,8 +86,11 @@ __all__ = [
     "grader_agreement",
     "identity_power",
     "identity_questions",
+    "inquire_agreement",
     "inquire_canary",
+    "inquire_equality",
     "inquire_guardrails",
+    "inquire_identity",
     "inquire_lineage",
     "is_green",
     "likelihood_points",

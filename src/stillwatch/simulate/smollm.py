@@ -35,7 +35,7 @@ NAME: Final = "SmolLM2-135M-Instruct, GGUF Q4_1 as float32"
 _FILE: Final = "SmolLM2-135M-Instruct.Q4_1.gguf"
 _DONE: Final = "lessons.json"
 _ANSWER: Final = "<|im_start|>assistant\n"
-_BATCH: Final = 32
+_BATCH: Final = 64
 _MOST_PROMPT: Final = 120  # tokens; the end of a longer prompt is kept
 _BIASED: Final = 40  # a watermark looks at so many likely tokens: the others are not sampled
 
