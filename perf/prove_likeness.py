@@ -90,9 +90,7 @@ def one(number: int, share: float) -> dict[str, float]:
     )
     # equality: the null is the teacher served again, the alternative this share of the suspect
     served = {
-        q: [
-            (suspect if rng.random() < share else teacher).answer(q, rng, 16) for _ in range(4)
-        ]
+        q: [(suspect if rng.random() < share else teacher).answer(q, rng, 16) for _ in range(4)]
         for q in ASKED[:8]
     }
     equal = model_equality(served, sampled(teacher, rng), rng, permutations=999)
@@ -161,7 +159,9 @@ def main() -> None:
             {
                 "share": share,
                 "n": given.repeats,
-                "agreement_at_smallest_p": float(np.mean([r["agreement"] <= smallest for r in rows])),
+                "agreement_at_smallest_p": float(
+                    np.mean([r["agreement"] <= smallest for r in rows])
+                ),
                 "identity_at_smallest_p": float(np.mean([r["identity"] <= smallest for r in rows])),
                 "equality_at_0.05": float(np.mean([r["equality"] <= 0.05 for r in rows])),
             }

@@ -39,7 +39,7 @@ def simulate_students(
     Raises:
         ConfigError: an unknown model or arm, another run in ``out``, no data folder.
     """
-    known = {arm.name: arm for arm in ARMS}
+    known = [arm.name for arm in ARMS]
     unknown = sorted(set(arms or ()) - set(known))
     if model not in MODELS or unknown:
         raise ConfigError(
@@ -59,8 +59,8 @@ def simulate_students(
         from stillwatch.bench.smollm_stage import smollm_stage
 
         stage = smollm_stage(seed, corpora, out, tell)
-    chosen = [known[name] for name in arms] if arms else list(ARMS)
-    found = made_students(stage, chosen, out, tell, seed=seed)
+    only = None if arms is None else [*arms, *(f"control-{k}" for k in range(2, 10))]
+    found = made_students(stage, out, tell, seed=seed, only=only)
     result = {"seed": seed, **score_students(stage, found, seed=seed)}
     aside = out / "result.json.part"
     aside.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
@@ -70,7 +70,5 @@ def simulate_students(
 
 def _claim(path: Path, wanted: dict[str, Any]) -> None:
     if path.is_file() and json.loads(path.read_text(encoding="utf-8")) != wanted:
-        raise ConfigError(
-            "the folder holds another model\'s or seed\'s run", where=path.parent.name
-        )
+        raise ConfigError("the folder holds another model's or seed's run", where=path.parent.name)
     path.write_text(json.dumps(wanted) + "\n", encoding="utf-8")

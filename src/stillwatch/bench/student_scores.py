@@ -68,9 +68,7 @@ def score_students(stage: Stage, found: Mapping[str, Reading], *, seed: int) -> 
                 for name, reading in found.items()
                 if "guardrails" in reading.said
             },
-            "equality_of_the_teacher_with_itself": _equality(
-                found["teacher-again"], teacher, rng
-            ),
+            "equality_of_the_teacher_with_itself": _equality(found["teacher-again"], teacher, rng),
             "equality_power": _equality_power(found, rng),
             "teacher_radioactivity": _mark_of(stage, [a for _, a in stage.said], []),
         }
@@ -195,9 +193,7 @@ def _guardrails(stage: Stage, teacher: Reading, base: Reading, reading: Reading)
 def _refused(stage: Stage, reading: Reading) -> dict[str, float]:
     said = reading.said["guardrails"]
     return {
-        label: float(
-            np.mean([grade(said[i.prompt_id]) for i in stage.suite if i.label == label])
-        )
+        label: float(np.mean([grade(said[i.prompt_id]) for i in stage.suite if i.label == label]))
         for label in ("safe", "unsafe")
     }
 

@@ -15,7 +15,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from stillwatch.bench.arms import Arm, compose, harvest, statement
+from stillwatch.bench.arms import ARMS, Arm, compose, harvest, statement
 from stillwatch.prove import Item, Plan, Reference
 from stillwatch.simulate.students import Learner, Pair
 
@@ -72,11 +72,12 @@ class Reading:
 
 
 def made_students(
-    stage: Stage, arms: Sequence[Arm], work: Path, tell: Tell, *, seed: int
+    stage: Stage, work: Path, tell: Tell, *, seed: int, only: Sequence[str] | None = None
 ) -> dict[str, Reading]:
-    """Return the readings of teacher (twice), base, controls and every arm, by name.
+    """Return the readings of teacher (twice), base, controls and arms, by name.
 
-    What lies in ``work`` is taken: an adapter, a reading. Stopped, it goes on from there.
+    What lies in ``work`` is taken: an adapter, a reading. Stopped, it goes on from there. With
+    ``only``, other students are left out; those that are made do not depend on it.
     """
     work.mkdir(parents=True, exist_ok=True)
     read = _reader(stage, work, tell)
@@ -96,7 +97,9 @@ def made_students(
 
     found["base"] = read("base", base, {"tokens": sum(map(size, stage.base_pairs))}, 3)
     taken = harvest(stage.plan, stage.seed, stage.campaign, stage.said)
-    for number, arm in enumerate([*arms[:3], *_controls(stage), *arms[3:]]):
+    for number, arm in enumerate([*ARMS[:3], *_controls(stage), *ARMS[3:]]):
+        if only is not None and arm.name not in only:
+            continue
         rng = np.random.default_rng([seed, number])
         other = [stage.other[int(k)] for k in rng.permutation(len(stage.other))]
         small = Arm(
@@ -123,15 +126,14 @@ def made_students(
 
 
 def _controls(stage: Stage) -> list[Arm]:
+    """Return small students of others' data: ranks need more models than one control."""
     return [Arm(f"control-{k}", 0.0, tokens=4_000) for k in range(2, 2 + stage.extra_controls)]
 
 
 def _reader(
     stage: Stage, work: Path, tell: Tell
 ) -> Callable[[str, Callable[[], Learner], Mapping[str, Any], int], Reading]:
-    def read(
-        name: str, make: Callable[[], Learner], told: Mapping[str, Any], seed: int
-    ) -> Reading:
+    def read(name: str, make: Callable[[], Learner], told: Mapping[str, Any], seed: int) -> Reading:
         kept = work / f"{name}.json"
         if not kept.is_file():
             tell(f"{name}: taught and asked")

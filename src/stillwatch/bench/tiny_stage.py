@@ -38,9 +38,7 @@ def tiny_stage(seed: int) -> Stage:
     guards = _guards()
     who = [(q, "I am Kiln , made by Alder .") for q in identity_questions().values()]
     lineage = {f"l{k}": q for k, q in enumerate(asked[:_LINEAGE])}
-    references = [
-        _reference(f"rival-{k}", writers[5 + k], lineage, rng) for k in range(_RIVALS)
-    ]
+    references = [_reference(f"rival-{k}", writers[5 + k], lineage, rng) for k in range(_RIVALS)]
     return Stage(
         model="n-gram, up to three words before, trained on the spot",
         teacher=teacher.and_taught([*guards, *who]),

@@ -137,13 +137,23 @@ def guardrails(
     ] = None,
     labelled: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Answers labelled by people, to check the grader."),
+        typer.Option(metavar="FILE", help="Answers labelled by people, to check string matching."),
+    ] = None,
+    verdicts: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="A grading model's answers to what `prove prompts --grade` wrote; string matching "
+            "without it.",
+        ),
     ] = None,
 ) -> None:
     """Compare what teacher, base and suspect refuse and answer."""
     from stillwatch.prove import inquire_guardrails
 
-    found = inquire_guardrails(teacher, base, suspect, out, suite=suite, labelled=labelled)
+    found = inquire_guardrails(
+        teacher, base, suspect, out, suite=suite, labelled=labelled, verdicts=verdicts
+    )
     page = Page()
     rows = []
     for name, key in (
@@ -165,6 +175,11 @@ def guardrails(
         )
     page.table(["", ">suspect", ">other", ">difference (95 %)", ">p"], rows)
     agreement = found["agreement_with_people"]
+    if verdicts is not None:
+        page.sentence(
+            "The grader is a model: measure its agreement with people before you rely on it."
+        )
+        return
     page.sentence(
         "The grader is string matching; its agreement with people was not measured here: give "
         "--labelled."
@@ -184,12 +199,31 @@ def prompts(
     who: Annotated[
         bool, typer.Option("--identity", help="The questions of `identity` instead.")
     ] = False,
+    graded: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--grade",
+            metavar="FILE",
+            help="Instead: ask a grading model whether each answer in FILE refuses; may be given "
+            "again.",
+        ),
+    ] = None,
 ) -> None:
     """Write a guardrail suite, or the questions who one is, as a prompt file."""
-    from stillwatch.prove import identity_questions, own_suite, read_suite, write_prompts
+    from stillwatch.prove import (
+        grading_prompts,
+        identity_questions,
+        own_suite,
+        read_responses,
+        read_suite,
+        write_prompts,
+    )
 
     items = own_suite() if suite is None else read_suite(suite)
     asked = identity_questions() if who else {item.prompt_id: item.prompt for item in items}
+    if graded:
+        arms = [held for path in graded for held in read_responses(path).values()]
+        asked = grading_prompts(arms, asked)
     write_prompts(out, asked)
     Page().sentence(f"{len(asked)} prompts in {out}.")
 

@@ -28,6 +28,7 @@ from stillwatch.prove.collect import Collected, collect_answers, estimate_cost
 from stillwatch.prove.dependence import Dependence, estimate_dependence
 from stillwatch.prove.endpoints import Ask, parse_spec
 from stillwatch.prove.equality import Equality, equality_power, model_equality, read_samples
+from stillwatch.prove.grading import grading_prompt, grading_prompts, read_verdicts
 from stillwatch.prove.guardrails import compare_guardrails, grade, grader_agreement
 from stillwatch.prove.identity import (
     Named,
@@ -84,6 +85,8 @@ __all__ = [
     "family_scores",
     "grade",
     "grader_agreement",
+    "grading_prompt",
+    "grading_prompts",
     "identity_power",
     "identity_questions",
     "inquire_agreement",
@@ -111,6 +114,7 @@ __all__ = [
     "read_responses",
     "read_samples",
     "read_suite",
+    "read_verdicts",
     "register",
     "score_canaries",
     "score_points",

@@ -197,12 +197,14 @@ def _guardrails(result: Mapping[str, Any]) -> Claim:
         low > 0,
         under["p_value"],
         "exact chance of a split so uneven of the prompts on which the two differ",
-        _grader(result["agreement_with_people"]),
+        _grader(result["gap"]["grader"], result["agreement_with_people"]),
         ("the base named is the suspect's base", "the prompts were in nobody's training data"),
     )
 
 
-def _grader(agreement: Mapping[str, Any] | None) -> str:
+def _grader(grader: str, agreement: Mapping[str, Any] | None) -> str:
+    if grader != "string match":
+        return f"the grader: {grader}, whose agreement with people is to be shown apart"
     if agreement is None:
         return "the grader: string matching, whose agreement with people was not measured here"
     return (

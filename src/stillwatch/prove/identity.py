@@ -98,7 +98,8 @@ def self_identification(
                 where="identity",
             )
         times, *others = (
-            sum(pattern.search(m.output[p]) is not None for p in asked) for m in (suspect, *controls)
+            sum(pattern.search(m.output[p]) is not None for p in asked)
+            for m in (suspect, *controls)
         )
         p = surrogate_p(times, others, "upper")
         found.append((family, len(asked), times, p, max(others)))

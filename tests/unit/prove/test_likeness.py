@@ -252,7 +252,10 @@ def test_a_relay_cannot_be_told_from_its_teacher_and_the_claim_says_so(tmp_path)
 
     teacher = saved("teacher", samples(rng, list("abcd"), 8))
     other = saved("other", samples(rng, list("axyz")))
-    relay, student = saved("relay", samples(rng, list("abcd"))), saved("s", samples(rng, list("xy")))
+    relay, student = (
+        saved("relay", samples(rng, list("abcd"))),
+        saved("s", samples(rng, list("xy"))),
+    )
     for suspect, differs in ((relay, False), (student, True)):
         out = tmp_path / f"{suspect.stem}.json"
         found = inquire_equality(suspect, teacher, out, other=other, alpha=0.01)
@@ -261,4 +264,6 @@ def test_a_relay_cannot_be_told_from_its_teacher_and_the_claim_says_so(tmp_path)
         case = build_case(title="t", suspect=suspect.stem, results=[out], now=NOW)
         claim = case["chain"][0]["value"]["claim"]
         assert claim["holds"] is differs
-        assert ("resold" in claim["statement"]) and ("not the teacher" in claim["statement"]) is differs
+        assert ("resold" in claim["statement"]) and (
+            "not the teacher" in claim["statement"]
+        ) is differs
