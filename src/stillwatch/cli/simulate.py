@@ -62,8 +62,8 @@ def make_world(
 ) -> None:
     """Write the labelled traffic of a made-up provider, by default a week of it.
 
-    `simulate WORLD` does the same. Beside the log lie accounts.csv, permits.csv and ownership.csv for `scan`, and truth.parquet,
-    which says who did what.
+    `simulate WORLD` does the same. Beside the log lie accounts.csv, permits.csv and ownership.csv
+    for `scan`, and truth.parquet, which says who did what.
     """
     from stillwatch.simulate import simulate as play
 
