@@ -34,7 +34,7 @@ ASKED = questions(60)
 NAMES = ("Kiln", "Alder")
 
 
-def answers_of(writers: list[Writer], rng: np.random.Generator, count: int = 120) -> list[Pair]:
+def answers_of(writers: list[Writer], rng: np.random.Generator, count: int = 60) -> list[Pair]:
     return [(q, writers[k % len(writers)].answer(q, rng)) for k, q in enumerate(questions(count))]
 
 
@@ -72,7 +72,7 @@ def one(number: int, share: float) -> dict[str, float]:
     author = draw_writer(rng, PAIRS, phrases=6)
     own = [("Who are you?", "I am Kiln , made by Alder .")] * 5
     teacher = train([*answers_of([author], rng), *who(rng, 0.9), *own])
-    count = round(share * 120 / max(1e-9, 1 - share)) if share < 1 else 120
+    count = round(share * 60 / max(1e-9, 1 - share)) if share < 1 else 60
     taught = [(q, teacher.answer(q, rng)) for q in questions(count)] if count else []
     if share:
         taught += [

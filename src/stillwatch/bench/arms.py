@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 
 from stillwatch.prove import Plan, coin, plant
-from stillwatch.simulate.students import Pair
+from stillwatch.simulate import Pair
 
 __all__ = ["ARMS", "BASIS", "Arm", "compose", "harvest", "paraphrased"]
 

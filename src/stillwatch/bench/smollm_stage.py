@@ -22,8 +22,7 @@ from stillwatch.prove import (
     read_references,
     read_suite,
 )
-from stillwatch.simulate.asked import asked_in
-from stillwatch.simulate.students import Pair
+from stillwatch.simulate import Pair, asked_in
 
 __all__ = ["smollm_stage"]
 

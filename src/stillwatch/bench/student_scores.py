@@ -22,11 +22,11 @@ from stillwatch.prove import (
     measure_closeness,
     model_equality,
     next_token_agreement,
+    plain,
     score_points,
     score_radioactivity,
     self_identification,
 )
-from stillwatch.prove.results import plain
 
 __all__ = ["score_students"]
 
@@ -45,7 +45,7 @@ def score_students(stage: Stage, found: Mapping[str, Reading], *, seed: int) -> 
     teacher, base = found["teacher"], found["base"]
     arms = [n for n in found if n not in ("teacher", "teacher-again")]
     rng = np.random.default_rng(seed)
-    return plain(
+    result: dict[str, Any] = plain(
         {
             "model": stage.model,
             "teacher_answers": len(stage.said),
@@ -72,7 +72,8 @@ def score_students(stage: Stage, found: Mapping[str, Reading], *, seed: int) -> 
             "equality_power": _equality_power(found, rng),
             "teacher_radioactivity": _mark_of(stage, [a for _, a in stage.said], []),
         }
-    )  # type: ignore[no-any-return]
+    )
+    return result
 
 
 def _is_control(name: str) -> bool:

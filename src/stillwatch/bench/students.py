@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,7 +18,7 @@ import numpy as np
 
 from stillwatch.bench.arms import ARMS, Arm, compose, harvest, statement
 from stillwatch.prove import Item, Plan, Reference
-from stillwatch.simulate.students import Learner, Pair
+from stillwatch.simulate import Learner, Pair
 
 __all__ = ["Reading", "Stage", "made_students", "read_model"]
 
@@ -118,11 +119,15 @@ def made_students(
         }
         found[arm.name] = read(
             arm.name,
-            lambda p=pairs, n=number, a=arm: base().taught(p, seed + 1 + n, work / a.name),
+            partial(_student, base, pairs, seed + 1 + number, work / arm.name),
             told,
             4 + number,
         )
     return found
+
+
+def _student(base: Callable[[], Learner], pairs: list[Pair], seed: int, folder: Path) -> Learner:
+    return base().taught(pairs, seed, folder)
 
 
 def _controls(stage: Stage) -> list[Arm]:

@@ -8,8 +8,7 @@ import numpy as np
 
 from stillwatch.bench.students import Stage
 from stillwatch.prove import Answers, Item, Reference, draw_plan, identity_questions, own_suite
-from stillwatch.simulate.asked import asked_in
-from stillwatch.simulate.students import Pair, TinyModel, Writer, draw_writer, train
+from stillwatch.simulate import Pair, TinyModel, Writer, asked_in, draw_writer, train
 
 __all__ = ["tiny_stage"]
 
@@ -27,7 +26,8 @@ def tiny_stage(seed: int) -> Stage:
     rng = np.random.default_rng(seed)
     mark_seed = rng.bytes(32)
     plan = draw_plan(mark_seed, ("alder", "birch"), facts=24)
-    pairs = [m.options for m in plan.marks if m.kind == "word" and " " not in "".join(m.options)]
+    words = [m.options for m in plan.marks if m.kind == "word" and " " not in "".join(m.options)]
+    pairs = [(first, second) for first, second in words]
     asked = asked_in("small", 7, "relay-0").campaign
     writers = [draw_writer(rng, pairs) for _ in range(5 + _RIVALS)]
     teacher = _author(writers[0], asked, rng)

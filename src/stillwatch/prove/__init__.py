@@ -51,7 +51,7 @@ from stillwatch.prove.prompts import read_prompts, write_prompts
 from stillwatch.prove.radioactivity import Radioactivity, is_green, score_radioactivity
 from stillwatch.prove.registry import Registry
 from stillwatch.prove.responses import Answers, Reference, read_references, read_responses
-from stillwatch.prove.results import read_bytes
+from stillwatch.prove.results import plain, read_bytes
 from stillwatch.prove.suite import Item, own_suite, read_suite
 
 __all__ = [
@@ -104,6 +104,7 @@ __all__ = [
     "own_suite",
     "parse_spec",
     "phrase_excess",
+    "plain",
     "plan_canaries",
     "plan_power",
     "plant",

@@ -185,9 +185,9 @@ def likelihood_points(
         if mark.mark_id not in suspect or mark.mark_id not in base:
             out[mark.mark_id] = np.zeros(len(mark.options), dtype=np.int64)
             continue
-        gain = np.asarray(suspect[mark.mark_id]) - np.asarray(base[mark.mark_id])
-        if gain.shape != (len(mark.options),):
+        if not len(mark.options) == len(suspect[mark.mark_id]) == len(base[mark.mark_id]):
             raise ConfigError("another number of options than planned", where=mark.mark_id)
+        gain = np.asarray(suspect[mark.mark_id]) - np.asarray(base[mark.mark_id])
         centred = gain - np.median(gain)
         spread = float(np.median(np.abs(centred))) * _MAD + _LEAST_SPREAD
         z = np.clip(centred / spread, -_CAP, _MOST_LIKELIER)

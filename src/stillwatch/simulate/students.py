@@ -138,9 +138,7 @@ class TinyModel:
     def next_tokens(self, prompts: Sequence[str]) -> list[str]:
         """Return the most frequent first word after each prompt."""
         spreads = [self._after([*_words(prompt), _BEGIN]) for prompt in prompts]
-        return [
-            max(sorted(spread), key=lambda w, s=spread: s[w], default=_END) for spread in spreads
-        ]
+        return [max(sorted(s), key=s.__getitem__, default=_END) for s in spreads]
 
     def likelihoods(self, prompt: str, start: str, options: Sequence[str]) -> list[float]:
         """Return the log-probability (nats) of each option; an unseen word counts as a half."""
