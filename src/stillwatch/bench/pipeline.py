@@ -15,6 +15,7 @@ from stillwatch.errors import ConfigError
 __all__ = ["MODELS", "simulate_students"]
 
 MODELS: Final = ("tiny", "smollm2")
+MORE_CONTROLS: Final = ("control-2", "control-3", "control-4", "control-5")
 
 
 def simulate_students(
@@ -33,13 +34,13 @@ def simulate_students(
         out: what lies there is not made again, so it must be of the same seed and model.
         seed: of marks, data and order.
         tell: is told what is being done.
-        arms: names of `ARMS`; all without it.
+        arms: names of `ARMS` and of further controls; all without it.
         corpora: data folder, which the real model needs.
 
     Raises:
         ConfigError: an unknown model or arm, another run in ``out``, no data folder.
     """
-    known = [arm.name for arm in ARMS]
+    known = [*(arm.name for arm in ARMS), *MORE_CONTROLS]
     unknown = sorted(set(arms or ()) - set(known))
     if model not in MODELS or unknown:
         raise ConfigError(
@@ -59,8 +60,7 @@ def simulate_students(
         from stillwatch.bench.smollm_stage import smollm_stage
 
         stage = smollm_stage(seed, corpora, out, tell)
-    only = None if arms is None else [*arms, *(f"control-{k}" for k in range(2, 10))]
-    found = made_students(stage, out, tell, seed=seed, only=only)
+    found = made_students(stage, out, tell, seed=seed, only=arms)
     result = {"seed": seed, **score_students(stage, found, seed=seed)}
     aside = out / "result.json.part"
     aside.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")

@@ -36,7 +36,7 @@ _FILE: Final = "SmolLM2-135M-Instruct.Q4_1.gguf"
 _DONE: Final = "lessons.json"
 _ANSWER: Final = "<|im_start|>assistant\n"
 _BATCH: Final = 64
-_MOST_PROMPT: Final = 120  # tokens; the end of a longer prompt is kept
+_MOST_PROMPT: Final = 400  # tokens; the end of a longer prompt is kept
 _BIASED: Final = 40  # a watermark looks at so many likely tokens: the others are not sampled
 
 

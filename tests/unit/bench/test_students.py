@@ -10,6 +10,7 @@ import pytest
 
 from stillwatch.bench import simulate_students
 from stillwatch.bench.arms import ARMS, BASIS, Arm, compose, harvest, paraphrased
+from stillwatch.bench.pipeline import MORE_CONTROLS
 from stillwatch.errors import ConfigError
 from stillwatch.prove import coin, draw_plan
 from stillwatch.prove.marks import mentions
@@ -18,7 +19,7 @@ from stillwatch.prove.marks import mentions
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
     out = tmp_path_factory.mktemp("students")
-    arms = ["control", "1-percent", "all"]
+    arms = [*("control", "1-percent", "all"), *MORE_CONTROLS]
     return simulate_students("tiny", out, seed=7, arms=arms, tell=lambda text: None), out
 
 
@@ -55,7 +56,7 @@ def test_a_student_of_nothing_else_is_close_depends_agrees_and_is_not_its_teache
 def test_what_lies_there_is_not_made_again_and_the_same_seed_gives_the_same(made, tmp_path):
     result, out = made
     told: list[str] = []
-    arms = ["control", "1-percent", "all"]
+    arms = [*("control", "1-percent", "all"), *MORE_CONTROLS]
     again = simulate_students("tiny", out, seed=7, arms=arms, tell=told.append)
     assert (again, told) == (result, [])
     assert json.loads((out / "result.json").read_text()) == result
