@@ -136,7 +136,7 @@ bench-prove: bench-prove-tiny bench-prove-smollm ## every test of prove: level a
 
 bench-prove-tiny: .venv/.test-stamp ## level over 200 tiny models, power by share (a quarter of an hour)
 	@OMP_NUM_THREADS=1 $(BIN)/python perf/prove_students.py --out bench/results/prove-students.json
-	@OMP_NUM_THREADS=1 $(BIN)/python perf/prove_likeness.py --out bench/results/prove-likeness.json
+	@OMP_NUM_THREADS=1 $(BIN)/python perf/prove_likeness.py --work $(WORK)/likeness --out bench/results/prove-likeness.json
 
 # PyTorch and what loads the real model are outside .venv: nothing else needs them.
 STUDENT := build/student/bin

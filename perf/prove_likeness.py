@@ -1,6 +1,6 @@
 """Level and power of agreement, identity and equality over tiny models trained on the spot.
 
-    python perf/prove_likeness.py --out FILE [--models 200]
+    python perf/prove_likeness.py --out FILE --work DIR [--models 200] [--part NAME]
 
 Every suspect is a real n-gram model (`simulate.students`) of several writers' answers; prompts
 share templates and answers repeat. Level: the suspect learnt nothing from the teacher. Power: it
@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -115,7 +116,7 @@ def resampled(models: int, each: int) -> list[dict[str, float]]:
             cut = [{q: t[q] for q in chosen} for t in first]
             rest = {f"c{k}": t for k, t in enumerate(cut) if k != place}
             agreed = next_token_agreement(cut[place], {q: right[q] for q in chosen}, rest)
-            ids = [p for p in told[0].output if rng.random() < 0.7]
+            ids = [str(p) for p in rng.choice(list(told[0].output), 16, replace=False)]
             few = [Answers("m", {p: t.output[p] for p in ids}, t.prompt, {}) for t in told]
             (named,) = self_identification(
                 few[place], [t for k, t in enumerate(few) if k != place], {"kiln": NAMES}
@@ -145,37 +146,50 @@ def levels(rows: list[dict[str, float]]) -> dict[str, Any]:
     return out
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--models", type=int, default=200)
-    parser.add_argument("--repeats", type=int, default=20)
-    given = parser.parse_args()
+def power(repeats: int) -> list[dict[str, Any]]:
     curve = []
     for share in (0.02, 0.05, 0.1, 0.2, 0.5):
-        rows = [one(10_000 + k, share) for k in range(given.repeats)]
-        smallest = 1 / (CONTROLS + 1) + 1e-9
+        rows = [one(10_000 + k, share) for k in range(repeats)]
+        first = [{t: r[t] <= 1 / (CONTROLS + 1) + 1e-9 for t in r} for r in rows]
         curve.append(
             {
                 "share": share,
-                "n": given.repeats,
-                "agreement_at_smallest_p": float(
-                    np.mean([r["agreement"] <= smallest for r in rows])
-                ),
-                "identity_at_smallest_p": float(np.mean([r["identity"] <= smallest for r in rows])),
+                "n": repeats,
+                "agreement_at_smallest_p": float(np.mean([r["agreement"] for r in first])),
+                "identity_at_smallest_p": float(np.mean([r["identity"] for r in first])),
                 "equality_at_0.05": float(np.mean([r["equality"] <= 0.05 for r in rows])),
             }
         )
+    return curve
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--work", type=Path, required=True)
+    parser.add_argument("--models", type=int, default=200)
+    parser.add_argument("--repeats", type=int, default=20)
+    parser.add_argument("--part", choices=["level_over_models", "level_over_resamples", "power"])
+    given = parser.parse_args()
+    parts: dict[str, Callable[[], Any]] = {
+        "level_over_models": lambda: levels([one(k, 0.0) for k in range(given.models)]),
+        "level_over_resamples": lambda: levels(resampled(given.models, 10)),
+        "power": lambda: power(given.repeats),
+    }
+    given.work.mkdir(parents=True, exist_ok=True)
+    for name, make in parts.items():
+        kept = given.work / f"{name}.json"
+        if not kept.is_file() and given.part in (None, name):
+            kept.write_text(json.dumps(make()) + "\n", encoding="utf-8")
+    if given.part is not None:
+        return
     result = {
         "commit": machine.commit(),
         "machine": machine.describe(),
         "model": "n-gram, up to three words before, trained on the spot",
         "controls": CONTROLS,
         "smallest_p_of_ranks": 1 / (CONTROLS + 1),
-        "level_over_models": levels([one(k, 0.0) for k in range(given.models)]),
-        "level_over_resamples": levels(resampled(given.models, 10)),
-        "power": curve,
-    }
+    } | {n: json.loads((given.work / f"{n}.json").read_text("utf-8")) for n in parts}
     given.out.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
     print(json.dumps({k: result[k] for k in list(result)[4:]}, indent=1))
 

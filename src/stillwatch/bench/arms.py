@@ -77,8 +77,11 @@ def compose(
     other: Sequence[Pair],
     size: Callable[[Pair], int],
     rng: np.random.Generator,
-) -> tuple[list[Pair], int, int]:
-    """Return the training pairs of an arm, and how many tokens and pairs the campaign gave.
+) -> tuple[list[Pair], dict[str, int]]:
+    """Return the training pairs of an arm, and what the campaign gave of them.
+
+    That is its tokens and pairs, the facts among them, and the facts that it was given before its
+    operator dropped some.
 
     Args:
         arm: what is wanted.
@@ -89,12 +92,13 @@ def compose(
         rng: drops facts, writes anew, and shuffles.
     """
     probes = {m.probe for m in plan.marks if m.probe}
-    wanted, spent, mine = arm.share * arm.tokens, 0, []
+    wanted, spent, planted, mine = arm.share * arm.tokens, 0, 0, []
     for question, answer in taken:
         pair = (question, answer)
         if spent + size(pair) > wanted:
             break
         spent += size(pair)
+        planted += question in probes
         if question in probes and rng.random() >= arm.kept_facts:
             continue  # the operator saw it and dropped it
         if arm.paraphrased and question not in probes:
@@ -109,4 +113,10 @@ def compose(
             rest.append(pair)
     both = mine + rest
     order = rng.permutation(len(both))
-    return [both[int(k)] for k in order], sum(map(size, mine)), len(mine)
+    told = {
+        "tokens_from_campaign": sum(map(size, mine)),
+        "pairs_from_campaign": len(mine),
+        "facts": sum(question in probes for question, _ in mine),
+        "planted": planted,
+    }
+    return [both[int(k)] for k in order], told

@@ -11,6 +11,7 @@ from stillwatch.bench.students import Reading, Stage
 from stillwatch.errors import EvidenceError
 from stillwatch.prove import (
     Answers,
+    Mark,
     compare_guardrails,
     compare_lineage,
     equality_power,
@@ -102,9 +103,14 @@ def _canary(stage: Stage, reading: Reading, base: Reading) -> dict[str, Any]:
     weights = likelihood_points(marks, reading.likelihood, base.likelihood)
     tests = len(stage.plan.campaigns)
     out: dict[str, Any] = {}
-    for name, points in (("by_text", texts), ("by_log_probability", weights)):
+    planted = _planted(stage, reading)
+    for name, points, scored in (
+        ("by_text", texts, marks),
+        ("by_log_probability", weights, marks),
+        ("by_log_probability_of_planted_facts", weights, planted),
+    ):
         scores = [
-            score_points(marks, stage.seed, c, reading.model, points, tests)
+            score_points(scored, stage.seed, c, reading.model, points, tests)
             for c in stage.plan.campaigns
         ]
         scores.sort(key=lambda s: (s.p_value, s.campaign))
@@ -114,6 +120,16 @@ def _canary(stage: Stage, reading: Reading, base: Reading) -> dict[str, Any]:
             "wrong_smallest_p": min(s.p_adjusted for s in scores if s.campaign != stage.campaign),
         }
     return out
+
+
+def _planted(stage: Stage, reading: Reading) -> list[Mark]:
+    """Return the facts that the campaign was given: the provider's own record says which.
+
+    A campaign is given facts in the plan's order. What its operator dropped the record cannot say,
+    so those count. A model that was taught nothing is judged by all facts.
+    """
+    facts = [m for m in stage.plan.marks if m.probe]
+    return facts[: reading.taught.get("planted", reading.taught.get("facts", 0)) or len(facts)]
 
 
 def _radioactivity(stage: Stage, reading: Reading) -> Any:
@@ -157,6 +173,9 @@ def _lineage(
         "phrase_excess": next(r.phrase_excess for r in result.ranking if r.family == FAMILY),
         "accept_at": result.accept_at,
         "accepted": result.accepted,
+        "accepted_family": max(result.ranking, key=lambda r: r.phrase_excess).family
+        if result.accepted
+        else None,
         "p_value": result.tests[0].p_value,
         "n_controls": result.n_controls,
         "dependence": dependence,

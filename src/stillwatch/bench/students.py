@@ -106,16 +106,14 @@ def made_students(
         small = Arm(
             arm.name, arm.share, arm.kept_facts, arm.paraphrased, round(arm.tokens * stage.scale)
         )
-        pairs, tokens, count = compose(small, stage.plan, taken, other, size, rng)
+        pairs, given = compose(small, stage.plan, taken, other, size, rng)
         told = {
             "share_wanted": arm.share,
             "kept_facts": arm.kept_facts,
             "paraphrased": arm.paraphrased,
             "tokens": sum(map(size, pairs)),
             "pairs": len(pairs),
-            "tokens_from_campaign": tokens,
-            "pairs_from_campaign": count,
-            "facts": sum(q in {m.probe for m in stage.plan.marks if m.probe} for q, _ in pairs),
+            **given,
         }
         found[arm.name] = read(
             arm.name,

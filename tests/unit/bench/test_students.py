@@ -96,15 +96,16 @@ def test_an_arm_has_its_share_and_the_operator_drops_facts(plan):
     other = [(f"Other {k}?", "Nothing of it.") for k in range(900)]
     rng = np.random.default_rng(1)
     arm = Arm("x", 0.1, tokens=2_000)
-    pairs, tokens, count = compose(arm, marks, taken, other, size, rng)
-    assert 180 < tokens <= 200
+    pairs, given = compose(arm, marks, taken, other, size, rng)
+    assert 180 < given["tokens_from_campaign"] <= 200
+    assert (given["facts"], given["planted"]) == (8, 8)
     assert 1_950 < sum(map(size, pairs)) <= 2_000
-    assert sum(not q.startswith("Other") for q, _ in pairs) == count
+    assert sum(not q.startswith("Other") for q, _ in pairs) == given["pairs_from_campaign"]
     none = Arm("x", 0.1, kept_facts=0.0, tokens=2_000)
-    kept, _, _ = compose(none, marks, taken, other, size, rng)
+    kept, dropped = compose(none, marks, taken, other, size, rng)
     assert not any(q.startswith("In which town") for q, _ in kept)
-    control = compose(ARMS[0], marks, taken, other, size, rng)
-    assert (control[1], control[2]) == (0, 0)
+    assert (dropped["facts"], dropped["planted"]) == (0, 8)
+    assert set(compose(ARMS[0], marks, taken, other, size, rng)[1].values()) == {0}
 
 
 def test_a_paraphrase_loses_the_word_marks_and_keeps_the_words_in_number(plan):
