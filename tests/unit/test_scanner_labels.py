@@ -18,28 +18,34 @@ from stillwatch.enrich import read_labels
 from stillwatch.errors import SchemaError
 from stillwatch.scanner import scan
 from stillwatch.scanner.labels import Labelled, labelled_cohorts, widened
-from stillwatch.scanner.summary import Baseline
+from stillwatch.scanner.summary import Baseline, Local
 from stillwatch.schema import STAGES
-from stillwatch.signals import shipped_reference
+from stillwatch.signals import shipped_references
 from stillwatch.simulate import simulate
 
 SCORES = st.lists(st.floats(-8, 8), max_size=80)
 
 
 def baseline(local: list[float], honest: list[float], distilling: int = 0) -> Baseline:
-    scores = np.sort(np.array(local, dtype=float))
+    scores = Local(np.sort(np.array(local, dtype=float)))
     labelled = Labelled(np.sort(np.array(honest, dtype=float)), distilling)
     return Baseline(1, scores, scores, ("run",), "", labelled)
 
 
-def e_values(earlier: Baseline, scores: list[float]) -> list[float]:
-    shipped = shipped_reference()
+def e_values(earlier: Baseline, scores: list[float]) -> list[tuple[float, float]]:
+    """Return the e-values of both claims, by score."""
+    known = shipped_references()
+    size = len(scores)
     table = pa.table({
-        "score": pa.array(scores, pa.float64()), "tested": [True] * len(scores),
-        "e_extractive": [shipped.e_value(s) for s in scores],
+        "score": pa.array(scores, pa.float64()), "tested": [True] * size,
+        "e_screen": [0.1] * size, "e_acts": [0.1] * size,
+        "e_source": [known.apart.e_value(s) for s in scores],
+        "e_coordinated": [0.0] * size,
+        "e_extractive": [known.together.e_value(s) for s in scores],
     })  # fmt: skip
-    found: list[float] = earlier.calibrated(table, shipped)["e_extractive"].to_pylist()
-    return found
+    found = earlier.calibrated(table, known)
+    return list(zip(*(found[c].to_pylist() for c in ("e_coordinated", "e_extractive")),
+                    strict=True))  # fmt: skip
 
 
 @settings(max_examples=150, deadline=None)
@@ -49,8 +55,9 @@ def test_no_label_raises_an_e_value(local, honest, asked, distilling):
     """Whatever was labelled, and whether or not there is a local reference."""
     without = e_values(baseline(local, []), asked)
     labelled = e_values(baseline(local, honest, distilling), asked)
-    assert all(b <= a for a, b in zip(without, labelled, strict=True))
-    assert all(b <= shipped_reference().e_value(s) for s, b in zip(asked, labelled, strict=True))
+    for before, after, s in zip(without, labelled, asked, strict=True):
+        assert all(b <= a for a, b in zip(before, after, strict=True))
+        assert after[1] <= shipped_references().together.e_value(s)
 
 
 @settings(max_examples=50, deadline=None)
@@ -58,9 +65,11 @@ def test_no_label_raises_an_e_value(local, honest, asked, distilling):
 def test_drift_and_calibration_are_judged_without_labels(local, honest):
     """More high scores in what drift expects would silence its alarm, and so accuse."""
     plain, labelled = baseline(local, []), baseline(local, honest)
-    assert np.array_equal(plain.scores, labelled.scores)
+    assert np.array_equal(plain.together.scores, labelled.together.scores)
     assert plain.calibrates == labelled.calibrates
-    assert plain.achieved(shipped_reference()) == labelled.achieved(shipped_reference())
+    assert plain.achieved(shipped_references().together) == labelled.achieved(
+        shipped_references().together
+    )
 
 
 def test_what_was_labelled_true_changes_no_e_value():
@@ -71,9 +80,9 @@ def test_what_was_labelled_true_changes_no_e_value():
 def test_a_cohort_that_was_found_honest_takes_its_like_out_of_reach():
     """One honest cohort at a score is worth more than any fitted tail below it."""
     before, after = (e_values(baseline([], h), [4.5])[0] for h in ([], [4.9]))
-    assert before > 1_000
-    assert after < 40
-    assert widened(shipped_reference(), np.array([4.9])).p_value(4.5) > 1e-3
+    assert min(before) > 1_000
+    assert max(after) < 130
+    assert widened(shipped_references().together, np.array([4.9])).p_value(4.5) > 1e-3
 
 
 @pytest.fixture

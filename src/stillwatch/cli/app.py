@@ -47,6 +47,7 @@ _EXTRAS: Final = {
     "prove": "prove",
     "purge": "cases",
     "share": "share",
+    "simulate": "student",
 }
 
 app = typer.Typer(
@@ -79,8 +80,9 @@ def root(
     """
 
 
-for _command in (scan, explain, demo, ingest, simulate, corpora, purge, erase):
+for _command in (scan, explain, demo, ingest, corpora, purge, erase):
     app.command()(_command)
+app.add_typer(simulate, name="simulate")
 app.add_typer(ownership, name="ownership")
 app.add_typer(case, name="case")
 app.add_typer(guard, name="guard")

@@ -10,6 +10,7 @@ import typer
 
 from stillwatch.cli.prove_canary import canary
 from stillwatch.cli.prove_collect import collect
+from stillwatch.cli.prove_likeness import agreement, equality, identity
 from stillwatch.cli.terminal import Page
 
 __all__ = ["prove"]
@@ -21,6 +22,8 @@ prove = typer.Typer(
 )
 prove.command()(collect)
 prove.add_typer(canary, name="canary")
+for _test in (agreement, identity, equality):
+    prove.command()(_test)
 
 _OUT = typer.Option(metavar="FILE", help="Result to write (JSON).")
 
@@ -134,13 +137,23 @@ def guardrails(
     ] = None,
     labelled: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Answers labelled by people, to check the grader."),
+        typer.Option(metavar="FILE", help="Answers labelled by people, to check string matching."),
+    ] = None,
+    verdicts: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="A grading model's answers to what `prove prompts --grade` wrote; string matching "
+            "without it.",
+        ),
     ] = None,
 ) -> None:
     """Compare what teacher, base and suspect refuse and answer."""
     from stillwatch.prove import inquire_guardrails
 
-    found = inquire_guardrails(teacher, base, suspect, out, suite=suite, labelled=labelled)
+    found = inquire_guardrails(
+        teacher, base, suspect, out, suite=suite, labelled=labelled, verdicts=verdicts
+    )
     page = Page()
     rows = []
     for name, key in (
@@ -162,6 +175,11 @@ def guardrails(
         )
     page.table(["", ">suspect", ">other", ">difference (95 %)", ">p"], rows)
     agreement = found["agreement_with_people"]
+    if verdicts is not None:
+        page.sentence(
+            "The grader is a model: measure its agreement with people before you rely on it."
+        )
+        return
     page.sentence(
         "The grader is string matching; its agreement with people was not measured here: give "
         "--labelled."
@@ -178,13 +196,36 @@ def prompts(
         Path | None,
         typer.Option(metavar="FILE", help="Prompts in XSTest's form; default: the 60 that ship."),
     ] = None,
+    who: Annotated[
+        bool, typer.Option("--identity", help="The questions of `identity` instead.")
+    ] = False,
+    graded: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--grade",
+            metavar="FILE",
+            help="Instead: ask a grading model whether each answer in FILE refuses; may be given "
+            "again.",
+        ),
+    ] = None,
 ) -> None:
-    """Write a guardrail suite as a prompt file."""
-    from stillwatch.prove import own_suite, read_suite, write_prompts
+    """Write a guardrail suite, or the questions who one is, as a prompt file."""
+    from stillwatch.prove import (
+        grading_prompts,
+        identity_questions,
+        own_suite,
+        read_responses,
+        read_suite,
+        write_prompts,
+    )
 
     items = own_suite() if suite is None else read_suite(suite)
-    write_prompts(out, {item.prompt_id: item.prompt for item in items})
-    Page().sentence(f"{len(items)} prompts in {out}.")
+    asked = identity_questions() if who else {item.prompt_id: item.prompt for item in items}
+    if graded:
+        arms = [held for path in graded for held in read_responses(path).values()]
+        asked = grading_prompts(arms, asked)
+    write_prompts(out, asked)
+    Page().sentence(f"{len(asked)} prompts in {out}.")
 
 
 @prove.command()
@@ -194,7 +235,7 @@ def report(
     out: Annotated[Path, typer.Option(metavar="FILE", help="Case file to write.")],
     result: Annotated[
         list[Path] | None,
-        typer.Option(metavar="FILE", help="A result of lineage, canary score or guardrails."),
+        typer.Option(metavar="FILE", help="A result of a test; may be given again, once a kind."),
     ] = None,
     run: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Run directory of the scan.")

@@ -8,13 +8,34 @@ but what a finished run says of it, so that traffic and model are two independen
 Registry and case file need ``cryptography`` and ``securesystemslib`` (``stillwatch[prove]``).
 """
 
-from stillwatch.prove.canary import CanaryScore, plan_power, score_canaries
+from stillwatch.prove.agreement import (
+    Agreed,
+    agreement_power,
+    next_token_agreement,
+    read_first_tokens,
+)
+from stillwatch.prove.canary import (
+    CanaryScore,
+    likelihood_points,
+    mark_points,
+    plan_power,
+    score_canaries,
+    score_points,
+)
 from stillwatch.prove.casefile import build_case, seal_case, verify_case
 from stillwatch.prove.closeness import Closeness, measure_closeness
 from stillwatch.prove.collect import Collected, collect_answers, estimate_cost
 from stillwatch.prove.dependence import Dependence, estimate_dependence
 from stillwatch.prove.endpoints import Ask, parse_spec
+from stillwatch.prove.equality import Equality, equality_power, model_equality, read_samples
+from stillwatch.prove.grading import grading_prompt, grading_prompts, read_verdicts
 from stillwatch.prove.guardrails import compare_guardrails, grade, grader_agreement
+from stillwatch.prove.identity import (
+    Named,
+    identity_power,
+    identity_questions,
+    self_identification,
+)
 from stillwatch.prove.inquiries import (
     Registration,
     inquire_canary,
@@ -23,61 +44,84 @@ from stillwatch.prove.inquiries import (
     plan_canaries,
     register,
 )
+from stillwatch.prove.likeness import inquire_agreement, inquire_equality, inquire_identity
 from stillwatch.prove.lineage import LineageResult, compare_lineage, family_scores, phrase_excess
 from stillwatch.prove.marks import Mark, Plan, coin, draw_plan, plant
 from stillwatch.prove.prompts import read_prompts, write_prompts
 from stillwatch.prove.radioactivity import Radioactivity, is_green, score_radioactivity
 from stillwatch.prove.registry import Registry
 from stillwatch.prove.responses import Answers, Reference, read_references, read_responses
-from stillwatch.prove.results import read_bytes
+from stillwatch.prove.results import plain, read_bytes
 from stillwatch.prove.suite import Item, own_suite, read_suite
 
 __all__ = [
+    "Agreed",
     "Answers",
     "Ask",
     "CanaryScore",
     "Closeness",
     "Collected",
     "Dependence",
+    "Equality",
     "Item",
     "LineageResult",
     "Mark",
+    "Named",
     "Plan",
     "Radioactivity",
     "Reference",
     "Registration",
     "Registry",
+    "agreement_power",
     "build_case",
     "coin",
     "collect_answers",
     "compare_guardrails",
     "compare_lineage",
     "draw_plan",
+    "equality_power",
     "estimate_cost",
     "estimate_dependence",
     "family_scores",
     "grade",
     "grader_agreement",
+    "grading_prompt",
+    "grading_prompts",
+    "identity_power",
+    "identity_questions",
+    "inquire_agreement",
     "inquire_canary",
+    "inquire_equality",
     "inquire_guardrails",
+    "inquire_identity",
     "inquire_lineage",
     "is_green",
+    "likelihood_points",
+    "mark_points",
     "measure_closeness",
+    "model_equality",
+    "next_token_agreement",
     "own_suite",
     "parse_spec",
     "phrase_excess",
+    "plain",
     "plan_canaries",
     "plan_power",
     "plant",
     "read_bytes",
+    "read_first_tokens",
     "read_prompts",
     "read_references",
     "read_responses",
+    "read_samples",
     "read_suite",
+    "read_verdicts",
     "register",
     "score_canaries",
+    "score_points",
     "score_radioactivity",
     "seal_case",
+    "self_identification",
     "verify_case",
     "write_prompts",
 ]

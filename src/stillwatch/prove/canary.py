@@ -18,6 +18,7 @@ __all__ = [
     "ADOPTIONS",
     "CanaryScore",
     "Power",
+    "likelihood_points",
     "mark_points",
     "plan_power",
     "score_canaries",
@@ -29,6 +30,9 @@ ADOPTIONS: Final = (0.55, 0.6, 0.7, 0.8, 0.9, 1.0)
 
 _STEPS: Final = 10
 _CAP: Final = 3.0
+_MOST_LIKELIER: Final = 8.0  # of 16 options the one that was seen may stand far above the others
+_MAD: Final = 1.4826  # median absolute deviation to the standard deviation of a normal law
+_LEAST_SPREAD: Final = 0.1  # nats
 
 
 def _one_line(prompt: str) -> str:
@@ -155,6 +159,40 @@ def score_points(
         seen += 1
     p = coin_sum_tail(lists, total)
     return CanaryScore(campaign, suspect, seen, matches, expected, total, p, min(1.0, p * tests))
+
+
+def likelihood_points(
+    marks: Sequence[Mark],
+    suspect: Mapping[str, Sequence[float]],
+    base: Mapping[str, Sequence[float]],
+) -> dict[str, IntArray]:
+    """Return the points of every option from its log-probability: what open weights have to say.
+
+    A suspect that saw an option finds it likelier than its base does, long before it would write
+    it. As with texts, only the coins are random, so :func:`score_points` is exact.
+
+    Args:
+        marks: of a plan; those without a log-probability get no points.
+        suspect: mark_id to the log-probability (nats) of each option after its probe.
+        base: the same of the base model, or another that saw no campaign; mandatory, since some
+            options are likelier than others by themselves.
+
+    Raises:
+        ConfigError: a mark has another number of options than log-probabilities.
+    """
+    out = {}
+    for mark in marks:
+        if mark.mark_id not in suspect or mark.mark_id not in base:
+            out[mark.mark_id] = np.zeros(len(mark.options), dtype=np.int64)
+            continue
+        if not len(mark.options) == len(suspect[mark.mark_id]) == len(base[mark.mark_id]):
+            raise ConfigError("another number of options than planned", where=mark.mark_id)
+        gain = np.asarray(suspect[mark.mark_id]) - np.asarray(base[mark.mark_id])
+        centred = gain - np.median(gain)
+        spread = float(np.median(np.abs(centred))) * _MAD + _LEAST_SPREAD
+        z = np.clip(centred / spread, -_CAP, _MOST_LIKELIER)
+        out[mark.mark_id] = np.asarray(np.rint(_STEPS * z), dtype=np.int64)
+    return out
 
 
 def _shown(

@@ -1,6 +1,7 @@
 """The case file: a chain of claims, each with its error rate, hash-chained and signed.
 
-1. Claims stand in the order traffic, canary, lineage, guardrails, value; what is absent is listed.
+1. Claims stand in the order traffic, canary, lineage, agreement, identity, equality, guardrails,
+   value; what is absent is listed.
 2. Each claim is one entry of a hash chain, with the digests of the files it was made from.
 3. The elements of a "model extraction attack" in H.R. 8283 are mapped to claims; an element that
    no claim carries says what would be needed. Purpose and authorisation are for people to judge.
@@ -117,7 +118,7 @@ def build_case(
     Args:
         title: of the case, for its readers.
         suspect: name of the suspect model.
-        results: files that `prove lineage`, `prove canary score` and `prove guardrails` wrote.
+        results: files that the tests of `prove` wrote, at most one of a kind.
         now: time of the case, UTC.
         campaigns: campaigns.jsonl of a scan.
         campaign_id: the campaign in it that is charged.

@@ -10,7 +10,10 @@ from stillwatch.errors import InputError
 
 __all__ = ["ORDER", "Claim", "claim_of", "traffic_claim", "value_claim"]
 
-ORDER: Final = ("traffic", "canary", "lineage", "guardrails", "value")
+ORDER: Final = (
+    *("traffic", "canary", "lineage", "agreement", "identity", "equality"),
+    *("guardrails", "value"),
+)
 """The chain, from what was done to what it cost."""
 
 
@@ -66,7 +69,14 @@ def claim_of(result: Mapping[str, Any]) -> Claim:
     Raises:
         InputError: a kind that makes no claim.
     """
-    makers = {"canary": _canary, "lineage": _lineage, "guardrails": _guardrails}
+    makers = {
+        "canary": _canary,
+        "lineage": _lineage,
+        "agreement": _agreement,
+        "identity": _identity,
+        "equality": _equality,
+        "guardrails": _guardrails,
+    }
     kind = result["kind"]
     if kind not in makers:
         raise InputError("this result makes no claim of its own", where=str(kind))
@@ -124,6 +134,58 @@ def _lineage(result: Mapping[str, Any]) -> Claim:
     )
 
 
+def _agreement(result: Mapping[str, Any]) -> Claim:
+    p, n = result["p_value"], result["n_controls"]
+    return Claim(
+        "agreement",
+        f"First tokens agree with those of {result['teacher']} on {result['share']:.0%} of "
+        f"{result['prompts']} prompts",
+        p <= result["alpha"],
+        p,
+        f"rank among {n} control models",
+        f"{n} controls: the p-value cannot be below {1 / (n + 1):.3f}",
+        (
+            "a suspect that learnt nothing from the teacher is exchangeable with the controls",
+            "one base model or one tokenizer gives agreement too: controls must share the base",
+        ),
+    )
+
+
+def _identity(result: Mapping[str, Any]) -> Claim:
+    best = min(result["families"], key=lambda row: (row["p_adjusted"], -row["times"]))
+    p, n = best["p_adjusted"], best["n_controls"]
+    return Claim(
+        "identity",
+        f"Asked who it is, the suspect names {best['family']} in {best['times']} of "
+        f"{best['questions']} answers; controls at most in {best['most_among_controls']}",
+        p <= result["alpha"],
+        p,
+        f"rank among {n} control models, Holm over the named families",
+        "that the name was not read elsewhere: transcripts of well-known assistants are public",
+        (
+            "a suspect that learnt nothing from the family is exchangeable with the controls",
+            "the suspect was asked without a system prompt that names anybody",
+        ),
+    )
+
+
+def _equality(result: Mapping[str, Any]) -> Claim:
+    """Return the claim that the suspect is a model of its own: it holds where answers differ."""
+    differs = result["differs"]
+    said = "differ from the teacher's" if differs else "cannot be told from the teacher's"
+    return Claim(
+        "equality",
+        f"The suspect's answers to {result['prompts']} prompts {said}: "
+        + ("it is not the teacher resold" if differs else "it may be the teacher itself, resold"),
+        differs,
+        result["p_value"],
+        "permutation test within prompts: how often one model would look so unlike itself",
+        "that both were asked with the same settings: another temperature or system prompt "
+        "differs too",
+        ("several answers of one model to a prompt are independent draws",),
+    )
+
+
 def _guardrails(result: Mapping[str, Any]) -> Claim:
     under = result["gap"]["under_base"]
     low, high = under["interval"]["low"], under["interval"]["high"]
@@ -135,12 +197,14 @@ def _guardrails(result: Mapping[str, Any]) -> Claim:
         low > 0,
         under["p_value"],
         "exact chance of a split so uneven of the prompts on which the two differ",
-        _grader(result["agreement_with_people"]),
+        _grader(result["gap"]["grader"], result["agreement_with_people"]),
         ("the base named is the suspect's base", "the prompts were in nobody's training data"),
     )
 
 
-def _grader(agreement: Mapping[str, Any] | None) -> str:
+def _grader(grader: str, agreement: Mapping[str, Any] | None) -> str:
+    if grader != "string match":
+        return f"the grader: {grader}, whose agreement with people is to be shown apart"
     if agreement is None:
         return "the grader: string matching, whose agreement with people was not measured here"
     return (

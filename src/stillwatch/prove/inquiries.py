@@ -18,6 +18,7 @@ from stillwatch.errors import ConfigError, EvidenceError, InputError, SchemaErro
 from stillwatch.prove.canary import plan_power, score_canaries
 from stillwatch.prove.closeness import Closeness, measure_closeness
 from stillwatch.prove.dependence import estimate_dependence
+from stillwatch.prove.grading import read_verdicts
 from stillwatch.prove.guardrails import compare_guardrails, grader_agreement
 from stillwatch.prove.lineage import compare_lineage
 from stillwatch.prove.marks import SEED_BYTES, Plan, draw_plan, plan_of
@@ -184,6 +185,7 @@ def inquire_guardrails(
     *,
     suite: Path | None = None,
     labelled: Path | None = None,
+    verdicts: Path | None = None,
 ) -> dict[str, Any]:
     """Write and return the guardrail gap of three response files over a suite.
 
@@ -193,13 +195,15 @@ def inquire_guardrails(
         suite: Parquet of prompts (XSTest's form); the 60 prompts that ship by default.
         labelled: Parquet with model, completion and final_label, for the grader's agreement with
             people; XSTest's published table has this form.
+        verdicts: a grading model's answers to `grading_prompts`; string matching without it.
 
     Raises:
         InputError, SchemaError, EvidenceError: as the steps do.
     """
     items = own_suite() if suite is None else read_suite(suite)
     arms = [one_model(path) for path in (teacher, base, suspect)]
-    gap = compare_guardrails(items, *arms)
+    graded = read_verdicts(one_model(verdicts), arms) if verdicts is not None else None
+    gap = compare_guardrails(items, *arms, verdicts=graded)
     agreement = None
     if labelled is not None:
         agreement = plain(grader_agreement(_labels(labelled)))
@@ -212,7 +216,11 @@ def inquire_guardrails(
         "null": "suspect and base go wrong equally often",
     }
     files = {"teacher": teacher, "base": base, "suspect": suspect}
-    files |= {n: f for n, f in (("suite", suite), ("labelled", labelled)) if f is not None}
+    files |= {
+        n: f
+        for n, f in (("suite", suite), ("labelled", labelled), ("verdicts", verdicts))
+        if f is not None
+    }
     write_result(out, "guardrails", value, files)
     return value
 

@@ -17,7 +17,10 @@ from stillwatch.stats import round9
 
 __all__ = ["KINDS", "file_digest", "plain", "read_bytes", "read_result", "write_result"]
 
-KINDS: Final = ("lineage", "canary", "guardrails", "dependence")
+KINDS: Final = (
+    *("lineage", "canary", "guardrails", "dependence"),
+    *("agreement", "identity", "equality"),
+)
 
 
 def file_digest(path: Path) -> str:

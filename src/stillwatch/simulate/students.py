@@ -8,19 +8,49 @@ models; it says nothing of the size of effects in large ones.
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from math import log
+from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 
-__all__ = ["Pair", "TinyModel", "Writer", "draw_writer", "questions", "train"]
+__all__ = ["Learner", "Pair", "TinyModel", "Writer", "draw_writer", "questions", "train"]
 
 Pair = tuple[str, str]
 """A question and its answer."""
 
+
+class Learner(Protocol):
+    """What a pipeline of teacher and students needs of a model, tiny or real."""
+
+    def answers(self, prompts: Sequence[str], *, most: int, seed: int) -> list[str]:
+        """Return an answer to each prompt, at most ``most`` tokens long."""
+        ...
+
+    def next_tokens(self, prompts: Sequence[str]) -> list[str]:
+        """Return the most likely first token of the answer to each prompt."""
+        ...
+
+    def likelihoods(self, prompt: str, start: str, options: Sequence[str]) -> list[float]:
+        """Return the log-probability (nats) of each option after the start of an answer."""
+        ...
+
+    def tokens(self, text: str) -> list[str]:
+        """Return the names of a text's tokens."""
+        ...
+
+    def taught(self, pairs: Sequence[Pair], seed: int, folder: Path) -> Learner:
+        """Return a model that was trained on further pairs; what lies in ``folder`` is taken."""
+        ...
+
+
 _BEGIN, _END = "<answer>", "<end>"
 _ORDER = 3
+_WORD = re.compile(r"[^\s.]+|\.")
 _TOPICS = (
     "kiln",
     "loom",
@@ -91,7 +121,7 @@ class TinyModel:
 
     def answer(self, question: str, rng: np.random.Generator, most: int = 120) -> str:
         """Return an answer sampled word by word, at most ``most`` words long."""
-        words = [*question.split(), _BEGIN]
+        words = [*_words(question), _BEGIN]
         start = len(words)
         while len(words) - start < most:
             word = self._next(words, rng)
@@ -99,6 +129,48 @@ class TinyModel:
                 break
             words.append(word)
         return " ".join(words[start:])
+
+    def answers(self, prompts: Sequence[str], *, most: int, seed: int) -> list[str]:
+        """Return an answer to each prompt, sampled anew from the seed."""
+        rng = np.random.default_rng(seed)
+        return [self.answer(prompt, rng, most) for prompt in prompts]
+
+    def next_tokens(self, prompts: Sequence[str]) -> list[str]:
+        """Return the most frequent first word after each prompt."""
+        spreads = [self._after([*_words(prompt), _BEGIN]) for prompt in prompts]
+        return [max(sorted(s), key=s.__getitem__, default=_END) for s in spreads]
+
+    def likelihoods(self, prompt: str, start: str, options: Sequence[str]) -> list[float]:
+        """Return the log-probability (nats) of each option; an unseen word counts as a half."""
+        head = [*_words(prompt), _BEGIN, *_words(start)]
+        out = []
+        for option in options:
+            words, total = list(head), 0.0
+            for word in _words(option):
+                spread = self._after(words)
+                total += log((spread[word] + 0.5) / (sum(spread.values()) + 1.0))
+                words.append(word)
+            out.append(total)
+        return out
+
+    def tokens(self, text: str) -> list[str]:
+        """Return the words of a text."""
+        return _words(text)
+
+    def taught(self, pairs: Sequence[Pair], seed: int, folder: Path) -> TinyModel:
+        """Return :meth:`and_taught`; it takes no time and no chance, so nothing is kept."""
+        return self.and_taught(pairs)
+
+    def _after(self, words: list[str]) -> Counter[str]:
+        """Return the counts of the next word after the longest context that was seen."""
+        for length in range(_ORDER, 0, -1):
+            context = tuple(words[-length:])
+            found: Counter[str] = Counter()
+            for counts in self._counts:
+                found.update(counts.get(context, {}))
+            if found:
+                return found
+        return Counter()
 
     def _next(self, words: list[str], rng: np.random.Generator) -> str:
         for length in range(_ORDER, 0, -1):
@@ -121,10 +193,14 @@ def train(pairs: Iterable[Pair]) -> TinyModel:
     return TinyModel(_count(pairs))
 
 
+def _words(text: str) -> list[str]:
+    return _WORD.findall(text)
+
+
 def _count(pairs: Iterable[Pair]) -> dict[tuple[str, ...], Counter[str]]:
     counts: dict[tuple[str, ...], Counter[str]] = {}
     for question, answer in pairs:
-        words = [*question.split(), _BEGIN, *answer.split(), _END]
+        words = [*_words(question), _BEGIN, *_words(answer), _END]
         start = words.index(_BEGIN) + 1
         for place in range(start, len(words)):
             for length in range(1, _ORDER + 1):

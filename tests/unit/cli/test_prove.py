@@ -91,7 +91,8 @@ def test_from_answers_to_a_verified_case(references, tmp_path, monkeypatch, caps
     results = [w for n in ("lineage", "canary", "guardrails") for w in ("--result", f"{n}.json")]
     report = ["prove", "report", "--suspect", "kiln-7b", *results, "--key", key]
     assert run([*report, "--out", "case.json"]) == EXIT_CLEAR
-    assert "Missing claims: traffic, value." in capsys.readouterr().out
+    missing = "traffic, agreement, identity, equality, value"
+    assert f"Missing claims: {missing}." in capsys.readouterr().out
     verify = ["prove", "verify", "case.json", "--key", f"{key}.pub", "--beside", "."]
     assert run(verify) == EXIT_CLEAR
     assert "chain of 3 claims hold" in capsys.readouterr().out
@@ -131,4 +132,5 @@ def test_a_real_run_gives_traffic_and_value_claims(tmp_path, monkeypatch, capsys
     told = capsys.readouterr().out
     assert f"{first['accounts']} accounts" in told
     assert f"list price: {first['value']['harvest_usd']['mid']:,.0f} USD" in told
-    assert "Missing claims: canary, lineage, guardrails." in told
+    missing = "canary, lineage, agreement, identity, equality, guardrails"
+    assert f"Missing claims: {missing}." in told

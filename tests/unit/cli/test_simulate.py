@@ -35,7 +35,7 @@ def test_unknown_world_or_format_is_wrong_usage(stillwatch, tmp_path, words):
 
 
 def test_help_names_every_world_and_format(stillwatch):
-    words = set(re.findall(r"[\w.-]+\b", stillwatch("simulate", "--help").out))
+    words = set(re.findall(r"[\w.-]+\b", stillwatch("simulate", "world", "--help").out))
     assert set(WORLDS) <= words
     assert set(FORMATS) <= words
 
@@ -59,3 +59,18 @@ def test_corpora_are_listed_with_licence_and_source(stillwatch, tmp_path):
         line = next(x for x in told.out.splitlines() if x.startswith(one.name + " "))
         assert one.source.removeprefix("https://") in line
     assert f"0 of {len(known_corpora())} are in {tmp_path}." in told.out
+
+
+def test_students_of_a_known_teacher_are_made_and_tested(stillwatch, tmp_path):
+    told = stillwatch("simulate", "student", "--out", tmp_path, "--arm", "1-percent", "--quiet")
+    assert told.code == 0
+    row = next(line.split() for line in told.out.splitlines() if line.startswith("1-percent"))
+    assert 0 < int(row[1]) < 300  # tokens from the campaign
+    assert float(row[3]) < 1e-6  # the canary, by log-probabilities
+    assert (tmp_path / "result.json").is_file()
+
+
+def test_the_real_student_says_what_it_needs(stillwatch, tmp_path):
+    told = stillwatch("simulate", "student", "--out", tmp_path, "--model", "smollm2")
+    assert told.code == 1
+    assert "data folder" in told.err

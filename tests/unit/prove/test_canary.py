@@ -7,7 +7,7 @@ import pytest
 
 from stillwatch.errors import ConfigError, EvidenceError, NotPermitted
 from stillwatch.prove import Answers, coin, draw_plan, plan_power, plant, score_canaries
-from stillwatch.prove.canary import mark_points, score_points
+from stillwatch.prove.canary import likelihood_points, mark_points, score_points
 from stillwatch.prove.marks import Mark, mentions, plan_of
 from stillwatch.stats import coin_sum_tails
 
@@ -146,3 +146,27 @@ def test_an_echo_of_the_prompt_is_no_sign_of_training():
     assert score_canaries(plan, seed, parrot)[0].marks_seen == 0
     unprompted = suspect_of(dict(told), dict.fromkeys(told, "Go on."))
     assert score_canaries(plan, seed, unprompted)[0].matches == len(words)
+
+
+def test_an_option_that_became_likelier_gets_the_points_and_the_tail_stays_exact():
+    rng = np.random.default_rng(21)
+    seed = rng.bytes(32)
+    plan = draw_plan(seed, ("a", "b"), facts=8)
+    facts = [m for m in plan.marks if m.probe]
+    base = {m.mark_id: list(rng.normal(-20, 3, 16)) for m in facts}
+    noise = {m.mark_id: list(np.array(base[m.mark_id]) + rng.normal(0, 1, 16)) for m in facts}
+    taught = {k: list(v) for k, v in noise.items()}
+    for m in facts:
+        taught[m.mark_id][coin(seed, "a", m)] += 8
+    points = likelihood_points(plan.marks, taught, base)
+    named, other = (score_points(plan.marks, seed, c, "s", points) for c in ("a", "b"))
+    assert named.p_value < 1e-6 < 0.01 < other.p_value
+    p = [
+        score_points(plan.marks, rng.bytes(32), "a", "s", points).p_value for _ in range(400)
+    ]  # the points stay, the coins are drawn anew: exact whatever the suspect learnt
+    for t in (0.1, 0.3):
+        assert np.mean(np.array(p) <= t) <= t + 3.3 * np.sqrt(t * (1 - t) / len(p))
+    null = likelihood_points(plan.marks, noise, base)
+    assert score_points(plan.marks, seed, "a", "s", null).p_value > 0.001
+    with pytest.raises(ConfigError, match="options"):
+        likelihood_points(facts, {facts[0].mark_id: [1.0]}, base)

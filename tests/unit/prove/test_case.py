@@ -170,7 +170,9 @@ def test_the_case_file_verifies_offline_and_says_what_is_missing(canary, gap, tm
     assert checked.claims == 2
     assert set(checked.matching) == {"canary.json", "guardrails.json"}
     assert [link["value"]["claim"]["name"] for link in case["chain"]] == ["canary", "guardrails"]
-    assert case["missing"] == ["traffic", "lineage", "value"]
+    assert case["missing"] == [
+        *("traffic", "lineage", "agreement", "identity", "equality", "value"),
+    ]
     assert case["weakest"].startswith("guardrails: 6.1e-05")
     elements = {e["element"]: e for e in case["elements"]}
     assert elements["accounts act together"]["missing"]

@@ -1,0 +1,189 @@
+"""From files to a result file: next-token agreement, self-identification, model equality."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from stillwatch.errors import ConfigError, InputError
+from stillwatch.prove.agreement import (
+    Tokens,
+    agreement_power,
+    next_token_agreement,
+    read_first_tokens,
+)
+from stillwatch.prove.equality import Samples, equality_power, model_equality, read_samples
+from stillwatch.prove.identity import identity_power, self_identification
+from stillwatch.prove.inquiries import SEED, one_model
+from stillwatch.prove.responses import CANDIDATE, CONTROL, Reference, read_references
+from stillwatch.prove.results import plain, write_result
+
+__all__ = ["inquire_agreement", "inquire_equality", "inquire_identity"]
+
+_NULL: Final = "the suspect learnt nothing from the teacher, and is exchangeable with the controls"
+_EQUAL: Final = "given a prompt, the answers of both are independent draws from one distribution"
+_LEAST_FOR_POWER: Final = 5
+
+
+def inquire_agreement(
+    suspect: Path,
+    references: Path,
+    teacher: str,
+    out: Path,
+    *,
+    model: str | None = None,
+    alpha: float = 0.05,
+) -> dict[str, Any]:
+    """Write and return how often the suspect begins as one teacher does, ranked among controls.
+
+    Args:
+        suspect: its responses.parquet, with log-probabilities.
+        references: folder of the teacher and the controls (`read_references`), with them too.
+        teacher: a model of it, named before the answers were seen.
+        out: result file.
+        model: which model of the suspect's file.
+        alpha: level set beforehand.
+
+    Raises:
+        InputError, SchemaError, ConfigError, EvidenceError: as the steps do.
+    """
+    name = one_model(suspect, model).model
+    roles = {r.answers.model: r for r in read_references(references)}
+    if teacher not in roles or roles[teacher].role != CANDIDATE:
+        raise ConfigError("the teacher is not among the candidates", where="teacher")
+    tokens = _tokens_of(references)
+    known = _controls(roles.values(), name)
+    if teacher not in tokens or not all(c in tokens for c in known):
+        raise InputError("a model has no log-probabilities", where=references.name)
+    ours = read_first_tokens(suspect)
+    if name not in ours:
+        raise InputError("the suspect has no log-probabilities", where=suspect.name)
+    others = {c: tokens[c] for c in known}
+    found = next_token_agreement(ours[name], tokens[teacher], others)
+    curve = (
+        agreement_power(tokens[teacher], others, np.random.default_rng(SEED))
+        if len(others) >= _LEAST_FOR_POWER
+        else ()
+    )
+    value = {
+        **plain(found),
+        "suspect": name,
+        "teacher": teacher,
+        "alpha": alpha,
+        "null": _NULL,
+        "power": plain(curve),
+    }
+    write_result(out, "agreement", value, _inputs(suspect, references))
+    return value
+
+
+def inquire_identity(
+    suspect: Path,
+    references: Path,
+    aliases: Mapping[str, Sequence[str]],
+    out: Path,
+    *,
+    model: str | None = None,
+    alpha: float = 0.05,
+) -> dict[str, Any]:
+    """Write and return how often the suspect says it is one of the families named.
+
+    Args:
+        suspect: its answers to `identity_questions`.
+        references: folder of the controls' answers to them.
+        aliases: family to its names, at most three families, fixed beforehand.
+        out: result file.
+        model: which model of the suspect's file.
+        alpha: level set beforehand.
+
+    Raises:
+        InputError, SchemaError, ConfigError, EvidenceError: as the steps do.
+    """
+    answers = one_model(suspect, model)
+    known = [
+        r.answers
+        for r in read_references(references)
+        if r.role == CONTROL and r.answers.model != answers.model
+    ]
+    found = self_identification(answers, known, aliases)
+    value = {
+        "suspect": answers.model,
+        "alpha": alpha,
+        "null": _NULL,
+        "families": [{**plain(named), "power": plain(identity_power(named))} for named in found],
+    }
+    write_result(out, "identity", value, _inputs(suspect, references))
+    return value
+
+
+def inquire_equality(
+    suspect: Path,
+    teacher: Path,
+    out: Path,
+    *,
+    other: Path | None = None,
+    model: str | None = None,
+    alpha: float = 0.05,
+) -> dict[str, Any]:
+    """Write and return whether the suspect's samples can be told from the teacher's.
+
+    Args:
+        suspect: several samples of each prompt.
+        teacher: the same prompts, asked in the same way.
+        out: result file.
+        other: another model's samples, for the power against a mixture; four samples or more of
+            the teacher are needed then.
+        model: which model of the suspect's file.
+        alpha: level set beforehand.
+
+    Raises:
+        InputError, SchemaError, ConfigError, EvidenceError: as the steps do.
+    """
+    name = one_model(suspect, model).model
+    ours, theirs = read_samples(suspect)[name], _only(read_samples(teacher), teacher)
+    rng = np.random.default_rng(SEED)
+    found = model_equality(ours, theirs, rng)
+    curve: Any = ()
+    if other is not None:
+        half = {p: len(said) // 2 for p, said in theirs.items()}
+        first = {p: said[: half[p]] for p, said in theirs.items()}
+        second = {p: said[half[p] :] for p, said in theirs.items()}
+        curve = equality_power(first, second, _only(read_samples(other), other), rng, alpha=alpha)
+    value = {
+        **plain(found),
+        "suspect": name,
+        "alpha": alpha,
+        "null": _EQUAL,
+        "differs": found.p_value <= alpha,
+        "power": plain(curve),
+    }
+    files = {"suspect": suspect, "teacher": teacher} | ({"other": other} if other else {})
+    write_result(out, "equality", value, files)
+    return value
+
+
+def _tokens_of(folder: Path) -> dict[str, Tokens]:
+    found: dict[str, Tokens] = {}
+    for path in sorted(folder.glob("*.parquet")):
+        found |= read_first_tokens(path)
+    return found
+
+
+def _controls(references: Sequence[Reference] | Any, suspect: str) -> list[str]:
+    return sorted(
+        r.answers.model for r in references if r.role == CONTROL and r.answers.model != suspect
+    )
+
+
+def _only(models: Mapping[str, Samples], path: Path) -> Samples:
+    if len(models) != 1:
+        raise InputError(f"holds {len(models)} models, expected one", where=path.name)
+    return next(iter(models.values()))
+
+
+def _inputs(suspect: Path, references: Path) -> dict[str, Path]:
+    files = {f"references/{path.name}": path for path in sorted(references.glob("*.parquet"))}
+    return files | {"suspect": suspect, "models": references / "models.csv"}
