@@ -32,6 +32,15 @@ WORK = ROOT / "bench" / "work" / "json"
 RESULT = ROOT / "bench" / "results" / "json-speed.json"
 DATA = Path(os.environ.get("STILLWATCH_DATA", ROOT.parent / "shared" / "data"))
 MEAN_BYTES = 749
+FORMATS = (
+    "litellm",
+    "otlp-spans",
+    "otlp-structured",
+    "otlp-events",
+    "pairs-chat",
+    "pairs-responses",
+    "pairs-messages",
+)
 _READ = """
 import json, os, sys, time
 os.sched_setaffinity(0, {int(sys.argv[2])})
@@ -99,6 +108,11 @@ def lines(log_format: str, rows: list[dict[str, Any]]) -> Iterator[tuple[str, by
         yield from (("log", orjson.dumps(payload(row))) for row in rows)
         return
     sys.path.insert(0, str(ROOT / "tests" / "fixtures"))
+    if log_format.startswith("pairs-"):
+        from api_rows import pair_line
+
+        yield from (("log", pair_line(row, log_format.partition("-")[2])) for row in rows)
+        return
     from otlp_rows import otlp_lines
 
     yield from otlp_lines(rows, log_format.partition("-")[2])
@@ -140,6 +154,7 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=40_000)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--core", type=int, default=0)
+    parser.add_argument("--only", nargs="*", default=FORMATS, help="formats; nothing is kept then")
     asked = parser.parse_args()
     WORK.mkdir(parents=True, exist_ok=True)
     texts = {"simulated": simulated}
@@ -147,12 +162,14 @@ def main() -> None:
         texts["real"] = real
     results: dict[str, Any] = {}
     for name, make in texts.items():
-        for log_format in ("litellm", "otlp-spans", "otlp-structured", "otlp-events"):
+        for log_format in asked.only:
             path = WORK / f"{name}-{log_format}-{asked.rows}"
             if not path.is_dir():
                 write(path, log_format, make(asked.rows))
             results[f"{log_format}, {name} texts"] = found = measure(path, asked.rounds, asked.core)
             print(f"{log_format:16} {name:10} {found}")
+    if asked.only != FORMATS:
+        return
     whole = {
         "what": (__doc__ or "").splitlines()[0],
         "results": results,

@@ -25,12 +25,14 @@ from hypothesis import strategies as st
 
 from stillwatch.schema.arrow import EXCHANGE
 from stillwatch.sources import Ledger
+from stillwatch.sources.batches import Batches
 from stillwatch.sources.canonical_arrow import CanonicalArrow
 from stillwatch.sources.canonical_csv import CanonicalCsv
 from stillwatch.sources.canonical_parquet import CanonicalParquet
 from stillwatch.sources.inputs import complete
 from stillwatch.sources.litellm import LiteLLM
 from stillwatch.sources.otlp import Otlp
+from stillwatch.sources.pairs import Pairs
 from stillwatch.sources.source import Source
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
@@ -165,6 +167,38 @@ def test_litellm(data: st.DataObject) -> None:
     records = some_of(data, PAYLOADS, PAYLOAD_SPOTS, "litellm")
     _, ledger = run(LiteLLM(), b"\n".join(map(as_json, records)))
     assert ledger.rows_read == len(records)
+
+
+def lines_of(name: str) -> tuple[list[Any], list[Any]]:
+    """Return the records of a fixture and the places of each."""
+    records = [json.loads(x) for x in (FIXTURES / name).read_bytes().splitlines()]
+    return records, [list(spots(r)) for r in records]
+
+
+PAIRS = lines_of("apis/pairs.jsonl")
+BATCH = [
+    lines_of(f"apis/batch/{path.name}") for path in sorted((FIXTURES / "apis/batch").iterdir())
+]
+
+
+@fuzz
+@given(st.data())
+def test_pairs(data: st.DataObject) -> None:
+    records = some_of(data, *PAIRS, "pairs")
+    ids, ledger = run(Pairs(), b"\n".join(map(as_json, records)))
+    assert ledger.rows_read == len(records)
+    assert len(ids) <= len(records)
+
+
+@fuzz
+@given(st.data())
+def test_batch_files(data: st.DataObject) -> None:
+    """Requests, results and batch objects mutated alike, beside some that are as they were."""
+    wholes, places = ([x for one in BATCH for x in one[k]] for k in (0, 1))
+    records = some_of(data, wholes, places, "batch")
+    total = [*records, *wholes]
+    _, ledger = run(Batches(), b"\n".join(map(as_json, total)))
+    assert ledger.rows_read + sum(ledger.notes.values()) == len(total)
 
 
 def otlp_records(signal: str) -> list[Any]:

@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import Final
 
 from stillwatch.errors import InputError
+from stillwatch.sources.batches import Batches
 from stillwatch.sources.canonical_arrow import CanonicalArrow
 from stillwatch.sources.canonical_csv import CanonicalCsv
 from stillwatch.sources.canonical_parquet import CanonicalParquet
 from stillwatch.sources.litellm import LiteLLM
 from stillwatch.sources.otlp import Otlp
+from stillwatch.sources.pairs import Pairs
 from stillwatch.sources.source import Source
 
 __all__ = ["SOURCES", "choose_source"]
@@ -19,6 +21,8 @@ SOURCES: Final[tuple[Source, ...]] = (
     CanonicalArrow(),
     LiteLLM(),
     Otlp(),
+    Batches(),
+    Pairs(),
     CanonicalCsv(),
 )
 

@@ -479,7 +479,9 @@ def test_nothing_but_rejects(tmp_path: Path) -> None:
 def test_unknown_format_lists_what_is_known_and_no_content(tmp_path: Path) -> None:
     path = tmp_path / "log.txt"
     path.write_text("a secret prompt")
-    with pytest.raises(InputError, match="parquet, arrow, litellm, otlp, csv") as caught:
+    with pytest.raises(
+        InputError, match="parquet, arrow, litellm, otlp, batch, pairs, csv"
+    ) as caught:
         open_inputs([path])
     assert "log.txt" in str(caught.value)
     assert "secret" not in str(caught.value)

@@ -1,0 +1,102 @@
+"""One simulated world written in every format reads back as the same canonical rows.
+
+Compared is every column that a format can carry; what it cannot is named here with the reason.
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+import sys
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+from anthropic.types import Message
+from openai.types.chat import ChatCompletion
+from openai.types.responses import Response
+
+from stillwatch.schema.arrow import EXCHANGE
+from stillwatch.simulate import simulate
+from stillwatch.sources import Ledger
+from stillwatch.sources.inputs import complete
+from stillwatch.sources.registry import choose_source
+
+sys.path.insert(0, str(Path(__file__).parents[2] / "fixtures"))
+from api_rows import DIALECTS, REFUSAL, pair, pair_line
+
+ROWS = 600
+TYPES: dict[str, Any] = {"chat": ChatCompletion, "responses": Response, "messages": Message}
+NOT_IN_ANY_BODY = {
+    "tool_schema": "each dialect wraps a function in an envelope of its own",
+    "finish_reason": "each dialect has its own words",
+}
+NOT_CARRIED = {
+    "chat": {"reasoning_blob": "no field in chat completions"},
+    "responses": {"n": "no parameter", "seed": "no parameter"},
+    "messages": {
+        "n": "no parameter", "seed": "no parameter", "top_logprobs": "no parameter",
+        "response_format": "no parameter of this form",
+        "tool_choice": "an object, not a word",
+    },
+}  # fmt: skip
+OF_THE_ANSWER = (
+    "output_text", "reasoning_blob", "input_tokens", "output_tokens", "reasoning_tokens",
+    "cached_tokens",
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
+    out = tmp_path_factory.mktemp("world")
+    simulate("small", seed=7, out=out)
+    return pq.read_table(out / "exchanges").slice(0, ROWS).to_pylist()
+
+
+def expected(row: dict[str, Any]) -> dict[str, Any]:
+    """Return what a body can say of the row: an error has no usage, JSON no bytes."""
+    row = dict(row)
+    if row["status"] not in ("ok", "refused", "filtered"):
+        row |= dict.fromkeys(OF_THE_ANSWER)
+    if row["status"] == "refused":
+        row["output_text"] = REFUSAL
+    if row["reasoning_blob"]:
+        row["reasoning_blob"] = base64.b64encode(row["reasoning_blob"])
+    return row
+
+
+def read(raw: bytes) -> list[dict[str, Any]]:
+    ledger = Ledger()
+    source = choose_source(raw[: 256 << 10], "log").for_run()
+    handle = io.BufferedReader(io.BytesIO(raw))  # type: ignore[arg-type]
+    batches = [*source.read(handle, "log", ledger), *source.rest(ledger)]
+    assert not ledger.rejected
+    return [row for batch in batches for row in complete(batch).to_pylist()]
+
+
+def compare(got: list[dict[str, Any]], want: list[dict[str, Any]], without: set[str]) -> None:
+    assert len(got) == len(want)
+    for name in EXCHANGE.names:
+        if name not in without:
+            assert [row[name] for row in got] == [row[name] for row in want], name
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_pairs(world: list[dict[str, Any]], dialect: str) -> None:
+    raw = b"\n".join(pair_line(row, dialect) for row in world)
+    without = set(NOT_IN_ANY_BODY) | set(NOT_CARRIED[dialect])
+    compare(read(raw), [expected(row) for row in world], without)
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_the_makers_types_take_the_bodies(world: list[dict[str, Any]], dialect: str) -> None:
+    """…and write them back as they were."""
+    done = 0
+    for row in world:
+        record = pair(row, dialect)
+        if record["status_code"] == 200:
+            made = TYPES[dialect].model_validate(record["response"])
+            assert made.model_dump(mode="json", exclude_unset=True) == record["response"]
+            done += 1
+    assert done > ROWS * 0.8
