@@ -250,6 +250,8 @@ FORMATS = {
     "otlp": "OpenTelemetry GenAI in OTLP JSON: export requests (`resourceSpans`, `resourceLogs`) "
     "as the Collector's and the SDKs' file exporters write them, one a line, in an array or one "
     "a file; also bare spans and log records.",
+    "spendlogs": "LiteLLM's table `LiteLLM_SpendLogs` as JSON lines or CSV: "
+    "[how to export it](sources/spendlogs.md).",
     "batch": "Input, output, error and result files of the OpenAI and Anthropic batch APIs, beside "
     "their batch objects: [what to give](sources/batch.md).",
     "pairs": "Requests and responses of the OpenAI and Anthropic APIs in a wrapper record of your "

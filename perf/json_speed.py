@@ -40,6 +40,7 @@ FORMATS = (
     "pairs-chat",
     "pairs-responses",
     "pairs-messages",
+    "spendlogs",
 )
 _READ = """
 import json, os, sys, time
@@ -108,6 +109,12 @@ def lines(log_format: str, rows: list[dict[str, Any]]) -> Iterator[tuple[str, by
         yield from (("log", orjson.dumps(payload(row))) for row in rows)
         return
     sys.path.insert(0, str(ROOT / "tests" / "fixtures"))
+    if log_format == "spendlogs":
+        import orjson
+        from api_rows import spendlog
+
+        yield from (("log", orjson.dumps(spendlog(row))) for row in rows)
+        return
     if log_format.startswith("pairs-"):
         from api_rows import pair_line
 

@@ -34,6 +34,7 @@ from stillwatch.sources.litellm import LiteLLM
 from stillwatch.sources.otlp import Otlp
 from stillwatch.sources.pairs import Pairs
 from stillwatch.sources.source import Source
+from stillwatch.sources.spendlogs import SpendLogs
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
 WANTED = int(os.environ.get("STILLWATCH_FUZZ", "0"))
@@ -115,7 +116,7 @@ def spots(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
         yield path
     if isinstance(value, dict):
         for key in value:
-            if key != "model_map_information":
+            if key not in ("model_map_information", "model_map_value"):
                 yield from spots(value[key], (*path, key))
     elif isinstance(value, list):
         for key in range(len(value)):
@@ -176,6 +177,7 @@ def lines_of(name: str) -> tuple[list[Any], list[Any]]:
 
 
 PAIRS = lines_of("apis/pairs.jsonl")
+SPENDLOGS = lines_of("spendlogs/rows.jsonl")
 BATCH = [
     lines_of(f"apis/batch/{path.name}") for path in sorted((FIXTURES / "apis/batch").iterdir())
 ]
@@ -186,6 +188,15 @@ BATCH = [
 def test_pairs(data: st.DataObject) -> None:
     records = some_of(data, *PAIRS, "pairs")
     ids, ledger = run(Pairs(), b"\n".join(map(as_json, records)))
+    assert ledger.rows_read == len(records)
+    assert len(ids) <= len(records)
+
+
+@fuzz
+@given(st.data())
+def test_spendlogs(data: st.DataObject) -> None:
+    records = some_of(data, *SPENDLOGS, "spendlogs")
+    ids, ledger = run(SpendLogs(), b"\n".join(map(as_json, records)))
     assert ledger.rows_read == len(records)
     assert len(ids) <= len(records)
 

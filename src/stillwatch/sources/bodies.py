@@ -16,7 +16,7 @@ from stillwatch.sources.outcomes import outcome_of
 from stillwatch.sources.streams import response_value
 from stillwatch.sources.usage import tokens_of
 
-__all__ = ["BODY_COLUMNS", "Call", "body_columns"]
+__all__ = ["BODY_COLUMNS", "Call", "body_columns", "body_messages", "body_parameters"]
 
 _EMPTY: dict[str, Any] = {}
 _ROUTES = (
@@ -77,8 +77,8 @@ def body_columns(calls: list[Call]) -> dict[str, list[Any]]:
             flag if flag is not None else streamed or None
             for flag, (_, streamed) in zip(asked, found, strict=True)
         ],
-        **_parameters(requests),
-        "messages": [_messages(q) for q in requests],
+        **body_parameters(requests),
+        "messages": [body_messages(q) for q in requests],
         "status": [status for status, _ in outcomes],
         "http_status": [code for _, code in outcomes],
         "finish_reason": [a.finish for a in answers],
@@ -120,7 +120,7 @@ def _operation(route: Any, request: dict[str, Any]) -> str | None:
     return "embedding" if "encoding_format" in request or "dimensions" in request else "chat"
 
 
-def _messages(request: dict[str, Any]) -> Any:
+def body_messages(request: dict[str, Any]) -> Any:
     """Return the messages with the system prompt before them, wherever the dialect keeps it."""
     said = request.get("messages")
     if said is None:
@@ -141,7 +141,7 @@ def _turns(value: Any) -> Any:
     return value
 
 
-def _parameters(requests: list[dict[str, Any]]) -> dict[str, list[Any]]:
+def body_parameters(requests: list[dict[str, Any]]) -> dict[str, list[Any]]:
     """Return the columns of parameters that at least one of the requests names."""
     told = set().union(*requests)
     columns: dict[str, list[Any]] = {

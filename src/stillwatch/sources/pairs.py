@@ -10,9 +10,8 @@ events as text, or its chunks in a list.
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterator
-from typing import Any, BinaryIO, cast
+from typing import Any, BinaryIO
 
 import numpy as np
 import pyarrow as pa
@@ -20,8 +19,8 @@ import pyarrow as pa
 from stillwatch.schema.arrow import EXCHANGE
 from stillwatch.sources.admit import admit, status_word
 from stillwatch.sources.bodies import BODY_COLUMNS, Call, body_columns
+from stillwatch.sources.csv_rows import head_of
 from stillwatch.sources.fields import client_of, first_of
-from stillwatch.sources.files import HEAD_BYTES
 from stillwatch.sources.garbage import without_collector
 from stillwatch.sources.instants import instants_of
 from stillwatch.sources.json_rows import Records, read_records
@@ -57,7 +56,7 @@ class Pairs(Source):
 
     def present(self, handle: BinaryIO, where: str) -> frozenset[str]:
         """Return the bodies' columns, and those whose names the head of the file holds."""
-        head = cast(io.BufferedReader, handle).peek(HEAD_BYTES)[:HEAD_BYTES]
+        head = head_of(handle)
         found = {name for name in _NAMES if f'"{name}"'.encode() in head}
         if b'"headers"' in head:
             found |= {"user_agent"}

@@ -13,6 +13,7 @@ from stillwatch.sources.litellm import LiteLLM
 from stillwatch.sources.otlp import Otlp
 from stillwatch.sources.pairs import Pairs
 from stillwatch.sources.source import Source
+from stillwatch.sources.spendlogs import SpendLogs
 
 __all__ = ["SOURCES", "choose_source"]
 
@@ -20,6 +21,7 @@ SOURCES: Final[tuple[Source, ...]] = (
     CanonicalParquet(),
     CanonicalArrow(),
     LiteLLM(),
+    SpendLogs(),
     Otlp(),
     Batches(),
     Pairs(),

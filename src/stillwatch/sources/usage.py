@@ -65,7 +65,10 @@ def _openai(usage: dict[str, Any], asked: str, said: str) -> Tokens:
     before = before if type(before) is dict else _EMPTY
     after = after if type(after) is dict else _EMPTY
     return Tokens(
-        usage[asked], usage.get(said), after.get("reasoning_tokens"), before.get("cached_tokens")
+        usage.get(asked),
+        usage.get(said),
+        after.get("reasoning_tokens"),
+        before.get("cached_tokens"),
     )
 
 

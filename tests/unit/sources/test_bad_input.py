@@ -480,7 +480,7 @@ def test_unknown_format_lists_what_is_known_and_no_content(tmp_path: Path) -> No
     path = tmp_path / "log.txt"
     path.write_text("a secret prompt")
     with pytest.raises(
-        InputError, match="parquet, arrow, litellm, otlp, batch, pairs, csv"
+        InputError, match="parquet, arrow, litellm, spendlogs, otlp, batch, pairs, csv"
     ) as caught:
         open_inputs([path])
     assert "log.txt" in str(caught.value)

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import base64
 import io
-import sys
+import json
+from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from typing import Any
 
+import orjson
 import pyarrow.parquet as pq
 import pytest
 from anthropic.types import Message
@@ -23,8 +25,13 @@ from stillwatch.sources import Ledger
 from stillwatch.sources.inputs import complete
 from stillwatch.sources.registry import choose_source
 
-sys.path.insert(0, str(Path(__file__).parents[2] / "fixtures"))
-from api_rows import DIALECTS, REFUSAL, pair, pair_line
+FIXTURES = Path(__file__).parents[2] / "fixtures"
+_spec = spec_from_file_location("api_rows", FIXTURES / "api_rows.py")
+assert _spec
+assert _spec.loader
+api_rows = module_from_spec(_spec)
+_spec.loader.exec_module(api_rows)
+DIALECTS = api_rows.DIALECTS
 
 ROWS = 600
 TYPES: dict[str, Any] = {"chat": ChatCompletion, "responses": Response, "messages": Message}
@@ -60,7 +67,7 @@ def expected(row: dict[str, Any]) -> dict[str, Any]:
     if row["status"] not in ("ok", "refused", "filtered"):
         row |= dict.fromkeys(OF_THE_ANSWER)
     if row["status"] == "refused":
-        row["output_text"] = REFUSAL
+        row["output_text"] = api_rows.REFUSAL
     if row["reasoning_blob"]:
         row["reasoning_blob"] = base64.b64encode(row["reasoning_blob"])
     return row
@@ -84,7 +91,7 @@ def compare(got: list[dict[str, Any]], want: list[dict[str, Any]], without: set[
 
 @pytest.mark.parametrize("dialect", DIALECTS)
 def test_pairs(world: list[dict[str, Any]], dialect: str) -> None:
-    raw = b"\n".join(pair_line(row, dialect) for row in world)
+    raw = b"\n".join(api_rows.pair_line(row, dialect) for row in world)
     without = set(NOT_IN_ANY_BODY) | set(NOT_CARRIED[dialect])
     compare(read(raw), [expected(row) for row in world], without)
 
@@ -94,9 +101,27 @@ def test_the_makers_types_take_the_bodies(world: list[dict[str, Any]], dialect: 
     """…and write them back as they were."""
     done = 0
     for row in world:
-        record = pair(row, dialect)
+        record = api_rows.pair(row, dialect)
         if record["status_code"] == 200:
             made = TYPES[dialect].model_validate(record["response"])
             assert made.model_dump(mode="json", exclude_unset=True) == record["response"]
             done += 1
     assert done > ROWS * 0.8
+
+
+NOT_IN_SPENDLOGS = {
+    "origin", "country", "asn", "ja4", "trace_id",  # no column
+    "channel",  # no column; "gateway" by tag alone
+    "client",  # what the user agent says; the world's own words are elsewhere
+    "reasoning_blob",  # the bodies are chat completions here
+}  # fmt: skip
+
+
+def test_spendlogs(world: list[dict[str, Any]]) -> None:
+    """LiteLLM cuts long texts in its database; the world's are shorter."""
+    rows = [api_rows.spendlog(row) for row in world]
+    logged = FIXTURES / "spendlogs" / "rows.jsonl"
+    assert set(rows[0]) == set(json.loads(logged.read_text("utf-8").splitlines()[0]))
+    raw = b"\n".join(map(orjson.dumps, rows))
+    want = [expected(row) | {"model": row["model"]} for row in world]
+    compare(read(raw), want, set(NOT_IN_ANY_BODY) | NOT_IN_SPENDLOGS)
