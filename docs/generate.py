@@ -299,6 +299,7 @@ def formats() -> str:
         row("---", "---"),
     ]
     parts += [row(f"`{source.name}`", FORMATS[source.name]) for source in SOURCES]
+    parts.append(row("`….toml`", "Any other rows, through a [mapping file](sources/mapping.md)."))
     parts.append("\n")
     parts.append(
         OTLP_RULES.format(

@@ -41,6 +41,7 @@ FORMATS = (
     "pairs-responses",
     "pairs-messages",
     "spendlogs",
+    "mapping",
 )
 _READ = """
 import json, os, sys, time
@@ -49,7 +50,7 @@ import pyarrow as pa
 pa.set_cpu_count(1)
 pa.set_io_thread_count(1)
 from stillwatch.sources import open_inputs
-inputs = open_inputs([sys.argv[1]])
+inputs = open_inputs([sys.argv[1]], format=sys.argv[3])
 wall, cpu = time.perf_counter(), time.process_time()
 rows = sum(batch.num_rows for batch in inputs.batches())
 wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
@@ -109,11 +110,12 @@ def lines(log_format: str, rows: list[dict[str, Any]]) -> Iterator[tuple[str, by
         yield from (("log", orjson.dumps(payload(row))) for row in rows)
         return
     sys.path.insert(0, str(ROOT / "tests" / "fixtures"))
-    if log_format == "spendlogs":
+    if log_format in ("spendlogs", "mapping"):
+        import api_rows
         import orjson
-        from api_rows import spendlog
 
-        yield from (("log", orjson.dumps(spendlog(row))) for row in rows)
+        made = api_rows.spendlog if log_format == "spendlogs" else api_rows.foreign
+        yield from (("log", orjson.dumps(made(row))) for row in rows)
         return
     if log_format.startswith("pairs-"):
         from api_rows import pair_line
@@ -136,8 +138,20 @@ def write(folder: Path, log_format: str, rows: list[dict[str, Any]]) -> None:
     aside.replace(folder)
 
 
-def measure(path: Path, rounds: int, core: int) -> dict[str, Any]:
-    words = [sys.executable, "-c", _READ, str(path), str(core)]
+def told(log_format: str) -> str:
+    """Return what --format is given: auto, or the mapping file, which is written here."""
+    if log_format != "mapping":
+        return "auto"
+    sys.path.insert(0, str(ROOT / "tests" / "fixtures"))
+    from api_rows import MAPPING
+
+    file = WORK / "mapping.toml"
+    file.write_text(MAPPING, encoding="utf-8")
+    return str(file)
+
+
+def measure(path: Path, rounds: int, core: int, log_format: str) -> dict[str, Any]:
+    words = [sys.executable, "-c", _READ, str(path), str(core), told(log_format)]
     runs = [
         json.loads(subprocess.run(words, check=True, capture_output=True).stdout)
         for _ in range(rounds)
@@ -173,7 +187,9 @@ def main() -> None:
             path = WORK / f"{name}-{log_format}-{asked.rows}"
             if not path.is_dir():
                 write(path, log_format, make(asked.rows))
-            results[f"{log_format}, {name} texts"] = found = measure(path, asked.rounds, asked.core)
+            results[f"{log_format}, {name} texts"] = found = measure(
+                path, asked.rounds, asked.core, log_format
+            )
             print(f"{log_format:16} {name:10} {found}")
     if asked.only != FORMATS:
         return

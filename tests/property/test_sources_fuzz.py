@@ -31,8 +31,10 @@ from stillwatch.sources.canonical_csv import CanonicalCsv
 from stillwatch.sources.canonical_parquet import CanonicalParquet
 from stillwatch.sources.inputs import complete
 from stillwatch.sources.litellm import LiteLLM
+from stillwatch.sources.mapping import Mapping
 from stillwatch.sources.otlp import Otlp
 from stillwatch.sources.pairs import Pairs
+from stillwatch.sources.sample import survey
 from stillwatch.sources.source import Source
 from stillwatch.sources.spendlogs import SpendLogs
 
@@ -199,6 +201,35 @@ def test_spendlogs(data: st.DataObject) -> None:
     ids, ledger = run(SpendLogs(), b"\n".join(map(as_json, records)))
     assert ledger.rows_read == len(records)
     assert len(ids) <= len(records)
+
+
+MAPPING = Mapping(
+    {
+        "columns": {
+            "ts": "ts",
+            "account_id": "account_id || org_id",
+            "ip": "ip",
+            "tags": "tags",
+            "latency_ms": "scale(end_time, `0.001`)",
+            "user_agent": 'headers."User-Agent"',
+            "output_text": "json(response).choices[0].message.content",
+        },
+        "bodies": {"request": "request", "response": "response", "status": "status_code"},
+        "rows": {"keep": "request", "zone": "Europe/Berlin"},
+    },
+    "mapping.toml",
+)
+
+
+@fuzz
+@given(st.data())
+def test_mapping(data: st.DataObject) -> None:
+    """The wrapper records once more, read through a mapping with every kind of expression."""
+    records = some_of(data, *PAIRS, "mapping")
+    ids, ledger = run(MAPPING, b"\n".join(map(as_json, records)))
+    assert ledger.rows_read + sum(ledger.notes.values()) == len(records)
+    assert len(ids) <= len(records)
+    survey(records)
 
 
 @fuzz

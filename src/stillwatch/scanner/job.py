@@ -170,7 +170,8 @@ def scan(
     key = asked(
         opened,
         {"accounts": accounts, "permits": permits, "ownership": ownership,
-         "corrections": corrections, "indicators": indicators, "value": value},
+         "corrections": corrections, "indicators": indicators, "value": value,
+         "format": format if format.endswith(".toml") else None},
         {"format": format, "max_rejects": max_rejects, "--baseline": earlier.digest,
          "indicators in force": [one.indicator_id for one in told],
          **settings.as_dict()},

@@ -46,5 +46,8 @@ def choose_source(
         if source.sniff(head, name):
             return source
     raise InputError(
-        "format not recognised", where=name, hint=f"known are {known}; or name it with --format"
+        "format not recognised",
+        where=name,
+        hint=f"known are {known}; name it with --format, or let `stillwatch ingest LOG --suggest` "
+        "propose a mapping file",
     )

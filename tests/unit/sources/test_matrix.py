@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import io
 import json
+import tomllib
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,9 @@ from stillwatch.schema.arrow import EXCHANGE
 from stillwatch.simulate import simulate
 from stillwatch.sources import Ledger
 from stillwatch.sources.inputs import complete
+from stillwatch.sources.mapping import Mapping
 from stillwatch.sources.registry import choose_source
+from stillwatch.sources.source import Source
 
 FIXTURES = Path(__file__).parents[2] / "fixtures"
 _spec = spec_from_file_location("api_rows", FIXTURES / "api_rows.py")
@@ -73,9 +76,9 @@ def expected(row: dict[str, Any]) -> dict[str, Any]:
     return row
 
 
-def read(raw: bytes) -> list[dict[str, Any]]:
+def read(raw: bytes, mapping: Source | None = None) -> list[dict[str, Any]]:
     ledger = Ledger()
-    source = choose_source(raw[: 256 << 10], "log").for_run()
+    source = mapping or choose_source(raw[: 256 << 10], "log").for_run()
     handle = io.BufferedReader(io.BytesIO(raw))  # type: ignore[arg-type]
     batches = [*source.read(handle, "log", ledger), *source.rest(ledger)]
     assert not ledger.rejected
@@ -125,3 +128,13 @@ def test_spendlogs(world: list[dict[str, Any]]) -> None:
     raw = b"\n".join(map(orjson.dumps, rows))
     want = [expected(row) | {"model": row["model"]} for row in world]
     compare(read(raw), want, set(NOT_IN_ANY_BODY) | NOT_IN_SPENDLOGS)
+
+
+NOT_MAPPED = {"workspace_id", "trace_id", "channel", "client", "origin", "country", "asn", "tags"}
+
+
+def test_a_log_of_ones_own_through_a_mapping(world: list[dict[str, Any]]) -> None:
+    raw = b"\n".join(orjson.dumps(api_rows.foreign(row)) for row in world)
+    mapping = Mapping(tomllib.loads(api_rows.MAPPING), "mapping.toml")
+    without = set(NOT_IN_ANY_BODY) | set(NOT_CARRIED["chat"]) | NOT_MAPPED
+    compare(read(raw, mapping), [expected(row) for row in world], without)
