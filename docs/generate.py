@@ -256,6 +256,10 @@ FORMATS = {
     "their batch objects: [what to give](sources/batch.md).",
     "pairs": "Requests and responses of the OpenAI and Anthropic APIs in a wrapper record of your "
     "gateway: [its names](sources/pairs.md).",
+    "bedrock": "Amazon Bedrock's model invocation logs from S3 or CloudWatch Logs: "
+    "[what to give](sources/bedrock.md).",
+    "helicone": "Helicone's requests, exported as JSON or CSV: [how](sources/helicone.md).",
+    "envoy": "Access logs of Envoy AI Gateway, metadata alone: [their keys](sources/envoy.md).",
     "csv": "CSV with the same names in its first line, separated by commas, tabs or semicolons; "
     "lists and maps as JSON.",
 }

@@ -26,9 +26,12 @@ from hypothesis import strategies as st
 from stillwatch.schema.arrow import EXCHANGE
 from stillwatch.sources import Ledger
 from stillwatch.sources.batches import Batches
+from stillwatch.sources.bedrock import Bedrock
 from stillwatch.sources.canonical_arrow import CanonicalArrow
 from stillwatch.sources.canonical_csv import CanonicalCsv
 from stillwatch.sources.canonical_parquet import CanonicalParquet
+from stillwatch.sources.envoy import Envoy
+from stillwatch.sources.helicone import Helicone
 from stillwatch.sources.inputs import complete
 from stillwatch.sources.litellm import LiteLLM
 from stillwatch.sources.mapping import Mapping
@@ -219,6 +222,40 @@ MAPPING = Mapping(
     },
     "mapping.toml",
 )
+
+
+BEDROCK = lines_of("bedrock/log.jsonl")
+ENVOY = lines_of("envoy/access.jsonl")
+
+
+@fuzz
+@given(st.data())
+def test_bedrock(data: st.DataObject) -> None:
+    records = some_of(data, *BEDROCK, "bedrock")
+    ids, ledger = run(Bedrock(), b"\n".join(map(as_json, records)))
+    assert ledger.rows_read == len(records)
+    assert len(ids) <= len(records)
+
+
+@fuzz
+@given(st.data())
+def test_envoy(data: st.DataObject) -> None:
+    records = some_of(data, *ENVOY, "envoy")
+    _, ledger = run(Envoy(), b"\n".join(map(as_json, records)))
+    assert ledger.rows_read + sum(ledger.notes.values()) == len(records)
+
+
+@fuzz
+@given(st.data())
+def test_helicone(data: st.DataObject) -> None:
+    """Real bodies under Helicone's names, mutated with what holds them."""
+    names = {"exchange_id": "request_id", "ts": "request_created_at", "request": "request_body",
+             "response": "response_body", "status_code": "response_status",
+             "tags": "request_properties", "account_id": "request_user_id"}  # fmt: skip
+    whole = [{names.get(k, k): v for k, v in r.items()} for r in PAIRS[0]]
+    records = some_of(data, whole, [list(spots(r)) for r in whole], "helicone")
+    _, ledger = run(Helicone(), b"\n".join(map(as_json, records)))
+    assert ledger.rows_read == len(records)
 
 
 @fuzz

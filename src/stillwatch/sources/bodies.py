@@ -1,7 +1,8 @@
 """Request and response bodies of the model APIs become columns, whatever record they are logged in.
 
 Dialects: OpenAI chat completions, completions, responses and embeddings, and all that speak them;
-Anthropic messages. Which one it is shows in the keys; nothing has to be told.
+Anthropic messages; Bedrock Converse, Gemini and older text models (`dialects`). Which one it is
+shows in the keys; nothing has to be told.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from stillwatch.sources.answers import Answer, answer_of
+from stillwatch.sources.dialects import plain_request, plain_response
 from stillwatch.sources.fields import first_of, kind_of, text_of, tool_names
 from stillwatch.sources.json_text import canonical
 from stillwatch.sources.outcomes import outcome_of
@@ -54,8 +56,8 @@ def body_columns(calls: list[Call]) -> dict[str, list[Any]]:
     ``ts`` is the response's own time: for OpenAI when it was made, in whole seconds; Anthropic
     has none. Whoever logs the request's start puts that in its place.
     """
-    requests = [c.request if type(c.request) is dict else _EMPTY for c in calls]
-    found = [response_value(c.response) for c in calls]
+    requests = [plain_request(c.request) if type(c.request) is dict else _EMPTY for c in calls]
+    found = [_plain(response_value(c.response)) for c in calls]
     responses = [value if type(value) is dict else _EMPTY for value, _ in found]
     answers = [_answer(value) for value, _ in found]
     outcomes = [
@@ -90,6 +92,11 @@ def body_columns(calls: list[Call]) -> dict[str, list[Any]]:
         "reasoning_tokens": [t.reasoning for t in tokens],
         "cached_tokens": [t.cached for t in tokens],
     }  # fmt: skip
+
+
+def _plain(found: tuple[Any, bool]) -> tuple[Any, bool]:
+    value, streamed = found
+    return (plain_response(value) if type(value) is dict else value), streamed
 
 
 def _bytes(text: str) -> bytes:

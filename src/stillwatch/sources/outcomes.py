@@ -17,7 +17,25 @@ FILTER_WORDS = (
     "content management policy",
     "guardrail",
 )
+_FILTERED = frozenset(
+    {
+        "content_filter",  # OpenAI
+        "content_filtered", "guardrail_intervened",  # Bedrock
+        "SAFETY", "PROHIBITED_CONTENT", "BLOCKLIST", "SPII", "IMAGE_SAFETY", "RECITATION",  # Gemini
+    }
+)  # fmt: skip
 _CODES = {
+    "ThrottlingException": 429,
+    "ServiceQuotaExceededException": 429,
+    "AccessDeniedException": 403,
+    "ValidationException": 400,
+    "ResourceNotFoundException": 404,
+    "ModelTimeoutException": 408,
+    "ModelErrorException": 424,
+    "ModelStreamErrorException": 424,
+    "InternalServerException": 500,
+    "ServiceUnavailableException": 503,
+    "ModelNotReadyException": 429,
     "rate_limit_error": 429,
     "rate_limit_exceeded": 429,
     "insufficient_quota": 429,
@@ -68,7 +86,7 @@ def outcome_of(
         return None, number
     if answer.refused:
         return "refused", number
-    return ("filtered" if answer.finish == "content_filter" else "ok"), number
+    return ("filtered" if answer.finish in _FILTERED else "ok"), number
 
 
 def _number(error: Any) -> int | None:

@@ -6,9 +6,12 @@ from typing import Final
 
 from stillwatch.errors import InputError
 from stillwatch.sources.batches import Batches
+from stillwatch.sources.bedrock import Bedrock
 from stillwatch.sources.canonical_arrow import CanonicalArrow
 from stillwatch.sources.canonical_csv import CanonicalCsv
 from stillwatch.sources.canonical_parquet import CanonicalParquet
+from stillwatch.sources.envoy import Envoy
+from stillwatch.sources.helicone import Helicone
 from stillwatch.sources.litellm import LiteLLM
 from stillwatch.sources.otlp import Otlp
 from stillwatch.sources.pairs import Pairs
@@ -24,6 +27,9 @@ SOURCES: Final[tuple[Source, ...]] = (
     SpendLogs(),
     Otlp(),
     Batches(),
+    Bedrock(),
+    Helicone(),
+    Envoy(),
     Pairs(),
     CanonicalCsv(),
 )

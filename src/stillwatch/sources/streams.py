@@ -149,6 +149,48 @@ def _anthropic(chunks: _Chunks) -> dict[str, Any]:
     return whole
 
 
+def _gemini(chunks: _Chunks) -> dict[str, Any]:
+    """Gemini streams whole responses, each with the next parts; counts are in the last."""
+    whole: dict[str, Any] = {}
+    parts: list[Any] = []
+    ended: Any = None
+    for chunk in chunks:
+        whole.update((k, v) for k, v in chunk.items() if k != "candidates" and v is not None)
+        first = next((c for c in chunk.get("candidates") or () if isinstance(c, dict)), {})
+        content = first.get("content")
+        more = content.get("parts") if isinstance(content, dict) else None
+        _add_parts(parts, more if isinstance(more, list) else [])
+        ended = first.get("finishReason") or first.get("finish_reason") or ended
+    whole["candidates"] = [{"content": {"role": "model", "parts": parts}, "finishReason": ended}]
+    return whole
+
+
+def _add_parts(parts: list[Any], more: list[Any]) -> None:
+    for part in more:
+        before = parts[-1] if parts else None
+        if (
+            isinstance(part, dict)
+            and isinstance(before, dict)
+            and isinstance(part.get("text"), str)
+            and isinstance(before.get("text"), str)
+            and bool(part.get("thought")) == bool(before.get("thought"))
+        ):
+            parts[-1] = {**before, **part, "text": before["text"] + part["text"]}
+        else:
+            parts.append(part)
+
+
+def _texts(chunks: _Chunks) -> dict[str, Any]:
+    """Bedrock's older text models: Titan says outputText, Llama generation."""
+    whole: dict[str, Any] = {}
+    said = ""
+    key = "outputText" if any("outputText" in chunk for chunk in chunks) else "generation"
+    for chunk in chunks:
+        whole.update((k, v) for k, v in chunk.items() if v is not None)
+        said += chunk[key] if isinstance(chunk.get(key), str) else ""
+    return {**whole, key: said}
+
+
 _DELTAS = {"text": "text", "thinking": "thinking", "signature": "signature",
            "partial_json": "partial_json"}  # fmt: skip
 
@@ -174,6 +216,8 @@ def _finished(block: dict[str, Any]) -> dict[str, Any]:
 _DIALECTS: tuple[tuple[Callable[[dict[str, Any]], bool], Callable[[_Chunks], dict[str, Any]]], ...]
 _DIALECTS = (
     (lambda c: isinstance(c.get("choices"), list), _chat),
+    (lambda c: isinstance(c.get("candidates"), list), _gemini),
+    (lambda c: "outputText" in c or "generation" in c, _texts),
     (lambda c: str(c.get("type")).startswith("response."), _responses),
     (lambda c: c.get("type") in ("message_start", "content_block_start"), _anthropic),
 )
