@@ -259,6 +259,8 @@ FORMATS = {
     "bedrock": "Amazon Bedrock's model invocation logs from S3 or CloudWatch Logs: "
     "[what to give](sources/bedrock.md).",
     "helicone": "Helicone's requests, exported as JSON or CSV: [how](sources/helicone.md).",
+    "langfuse": "Langfuse's observations and traces, of its API or its blob export: "
+    "[what to give](sources/langfuse.md).",
     "envoy": "Access logs of Envoy AI Gateway, metadata alone: [their keys](sources/envoy.md).",
     "csv": "CSV with the same names in its first line, separated by commas, tabs or semicolons; "
     "lists and maps as JSON.",

@@ -33,6 +33,7 @@ from stillwatch.sources.canonical_parquet import CanonicalParquet
 from stillwatch.sources.envoy import Envoy
 from stillwatch.sources.helicone import Helicone
 from stillwatch.sources.inputs import complete
+from stillwatch.sources.langfuse import Langfuse
 from stillwatch.sources.litellm import LiteLLM
 from stillwatch.sources.mapping import Mapping
 from stillwatch.sources.otlp import Otlp
@@ -234,6 +235,23 @@ def test_bedrock(data: st.DataObject) -> None:
     records = some_of(data, *BEDROCK, "bedrock")
     ids, ledger = run(Bedrock(), b"\n".join(map(as_json, records)))
     assert ledger.rows_read == len(records)
+    assert len(ids) <= len(records)
+
+
+LANGFUSE = [
+    lines_of(f"langfuse/{name}.jsonl") for name in ("new", "old.observations", "old.traces")
+]
+
+
+@fuzz
+@given(st.data())
+def test_langfuse(data: st.DataObject) -> None:
+    """New and old observations and traces mutated alike, beside some traces as they were."""
+    wholes, places = ([x for one in LANGFUSE for x in one[k]] for k in (0, 1))
+    records = some_of(data, wholes, places, "langfuse")
+    total = [*records, *LANGFUSE[2][0]]
+    ids, ledger = run(Langfuse(), b"\n".join(map(as_json, total)))
+    assert ledger.rows_read + sum(ledger.notes.values()) >= len(total)
     assert len(ids) <= len(records)
 
 

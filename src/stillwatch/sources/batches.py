@@ -11,8 +11,6 @@ A file belongs to the batch one of whose ids it is named after (``file-1.jsonl``
 
 from __future__ import annotations
 
-import sqlite3
-import weakref
 from collections.abc import Iterator
 from itertools import groupby
 from pathlib import PurePosixPath
@@ -22,7 +20,6 @@ import numpy as np
 import orjson
 import pyarrow as pa
 
-from stillwatch.errors import RunnerError
 from stillwatch.schema.arrow import EXCHANGE
 from stillwatch.sources.admit import admit
 from stillwatch.sources.bodies import BODY_COLUMNS
@@ -32,6 +29,7 @@ from stillwatch.sources.json_text import canonical
 from stillwatch.sources.ledger import Ledger
 from stillwatch.sources.outline import outline
 from stillwatch.sources.pairs import pair_columns
+from stillwatch.sources.scratch import Scratch
 from stillwatch.sources.source import Source
 
 __all__ = ["Batches"]
@@ -45,7 +43,10 @@ _APART = "\0"
 _HINT = "give the batch objects beside the files, with account_id in each: see docs/formats.md"
 _ROUTES = {"message_batch": "/v1/messages"}
 _RESULTS = frozenset({"succeeded", "errored", "canceled", "expired"})
-_Row = tuple[str, int, bytes]
+_TABLES = (
+    "held (file TEXT, stem TEXT, folder TEXT, key TEXT, kind INT, line INT, row BLOB)",
+    "batch_of (file TEXT PRIMARY KEY, batch TEXT)",
+)
 
 
 class Batches(Source):
@@ -55,7 +56,7 @@ class Batches(Source):
     columns = BODY_COLUMNS | {"account_id", "org_id", "workspace_id", "key_id", "channel", "tags"}
 
     def __init__(self) -> None:
-        self._base: sqlite3.Connection | None = None
+        self._base: Scratch | None = None
         self._by_id: dict[str, dict[str, Any]] = {}
         self._by_folder: dict[str, list[dict[str, Any]]] = {}
 
@@ -79,7 +80,7 @@ class Batches(Source):
         """Shelve every line on disk, since its batch and its other half may come later."""
         for reason in ("required value missing (account_id)", "no readable time (ts)"):
             ledger.hints[reason] = _HINT
-        self._base = self._base or self._open()
+        base = self._base = self._base or Scratch(*_TABLES)
         file, folder = PurePosixPath(where), str(PurePosixPath(where).parent)
         for records in read_records(handle, where, ledger, Records):
             rows = []
@@ -90,34 +91,8 @@ class Batches(Source):
                     continue
                 key = _key(value, line)
                 rows.append((where, _stem(file), folder, key, _kind(value), line, _packed(value)))
-            self._write("INSERT INTO held VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
+            base.write("INSERT INTO held VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
             yield from ()
-
-    def _open(self) -> sqlite3.Connection:
-        base = sqlite3.connect("", isolation_level=None, check_same_thread=False)
-        weakref.finalize(self, base.close)
-        for order in (
-            "PRAGMA journal_mode = OFF",
-            "PRAGMA synchronous = OFF",
-            "PRAGMA cache_size = -16384",
-            "CREATE TABLE held (file TEXT, stem TEXT, folder TEXT, key TEXT, kind INT, line INT, "
-            "row BLOB)",
-            "CREATE TABLE batch_of (file TEXT PRIMARY KEY, batch TEXT)",
-        ):
-            base.execute(order)
-        return base
-
-    def _write(self, order: str, rows: list[Any]) -> None:
-        assert self._base
-        try:
-            self._base.execute("BEGIN")
-            self._base.executemany(order, rows)
-            self._base.execute("COMMIT")
-        except sqlite3.Error as error:
-            raise RunnerError(
-                f"cannot keep batch lines on disk ({error})",
-                hint="free disk space, or set SQLITE_TMPDIR to a folder that has some",
-            ) from error
 
     def _enter(self, batch: dict[str, Any], folder: str) -> None:
         told = {k: v for k, v in batch.items() if k in _TOLD}
@@ -137,11 +112,11 @@ class Batches(Source):
     def rest(self, ledger: Ledger) -> Iterator[pa.RecordBatch]:
         if self._base is None:
             return
-        files = self._base.execute("SELECT DISTINCT file, stem, folder FROM held").fetchall()
+        files = self._base.rows("SELECT DISTINCT file, stem, folder FROM held").fetchall()
         batches = {file: self._batch_of(stem, folder) for file, stem, folder in files}
         scopes = [(file, batches[file].get("id") or folder) for file, _, folder in files]
-        self._write("INSERT INTO batch_of VALUES (?, ?)", [(f, str(s)) for f, s in scopes])
-        rows = self._base.execute(
+        self._base.write("INSERT INTO batch_of VALUES (?, ?)", [(f, str(s)) for f, s in scopes])
+        rows = self._base.rows(
             "SELECT batch, key, held.file, kind, line, row FROM held JOIN batch_of "
             "ON batch_of.file = held.file ORDER BY batch, key, kind, held.file, line"
         )

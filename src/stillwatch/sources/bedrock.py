@@ -12,8 +12,6 @@ user.
 from __future__ import annotations
 
 import re
-import sqlite3
-import weakref
 from collections.abc import Iterator
 from pathlib import PurePosixPath
 from typing import Any, BinaryIO
@@ -21,13 +19,13 @@ from typing import Any, BinaryIO
 import orjson
 import pyarrow as pa
 
-from stillwatch.errors import RunnerError
 from stillwatch.sources.bodies import BODY_COLUMNS
 from stillwatch.sources.garbage import without_collector
 from stillwatch.sources.json_rows import Records, read_records
 from stillwatch.sources.json_text import BadJson, canonical, loads
 from stillwatch.sources.ledger import Ledger
 from stillwatch.sources.outline import outline
+from stillwatch.sources.scratch import Scratch
 from stillwatch.sources.wrapped import NOTHING, Wrapped, account_in
 
 __all__ = ["Bedrock"]
@@ -37,6 +35,10 @@ _SIDES = (("input", "inputBodyJson", "inputBodyS3Path"),
           ("output", "outputBodyJson", "outputBodyS3Path"))  # fmt: skip
 _SESSION = re.compile(r"(arn:aws[\w-]*:sts::\d*:assumed-role/[^/]+)/(.+)")
 _FLUSH = 1_000
+_TABLES = (
+    "held (file TEXT, line INT, row BLOB)",
+    "bodies (name TEXT PRIMARY KEY, body BLOB)",
+)
 _LOST = "bodies that lie in S3 and are not among the input: their text is null"
 _FILES = "files of bodies that records name"
 _EMPTY: dict[str, Any] = {}
@@ -49,7 +51,7 @@ class Bedrock(Wrapped):
     columns = BODY_COLUMNS | {"account_id", "org_id", "provider", "tags", "latency_ms"}
 
     def __init__(self) -> None:
-        self._base: sqlite3.Connection | None = None
+        self._base: Scratch | None = None
 
     def for_run(self) -> Bedrock:
         return type(self)()
@@ -104,7 +106,7 @@ class Bedrock(Wrapped):
         """Yield the records whose bodies lie in files of their own."""
         if self._base is None:
             return
-        rows = self._base.execute("SELECT file, line, row FROM held ORDER BY file, line")
+        rows = self._base.rows("SELECT file, line, row FROM held ORDER BY file, line")
         some, where = Records(), ""
         for file, line, packed in rows:
             if some.objects and (file != where or len(some.objects) >= _FLUSH):
@@ -127,47 +129,27 @@ class Bedrock(Wrapped):
                 record[side] = {**held, body: found}
         return record
 
-    def _open(self) -> sqlite3.Connection:
-        if self._base is None:
-            self._base = sqlite3.connect("", isolation_level=None, check_same_thread=False)
-            weakref.finalize(self, self._base.close)
-            for order in (
-                "PRAGMA journal_mode = OFF",
-                "PRAGMA synchronous = OFF",
-                "PRAGMA cache_size = -16384",
-                "CREATE TABLE held (file TEXT, line INT, row BLOB)",
-                "CREATE TABLE bodies (name TEXT PRIMARY KEY, body BLOB)",
-            ):
-                self._base.execute(order)
+    def _scratch(self) -> Scratch:
+        self._base = self._base or Scratch(*_TABLES)
         return self._base
 
     def _hold(self, waiting: Records, where: str) -> None:
         rows = [(where, line, _packed(record))
                 for record, line in zip(waiting.objects, waiting.lines, strict=True)]  # fmt: skip
         if rows:
-            self._write("INSERT INTO held VALUES (?, ?, ?)", rows)
+            self._scratch().write("INSERT INTO held VALUES (?, ?, ?)", rows)
 
     def _keep(self, name: str, body: bytes) -> None:
         plain = name.removesuffix(".gz")
-        self._write("INSERT OR REPLACE INTO bodies VALUES (?, ?)", [(plain, body)])
+        self._scratch().write("INSERT OR REPLACE INTO bodies VALUES (?, ?)", [(plain, body)])
 
     def _fetch(self, name: str) -> Any:
-        row = self._open().execute(
-            "SELECT body FROM bodies WHERE name = ?", (name.removesuffix(".gz"),)
-        ).fetchone()  # fmt: skip
+        query = "SELECT body FROM bodies WHERE name = ?"
+        text = self._scratch().one(query, name.removesuffix(".gz"))
         try:
-            return loads(row[0])[0] if row else None
+            return loads(text)[0] if text else None
         except (BadJson, RecursionError):
             return None
-
-    def _write(self, order: str, rows: list[tuple[Any, ...]]) -> None:
-        try:
-            self._open().executemany(order, rows)
-        except sqlite3.Error as error:
-            raise RunnerError(
-                f"cannot keep bodies on disk ({error})",
-                hint="free disk space, or set SQLITE_TMPDIR to a folder that has some",
-            ) from error
 
 
 def _dict(value: Any) -> dict[str, Any]:

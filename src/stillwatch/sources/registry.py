@@ -12,6 +12,7 @@ from stillwatch.sources.canonical_csv import CanonicalCsv
 from stillwatch.sources.canonical_parquet import CanonicalParquet
 from stillwatch.sources.envoy import Envoy
 from stillwatch.sources.helicone import Helicone
+from stillwatch.sources.langfuse import Langfuse
 from stillwatch.sources.litellm import LiteLLM
 from stillwatch.sources.otlp import Otlp
 from stillwatch.sources.pairs import Pairs
@@ -30,6 +31,7 @@ SOURCES: Final[tuple[Source, ...]] = (
     Bedrock(),
     Helicone(),
     Envoy(),
+    Langfuse(),
     Pairs(),
     CanonicalCsv(),
 )
