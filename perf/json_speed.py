@@ -32,6 +32,14 @@ WORK = ROOT / "bench" / "work" / "json"
 RESULT = ROOT / "bench" / "results" / "json-speed.json"
 DATA = Path(os.environ.get("STILLWATCH_DATA", ROOT.parent / "shared" / "data"))
 MEAN_BYTES = 749
+OWN = {
+    "spendlogs": "spendlog",
+    "bedrock": "bedrock",
+    "langfuse": "langfuse",
+    "helicone": "helicone",
+    "envoy": "envoy",
+    "mapping": "foreign",
+}
 FORMATS = (
     "litellm",
     "otlp-spans",
@@ -40,8 +48,8 @@ FORMATS = (
     "pairs-chat",
     "pairs-responses",
     "pairs-messages",
-    "spendlogs",
-    "mapping",
+    "batch",
+    *OWN,
 )
 _READ = """
 import json, os, sys, time
@@ -110,12 +118,15 @@ def lines(log_format: str, rows: list[dict[str, Any]]) -> Iterator[tuple[str, by
         yield from (("log", orjson.dumps(payload(row))) for row in rows)
         return
     sys.path.insert(0, str(ROOT / "tests" / "fixtures"))
-    if log_format in ("spendlogs", "mapping"):
+    if log_format in OWN:
         import api_rows
         import orjson
 
-        made = api_rows.spendlog if log_format == "spendlogs" else api_rows.foreign
+        made = getattr(api_rows, OWN[log_format])
         yield from (("log", orjson.dumps(made(row))) for row in rows)
+        return
+    if log_format == "batch":
+        yield from _batch_lines(rows)
         return
     if log_format.startswith("pairs-"):
         from api_rows import pair_line
@@ -125,6 +136,22 @@ def lines(log_format: str, rows: list[dict[str, Any]]) -> Iterator[tuple[str, by
     from otlp_rows import otlp_lines
 
     yield from otlp_lines(rows, log_format.partition("-")[2])
+
+
+def _batch_lines(rows: list[dict[str, Any]]) -> Iterator[tuple[str, bytes]]:
+    """Yield requests and results of one batch, and its object."""
+    import api_rows
+    import orjson
+
+    yield "batch", orjson.dumps({"object": "batch", "id": "b", "request_counts": {},
+                                 "input_file_id": "in", "output_file_id": "out",
+                                 "created_at": 1_793_491_200, "account_id": "a"})  # fmt: skip
+    for row in rows:
+        made, key = api_rows.pair(row, "chat"), row["exchange_id"]
+        yield "in", orjson.dumps({"custom_id": key, "method": "POST", "url": made["url"],
+                                  "body": made["request"]})  # fmt: skip
+        response = {"status_code": row["http_status"], "body": made["response"]}
+        yield "out", orjson.dumps({"id": f"r-{key}", "custom_id": key, "response": response})
 
 
 def write(folder: Path, log_format: str, rows: list[dict[str, Any]]) -> None:

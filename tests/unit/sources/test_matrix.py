@@ -138,3 +138,43 @@ def test_a_log_of_ones_own_through_a_mapping(world: list[dict[str, Any]]) -> Non
     mapping = Mapping(tomllib.loads(api_rows.MAPPING), "mapping.toml")
     without = set(NOT_IN_ANY_BODY) | set(NOT_CARRIED["chat"]) | NOT_MAPPED
     compare(read(raw, mapping), [expected(row) for row in world], without)
+
+
+NOT_IN = {
+    "bedrock": {
+        "end_user_id", "stream",  # a body within InvokeModel names neither who nor whether
+        "provider", "workspace_id", "key_id", "conversation_id", "trace_id", "channel", "client",
+        "user_agent", "origin", "http_status", "latency_ms", "cost_usd", "ip", "country", "asn",
+        "ja4", "tags",
+    },
+    "helicone": {
+        "org_id", "workspace_id", "key_id", "conversation_id", "trace_id", "channel", "client",
+        "user_agent", "origin", "ip", "asn", "ja4", "tags",
+    },
+    "langfuse": {
+        "org_id", "workspace_id", "key_id", "channel", "client", "user_agent", "origin", "ip",
+        "asn", "ja4", "tags", "provider", "country", "end_user_id", "http_status",
+    },
+}  # fmt: skip
+CARRIES = {"bedrock": "messages", "helicone": "chat", "langfuse": "chat"}
+
+
+@pytest.mark.parametrize("name", CARRIES)
+def test_formats_around_bodies(world: list[dict[str, Any]], name: str) -> None:
+    """What has a place in the record, and all that its bodies carry."""
+    raw = b"\n".join(orjson.dumps(getattr(api_rows, name)(row)) for row in world)
+    without = set(NOT_IN_ANY_BODY) | set(NOT_CARRIED[CARRIES[name]]) | NOT_IN[name]
+    want = [expected(row) for row in world]
+    if name != "helicone":  # no word for an answer that a filter cut
+        want = [row | {"status": "ok"} if row["status"] == "filtered" else row for row in want]
+    got = sorted(read(raw), key=lambda row: row["exchange_id"])
+    compare(got, sorted(want, key=lambda row: row["exchange_id"]), without)
+
+
+def test_envoy_carries_who_and_when(world: list[dict[str, Any]]) -> None:
+    raw = b"\n".join(orjson.dumps(api_rows.envoy(row)) for row in world)
+    with_place = {
+        "exchange_id", "ts", "account_id", "org_id", "model", "provider", "operation",
+        "user_agent", "http_status", "input_tokens", "output_tokens", "latency_ms", "ip", "ja4",
+    }  # fmt: skip
+    compare(read(raw), [expected(row) for row in world], set(EXCHANGE.names) - with_place)
