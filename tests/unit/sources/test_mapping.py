@@ -187,3 +187,10 @@ def test_a_missing_file_says_how_to_make_one(tmp_path: Path) -> None:
     with pytest.raises(ConfigError) as caught:
         read_mapping(tmp_path / "none.toml")
     assert "--suggest" in caught.value.hint
+
+
+def test_parquet_with_names_of_its_own_is_told_what_to_do(tmp_path: Path) -> None:
+    pq.write_table(pa.Table.from_pylist([{"when": 1, "who": "a"}]), tmp_path / "log.parquet")
+    with pytest.raises(InputError) as caught:
+        list(open_inputs([tmp_path / "log.parquet"]).batches())
+    assert "--suggest" in caught.value.hint
