@@ -66,6 +66,10 @@ def refuse_foreign(names: list[str], where: str, ledger: Ledger) -> list[str]:
     ledger.ignore_columns(where, set(names) - set(known))
     for name in set(REQUIRED_EXCHANGE_COLUMNS) - set(known):
         ledger.hints[f"required column missing ({name})"] = _NAMES_OF_ITS_OWN
+    if not known:
+        raise InputError(
+            "none of its columns is one of an exchange", where=where, hint=_NAMES_OF_ITS_OWN
+        )
     doubled = [name for name in known if names.count(name) > 1]
     if doubled:
         raise InputError(
