@@ -109,6 +109,9 @@ scale: .venv/.test-stamp ## one million exchanges: seconds by step, peak memory
 bench: .venv/.test-stamp ## speed and memory as ratios within one run, kept in bench/results (minutes)
 	@$(BIN)/python perf/bench.py --keep
 
+bench-sources: .venv/.test-stamp ## MB of JSON per second of CPU and peak memory of every JSON format (minutes)
+	@$(BIN)/python perf/json_speed.py
+
 bench-worlds: .venv/.test-stamp ## no single trait gives a campaign away; exchanges per second (minutes)
 	@OMP_NUM_THREADS=1 $(BIN)/python perf/world_traits.py --keep
 bench-guard: .venv/.test-stamp ## the guard: delays, memory at 1M accounts, HTTP, through Envoy (a minute)

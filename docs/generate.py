@@ -252,6 +252,18 @@ FORMATS = {
     "otlp": "OpenTelemetry GenAI in OTLP JSON: export requests (`resourceSpans`, `resourceLogs`) "
     "as the Collector's and the SDKs' file exporters write them, one a line, in an array or one "
     "a file; also bare spans and log records.",
+    "spendlogs": "LiteLLM's table `LiteLLM_SpendLogs` as JSON lines or CSV: "
+    "[how to export it](sources/spendlogs.md).",
+    "batch": "Input, output, error and result files of the OpenAI and Anthropic batch APIs, beside "
+    "their batch objects: [what to give](sources/batch.md).",
+    "pairs": "Requests and responses of the OpenAI and Anthropic APIs in a wrapper record of your "
+    "gateway: [its names](sources/pairs.md).",
+    "bedrock": "Amazon Bedrock's model invocation logs from S3 or CloudWatch Logs: "
+    "[what to give](sources/bedrock.md).",
+    "helicone": "Helicone's requests, exported as JSON or CSV: [how](sources/helicone.md).",
+    "langfuse": "Langfuse's observations and traces, of its API or its blob export: "
+    "[what to give](sources/langfuse.md).",
+    "envoy": "Access logs of Envoy AI Gateway, metadata alone: [their keys](sources/envoy.md).",
     "csv": "CSV with the same names in its first line, separated by commas, tabs or semicolons; "
     "lists and maps as JSON.",
 }
@@ -295,6 +307,7 @@ def formats() -> str:
         row("---", "---"),
     ]
     parts += [row(f"`{source.name}`", FORMATS[source.name]) for source in SOURCES]
+    parts.append(row("`….toml`", "Any other rows, through a [mapping file](sources/mapping.md)."))
     parts.append("\n")
     parts.append(
         OTLP_RULES.format(

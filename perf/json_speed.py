@@ -32,6 +32,25 @@ WORK = ROOT / "bench" / "work" / "json"
 RESULT = ROOT / "bench" / "results" / "json-speed.json"
 DATA = Path(os.environ.get("STILLWATCH_DATA", ROOT.parent / "shared" / "data"))
 MEAN_BYTES = 749
+OWN = {
+    "spendlogs": "spendlog",
+    "bedrock": "bedrock",
+    "langfuse": "langfuse",
+    "helicone": "helicone",
+    "envoy": "envoy",
+    "mapping": "foreign",
+}
+FORMATS = (
+    "litellm",
+    "otlp-spans",
+    "otlp-structured",
+    "otlp-events",
+    "pairs-chat",
+    "pairs-responses",
+    "pairs-messages",
+    "batch",
+    *OWN,
+)
 _READ = """
 import json, os, sys, time
 os.sched_setaffinity(0, {int(sys.argv[2])})
@@ -39,7 +58,7 @@ import pyarrow as pa
 pa.set_cpu_count(1)
 pa.set_io_thread_count(1)
 from stillwatch.sources import open_inputs
-inputs = open_inputs([sys.argv[1]])
+inputs = open_inputs([sys.argv[1]], format=sys.argv[3])
 wall, cpu = time.perf_counter(), time.process_time()
 rows = sum(batch.num_rows for batch in inputs.batches())
 wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
@@ -99,9 +118,40 @@ def lines(log_format: str, rows: list[dict[str, Any]]) -> Iterator[tuple[str, by
         yield from (("log", orjson.dumps(payload(row))) for row in rows)
         return
     sys.path.insert(0, str(ROOT / "tests" / "fixtures"))
+    if log_format in OWN:
+        import api_rows
+        import orjson
+
+        made = getattr(api_rows, OWN[log_format])
+        yield from (("log", orjson.dumps(made(row))) for row in rows)
+        return
+    if log_format == "batch":
+        yield from _batch_lines(rows)
+        return
+    if log_format.startswith("pairs-"):
+        from api_rows import pair_line
+
+        yield from (("log", pair_line(row, log_format.partition("-")[2])) for row in rows)
+        return
     from otlp_rows import otlp_lines
 
     yield from otlp_lines(rows, log_format.partition("-")[2])
+
+
+def _batch_lines(rows: list[dict[str, Any]]) -> Iterator[tuple[str, bytes]]:
+    """Yield requests and results of one batch, and its object."""
+    import api_rows
+    import orjson
+
+    yield "batch", orjson.dumps({"object": "batch", "id": "b", "request_counts": {},
+                                 "input_file_id": "in", "output_file_id": "out",
+                                 "created_at": 1_793_491_200, "account_id": "a"})  # fmt: skip
+    for row in rows:
+        made, key = api_rows.pair(row, "chat"), row["exchange_id"]
+        yield "in", orjson.dumps({"custom_id": key, "method": "POST", "url": made["url"],
+                                  "body": made["request"]})  # fmt: skip
+        response = {"status_code": row["http_status"], "body": made["response"]}
+        yield "out", orjson.dumps({"id": f"r-{key}", "custom_id": key, "response": response})
 
 
 def write(folder: Path, log_format: str, rows: list[dict[str, Any]]) -> None:
@@ -115,8 +165,20 @@ def write(folder: Path, log_format: str, rows: list[dict[str, Any]]) -> None:
     aside.replace(folder)
 
 
-def measure(path: Path, rounds: int, core: int) -> dict[str, Any]:
-    words = [sys.executable, "-c", _READ, str(path), str(core)]
+def told(log_format: str) -> str:
+    """Return what --format is given: auto, or the mapping file, which is written here."""
+    if log_format != "mapping":
+        return "auto"
+    sys.path.insert(0, str(ROOT / "tests" / "fixtures"))
+    from api_rows import MAPPING
+
+    file = WORK / "mapping.toml"
+    file.write_text(MAPPING, encoding="utf-8")
+    return str(file)
+
+
+def measure(path: Path, rounds: int, core: int, log_format: str) -> dict[str, Any]:
+    words = [sys.executable, "-c", _READ, str(path), str(core), told(log_format)]
     runs = [
         json.loads(subprocess.run(words, check=True, capture_output=True).stdout)
         for _ in range(rounds)
@@ -140,6 +202,7 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=40_000)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--core", type=int, default=0)
+    parser.add_argument("--only", nargs="*", default=FORMATS, help="formats; nothing is kept then")
     asked = parser.parse_args()
     WORK.mkdir(parents=True, exist_ok=True)
     texts = {"simulated": simulated}
@@ -147,12 +210,16 @@ def main() -> None:
         texts["real"] = real
     results: dict[str, Any] = {}
     for name, make in texts.items():
-        for log_format in ("litellm", "otlp-spans", "otlp-structured", "otlp-events"):
+        for log_format in asked.only:
             path = WORK / f"{name}-{log_format}-{asked.rows}"
             if not path.is_dir():
                 write(path, log_format, make(asked.rows))
-            results[f"{log_format}, {name} texts"] = found = measure(path, asked.rounds, asked.core)
+            results[f"{log_format}, {name} texts"] = found = measure(
+                path, asked.rounds, asked.core, log_format
+            )
             print(f"{log_format:16} {name:10} {found}")
+    if asked.only != FORMATS:
+        return
     whole = {
         "what": (__doc__ or "").splitlines()[0],
         "results": results,

@@ -25,13 +25,22 @@ from hypothesis import strategies as st
 
 from stillwatch.schema.arrow import EXCHANGE
 from stillwatch.sources import Ledger
+from stillwatch.sources.batches import Batches
+from stillwatch.sources.bedrock import Bedrock
 from stillwatch.sources.canonical_arrow import CanonicalArrow
 from stillwatch.sources.canonical_csv import CanonicalCsv
 from stillwatch.sources.canonical_parquet import CanonicalParquet
+from stillwatch.sources.envoy import Envoy
+from stillwatch.sources.helicone import Helicone
 from stillwatch.sources.inputs import complete
+from stillwatch.sources.langfuse import Langfuse
 from stillwatch.sources.litellm import LiteLLM
+from stillwatch.sources.mapping import Mapping
 from stillwatch.sources.otlp import Otlp
+from stillwatch.sources.pairs import Pairs
+from stillwatch.sources.sample import survey
 from stillwatch.sources.source import Source
+from stillwatch.sources.spendlogs import SpendLogs
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
 WANTED = int(os.environ.get("STILLWATCH_FUZZ", "0"))
@@ -113,7 +122,7 @@ def spots(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
         yield path
     if isinstance(value, dict):
         for key in value:
-            if key != "model_map_information":
+            if key not in ("model_map_information", "model_map_value"):
                 yield from spots(value[key], (*path, key))
     elif isinstance(value, list):
         for key in range(len(value)):
@@ -165,6 +174,128 @@ def test_litellm(data: st.DataObject) -> None:
     records = some_of(data, PAYLOADS, PAYLOAD_SPOTS, "litellm")
     _, ledger = run(LiteLLM(), b"\n".join(map(as_json, records)))
     assert ledger.rows_read == len(records)
+
+
+def lines_of(name: str) -> tuple[list[Any], list[Any]]:
+    """Return the records of a fixture and the places of each."""
+    records = [json.loads(x) for x in (FIXTURES / name).read_bytes().splitlines()]
+    return records, [list(spots(r)) for r in records]
+
+
+PAIRS = lines_of("apis/pairs.jsonl")
+SPENDLOGS = lines_of("spendlogs/rows.jsonl")
+BATCH = [
+    lines_of(f"apis/batch/{path.name}") for path in sorted((FIXTURES / "apis/batch").iterdir())
+]
+
+
+@fuzz
+@given(st.data())
+def test_pairs(data: st.DataObject) -> None:
+    records = some_of(data, *PAIRS, "pairs")
+    ids, ledger = run(Pairs(), b"\n".join(map(as_json, records)))
+    assert ledger.rows_read == len(records)
+    assert len(ids) <= len(records)
+
+
+@fuzz
+@given(st.data())
+def test_spendlogs(data: st.DataObject) -> None:
+    records = some_of(data, *SPENDLOGS, "spendlogs")
+    ids, ledger = run(SpendLogs(), b"\n".join(map(as_json, records)))
+    assert ledger.rows_read == len(records)
+    assert len(ids) <= len(records)
+
+
+MAPPING = Mapping(
+    {
+        "columns": {
+            "ts": "ts",
+            "account_id": "account_id || org_id",
+            "ip": "ip",
+            "tags": "tags",
+            "latency_ms": "scale(end_time, `0.001`)",
+            "user_agent": 'headers."User-Agent"',
+            "output_text": "json(response).choices[0].message.content",
+        },
+        "bodies": {"request": "request", "response": "response", "status": "status_code"},
+        "rows": {"keep": "request", "zone": "Europe/Berlin"},
+    },
+    "mapping.toml",
+)
+
+
+BEDROCK = lines_of("bedrock/log.jsonl")
+ENVOY = lines_of("envoy/access.jsonl")
+
+
+@fuzz
+@given(st.data())
+def test_bedrock(data: st.DataObject) -> None:
+    records = some_of(data, *BEDROCK, "bedrock")
+    ids, ledger = run(Bedrock(), b"\n".join(map(as_json, records)))
+    assert ledger.rows_read == len(records)
+    assert len(ids) <= len(records)
+
+
+LANGFUSE = [
+    lines_of(f"langfuse/{name}.jsonl") for name in ("new", "old.observations", "old.traces")
+]
+
+
+@fuzz
+@given(st.data())
+def test_langfuse(data: st.DataObject) -> None:
+    """New and old observations and traces mutated alike, beside some traces as they were."""
+    wholes, places = ([x for one in LANGFUSE for x in one[k]] for k in (0, 1))
+    records = some_of(data, wholes, places, "langfuse")
+    total = [*records, *LANGFUSE[2][0]]
+    ids, ledger = run(Langfuse(), b"\n".join(map(as_json, total)))
+    assert ledger.rows_read + sum(ledger.notes.values()) >= len(total)
+    assert len(ids) <= len(records)
+
+
+@fuzz
+@given(st.data())
+def test_envoy(data: st.DataObject) -> None:
+    records = some_of(data, *ENVOY, "envoy")
+    _, ledger = run(Envoy(), b"\n".join(map(as_json, records)))
+    assert ledger.rows_read + sum(ledger.notes.values()) == len(records)
+
+
+@fuzz
+@given(st.data())
+def test_helicone(data: st.DataObject) -> None:
+    """Real bodies under Helicone's names, mutated with what holds them."""
+    names = {"exchange_id": "request_id", "ts": "request_created_at", "request": "request_body",
+             "response": "response_body", "status_code": "response_status",
+             "tags": "request_properties", "account_id": "request_user_id"}  # fmt: skip
+    whole = [{names.get(k, k): v for k, v in r.items()} for r in PAIRS[0]]
+    records = some_of(data, whole, [list(spots(r)) for r in whole], "helicone")
+    _, ledger = run(Helicone(), b"\n".join(map(as_json, records)))
+    assert ledger.rows_read == len(records)
+
+
+@fuzz
+@given(st.data())
+def test_mapping(data: st.DataObject) -> None:
+    """The wrapper records once more, read through a mapping with every kind of expression."""
+    records = some_of(data, *PAIRS, "mapping")
+    ids, ledger = run(MAPPING, b"\n".join(map(as_json, records)))
+    assert ledger.rows_read + sum(ledger.notes.values()) == len(records)
+    assert len(ids) <= len(records)
+    survey(records)
+
+
+@fuzz
+@given(st.data())
+def test_batch_files(data: st.DataObject) -> None:
+    """Requests, results and batch objects mutated alike, beside some that are as they were."""
+    wholes, places = ([x for one in BATCH for x in one[k]] for k in (0, 1))
+    records = some_of(data, wholes, places, "batch")
+    total = [*records, *wholes]
+    _, ledger = run(Batches(), b"\n".join(map(as_json, total)))
+    assert ledger.rows_read + sum(ledger.notes.values()) == len(total)
 
 
 def otlp_records(signal: str) -> list[Any]:

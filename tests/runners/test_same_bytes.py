@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import orjson
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -170,6 +171,31 @@ def test_parquet_and_otlp_decide_the_same(
     assert set(plain.differing(other)) <= FOLLOWS_THE_BLOB
     assert other.summary["rejected"] == 0
     assert other.summary["rows_kept"] == plain.summary["rows_kept"]
+
+
+@pytest.mark.parametrize("form", ["pair", "spendlog", "foreign"])
+def test_other_formats_accuse_the_same(
+    rows: pa.Table, plain: Scanned, scan_of: Scan, tmp_path: Path, form: str
+) -> None:
+    """Bodies in a wrapper record, LiteLLM's database, and a log of one's own through a mapping.
+
+    As for LiteLLM's payloads, what follows from columns that a format lacks may differ.
+    """
+    spec = spec_from_file_location("api_rows", ROOT / "tests" / "fixtures" / "api_rows.py")
+    assert spec
+    assert spec.loader
+    writer = module_from_spec(spec)
+    spec.loader.exec_module(writer)
+    made = getattr(writer, form)
+    more = {"dialect": "responses"} if form == "pair" else {}
+    with (tmp_path / "log.jsonl").open("wb") as out:
+        out.writelines(orjson.dumps(made(row, **more)) + b"\n" for row in rows.to_pylist())
+    (tmp_path / "mapping.toml").write_text(writer.MAPPING, "utf-8")
+    options = {"format": str(tmp_path / "mapping.toml")} if form == "foreign" else {}
+    other = scan_of(tmp_path / "log.jsonl", **options)
+    assert other.summary["rejected"] == 0
+    assert accused(other.accusations.campaigns) == accused(plain.accusations.campaigns)
+    assert accused(other.accusations.accounts) == accused(plain.accusations.accounts)
 
 
 def repeats(rows: pa.Table, rng: np.random.Generator) -> pa.Table:

@@ -25,11 +25,14 @@ def ingest(
     check: Annotated[
         bool, typer.Option("--check", help="Read everything, say what is wrong, write nothing.")
     ] = False,
+    suggest: Annotated[
+        bool,
+        typer.Option("--suggest", help="Print a mapping file proposed from the first rows."),
+    ] = False,
     format: Annotated[
         str,
         typer.Option(
-            metavar="NAME",
-            help="auto, parquet, arrow, csv, litellm or otlp; .gz and .zst are unpacked.",
+            metavar="NAME", help="auto, a format of docs/formats.md, or a mapping file (….toml)."
         ),
     ] = "auto",
     memory: Annotated[
@@ -45,20 +48,30 @@ def ingest(
     """Turn logs into canonical Parquet.
 
     Reads any known format and writes one sorted file a day; refused rows are entered in
-    DIR/rejected.jsonl by place and reason, never by content.
+    DIR/rejected.jsonl by place and reason, never by content. With --check it says which columns
+    the log fills, and what each gap costs in detection. With --suggest it proposes a mapping
+    file for a log of your own.
     """
+    from stillwatch.cli.coverage import print_coverage
     from stillwatch.cli.reading import print_reading
+    from stillwatch.sources import Coverage, open_inputs, suggest_mapping
     from stillwatch.sources import ingest as write_exchanges
-    from stillwatch.sources import open_inputs
 
-    if (out is None) == (not check):
-        raise ConfigError("give either --out DIR or --check", where="ingest")
+    if (out is not None) + check + suggest != 1:
+        raise ConfigError("give one of --out DIR, --check and --suggest", where="ingest")
+    if suggest:
+        print(suggest_mapping(inputs).text, end="")
+        return
+    coverage = Coverage()
     opened = open_inputs(inputs, format=format, max_rejects=max_rejects, now=datetime.now(UTC))
     try:
         if out is None:
-            for _ in opened.batches():
-                pass
-            print_reading(opened, None)
+            try:
+                for _ in coverage.watching(opened.batches()):
+                    pass
+            finally:
+                print_reading(opened, None)
+                print_coverage(coverage, opened.mapping)
         else:
             print_reading(opened, write_exchanges(opened, out, memory=memory))
     finally:

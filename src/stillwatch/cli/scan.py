@@ -22,8 +22,7 @@ def scan(
     format: Annotated[
         str,
         typer.Option(
-            metavar="NAME",
-            help="auto, parquet, arrow, csv, litellm or otlp; .gz and .zst are unpacked.",
+            metavar="NAME", help="auto, a format of docs/formats.md, or a mapping file (….toml)."
         ),
     ] = "auto",
     accounts: Annotated[

@@ -9,8 +9,9 @@ from typing import NamedTuple
 
 import pyarrow as pa
 
+from stillwatch.enrich.litellm_tables import accounts_of, litellm_table
 from stillwatch.enrich.table_file import Record, read_records, to_table
-from stillwatch.errors import SchemaError
+from stillwatch.errors import InputError, SchemaError
 from stillwatch.schema.arrow import ACCOUNT
 
 __all__ = ["Accounts", "read_accounts"]
@@ -41,13 +42,38 @@ class Accounts(NamedTuple):
 def read_accounts(path: str | os.PathLike[str]) -> Accounts:
     """Return accounts in the ACCOUNT schema from CSV, Parquet, JSON or JSON lines.
 
-    Only account_id is required. Times without a zone are taken as UTC.
+    Only account_id is required. Times without a zone are taken as UTC. A file may be an export
+    of LiteLLM's tables of users, teams or keys; a folder may hold several files.
 
     Raises SchemaError: a repeated account_id (naming the lines), a value of the wrong type, or
     a raw value where a keyed hash belongs. InputError: the file cannot be read.
     """
-    records, columns = read_records(path)
-    name = Path(path).name
+    folder = Path(path)
+    if not folder.is_dir():
+        return _read_file(folder)
+    files = sorted(f for f in folder.iterdir() if f.is_file() and f.name[:1] not in "._")
+    if not files:
+        raise InputError("an empty folder", where=folder.name, hint="give tables of accounts")
+    found = [_read_file(file) for file in files]
+    whole = pa.concat_tables([one.table for one in found])
+    seen: dict[str, str] = {}
+    for file, one in zip(files, found, strict=True):
+        for account in one.table["account_id"].to_pylist():
+            if seen.setdefault(account, file.name) != file.name:
+                raise SchemaError(
+                    f"an account_id that {seen[account]} has too",
+                    where=file.name,
+                    hint="one row an account, in one of the files",
+                )
+    return Accounts(whole, frozenset().union(*(one.columns for one in found)))
+
+
+def _read_file(file: Path) -> Accounts:
+    records, columns = read_records(file)
+    name = file.name
+    theirs = litellm_table(columns)
+    if theirs:
+        records, columns = accounts_of(records, theirs)
     if "account_id" not in columns:
         raise SchemaError("no column account_id", where=name, hint="every other one is optional")
     table = to_table(records, ACCOUNT, name)

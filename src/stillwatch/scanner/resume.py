@@ -39,7 +39,7 @@ def asked(
     """
     logs = {f"input {f.name}": [f.size, *_sample(f.path, f.size)] for f in opened.files}
     sides = {
-        f"--{name}": None if path is None else _digest([Path(path).read_bytes()])
+        f"--{name}": None if path is None else _digest(_contents(Path(path)))
         for name, path in files.items()
     }
     versions = {
@@ -49,6 +49,14 @@ def asked(
     versions = {f"version of {name}": text for name, text in versions.items()}
     plain: dict[str, Any] = orjson.loads(orjson.dumps({**versions, **parameters, **sides, **logs}))
     return plain
+
+
+def _contents(path: Path) -> list[bytes]:
+    """Return a side table's bytes; of a folder, each file's after its name."""
+    if not path.is_dir():
+        return [path.read_bytes()]
+    files = sorted(f for f in path.iterdir() if f.is_file())
+    return [part for f in files for part in (f.name.encode(), f.read_bytes())]
 
 
 def refuse_other(before: Mapping[str, Any], now: Mapping[str, Any]) -> None:

@@ -6,21 +6,29 @@ Promise: every row read is either yielded or in the ledger, nothing of its conte
 ledger, and memory does not grow with the size of the input.
 """
 
+from stillwatch.sources.coverage import Coverage
 from stillwatch.sources.files import InputFile
 from stillwatch.sources.ingest import IngestResult, ingest
 from stillwatch.sources.inputs import Inputs, open_inputs
 from stillwatch.sources.ledger import Ledger, Rejected
+from stillwatch.sources.mapping import Mapping, read_mapping
 from stillwatch.sources.registry import SOURCES
 from stillwatch.sources.source import Source
+from stillwatch.sources.suggest import Suggestion, suggest_mapping
 
 __all__ = [
     "SOURCES",
+    "Coverage",
     "IngestResult",
     "InputFile",
     "Inputs",
     "Ledger",
+    "Mapping",
     "Rejected",
     "Source",
+    "Suggestion",
     "ingest",
     "open_inputs",
+    "read_mapping",
+    "suggest_mapping",
 ]

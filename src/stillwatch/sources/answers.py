@@ -86,8 +86,8 @@ def _blob(message: dict[str, Any]) -> str | None:
 
 def _blocks(blocks: list[Any], stop: Any) -> Answer:
     """Read an Anthropic message's content blocks."""
-    thinking = [b for b in blocks if isinstance(b, dict) and b.get("type") in _THINKING]
-    rest = [b for b in blocks if not (isinstance(b, dict) and b.get("type") in _THINKING)]
+    thinking = [b for b in blocks if _thinks(b)]
+    rest = [b for b in blocks if not _thinks(b)]
     thoughts = [b["thinking"] for b in thinking if isinstance(b.get("thinking"), str)]
     return Answer(
         text=content_text(rest) or None,
@@ -98,7 +98,11 @@ def _blocks(blocks: list[Any], stop: Any) -> Answer:
     )
 
 
-_THINKING = frozenset({"thinking", "redacted_thinking"})
+_THINKING = ("thinking", "redacted_thinking")  # compared, not hashed: a type may be anything
+
+
+def _thinks(block: Any) -> bool:
+    return isinstance(block, dict) and block.get("type") in _THINKING
 
 
 def _items(items: list[Any], status: Any) -> Answer:

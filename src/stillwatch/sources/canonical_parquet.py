@@ -10,12 +10,17 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from stillwatch.errors import InputError
-from stillwatch.schema.arrow import EXCHANGE
+from stillwatch.schema.arrow import EXCHANGE, REQUIRED_EXCHANGE_COLUMNS
 from stillwatch.sources.admit import admit
 from stillwatch.sources.ledger import Ledger
 from stillwatch.sources.source import COPY_AGAIN, DAMAGE, MAX_BATCH_BYTES, MAX_BATCH_ROWS, Source
 
 __all__ = ["CanonicalParquet", "refuse_foreign"]
+
+
+_NAMES_OF_ITS_OWN = (
+    "columns have other names? `stillwatch ingest LOG --suggest` proposes a mapping file"
+)
 
 
 class CanonicalParquet(Source):
@@ -59,6 +64,12 @@ def refuse_foreign(names: list[str], where: str, ledger: Ledger) -> list[str]:
     """Return the known column names, each once; note the others in the ledger."""
     known = [name for name in EXCHANGE.names if name in set(names)]
     ledger.ignore_columns(where, set(names) - set(known))
+    for name in set(REQUIRED_EXCHANGE_COLUMNS) - set(known):
+        ledger.hints[f"required column missing ({name})"] = _NAMES_OF_ITS_OWN
+    if not known:
+        raise InputError(
+            "none of its columns is one of an exchange", where=where, hint=_NAMES_OF_ITS_OWN
+        )
     doubled = [name for name in known if names.count(name) > 1]
     if doubled:
         raise InputError(

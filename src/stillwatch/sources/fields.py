@@ -18,6 +18,8 @@ def first_of(dicts: list[dict[str, Any]], keys: tuple[str, ...]) -> list[Any]:
     for key in keys[1:]:
         if None not in found and "" not in found:
             break
+        if not any(key in d for d in dicts):
+            continue
         found = [
             v if v not in (None, "") else d.get(key) for v, d in zip(found, dicts, strict=True)
         ]

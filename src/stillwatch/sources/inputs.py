@@ -14,6 +14,7 @@ from stillwatch.errors import InputError
 from stillwatch.schema.arrow import EXCHANGE
 from stillwatch.sources.files import InputFile, find_files, open_file
 from stillwatch.sources.ledger import Ledger
+from stillwatch.sources.mapping import Mapping, read_mapping
 from stillwatch.sources.registry import SOURCES, choose_source
 from stillwatch.sources.source import MAX_BATCH_BYTES, Source
 
@@ -50,6 +51,11 @@ class Inputs:
     @property
     def files(self) -> tuple[InputFile, ...]:
         return tuple(file for file, _ in self._found)
+
+    @property
+    def mapping(self) -> Mapping | None:
+        """The mapping file that the input is read through, if it is."""
+        return next((s for _, s in self._found if isinstance(s, Mapping)), None)
 
     @property
     def formats(self) -> tuple[str, ...]:
@@ -142,6 +148,7 @@ def open_inputs(
 ) -> Inputs:
     """Find the files, tell each one's format by its content, and read their headers.
 
+    ``format``: a name, a mapping file (``….toml``), or ``auto``.
     ``max_rejects``: share of rows, 0 to 1. ``now``: aware UTC; rows more than a day later are
     refused, none when it is None.
 
@@ -152,7 +159,12 @@ def open_inputs(
     columns: set[str] = set()
     streams = ExitStack()
     held: dict[str, BinaryIO] = {}
-    sources = tuple(source.for_run() for source in SOURCES)
+    if format.endswith(".toml"):
+        mapping = read_mapping(format)
+        sources: tuple[Source, ...] = (mapping,)
+        format = mapping.name
+    else:
+        sources = tuple(source.for_run() for source in SOURCES)
     for file in find_files(paths):
         with ExitStack() as closing:
             keep = streams if file.size < 0 else closing

@@ -82,15 +82,24 @@ class LiteLLM(Source):
         yield from without_collector(convert, read_records(handle, where, ledger, Records))
 
     def _batch(self, records: Records, where: str, ledger: Ledger) -> pa.RecordBatch:
-        rows = records.objects
+        return self.admitted(self.columns_of(records.objects), records, where, ledger)
+
+    def columns_of(self, rows: _Payloads) -> dict[str, Any]:
+        """Return what payloads say, under the names of EXCHANGE."""
         meta = [_dict(row.get("metadata")) for row in rows]
-        columns = {
+        return {
             **self._who(rows, meta),
             **_what(rows),
             **_parameters([_dict(row.get("model_parameters")) for row in rows]),
             **_answer(rows),
             **_usage(rows, meta),
         }
+
+    @staticmethod
+    def admitted(
+        columns: dict[str, Any], records: Records, where: str, ledger: Ledger
+    ) -> pa.RecordBatch:
+        """Return the fit rows of columns that stand for ``records``."""
         return admit(columns, np.asarray(records.lines, np.int64), where, ledger)
 
     def _who(self, rows: _Payloads, meta: _Payloads) -> dict[str, list[Any]]:

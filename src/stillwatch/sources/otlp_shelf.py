@@ -7,37 +7,24 @@ order. Both wait in a temporary SQLite database, whose cache is all the memory t
 from __future__ import annotations
 
 import itertools
-import sqlite3
-import weakref
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from operator import itemgetter
 
 import orjson
 
-from stillwatch.errors import RunnerError
 from stillwatch.sources.json_text import canonical
 from stillwatch.sources.ledger import Ledger
 from stillwatch.sources.otlp_records import EVENT, SPAN, Record
+from stillwatch.sources.scratch import Scratch
 
 __all__ = ["Shelf"]
-
-_CACHE_KIB = 16_384
 
 
 class Shelf:
     """Holds records until all files are read. Raises RunnerError when the disk is full."""
 
     def __init__(self) -> None:
-        self._base = sqlite3.connect("", isolation_level=None, check_same_thread=False)
-        self._close = weakref.finalize(self, self._base.close)
-        for order in (
-            "PRAGMA journal_mode = OFF",
-            "PRAGMA synchronous = OFF",
-            f"PRAGMA cache_size = -{_CACHE_KIB}",
-            "CREATE TABLE held (key TEXT, kind INTEGER, row BLOB)",
-            "CREATE TABLE told (key TEXT)",
-        ):
-            self._base.execute(order)
+        self._base = Scratch("held (key TEXT, kind INTEGER, row BLOB)", "told (key TEXT)")
         self._count = 0
 
     def hold(self, records: list[Record]) -> None:
@@ -47,25 +34,12 @@ class Shelf:
             self._count += 1
             key = record.key or f"#{self._count}"
             rows.append((key, record.kind, _packed(record)))
-        self._write("INSERT INTO held VALUES (?, ?, ?)", rows)
+        self._base.write("INSERT INTO held VALUES (?, ?, ?)", rows)
 
     def tell(self, records: list[Record]) -> None:
         """Note that these exchanges were passed on with their content."""
         rows = [(record.key,) for record in records if record.key]
-        self._write("INSERT INTO told VALUES (?)", rows)
-
-    def _write(self, order: str, rows: Sequence[tuple[object, ...]]) -> None:
-        if not rows:
-            return
-        try:
-            self._base.execute("BEGIN")
-            self._base.executemany(order, rows)
-            self._base.execute("COMMIT")
-        except sqlite3.Error as error:
-            raise RunnerError(
-                f"cannot keep spans and events on disk ({error})",
-                hint="free disk space, or set SQLITE_TMPDIR to a folder that has some",
-            ) from error
+        self._base.write("INSERT INTO told VALUES (?)", rows)
 
     def matched(self, ledger: Ledger) -> Iterator[Record]:
         """Yield one record an exchange, by key: the span with what its events tell.
@@ -78,15 +52,15 @@ class Shelf:
         5. A second span or event of one key follows as a row of its own, to be counted as a
            repeat where repeats are.
         """
-        self._base.execute("CREATE INDEX by_key ON held (key, kind)")
-        self._base.execute("CREATE INDEX told_by_key ON told (key)")
-        rows = self._base.execute(
+        self._base.rows("CREATE INDEX by_key ON held (key, kind)")
+        self._base.rows("CREATE INDEX told_by_key ON told (key)")
+        rows = self._base.rows(
             "SELECT key, EXISTS (SELECT 1 FROM told WHERE told.key = held.key), kind, row "
             "FROM held ORDER BY key, kind, rowid"
         )
         for _, group in itertools.groupby(rows, itemgetter(0)):
             yield from _joined(group, ledger)
-        self._close()
+        self._base.close()
 
 
 def _joined(group: Iterator[tuple[str, int, int, bytes]], ledger: Ledger) -> Iterator[Record]:

@@ -5,12 +5,19 @@ from __future__ import annotations
 from typing import Final
 
 from stillwatch.errors import InputError
+from stillwatch.sources.batches import Batches
+from stillwatch.sources.bedrock import Bedrock
 from stillwatch.sources.canonical_arrow import CanonicalArrow
 from stillwatch.sources.canonical_csv import CanonicalCsv
 from stillwatch.sources.canonical_parquet import CanonicalParquet
+from stillwatch.sources.envoy import Envoy
+from stillwatch.sources.helicone import Helicone
+from stillwatch.sources.langfuse import Langfuse
 from stillwatch.sources.litellm import LiteLLM
 from stillwatch.sources.otlp import Otlp
+from stillwatch.sources.pairs import Pairs
 from stillwatch.sources.source import Source
+from stillwatch.sources.spendlogs import SpendLogs
 
 __all__ = ["SOURCES", "choose_source"]
 
@@ -18,7 +25,14 @@ SOURCES: Final[tuple[Source, ...]] = (
     CanonicalParquet(),
     CanonicalArrow(),
     LiteLLM(),
+    SpendLogs(),
     Otlp(),
+    Batches(),
+    Bedrock(),
+    Helicone(),
+    Envoy(),
+    Langfuse(),
+    Pairs(),
     CanonicalCsv(),
 )
 
@@ -40,5 +54,8 @@ def choose_source(
         if source.sniff(head, name):
             return source
     raise InputError(
-        "format not recognised", where=name, hint=f"known are {known}; or name it with --format"
+        "format not recognised",
+        where=name,
+        hint=f"known are {known}; name it with --format, or let `stillwatch ingest LOG --suggest` "
+        "propose a mapping file",
     )

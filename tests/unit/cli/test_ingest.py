@@ -61,3 +61,47 @@ def test_output_that_exists_is_not_overwritten(stillwatch, log, tmp_path):
     told = stillwatch("ingest", log, "--out", tmp_path / "out")
     assert told.code == 1
     assert "exists already" in told.err
+
+
+def test_check_says_what_the_log_fills_and_what_its_gaps_cost(stillwatch, log):
+    told = stillwatch("ingest", log, "--check").out
+    assert "What the first 199 exchanges hold" in told
+    assert "account_id (required)" in told
+    assert "messages" in told.split("In none of them: ")[1].split("\n")[0]
+    assert "not evaluable: One queue of ever-new topics, each item once (extractive)" in told
+    assert "Without messages nothing can be accused" in told
+    assert "Leaving through the same address prefixes (coordinated), for want of ip" in told
+    assert "created_at" in told.split("From a side table")[1]
+
+
+def test_a_log_of_ones_own_from_proposal_to_columns(stillwatch, tmp_path):
+    rows = [{"when": f"2026-11-16T00:00:{i:02}Z", "tenantId": f"t{i % 3}", "engine": "gpt-5",
+             "prompt": f"blue heron {i} in the reeds", "remote_ip": "203.0.113.9"}
+            for i in range(30)]  # fmt: skip
+    log = tmp_path / "own.jsonl"
+    log.write_text("\n".join(map(json.dumps, rows)))
+    refused = stillwatch("ingest", log, "--check")
+    assert refused.code == 2
+    assert "--suggest" in refused.err
+    proposal = stillwatch("ingest", log, "--suggest")
+    assert proposal.code == 0
+    assert "heron" not in proposal.out
+    assert "REQUIRED" in proposal.out  # `when` is no name that is known for a time
+    mapping = tmp_path / "own.toml"
+    mapping.write_text(proposal.out.replace("[columns]", "[columns]\nts = 'when'"))
+    told = stillwatch("ingest", log, "--format", mapping, "--check")
+    assert told.code == 0
+    assert "30 rows read from 1 files (own): 30 accepted, 0 refused." in told.out
+    assert "remote_ip" in told.out
+
+
+def test_a_path_that_finds_nothing_is_named(stillwatch, log, tmp_path):
+    mapping = tmp_path / "m.toml"
+    mapping.write_text("[columns]\nts='ts'\naccount_id='account_id'\nmodel='model'\nip='adress'\n")
+    told = stillwatch("ingest", log, "--format", mapping, "--check")
+    assert "ip = 'adress' finds nothing: is it spelled so?" in told.out
+
+
+def test_one_thing_at_a_time(stillwatch, log, tmp_path):
+    assert stillwatch("ingest", log, "--check", "--suggest").code == 1
+    assert stillwatch("ingest", log, "--suggest", "--out", tmp_path / "x").code == 1

@@ -16,7 +16,7 @@ import zstandard
 
 from stillwatch.errors import InputError
 from stillwatch.schema.arrow import EXCHANGE
-from stillwatch.sources import Ledger, open_inputs
+from stillwatch.sources import SOURCES, Ledger, open_inputs
 from stillwatch.sources.coerce import coerce_values
 
 LITELLM = Path(__file__).parents[2] / "fixtures" / "litellm"
@@ -479,7 +479,10 @@ def test_nothing_but_rejects(tmp_path: Path) -> None:
 def test_unknown_format_lists_what_is_known_and_no_content(tmp_path: Path) -> None:
     path = tmp_path / "log.txt"
     path.write_text("a secret prompt")
-    with pytest.raises(InputError, match="parquet, arrow, litellm, otlp, csv") as caught:
+    with pytest.raises(
+        InputError,
+        match=", ".join(source.name for source in SOURCES),
+    ) as caught:
         open_inputs([path])
     assert "log.txt" in str(caught.value)
     assert "secret" not in str(caught.value)

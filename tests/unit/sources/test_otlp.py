@@ -507,7 +507,7 @@ def test_parquet_and_otlp_give_the_same_exchanges(tmp_path: Path, form: str) -> 
 
 def test_a_full_disk_while_spans_wait_is_said(tmp_path: Path) -> None:
     shelf = Shelf()
-    shelf._base.execute("PRAGMA max_page_count = 4")
+    shelf._base.rows("PRAGMA max_page_count = 4")
     record = Record(0, "k", "log", 1, "1", "2", False, {"text": "x" * 100_000}, {}, [])
     with pytest.raises(RunnerError, match="full") as caught:
         shelf.hold([record])

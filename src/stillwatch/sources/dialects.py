@@ -1,0 +1,230 @@
+"""Bodies of Bedrock's Converse API, of Gemini, and of the older text models, in Anthropic's shape.
+
+The shape that has a place for everything they say: typed content blocks, a stop reason, usage.
+Bodies that speak OpenAI's or Anthropic's dialect already are returned as they are.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+__all__ = ["plain_request", "plain_response"]
+
+_Body = dict[str, Any]
+_EMPTY: _Body = {}
+_FOREIGN_REQUEST = frozenset({"inferenceConfig", "toolConfig", "contents", "inputText",
+                              "max_gen_len", "guardrailConfig"})  # fmt: skip
+_FOREIGN_RESPONSE = frozenset({"candidates", "promptFeedback", "generation", "results",
+                               "outputText", "stopReason"})  # fmt: skip
+
+
+def plain_request(body: _Body) -> _Body:
+    """Return a request whose parameters and messages have the names that are read."""
+    if _FOREIGN_REQUEST.isdisjoint(body):
+        if "messages" in body and _has_converse_blocks(body["messages"]):
+            return _converse_request(body)
+        return body
+    if "contents" in body:
+        return _gemini_request(body)
+    if "inputText" in body:
+        config = _dict(body.get("textGenerationConfig"))
+        return {"prompt": body["inputText"], "temperature": config.get("temperature"),
+                "top_p": config.get("topP"), "max_tokens": config.get("maxTokenCount")}  # fmt: skip
+    if "max_gen_len" in body:
+        return {**body, "max_tokens": body["max_gen_len"]}
+    return _converse_request(body)
+
+
+def plain_response(body: _Body) -> _Body:
+    """Return a response with content blocks, stop reason and usage where they are read."""
+    output = body.get("output")
+    if type(output) is dict and type(output.get("message")) is dict:
+        blocks = output["message"].get("content")
+        return {
+            "content": [_converse_block(b) for b in blocks] if type(blocks) is list else [],
+            "stop_reason": body.get("stopReason"),
+            "usage": body.get("usage"),
+        }
+    if _FOREIGN_RESPONSE.isdisjoint(body):
+        return body
+    if "candidates" in body or "promptFeedback" in body:
+        return _gemini_response(body)
+    return _text_response(body)
+
+
+def _dict(value: Any) -> _Body:
+    return value if type(value) is dict else _EMPTY
+
+
+def _list(value: Any) -> list[Any]:
+    return value if type(value) is list else []
+
+
+# Bedrock Converse: botocore's service model bedrock-runtime 2023-09-30
+
+
+def _has_converse_blocks(messages: Any) -> bool:
+    first = messages[0] if type(messages) is list and messages else None
+    blocks = first.get("content") if type(first) is dict else None
+    return type(blocks) is list and any(type(b) is dict and "type" not in b for b in blocks)
+
+
+def _converse_request(body: _Body) -> _Body:
+    config = _dict(body.get("inferenceConfig"))
+    tools = _dict(body.get("toolConfig"))
+    more = _dict(body.get("additionalModelRequestFields"))
+    return {
+        **more,
+        **body,
+        "messages": [_converse_message(m) for m in _list(body.get("messages"))],
+        "system": [_converse_block(b) for b in _list(body.get("system"))] or None,
+        "temperature": config.get("temperature", body.get("temperature")),
+        "top_p": config.get("topP", body.get("top_p")),
+        "max_tokens": config.get("maxTokens", body.get("max_tokens")),
+        "tools": [_converse_tool(t) for t in _list(tools.get("tools"))] or None,
+        "tool_choice": tools.get("toolChoice"),
+    }
+
+
+def _converse_tool(tool: Any) -> Any:
+    spec = _dict(tool).get("toolSpec")
+    return spec if type(spec) is dict else tool
+
+
+def _converse_message(message: Any) -> Any:
+    if type(message) is not dict or type(message.get("content")) is not list:
+        return message
+    return {**message, "content": [_converse_block(b) for b in message["content"]]}
+
+
+def _converse_block(block: Any) -> Any:
+    if type(block) is not dict or "type" in block:
+        return block
+    if "text" in block:
+        return {"type": "text", "text": block["text"]}
+    if type(block.get("toolUse")) is dict:
+        return {**block["toolUse"], "type": "tool_use"}
+    if type(block.get("toolResult")) is dict:
+        inner = [_converse_block(b) for b in _list(block["toolResult"].get("content"))]
+        return {"type": "tool_result", "content": inner}
+    if type(block.get("reasoningContent")) is dict:
+        held = block["reasoningContent"]
+        told = _dict(held.get("reasoningText"))
+        if told:
+            return {"type": "thinking", "thinking": told.get("text"),
+                    "signature": told.get("signature")}  # fmt: skip
+        return {"type": "redacted_thinking", "data": held.get("redactedContent")}
+    for kind in ("image", "document", "video", "audio"):
+        if type(block.get(kind)) is dict:
+            return {**block[kind], "type": kind}
+    return {"type": next(iter(block), "part"), "value": block}
+
+
+# Gemini: generateContent; requests are logged in camel case, SDKs dump them in snake case
+
+
+def _either(body: _Body, camel: str, snake: str) -> Any:
+    found = body.get(camel)
+    return body.get(snake) if found is None else found
+
+
+def _gemini_request(body: _Body) -> _Body:
+    config = _dict(_either(body, "generationConfig", "generation_config"))
+    system = _either(body, "systemInstruction", "system_instruction")
+    declared = [
+        declaration
+        for tool in _list(body.get("tools"))
+        for declaration in _list(
+            _either(_dict(tool), "functionDeclarations", "function_declarations")
+        )
+    ]
+    thinking = _dict(_either(config, "thinkingConfig", "thinking_config"))
+    mime = _either(config, "responseMimeType", "response_mime_type")
+    return {
+        "model": body.get("model"),
+        "messages": [_gemini_turn(turn) for turn in _list(body["contents"])],
+        "system": _gemini_parts(_dict(system).get("parts")) if system else None,
+        "temperature": config.get("temperature"),
+        "top_p": _either(config, "topP", "top_p"),
+        "max_tokens": _either(config, "maxOutputTokens", "max_output_tokens"),
+        "n": _either(config, "candidateCount", "candidate_count"),
+        "seed": config.get("seed"),
+        "top_logprobs": config.get("logprobs"),
+        "reasoning_effort": _either(thinking, "thinkingLevel", "thinking_level"),
+        "response_format": {"application/json": "json_object"}.get(str(mime), mime),
+        "tools": declared or None,
+        "tool_choice": _either(body, "toolConfig", "tool_config"),
+    }
+
+
+def _gemini_turn(turn: Any) -> Any:
+    if type(turn) is not dict:
+        return turn
+    role = {"model": "assistant", None: "user"}.get(_text(turn.get("role")), turn.get("role"))
+    return {"role": role, "content": _gemini_parts(turn.get("parts"))}
+
+
+def _text(value: Any) -> str | None:
+    return value if type(value) is str else None
+
+
+def _gemini_parts(parts: Any) -> list[Any]:
+    return [_gemini_part(part) for part in _list(parts)]
+
+
+def _gemini_part(part: Any) -> Any:
+    if type(part) is not dict:
+        return part
+    if "text" in part:
+        if part.get("thought") is True:
+            seal = _either(part, "thoughtSignature", "thought_signature")
+            return {"type": "thinking", "thinking": part["text"], "signature": seal}
+        return {"type": "text", "text": part["text"]}
+    call = _either(part, "functionCall", "function_call")
+    if type(call) is dict:
+        return {"type": "tool_use", "name": call.get("name"), "input": call.get("args")}
+    answer = _either(part, "functionResponse", "function_response")
+    if type(answer) is dict:
+        return {"type": "tool_result", "content": [{"type": "result", **answer}]}
+    data = _either(part, "inlineData", "inline_data") or _either(part, "fileData", "file_data")
+    kind = str(_either(_dict(data), "mimeType", "mime_type") or "part").partition("/")[0]
+    return {**_dict(data), "type": kind if kind in ("image", "audio", "video") else "file"}
+
+
+def _gemini_response(body: _Body) -> _Body:
+    candidates = _list(body.get("candidates"))
+    blocks = [
+        block
+        for candidate in candidates
+        for block in _gemini_parts(_dict(_dict(candidate).get("content")).get("parts"))
+    ]
+    finish = [_either(_dict(c), "finishReason", "finish_reason") for c in candidates]
+    blocked = _dict(_either(body, "promptFeedback", "prompt_feedback"))
+    return {
+        "id": _either(body, "responseId", "response_id"),
+        "created": _either(body, "createTime", "create_time"),
+        "model": _either(body, "modelVersion", "model_version"),
+        "content": blocks,
+        "stop_reason": next((f for f in finish if f), None)
+        or _either(blocked, "blockReason", "block_reason"),
+        "usage": _either(body, "usageMetadata", "usage_metadata"),
+    }
+
+
+# The older text models of Bedrock: Llama, Titan, Mistral
+
+
+def _text_response(body: _Body) -> _Body:
+    if "generation" in body:
+        counts = {"input_tokens": body.get("prompt_token_count"),
+                  "output_tokens": body.get("generation_token_count")}  # fmt: skip
+        return {"content": [{"type": "text", "text": body["generation"]}],
+                "stop_reason": body.get("stop_reason"),
+                "usage": counts if None not in counts.values() else None}  # fmt: skip
+    results = _list(body.get("results")) or [body]
+    texts = [_dict(r).get("outputText") for r in results]
+    return {
+        "content": [{"type": "text", "text": t} for t in texts if type(t) is str],
+        "stop_reason": _dict(results[0]).get("completionReason"),
+        "usage": None,
+    }

@@ -1,0 +1,76 @@
+"""Helicone's requests, as `@helicone/export` and its API give them: JSON lines, an array, or CSV.
+
+Read as of the request type of Helicone's own command line (2026). The account is the first of these
+among the request's custom properties: account_id, tenant_id, customer_id, user_id; else
+``request_user_id``, which is the end user otherwise.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from stillwatch.sources.bodies import BODY_COLUMNS
+from stillwatch.sources.json_text import BadJson, loads
+from stillwatch.sources.ledger import Ledger
+from stillwatch.sources.wrapped import Wrapped, account_in
+
+__all__ = ["Helicone"]
+
+_SESSION = ("Helicone-Session-Id", "helicone-session-id")
+
+
+class Helicone(Wrapped):
+    """Reads requests with their bodies; without them texts are null."""
+
+    name = "helicone"
+    signs = frozenset({"request_id", "request_created_at", "response_status"})
+    columns = BODY_COLUMNS | {"account_id", "provider", "country", "tags", "latency_ms", "cost_usd"}
+
+    def wrapper(self, record: dict[str, Any], ledger: Ledger) -> dict[str, Any]:
+        properties = _object(record.get("request_properties")) or _object(record.get("properties"))
+        user = record.get("request_user_id")
+        account = account_in(properties)
+        request, response = record.get("request_body"), record.get("response_body")
+        cost = record.get("costUSD")
+        return {
+            "exchange_id": record.get("request_id"),
+            "ts": record.get("request_created_at"),
+            "account_id": account or user,
+            "end_user_id": user if account else None,
+            "conversation_id": next((properties[k] for k in _SESSION if k in properties), None),
+            "model": record.get("request_model") or record.get("model"),
+            "provider": _word(record.get("provider")),
+            "country": record.get("country_code"),
+            "latency_ms": record.get("delay_ms"),
+            "cost_usd": record.get("cost") if cost is None else cost,
+            "tags": {k: v for k, v in properties.items() if isinstance(v, str)} or None,
+            "status_code": record.get("response_status"),
+            "url": record.get("request_path"),
+            "request": request,
+            "response": response,
+            **_counts(record, response),
+        }
+
+
+def _object(value: Any) -> dict[str, Any]:
+    if type(value) is str and value[:1] == "{":
+        try:
+            value = loads(value)[0]
+        except (BadJson, RecursionError):
+            return {}
+    return value if type(value) is dict else {}
+
+
+def _word(value: Any) -> Any:
+    return value.lower() if type(value) is str else value
+
+
+def _counts(record: dict[str, Any], response: Any) -> dict[str, Any]:
+    """Return Helicone's own counts where no body tells them."""
+    if response:
+        return {}
+    return {
+        "input_tokens": record.get("prompt_tokens"),
+        "output_tokens": record.get("completion_tokens"),
+        "cached_tokens": record.get("prompt_cache_read_tokens"),
+    }

@@ -1,0 +1,221 @@
+"""Langfuse's observations and traces, as its API and its blob export give them.
+
+Read as of the API's `ObservationV2` (langfuse 5.0, 2026), and the older shape in which the user is
+on the trace: traces and observations may lie in different files, or observations in their trace.
+A model call is an observation of type GENERATION or EMBEDDING; others are noted.
+
+The account is the first of these in the metadata: account_id, tenant_id, customer_id, user_id; else
+``userId``, which is the end user otherwise.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any, BinaryIO
+
+import orjson
+import pyarrow as pa
+
+from stillwatch.sources.any_rows import read_rows
+from stillwatch.sources.bodies import BODY_COLUMNS
+from stillwatch.sources.garbage import without_collector
+from stillwatch.sources.json_rows import Records
+from stillwatch.sources.json_text import BadJson, canonical, loads
+from stillwatch.sources.ledger import Ledger
+from stillwatch.sources.scratch import Scratch
+from stillwatch.sources.wrapped import NOTHING, Wrapped, account_in, names_in
+
+__all__ = ["Langfuse"]
+
+_CALLS = {"GENERATION": None, "EMBEDDING": "embedding"}
+_TABLES = ("held (file TEXT, line INT, trace TEXT, row BLOB)", "traces (id TEXT, row BLOB)")
+_OF_TRACE = ("userId", "sessionId", "tags", "metadata")
+_OTHER = "observations that are no model call"
+_TRACES = "traces"
+_FLUSH = 1_000
+_CODE = re.compile(r"(?<![0-9])[45][0-9]{2}(?![0-9])")
+_EMPTY: dict[str, Any] = {}
+
+
+class Langfuse(Wrapped):
+    """Reads model calls; ``for_run`` gives the object that joins the traces of one run."""
+
+    name = "langfuse"
+    columns = BODY_COLUMNS | {"account_id", "trace_id", "cost_usd", "latency_ms", "tags"}
+
+    def __init__(self) -> None:
+        self._base: Scratch | None = None
+
+    def for_run(self) -> Langfuse:
+        return type(self)()
+
+    def sniff(self, head: bytes, name: str) -> bool:
+        keys = names_in(head)
+        observation = {"traceId", "type", "startTime"} <= keys
+        return observation or ({"id", "timestamp"} <= keys and bool(keys & {"userId", "sessionId"}))
+
+    def read(self, handle: BinaryIO, where: str, ledger: Ledger) -> Iterator[pa.RecordBatch]:
+        ledger.hints["required value missing (account_id)"] = (
+            "give the traces beside the observations, or set userId: see docs/sources/langfuse.md"
+        )
+
+        def convert(records: Records) -> pa.RecordBatch:
+            ready, waiting = Records(), Records()
+            for value, line in zip(records.objects, records.lines, strict=True):
+                for record in self._observations(value, ledger):
+                    lone = not record.get("userId") and record.get("traceId")
+                    (waiting if lone else ready).add(record, line)
+            rows = [(where, line, str(r.get("traceId")), _packed(r))
+                    for r, line in zip(waiting.objects, waiting.lines, strict=True)]  # fmt: skip
+            self._scratch().write("INSERT INTO held VALUES (?, ?, ?, ?)", rows)
+            return self.converted(ready, where, ledger) if ready.objects else NOTHING
+
+        yield from without_collector(convert, read_rows(handle, where, ledger))
+
+    def _scratch(self) -> Scratch:
+        self._base = self._base or Scratch(*_TABLES)
+        return self._base
+
+    def _observations(self, value: dict[str, Any], ledger: Ledger) -> Iterator[dict[str, Any]]:
+        """Yield the model calls in a record: an observation, or what a trace holds."""
+        if "type" in value or "timestamp" not in value:
+            yield from _calls([value], ledger)
+            return
+        ledger.notes[_TRACES] += 1
+        told = {k: value[k] for k in _OF_TRACE if value.get(k)}
+        self._scratch().write(
+            "INSERT INTO traces VALUES (?, ?)", [(str(value.get("id")), _packed(told))]
+        )
+        inner = value.get("observations")
+        for record in _calls(inner if type(inner) is list else [], ledger):
+            yield _with_trace({"traceId": value.get("id"), **record}, told)
+
+    def rest(self, ledger: Ledger) -> Iterator[pa.RecordBatch]:
+        """Yield the calls whose user stands on their trace."""
+        if self._base is None:
+            return
+        self._base.rows("CREATE INDEX by_id ON traces (id)")
+        rows = self._base.rows("SELECT file, line, trace, row FROM held ORDER BY file, line, rowid")
+        some, where = Records(), ""
+        for file, line, trace, packed in rows:
+            if some.objects and (file != where or len(some.objects) >= _FLUSH):
+                yield self.converted(some, where, ledger)
+                some = Records()
+            where = file
+            told = self._base.one("SELECT row FROM traces WHERE id = ?", trace)
+            some.add(_with_trace(orjson.loads(packed), orjson.loads(told) if told else {}), line)
+        if some.objects:
+            yield self.converted(some, where, ledger)
+        self._base.close()
+        self._base = None
+
+    def wrapper(self, record: dict[str, Any], ledger: Ledger) -> dict[str, Any]:
+        metadata = _object(record.get("metadata"))
+        account, user = account_in(metadata), record.get("userId")
+        given = record.get("usageDetails") or record.get("usage")
+        failed = record.get("level") == "ERROR"
+        return {
+            "exchange_id": record.get("id"),
+            "ts": record.get("startTime"),
+            "end_time": record.get("endTime"),
+            "account_id": account or user,
+            "end_user_id": user if account else None,
+            "trace_id": record.get("traceId"),
+            "conversation_id": record.get("sessionId"),
+            "model": record.get("model"),
+            "operation": _CALLS.get(str(record.get("type"))),
+            "tags": _tags(record.get("tags")),
+            "cost_usd": record.get("totalCost", record.get("calculatedTotalCost")),
+            "request": _request(record),
+            "response": None if failed else _response(_parsed(record.get("output"))),
+            "error": _error(record.get("statusMessage")) if failed else None,
+            **_counts(_object(given)),
+        }
+
+
+def _calls(values: list[Any], ledger: Ledger) -> Iterator[dict[str, Any]]:
+    for value in values:
+        if type(value) is not dict or str(value.get("type")) not in _CALLS:
+            ledger.notes[_OTHER] += 1
+        else:
+            yield value
+
+
+def _with_trace(record: dict[str, Any], told: dict[str, Any]) -> dict[str, Any]:
+    """Return an observation with what only its trace tells; of metadata both."""
+    whole = {**record, **{k: v for k, v in told.items() if not record.get(k)}}
+    mine, theirs = _object(record.get("metadata")), _object(told.get("metadata"))
+    return {**whole, "metadata": {**theirs, **mine}} if theirs else whole
+
+
+def _packed(record: dict[str, Any]) -> bytes:
+    try:
+        return orjson.dumps(record)
+    except TypeError:  # too deep, or no JSON: a time of Parquet
+        return canonical(
+            {k: v if type(v) is str else _plain(v) for k, v in record.items()}
+        ).encode()
+
+
+def _plain(value: Any) -> Any:
+    try:
+        orjson.dumps(value)
+    except TypeError:
+        return value.isoformat() if hasattr(value, "isoformat") else canonical(value)
+    return value
+
+
+def _parsed(value: Any) -> Any:
+    if type(value) is str and value[:1] in ("{", "[", '"'):
+        try:
+            return loads(value)[0]
+        except (BadJson, RecursionError):
+            return value
+    return value
+
+
+def _object(value: Any) -> dict[str, Any]:
+    value = _parsed(value)
+    return value if type(value) is dict else _EMPTY
+
+
+def _tags(tags: Any) -> dict[str, str] | None:
+    tags = _parsed(tags)
+    return {t: "" for t in tags if type(t) is str} or None if type(tags) is list else None
+
+
+def _request(record: dict[str, Any]) -> dict[str, Any]:
+    asked = _parsed(record.get("input"))
+    parameters = _object(record.get("modelParameters"))
+    if type(asked) is dict and ("messages" in asked or "input" in asked or "contents" in asked):
+        return {**parameters, **asked}
+    return {**parameters, "messages": asked or None}
+
+
+def _response(said: Any) -> Any:
+    """Return an output as a response: a whole one, messages, one message, or its text."""
+    if type(said) is list and said and all(type(m) is dict and "role" in m for m in said):
+        return {"choices": [{"message": message} for message in said]}
+    if type(said) is dict and "role" in said and "usage" not in said:
+        return {"choices": [{"message": said}]}
+    return said
+
+
+def _error(message: Any) -> dict[str, Any]:
+    """Return the error; its code where the message names one."""
+    text = message if type(message) is str else ""
+    found = _CODE.search(text)
+    return {"code": found[0] if found else None, "message": text}
+
+
+def _counts(usage: dict[str, Any]) -> dict[str, Any]:
+    """Return the counts of a usage map, whose parts exclude each other: all input, all output."""
+    counts = {k.lower(): v for k, v in usage.items() if type(v) is int}
+    asked = [v for k, v in counts.items() if "input" in k or "prompt" in k]
+    said = [v for k, v in counts.items() if "output" in k or "completion" in k]
+    cached = [v for k, v in counts.items() if "cached" in k or "cache_read" in k]
+    thought = [v for k, v in counts.items() if "reasoning" in k]
+    names = ("input_tokens", "output_tokens", "cached_tokens", "reasoning_tokens")
+    parts = (asked, said, cached, thought)
+    return {name: sum(part) if part else None for name, part in zip(names, parts, strict=True)}

@@ -1,0 +1,176 @@
+"""A request and its response as a gateway logs them: bodies of the model APIs in a wrapper record.
+
+    {"ts": …, "account_id": …, "ip": …, "request": {…}, "response": {…}}
+
+Any column of EXCHANGE may stand beside the bodies under its own name, and wins over what they
+say. ``request`` and ``response`` are the body, its JSON text, or an object that holds it as
+``body`` beside ``url``, ``headers`` and ``status_code``. A streamed response may be the server-sent
+events as text, or its chunks in a list.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, BinaryIO
+
+import numpy as np
+import pyarrow as pa
+
+from stillwatch.schema.arrow import EXCHANGE
+from stillwatch.sources.admit import admit, status_word
+from stillwatch.sources.bodies import BODY_COLUMNS, Call, body_columns
+from stillwatch.sources.csv_rows import head_of
+from stillwatch.sources.fields import client_of, first_of
+from stillwatch.sources.garbage import without_collector
+from stillwatch.sources.instants import instants_of
+from stillwatch.sources.json_rows import Records, read_records
+from stillwatch.sources.json_text import BadJson, loads
+from stillwatch.sources.ledger import Ledger
+from stillwatch.sources.outcomes import code_of
+from stillwatch.sources.outline import outline
+from stillwatch.sources.source import Source
+
+__all__ = ["Pairs", "pair_columns", "unwrapped"]
+
+REQUEST = ("request", "request_body", "body")
+RESPONSE = ("response", "response_body")
+_CODE = ("http_status", "status_code")
+_TIME = ("ts", "timestamp", "time", "start_time", "started_at")
+_END = ("end_time", "ended_at")
+_ROUTE = ("url", "path", "endpoint", "route")
+_NAMES = frozenset(EXCHANGE.names)
+_NOTHING = pa.RecordBatch.from_arrays([], schema=pa.schema([]))
+_BODY_KEYS = frozenset({"messages", "input", "prompt", "model", "choices", "content", "output"})
+_EMPTY: dict[str, Any] = {}
+
+
+class Pairs(Source):
+    """Reads wrapper records of OpenAI and Anthropic bodies."""
+
+    name = "pairs"
+    columns = _NAMES
+
+    def sniff(self, head: bytes, name: str) -> bool:
+        keys = outline(head)
+        return "account_id" in keys and any(key in keys for key in REQUEST)
+
+    def present(self, handle: BinaryIO, where: str) -> frozenset[str]:
+        """Return the bodies' columns, and those whose names the head of the file holds."""
+        head = head_of(handle)
+        found = {name for name in _NAMES if f'"{name}"'.encode() in head}
+        if b'"headers"' in head:
+            found |= {"user_agent"}
+        if "user_agent" in found:
+            found |= {"client"}
+        if any(f'"{name}"'.encode() in head for name in _END):
+            found |= {"latency_ms"}
+        return BODY_COLUMNS | found
+
+    def read(self, handle: BinaryIO, where: str, ledger: Ledger) -> Iterator[pa.RecordBatch]:
+        def convert(records: Records) -> pa.RecordBatch:
+            if not records.objects:
+                return _NOTHING
+            columns = pair_columns(records.objects)
+            return admit(columns, np.asarray(records.lines, np.int64), where, ledger)
+
+        yield from without_collector(convert, read_records(handle, where, ledger, Records))
+
+
+def pair_columns(records: list[dict[str, Any]]) -> dict[str, list[Any]]:
+    """Return the columns of wrapper records: what they say themselves, else what the bodies say."""
+    asked = [unwrapped(value) for value in first_of(records, REQUEST)]
+    said = [unwrapped(value) for value in first_of(records, RESPONSE)]
+    rows = zip(
+        records, asked, said, first_of(records, _CODE), first_of(records, _ROUTE), strict=True
+    )
+    calls = [
+        Call(
+            request=q,
+            response=r,
+            code=_code(record, code, outer),
+            route=route or held.get("url") or held.get("path"),
+            error=record.get("error") or None,
+        )
+        for record, (q, held), (r, outer), code, route in rows
+    ]
+    columns = body_columns(calls)
+    told = set().union(*records)
+    for name in (told & _NAMES) - {"status"}:
+        columns[name] = _preferred(records, name, columns.get(name))
+    columns["ts"] = _filled(first_of(records, _TIME), columns["ts"])
+    if "status" in told:
+        columns["status"] = [
+            _status(record.get("status"), status)
+            for record, status in zip(records, columns["status"], strict=True)
+        ]
+    headers = [
+        h if type(h := record.get("headers") or outer.get("headers")) is dict else _EMPTY
+        for record, (_, outer) in zip(records, asked, strict=True)
+    ]
+    return _derived(columns, records, headers)
+
+
+def unwrapped(value: Any) -> tuple[Any, dict[str, Any]]:
+    """Return a body and what holds it: {} where it is the body itself. JSON text is parsed."""
+    if type(value) is str and value.lstrip()[:1] == "{":
+        try:
+            value = loads(value)[0]
+        except (BadJson, RecursionError):
+            return value, _EMPTY
+    if type(value) is dict and "body" in value and _BODY_KEYS.isdisjoint(value):
+        return unwrapped(value["body"])[0], value
+    return value, _EMPTY
+
+
+def _code(record: dict[str, Any], code: Any, outer: dict[str, Any]) -> Any:
+    if code is None:
+        code = outer.get("status_code", outer.get("status"))
+    return code_of(record.get("status")) if code is None else code
+
+
+def _status(logged: Any, found: str | None) -> str | None:
+    """Return the logged word where it is one of ours and tells more than "ok"."""
+    word = status_word(logged) if type(logged) is str else None
+    return found if word is None or (word == "ok" and found) else word
+
+
+def _preferred(records: list[dict[str, Any]], name: str, found: list[Any] | None) -> list[Any]:
+    mine = [record.get(name) for record in records]
+    return mine if found is None else _filled(mine, found)
+
+
+def _filled(values: list[Any], others: list[Any]) -> list[Any]:
+    return [v if v not in (None, "") else o for v, o in zip(values, others, strict=True)]
+
+
+def _derived(
+    columns: dict[str, list[Any]], records: list[dict[str, Any]], headers: list[dict[str, Any]]
+) -> dict[str, list[Any]]:
+    """Add what follows from other columns where a record does not tell it."""
+    nothing: list[Any] = [None] * len(records)
+    agents = columns.get("user_agent", nothing)
+    if any(headers):
+        agents = _filled(agents, [_header(h, "user-agent") for h in headers])
+    ends = first_of(records, _END)
+    took = columns.get("latency_ms", nothing)
+    if any(end is not None for end in ends):
+        took = _filled(took, latencies(columns["ts"], ends))
+    columns["user_agent"], columns["latency_ms"] = agents, took
+    columns["client"] = _filled(columns.get("client", nothing), [client_of(a) for a in agents])
+    return columns
+
+
+def _header(headers: dict[str, Any], name: str) -> Any:
+    for key in (name, name.title()):
+        if key in headers:
+            return headers[key]
+    return next((v for k, v in headers.items() if k.lower() == name), None)
+
+
+def latencies(starts: list[Any], ends: list[Any]) -> list[float | None]:
+    """Return milliseconds between two times of any spelling, null where one is none."""
+    first, last = (instants_of(v)[0].cast(pa.int64()).to_pylist() for v in (starts, ends))
+    return [
+        None if a is None or b is None or b < a else (b - a) / 1e3
+        for a, b in zip(first, last, strict=True)
+    ]

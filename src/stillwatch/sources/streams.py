@@ -1,0 +1,223 @@
+"""A streamed answer, logged chunk by chunk or as server-sent events, becomes one response.
+
+Dialects: OpenAI chat and text completions, OpenAI Responses, Anthropic messages. A stream that
+ends early gives what came; it has no finish reason then.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from stillwatch.sources.json_text import BadJson, loads
+
+__all__ = ["assembled", "response_value"]
+
+_Chunks = list[dict[str, Any]]
+_ENDS = frozenset({"response.completed", "response.incomplete", "response.failed"})
+
+
+def response_value(value: Any) -> tuple[Any, bool]:
+    """Return a logged response as one object, and whether it was logged as a stream.
+
+    ``value``: an object; its JSON text; chunks in a list; server-sent events as text. Any other
+    text is returned as it is.
+    """
+    if type(value) is str:
+        text = value.lstrip()
+        if text[:1] in ("{", "["):
+            try:
+                value = loads(value)[0]
+            except (BadJson, RecursionError):
+                return value, False
+        elif text.startswith(("data:", "event:", ":")):
+            return assembled(list(_events(text))), True
+        else:
+            return value, False
+    if type(value) is list:
+        chunks = [chunk for chunk in value if type(chunk) is dict]
+        if chunks and len(chunks) == len(value):
+            return assembled(chunks), True
+    return value, False
+
+
+def _events(text: str) -> Iterator[dict[str, Any]]:
+    """Yield the objects of server-sent events; what is no JSON object, such as [DONE], is none."""
+    for block in text.replace("\r\n", "\n").split("\n\n"):
+        lines = (line for line in block.split("\n") if line.startswith("data:"))
+        data = "\n".join(line[5:].removeprefix(" ") for line in lines)
+        if data[:1] != "{":
+            continue
+        try:
+            value = loads(data)[0]
+        except (BadJson, RecursionError):
+            continue
+        if type(value) is dict:
+            yield value
+
+
+def assembled(chunks: _Chunks) -> dict[str, Any]:
+    """Return the response that the chunks of one stream make up; {} where none is known."""
+    for known, build in _DIALECTS:
+        if any(known(chunk) for chunk in chunks[:4]):
+            return build(chunks)
+    return {}
+
+
+def _chat(chunks: _Chunks) -> dict[str, Any]:
+    whole: dict[str, Any] = {}
+    choices: dict[Any, dict[str, Any]] = {}
+    for chunk in chunks:
+        whole.update((k, v) for k, v in chunk.items() if k != "choices" and v is not None)
+        parts = chunk.get("choices")
+        for part in parts if isinstance(parts, list) else ():
+            if isinstance(part, dict):
+                index = part.get("index")
+                place = index if isinstance(index, int) else 0
+                _add_choice(choices.setdefault(place, {"index": place}), part)
+    whole["choices"] = [choices[place] for place in sorted(choices)]
+    return whole
+
+
+def _add_choice(choice: dict[str, Any], part: dict[str, Any]) -> None:
+    if part.get("finish_reason") is not None:
+        choice["finish_reason"] = part["finish_reason"]
+    if isinstance(part.get("text"), str):
+        choice["text"] = choice.get("text", "") + part["text"]
+    delta = part.get("delta")
+    if not isinstance(delta, dict):
+        return
+    message = choice.setdefault("message", {"role": "assistant", "content": None})
+    for key in ("content", "refusal", "reasoning_content"):
+        if isinstance(delta.get(key), str):
+            message[key] = (message.get(key) or "") + delta[key]
+    calls = delta.get("tool_calls")
+    for call in calls if isinstance(calls, list) else ():
+        if isinstance(call, dict):
+            _add_call(message.setdefault("tool_calls", []), call)
+
+
+def _add_call(calls: list[dict[str, Any]], part: dict[str, Any]) -> None:
+    index = part.get("index")
+    place = index if isinstance(index, int) and 0 <= index < len(calls) else len(calls)
+    if place == len(calls):
+        calls.append({"type": "function", "function": {"arguments": ""}})
+    told = part.get("function")
+    function = calls[place]["function"]
+    if isinstance(told, dict):
+        if isinstance(told.get("name"), str):
+            function["name"] = told["name"]
+        if isinstance(told.get("arguments"), str):
+            function["arguments"] += told["arguments"]
+
+
+def _responses(chunks: _Chunks) -> dict[str, Any]:
+    """The last event of the Responses API holds the whole; without it, the finished items count."""
+    items = [c["item"] for c in chunks if c.get("type") == "response.output_item.done"
+             and isinstance(c.get("item"), dict)]  # fmt: skip
+    whole: dict[str, Any] = {}
+    for chunk in chunks:
+        held = chunk.get("response")
+        if isinstance(held, dict):
+            whole = held
+            if chunk.get("type") in _ENDS:
+                return held if held.get("output") else {**held, "output": items}
+    return {**whole, "output": items, "status": None}
+
+
+def _anthropic(chunks: _Chunks) -> dict[str, Any]:
+    whole: dict[str, Any] = {}
+    blocks: dict[Any, dict[str, Any]] = {}
+    for chunk in chunks:
+        kind = chunk.get("type")
+        if kind == "message_start" and isinstance(chunk.get("message"), dict):
+            whole = dict(chunk["message"])
+        elif kind == "content_block_start" and isinstance(chunk.get("content_block"), dict):
+            blocks[str(chunk.get("index"))] = dict(chunk["content_block"])
+        elif kind == "content_block_delta" and isinstance(chunk.get("delta"), dict):
+            _add_delta(blocks.setdefault(str(chunk.get("index")), {}), chunk["delta"])
+        elif kind == "message_delta":
+            whole.update(chunk["delta"] if isinstance(chunk.get("delta"), dict) else {})
+            told = chunk.get("usage")
+            if isinstance(told, dict):
+                held = whole.get("usage")
+                fresh = {k: v for k, v in told.items() if v is not None}
+                whole["usage"] = {**held, **fresh} if isinstance(held, dict) else fresh
+        elif kind == "error":
+            whole["error"] = chunk.get("error")
+    whole["content"] = [_finished(block) for block in blocks.values()]
+    return whole
+
+
+def _gemini(chunks: _Chunks) -> dict[str, Any]:
+    """Gemini streams whole responses, each with the next parts; counts are in the last."""
+    whole: dict[str, Any] = {}
+    parts: list[Any] = []
+    ended: Any = None
+    for chunk in chunks:
+        whole.update((k, v) for k, v in chunk.items() if k != "candidates" and v is not None)
+        first = next((c for c in chunk.get("candidates") or () if isinstance(c, dict)), {})
+        content = first.get("content")
+        more = content.get("parts") if isinstance(content, dict) else None
+        _add_parts(parts, more if isinstance(more, list) else [])
+        ended = first.get("finishReason") or first.get("finish_reason") or ended
+    whole["candidates"] = [{"content": {"role": "model", "parts": parts}, "finishReason": ended}]
+    return whole
+
+
+def _add_parts(parts: list[Any], more: list[Any]) -> None:
+    for part in more:
+        before = parts[-1] if parts else None
+        if (
+            isinstance(part, dict)
+            and isinstance(before, dict)
+            and isinstance(part.get("text"), str)
+            and isinstance(before.get("text"), str)
+            and bool(part.get("thought")) == bool(before.get("thought"))
+        ):
+            parts[-1] = {**before, **part, "text": before["text"] + part["text"]}
+        else:
+            parts.append(part)
+
+
+def _texts(chunks: _Chunks) -> dict[str, Any]:
+    """Bedrock's older text models: Titan says outputText, Llama generation."""
+    whole: dict[str, Any] = {}
+    said = ""
+    key = "outputText" if any("outputText" in chunk for chunk in chunks) else "generation"
+    for chunk in chunks:
+        whole.update((k, v) for k, v in chunk.items() if v is not None)
+        said += chunk[key] if isinstance(chunk.get(key), str) else ""
+    return {**whole, key: said}
+
+
+_DELTAS = {"text": "text", "thinking": "thinking", "signature": "signature",
+           "partial_json": "partial_json"}  # fmt: skip
+
+
+def _add_delta(block: dict[str, Any], delta: dict[str, Any]) -> None:
+    for key in _DELTAS:
+        if isinstance(delta.get(key), str):
+            held = block.get(key)
+            block[key] = (held if isinstance(held, str) else "") + delta[key]
+
+
+def _finished(block: dict[str, Any]) -> dict[str, Any]:
+    """Return a block whose input, streamed as pieces of JSON text, is whole."""
+    text = block.pop("partial_json", None)
+    if text:
+        try:
+            block["input"] = loads(text)[0]
+        except (BadJson, RecursionError):
+            block["input"] = text
+    return block
+
+
+_DIALECTS: tuple[tuple[Callable[[dict[str, Any]], bool], Callable[[_Chunks], dict[str, Any]]], ...]
+_DIALECTS = (
+    (lambda c: isinstance(c.get("choices"), list), _chat),
+    (lambda c: isinstance(c.get("candidates"), list), _gemini),
+    (lambda c: "outputText" in c or "generation" in c, _texts),
+    (lambda c: str(c.get("type")).startswith("response."), _responses),
+    (lambda c: c.get("type") in ("message_start", "content_block_start"), _anthropic),
+)

@@ -1,0 +1,90 @@
+"""Token counts of every API dialect in one meaning: cached and reasoning are within.
+
+| dialect | its input | its output |
+|---|---|---|
+| OpenAI | with cached tokens | with reasoning |
+| Anthropic | without: reads and writes of the cache are added | with thinking |
+| Bedrock Converse | without: reads and writes of the cache are added | all |
+| Gemini | with cached tokens | without thoughts: they are added |
+
+A count that is absent is null, never 0: "not told" is not "none".
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+__all__ = ["NO_TOKENS", "Tokens", "tokens_of"]
+
+
+class Tokens(NamedTuple):
+    """Counts of one exchange; null where its log does not tell."""
+
+    input: Any = None
+    output: Any = None
+    reasoning: Any = None
+    cached: Any = None
+
+
+NO_TOKENS = Tokens()
+_EMPTY: dict[str, Any] = {}
+
+
+def tokens_of(usage: Any) -> Tokens:
+    """Return the counts in a usage object; what is no number is passed on for the gate to judge.
+
+    >>> tokens_of({"prompt_tokens": 9, "completion_tokens": 2,
+    ...            "prompt_tokens_details": {"cached_tokens": 4}})
+    Tokens(input=9, output=2, reasoning=None, cached=4)
+    >>> tokens_of({"input_tokens": 5, "cache_read_input_tokens": 4, "output_tokens": 2})
+    Tokens(input=9, output=2, reasoning=None, cached=4)
+    """
+    if type(usage) is not dict:
+        return NO_TOKENS
+    if "prompt_tokens" in usage:
+        return _openai(usage, "prompt_tokens", "completion_tokens")
+    if "input_tokens_details" in usage:
+        return _openai(usage, "input_tokens", "output_tokens")
+    if "input_tokens" in usage or "output_tokens" in usage:
+        return _anthropic(usage)
+    if "inputTokens" in usage or "outputTokens" in usage:
+        read = usage.get("cacheReadInputTokens")
+        told = _sum(usage.get("inputTokens"), read, usage.get("cacheWriteInputTokens"))
+        return Tokens(told, usage.get("outputTokens"), None, read)
+    if "promptTokenCount" in usage or "candidatesTokenCount" in usage:
+        thoughts = usage.get("thoughtsTokenCount")
+        said = _sum(usage.get("candidatesTokenCount"), thoughts)
+        return Tokens(
+            usage.get("promptTokenCount"), said, thoughts, usage.get("cachedContentTokenCount")
+        )
+    return NO_TOKENS
+
+
+def _openai(usage: dict[str, Any], asked: str, said: str) -> Tokens:
+    before, after = usage.get(f"{asked}_details"), usage.get(f"{said}_details")
+    before = before if type(before) is dict else _EMPTY
+    after = after if type(after) is dict else _EMPTY
+    return Tokens(
+        usage.get(asked),
+        usage.get(said),
+        after.get("reasoning_tokens"),
+        before.get("cached_tokens"),
+    )
+
+
+def _anthropic(usage: dict[str, Any]) -> Tokens:
+    read = usage.get("cache_read_input_tokens")
+    details = usage.get("output_tokens_details")
+    return Tokens(
+        _sum(usage.get("input_tokens"), read, usage.get("cache_creation_input_tokens")),
+        usage.get("output_tokens"),
+        details.get("thinking_tokens") if type(details) is dict else None,
+        read,
+    )
+
+
+def _sum(first: Any, *others: Any) -> Any:
+    """Return ``first`` and the counts added to it; ``first`` alone where it is no count."""
+    if type(first) is not int:
+        return first
+    return first + sum(v for v in others if type(v) is int)

@@ -1,0 +1,57 @@
+"""Gemini's bodies in a wrapper record, as Google's own types write them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from stillwatch.sources import open_inputs
+
+LOG = Path(__file__).parents[2] / "fixtures" / "apis" / "gemini.jsonl"
+
+
+def read() -> dict[str, dict[str, Any]]:
+    opened = open_inputs([LOG], max_rejects=0.0)
+    assert opened.formats == ("pairs",)
+    rows = [row for batch in opened.batches() for row in batch.to_pylist()]
+    return {dict(row["tags"])["case"]: row for row in rows}
+
+
+ROWS = read()
+
+
+def test_a_plain_call() -> None:
+    want = {
+        "messages": [{"role": "system", "content": "Be brief."},
+                     {"role": "user", "content": "Say hello"}],
+        "output_text": "Hello!", "finish_reason": "STOP", "status": "ok", "temperature": 0.5,
+        "top_p": 0.25, "max_tokens": 64, "seed": 7, "n": 1, "response_format": "json_object",
+    }  # fmt: skip
+    assert {k: ROWS["plain"][k] for k in want} == want
+
+
+@pytest.mark.parametrize("case", ["plain", "stream"])
+def test_thoughts_are_within_the_output_and_cached_tokens_within_the_input(case: str) -> None:
+    names = ("input_tokens", "output_tokens", "reasoning_tokens", "cached_tokens")
+    assert tuple(ROWS[case][n] for n in names) == (120, 40, 32, 100)
+
+
+def test_tools_and_thinking() -> None:
+    row = ROWS["tools"]
+    assert row["tools"] == ["get_weather"]
+    assert row["messages"][1] == {"role": "assistant", "content": row["output_text"]}
+    assert row["output_text"].startswith("[tool_call sha256:")
+    thinking = ROWS["thinking"]
+    assert (thinking["output_text"], thinking["reasoning_text"]) == ("42", "Six times seven.")
+    assert (thinking["reasoning_blob"], thinking["reasoning_effort"]) == (b"RXFRQg==", "HIGH")
+
+
+def test_what_a_filter_stopped() -> None:
+    assert ROWS["blocked"]["status"] == ROWS["stopped"]["status"] == "filtered"
+    assert ROWS["blocked"]["output_tokens"] is None
+
+
+def test_a_stream_is_put_together() -> None:
+    assert (ROWS["stream"]["output_text"], ROWS["stream"]["stream"]) == ("Hello!", True)
