@@ -10,7 +10,7 @@ from typing import Any, Final
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from stillwatch.cli.kinship import describe_links
+from stillwatch.report.kinship import describe_links
 from stillwatch.errors import ConfigError
 from stillwatch.report.facts import at, listed, records, said, standing_of
 from stillwatch.report.numbers import count, counted, day_range, number, parse, plain, share
