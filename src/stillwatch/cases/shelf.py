@@ -113,7 +113,7 @@ def read_lines(book: Book, *, now: datetime) -> list[Line]:
         campaigns = dict(connection.execute(
             sa.select(t.case_campaigns.c.case_id, t.case_campaigns.c.campaign_id)
             .where(t.case_campaigns.c.current)
-        ).tuples())  # fmt: skip
+        ).tuples().all())  # fmt: skip
         appeals = _open_appeals(connection, now)
         restored = set(connection.scalars(sa.select(t.corrections.c.case_id).distinct()))
         lines = []
@@ -230,7 +230,7 @@ def read_entries(book: Book, case_id: str) -> list[Entry]:
             .where(t.evidence.c.case_id == case_id)
         )}  # fmt: skip
         told: dict[int, tuple[str, str]] = {
-            n: ("a scan", f"seen again: {m[1]}" if (m := _SEEN.search(head)) else "seen")
+            n: ("a scan", f"saw it: {m[1]}" if (m := _SEEN.search(head)) else "saw it")
             for n, head in seen.items()
         }
         told |= {r.number: (r.by, _ruling_said(r)) for r in rulings}
@@ -325,7 +325,7 @@ def _rulings(connection: sa.Connection, case_id: str | None) -> list[Ruling]:
     counts = dict(connection.execute(
         sa.select(t.decision_accounts.c.decision_id, sa.func.count())
         .group_by(t.decision_accounts.c.decision_id)
-    ).tuples())  # fmt: skip
+    ).tuples().all())  # fmt: skip
     query = sa.select(t.decisions)
     if case_id is not None:
         query = query.where(t.decisions.c.case_id == case_id)

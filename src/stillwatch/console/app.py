@@ -19,6 +19,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
+from starlette.types import ASGIApp
 
 from stillwatch.console.desk import COOKIE, Desk, Visit
 from stillwatch.console.entry import Session, resume, same
@@ -38,7 +39,8 @@ HEADERS: Final = {
     "frame-ancestors 'none'",
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
-    "Referrer-Policy": "no-referrer",
+    # Under no-referrer browsers send forms with `Origin: null`, and gate 4 could not tell them apart.
+    "Referrer-Policy": "same-origin",
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
@@ -46,7 +48,7 @@ HEADERS: Final = {
 }
 
 
-def create_app(desk: Desk) -> Starlette:
+def create_app(desk: Desk) -> ASGIApp:
     """Return the application that shows a desk to people."""
     routes = [Route("/static/{name}", _static, methods=["GET"])]
     routes += [
@@ -54,8 +56,7 @@ def create_app(desk: Desk) -> Starlette:
         for page in PAGES
     ]
     app = Starlette(routes=routes, exception_handlers={404: _nothing, 405: _nothing})
-    app.add_middleware(_Headers, secure=desk.secure)
-    return app
+    return _Headers(app, secure=desk.secure)  # outermost: an error of ours carries them too
 
 
 class _Headers:

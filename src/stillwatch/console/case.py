@@ -20,13 +20,14 @@ from stillwatch.cases import (
 from stillwatch.console.desk import Desk, Visit
 from stillwatch.console.paper import refuse, show
 from stillwatch.report.chapter import Chapter, write_chapter
-from stillwatch.report.facts import Facts, read_facts
+from stillwatch.report.facts import Facts, at, read_facts, records
+from stillwatch.report.numbers import number
 from stillwatch.schema import VERDICTS
 from stillwatch.store.index import Part
 
 __all__ = ["chapter_of", "facts_of", "missing", "show_case", "show_members"]
 
-_PER_PAGE: Final = 50
+_PER_PAGE: Final = 25
 
 
 def missing(desk: Desk, visit: Visit) -> Response:
@@ -84,8 +85,17 @@ def show_case(desk: Desk, visit: Visit) -> Response:
         longest={v: int(d.days) for v, d in desk.terms.longest.items()},
         two_above=desk.terms.two_people_above_accounts,
         until=now + min(desk.terms.longest.get("throttle", longest), longest),
-        verdicts=VERDICTS[1:], since=now - timedelta(hours=24), ref=desk.index.ref,
+        against=_against(chapter_of(desk, line)), verdicts=VERDICTS[1:], since=now - timedelta(hours=24), ref=desk.index.ref,
     )  # fmt: skip
+
+
+def _against(chapter: Chapter) -> dict[str, list[bool]]:
+    """Return, for every row of a claim's evidence, whether it speaks against the claim (e < 1)."""
+    return {
+        claim.name: [(number(item.get("e_value")) or 0.0) < 1 for item in
+                     records(at(chapter.campaign.data, "claims", claim.name, "evidence"))]
+        for claim in chapter.claims
+    }  # fmt: skip
 
 
 def state_of(ruling: Ruling, now: Any) -> str:

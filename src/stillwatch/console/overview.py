@@ -26,7 +26,9 @@ from stillwatch.console.paper import csv_of, show
 from stillwatch.errors import ConfigError
 from stillwatch.report.facts import Facts, at, listed, read_facts, records
 from stillwatch.report.numbers import number, parse
+from stillwatch.report.palette import pattern_defs
 from stillwatch.report.pictures import models_figure, prevalence_figure
+from stillwatch.report.pictures.glance import swatch
 from stillwatch.report.sentence import answer, strip
 from stillwatch.schema import ADVERSE
 from stillwatch.store.index import Part
@@ -80,6 +82,8 @@ def show_overview(desk: Desk, visit: Visit) -> Response:
         shared_in=_shared_in(desk), standings=desk.once("standings", desk.index.standings),
         value=desk.run.summary.get("value_at_risk"), names=NAMES,
         editable=desk.index.harvest is not None, summary=desk.run.summary,
+        patterns=pattern_defs(len(facts.shown)), shown={c.campaign_id: c for c in facts.shown},
+        swatch=swatch,
     )  # fmt: skip
 
 

@@ -18,6 +18,7 @@ from typing import Any, Final
 import duckdb
 import orjson
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from stillwatch.errors import InputError
 from stillwatch.schema import CAMPAIGNS
@@ -82,9 +83,9 @@ class Index:
 
     @cached_property
     def heads(self) -> dict[str, dict[str, Any]]:
-        """Return every campaign without its members, by id, in the file's order."""
-        rows = self._rows("SELECT campaign_id, head FROM heads ORDER BY c")
-        return {name: orjson.loads(head) for name, head in rows}
+        """Return every campaign by id, in the file's order: ``member_accounts`` for its members."""
+        rows = self._rows("SELECT campaign_id, head, accounts FROM heads ORDER BY c")
+        return {name: {**orjson.loads(head), "member_accounts": n} for name, head, n in rows}
 
     @cached_property
     def _numbers(self) -> dict[str, int]:
@@ -318,7 +319,7 @@ def _ref(salt: str, account_id: str) -> str:
 
 def _build(run: Run, file: Path, salt: str, memory: str) -> None:
     with duckdb.connect(str(file), config=_config(memory)) as engine:
-        engine.execute("CREATE TABLE heads (c INTEGER, campaign_id TEXT, head TEXT, members INT)")
+        engine.execute("CREATE TABLE heads (c INTEGER, campaign_id TEXT, head TEXT, accounts INT)")
         engine.execute(
             "CREATE TABLE members (c INTEGER, place INTEGER, account_id TEXT, end_user_id TEXT, "
             "role TEXT, standing TEXT, confidence DOUBLE, reasons TEXT[], ha UBIGINT)"
@@ -329,7 +330,7 @@ def _build(run: Run, file: Path, salt: str, memory: str) -> None:
             engine.execute(
                 "INSERT INTO heads VALUES (?, ?, ?, ?)",
                 [c, str(campaign.get("campaign_id")), orjson.dumps(campaign).decode(),
-                 batch.num_rows],
+                 pc.count_distinct(batch["account_id"]).as_py()],
             )  # fmt: skip
             engine.register("batch", batch)
             engine.execute("INSERT INTO members SELECT *, hash(account_id) FROM batch")
