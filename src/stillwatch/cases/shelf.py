@@ -110,10 +110,10 @@ def read_lines(book: Book, *, now: datetime) -> list[Line]:
                 .label("accused"),
             ).where(t.members.c.current).group_by(t.members.c.case_id)
         )}  # fmt: skip
-        campaigns = dict(connection.execute(
+        campaigns = {case: campaign for case, campaign in connection.execute(
             sa.select(t.case_campaigns.c.case_id, t.case_campaigns.c.campaign_id)
             .where(t.case_campaigns.c.current)
-        ).tuples().all())  # fmt: skip
+        )}  # fmt: skip
         appeals = _open_appeals(connection, now)
         restored = set(connection.scalars(sa.select(t.corrections.c.case_id).distinct()))
         lines = []
@@ -212,7 +212,7 @@ def page_members(
         rows = connection.execute(
             sa.select(t.members.c.account_id, t.members.c.role, t.members.c.standing)
             .where(*where).order_by(t.members.c.account_id).limit(most).offset(first)
-        ).tuples().all()  # fmt: skip
+        ).all()  # fmt: skip
     return [(a, r, s) for a, r, s in rows], int(total)
 
 
@@ -322,10 +322,10 @@ def _open_appeals(connection: sa.Connection, now: datetime) -> dict[str, list[da
 
 
 def _rulings(connection: sa.Connection, case_id: str | None) -> list[Ruling]:
-    counts = dict(connection.execute(
+    counts = {decision: n for decision, n in connection.execute(
         sa.select(t.decision_accounts.c.decision_id, sa.func.count())
         .group_by(t.decision_accounts.c.decision_id)
-    ).tuples().all())  # fmt: skip
+    )}  # fmt: skip
     query = sa.select(t.decisions)
     if case_id is not None:
         query = query.where(t.decisions.c.case_id == case_id)

@@ -22,6 +22,7 @@ import pyarrow.compute as pc
 
 from stillwatch.errors import InputError
 from stillwatch.schema import CAMPAIGNS
+from stillwatch.schema.arrow import ACCOUNT_RESULT
 from stillwatch.store.run import STAGE_TABLES, TABLES, Run
 
 __all__ = ["Index", "Part", "open_index"]
@@ -241,6 +242,8 @@ class Index:
         )
 
     def _account_table(self, account_id: str) -> pa.Table:
+        if "accounts" not in self._held:
+            return ACCOUNT_RESULT.empty_table()
         return self._table(
             "SELECT * EXCLUDE (ref) FROM accounts WHERE ref = ?", [self.ref(account_id)]
         )
