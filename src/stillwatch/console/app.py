@@ -134,7 +134,7 @@ def _gates(desk: Desk, page: Page, request: Request, visit: Visit) -> Response:
         if visit.session.person.must_change and page.name not in ("password", "password.set",
                                                                   "logout"):  # fmt: skip
             return go("/password")
-    if page.method == "POST" and not _is_ours(request, visit):  # 4
+    if page.method == "POST" and not _is_ours(request, visit, page):  # 4
         return refuse(desk, visit, 403, "Nothing was done",
                       "The form did not come from a page of this session.",
                       "Open the page again and repeat.")  # fmt: skip
@@ -150,7 +150,7 @@ def _said(error: StillwatchError) -> str:
     return f"{error.where}: {error.message}" if error.where else error.message
 
 
-def _is_ours(request: Request, visit: Visit) -> bool:
+def _is_ours(request: Request, visit: Visit, page: Page) -> bool:
     """Tell whether a browser says that one of our own pages sent this, with the session's token."""
     site = request.headers.get("sec-fetch-site")
     origin = request.headers.get("origin")
@@ -161,7 +161,7 @@ def _is_ours(request: Request, visit: Visit) -> bool:
     if origin not in (None, f"{request.url.scheme}://{request.headers.get('host', '')}",
                       f"https://{request.headers.get('host', '')}"):  # fmt: skip
         return False
-    if visit.session is None:
+    if visit.session is None or page.right == NOBODY:
         return True
     given = visit.form.get("csrf", "") or request.headers.get("x-csrf", "")
     return same(given, visit.session.csrf)

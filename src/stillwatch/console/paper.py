@@ -140,9 +140,9 @@ def _cell(value: Any) -> Any:
 def read_static(name: str) -> tuple[bytes, str] | None:
     """Return a file that every page needs, and its type; None where there is none."""
     stem, _, rest = name.partition("~")
-    file = stem + rest[16:] if rest else stem
+    file = stem + rest[16:]
     kind = _STATIC.get(file)
-    if kind is None:
+    if kind is None or static_name(file) != f"/static/{name}":
         return None
     return _static_bytes(file), kind
 

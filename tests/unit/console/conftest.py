@@ -12,10 +12,11 @@ from types import ModuleType
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from argon2 import PasswordHasher
 from starlette.testclient import TestClient
 
 from stillwatch.cases import open_book, open_cases, read_terms
-from stillwatch.console import Desk, create_app, open_home
+from stillwatch.console import Desk, create_app, entry, open_home
 from stillwatch.console.desk import COOKIE
 from stillwatch.console.entry import add_person, begin, find_person
 from stillwatch.schema.arrow import ACCOUNT_RESULT
@@ -114,6 +115,13 @@ def worlds(tmp_path_factory):
         return made[world]
 
     return make
+
+
+@pytest.fixture(autouse=True)
+def quick_hashes(monkeypatch):
+    """Argon2id with the least work: a hundred log-ins at full cost would take a minute."""
+    quick = PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)
+    monkeypatch.setattr(entry, "_hasher", lambda: quick)
 
 
 @pytest.fixture

@@ -19,7 +19,8 @@
   }
   function count() {
     const told = $("#marked");
-    if (told) told.textContent = `${document.querySelectorAll("#rows input[name=case]:checked").length} marked`;
+    const said = `${document.querySelectorAll("#rows input[name=case]:checked").length} marked`;
+    if (told && told.textContent !== said) told.textContent = said; // it is observed: no change, no loop
     const marked = document.querySelectorAll("input[name=account]:checked").length;
     const choice = $("#decide input[value=marked]");
     if (choice && marked) choice.checked = true;
