@@ -92,6 +92,7 @@ def console(
         held, index, opened, read_terms(terms), folder, lambda: datetime.now(UTC),
         hosts_of(listen), listen.secure, audit,
     )  # fmt: skip
+    desk.warm()
     scheme = "https" if certificate else "http"
     page.sentence(f"The console is at {scheme}://{name or host}:{port}/ until you press Ctrl-C.")
     serve(desk, listen)

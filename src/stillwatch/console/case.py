@@ -37,7 +37,7 @@ def missing(desk: Desk, visit: Visit) -> Response:
 
 
 def facts_of(
-    desk: Desk, line: Line, *, tables: tuple[str, ...] = (), members: bool = False
+    desk: Desk, line: Line, *, tables: tuple[str, ...] = (), members: int = 0
 ) -> Facts:
     """Return what the pictures need of the case's campaign.
 

@@ -74,6 +74,7 @@ class Desk:
     secure: bool
     audit: Path | None = None
     _held: OrderedDict[Any, Any] = field(default_factory=OrderedDict)
+    _making: dict[Any, Lock] = field(default_factory=dict)
     _lock: Lock = field(default_factory=Lock)
 
     def now(self) -> datetime:
@@ -81,17 +82,24 @@ class Desk:
         return self.book.time(self.clock())
 
     def once(self, key: Any, make: Callable[[], Made]) -> Made:
-        """Return what was made for a key before, or make it; the oldest is forgotten first."""
+        """Return what was made for a key before, or make it; the oldest is forgotten first.
+
+        Two who ask for the same thing at once wait for one making of it.
+        """
         with self._lock:
-            if key in self._held:
-                self._held.move_to_end(key)
-                found: Made = self._held[key]
-                return found
-        made = make()
-        with self._lock:
-            self._held[key] = made
-            while len(self._held) > _REMEMBERED:
-                self._held.popitem(last=False)
+            making = self._making.setdefault(key, Lock())
+        with making:
+            with self._lock:
+                if key in self._held:
+                    self._held.move_to_end(key)
+                    found: Made = self._held[key]
+                    return found
+            made = make()
+            with self._lock:
+                self._held[key] = made
+                while len(self._held) > _REMEMBERED:
+                    gone, _ = self._held.popitem(last=False)
+                    self._making.pop(gone, None)
         return made
 
     def lines(self) -> list[Line]:
@@ -101,6 +109,11 @@ class Desk:
         return self.once(
             ("lines", last_entry(self.book), slot), lambda: read_lines(self.book, now=now)
         )
+
+    def warm(self) -> None:
+        """Read what every first page needs, before the first page is asked for."""
+        self.lines()
+        len(self.index.heads)
 
     def line(self, case_id: str) -> Line | None:
         """Return a case's line of the queue, or None."""

@@ -7,7 +7,6 @@ from typing import Any, Final
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 from starlette.responses import Response
@@ -16,16 +15,20 @@ from stillwatch.cases import Line
 from stillwatch.console.case import facts_of, missing
 from stillwatch.console.desk import Desk, Visit
 from stillwatch.console.paper import show
-from stillwatch.report.facts import Facts, at
+from stillwatch.report.facts import at
 from stillwatch.report.numbers import number
 from stillwatch.report.pictures import graph_figure, waterfall_figure
-from stillwatch.report.web import Web, read_web
+from stillwatch.report.svg import Figure
+from stillwatch.report.web import read_web
 from stillwatch.schema import LINK_KINDS
 
-__all__ = ["Remains", "remains", "show_links", "show_whatif"]
+__all__ = ["Knots", "Remains", "show_links", "show_whatif", "tie"]
 
 _MOST_OBJECTS: Final = 40
 _MOST_HOLDERS: Final = 100
+# The graph is drawn from so many members, the surest first; more would take seconds to lay out and
+# not show as more. The list beside it and what remains are of all of them.
+_MOST_DRAWN: Final = 3_000
 
 
 @dataclass(frozen=True)
@@ -40,37 +43,49 @@ class Remains:
     alone: int
 
 
-def remains(links: pa.Table, accounts: list[str], without: frozenset[str]) -> Remains:
-    """Return what stays joined when links of some kinds are left out.
+@dataclass(frozen=True)
+class Knots:
+    """Links by number: nodes ``a`` and ``b``, the first ``accounts`` of ``nodes`` are accounts."""
 
-    Accounts are joined when a path of links leads from one to the other, through objects as well.
-    """
-    kept = links.filter(
-        pc.invert(pc.is_in(links["kind"], pa.array(sorted(without), pa.string())))
-    )
-    names = pa.chunked_array([
-        pa.array(accounts, pa.string()),
-        *kept["a"].cast(pa.string()).chunks, *kept["b"].cast(pa.string()).chunks,
-    ]).combine_chunks().dictionary_encode()  # fmt: skip
+    accounts: int
+    nodes: int
+    a: np.ndarray[Any, Any]
+    b: np.ndarray[Any, Any]
+    kind: np.ndarray[Any, Any]
+    kinds: tuple[str, ...]
+
+    def remains(self, without: frozenset[str]) -> Remains:
+        """Return what stays joined when links of some kinds are left out.
+
+        Accounts are joined when a path of links leads from one to the other, through objects too.
+        """
+        left_out = [i for i, kind in enumerate(self.kinds) if kind in without]
+        kept = ~np.isin(self.kind, left_out)
+        a, b, n = self.a[kept], self.b[kept], self.accounts
+        graph = coo_matrix(
+            (np.ones(len(a), dtype=np.int8), (a, b)), shape=(self.nodes, self.nodes)
+        )
+        piece = connected_components(graph, directed=False)[1][:n]
+        sizes = np.bincount(piece) if n else np.zeros(0, dtype=np.int64)
+        return Remains(n, len(a), int(sizes.max(initial=0)), int((sizes > 1).sum()),
+                       int((sizes == 1).sum()))  # fmt: skip
+
+    def count(self, kind: str) -> int:
+        """Return how many links of a kind there are."""
+        return int((self.kind == self.kinds.index(kind)).sum())
+
+
+def tie(accounts: pa.ChunkedArray, links: pa.Table) -> Knots:
+    """Return the links of accounts by number, so that each question is one pass over integers."""
+    chunks = [*accounts.chunks, *links["a"].chunks, *links["b"].chunks]
+    names = pa.chunked_array(chunks, pa.string()).combine_chunks().dictionary_encode()
     code = names.indices.to_numpy(zero_copy_only=False)
-    n, rows = len(accounts), kept.num_rows
-    a, b = code[n : n + rows], code[n + rows :]
-    size = len(names.dictionary)
-    graph = coo_matrix((np.ones(rows, dtype=np.int8), (a, b)), shape=(size, size))
-    piece = connected_components(graph, directed=False)[1][code[:n]]
-    sizes = np.bincount(piece) if n else np.zeros(0, dtype=np.int64)
-    return Remains(
-        accounts=n, links=rows, joined=int(sizes.max(initial=0)),
-        pieces=int((sizes > 1).sum()), alone=int((sizes == 1).sum()),
+    kinds = links["kind"].combine_chunks().dictionary_encode()
+    n, rows = len(accounts), links.num_rows
+    return Knots(
+        n, len(names.dictionary), code[n : n + rows], code[n + rows :],
+        kinds.indices.to_numpy(zero_copy_only=False), tuple(kinds.dictionary.to_pylist()),
     )  # fmt: skip
-
-
-def _web(desk: Desk, line: Line) -> tuple[Facts, Web | None]:
-    def make() -> tuple[Facts, Web | None]:
-        facts = facts_of(desk, line, tables=("links",), members=True)
-        return facts, read_web(facts, facts.shown[0])
-
-    return desk.once(("web", line.case_id, line.campaign_id, line.seen), make)
 
 
 def show_links(desk: Desk, visit: Visit) -> Response:
@@ -78,33 +93,34 @@ def show_links(desk: Desk, visit: Visit) -> Response:
     line = desk.line(visit.path["case"])
     if line is None:
         return missing(desk, visit)
-    facts, web = _web(desk, line)
-    campaign = facts.shown[0]
     key = (line.case_id, line.campaign_id, line.seen)
-    figure = pair = None
-    things: list[tuple[str, str, int, float]] = []
-    if web is not None:
-        figure = desk.once(("graph", *key), lambda: graph_figure(facts, campaign, web))
-        pair = desk.once(("pair", *key), lambda: waterfall_figure(campaign, web))
-        things = desk.once(("things", *key), lambda: _things(web))
+    things, total = desk.once(
+        ("things", *key), lambda: desk.index.objects(line.campaign_id, _MOST_OBJECTS)
+    )
     place = visit.number("thing", 0, 0, len(things))
-    holders: list[str] = []
-    total = 0
-    if web is not None and place:
-        every = sorted(web.holders[things[place - 1][0]].items(), key=lambda h: (-h[1], h[0]))
-        holders, total = [a for a, _ in every[:_MOST_HOLDERS]], len(every)
+    if place:
+        thing = things[place - 1]
+        return show(
+            desk, visit, "holders.html.jinja", line=line, thing=thing, total=thing[2],
+            holders=desk.index.holders(line.campaign_id, thing[0], _MOST_HOLDERS),
+            ref=desk.index.ref,
+        )  # fmt: skip
+    figure, pair = desk.once(("graph", *key), lambda: _graph(desk, line))
+    members = int((desk.campaign_of(line) or {}).get("member_accounts", 0))
     return show(
-        desk, visit, "links.html.jinja" if not place else "holders.html.jinja", line=line,
-        figure=figure, pair=pair, things=things[:_MOST_OBJECTS], hidden=len(things) - _MOST_OBJECTS,
-        place=place, holders=holders, total=total, ref=desk.index.ref, held=facts.links is not None,
-        thing=things[place - 1] if place else None,
+        desk, visit, "links.html.jinja", line=line, figure=figure, pair=pair, things=things,
+        hidden=total - len(things), held=desk.run.has("links"),
+        drawn=min(members, _MOST_DRAWN), members=members,
     )  # fmt: skip
 
 
-def _things(web: Web) -> list[tuple[str, str, int, float]]:
-    """Return (name, kind, accounts, nats of all of them), heaviest first."""
-    found = [(o, web.kinds[o], len(h), sum(h.values())) for o, h in web.holders.items()]
-    return sorted(found, key=lambda t: (-t[3], t[0]))
+def _graph(desk: Desk, line: Line) -> tuple[Figure | None, Figure | None]:
+    facts = facts_of(desk, line, tables=("links",), members=_MOST_DRAWN)
+    campaign = facts.shown[0]
+    web = read_web(facts, campaign)
+    if web is None:
+        return None, None
+    return graph_figure(facts, campaign, web), waterfall_figure(campaign, web)
 
 
 def show_whatif(desk: Desk, visit: Visit) -> Response:
@@ -112,30 +128,28 @@ def show_whatif(desk: Desk, visit: Visit) -> Response:
     line = desk.line(visit.path["case"])
     if line is None:
         return missing(desk, visit)
-    facts, _ = _web(desk, line)
-    campaign = facts.shown[0].data
     without = frozenset(k for k in LINK_KINDS if visit.query.get(f"no-{k}"))
-    members = [m for m in campaign.get("members") or [] if m.get("role") == "core"]
-    core = sorted({str(m["account_id"]) for m in members})
-    found: list[tuple[str, int, Remains]] = []
     base = chosen = None
-    if facts.links is not None and core:
-        links = facts.links.filter(pc.is_in(facts.links["b"], pa.array(core, pa.string())))
-        base, found = desk.once(
-            ("remains", line.case_id, line.campaign_id, line.seen), lambda: _each(links, core)
-        )
-        chosen = remains(links, core, without) if without else base
+    found: list[tuple[str, int, Remains]] = []
+    knots = desk.once(("knots", line.campaign_id, line.seen), lambda: _knots(desk, line))
+    if knots is not None and knots.accounts:
+        base, found = desk.once(("remains", line.campaign_id, line.seen), lambda: _each(knots))
+        chosen = knots.remains(without) if without else base
     return show(
         desk, visit, "whatif.html.jinja", line=line, base=base, chosen=chosen, found=found,
-        without=without, threshold=_threshold(desk, line, campaign, visit),
+        without=without, threshold=_threshold(desk, line, desk.campaign_of(line) or {}, visit),
     )  # fmt: skip
 
 
-def _each(links: pa.Table, core: list[str]) -> tuple[Remains, list[tuple[str, int, Remains]]]:
+def _knots(desk: Desk, line: Line) -> Knots | None:
+    held = desk.index.core_links(line.campaign_id)
+    return None if held is None else tie(held[0]["account_id"], held[1])
+
+
+def _each(knots: Knots) -> tuple[Remains, list[tuple[str, int, Remains]]]:
     """Return what holds now, and (kind, its links, what holds without it) for every kind."""
-    counts = {row["values"]: row["counts"] for row in links["kind"].value_counts().to_pylist()}
-    rows = [(k, int(n), remains(links, core, frozenset({k}))) for k, n in counts.items()]
-    return remains(links, core, frozenset()), sorted(rows, key=lambda r: (r[2].joined, r[0]))
+    rows = [(k, knots.count(k), knots.remains(frozenset({k}))) for k in knots.kinds]
+    return knots.remains(frozenset()), sorted(rows, key=lambda r: (r[2].joined, r[0]))
 
 
 def _threshold(desk: Desk, line: Line, campaign: dict[str, Any], visit: Visit) -> dict[str, Any]:

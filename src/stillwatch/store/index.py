@@ -21,13 +21,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from stillwatch.errors import InputError
-from stillwatch.schema import CAMPAIGNS
+from stillwatch.schema import CAMPAIGNS, LINK_KINDS
 from stillwatch.schema.arrow import ACCOUNT_RESULT
 from stillwatch.store.run import STAGE_TABLES, TABLES, Run
 
 __all__ = ["Index", "Part", "open_index"]
 
-_VERSION: Final = 1
+_VERSION: Final = 2
 _MEMBER: Final = pa.schema(
     [
         ("c", pa.int32()), ("place", pa.int32()), ("account_id", pa.string()),
@@ -54,9 +54,10 @@ class Part(Run):
         run: Run,
         campaigns: list[dict[str, Any]],
         tables: dict[str, Callable[[], pa.Table]],
+        links_of: Callable[[str], list[dict[str, Any]]] | None = None,
     ) -> None:
         super().__init__(run.path)
-        self._run, self._tables = run, tables
+        self._tables, self._links_of = tables, links_of
         self.campaigns = campaigns
         self.summary = run.summary
         wanted = {c.get("campaign_id") for c in campaigns}
@@ -73,6 +74,13 @@ class Part(Run):
             raise InputError(f"this part of the run has no {name}", where=str(self.path))
         held = self._tables[name]()
         return held if columns is None else held.select(list(columns))
+
+
+    def links_of(self, account_id: str, campaigns: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Return an account's links as `Run.links_of` does."""
+        if self._links_of is None:
+            return super().links_of(account_id, campaigns)
+        return self._links_of(account_id)
 
 
 class Index:
@@ -172,11 +180,12 @@ class Index:
         return self.run.table("volume") if self.run.has("volume") else None
 
     def about_campaign(
-        self, campaign_id: str, *, tables: Sequence[str] = (), members: bool = False
+        self, campaign_id: str, *, tables: Sequence[str] = (), members: int = 0
     ) -> Part:
         """Return the run as far as it concerns one campaign, with the tables that are asked for.
 
-        ``links`` are those among its members. Raises InputError: there is no such campaign.
+        ``members``: how many of them, the surest of the core first; ``links`` are those that lead
+        to these. Raises InputError: there is no such campaign.
         """
         head = self.heads.get(campaign_id)
         if head is None:
@@ -184,11 +193,11 @@ class Index:
         found = dict(head)
         if members:
             accounts = self._table(
-                "SELECT account_id, role, standing FROM members WHERE c = ? ORDER BY place",
-                [self._numbers[campaign_id]],
-            )
+                "SELECT account_id, role, standing FROM members WHERE c = ? AND place < ? "
+                "ORDER BY place", [self._numbers[campaign_id], members],
+            )  # fmt: skip
             found["members"] = accounts.to_pylist()
-        readers = {name: self._of_campaign(name, campaign_id) for name in tables
+        readers = {name: self._of_campaign(name, campaign_id, members) for name in tables
                    if self._name(name) in self._held}  # fmt: skip
         return Part(self.run, [found], readers)
 
@@ -199,14 +208,14 @@ class Index:
             mine.setdefault(name, []).append(member)
         row = self.account(account_id) or {}
         names = dict.fromkeys([*([row["campaign_id"]] if row.get("campaign_id") else []), *mine])
-        beside = self._companions(account_id) if mine else {}
-        campaigns = [
-            {**self.heads[n], "members": [*mine.get(n, []), *beside.get(n, [])]}
-            for n in names if n in self.heads
-        ]  # fmt: skip
+        campaigns = [{**self.heads[n], "members": mine.get(n, [])} for n in names
+                     if n in self.heads]  # fmt: skip
         readers: dict[str, Callable[[], pa.Table]] = {
             "accounts": lambda: self._account_table(account_id),
-            "links": lambda: self._links_of_account(account_id),
+            "links": lambda: self._table(
+                "SELECT a, b, kind, llr FROM links WHERE hb = hash(?) AND b = ?",
+                [account_id, account_id],
+            ),
             "signals": lambda: self._table(
                 "SELECT * FROM signals WHERE hash(subject) = hash(?) AND subject = ?",
                 [account_id, account_id],
@@ -215,31 +224,41 @@ class Index:
                 "SELECT * FROM subjects WHERE starts_with(account_id, ?)", [f"{account_id} · "]
             ),
         }
-        return Part(self.run, campaigns, {n: r for n, r in readers.items() if n in self._held})
+        inside = [self._numbers[str(c["campaign_id"])] for c in campaigns]
+        return Part(self.run, campaigns, {n: r for n, r in readers.items() if n in self._held},
+                    lambda account: self._links(account, inside))  # fmt: skip
 
-    def _companions(self, account_id: str) -> dict[str, list[dict[str, Any]]]:
-        """Return, by campaign, the members that carry an object of the account."""
-        if "links" not in self._held:
-            return {}
-        rows = self._rows(
-            """SELECT DISTINCT h.campaign_id, l.b FROM links l
-               JOIN members m ON m.ha = l.hb AND m.account_id = l.b JOIN heads h USING (c)
-               WHERE l.ha IN (SELECT ha FROM links WHERE hb = hash(?) AND b = ?) AND l.b != ?""",
-            [account_id, account_id, account_id],
+    def _links(self, account_id: str, inside: list[int]) -> list[dict[str, Any]]:
+        """Return an account's links. Of one campaign its counts are ready; of several they are
+        counted, as an account may be a member of two."""
+        counted = (
+            "(SELECT coalesce(max(o.accounts), 0) FROM campaign_objects o "
+            "WHERE o.c = $c AND o.ha = l.ha AND o.a = l.a)"
+            if len(inside) == 1
+            else "(SELECT count(DISTINCT x.b) FROM links x JOIN members m ON m.ha = x.hb "
+            "AND m.account_id = x.b WHERE list_contains($inside, m.c) AND x.ha = l.ha "
+            "AND x.a = l.a)"
         )
-        found: dict[str, list[dict[str, Any]]] = {}
-        for name, account in rows:
-            found.setdefault(name, []).append({"account_id": account, "beside": True})
-        return found
-
-    def _links_of_account(self, account_id: str) -> pa.Table:
-        return self._table(
-            """SELECT a, b, kind, llr, "count" FROM links
-               WHERE ha IN (SELECT ha FROM links WHERE hb = hash($who) AND b = $who
-                            UNION ALL SELECT hash($who))
-                  OR (hb = hash($who) AND b = $who)""",
-            {"who": account_id},
-        )
+        held: dict[str, Any] = {"who": account_id}
+        held |= {"c": inside[0]} if len(inside) == 1 else {"inside": inside}
+        rows = self._table(
+            f"""SELECT l.a, l.b, l.kind, l.llr, l."count", o.accounts AS others,
+                       {counted} AS inside
+                FROM links l JOIN objects o ON o.ha = l.ha AND o.a = l.a
+                WHERE (l.hb = hash($who) AND l.b = $who) OR (l.ha = hash($who) AND l.a = $who)""",  # noqa: S608
+            held,
+        ).to_pylist()
+        mine = {name for name, _ in self.memberships(account_id)}
+        for row in rows:
+            other = row["b"] if row["a"] == account_id else row["a"]
+            own = row["b"] == account_id
+            row["others"] -= own
+            row["inside"] -= own and bool(mine)
+            known = LINK_KINDS.get(str(row["kind"]))
+            row["beside"] = bool(known and known.direct) and any(
+                self._numbers[name] in inside for name, _ in self.memberships(other)
+            )
+        return rows
 
     def _account_table(self, account_id: str) -> pa.Table:
         if "accounts" not in self._held:
@@ -251,12 +270,53 @@ class Index:
     def _name(self, table: str) -> str:
         return "campaign_links" if table == "links" else table
 
-    def _of_campaign(self, name: str, campaign_id: str) -> Callable[[], pa.Table]:
+    def objects(self, campaign_id: str, most: int) -> tuple[list[tuple[str, str, int, float]], int]:
+        """Return (name, kind, members, nats) of what two members or more share, the heaviest first;
+        and how many such objects there are."""
+        c = self._numbers.get(campaign_id)
+        if c is None or "campaign_objects" not in self._held:
+            return [], 0
+        direct = [name for name, kind in LINK_KINDS.items() if kind.direct]
+        where = "c = ? AND accounts > 1 AND NOT list_contains(?, kind)"
+        total = self._rows(f"SELECT count(*) FROM campaign_objects WHERE {where}", [c, direct])  # noqa: S608
+        rows = self._rows(
+            f"SELECT a, kind, accounts, nats FROM campaign_objects WHERE {where} "  # noqa: S608
+            "ORDER BY nats DESC, a LIMIT ?", [c, direct, most],
+        )  # fmt: skip
+        return [(a, k, int(n), float(w or 0)) for a, k, n, w in rows], int(total[0][0])
+
+    def holders(self, campaign_id: str, name: str, most: int) -> list[str]:
+        """Return members that have an object, those that it weighs most for first."""
+        rows = self._rows(
+            "SELECT b FROM campaign_links WHERE c = ? AND a = ? ORDER BY llr DESC, b LIMIT ?",
+            [self._numbers.get(campaign_id, -1), name, most],
+        )
+        return [str(row[0]) for row in rows]
+
+    def core_links(self, campaign_id: str) -> tuple[pa.Table, pa.Table] | None:
+        """Return the core's accounts (account_id), and the links that lead to them; None: the run
+        kept no links."""
+        if "campaign_links" not in self._held:
+            return None
+        c = self._numbers.get(campaign_id, -1)
+        core = self._table(
+            "SELECT DISTINCT account_id FROM members WHERE c = ? AND role = 'core' ORDER BY 1", [c]
+        )
+        links = self._table(
+            "SELECT a, b, kind FROM campaign_links l WHERE c = ? AND b IN (SELECT account_id "
+            "FROM members WHERE c = ? AND role = 'core')", [c, c],
+        )  # fmt: skip
+        return core, links
+
+    def _of_campaign(
+        self, name: str, campaign_id: str, members: int
+    ) -> Callable[[], pa.Table]:
         if name == "links":
+            c = self._numbers[campaign_id]
             return lambda: self._table(
-                "SELECT a, b, kind, llr FROM campaign_links WHERE c = ?",
-                [self._numbers[campaign_id]],
-            )
+                "SELECT a, b, kind, llr FROM campaign_links WHERE c = ? AND b IN "
+                "(SELECT account_id FROM members WHERE c = ? AND place < ?)", [c, c, members],
+            )  # fmt: skip
         return lambda: self._table(
             f"SELECT * FROM {name} WHERE campaign_id = ?", [campaign_id]  # noqa: S608
         )  # fmt: skip
@@ -361,10 +421,20 @@ def _copy_tables(run: Run, engine: Any, salt: str) -> None:
             f"FROM {source('links')} ORDER BY ha"
         )
         engine.execute(
+            "CREATE TABLE objects AS SELECT a, ha, count(DISTINCT b) AS accounts FROM links "
+            "GROUP BY a, ha ORDER BY ha"
+        )
+        engine.execute(
             """CREATE TABLE campaign_links AS
                SELECT m.c, l.a, l.b, l.kind, l.llr
                FROM links l JOIN (SELECT DISTINCT c, account_id FROM members) m
                  ON l.b = m.account_id ORDER BY m.c, l.kind, l.a, l.b"""
+        )
+        engine.execute(
+            """CREATE TABLE campaign_objects AS
+               SELECT c, a, hash(a) AS ha, any_value(kind) AS kind,
+                      count(DISTINCT b) AS accounts, sum(llr) AS nats
+               FROM campaign_links GROUP BY c, a ORDER BY c, ha"""
         )
 
 

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stillwatch.campaigns import load_assumptions, value_at_risk
-from stillwatch.console.links import remains
+from stillwatch.console.links import tie
 from stillwatch.console.overview import NAMES
 
 TOKENS = {"input_tokens": 3_000_000_000, "output_tokens": 900_000_000, "cost_micro_usd": 0}
@@ -94,7 +94,7 @@ def test_what_remains_is_what_an_oracle_finds(edges, without):
     )  # fmt: skip
     kept = [(a, b) for a, b, k in edges if k not in without]
     sizes = [len(g) for g in pieces(kept, accounts)]
-    found = remains(table, accounts, without)
+    found = tie(pa.chunked_array([accounts]), table).remains(without)
     assert found.links == len(kept)
     assert found.joined == max(sizes)
     assert found.alone == sizes.count(1)
