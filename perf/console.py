@@ -38,7 +38,9 @@ SEED, NAME, SECRET = 20261127, "Bench Mark", "a long enough 7 phrase"
 START = datetime(2026, 11, 1, tzinfo=UTC)
 DAYS = 28
 KINDS = ("payment", "signup_ip", "exit_prefix", "client", "frame")
-PAINTED = "() => new Promise(r => requestAnimationFrame(() => setTimeout(() => r(performance.now()))))"
+PAINTED = (
+    "() => new Promise(r => requestAnimationFrame(() => setTimeout(() => r(performance.now()))))"
+)
 
 
 def sizes(rng: np.random.Generator, campaigns: int, largest: int) -> list[int]:
@@ -74,7 +76,7 @@ def head(c: int, n: int, periphery: int) -> dict[str, Any]:
         "methods": ["cot_exfiltration", "synthetic_data"][: 1 + c % 2],
         "claims": {"coordinated": {"confidence": 0.999, "e_value": 5200.0, "evidence": tests},
                    "extractive": {"confidence": 0.995, "e_value": 9000.0,
-                                  "evidence": [{**test, "signal": "harvest", "text": "One queue."}]},
+                                  "evidence": [{**test, "signal": "harvest", "text": "Queue."}]},
                    "actor": {"confidence": 0.1, "e_value": 1.0, "evidence": [], "claim": None}},
         "e_value": 5200.0, "q_value": 0.0008, "needed_e": 2400.0,
         "recommended": {"verdict": "step_up", "collateral": rungs[2], "rungs": rungs},
@@ -82,8 +84,8 @@ def head(c: int, n: int, periphery: int) -> dict[str, Any]:
                     "seen": "no quiet nights", "survives": False}
                    for r in ("a class", "an evaluation", "a plug-in", "a team", "a reseller")],
         "not_known": [{"question": "Who operates it?", "data": "identity checks"}],
-        "raster": {"subjects": n, "ticks": n * 90}, "value": {"harvest_usd": {"low": 1.0, "mid": 2.0,
-                                                                           "high": 3.0}},
+        "raster": {"subjects": n, "ticks": n * 90},
+        "value": {"harvest_usd": {"low": 1.0, "mid": 2.0, "high": 3.0}},
     }  # fmt: skip
 
 
@@ -253,7 +255,10 @@ def measure(address: str, secret: str, largest: str, chromium: str, runs: int) -
                             ("overview", f"{address}/overview"),
                             ("decisions", f"{address}/decisions")):  # fmt: skip
             times = [opened(page, where) for _ in range(runs)]
-            out[f"{name}_ms"] = {"first": round(times[0]), "median": round(statistics.median(times))}
+            out[f"{name}_ms"] = {
+                "first": round(times[0]),
+                "median": round(statistics.median(times)),
+            }
         page.goto(f"{address}/")
         out["filter_ms"] = _clicks(page, "#w-new", "#rows", runs, back="#w-all")
         page.goto(case)

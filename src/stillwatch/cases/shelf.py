@@ -19,8 +19,8 @@ from stillwatch.cases.book import Book, last_link
 from stillwatch.schema import VERDICTS, from_micros
 
 __all__ = [
-    "Entry", "Line", "Ruling", "decided_on", "last_entry", "page_members", "read_entries", "read_lines",
-    "read_rulings", "verdict_of",
+    "Entry", "Line", "Ruling", "decided_on", "last_entry", "page_members", "read_entries",
+    "read_lines", "read_rulings", "verdict_of",
 ]  # fmt: skip
 
 _DAY: Final = timedelta(days=1)

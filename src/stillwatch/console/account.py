@@ -1,4 +1,4 @@
-"""One account: everything the run knows and why, every decision on it, and what people found out."""
+"""One account: all that the run knows and why, every decision on it, what people found out."""
 
 from __future__ import annotations
 

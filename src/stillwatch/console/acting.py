@@ -43,7 +43,7 @@ def _order(desk: Desk, visit: Visit) -> Order:
         accounts = _marked(desk, visit.path["case"], visit.many.get("account", ()))
         if not accounts:
             raise ConfigError("no account was marked", where="accounts",
-                              hint="mark accounts in the list of members, or choose all accused")  # fmt: skip
+                              hint="mark members below, or choose all accused")  # fmt: skip
     return Order(
         visit.path["case"], accounts, visit.form.get("verdict", ""), visit.form.get("reason", ""),
         visit.by, _until(visit.form.get("until", "")), visit.form.get("remark", "")[:4_000],
@@ -124,7 +124,8 @@ def take_back(desk: Desk, visit: Visit) -> Response:
 def enter_appeal(desk: Desk, visit: Visit) -> Response:
     """Enter an appeal of one account against a decision; its clock starts."""
     appeal(desk.book, visit.path["decision"], visit.form.get("account", "").strip(),
-           by=visit.form.get("appellant", "").strip(), terms=desk.terms, now=desk.clock())  # fmt: skip
+           by=visit.form.get("appellant", "").strip(), terms=desk.terms,
+           now=desk.clock())  # fmt: skip
     return go(_case_of(desk, visit.path["decision"]))
 
 

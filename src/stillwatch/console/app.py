@@ -39,7 +39,7 @@ HEADERS: Final = {
     "frame-ancestors 'none'",
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
-    # Under no-referrer browsers send forms with `Origin: null`, and gate 4 could not tell them apart.
+    # Under no-referrer browsers send forms with `Origin: null`: gate 4 could not tell them apart.
     "Referrer-Policy": "same-origin",
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import Any, Final
 
 from starlette.responses import Response
@@ -36,9 +35,7 @@ def missing(desk: Desk, visit: Visit) -> Response:
                   "The queue lists all.")  # fmt: skip
 
 
-def facts_of(
-    desk: Desk, line: Line, *, tables: tuple[str, ...] = (), members: int = 0
-) -> Facts:
+def facts_of(desk: Desk, line: Line, *, tables: tuple[str, ...] = (), members: int = 0) -> Facts:
     """Return what the pictures need of the case's campaign.
 
     Where this run does not hold it, the evidence of the scan that last saw it, without pictures.
@@ -71,7 +68,6 @@ def show_case(desk: Desk, visit: Visit) -> Response:
     mine = {r.id for r in rulings}
     lines = desk.lines()
     place = next(n for n, other in enumerate(lines) if other.case_id == line.case_id)
-    longest = max(desk.terms.longest.values(), default=timedelta(days=30))
     return show(
         desk, visit, "case.html.jinja",
         line=line, chapter=chapter_of(desk, line), rulings=rulings, at=now,
@@ -84,8 +80,7 @@ def show_case(desk: Desk, visit: Visit) -> Response:
         state_of=lambda r: state_of(r, now),
         longest={v: int(d.days) for v, d in desk.terms.longest.items()},
         two_above=desk.terms.two_people_above_accounts,
-        until=now + min(desk.terms.longest.get("throttle", longest), longest),
-        against=_against(chapter_of(desk, line)), verdicts=VERDICTS[1:], since=now - timedelta(hours=24), ref=desk.index.ref,
+        against=_against(chapter_of(desk, line)), verdicts=VERDICTS[1:], ref=desk.index.ref,
     )  # fmt: skip
 
 

@@ -32,7 +32,9 @@ except ImportError as error:  # pragma: no cover
 
 __all__ = [
     "FIRST_HOUR", "IDLE", "LONGEST", "Person", "Session", "add_person", "begin", "change_secret",
-    "end", "find_person", "give_secret", "lock_person", "log_in", "make_administrator", "of_subject", "read_people",
+    "end", "find_person", "give_secret", "lock_person",
+    "log_in", "make_administrator", "of_subject",
+    "read_people",
     "resume", "same", "set_roles",
 ]  # fmt: skip
 

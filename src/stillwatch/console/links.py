@@ -62,9 +62,7 @@ class Knots:
         left_out = [i for i, kind in enumerate(self.kinds) if kind in without]
         kept = ~np.isin(self.kind, left_out)
         a, b, n = self.a[kept], self.b[kept], self.accounts
-        graph = coo_matrix(
-            (np.ones(len(a), dtype=np.int8), (a, b)), shape=(self.nodes, self.nodes)
-        )
+        graph = coo_matrix((np.ones(len(a), dtype=np.int8), (a, b)), shape=(self.nodes, self.nodes))
         piece = connected_components(graph, directed=False)[1][:n]
         sizes = np.bincount(piece) if n else np.zeros(0, dtype=np.int64)
         return Remains(n, len(a), int(sizes.max(initial=0)), int((sizes > 1).sum()),

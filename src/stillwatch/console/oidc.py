@@ -94,12 +94,11 @@ class Provider:
         return person
 
     def _claims(self, code: str, nonce: str, verifier: str) -> Mapping[str, Any]:
+        import httpx
         from authlib.integrations.base_client import OAuthError
         from joserfc import jwt
         from joserfc.errors import JoseError
         from joserfc.jwk import KeySet
-
-        import httpx
 
         metadata = self._metadata()
         try:
@@ -107,8 +106,8 @@ class Provider:
                 token = client.fetch_token(
                     metadata["token_endpoint"], code=code, code_verifier=verifier
                 )
-                keys = KeySet.import_key_set(client.get(metadata["jwks_uri"], withhold_token=True)
-                                             .json())  # fmt: skip
+            answer = httpx.get(metadata["jwks_uri"], timeout=_TIMEOUT_S).raise_for_status()
+            keys = KeySet.import_key_set(answer.json())
             held = jwt.decode(token["id_token"], keys, algorithms=_ALGORITHMS)
             jwt.JWTClaimsRegistry(
                 leeway=60,

@@ -1,4 +1,4 @@
-"""Pictures that are asked for one at a time: the raster with its zoom, and the traffic of a week."""
+"""Pictures that are asked for one at a time: the raster with its zoom, the traffic of a week."""
 
 from __future__ import annotations
 
@@ -38,7 +38,8 @@ def show_raster(desk: Desk, visit: Visit) -> Response:
         high = max(high, low + 3_600_000_000)
     return show(
         desk, visit, "raster.html.jinja", line=line, figure=raster_figure(facts, campaign),
-        clock=None if since or until else clock_figure(facts, campaign), zoomed=bool(since or until),
+        clock=None if since or until else clock_figure(facts, campaign),
+        zoomed=bool(since or until),
         low=low, high=high, at=lambda us: "" if us is None else f"{from_micros(us):%Y-%m-%dT%H:%M}",
     )  # fmt: skip
 

@@ -75,7 +75,6 @@ class Part(Run):
         held = self._tables[name]()
         return held if columns is None else held.select(list(columns))
 
-
     def links_of(self, account_id: str, campaigns: list[dict[str, Any]]) -> list[dict[str, Any]]:
         """Return an account's links as `Run.links_of` does."""
         if self._links_of is None:
@@ -132,10 +131,10 @@ class Index:
             return [], 0
         where = "c = ?" + (" AND role = ?" if role else "")
         held: list[Any] = [c, role] if role else [c]
-        total = int(self._rows(f"SELECT count(*) FROM members WHERE {where}", held)[0][0])  # noqa: S608
+        total = int(self._rows(f"SELECT count(*) FROM members WHERE {where}", held)[0][0])
         limit = "" if most is None else f"LIMIT {int(most)} OFFSET {int(first)}"
         table = self._table(
-            "SELECT account_id, end_user_id, role, standing, confidence, reasons FROM members "  # noqa: S608
+            "SELECT account_id, end_user_id, role, standing, confidence, reasons FROM members "
             f"WHERE {where} ORDER BY place {limit}", held,
         )  # fmt: skip
         return table.to_pylist(), total
@@ -172,7 +171,7 @@ class Index:
         if "harvest" not in self._held:
             return None
         names = ("input_tokens", "output_tokens", "cost_micro_usd")
-        row = self._rows(f"SELECT {', '.join(names)} FROM harvest")[0]  # noqa: S608
+        row = self._rows(f"SELECT {', '.join(names)} FROM harvest")[0]
         return dict(zip(names, (int(v) for v in row), strict=True))
 
     def volume(self) -> pa.Table | None:
@@ -241,11 +240,11 @@ class Index:
         )
         held: dict[str, Any] = {"who": account_id}
         held |= {"c": inside[0]} if len(inside) == 1 else {"inside": inside}
-        rows = self._table(
+        rows: list[dict[str, Any]] = self._table(
             f"""SELECT l.a, l.b, l.kind, l.llr, l."count", o.accounts AS others,
                        {counted} AS inside
                 FROM links l JOIN objects o ON o.ha = l.ha AND o.a = l.a
-                WHERE (l.hb = hash($who) AND l.b = $who) OR (l.ha = hash($who) AND l.a = $who)""",  # noqa: S608
+                WHERE (l.hb = hash($who) AND l.b = $who) OR (l.ha = hash($who) AND l.a = $who)""",
             held,
         ).to_pylist()
         mine = {name for name, _ in self.memberships(account_id)}
@@ -278,9 +277,9 @@ class Index:
             return [], 0
         direct = [name for name, kind in LINK_KINDS.items() if kind.direct]
         where = "c = ? AND accounts > 1 AND NOT list_contains(?, kind)"
-        total = self._rows(f"SELECT count(*) FROM campaign_objects WHERE {where}", [c, direct])  # noqa: S608
+        total = self._rows(f"SELECT count(*) FROM campaign_objects WHERE {where}", [c, direct])
         rows = self._rows(
-            f"SELECT a, kind, accounts, nats FROM campaign_objects WHERE {where} "  # noqa: S608
+            f"SELECT a, kind, accounts, nats FROM campaign_objects WHERE {where} "
             "ORDER BY nats DESC, a LIMIT ?", [c, direct, most],
         )  # fmt: skip
         return [(a, k, int(n), float(w or 0)) for a, k, n, w in rows], int(total[0][0])
@@ -308,9 +307,7 @@ class Index:
         )  # fmt: skip
         return core, links
 
-    def _of_campaign(
-        self, name: str, campaign_id: str, members: int
-    ) -> Callable[[], pa.Table]:
+    def _of_campaign(self, name: str, campaign_id: str, members: int) -> Callable[[], pa.Table]:
         if name == "links":
             c = self._numbers[campaign_id]
             return lambda: self._table(
@@ -318,7 +315,7 @@ class Index:
                 "(SELECT account_id FROM members WHERE c = ? AND place < ?)", [c, c, members],
             )  # fmt: skip
         return lambda: self._table(
-            f"SELECT * FROM {name} WHERE campaign_id = ?", [campaign_id]  # noqa: S608
+            f"SELECT * FROM {name} WHERE campaign_id = ?", [campaign_id]
         )  # fmt: skip
 
     def _rows(self, sql: str, held: Any = None) -> list[tuple[Any, ...]]:
@@ -409,15 +406,15 @@ def _copy_tables(run: Run, engine: Any, salt: str) -> None:
 
     for name, order in _LAID_OUT.items():
         if run.has(name):
-            engine.execute(f"CREATE TABLE {name} AS SELECT * FROM {source(name)} ORDER BY {order}")  # noqa: S608
+            engine.execute(f"CREATE TABLE {name} AS SELECT * FROM {source(name)} ORDER BY {order}")
     if run.has("accounts"):
         engine.execute(
-            "CREATE TABLE accounts AS SELECT *, substr(sha256(concat(?, account_id)), 1, 24) "  # noqa: S608
+            "CREATE TABLE accounts AS SELECT *, substr(sha256(concat(?, account_id)), 1, 24) "
             f"AS ref FROM {source('accounts')} ORDER BY ref", [salt],
         )  # fmt: skip
     if run.has("links"):
         engine.execute(
-            "CREATE TABLE links AS SELECT *, hash(a) AS ha, hash(b) AS hb "  # noqa: S608
+            "CREATE TABLE links AS SELECT *, hash(a) AS ha, hash(b) AS hb "
             f"FROM {source('links')} ORDER BY ha"
         )
         engine.execute(
@@ -445,13 +442,16 @@ def _sum_harvest(run: Run, engine: Any) -> None:
     exchanges, people = ("read_parquet('" + str(f).replace("'", "''") + "')" for f in files)
     engine.execute(
         f"""CREATE TABLE harvest AS
-            SELECT {", ".join(
+            SELECT {
+            ", ".join(
                 f"CAST(coalesce(sum(e.{n}), 0) AS BIGINT) AS {n}"
-                for n in ("input_tokens", "output_tokens", "cost_micro_usd"))}
+                for n in ("input_tokens", "output_tokens", "cost_micro_usd")
+            )
+        }
             FROM {exchanges} e JOIN {people} p ON p.sid = e.sid
             WHERE EXISTS (SELECT 1 FROM members m WHERE m.standing = 'accused'
                             AND m.account_id = p.account_id
-                            AND coalesce(m.end_user_id, '') = coalesce(p.end_user_id, ''))"""  # noqa: S608
+                            AND coalesce(m.end_user_id, '') = coalesce(p.end_user_id, ''))"""
     )
 
 

@@ -113,7 +113,7 @@ class Run:
         one of the campaigns; of a direct link, of the other account itself.
         """
         table = self.table("links", ["a", "b", "kind", "llr", "count"])
-        ours = table.filter(
+        ours: list[dict[str, Any]] = table.filter(
             pc.or_(pc.equal(table["a"], account_id), pc.equal(table["b"], account_id))
         ).to_pylist()
         members = {m.get("account_id") for c in campaigns for m in c.get("members") or ()}

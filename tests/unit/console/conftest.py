@@ -46,10 +46,11 @@ def write_accounts(run: Path) -> None:
     pq.write_table(
         pa.Table.from_pylist(
             [
-                {"account_id": name, "org_id": f"org-{n}", "segment": "pro/api", "exchanges": 40 + n,
-                 "standing": held[1]["standing"] if held else "clear", "access": "clear",
-                 "campaign_id": held[0] if held else None, "role": held[1]["role"] if held else None,
-                 "p_value": 0.5, "e_value": 1.0, "q_value": 0.001, "top_signals": []}
+                {"account_id": name, "org_id": f"org-{n}", "segment": "pro/api",
+                 "exchanges": 40 + n, "standing": held[1]["standing"] if held else "clear",
+                 "access": "clear", "campaign_id": held[0] if held else None,
+                 "role": held[1]["role"] if held else None, "p_value": 0.5, "e_value": 1.0,
+                 "q_value": 0.001, "top_signals": []}
                 for n, (name, held) in enumerate(sorted(rows.items()))
             ],
             schema=ACCOUNT_RESULT,

@@ -80,7 +80,14 @@ def test_a_wrong_name_and_a_wrong_password_are_answered_alike(http, first):
 
 @pytest.mark.parametrize(
     "new",
-    ["short", "x" * 129, "aaaaaaaaaaaaaaaa", "my stillwatch one", "ada l. and more", "password1234"],
+    [
+        "short",
+        "x" * 129,
+        "aaaaaaaaaaaaaaaa",
+        "my stillwatch one",
+        "ada l. and more",
+        "password1234",
+    ],
 )
 def test_a_password_that_is_easily_tried_is_refused(desk, first, clock, new):
     person = log_in(desk.home, "ada l.", first, now=clock())
@@ -146,7 +153,10 @@ def test_a_person_kept_out_is_out_at_once(desk, inside):
 
 def test_the_last_administrator_stays(inside, desk):
     admin = inside("Ad")
-    for form in ({"login": "ad", "what": "lock"}, {"login": "ad", "what": "roles", "role": "viewer"}):
+    for form in (
+        {"login": "ad", "what": "lock"},
+        {"login": "ad", "what": "roles", "role": "viewer"},
+    ):
         assert admin.post("/people/change", form).status_code == 422
     assert find_person(desk.home, "ad").roles == ("admin",)
 

@@ -26,7 +26,9 @@ class Seen(HTMLParser):
             self.scripts.append(given.get("src") or "inline")
         if tag in ("img", "iframe", "object", "embed", "base", "style"):
             self.wrong.append(tag)
-        self.wrong += [f"{tag} {name}" for name in given if name.startswith("on") or name == "style"]
+        self.wrong += [
+            f"{tag} {name}" for name in given if name.startswith("on") or name == "style"
+        ]
         for name in ("href", "src", "action", "hx-get", "hx-post", "formaction"):
             value = given.get(name) or "/"
             if not value.startswith(("/", "#", "data:,")) or value.startswith("//"):
@@ -52,7 +54,7 @@ def pages_of(desk):
 
 def test_nothing_that_an_adversary_wrote_becomes_markup(hostile, inside):
     who = inside("Ana", hostile)
-    pages, account = pages_of(hostile)
+    pages, _ = pages_of(hostile)
     case = max(hostile.lines(), key=lambda x: x.accused).case_id
     who.post(f"/cases/{case}/note", {"text": "<script>alert(1)</script>\u202e{{7*7}}"})
     who.post(f"/cases/{case}/assign", {"to": "<b onclick=alert(1)>Bo"})
@@ -84,8 +86,8 @@ def test_a_hostile_account_can_be_found_marked_and_decided_upon(hostile, inside)
     answer = who.post("/accounts/find", {"account": account})
     ref = hostile.index.ref(account)
     assert answer.headers["location"] == f"/accounts/{ref}"
-    case = next(x for x in hostile.lines()
-                if any(m["account_id"] == account for m in hostile.index.members(x.campaign_id)[0]))  # fmt: skip
+    ((campaign, _),) = hostile.index.memberships(account)
+    case = next(x for x in hostile.lines() if x.campaign_id == campaign)
     form = {"verdict": "throttle", "reason": "relay", "scope": "marked", "account": ref,
             "until": "", "remark": ""}  # fmt: skip
     assert who.post(f"/cases/{case.case_id}/decide", form).status_code == 303

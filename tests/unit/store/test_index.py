@@ -52,8 +52,9 @@ def test_heads_and_members_are_the_runs(run, index):
         assert total == len(campaign["members"])
         key = lambda m: (m["account_id"], m["end_user_id"] or "")  # noqa: E731
         assert sorted(rows, key=key) == sorted(campaign["members"], key=key)
-        paged = [m for first in range(0, total, 7)
-                 for m in index.members(campaign["campaign_id"], first=first, most=7)[0]]  # fmt: skip
+        paged = []
+        for first in range(0, total, 7):
+            paged += index.members(campaign["campaign_id"], first=first, most=7)[0]
         assert paged == rows
         order = [(m["role"] != "core", -m["confidence"]) for m in rows]
         assert order == sorted(order)
