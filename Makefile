@@ -120,6 +120,9 @@ bench-guard: .venv/.test-stamp ## the guard: delays, memory at 1M accounts, HTTP
 bench-replay: .venv/.test-stamp ## found campaigns replayed against the guard, honest traffic too (resumable, minutes)
 	@OMP_NUM_THREADS=1 $(BIN)/python perf/guard_replay.py \
 	  --work $(WORK)/guard-replay --out bench/results/guard-replay.json
+bench-console: .venv/.test-stamp ## the console on a run of 1M accounts and 500 campaigns, in Chromium (minutes)
+	@$(BIN)/python perf/console.py --keep
+
 bench-judgement: .venv/.test-stamp ## cases and ownership at size, kept in bench/results (a minute)
 	@$(BIN)/python perf/judgement.py --out bench/results/judgement.json
 

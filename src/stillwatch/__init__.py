@@ -19,13 +19,14 @@ The rooms in the order in which data flows. A room imports only rooms above it:
 15. store     – what a run leaves behind, and how to ask it
 16. cases     – cases, decisions, appeals, evidence packs, the guard's snapshot
 17. report    – run directory → report.html
-18. share     – campaign → STIX, what may be said of it, its exchange; the hub
-19. guard     – decides about requests while they wait
-20. prove     – was this model trained on that one's answers: results and the case file
-21. simulate  – labelled traffic
-22. scanner   – the main job: joins runner, report and share
-23. bench     – suites, baselines and scores
-24. cli       – one file a command; no logic
+18. console   – cases and decisions in a browser
+19. share     – campaign → STIX, what may be said of it, its exchange; the hub
+20. guard     – decides about requests while they wait
+21. prove     – was this model trained on that one's answers: results and the case file
+22. simulate  – labelled traffic
+23. scanner   – the main job: joins runner, report and share
+24. bench     – suites, baselines and scores
+25. cli       – one file a command; no logic
 """
 
 from __future__ import annotations

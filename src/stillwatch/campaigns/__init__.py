@@ -28,7 +28,13 @@ from stillwatch.campaigns.tables import (
     stamp,
     tokens_of,
 )
-from stillwatch.campaigns.value import Assumptions, harvest_value, load_assumptions, value_at_risk
+from stillwatch.campaigns.value import (
+    Assumptions,
+    check_range,
+    harvest_value,
+    load_assumptions,
+    value_at_risk,
+)
 
 __all__ = [
     "ACTS_STEP",
@@ -41,6 +47,7 @@ __all__ = [
     "account_rows",
     "campaign_lines",
     "carriers_of_shared",
+    "check_range",
     "choose",
     "clock_table",
     "coverage_table",

@@ -12,7 +12,7 @@ import numpy as np
 
 from stillwatch.errors import ConfigError
 
-__all__ = ["Assumptions", "harvest_value", "load_assumptions", "value_at_risk"]
+__all__ = ["Assumptions", "check_range", "harvest_value", "load_assumptions", "value_at_risk"]
 
 _DRAWS: Final = 4_000
 _FIELDS: Final = {
@@ -60,16 +60,20 @@ def load_assumptions(path: Path | None = None) -> Assumptions:
     for section, names in _FIELDS.items():
         for name in names:
             value = raw.get(section, {}).get(name)
-            place = f"{where}: [{section}] {name}"
-            if (
-                not isinstance(value, list)
-                or len(value) != 3
-                or not all(isinstance(v, int | float) and 0 <= v < float("inf") for v in value)
-                or not value[0] <= value[1] <= value[2]
-            ):
-                raise ConfigError("expected [low, most likely, high], ascending", where=place)
-            ranges[name] = (float(value[0]), float(value[1]), float(value[2]))
+            ranges[name] = check_range(value, where=f"{where}: [{section}] {name}")
     return Assumptions(ranges)
+
+
+def check_range(value: object, *, where: str) -> tuple[float, float, float]:
+    """Return a range as three floats. Raises ConfigError: it is none, or does not ascend."""
+    if (
+        not isinstance(value, list)
+        or len(value) != 3
+        or not all(isinstance(v, int | float) and 0 <= v < float("inf") for v in value)
+        or not value[0] <= value[1] <= value[2]
+    ):
+        raise ConfigError("expected [low, most likely, high], ascending", where=where)
+    return float(value[0]), float(value[1]), float(value[2])
 
 
 def _range(draws: np.ndarray) -> dict[str, float]:

@@ -48,10 +48,23 @@ from stillwatch.cases.notices import read_notice
 from stillwatch.cases.opening import Seen, open_cases
 from stillwatch.cases.pack import Pack, export_case
 from stillwatch.cases.pack_check import CheckedPack, verify_pack
+from stillwatch.cases.people import check_person, plain_name
 from stillwatch.cases.preview import Preview, RungPreview, preview
 from stillwatch.cases.retention import Retention, purge_book, purge_runs, read_retention
 from stillwatch.cases.sample_files import read_design, read_labels, sample_run
 from stillwatch.cases.sampling import Design, ErrorRates, Rate, Stratum, draw_sample, estimate_rates
+from stillwatch.cases.shelf import (
+    Entry,
+    Line,
+    Ruling,
+    decided_on,
+    last_entry,
+    page_members,
+    read_entries,
+    read_lines,
+    read_rulings,
+    verdict_of,
+)
 from stillwatch.cases.snapshot import Compiled, compile_snapshot, salt_of
 from stillwatch.cases.terms import Terms, read_terms
 
@@ -60,10 +73,12 @@ __all__ = [
     "CheckedPack",
     "Compiled",
     "Design",
+    "Entry",
     "ErasedRun",
     "ErrorRates",
     "InForce",
     "Judgement",
+    "Line",
     "Match",
     "Merge",
     "Order",
@@ -71,6 +86,7 @@ __all__ = [
     "Preview",
     "Rate",
     "Retention",
+    "Ruling",
     "RungPreview",
     "Seen",
     "Stratum",
@@ -80,9 +96,11 @@ __all__ = [
     "appeal",
     "approve",
     "assign",
+    "check_person",
     "close_case",
     "compile_snapshot",
     "decide",
+    "decided_on",
     "draw_sample",
     "effects",
     "end_users_of",
@@ -94,11 +112,14 @@ __all__ = [
     "export_case",
     "in_force",
     "label",
+    "last_entry",
     "match_campaigns",
     "note_indicator",
     "note_sighting",
     "open_book",
     "open_cases",
+    "page_members",
+    "plain_name",
     "preview",
     "purge_book",
     "purge_runs",
@@ -107,12 +128,15 @@ __all__ = [
     "read_cases",
     "read_decisions",
     "read_design",
+    "read_entries",
     "read_evidence",
     "read_judgement",
     "read_labels",
+    "read_lines",
     "read_members",
     "read_notice",
     "read_retention",
+    "read_rulings",
     "read_sightings",
     "read_terms",
     "resolve",
@@ -120,6 +144,7 @@ __all__ = [
     "sample_run",
     "settle",
     "undo",
+    "verdict_of",
     "verify_book",
     "verify_pack",
 ]

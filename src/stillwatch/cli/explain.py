@@ -22,7 +22,7 @@ def explain(
     for a clear account what was looked at.
     """
     from stillwatch.cli.terminal import Page
-    from stillwatch.cli.why import why
+    from stillwatch.report.why import why
     from stillwatch.store import open_run
 
     page = Page()

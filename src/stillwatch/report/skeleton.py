@@ -37,9 +37,11 @@ def frames_of(facts: Facts, campaign: Campaign, most: int = 3) -> tuple[list[Fra
 
 def _frame(campaign: Campaign, frame: dict[str, Any]) -> Frame:
     inside, outside = frame.get("carriers_inside"), frame.get("carriers_outside")
+    known = campaign.data.get("member_accounts")  # where the members themselves are kept apart
     members = {said(m.get("account_id")) for m in records(campaign.data.get("members"))}
+    total = len(members) if known is None else known
     title = (
-        f"{count(inside)} of {counted(len(members), 'member account')} carry one template; "
+        f"{count(inside)} of {counted(total, 'member account')} carry one template; "
         f"outside the campaign {counted(outside, 'account')} {'does' if outside == 1 else 'do'}"
     )
     if not any(p.get("kind") == "text" for p in records(frame.get("skeleton"))):

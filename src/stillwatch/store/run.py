@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from stillwatch.errors import InputError
@@ -106,6 +107,29 @@ class Run:
                 where=str(file),
                 hint="run the scan again",
             ) from None
+
+    def links_of(self, account_id: str, campaigns: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Return an account's links: a, b, kind, llr, count, and who else they lead to.
+
+        ``others``: further accounts with the object; ``inside``: how many of them are members of
+        one of the campaigns; of a direct link, of the other account itself.
+        """
+        table = self.table("links", ["a", "b", "kind", "llr", "count"])
+        ours: list[dict[str, Any]] = table.filter(
+            pc.or_(pc.equal(table["a"], account_id), pc.equal(table["b"], account_id))
+        ).to_pylist()
+        members = {m.get("account_id") for c in campaigns for m in c.get("members") or ()}
+        carriers: dict[str, set[str]] = {}
+        wanted = pa.array([row["a"] for row in ours], pa.string())
+        rows = table.filter(pc.is_in(table["a"], wanted))
+        for a, b in zip(rows["a"].to_pylist(), rows["b"].to_pylist(), strict=True):
+            carriers.setdefault(a, set()).add(b)
+        for row in ours:
+            other = row["b"] if row["a"] == account_id else row["a"]
+            others = carriers.get(row["a"], set()) - {account_id}
+            row["others"], row["inside"] = len(others), len(others & members)
+            row["beside"] = other in members
+        return ours
 
     def query(self, sql: str, **tables: pa.Table) -> pa.Table:
         """Return the answer of one SQL statement over the run's tables, by their names.

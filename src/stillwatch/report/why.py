@@ -10,9 +10,9 @@ from typing import Any, Final
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from stillwatch.cli.kinship import describe_links
 from stillwatch.errors import ConfigError
 from stillwatch.report.facts import at, listed, records, said, standing_of
+from stillwatch.report.kinship import describe_links
 from stillwatch.report.numbers import count, counted, day_range, number, parse, plain, share
 from stillwatch.schema import ACCOUNTS, Settings
 from stillwatch.store import Run

@@ -5,10 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any, Final
 
-import pyarrow as pa
-import pyarrow.compute as pc
-
-from stillwatch.report.facts import records, said
+from stillwatch.report.facts import said
 from stillwatch.report.numbers import count, counted, number
 from stillwatch.schema import LINK_KINDS
 from stillwatch.store import Run
@@ -22,19 +19,14 @@ def describe_links(run: Run, account_id: str, campaigns: list[dict[str, Any]]) -
     """Return a sentence a link, heaviest kind first, then what the kinds are worth."""
     if not run.has("links"):
         return ()
-    table = run.table("links", ["a", "b", "kind", "llr", "count"])
-    ours = table.filter(
-        pc.or_(pc.equal(table["a"], account_id), pc.equal(table["b"], account_id))
-    ).to_pylist()
+    ours = run.links_of(account_id, campaigns)
     if not ours:
         return ("It shares no object with another account that would link the two.",)
     ours.sort(key=lambda r: (-(number(r["llr"]) or 0.0), str(r["kind"]), str(r["a"]), str(r["b"])))
-    companions = _carriers(table, [r["a"] for r in ours])
-    members = {m.get("account_id") for c in campaigns for m in records(c.get("members"))}
     points = []
     for kind in dict.fromkeys(str(r["kind"]) for r in ours):
         alike = [r for r in ours if r["kind"] == kind]
-        points += [_sentence(r, account_id, companions, members) for r in alike[:_MOST_OF_A_KIND]]
+        points += [_sentence(r, account_id, bool(campaigns)) for r in alike[:_MOST_OF_A_KIND]]
         if len(alike) > _MOST_OF_A_KIND:
             points.append(f"{_title(kind)}: {len(alike) - _MOST_OF_A_KIND:,} more, not heavier.")
     weak = sorted({_title(r["kind"]) for r in ours if _others_can_create(r["kind"])})
@@ -46,29 +38,16 @@ def describe_links(run: Run, account_id: str, campaigns: list[dict[str, Any]]) -
     return tuple(points)
 
 
-def _carriers(table: pa.Table, objects: list[str]) -> dict[str, set[str]]:
-    rows = table.filter(pc.is_in(table["a"], pa.array(objects, pa.string())))
-    carriers: dict[str, set[str]] = {}
-    for a, b in zip(rows["a"].to_pylist(), rows["b"].to_pylist(), strict=True):
-        carriers.setdefault(a, set()).add(b)
-    return carriers
-
-
-def _sentence(
-    row: dict[str, Any], account_id: str, companions: dict[str, set[str]], members: set[Any]
-) -> str:
+def _sentence(row: dict[str, Any], account_id: str, in_campaign: bool) -> str:
     title, kind = _title(row["kind"]), LINK_KINDS.get(str(row["kind"]))
     if kind is not None and kind.direct:
         other = row["b"] if row["a"] == account_id else row["a"]
-        beside = ", of the same campaign" if other in members else ""
+        beside = ", of the same campaign" if row["beside"] else ""
         return f"{title}: with {other}{beside}, seen {count(row['count'])} times; {_weight(row)}."
-    others = companions.get(row["a"], set()) - {account_id}
-    inside = len(others & members)
-    told = counted(len(others), "other account")
-    if members and others:
-        told += (
-            ", all of this campaign" if inside == len(others) else f", {inside:,} of this campaign"
-        )
+    others, inside = row["others"], row["inside"]
+    told = counted(others, "other account")
+    if in_campaign and others:
+        told += ", all of this campaign" if inside == others else f", {inside:,} of this campaign"
     return f"{title} ({said(row['a'])}): with {told}; {_weight(row)}."
 
 

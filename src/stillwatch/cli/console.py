@@ -1,0 +1,98 @@
+"""`stillwatch console`: cases and decisions in a browser."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+__all__ = ["console"]
+
+
+def console(
+    run: Annotated[Path, typer.Option(metavar="DIR", help="Run directory that a scan wrote.")],
+    book: Annotated[
+        str, typer.Option(metavar="FILE", help="Case database: a file, or a PostgreSQL URL.")
+    ],
+    home: Annotated[
+        Path, typer.Option(metavar="DIR", help="The console's own folder; made if it is missing.")
+    ] = Path("stillwatch-console"),
+    host: Annotated[str, typer.Option(metavar="ADDRESS", help="Address to listen on.")] = (
+        "127.0.0.1"
+    ),
+    port: Annotated[int, typer.Option(metavar="N", min=1, max=65535, help="Port.")] = 6300,
+    name: Annotated[
+        str | None, typer.Option(metavar="HOST", help="What browsers call this host.")
+    ] = None,
+    certificate: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="TLS certificate chain, PEM.")
+    ] = None,
+    private_key: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Its private key, PEM.")
+    ] = None,
+    behind_proxy: Annotated[
+        bool, typer.Option("--behind-proxy", help="A proxy in front ends TLS.")
+    ] = False,
+    administrator: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Make this person an administrator; print a password."),
+    ] = None,
+    standing: Annotated[
+        list[str] | None,
+        typer.Option(metavar="WORD", help="Campaigns to open; may be given again. Else accused."),
+    ] = None,
+    audit: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Labelled sample of `case sample`.")
+    ] = None,
+    terms: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Terms of judgement in TOML, if not the shipped."),
+    ] = None,
+) -> None:
+    """Show cases, decisions and evidence in a browser, for the people who must decide.
+
+    The run's campaigns are brought into the case database first, as `case open` does. The first
+    time, name the administrator.
+    """
+    from stillwatch.cases import open_book, open_cases, read_design, read_labels, read_terms
+    from stillwatch.cli.terminal import Page
+    from stillwatch.console import (
+        Desk,
+        Listen,
+        make_administrator,
+        open_home,
+        read_people,
+        serve,
+    )
+    from stillwatch.console.serving import hosts_of
+    from stillwatch.errors import ConfigError
+    from stillwatch.store import open_run
+    from stillwatch.store.index import open_index
+
+    page, held, opened = Page(), open_run(run), open_book(book)
+    folder = open_home(home)
+    if audit is not None:
+        read_design(audit)
+        read_labels(audit / "sample.csv")
+    if administrator is not None:
+        secret = make_administrator(folder, administrator, now=datetime.now(UTC))
+        page.sentence(f"{administrator} logs in with {secret} within the hour, and changes it.")
+    elif not read_people(folder):
+        raise ConfigError("nobody may enter yet", where=str(home),
+                          hint="name the first person: --administrator NAME")  # fmt: skip
+    listen = Listen(host, port, name, certificate, private_key, behind_proxy)
+    for seen in open_cases(opened, held, now=datetime.now(UTC),
+                           standings=tuple(standing or ["accused"])):  # fmt: skip
+        if seen.change != "same":
+            page.point(f"{seen.case_id}: {seen.change}")
+    index = open_index(held, folder.index, salt=folder.key("accounts"))
+    desk = Desk(
+        held, index, opened, read_terms(terms), folder, lambda: datetime.now(UTC),
+        hosts_of(listen), listen.secure, audit,
+    )  # fmt: skip
+    desk.warm()
+    scheme = "https" if certificate else "http"
+    page.sentence(f"The console is at {scheme}://{name or host}:{port}/ until you press Ctrl-C.")
+    serve(desk, listen)

@@ -1,0 +1,77 @@
+"""One account: all that the run knows and why, every decision on it, what people found out."""
+
+from __future__ import annotations
+
+from starlette.responses import Response
+
+from stillwatch.cases import label, read_appeals, read_notice, verdict_of
+from stillwatch.console.case import state_of
+from stillwatch.console.desk import Desk, Visit
+from stillwatch.console.paper import go, refuse, show
+from stillwatch.errors import ConfigError
+from stillwatch.report.why import why
+
+__all__ = ["find", "label_one", "show_account", "show_notice"]
+
+
+def _unknown(desk: Desk, visit: Visit) -> Response:
+    return refuse(
+        desk, visit, 404, "No such account in this run",
+        f"None of its {desk.index.accounts:,} accounts has that name.",
+        "Spell it as the log does; the run covers the window that the overview names.",
+    )  # fmt: skip
+
+
+def find(desk: Desk, visit: Visit) -> Response:
+    """Go to an account by its identifier, which stands in no address."""
+    account_id = visit.form.get("account", "").strip()
+    if desk.index.account(account_id) is None:
+        return _unknown(desk, visit)
+    return go(f"/accounts/{desk.index.ref(account_id)}")
+
+
+def show_account(desk: Desk, visit: Visit) -> Response:
+    """Show an account, whole or as a drawer beside its case."""
+    ref = visit.path["ref"]
+    account_id = desk.index.account_of(ref)
+    if account_id is None:
+        return _unknown(desk, visit)
+    now = desk.now()
+    rulings = verdict_of(desk.book, account_id, now=now)
+    mine = {r.id for r in rulings}
+    cases = dict.fromkeys(
+        line.case_id for line in desk.lines()
+        if line.campaign_id in {name for name, _ in desk.index.memberships(account_id)}
+    )  # fmt: skip
+    return show(
+        desk, visit, "account-drawer.html.jinja" if visit.partial else "account.html.jinja",
+        account_id=account_id, ref=ref, row=desk.index.account(account_id) or {},
+        sections=desk.once(("why", ref), lambda: why(desk.index.about_account(account_id),
+                                                     account_id)),
+        rulings=rulings, cases=list(cases), at=now, state_of=lambda r: state_of(r, now),
+        appeals=[a for a in read_appeals(desk.book) if a.account_id == account_id
+                 and a.decision in mine],
+    )  # fmt: skip
+
+
+def show_notice(desk: Desk, visit: Visit) -> Response:
+    """Show the notice of a decision as one account got it."""
+    account_id = desk.index.account_of(visit.path["ref"])
+    if account_id is None:
+        return _unknown(desk, visit)
+    text = read_notice(desk.book, visit.path["decision"], account_id)
+    return show(desk, visit, "notice.html.jinja", text=text, decision=visit.path["decision"],
+                ref=visit.path["ref"])  # fmt: skip
+
+
+def label_one(desk: Desk, visit: Visit) -> Response:
+    """Enter what a person found out about an account: true, false or unsure, and why."""
+    account_id = desk.index.account_of(visit.path["ref"])
+    if account_id is None:
+        return _unknown(desk, visit)
+    case_id = visit.form.get("case", "")
+    if not case_id:
+        raise ConfigError("the account is in no case", where="label")
+    label(desk.book, case_id, account_id, verdict=visit.form.get("verdict", ""),
+          reason=visit.form.get("reason", "")[:4_000], by=visit.by, now=desk.clock())  # fmt: skip
+    return go(f"/accounts/{visit.path['ref']}")

@@ -1,0 +1,114 @@
+"""In and out: a local password, or an OpenID provider."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from starlette.responses import Response
+
+from stillwatch.console.desk import COOKIE, Desk, Visit
+from stillwatch.console.entry import LONGEST, Person, begin, change_secret, end, log_in
+from stillwatch.console.oidc import Provider, read_provider
+from stillwatch.console.paper import go, show
+from stillwatch.errors import ConfigError, NotPermitted
+
+__all__ = [
+    "enter", "from_provider", "leave", "set_password", "show_login", "show_password", "to_provider",
+]  # fmt: skip
+
+_ASKED: Final = "__Host-stillwatch-asked"
+_ASKED_S: Final = 600
+
+
+def show_login(desk: Desk, visit: Visit) -> Response:
+    """Show the form, and the provider where there is one."""
+    if visit.session is not None:
+        return go("/")
+    return show(desk, visit, "login.html.jinja", outside=desk.home.oidc.is_file(), wrong="")
+
+
+def enter(desk: Desk, visit: Visit) -> Response:
+    """Begin a session for whoever knows the password."""
+    try:
+        person = log_in(desk.home, visit.form.get("login", ""), visit.form.get("secret", ""),
+                        now=desk.clock())  # fmt: skip
+    except NotPermitted as error:
+        return show(desk, visit, "login.html.jinja", status=403, wrong=error.message,
+                    outside=desk.home.oidc.is_file())  # fmt: skip
+    if COOKIE in visit.cookies:
+        end(desk.home, visit.cookies[COOKIE])
+    return _inside(desk, person, go(_first_page(person)))
+
+
+def _first_page(person: Person) -> str:
+    if person.must_change:
+        return "/password"
+    return "/people" if person.roles == ("admin",) else "/"
+
+
+def _inside(desk: Desk, person: Person, answer: Response) -> Response:
+    token = begin(desk.home, person, now=desk.clock())
+    answer.set_cookie(COOKIE, token, max_age=int(LONGEST.total_seconds()), path="/", secure=True,
+                      httponly=True, samesite="strict")  # fmt: skip
+    return answer
+
+
+def leave(desk: Desk, visit: Visit) -> Response:
+    """End the session."""
+    end(desk.home, visit.cookies.get(COOKIE, ""))
+    answer = go("/login")
+    answer.delete_cookie(COOKIE, path="/", secure=True, httponly=True, samesite="strict")
+    answer.headers["Clear-Site-Data"] = '"cache", "storage"'
+    return answer
+
+
+def show_password(desk: Desk, visit: Visit) -> Response:
+    """Show the form for another password."""
+    return show(desk, visit, "password.html.jinja", wrong="")
+
+
+def set_password(desk: Desk, visit: Visit) -> Response:
+    """Set the visitor's own password and begin a new session."""
+    if visit.session is None:
+        return go("/login")
+    person, new = visit.session.person, visit.form.get("new", "")
+    try:
+        if new != visit.form.get("again", ""):
+            raise ConfigError("the two are not the same", where="password")
+        change_secret(desk.home, person, old=visit.form.get("old", ""), new=new, now=desk.clock())
+    except (ConfigError, NotPermitted) as error:
+        return show(desk, visit, "password.html.jinja", status=422,
+                    wrong=f"{error.message}. {error.hint}")  # fmt: skip
+    return _inside(desk, person, go("/people" if person.roles == ("admin",) else "/"))
+
+
+def to_provider(desk: Desk, visit: Visit) -> Response:
+    """Send the browser to the provider, and remember that it was asked."""
+    provider = _provider(desk)
+    address, state = provider.ask(desk.clock())
+    answer = go(address)
+    answer.set_cookie(_ASKED, state, max_age=_ASKED_S, path="/", secure=True, httponly=True,
+                      samesite="lax")  # fmt: skip
+    return answer
+
+
+def from_provider(desk: Desk, visit: Visit) -> Response:
+    """Begin a session for whoever the provider says it is.
+
+    The answer is a page of our own that goes on by itself: a redirect would still count as coming
+    from the provider, and a strict cookie would not be sent.
+    """
+    provider = _provider(desk)
+    person = provider.person(desk.home, visit.query, visit.cookies.get(_ASKED, ""), desk.clock())
+    answer = _inside(desk, person, show(desk, visit, "entered.html.jinja",
+                                        first=_first_page(person)))  # fmt: skip
+    answer.delete_cookie(_ASKED, path="/", secure=True, httponly=True, samesite="lax")
+    return answer
+
+
+def _provider(desk: Desk) -> Provider:
+    if not desk.home.oidc.is_file():
+        raise ConfigError("no identity provider is set up", where="oidc.toml",
+                          hint="docs/console.md says what to write")  # fmt: skip
+    return desk.once(("provider", desk.home.oidc.stat().st_mtime_ns),
+                     lambda: read_provider(desk.home.oidc))  # fmt: skip

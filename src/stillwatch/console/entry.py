@@ -1,0 +1,308 @@
+"""People and their sessions: local passwords for the first hour, an identity provider after it.
+
+Times and lengths follow OWASP ASVS 4.0.3, chapters 2 and 3; docs/console-security.md says which
+requirement each constant answers.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import secrets
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import cache
+from typing import Any, Final
+
+import sqlalchemy as sa
+
+from stillwatch.cases import check_person, plain_name
+from stillwatch.console.home import Home, failures, people, sessions
+from stillwatch.console.rights import ROLES
+from stillwatch.errors import ConfigError, NotPermitted
+from stillwatch.schema import to_micros
+
+try:
+    from argon2 import PasswordHasher
+    from argon2.exceptions import Argon2Error, InvalidHashError
+except ImportError as error:  # pragma: no cover
+    raise ConfigError("needs the package argon2-cffi", where="console",
+                      hint="pip install 'stillwatch[console]'") from error  # fmt: skip
+
+__all__ = [
+    "FIRST_HOUR", "IDLE", "LONGEST", "Person", "Session", "add_person", "begin", "change_secret",
+    "end", "find_person", "give_secret", "lock_person",
+    "log_in", "make_administrator", "of_subject",
+    "read_people",
+    "resume", "same", "set_roles",
+]  # fmt: skip
+
+FIRST_HOUR: Final = timedelta(hours=1)  # a secret that this program made ends by itself
+IDLE: Final = timedelta(minutes=30)
+LONGEST: Final = timedelta(hours=12)
+_TRIES: Final = 10  # within _WINDOW; then not even the right password opens
+_WINDOW: Final = timedelta(minutes=15)
+_SHORTEST, _LONGEST_SECRET = 12, 128
+_TOO_KNOWN: Final = ("password", "stillwatch", "123456", "qwerty", "letmein", "abcdef", "111111")
+
+
+@dataclass(frozen=True)
+class Person:
+    """Someone who may enter. ``must_change``: the secret is the program's, not yet theirs."""
+
+    login: str
+    name: str
+    roles: tuple[str, ...]
+    must_change: bool
+    locked: bool
+    outside: bool
+
+
+@dataclass(frozen=True)
+class Session:
+    """Someone inside; ``csrf`` must come back with everything that changes something."""
+
+    person: Person
+    csrf: str
+    began: datetime
+    digest: str
+
+
+@cache
+def _hasher() -> PasswordHasher:
+    return PasswordHasher()
+
+
+@cache
+def _nobody() -> str:
+    return _hasher().hash(secrets.token_hex(16))
+
+
+def make_administrator(home: Home, name: str, *, now: datetime) -> str:
+    """Make the first person, or give an administrator another secret; return the secret.
+
+    It works for an hour and must be changed at once. Raises ConfigError: no name.
+    """
+    login = add_person(home, name, ("admin", "analyst"), replace=True)
+    secret = secrets.token_urlsafe(18)
+    _keep(home, login, secret, to_micros(now + FIRST_HOUR))
+    return secret
+
+
+def add_person(
+    home: Home, name: str, roles: Iterable[str], *, subject: str | None = None,
+    replace: bool = False,
+) -> str:  # fmt: skip
+    """Write down a person; return the login, which is the name as `cases.plain_name` reads it.
+
+    Two people who look alike are one person to the two-person rule, so they cannot both be here.
+    Raises ConfigError: no name or role, or the name is taken.
+    """
+    check_person(name)
+    held = _roles(roles)
+    plain = plain_name(name)
+    with home.engine.begin() as connection:
+        known = connection.scalar(sa.select(people.c.login).where(people.c.plain_name == plain))
+        if known is not None and not replace:
+            raise ConfigError("somebody has that name already", where="name",
+                              hint="one person has one entry; give it another role")  # fmt: skip
+        if known is not None:
+            connection.execute(
+                people.update().where(people.c.login == known).values(roles=held, locked=False)
+            )
+        else:
+            connection.execute(people.insert().values(
+                login=plain, name=" ".join(name.split()), plain_name=plain, roles=held,
+                subject=subject, locked=False,
+            ))  # fmt: skip
+    return plain
+
+
+def set_roles(home: Home, login: str, roles: Iterable[str]) -> None:
+    """Give a person other roles; what they see changes with their next click.
+
+    Raises ConfigError: no such role, or nobody would be left to name people.
+    """
+    held = _roles(roles)
+    with home.engine.begin() as connection:
+        connection.execute(people.update().where(people.c.login == login).values(roles=held))
+        _demand_admin(connection)
+
+
+def lock_person(home: Home, login: str, *, locked: bool) -> None:
+    """Keep a person out, ending their sessions, or let them in again.
+
+    Raises ConfigError: nobody would be left to name people.
+    """
+    with home.engine.begin() as connection:
+        connection.execute(people.update().where(people.c.login == login).values(locked=locked))
+        connection.execute(sessions.delete().where(sessions.c.login == login))
+        _demand_admin(connection)
+
+
+def give_secret(home: Home, login: str, *, now: datetime) -> str:
+    """Return a new secret of a person, which works for an hour and must be changed."""
+    secret = secrets.token_urlsafe(18)
+    _keep(home, login, secret, to_micros(now + FIRST_HOUR))
+    return secret
+
+
+def change_secret(home: Home, person: Person, *, old: str, new: str, now: datetime) -> None:
+    """Set a person's own password and end their other sessions.
+
+    Raises NotPermitted: the old one is wrong. ConfigError: the new one is too short, too long, or
+    among the first that are tried.
+    """
+    log_in(home, person.login, old, now=now)
+    if not _SHORTEST <= len(new) <= _LONGEST_SECRET:
+        raise ConfigError(f"expected {_SHORTEST} to {_LONGEST_SECRET} characters", where="password")
+    plain = plain_name(new)
+    if new == old or any(w in plain for w in (*_TOO_KNOWN, person.login)) or len(set(new)) < 5:
+        raise ConfigError("expected a password that is not easily tried", where="password",
+                          hint="no name, no usual word, not the last one")  # fmt: skip
+    _keep(home, person.login, new, None)
+    with home.engine.begin() as connection:
+        connection.execute(sessions.delete().where(sessions.c.login == person.login))
+
+
+def log_in(home: Home, login: str, secret: str, *, now: datetime) -> Person:
+    """Return the person whose password this is.
+
+    Raises NotPermitted: it is not, or there were ten failures within 15 minutes. The answer and its
+    time are the same for a login that does not exist.
+    """
+    login = plain_name(login)[:200]
+    since = to_micros(now - _WINDOW)
+    with home.engine.begin() as connection:
+        connection.execute(failures.delete().where(failures.c.at_us <= since))
+        tries = connection.scalar(
+            sa.select(sa.func.count()).where(failures.c.login == login)
+        ) or 0  # fmt: skip
+        row = connection.execute(sa.select(people).where(people.c.login == login)).one_or_none()
+        right = _verify(row.secret if row is not None and row.secret else _nobody(), secret)
+        lapsed = row is not None and row.secret_until_us is not None and (
+            row.secret_until_us < to_micros(now)
+        )  # fmt: skip
+        good = right and row is not None and bool(row.secret) and not row.locked and not lapsed
+        if not good:
+            connection.execute(failures.insert().values(login=login, at_us=to_micros(now)))
+    if not good or tries >= _TRIES or row is None:
+        raise NotPermitted(
+            "name or password are not right, or there were too many tries", where="log in",
+            hint="wait 15 minutes, or ask whoever runs the console for a new secret",
+        )  # fmt: skip
+    return _person(row)
+
+
+def of_subject(home: Home, subject: str) -> Person | None:
+    """Return the person whom an identity provider calls by this subject."""
+    with home.engine.connect() as connection:
+        row = connection.execute(
+            sa.select(people).where(people.c.subject == subject)
+        ).one_or_none()  # fmt: skip
+    return None if row is None or row.locked else _person(row)
+
+
+def begin(home: Home, person: Person, *, now: datetime) -> str:
+    """Begin a session and return its token, of which only a digest is kept."""
+    token = secrets.token_urlsafe(32)
+    with home.engine.begin() as connection:
+        old = to_micros(now - LONGEST)
+        connection.execute(sessions.delete().where(sessions.c.began_us <= old))
+        connection.execute(sessions.insert().values(
+            digest=_digest(token), login=person.login, csrf=secrets.token_urlsafe(32),
+            began_us=to_micros(now), seen_us=to_micros(now),
+        ))  # fmt: skip
+    return token
+
+
+def resume(home: Home, token: str, *, now: datetime) -> Session | None:
+    """Return the session of a token; None when it never was, idled 30 min or is 12 h old."""
+    digest, at = _digest(token), to_micros(now)
+    with home.engine.connect() as connection:
+        row = connection.execute(
+            sa.select(people, sessions.c.csrf, sessions.c.began_us, sessions.c.seen_us)
+            .join(people, people.c.login == sessions.c.login)
+            .where(sessions.c.digest == digest)
+        ).one_or_none()
+        if row is None or row.locked:
+            return None
+        if row.seen_us <= to_micros(now - IDLE) or row.began_us <= to_micros(now - LONGEST):
+            connection.execute(sessions.delete().where(sessions.c.digest == digest))
+            connection.commit()
+            return None
+        if at - row.seen_us > 30_000_000:  # a write a click would be one too many
+            connection.execute(
+                sessions.update().where(sessions.c.digest == digest).values(seen_us=at)
+            )
+            connection.commit()
+    began = now - timedelta(microseconds=at - row.began_us)
+    return Session(_person(row), row.csrf, began, digest)
+
+
+def end(home: Home, token: str) -> None:
+    """End a session."""
+    with home.engine.begin() as connection:
+        connection.execute(sessions.delete().where(sessions.c.digest == _digest(token)))
+
+
+def read_people(home: Home) -> list[Person]:
+    """Return everyone, by login."""
+    with home.engine.connect() as connection:
+        rows = connection.execute(sa.select(people).order_by(people.c.login)).all()
+    return [_person(row) for row in rows]
+
+
+def find_person(home: Home, login: str) -> Person:
+    """Return one person. Raises ConfigError: there is none."""
+    found = [p for p in read_people(home) if p.login == login]
+    if not found:
+        raise ConfigError("there is no such person", where="login")
+    return found[0]
+
+
+def _person(row: Any) -> Person:
+    roles = tuple(r for r in row.roles.split(",") if r in ROLES)
+    return Person(row.login, row.name, roles, row.secret_until_us is not None, bool(row.locked),
+                  row.subject is not None)  # fmt: skip
+
+
+def _roles(roles: Iterable[str]) -> str:
+    held = [r for r in ROLES if r in set(roles)]
+    if not held:
+        raise ConfigError("expected a role", where="roles", hint=f"of {', '.join(ROLES)}")
+    return ",".join(held)
+
+
+def _demand_admin(connection: sa.Connection) -> None:
+    rows = connection.execute(sa.select(people.c.roles).where(~people.c.locked)).scalars()
+    if not any("admin" in roles.split(",") for roles in rows):
+        raise ConfigError("nobody would be left who may name people", where="roles",
+                          hint="name another administrator first")  # fmt: skip
+
+
+def _keep(home: Home, login: str, secret: str, until_us: int | None) -> None:
+    made = _hasher().hash(secret)
+    with home.engine.begin() as connection:
+        connection.execute(people.update().where(people.c.login == login).values(
+            secret=made, secret_until_us=until_us
+        ))  # fmt: skip
+        connection.execute(failures.delete().where(failures.c.login == login))
+        connection.execute(sessions.delete().where(sessions.c.login == login))
+
+
+def _verify(held: str, secret: str) -> bool:
+    try:
+        return _hasher().verify(held, secret[: _LONGEST_SECRET * 4])
+    except (Argon2Error, InvalidHashError):
+        return False
+
+
+def _digest(token: str) -> str:
+    return hashlib.sha256(token.encode("utf-8", "replace")).hexdigest()
+
+
+def same(one: str, other: str) -> bool:
+    """Compare two secrets in a time that does not tell where they differ."""
+    return hmac.compare_digest(one.encode(), other.encode())

@@ -1,0 +1,82 @@
+"""For administrators: who may enter in which roles, and who read what."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import sqlalchemy as sa
+from starlette.responses import Response
+
+from stillwatch.console.desk import Desk, Visit
+from stillwatch.console.entry import (
+    add_person,
+    find_person,
+    give_secret,
+    lock_person,
+    read_people,
+    set_roles,
+)
+from stillwatch.console.home import reads
+from stillwatch.console.paper import go, show
+from stillwatch.errors import ConfigError
+from stillwatch.schema import from_micros
+
+__all__ = ["add", "change", "show_people", "show_reads"]
+
+_PER_PAGE: Final = 100
+
+
+def show_people(desk: Desk, visit: Visit) -> Response:
+    """Show everyone who may enter."""
+    return show(desk, visit, "people.html.jinja", people=read_people(desk.home), secret=None,
+                who=None, outside=desk.home.oidc.is_file())  # fmt: skip
+
+
+def add(desk: Desk, visit: Visit) -> Response:
+    """Write down a person; show their first secret once, or nothing where a provider knows them."""
+    subject = visit.form.get("subject", "").strip() or None
+    login = add_person(desk.home, visit.form.get("name", ""), visit.many.get("role", ()),
+                       subject=subject)  # fmt: skip
+    if subject:
+        return go("/people")
+    secret = give_secret(desk.home, login, now=desk.clock())
+    return show(desk, visit, "people.html.jinja", people=read_people(desk.home), secret=secret,
+                who=login, outside=desk.home.oidc.is_file())  # fmt: skip
+
+
+def change(desk: Desk, visit: Visit) -> Response:
+    """Give a person other roles or another secret, keep them out, or let them in again."""
+    person = find_person(desk.home, visit.form.get("login", ""))
+    what = visit.form.get("what", "")
+    if what == "roles":
+        set_roles(desk.home, person.login, visit.many.get("role", ()))
+    elif what in ("lock", "unlock"):
+        lock_person(desk.home, person.login, locked=what == "lock")
+    elif what == "secret":
+        secret = give_secret(desk.home, person.login, now=desk.clock())
+        return show(desk, visit, "people.html.jinja", people=read_people(desk.home), secret=secret,
+                    who=person.login, outside=desk.home.oidc.is_file())  # fmt: skip
+    else:
+        raise ConfigError("expected roles, lock, unlock or secret", where="what")
+    return go("/people")
+
+
+def show_reads(desk: Desk, visit: Visit) -> Response:
+    """Show who asked for what, the newest first; an identifier narrows it to one account."""
+    page = visit.number("page", 1, 1, 100_000)
+    login, subject = visit.query.get("login", ""), visit.query.get("subject", "").strip()
+    query = sa.select(reads)
+    if login:
+        query = query.where(reads.c.login == login)
+    if subject:
+        query = query.where(reads.c.subject == subject)
+    with desk.home.engine.connect() as connection:
+        total = connection.scalar(sa.select(sa.func.count()).select_from(query.subquery())) or 0
+        rows = connection.execute(
+            query.order_by(reads.c.number.desc()).limit(_PER_PAGE).offset((page - 1) * _PER_PAGE)
+        ).all()
+    return show(
+        desk, visit, "reads.html.jinja", total=total, page=page,
+        pages=max(1, -(-total // _PER_PAGE)), login=login, subject=subject,
+        rows=[(from_micros(r.at_us), r.login, r.what, r.subject, r.outcome) for r in rows],
+    )  # fmt: skip

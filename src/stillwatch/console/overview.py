@@ -1,0 +1,187 @@
+"""For managers: how much, since when, at what loss, what was done, and how often it was wrong."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from statistics import median
+from typing import Any, Final
+
+import numpy as np
+from starlette.responses import Response
+
+from stillwatch.campaigns import Assumptions, check_range, value_at_risk
+from stillwatch.cases import (
+    ErrorRates,
+    Line,
+    estimate_rates,
+    read_appeals,
+    read_design,
+    read_labels,
+    read_rulings,
+    read_sightings,
+)
+from stillwatch.console.desk import Desk, Visit
+from stillwatch.console.paper import csv_of, show
+from stillwatch.errors import ConfigError
+from stillwatch.report.facts import Facts, at, listed, read_facts, records
+from stillwatch.report.numbers import number, parse
+from stillwatch.report.palette import pattern_defs
+from stillwatch.report.pictures import models_figure, prevalence_figure
+from stillwatch.report.pictures.glance import swatch
+from stillwatch.report.sentence import answer, strip
+from stillwatch.schema import ADVERSE
+from stillwatch.store.index import Part
+
+__all__ = ["as_csv", "reckon", "show_overview"]
+
+_SEED: Final = 20261125  # the scan's default: the same assumptions give nearly the same figures
+_LISTED: Final = 25
+NAMES: Final = {
+    "input_usd_per_mtok": "list price of a million input tokens, US$",
+    "output_usd_per_mtok": "list price of a million output tokens, US$",
+    "cost_share": "cost of serving, share of the list price",
+    "paid_share": "share of the harvest that was paid for",
+    "research_usd": "what the harvested behaviour cost to build, US$",
+    "exposed_usd_per_year": "revenue a year that an imitation could displace, US$",
+    "displaced_share": "share of it that would be displaced",
+}
+
+
+@dataclass(frozen=True)
+class Stopped:
+    """A case with when its campaign began, was found, and was first acted upon."""
+
+    line: Line
+    head: dict[str, Any]
+    found_after: timedelta | None
+    stopped_after: timedelta | None
+    by_rule: bool
+
+
+def show_overview(desk: Desk, visit: Visit) -> Response:
+    """Show the overview."""
+    facts = desk.once("overview", lambda: _facts(desk))
+    cases = _cases(desk)
+    found = [c.found_after for c in cases if c.found_after is not None]
+    stopped = [c.stopped_after for c in cases if c.stopped_after is not None]
+    appeals = read_appeals(desk.book)
+    indicators, sightings = read_sightings(desk.book)
+    return show(
+        desk, visit, "overview.html.jinja", facts=facts, answer=answer(facts), strip=strip(facts),
+        prevalence=desk.once("prevalence", lambda: prevalence_figure(facts)),
+        models=desk.once("models", lambda: models_figure(facts)),
+        methods=desk.once("methods", lambda: _methods(desk)),
+        cases=cases[:_LISTED], hidden=max(0, len(cases) - _LISTED), every=len(cases),
+        found=median(found) if found else None, stopped=median(stopped) if stopped else None,
+        acted=len(stopped), appeals=appeals,
+        heard=[a for a in appeals if a.state in ("upheld", "rejected")],
+        under=sum(r.accounts for r in read_rulings(desk.book)
+                  if r.verdict in ADVERSE and r.stands(desk.now())),
+        rates=_rates(desk), indicators=indicators, sightings=sightings,
+        shared_in=_shared_in(desk), standings=desk.once("standings", desk.index.standings),
+        value=desk.run.summary.get("value_at_risk"), names=NAMES,
+        editable=desk.index.harvest is not None, summary=desk.run.summary,
+        patterns=pattern_defs(len(facts.shown)), shown={c.campaign_id: c for c in facts.shown},
+        swatch=swatch,
+    )  # fmt: skip
+
+
+def reckon(desk: Desk, visit: Visit) -> Response:
+    """Reckon the value at risk anew under other assumptions; nothing is kept.
+
+    Raises ConfigError: a range does not ascend, or the run kept no exchanges.
+    """
+    tokens = desk.index.harvest
+    if tokens is None:
+        raise ConfigError("the run kept no exchanges to reckon with", where="value at risk")
+    ranges = {}
+    for name in NAMES:
+        try:
+            given = [float(visit.form.get(f"{name}-{end}", "")) for end in ("low", "mid", "high")]
+        except ValueError:
+            raise ConfigError("expected three numbers", where=NAMES[name]) from None
+        ranges[name] = check_range(given, where=NAMES[name])
+    value = value_at_risk(tokens, Assumptions(ranges), np.random.default_rng(_SEED))
+    return show(desk, visit, "value.html.jinja" if visit.partial else "value-page.html.jinja",
+                value=value, names=NAMES, editable=True, anew=True)  # fmt: skip
+
+
+def as_csv(desk: Desk, visit: Visit) -> Response:
+    """Return a line a case as CSV."""
+    header = (
+        "case", "state", "campaign", "standing", "accounts", "accused", "exchanges",
+        "output_tokens", "first_seen", "last_seen", "opened_utc", "verdict", "until_utc",
+        "found_after_h", "stopped_after_h", "open_appeals", "methods",
+    )  # fmt: skip
+    rows = []
+    for c in _cases(desk):
+        line, head = c.line, c.head
+        rows.append((
+            line.case_id, line.state, line.campaign_id, head.get("standing"), line.accounts,
+            line.accused, head.get("exchanges"), head.get("output_tokens"), head.get("first_seen"),
+            head.get("last_seen"), line.opened.isoformat(), line.verdict,
+            line.until.isoformat() if line.until else None, _hours(c.found_after),
+            _hours(c.stopped_after), line.appeals, " ".join(map(str, listed(head.get("methods")))),
+        ))  # fmt: skip
+    return csv_of("cases.csv", header, rows)
+
+
+def _hours(span: timedelta | None) -> float | None:
+    return None if span is None else round(span.total_seconds() / 3600, 1)
+
+
+def _facts(desk: Desk) -> Facts:
+    volume = desk.index.volume()
+    return read_facts(
+        Part(desk.run, list(desk.index.heads.values()),
+             {} if volume is None else {"volume": lambda: volume})
+    )  # fmt: skip
+
+
+def _methods(desk: Desk) -> list[tuple[str, int, int, float | None]]:
+    """Return (method, campaigns, output tokens, share of all) of accused campaigns.
+
+    A campaign with two methods counts for both: the rows do not add up.
+    """
+    total = number(at(desk.run.summary, "prevalence", "output_tokens", "total"))
+    tally: dict[str, tuple[int, int]] = {}
+    for head in desk.index.heads.values():
+        if head.get("standing") != "accused":
+            continue
+        for method in listed(head.get("methods")) or ["none marked"]:
+            campaigns, tokens = tally.get(str(method), (0, 0))
+            tally[str(method)] = campaigns + 1, tokens + int(number(head.get("output_tokens")) or 0)
+    rows = [(m, n, tokens, tokens / total if total else None) for m, (n, tokens) in tally.items()]
+    return sorted(rows, key=lambda r: (-r[2], r[0]))
+
+
+def _cases(desk: Desk) -> list[Stopped]:
+    first: dict[str, Any] = {}
+    for ruling in read_rulings(desk.book):  # the newest first: the last one kept is the first taken
+        if ruling.verdict in ADVERSE and not ruling.undoes and not ruling.pending:
+            first[ruling.case_id] = ruling
+    out = []
+    for line in desk.lines():
+        head = desk.campaign_of(line) or {}
+        began, ruling = parse(head.get("first_seen")), first.get(line.case_id)
+        out.append(Stopped(
+            line, head, max(line.opened - began, timedelta(0)) if began else None,
+            ruling.at - line.opened if ruling else None,
+            bool(ruling and ruling.by.startswith("rule:")),
+        ))  # fmt: skip
+    return sorted(out, key=lambda c: (-(number(c.head.get("output_tokens")) or 0), c.line.case_id))
+
+
+def _shared_in(desk: Desk) -> tuple[int, int]:
+    """Return how many accounts of the run carry what how many contributors shared."""
+    rows = records(desk.run.shared)
+    return len({r.get("account_id") for r in rows}), len({r.get("contributor") for r in rows})
+
+
+def _rates(desk: Desk) -> ErrorRates | None:
+    """Return what the labels of an audited random sample say; None where there is none."""
+    if desk.audit is None:
+        return None
+    labels = read_labels(desk.audit / "sample.csv")
+    return estimate_rates(read_design(desk.audit), labels, level=0.95)

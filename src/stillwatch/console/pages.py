@@ -1,0 +1,87 @@
+"""Every page of the console, the right that it asks for, and what answers: the one table."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from starlette.responses import Response
+
+from stillwatch.console import (
+    account,
+    acting,
+    case,
+    door,
+    ledger,
+    links,
+    office,
+    overview,
+    packs,
+    pictures,
+    queue,
+)
+from stillwatch.console.desk import Desk, Visit
+from stillwatch.console.rights import NOBODY
+
+__all__ = ["PAGES", "Page"]
+
+
+@dataclass(frozen=True)
+class Page:
+    """One address. ``kept``: that it was read is written down."""
+
+    method: str
+    path: str
+    name: str
+    right: str
+    handler: Callable[[Desk, Visit], Response]
+    kept: bool = True
+
+
+PAGES: Final = (
+    Page("GET", "/login", "login", NOBODY, door.show_login, kept=False),
+    Page("POST", "/login", "login.enter", NOBODY, door.enter, kept=False),
+    Page("GET", "/oidc/login", "oidc.login", NOBODY, door.to_provider, kept=False),
+    Page("GET", "/oidc/callback", "oidc.callback", NOBODY, door.from_provider, kept=False),
+    Page("POST", "/logout", "logout", "inside", door.leave),
+    Page("GET", "/password", "password", "inside", door.show_password, kept=False),
+    Page("POST", "/password", "password.set", "inside", door.set_password),
+    Page("GET", "/", "queue", "see", queue.show_queue),
+    Page("POST", "/queue/assign", "queue.assign", "work", queue.assign_many),
+    Page("POST", "/queue/close", "queue.close", "work", queue.close_many),
+    Page("GET", "/cases/{case}", "case", "see", case.show_case),
+    Page("GET", "/cases/{case}/members", "case.members", "see_accounts", case.show_members),
+    Page("GET", "/cases/{case}/raster", "case.raster", "see", pictures.show_raster),
+    Page("GET", "/cases/{case}/links", "case.links", "see_accounts", links.show_links),
+    Page("GET", "/cases/{case}/whatif", "case.whatif", "see_accounts", links.show_whatif),
+    Page("GET", "/cases/{case}/traffic", "case.traffic", "see", pictures.show_traffic),
+    Page("POST", "/cases/{case}/weigh", "case.weigh", "decide", acting.weigh),
+    Page("POST", "/cases/{case}/decide", "case.decide", "decide", acting.take),
+    Page("POST", "/cases/{case}/note", "case.note", "work", acting.note),
+    Page("POST", "/cases/{case}/assign", "case.assign", "work", acting.assign_one),
+    Page("POST", "/cases/{case}/close", "case.close", "work", acting.close_one),
+    Page("GET", "/cases/{case}/pack", "case.pack", "pack_internal", packs.show_packs),
+    Page("POST", "/cases/{case}/pack", "case.pack.make", "pack_internal", packs.make_pack),
+    Page("POST", "/decisions/{decision}/approve", "decision.approve", "approve", acting.second),
+    Page("POST", "/decisions/{decision}/undo", "decision.undo", "undo", acting.take_back),
+    Page("POST", "/decisions/{decision}/appeal", "decision.appeal", "enter_appeal",
+         acting.enter_appeal),
+    Page("GET", "/decisions/{decision}/notice/{ref}", "decision.notice", "see_accounts",
+         account.show_notice),
+    Page("POST", "/appeals/{appeal}/resolve", "appeal.resolve", "hear_appeal", acting.hear),
+    Page("POST", "/accounts/find", "account.find", "see_accounts", account.find),
+    Page("GET", "/accounts/{ref}", "account", "see_accounts", account.show_account),
+    Page("POST", "/accounts/{ref}/label", "account.label", "work", account.label_one),
+    Page("GET", "/overview", "overview", "see", overview.show_overview),
+    Page("POST", "/overview/value", "overview.value", "see", overview.reckon),
+    Page("GET", "/overview.csv", "overview.csv", "see", overview.as_csv),
+    Page("GET", "/decisions", "ledger", "see", ledger.show_ledger),
+    Page("GET", "/decisions.csv", "ledger.csv", "see", ledger.as_csv),
+    Page("GET", "/run/report.html", "run.report", "see_accounts", packs.send_report),
+    Page("GET", "/run/stix.json", "run.stix", "see", packs.send_stix),
+    Page("GET", "/reads", "reads", "read_audit", office.show_reads),
+    Page("GET", "/people", "people", "people", office.show_people),
+    Page("POST", "/people/add", "people.add", "people", office.add),
+    Page("POST", "/people/change", "people.change", "people", office.change),
+)  # fmt: skip

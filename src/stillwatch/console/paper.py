@@ -1,0 +1,168 @@
+"""Templates, and the answers that are made of them."""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import datetime, timedelta
+from functools import cache
+from importlib import resources
+from typing import Any, Final
+
+from jinja2 import ChainableUndefined, ChoiceLoader, Environment, PackageLoader
+from markupsafe import Markup, escape
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+
+from stillwatch.console.desk import Desk, Visit
+from stillwatch.console.rights import ROLES
+from stillwatch.report import shorten, visible
+from stillwatch.report.numbers import compact, count, counted, plain, share, sure, usd
+from stillwatch.report.palette import HUES, kind_code, kind_hue, kind_place, kind_title
+from stillwatch.report.pictures.graph import DEGREES
+from stillwatch.schema import ADVERSE, LINK_KINDS, REASONS, VERDICTS
+
+__all__ = ["csv_of", "go", "read_static", "refuse", "show", "static_name"]
+
+_STATIC: Final = {
+    "htmx-4.0.1.min.js": "text/javascript; charset=utf-8",
+    "console.js": "text/javascript; charset=utf-8",
+    "console.css": "text/css; charset=utf-8",
+}
+
+
+@cache
+def _environment() -> Environment:
+    env = Environment(
+        loader=ChoiceLoader(
+            [
+                PackageLoader("stillwatch.console", "templates"),
+                PackageLoader("stillwatch.report", "templates"),
+            ]
+        ),
+        autoescape=True, undefined=ChainableUndefined, finalize=_shown, trim_blocks=True,
+        lstrip_blocks=True,
+    )  # fmt: skip
+    env.filters |= {
+        "visible": visible, "shorten": shorten, "count": count, "compact": compact,
+        "plain": plain, "share": share, "sure": sure, "usd": usd, "time": _time, "words": _words,
+        "span": _span,
+    }  # fmt: skip
+    env.globals |= {
+        "counted": counted, "asset": static_name, "VERDICTS": VERDICTS, "ADVERSE": ADVERSE,
+        "REASONS": REASONS, "ROLES": ROLES, "kind_title": kind_title, "kind_code": kind_code,
+        "kind_hue": kind_hue, "raw": _raw, "kind_place": kind_place, "degrees": DEGREES,
+    }  # fmt: skip
+    return env
+
+
+def _shown(value: Any) -> Any:
+    """Make every text that a template prints visible; Jinja escapes it after that."""
+    if value is None or isinstance(value, dict | list):
+        return ""
+    if isinstance(value, str) and not isinstance(value, Markup):
+        return visible(value, lines=True)
+    return value
+
+
+def _raw(value: str) -> Markup:
+    """Return a text as a form must send it back: escaped, with nothing made visible."""
+    return escape(str(value))
+
+
+def _time(moment: datetime | None) -> str:
+    return "—" if moment is None else f"{moment:%Y-%m-%d %H:%M} UTC"
+
+
+def _words(text: Any) -> str:
+    return str(text).replace("_", " ")
+
+
+def _span(span: timedelta) -> str:
+    """Return a length of time in its largest unit, for "in 3 h" and "2 days ago"."""
+    minutes = abs(span.total_seconds()) / 60
+    for size, unit in ((2880, "days"), (120, "h"), (0, "min")):
+        if minutes >= size:
+            per = {"days": 1440, "h": 60, "min": 1}[unit]
+            return f"{minutes / per:.0f} {unit}"
+    return "now"
+
+
+def show(
+    desk: Desk, visit: Visit, template: str, *, status: int = 200, **facts: Any
+) -> HTMLResponse:
+    """Return a page or a piece of one, made from a template."""
+    text = _environment().get_template(template).render(
+        visit=visit, session=visit.session, now=desk.clock(), may=visit.may,
+        csrf=visit.session.csrf if visit.session else "", **facts,
+    )  # fmt: skip
+    return HTMLResponse(text, status_code=status)
+
+
+def refuse(
+    desk: Desk, visit: Visit, status: int, title: str, message: str, hint: str = ""
+) -> HTMLResponse:
+    """Return the page that says what was not done, why, and what to do next."""
+    return show(desk, visit, "refused.html.jinja", status=status, title=title, message=message,
+                hint=hint)  # fmt: skip
+
+
+def go(path: str) -> Response:
+    """Send the browser to another page of the console after something was done."""
+    return RedirectResponse(path, status_code=303)
+
+
+def csv_of(name: str, header: tuple[str, ...], rows: list[tuple[Any, ...]]) -> Response:
+    """Return a table as CSV whose cells no spreadsheet takes for a formula.
+
+    RFC 4180; a cell that begins with one of = + - @, a tab or a carriage return gets an apostrophe
+    before it, unless it is a number.
+    """
+    import csv
+    import io
+
+    out = io.StringIO()
+    writer = csv.writer(out, quoting=csv.QUOTE_MINIMAL)
+    writer.writerow(header)
+    writer.writerows([_cell(value) for value in row] for row in rows)
+    return Response(
+        out.getvalue().encode("utf-8"), media_type="text/csv; charset=utf-8",
+        headers={"Content-Disposition": f'attachment; filename="{name}"'},
+    )  # fmt: skip
+
+
+def _cell(value: Any) -> Any:
+    if isinstance(value, int | float) or value is None:
+        return value
+    text = visible(str(value))
+    return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text
+
+
+@cache
+def read_static(name: str) -> tuple[bytes, str] | None:
+    """Return a file that every page needs, and its type; None where there is none."""
+    stem, _, rest = name.partition("~")
+    file = stem + rest[16:]
+    kind = _STATIC.get(file)
+    if kind is None or static_name(file) != f"/static/{name}":
+        return None
+    return _static_bytes(file), kind
+
+
+@cache
+def static_name(file: str) -> str:
+    """Return the address of a file, which names its content: it may be kept for ever."""
+    digest = hashlib.sha256(_static_bytes(file)).hexdigest()[:16]
+    stem, dot, ending = file.rpartition(".")
+    return f"/static/{stem}~{digest}{dot}{ending}"
+
+
+@cache
+def _static_bytes(file: str) -> bytes:
+    held = resources.files("stillwatch.console").joinpath("static", file).read_bytes()
+    if file != "console.css":
+        return held
+    report = _environment().get_template("style.css.jinja").render(
+        hues=range(HUES),
+        kinds=sorted({kind_place(k) for k in LINK_KINDS} | {len(LINK_KINDS)}),
+        degrees=DEGREES,
+    )  # fmt: skip
+    return report.encode() + b"\n" + held

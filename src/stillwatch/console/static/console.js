@@ -1,0 +1,111 @@
+// Keys, the drawer, marks and the brush of the raster. Every page works without it.
+"use strict";
+(() => {
+  const $ = (q, of = document) => of.querySelector(q);
+  const rows = () => [...document.querySelectorAll("tr[data-row]")];
+  const typing = (e) => e.target.closest("input:not([type=checkbox]):not([type=radio]), select, textarea, dialog");
+  const stored = "stillwatch-keys";
+  let here = -1, waits = false, opener = null;
+
+  function to(step) {
+    const all = rows();
+    if (!all.length) return;
+    all.forEach((r) => r.classList.remove("at"));
+    here = Math.min(Math.max(here + step, 0), all.length - 1);
+    all[here].classList.add("at");
+    const link = $("a", all[here]);
+    if (link) link.focus();
+    all[here].scrollIntoView({ block: "nearest" });
+  }
+  function count() {
+    const told = $("#marked");
+    const said = `${document.querySelectorAll("#rows input[name=case]:checked").length} marked`;
+    if (told && told.textContent !== said) told.textContent = said; // it is observed: no change, no loop
+    const marked = document.querySelectorAll("input[name=account]:checked").length;
+    const choice = $("#decide input[value=marked]");
+    if (choice && marked) choice.checked = true;
+  }
+  function close() {
+    const drawer = $("#drawer");
+    if (!drawer || drawer.hidden) return false;
+    drawer.hidden = true;
+    drawer.textContent = "";
+    if (opener && opener.isConnected) opener.focus();
+    return true;
+  }
+  const off = () => { try { return localStorage.getItem(stored) === "off"; } catch { return false; } };
+  const acts = {
+    j: () => to(1), k: () => to(-1),
+    x: () => { const r = rows()[here], b = r && $("input[type=checkbox]", r); if (b) b.click(); },
+    n: () => $("[data-next]")?.click(), p: () => $("[data-prev]")?.click(),
+    d: () => $("#verdict")?.focus(),
+    "/": () => ($("#filter") || $("#find-account"))?.focus(),
+    "?": () => $("#keys")?.showModal(),
+    g: () => { waits = true; setTimeout(() => { waits = false; }, 1200); },
+  };
+  const places = { q: "/", o: "/overview", d: "/decisions" };
+  document.addEventListener("keydown", (e) => {
+    if (e.key === "Escape" && close()) return;
+    if (e.ctrlKey || e.metaKey || e.altKey || typing(e) || off()) return;
+    if (waits && places[e.key]) { waits = false; location.assign(places[e.key]); return; }
+    if (acts[e.key]) { e.preventDefault(); acts[e.key](); }
+  });
+  document.addEventListener("click", (e) => {
+    if (e.target.closest("[data-close]")) close();
+    if (e.target.closest("[data-print]")) print();
+    const opens = e.target.closest("[data-open]");
+    if (opens) $(`#${opens.dataset.open}`)?.showModal();
+    if (e.target.closest("[hx-target='#drawer']")) opener = e.target.closest("a");
+  });
+  document.addEventListener("change", (e) => {
+    if (e.target.id === "keys-on") { try { localStorage.setItem(stored, e.target.checked ? "on" : "off"); } catch { /* private windows keep nothing */ } }
+    count();
+  });
+  const box = $("#keys-on");
+  if (box) box.checked = !off();
+  new MutationObserver(() => {
+    const drawer = $("#drawer");
+    if (drawer && drawer.hidden && drawer.childElementCount) {
+      drawer.hidden = false;
+      const first = $("button", drawer);
+      if (first) first.focus();
+    }
+  }).observe($("#drawer"), { childList: true });
+  new MutationObserver(() => { here = -1; count(); }).observe($("#main"), { childList: true, subtree: true });
+
+  // The brush: drag across the raster. Its time axis runs from x = 34 to 752 of 760.
+  const axis = [34, 752, 760];
+  let from = null, mark = null;
+  const spot = (svg, e) => {
+    const b = svg.getBoundingClientRect();
+    return Math.min(Math.max((e.clientX - b.left) / b.width * axis[2], axis[0]), axis[1]);
+  };
+  document.addEventListener("pointerdown", (e) => {
+    const svg = e.target.closest(".brush svg[role=img]");
+    if (!svg || e.button) return;
+    from = { svg, x: spot(svg, e) };
+    mark = document.createElementNS("http://www.w3.org/2000/svg", "rect");
+    mark.setAttribute("class", "brushed");
+    mark.setAttribute("y", 0);
+    mark.setAttribute("height", svg.viewBox.baseVal.height);
+    svg.append(mark);
+    e.preventDefault();
+  });
+  document.addEventListener("pointermove", (e) => {
+    if (!from) return;
+    const x = spot(from.svg, e);
+    mark.setAttribute("x", Math.min(x, from.x));
+    mark.setAttribute("width", Math.abs(x - from.x));
+  });
+  document.addEventListener("pointerup", (e) => {
+    if (!from) return;
+    const { svg, x } = from, end = spot(svg, e);
+    from = null;
+    mark.remove();
+    if (Math.abs(end - x) < 6) return;
+    const brush = svg.closest(".brush"), low = +brush.dataset.low, high = +brush.dataset.high;
+    const time = (p) => new Date((low + (p - axis[0]) / (axis[1] - axis[0]) * (high - low)) / 1000).toISOString().slice(0, 19);
+    const query = new URLSearchParams({ since: time(Math.min(x, end)), until: time(Math.max(x, end)) });
+    htmx.ajax("GET", `${brush.dataset.address}?${query}`, { target: "#raster", swap: "outerHTML" });
+  });
+})();

@@ -1,0 +1,496 @@
+"""An index of one run: a page about one campaign or account need not read the whole run.
+
+A run keeps its campaigns with all their members in one JSON file. That is right for programs that
+read it once; a server that is asked about one campaign at a time needs the members apart. The index
+is a DuckDB file made from the run, thrown away and made again when the run is another.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable, Iterator, Sequence
+from functools import cached_property
+from pathlib import Path
+from threading import Lock
+from typing import Any, Final
+
+import duckdb
+import orjson
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from stillwatch.errors import InputError
+from stillwatch.schema import CAMPAIGNS, LINK_KINDS
+from stillwatch.schema.arrow import ACCOUNT_RESULT
+from stillwatch.store.run import STAGE_TABLES, TABLES, Run
+
+__all__ = ["Index", "Part", "open_index"]
+
+_VERSION: Final = 2
+_MEMBER: Final = pa.schema(
+    [
+        ("c", pa.int32()), ("place", pa.int32()), ("account_id", pa.string()),
+        ("end_user_id", pa.string()), ("role", pa.string()), ("standing", pa.string()),
+        ("confidence", pa.float64()), ("reasons", pa.list_(pa.string())),
+    ]
+)  # fmt: skip
+# By which column a table of the run is laid out, so that a question reads a small piece of it.
+# Strings are compared by their hash: DuckDB keeps the range of a piece's strings by eight bytes.
+_LAID_OUT: Final = {
+    "signals": "hash(subject)",
+    "raster": "campaign_id",
+    "clock": "campaign_id",
+    "coverage": "campaign_id",
+    "subjects": "account_id",
+}
+
+
+class Part(Run):
+    """A run narrowed to one campaign or one account: what does not concern it reads as absent."""
+
+    def __init__(
+        self,
+        run: Run,
+        campaigns: list[dict[str, Any]],
+        tables: dict[str, Callable[[], pa.Table]],
+        links_of: Callable[[str], list[dict[str, Any]]] | None = None,
+    ) -> None:
+        super().__init__(run.path)
+        self._tables, self._links_of = tables, links_of
+        self.campaigns = campaigns
+        self.summary = run.summary
+        wanted = {c.get("campaign_id") for c in campaigns}
+        self.frames = [f for f in run.frames if f.get("campaign_id") in wanted]
+        self.shared = run.shared
+
+    def has(self, name: str) -> bool:
+        """Tell whether this part holds the table."""
+        return name in self._tables
+
+    def table(self, name: str, columns: Sequence[str] | None = None) -> pa.Table:
+        """Return a table as far as it concerns this part. Raises InputError: it has none."""
+        if name not in self._tables:
+            raise InputError(f"this part of the run has no {name}", where=str(self.path))
+        held = self._tables[name]()
+        return held if columns is None else held.select(list(columns))
+
+    def links_of(self, account_id: str, campaigns: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Return an account's links as `Run.links_of` does."""
+        if self._links_of is None:
+            return super().links_of(account_id, campaigns)
+        return self._links_of(account_id)
+
+
+class Index:
+    """Answers about one run. Use `open_index`."""
+
+    def __init__(self, run: Run, connection: Any, salt: str) -> None:
+        self.run, self._connection, self._salt = run, connection, salt
+        self._held = {row[0] for row in self._rows("SELECT table_name FROM duckdb_tables()")}
+
+    @cached_property
+    def heads(self) -> dict[str, dict[str, Any]]:
+        """Return every campaign by id, in the file's order: ``member_accounts`` for its members."""
+        rows = self._rows("SELECT campaign_id, head, accounts FROM heads ORDER BY c")
+        return {name: {**orjson.loads(head), "member_accounts": n} for name, head, n in rows}
+
+    @cached_property
+    def _numbers(self) -> dict[str, int]:
+        return {name: c for c, name in self._rows("SELECT c, campaign_id FROM heads")}
+
+    @cached_property
+    def accounts(self) -> int:
+        """Return how many accounts the run has seen."""
+        if "accounts" not in self._held:
+            return 0
+        return int(self._rows("SELECT count(*) FROM accounts")[0][0])
+
+    def ref(self, account_id: str) -> str:
+        """Return a name for an account that tells nothing and may stand in an address."""
+        return _ref(self._salt, account_id)
+
+    def account_of(self, ref: str) -> str | None:
+        """Return the account of a `ref`, or None."""
+        if "accounts" not in self._held:
+            return None
+        rows = self._rows("SELECT account_id FROM accounts WHERE ref = ?", [ref])
+        return str(rows[0][0]) if rows else None
+
+    def account(self, account_id: str) -> dict[str, Any] | None:
+        """Return an account's row, or None where the run has not seen it."""
+        found = self._account_table(account_id).to_pylist()
+        return found[0] if found else None
+
+    def members(
+        self, campaign_id: str, *, first: int = 0, most: int | None = None, role: str = ""
+    ) -> tuple[list[dict[str, Any]], int]:
+        """Return members from place ``first`` on, surest core first, and how many there are."""
+        c = self._numbers.get(campaign_id)
+        if c is None:
+            return [], 0
+        where = "c = ?" + (" AND role = ?" if role else "")
+        held: list[Any] = [c, role] if role else [c]
+        total = int(self._rows(f"SELECT count(*) FROM members WHERE {where}", held)[0][0])
+        limit = "" if most is None else f"LIMIT {int(most)} OFFSET {int(first)}"
+        table = self._table(
+            "SELECT account_id, end_user_id, role, standing, confidence, reasons FROM members "
+            f"WHERE {where} ORDER BY place {limit}", held,
+        )  # fmt: skip
+        return table.to_pylist(), total
+
+    def memberships(self, account_id: str) -> list[tuple[str, dict[str, Any]]]:
+        """Return (campaign, member record) of every campaign that counts the account."""
+        table = self._table(
+            "SELECT campaign_id, account_id, end_user_id, role, standing, confidence, reasons "
+            "FROM members JOIN heads USING (c) WHERE ha = hash(?) AND account_id = ? ORDER BY c",
+            [account_id, account_id],
+        )
+        return [(row.pop("campaign_id"), row) for row in table.to_pylist()]
+
+    def surer(self, campaign_id: str, confidence: float) -> tuple[int, int]:
+        """Return how many of a campaign's core there are, and how many are at least that sure."""
+        row = self._rows(
+            "SELECT count(*), count(*) FILTER (confidence >= ?) FROM members "
+            "WHERE c = ? AND role = 'core'", [confidence, self._numbers.get(campaign_id, -1)],
+        )[0]  # fmt: skip
+        return int(row[0]), int(row[1])
+
+    def standings(self) -> dict[str, int]:
+        """Return how many accounts have each standing."""
+        if "accounts" not in self._held:
+            return {}
+        return dict(self._rows("SELECT standing, count(*) FROM accounts GROUP BY 1 ORDER BY 1"))
+
+    @cached_property
+    def harvest(self) -> dict[str, int] | None:
+        """Return the tokens and the cost of all accused accounts; None: the run kept no exchanges.
+
+        ``input_tokens``, ``output_tokens``, ``cost_micro_usd`` (0: the log has no cost).
+        """
+        if "harvest" not in self._held:
+            return None
+        names = ("input_tokens", "output_tokens", "cost_micro_usd")
+        row = self._rows(f"SELECT {', '.join(names)} FROM harvest")[0]
+        return dict(zip(names, (int(v) for v in row), strict=True))
+
+    def volume(self) -> pa.Table | None:
+        """Return requests and tokens by day, model and campaign, where the run kept them."""
+        return self.run.table("volume") if self.run.has("volume") else None
+
+    def about_campaign(
+        self, campaign_id: str, *, tables: Sequence[str] = (), members: int = 0
+    ) -> Part:
+        """Return the run as far as it concerns one campaign, with the tables that are asked for.
+
+        ``members``: how many of them, the surest of the core first; ``links`` are those that lead
+        to these. Raises InputError: there is no such campaign.
+        """
+        head = self.heads.get(campaign_id)
+        if head is None:
+            raise InputError("the run holds no such campaign", where=str(self.run.path))
+        found = dict(head)
+        if members:
+            accounts = self._table(
+                "SELECT account_id, role, standing FROM members WHERE c = ? AND place < ? "
+                "ORDER BY place", [self._numbers[campaign_id], members],
+            )  # fmt: skip
+            found["members"] = accounts.to_pylist()
+        readers = {name: self._of_campaign(name, campaign_id, members) for name in tables
+                   if self._name(name) in self._held}  # fmt: skip
+        return Part(self.run, [found], readers)
+
+    def about_account(self, account_id: str) -> Part:
+        """Return the run as far as it concerns one account: what `report.why` asks of it."""
+        mine: dict[str, list[dict[str, Any]]] = {}
+        for name, member in self.memberships(account_id):
+            mine.setdefault(name, []).append(member)
+        row = self.account(account_id) or {}
+        names = dict.fromkeys([*([row["campaign_id"]] if row.get("campaign_id") else []), *mine])
+        campaigns = [{**self.heads[n], "members": mine.get(n, [])} for n in names
+                     if n in self.heads]  # fmt: skip
+        readers: dict[str, Callable[[], pa.Table]] = {
+            "accounts": lambda: self._account_table(account_id),
+            "links": lambda: self._table(
+                "SELECT a, b, kind, llr FROM links WHERE hb = hash(?) AND b = ?",
+                [account_id, account_id],
+            ),
+            "signals": lambda: self._table(
+                "SELECT * FROM signals WHERE hash(subject) = hash(?) AND subject = ?",
+                [account_id, account_id],
+            ),
+            "subjects": lambda: self._table(
+                "SELECT * FROM subjects WHERE starts_with(account_id, ?)", [f"{account_id} · "]
+            ),
+        }
+        inside = [self._numbers[str(c["campaign_id"])] for c in campaigns]
+        return Part(self.run, campaigns, {n: r for n, r in readers.items() if n in self._held},
+                    lambda account: self._links(account, inside))  # fmt: skip
+
+    def _links(self, account_id: str, inside: list[int]) -> list[dict[str, Any]]:
+        """Return an account's links. Of one campaign its counts are ready; of several they are
+        counted, as an account may be a member of two."""
+        counted = (
+            "(SELECT coalesce(max(o.accounts), 0) FROM campaign_objects o "
+            "WHERE o.c = $c AND o.ha = l.ha AND o.a = l.a)"
+            if len(inside) == 1
+            else "(SELECT count(DISTINCT x.b) FROM links x JOIN members m ON m.ha = x.hb "
+            "AND m.account_id = x.b WHERE list_contains($inside, m.c) AND x.ha = l.ha "
+            "AND x.a = l.a)"
+        )
+        held: dict[str, Any] = {"who": account_id}
+        held |= {"c": inside[0]} if len(inside) == 1 else {"inside": inside}
+        rows: list[dict[str, Any]] = self._table(
+            f"""SELECT l.a, l.b, l.kind, l.llr, l."count", o.accounts AS others,
+                       {counted} AS inside
+                FROM links l JOIN objects o ON o.ha = l.ha AND o.a = l.a
+                WHERE (l.hb = hash($who) AND l.b = $who) OR (l.ha = hash($who) AND l.a = $who)""",
+            held,
+        ).to_pylist()
+        mine = {name for name, _ in self.memberships(account_id)}
+        for row in rows:
+            other = row["b"] if row["a"] == account_id else row["a"]
+            own = row["b"] == account_id
+            row["others"] -= own
+            row["inside"] -= own and bool(mine)
+            known = LINK_KINDS.get(str(row["kind"]))
+            row["beside"] = bool(known and known.direct) and any(
+                self._numbers[name] in inside for name, _ in self.memberships(other)
+            )
+        return rows
+
+    def _account_table(self, account_id: str) -> pa.Table:
+        if "accounts" not in self._held:
+            return ACCOUNT_RESULT.empty_table()
+        return self._table(
+            "SELECT * EXCLUDE (ref) FROM accounts WHERE ref = ?", [self.ref(account_id)]
+        )
+
+    def _name(self, table: str) -> str:
+        return "campaign_links" if table == "links" else table
+
+    def objects(self, campaign_id: str, most: int) -> tuple[list[tuple[str, str, int, float]], int]:
+        """Return (name, kind, members, nats) of what two members or more share, the heaviest first;
+        and how many such objects there are."""
+        c = self._numbers.get(campaign_id)
+        if c is None or "campaign_objects" not in self._held:
+            return [], 0
+        direct = [name for name, kind in LINK_KINDS.items() if kind.direct]
+        where = "c = ? AND accounts > 1 AND NOT list_contains(?, kind)"
+        total = self._rows(f"SELECT count(*) FROM campaign_objects WHERE {where}", [c, direct])
+        rows = self._rows(
+            f"SELECT a, kind, accounts, nats FROM campaign_objects WHERE {where} "
+            "ORDER BY nats DESC, a LIMIT ?", [c, direct, most],
+        )  # fmt: skip
+        return [(a, k, int(n), float(w or 0)) for a, k, n, w in rows], int(total[0][0])
+
+    def holders(self, campaign_id: str, name: str, most: int) -> list[str]:
+        """Return members that have an object, those that it weighs most for first."""
+        rows = self._rows(
+            "SELECT b FROM campaign_links WHERE c = ? AND a = ? ORDER BY llr DESC, b LIMIT ?",
+            [self._numbers.get(campaign_id, -1), name, most],
+        )
+        return [str(row[0]) for row in rows]
+
+    def core_links(self, campaign_id: str) -> tuple[pa.Table, pa.Table] | None:
+        """Return the core's accounts (account_id), and the links that lead to them; None: the run
+        kept no links."""
+        if "campaign_links" not in self._held:
+            return None
+        c = self._numbers.get(campaign_id, -1)
+        core = self._table(
+            "SELECT DISTINCT account_id FROM members WHERE c = ? AND role = 'core' ORDER BY 1", [c]
+        )
+        links = self._table(
+            "SELECT a, b, kind FROM campaign_links l WHERE c = ? AND b IN (SELECT account_id "
+            "FROM members WHERE c = ? AND role = 'core')", [c, c],
+        )  # fmt: skip
+        return core, links
+
+    def _of_campaign(self, name: str, campaign_id: str, members: int) -> Callable[[], pa.Table]:
+        if name == "links":
+            c = self._numbers[campaign_id]
+            return lambda: self._table(
+                "SELECT a, b, kind, llr FROM campaign_links WHERE c = ? AND b IN "
+                "(SELECT account_id FROM members WHERE c = ? AND place < ?)", [c, c, members],
+            )  # fmt: skip
+        return lambda: self._table(
+            f"SELECT * FROM {name} WHERE campaign_id = ?", [campaign_id]
+        )  # fmt: skip
+
+    def _rows(self, sql: str, held: Any = None) -> list[tuple[Any, ...]]:
+        with self._connection.cursor() as cursor:
+            rows: list[tuple[Any, ...]] = cursor.execute(sql, held).fetchall()
+            return rows
+
+    def _table(self, sql: str, held: Any = None) -> pa.Table:
+        with self._connection.cursor() as cursor:
+            return cursor.sql(sql, params=held).to_arrow_table()
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._connection.close()
+
+
+_BUILDING: Final = Lock()
+
+
+def open_index(run: Run, folder: Path, *, salt: str, memory: str = "1GB") -> Index:
+    """Open the index of a run in ``folder``, made first where it is not there yet.
+
+    ``salt`` keeps `Index.ref` from being guessed. Raises InputError: the run cannot be read.
+    Written aside and renamed: a reader never sees half an index.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    target = folder / f"{_key(run, salt)}.duckdb"
+    with _BUILDING:
+        if not target.is_file():
+            for old in folder.glob("*.duckdb"):
+                old.unlink(missing_ok=True)
+            aside = folder / f".{target.name}.{os.getpid()}"
+            aside.unlink(missing_ok=True)
+            _build(run, aside, salt, memory)
+            aside.replace(target)
+    connection = duckdb.connect(str(target), read_only=True, config=_config(memory))
+    connection.execute("SET enable_external_access = false")
+    connection.execute("SET lock_configuration = true")
+    return Index(run, connection, salt)
+
+
+def _config(memory: str) -> dict[str, Any]:
+    return {"memory_limit": memory, "threads": 2}
+
+
+def _key(run: Run, salt: str) -> str:
+    """Return what tells one run from another: its summary, and its files' sizes and times."""
+    told = hashlib.sha256(f"{_VERSION} {duckdb.__version__} {salt}".encode())
+    told.update(orjson.dumps(run.summary, option=orjson.OPT_SORT_KEYS))
+    for name in (CAMPAIGNS, *TABLES.values()):
+        file = run.path / name
+        if file.is_file():
+            seen = file.stat()
+            told.update(f"{name} {seen.st_size} {seen.st_mtime_ns}".encode())
+    return told.hexdigest()[:32]
+
+
+def _ref(salt: str, account_id: str) -> str:
+    return hashlib.sha256((salt + account_id).encode("utf-8", "surrogatepass")).hexdigest()[:24]
+
+
+def _build(run: Run, file: Path, salt: str, memory: str) -> None:
+    with duckdb.connect(str(file), config=_config(memory)) as engine:
+        engine.execute("CREATE TABLE heads (c INTEGER, campaign_id TEXT, head TEXT, accounts INT)")
+        engine.execute(
+            "CREATE TABLE members (c INTEGER, place INTEGER, account_id TEXT, end_user_id TEXT, "
+            "role TEXT, standing TEXT, confidence DOUBLE, reasons TEXT[], ha UBIGINT)"
+        )
+        for c, campaign in enumerate(_campaigns(run.path / CAMPAIGNS)):
+            members = campaign.pop("members", None)
+            batch = _member_rows(c, members if isinstance(members, list) else [])
+            engine.execute(
+                "INSERT INTO heads VALUES (?, ?, ?, ?)",
+                [c, str(campaign.get("campaign_id")), orjson.dumps(campaign).decode(),
+                 pc.count_distinct(batch["account_id"]).as_py()],
+            )  # fmt: skip
+            engine.register("batch", batch)
+            engine.execute("INSERT INTO members SELECT *, hash(account_id) FROM batch")
+            engine.unregister("batch")
+        _copy_tables(run, engine, salt)
+        _sum_harvest(run, engine)
+
+
+def _copy_tables(run: Run, engine: Any, salt: str) -> None:
+    def source(name: str) -> str:
+        quoted = str(run.path / TABLES[name]).replace("'", "''")
+        return f"read_parquet('{quoted}')"
+
+    for name, order in _LAID_OUT.items():
+        if run.has(name):
+            engine.execute(f"CREATE TABLE {name} AS SELECT * FROM {source(name)} ORDER BY {order}")
+    if run.has("accounts"):
+        engine.execute(
+            "CREATE TABLE accounts AS SELECT *, substr(sha256(concat(?, account_id)), 1, 24) "
+            f"AS ref FROM {source('accounts')} ORDER BY ref", [salt],
+        )  # fmt: skip
+    if run.has("links"):
+        engine.execute(
+            "CREATE TABLE links AS SELECT *, hash(a) AS ha, hash(b) AS hb "
+            f"FROM {source('links')} ORDER BY ha"
+        )
+        engine.execute(
+            "CREATE TABLE objects AS SELECT a, ha, count(DISTINCT b) AS accounts FROM links "
+            "GROUP BY a, ha ORDER BY ha"
+        )
+        engine.execute(
+            """CREATE TABLE campaign_links AS
+               SELECT m.c, l.a, l.b, l.kind, l.llr
+               FROM links l JOIN (SELECT DISTINCT c, account_id FROM members) m
+                 ON l.b = m.account_id ORDER BY m.c, l.kind, l.a, l.b"""
+        )
+        engine.execute(
+            """CREATE TABLE campaign_objects AS
+               SELECT c, a, hash(a) AS ha, any_value(kind) AS kind,
+                      count(DISTINCT b) AS accounts, sum(llr) AS nats
+               FROM campaign_links GROUP BY c, a ORDER BY c, ha"""
+        )
+
+
+def _sum_harvest(run: Run, engine: Any) -> None:
+    files = [run.path / STAGE_TABLES[name] for name in ("exchanges", "people")]
+    if not all(file.is_file() for file in files):
+        return
+    exchanges, people = ("read_parquet('" + str(f).replace("'", "''") + "')" for f in files)
+    engine.execute(
+        f"""CREATE TABLE harvest AS
+            SELECT {
+            ", ".join(
+                f"CAST(coalesce(sum(e.{n}), 0) AS BIGINT) AS {n}"
+                for n in ("input_tokens", "output_tokens", "cost_micro_usd")
+            )
+        }
+            FROM {exchanges} e JOIN {people} p ON p.sid = e.sid
+            WHERE EXISTS (SELECT 1 FROM members m WHERE m.standing = 'accused'
+                            AND m.account_id = p.account_id
+                            AND coalesce(m.end_user_id, '') = coalesce(p.end_user_id, ''))"""
+    )
+
+
+def _campaigns(file: Path) -> Iterator[dict[str, Any]]:
+    """Yield one campaign at a time: their members together may not fit."""
+    with file.open("rb") as lines:
+        for number, line in enumerate(lines, start=1):
+            if not line.strip():
+                continue
+            try:
+                value = orjson.loads(line)
+            except orjson.JSONDecodeError:
+                value = None
+            if not isinstance(value, dict):
+                raise InputError("expected a JSON object", where=f"{file}:{number}",
+                                 hint="run the scan again")  # fmt: skip
+            yield value
+
+
+def _member_rows(c: int, members: list[Any]) -> pa.Table:
+    """Return members in the order in which people read them: the surest of the core first."""
+    held = [m for m in members if isinstance(m, dict) and isinstance(m.get("account_id"), str)]
+    held.sort(key=lambda m: (m.get("role") != "core", -_number(m.get("confidence")),
+                             m["account_id"], str(m.get("end_user_id") or "")))  # fmt: skip
+    return pa.Table.from_pylist(
+        [
+            {"c": c, "place": place, "account_id": m["account_id"],
+             "end_user_id": _text(m.get("end_user_id")), "role": _text(m.get("role")),
+             "standing": _text(m.get("standing")), "confidence": _number(m.get("confidence")),
+             "reasons": [str(r) for r in m.get("reasons") or []]}
+            for place, m in enumerate(held)
+        ],
+        schema=_MEMBER,
+    )  # fmt: skip
+
+
+def _number(value: Any) -> float:
+    return float(value) if isinstance(value, int | float) and value == value else 0.0
+
+
+def _text(value: Any) -> str | None:
+    return None if value is None else str(value)

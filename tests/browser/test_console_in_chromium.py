@@ -1,0 +1,360 @@
+"""The console as people use it: a real server, a real browser, mouse and keyboard."""
+
+from __future__ import annotations
+
+import importlib.util
+import socket
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+import uvicorn
+
+from stillwatch.cases import open_book, open_cases, read_decisions, read_terms
+from stillwatch.console import Desk, create_app, make_administrator, open_home
+from stillwatch.console.entry import _keep, add_person
+from stillwatch.store import open_run
+from stillwatch.store.index import open_index
+
+pytestmark = pytest.mark.browser
+
+HERE = Path(__file__).parent
+AXE = (HERE / "axe-core" / "axe.min.js").read_text(encoding="utf-8")
+SECRET = "a phrase that nobody tries 7"
+SIZES = {"desk": (1280, 900), "phone": (390, 844)}
+
+
+def load(name: str, file: Path):
+    spec = importlib.util.spec_from_file_location(name, file)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+class Served:
+    """A console that listens, and how to get into it."""
+
+    def __init__(self, desk: Desk, port: int) -> None:
+        self.desk, self.address = desk, f"http://127.0.0.1:{port}"
+
+    def largest(self) -> str:
+        return max(self.desk.lines(), key=lambda line: line.accused).case_id
+
+
+@contextmanager
+def served(folder: Path, world: str) -> Iterator[Served]:
+    kit = load("console_kit", HERE.parent / "unit" / "console" / "conftest.py")
+    run_dir = kit.load_builder().write_run(folder / "run", world)
+    kit.write_accounts(run_dir)
+    run, book = open_run(run_dir), open_book(folder / "cases.db")
+    open_cases(book, run, now=datetime.now(UTC), standings=("accused", "watch"))
+    home = open_home(folder / "home")
+    index = open_index(run, home.index, salt=home.key("accounts"))
+    desk = Desk(run, index, book, read_terms(), home, lambda: datetime.now(UTC),
+                frozenset({"127.0.0.1"}), False)  # fmt: skip
+    for name, roles in (("Ana", ("analyst", "admin")), ("Apo", ("approver",))):
+        _keep(home, add_person(home, name, roles), SECRET, None)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    server = uvicorn.Server(uvicorn.Config(create_app(desk), port=port, log_level="warning",
+                                           access_log=False))  # fmt: skip
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    while not server.started:
+        time.sleep(0.02)
+    try:
+        yield Served(desk, port)
+    finally:
+        server.should_exit = True
+        thread.join()
+        for held in (book, index, home):
+            held.close()
+
+
+@pytest.fixture(scope="module")
+def full(tmp_path_factory):
+    with served(tmp_path_factory.mktemp("console"), "full") as held:
+        yield held
+
+
+@pytest.fixture(scope="module")
+def hostile(tmp_path_factory):
+    with served(tmp_path_factory.mktemp("hostile"), "hostile") as held:
+        yield held
+
+
+@contextmanager
+def inside(browser, served, name="Ana", size="desk", outside=False, **options):
+    """Yield a page of a person who is logged in, and what it complained of."""
+    context = browser.new_context(
+        viewport=dict(zip(("width", "height"), SIZES[size], strict=True)), **options
+    )
+    page = context.new_page()
+    if not outside:  # by the form: no other way gets a __Host- cookie into a browser over http
+        page.goto(f"{served.address}/login")
+        page.fill("#login", name)
+        page.fill("#secret", SECRET)
+        page.click("button.main")
+        page.wait_for_selector("header.top")
+    seen: list[str] = []
+    page.on("console", lambda m: seen.append(f"console: {m.text}"))
+    page.on("pageerror", lambda e: seen.append(f"error: {e}"))
+    page.on("dialog", lambda d: (seen.append(f"dialog: {d.message}"), d.dismiss()))
+    page.on("request", lambda r: None if r.url.startswith((served.address, "data:"))
+            else seen.append(f"request: {r.url}"))  # fmt: skip
+    page.on("response", lambda r: seen.append(f"{r.status} {r.url}") if r.status >= 400 else None)
+    try:
+        yield page, seen
+    finally:
+        context.close()
+
+
+def until(page, truth: str, argument: object = None) -> None:
+    """Wait for an expression of ``it`` to hold; Playwright's own way needs eval, which is off."""
+    for _ in range(400):
+        if page.evaluate(f"it => ({truth})", argument):
+            return
+        page.wait_for_timeout(25)
+    raise AssertionError(f"never true: {truth}")
+
+
+def whole(page) -> None:
+    """Scroll to the end, so that every picture is asked for, and wait for all of them."""
+    for _ in range(30):
+        page.evaluate("scrollBy(0, 800)")
+        page.wait_for_timeout(30)
+    until(page, "!document.querySelector('.lazy, .htmx-request')")
+    page.evaluate("scrollTo(0, 0)")
+
+
+def test_the_first_hour_from_the_printed_password_to_the_queue(browser, full):
+    secret = make_administrator(full.desk.home, "Ada L.", now=full.desk.clock())
+    context = browser.new_context()
+    page = context.new_page()
+    page.goto(full.address)
+    assert page.url.endswith("/login")
+    page.keyboard.type("Ada L.")  # the first field has the focus
+    page.keyboard.press("Tab")
+    page.keyboard.type(secret)
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/password")
+    for field, value in (("old", secret), ("new", "a phrase of mine 7"),
+                         ("again", "a phrase of mine 7")):  # fmt: skip
+        page.fill(f"#{field}", value)
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#rows table")
+    (cookie,) = context.cookies()
+    assert (cookie["secure"], cookie["httpOnly"], cookie["sameSite"]) == (True, True, "Strict")
+    page.click(".me summary")
+    page.click("text=Log out")
+    page.wait_for_url("**/login")
+    assert context.cookies() == []
+    context.close()
+
+
+PAGES = ["queue", "case", "overview", "account", "decisions", "people", "reads", "pack", "login"]
+
+
+@pytest.mark.parametrize(("size", "scheme"), [("desk", "light"), ("phone", "dark")])
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_is_quiet_fits_and_axe_finds_nothing(browser, full, name, size, scheme):
+    case = full.largest()
+    index = full.desk.index
+    ref = index.ref(index.members(full.desk.line(case).campaign_id)[0][0]["account_id"])
+    paths = {"queue": "/", "case": f"/cases/{case}", "pack": f"/cases/{case}/pack"}
+    path = {**paths, "account": f"/accounts/{ref}"}.get(name, f"/{name}")
+    out = name == "login"
+    with inside(browser, full, size=size, outside=out, color_scheme=scheme) as (page, seen):
+        page.goto(full.address + path)
+        whole(page)
+        page.evaluate("document.querySelectorAll('main details').forEach(d => { d.open = true; })")
+        wide, room = page.evaluate(
+            "[document.documentElement.scrollWidth, document.documentElement.clientWidth]"
+        )
+        assert wide <= room
+        assert page.evaluate("document.querySelectorAll('[style]').length") == 0
+        assert seen == []
+        page.evaluate(AXE)
+        found = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
+        assert len(found["passes"]) > 12  # it did look
+        assert [(v["id"], [n["target"] for n in v["nodes"][:3]]) for v in found["violations"]] == []
+
+
+def test_axe_would_find_a_violation(browser, full):
+    with inside(browser, full) as (page, _):
+        page.goto(full.address)
+        page.evaluate("document.querySelector('#filter').previousElementSibling.remove()")
+        page.evaluate(AXE)
+        found = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
+        assert "label" in [v["id"] for v in found["violations"]]
+
+
+def test_from_the_queue_to_a_recorded_decision_by_keyboard_alone(browser, tmp_path):
+    with served(tmp_path, "small") as small, inside(browser, small) as (page, seen):
+        page.goto(small.address)
+        page.keyboard.press("j")
+        first = page.evaluate("document.activeElement.textContent")
+        page.keyboard.press("j")
+        page.keyboard.press("k")
+        assert page.evaluate("document.activeElement.textContent") == first
+        page.keyboard.press("Enter")
+        page.wait_for_url(f"**/cases/{first}")
+        page.keyboard.press("d")
+        assert page.evaluate("document.activeElement.id") == "verdict"
+        page.keyboard.type("throttle")
+        for _ in range(5):
+            page.keyboard.press("Tab")
+            if page.evaluate("document.activeElement.textContent").startswith("Weigh"):
+                break
+        for _ in range(12):
+            if page.evaluate("document.activeElement.textContent").startswith("Weigh"):
+                break
+            page.keyboard.press("Tab")
+        page.keyboard.press("Enter")
+        page.wait_for_selector(".weighed")
+        assert read_decisions(small.desk.book) == []
+        page.keyboard.press("Tab")
+        assert "record it as Ana" in page.evaluate("document.activeElement.textContent")
+        page.keyboard.press("Enter")
+        page.wait_for_selector(".state.in-force")
+        (made,) = read_decisions(small.desk.book)
+        assert (made.verdict, made.by, made.case_id) == ("throttle", "Ana", first)
+        assert seen == []
+
+
+def test_two_people_deny_a_large_case_and_one_of_them_undoes_it(browser, tmp_path):
+    with served(tmp_path, "full") as big:
+        case = f"{big.address}/cases/{big.largest()}"
+        with inside(browser, big) as (page, seen):
+            page.goto(case)
+            page.select_option("#verdict", "deny")
+            page.click("text=Weigh it")
+            page.wait_for_selector("text=A second person must approve")
+            page.click("text=record it as Ana")
+            page.wait_for_selector(".state.waits-for-a-second-person")
+            assert page.locator("button:has-text('Approve')").count() == 0
+            assert seen == []
+        with inside(browser, big, "Apo") as (page, seen):
+            page.goto(big.address)
+            assert page.locator(".why.pending").count() == 1
+            page.goto(case)
+            page.click("button:has-text('Approve deny')")
+            page.wait_for_selector(".state.in-force")
+            page.click("summary:has-text('Undo')")
+            page.fill("input[id^=undo-]", "one explanation survives after all")
+            page.click("button:has-text('Undo decision')")
+            page.wait_for_selector(".state.undone")
+            assert "No decision is in force" in page.inner_text("#decisions-h")
+            assert seen == []
+
+
+def test_filters_marks_and_pages_change_the_list_and_freeze_nothing(browser, full):
+    with inside(browser, full) as (page, seen):
+        page.goto(full.address)
+        rows = page.locator("tr[data-row]").count()
+        assert rows >= 4
+        page.click("label[for=w-new]")
+        page.wait_for_url("**why=new**")
+        page.fill("#filter", full.largest())
+        until(page, "document.querySelectorAll('tr[data-row]').length === 1")
+        page.check("tr[data-row] input[type=checkbox]")
+        assert page.inner_text("#marked") == "1 marked"
+        page.reload()
+        assert page.locator("tr[data-row]").count() == 1  # the address holds the filter
+        page.goto(f"{full.address}/cases/{full.largest()}")
+        whole(page)
+        one = page.inner_text("#member-rows tbody tr:first-child th")
+        page.click("#member-rows .pager a:has-text('Next')")
+        until(page, "document.querySelector('#member-rows tbody th')?.innerText !== it", one)
+        assert seen == []
+
+
+def test_the_drawer_opens_beside_the_case_and_gives_the_focus_back(browser, full):
+    with inside(browser, full) as (page, seen):
+        page.goto(f"{full.address}/cases/{full.largest()}")
+        page.wait_for_selector("#member-rows tbody a")
+        link = page.locator("#member-rows tbody a").first
+        name = link.inner_text()
+        link.click()
+        page.wait_for_selector("#drawer h1")
+        assert name.split("…")[0] in page.inner_text("#drawer h1")
+        assert "Why it stands as it does" in page.inner_text("#drawer")
+        assert page.evaluate("document.activeElement.textContent") == "Close"
+        page.keyboard.press("Escape")
+        assert not page.locator("#drawer").is_visible()
+        assert page.evaluate("document.activeElement.innerText") == name
+        assert seen == []
+
+
+def test_dragging_across_the_raster_zooms_and_back(browser, full):
+    with inside(browser, full) as (page, seen):
+        page.goto(f"{full.address}/cases/{full.largest()}")
+        page.wait_for_selector(".brush svg[role=img]")
+        page.evaluate("document.querySelector('.brush').scrollIntoView()")
+        before = page.input_value("#since")
+        area = page.locator(".brush svg[role=img]").bounding_box()
+        y = area["y"] + area["height"] / 2
+        page.mouse.move(area["x"] + area["width"] * 0.4, y)
+        page.mouse.down()
+        page.mouse.move(area["x"] + area["width"] * 0.6, y, steps=4)
+        page.mouse.up()
+        page.wait_for_selector("text=Whole span")
+        since, until = page.input_value("#since"), page.input_value("#until-t")
+        assert before < since < until
+        page.click("text=Whole span")
+        until(page, "document.querySelector('#since')?.value === it", before)
+        assert seen == []
+
+
+def test_a_kind_of_link_is_hidden_with_its_edges_and_left_out_of_what_remains(browser, full):
+    with inside(browser, full) as (page, seen):
+        page.goto(f"{full.address}/cases/{full.largest()}")
+        whole(page)
+        assert "Not shown:" in page.inner_text("#links figure .note >> nth=0")
+        nodes = page.locator("#links .web svg[role=img] .thing, #links .web svg[role=img] .account")
+        assert 20 < nodes.count() <= 300
+        things = page.locator("#links .web svg[role=img] .k0")
+        assert things.first.is_visible()
+        page.click("label[for=k0]")
+        assert not things.first.is_visible()
+        page.click("#links .list a >> nth=0")
+        page.wait_for_selector("#holders li")
+        page.check("#whatif input[name=no-frame]")
+        page.wait_for_selector("text=all that are marked")
+        assert "Without “same prompt template" in page.inner_text("#whatif h3")
+        assert seen == []
+
+
+def test_it_works_without_scripts(browser, full):
+    with inside(browser, full, java_script_enabled=False) as (page, seen):
+        page.goto(full.address)
+        page.click("tr[data-row] a >> nth=0")
+        page.click("text=Weigh it")
+        assert "record it as Ana" in page.inner_text("main")
+        page.click("text=Not now")
+        page.goto(f"{page.url}/members")
+        assert "members" in page.inner_text("body")
+        assert seen == []
+
+
+def test_hostile_text_runs_nothing_and_asks_nothing(browser, hostile):
+    with inside(browser, hostile) as (page, seen):
+        index = hostile.desk.index
+        members = [m["account_id"] for c in index.heads for m in index.members(c)[0]]
+        account = next(name for name in members if "<script>" in name)
+        paths = ["/", "/overview", f"/accounts/{index.ref(account)}"]
+        paths += [f"/cases/{line.case_id}" for line in hostile.desk.lines()]
+        for path in paths:
+            page.goto(hostile.address + path)
+            whole(page)
+        page.fill("#find-account", account)
+        assert seen == []

@@ -1,0 +1,129 @@
+"""Every page against every role, with the answer written out here and not taken from the code."""
+
+from __future__ import annotations
+
+import pytest
+from starlette.testclient import TestClient
+
+from stillwatch.console import create_app
+from stillwatch.console.pages import PAGES
+from stillwatch.console.rights import RIGHTS, ROLES, may
+
+EVERYBODY = "viewer analyst approver counsel admin"
+READERS = "viewer analyst approver counsel"
+ACCOUNTS = "analyst approver counsel"
+# page → the roles that may have it; None: open to whoever is outside.
+MATRIX = {
+    "login": None,
+    "login.enter": None,
+    "oidc.login": None,
+    "oidc.callback": None,
+    "logout": EVERYBODY,
+    "password": EVERYBODY,
+    "password.set": EVERYBODY,
+    "queue": READERS,
+    "queue.assign": "analyst approver",
+    "queue.close": "analyst approver",
+    "case": READERS,
+    "case.members": ACCOUNTS,
+    "case.raster": READERS,
+    "case.links": ACCOUNTS,
+    "case.whatif": ACCOUNTS,
+    "case.traffic": READERS,
+    "case.weigh": "analyst",
+    "case.decide": "analyst",
+    "case.note": "analyst approver",
+    "case.assign": "analyst approver",
+    "case.close": "analyst approver",
+    "case.pack": ACCOUNTS,
+    "case.pack.make": ACCOUNTS,
+    "decision.approve": "approver",
+    "decision.undo": "analyst approver",
+    "decision.appeal": "analyst counsel",
+    "decision.notice": ACCOUNTS,
+    "appeal.resolve": "approver counsel",
+    "account.find": ACCOUNTS,
+    "account": ACCOUNTS,
+    "account.label": "analyst approver",
+    "overview": READERS,
+    "overview.value": READERS,
+    "overview.csv": READERS,
+    "ledger": READERS,
+    "ledger.csv": READERS,
+    "run.report": ACCOUNTS,
+    "run.stix": READERS,
+    "reads": "counsel admin",
+    "people": "admin",
+    "people.add": "admin",
+    "people.change": "admin",
+}
+NAMES = {"viewer": "Vi", "analyst": "Ana", "approver": "Apo", "counsel": "Con", "admin": "Ad"}
+
+
+def address(page):
+    return page.path.format(case="case-0", decision="decision-9", appeal="appeal-9", ref="0" * 24)
+
+
+def test_the_matrix_has_every_page():
+    assert {page.name for page in PAGES} == set(MATRIX)
+    assert len({(page.method, page.path) for page in PAGES}) == len(PAGES)
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_each_page_answers_those_roles_alone(inside, role):
+    who = inside(NAMES[role])
+    wrong = []
+    for page in PAGES:
+        answer = who.get(address(page)) if page.method == "GET" else who.post(address(page))
+        allowed = MATRIX[page.name] is None or role in MATRIX[page.name].split()
+        refused = answer.status_code == 403 and "Not for your roles" in answer.text
+        if refused == allowed:
+            wrong.append((page.name, answer.status_code))
+        if page.name in ("logout", "password.set"):
+            who.log_in()
+    assert wrong == []
+
+
+def test_nobody_outside_sees_more_than_the_door(desk):
+    http = TestClient(create_app(desk), base_url="https://testserver", follow_redirects=False)
+    for page in PAGES:
+        if MATRIX[page.name] is None:
+            continue
+        answer = http.request(page.method, address(page))
+        if page.method == "GET":
+            assert (answer.status_code, answer.headers["location"]) == (303, "/login"), page.name
+        else:
+            assert answer.status_code == 401, page.name
+        assert "case-0" not in answer.text
+
+
+def test_whoever_decides_does_not_approve_and_whoever_names_people_sees_no_case():
+    for role in ROLES:
+        assert not (may([role], "decide") and may([role], "approve"))
+        assert not (may([role], "people") and may([role], "see"))
+    assert set().union(*RIGHTS.values()) == set(ROLES)
+
+
+def test_a_viewer_is_shown_no_account_anywhere(desk_of, inside, worlds):
+    desk = desk_of("full")
+    who = inside("Vi", desk)
+    accounts = [m["account_id"] for c in desk.index.heads for m in desk.index.members(c)[0]]
+    assert len(accounts) > 100
+    pages = ["/", "/overview", "/overview.csv", "/decisions", "/run/stix.json"]
+    for line in desk.lines():
+        pages += [f"/cases/{line.case_id}", f"/cases/{line.case_id}/raster"]
+    for page in pages:
+        answer = who.get(page)
+        assert answer.status_code in (200, 404), page
+        assert [a for a in accounts if a in answer.text] == [], page
+    analyst = inside("Ana", desk).get(f"/cases/{desk.lines()[0].case_id}/members").text
+    assert any(a in analyst for a in accounts)  # the search would find one
+
+
+def test_a_role_taken_away_is_gone_with_the_next_click(desk, inside):
+    from stillwatch.console.entry import set_roles
+
+    who = inside("Ana")
+    assert who.get("/cases/case-0/members").status_code == 200
+    set_roles(desk.home, "ana", ["viewer"])
+    assert who.get("/cases/case-0/members").status_code == 403
