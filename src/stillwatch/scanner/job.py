@@ -185,13 +185,9 @@ def scan(
     key = asked(
         opened,
         {"accounts": accounts, "permits": permits, "ownership": ownership,
-<<<<<<< HEAD
          "corrections": corrections, "indicators": indicators,
-         "corroborated": corroborated, "value": value},
-=======
-         "corrections": corrections, "indicators": indicators, "value": value,
+         "corroborated": corroborated, "value": value,
          "format": format if format.endswith(".toml") else None},
->>>>>>> sources2
         {"format": format, "max_rejects": max_rejects, "--baseline": earlier.digest,
          "indicators in force": [one.indicator_id for one in told],
          **settings.as_dict()},
