@@ -32,7 +32,9 @@ def test_what_each_provider_learned_and_what_it_did_not(played):
         assert one["alone"]["campaign"] == {"clear": 3}, "too thin a slice to see anything"
         assert one["together"]["campaign"] == {"watch": 3}, "rule 4: watched, never accused"
         assert {row["contributor"] for row in one["shared"]} == {first["contributor"]}
-    assert all(set(p["together"]["others"]) == {"clear"} for p in told["providers"])
+    assert all(set(p["together"]["others"]) == {"clear"} for p in others)
+    assert first["together"] == first["alone"], "what it shared comes back to nobody's harm"
+    assert "accused" not in first["together"]["others"]
     assert told["events"] == {"release": 3, "submit": 1}
 
 

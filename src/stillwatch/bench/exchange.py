@@ -100,11 +100,21 @@ class Wire(httpx.HTTPTransport):
 
 
 def found(values: Iterable[str], wire: bytes) -> list[str]:
-    """Return the values of six letters and more that are in it: plain, in hex, Base64 or hashed."""
-    return sorted(
-        value for value in set(values)
-        if len(value) >= _LEAST and any(form in wire for form in _forms(value))
-    )  # fmt: skip
+    """Return the values of six letters and more that are in it: plain, in hex, Base64 or hashed.
+
+    By length of what is looked for, against all passages of that length: one pass a length, where a
+    search a value would read the whole wire for each of a hundred thousand.
+    """
+    by_length: dict[int, list[tuple[bytes, str]]] = {}
+    for value in set(values):
+        if len(value) >= _LEAST:
+            for form in _forms(value):
+                by_length.setdefault(len(form), []).append((form, value))
+    hits: set[str] = set()
+    for length, forms in by_length.items():
+        passages = {wire[i : i + length] for i in range(len(wire) - length + 1)}
+        hits |= {value for form, value in forms if form in passages}
+    return sorted(hits)
 
 
 def _forms(value: str) -> set[bytes]:

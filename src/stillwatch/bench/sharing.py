@@ -15,7 +15,9 @@ import shutil
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, Final
 
@@ -45,7 +47,7 @@ PASSAGE: Final = 24
 # each provider, sizes of exchanges.
 SUITES: Final[dict[str, tuple[int, float, int, tuple[int, ...], tuple[int, ...]]]] = {
     "smoke": (1, 0.5, 3, (8, 6), (3,)),
-    "standard": (8, 4.0, 4, (4, 6, 8), (2, 3, 4)),
+    "standard": (4, 3.0, 4, (4, 6, 8), (2, 3, 4)),
     "full": (40, 4.0, 4, (4, 6, 8), (2, 3, 4)),
 }
 
@@ -76,7 +78,7 @@ def play(
     made = simulate(world, seed=seed, out=work / "world")
     truth = read_truth(made.truth_parquet)
     divide(made, truth, work, providers, slices)
-    alone = {k: _scan(work, k, "alone", truth) for k in range(providers)}
+    alone = _all(work, {k: ("alone", None) for k in range(providers)}, truth)
     tell(f"world {seed}: {sum(s['caught'] for s in alone.values())} accused alone")
     frames = {k: candidate_frames(work / f"provider{k}" / "alone") for k in range(providers)}
     every = sorted({name for _, asked in frames.values() for name in asked})
@@ -86,9 +88,7 @@ def play(
         folder = work / name.replace(" ", "-").replace(",", "")
         with open_exchange(folder) as exchange:
             told = _ask(exchange, frames, range(size), every if lies else ())
-            together[name] = {
-                str(k): _again(work, k, name, listed, alone[k], truth) for k, listed in told.items()
-            }
+            together[name] = _again(work, name, told, alone, truth)
             wire = _searched(exchange, work, range(size), truth)
         together[name]["wire"] = wire
         tell(f"world {seed}, {name}: {sum(together[name][str(k)]['caught'] for k in told)} accused")
@@ -147,15 +147,30 @@ def _ask(
 
 
 def _again(
-    work: Path, provider: int, name: str, listed: Sequence[str], alone: Mapping[str, Any],
+    work: Path, name: str, told: Mapping[int, Sequence[str]], alone: Mapping[int, Any],
     truth: Mapping[str, Who],
 ) -> dict[str, Any]:  # fmt: skip
     """Scan again with the corroborated templates; without any nothing is different."""
-    if not listed:
-        return {**alone, "corroborated": 0}
-    file = work / f"provider{provider}" / f"{name}.jsonl"
-    file.write_bytes(corroborated_lines(listed))
-    return {**_scan(work, provider, name, truth, file), "corroborated": len(listed)}
+    asked: dict[int, tuple[str, Path | None]] = {}
+    for k, listed in told.items():
+        if listed:
+            file = work / f"provider{k}" / f"{name}.jsonl"
+            file.write_bytes(corroborated_lines(listed))
+            asked[k] = (name, file)
+    made = _all(work, asked, truth)
+    return {str(k): {**made.get(k, alone[k]), "corroborated": len(told[k])} for k in told}
+
+
+def _all(
+    work: Path, asked: Mapping[int, tuple[str, Path | None]], truth: Mapping[str, Who]
+) -> dict[int, dict[str, Any]]:
+    """Scan several providers' logs, two at a time, each in a process of its own."""
+    with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
+        jobs = {
+            k: pool.submit(_scan, work, k, name, truth, listed)
+            for k, (name, listed) in asked.items()
+        }
+        return {k: job.result() for k, job in jobs.items()}
 
 
 def _searched(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,9 +18,9 @@ class Choice:
     """The outcome of selection over the K cohorts that were tested.
 
     ``e``, ``q``: per tested cohort, in the order of ``cohorts``. ``needed``: the e-value that
-    was needed given how many were selected, at a weight of 1. ``weights``: by cohort, 1 on average:
-    what e was multiplied with. ``cannot_accuse``: even a perfect cohort could not
-    have been selected.
+    was needed given how many were selected, at a weight of 1. ``weights``: by cohort, what its e
+    counted with. ``usual``: what one's own hypothesis of weight 1 needed. ``cannot_accuse``: even a perfect
+    cohort could not have been selected.
     """
 
     cohorts: tuple[int, ...]
@@ -31,6 +31,7 @@ class Choice:
     alpha: float
     largest: float
     weights: Mapping[int, float]
+    usual: float = float("nan")
 
     @property
     def cannot_accuse(self) -> bool:
@@ -45,43 +46,54 @@ class Choice:
 
 def choose(
     scores: pa.Table, *, alpha: float, look: int, largest: float,
-    registered: Collection[int] = (),
+    registered: Mapping[int, float] | None = None,
 ) -> Choice:  # fmt: skip
     """Select by weighted e-BH with e = min(e_coordinated, e_extractive).
 
-    What acted together in part A weighs more (`signals.step.weights`). ``registered``: cohorts that
-    other providers registered as hypotheses. They share half of the level, whatever their number,
-    and the others have the other half: a weight times e enters e-BH, and the weights add up to the
-    number of hypotheses. Weights that do not depend on the data under
-    test leave the bound as it is, *whoever* chose them; the worst that lying partners can do is to
-    double what one's own hypotheses need. Where half of all or more are registered, none weighs
-    more.
+    What acted together in part A weighs more (`signals.step.weights`, 1 on average). ``registered``:
+    by cohort, the e-value of hypotheses that other providers registered, made on
+    data that did not choose them. One's own hypotheses (those of ``scores``) share half of the
+    level and the registered ones the other half, the latter evenly; what is on both lists has both
+    e-values, each with its share. So one's own needs at most twice what it needed, however long
+    the others' list is, and a registered one competes with that list alone.
 
     The null of an accusation is "not coordinated or not extractive": rejecting one of them
     accuses nobody. The level of look t is alpha·6/(π²t²). Error: false discovery rate ≤ that
-    level over the cohorts of this look, for any dependence between them (Wang & Ramdas 2022; with
-    weights: Genovese, Roeder & Wasserman 2006, whose argument holds for e-values).
+    level over the cohorts of this look, for any dependence between them: a weighted sum of
+    e-values whose weights the data behind each e-value do not choose, all weights adding up to the
+    number of hypotheses, has a mean of at most its weight under the null (Wang & Ramdas 2022; the
+    weights as in Genovese, Roeder & Wasserman 2006). It does not matter who chose the list.
     """
     tested = [row for row in scores.to_pylist() if row["tested"]]
+    own = {row["cohort"]: min(row["e_coordinated"], row["e_extractive"]) for row in tested}
+    prior = {row["cohort"]: row["weight"] for row in tested}
+    total = sum(prior.values())
+    listed = dict(registered or {})
     level = alpha_at_look(alpha, look)
-    e = np.array([min(row["e_coordinated"], row["e_extractive"]) for row in tested])
-    cohorts = tuple(row["cohort"] for row in tested)
-    if not tested:
+    cohorts = tuple(sorted(own.keys() | listed.keys()))
+    e = np.array([listed.get(c, own.get(c, 0.0)) for c in cohorts])
+    if not cohorts:
         return Choice((), e, e, frozenset(), float("nan"), level, largest, {})
-    shares = _shares(cohorts, set(registered))
-    prior = np.array([row["weight"] * shares[row["cohort"]] for row in tested])
-    weights = dict(zip(cohorts, (prior / prior.mean()).tolist(), strict=True))
-    weighted = e * np.array([weights[c] for c in cohorts])
+    half = 0.5 if own and listed else 1.0
+    weighted = (
+        len(cohorts)
+        * half
+        * np.array(
+            [
+                (own[c] * prior[c] / total if c in own else 0.0)
+                + (listed[c] / len(listed) if c in listed else 0.0)
+                for c in cohorts
+            ]
+        )
+    )
+    weights = {
+        c: float(w / v) if v > 0 else 1.0 for c, w, v in zip(cohorts, weighted, e, strict=True)
+    }
     selection = e_bh(weighted, level)
     picked = frozenset(cohorts[k] for k in np.asarray(selection.indices).tolist())
-    needed = needed_e(len(tested), max(len(picked), 1), level)
-    return Choice(cohorts, e, q_values(weighted), picked, float(needed), level, largest, weights)
-
-
-def _shares(cohorts: Sequence[int], registered: Collection[int]) -> dict[int, float]:
-    """Return how the level is shared with registered hypotheses; adds up to their number."""
-    all_of, listed = len(cohorts), sum(c in registered for c in cohorts)
-    if not 0 < 2 * listed < all_of:
-        return dict.fromkeys(cohorts, 1.0)
-    more, less = all_of / (2 * listed), all_of / (2 * (all_of - listed))
-    return {c: more if c in registered else less for c in cohorts}
+    needed = needed_e(len(cohorts), max(len(picked), 1), level)
+    usual = needed / (len(cohorts) * half / len(own)) if own else needed
+    return Choice(
+        cohorts, e, q_values(weighted), picked, float(needed), level, largest, weights,
+        float(usual),
+    )  # fmt: skip

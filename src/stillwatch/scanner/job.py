@@ -91,6 +91,7 @@ from stillwatch.share import bundle
 from stillwatch.signals import (
     SCORES_STEP,
     TESTS,
+    References,
     registered_cohorts,
     registered_findings,
     shipped_references,
@@ -99,6 +100,8 @@ from stillwatch.sources import Inputs, open_inputs
 from stillwatch.store import open_run
 
 __all__ = ["prepare", "scan"]
+
+_SCORES = "SELECT * FROM cohort_scores ORDER BY cohort"
 
 
 @contextmanager
@@ -196,6 +199,8 @@ def scan(
         kept = _begin(run_dir, key, opened, resume=resume)
         if kept is None:
             return ScanResult(run_dir)
+        if listed is not None:  # what a stopped run left may tell of the registered already
+            kept -= {"findings", "cohort_scores"}
         runner = LocalRunner(
             run_dir / STAGES, settings, columns=columns, memory=memory, threads=threads
         )
@@ -204,14 +209,12 @@ def scan(
             runner.put("accounts", side.table if side else ACCOUNT.empty_table())
             _discover(runner, kept, tell, seconds, restored)
             began = time.monotonic()
-            registered = _register(runner, listed)
             references = shipped_references()
             earlier.refuse_overlap(runner)
+            own = earlier.calibrated(runner.query(_SCORES), references)
+            registered = _register(runner, listed, earlier, references)
             choice = choose(
-                earlier.calibrated(
-                    runner.query("SELECT * FROM cohort_scores ORDER BY cohort"), references
-                ),
-                alpha=alpha, look=settings.look, largest=references.largest_e,
+                own, alpha=alpha, look=settings.look, largest=references.largest_e,
                 registered=registered,
             )  # fmt: skip
             drift = earlier.drift(runner, choice, references)
@@ -298,15 +301,24 @@ def _discover(
             _refuse_empty(runner.path("exchanges"))
 
 
-def _register(runner: LocalRunner, listed: pa.Table | None) -> frozenset[int]:
-    """Test the hypotheses on the list over the whole window; return them. Done again: the same."""
-    if listed is None:
-        return frozenset()
-    registered = registered_cohorts(runner, listed)
-    if registered:
-        runner.put("findings", registered_findings(runner, registered))
-        runner.run(SCORES_STEP)
-    return registered
+def _register(
+    runner: LocalRunner, listed: pa.Table | None, earlier: Baseline, references: References
+) -> dict[int, float]:
+    """Test the hypotheses on the list over the whole window; return their e-values.
+
+    From here on `findings` and `cohort_scores` tell of them what those tests found.
+    """
+    registered = registered_cohorts(runner, listed) if listed is not None else frozenset()
+    if not registered:
+        return {}
+    runner.put("findings", registered_findings(runner, registered))
+    runner.run(SCORES_STEP)
+    scores = earlier.calibrated(runner.query(_SCORES), references)
+    return {
+        row["cohort"]: min(row["e_coordinated"], row["e_extractive"])
+        for row in scores.to_pylist()
+        if row["tested"] and row["cohort"] in registered
+    }
 
 
 def _known(without: Sequence[str]) -> tuple[str, ...]:

@@ -345,7 +345,7 @@ def summarize(
     ).to_pylist()[0]
     standings = accounts["standing"].to_pylist()
     accused = [s for c in judgement.campaigns for s in c.accused]
-    needed = choice.needed if np.isfinite(choice.needed) else None
+    needed = choice.usual if np.isfinite(choice.usual) else None
     settings = runner.settings
     return {
         "versions": {
