@@ -57,7 +57,7 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def wait_for(port: int, process: subprocess.Popen[Any], seconds: float = 90) -> None:
+def wait_for(port: int, process: subprocess.Popen[Any], seconds: float = 240) -> None:
     until = time.monotonic() + seconds
     while time.monotonic() < until:
         if process.poll() is not None:
