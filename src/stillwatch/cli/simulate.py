@@ -132,7 +132,7 @@ def student(
     answers, controls other data. Writes what every model said and result.json. Stopped, it goes
     on from the last model.
     """
-    from stillwatch.bench import simulate_students
+    from stillwatch.bench.pipeline import simulate_students
 
     page = Page()
     result = simulate_students(
