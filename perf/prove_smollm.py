@@ -19,7 +19,7 @@ import machine
 import numpy as np
 import pyarrow.parquet as pq
 
-from stillwatch.bench import simulate_students
+from stillwatch.bench.pipeline import simulate_students
 from stillwatch.prove import grade, grader_agreement, grading_prompt
 from stillwatch.report.svg import drawing, el, text
 

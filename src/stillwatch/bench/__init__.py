@@ -8,8 +8,7 @@ log and is judged by the same thresholds; every share comes with its N and its e
 from stillwatch.bench.harness import run_suite
 from stillwatch.bench.ledger import append_look
 from stillwatch.bench.page import write_pages
-from stillwatch.bench.pipeline import simulate_students
 from stillwatch.bench.suites import suite
 from stillwatch.bench.table import results_of
 
-__all__ = ["append_look", "results_of", "run_suite", "simulate_students", "suite", "write_pages"]
+__all__ = ["append_look", "results_of", "run_suite", "suite", "write_pages"]

@@ -158,7 +158,10 @@ def _lineage(
     close = measure_closeness(rows, candidates, words=stage.words)
     families = {r.answers.model: r.family for r in rivals} | {"kiln-teacher": FAMILY}
     groups = {r.answers.model: r.group for r in known} | dict.fromkeys(ours, "base")
-    result = compare_lineage(close, suspect.model, families, groups, rng, named=[FAMILY])
+    try:
+        result = compare_lineage(close, suspect.model, families, groups, rng, named=[FAMILY])
+    except EvidenceError as error:  # too few controls were made
+        return {"not_evaluable": str(error)}
     ranks = [row.family for row in result.ranking]
     try:
         share = estimate_dependence(

@@ -91,6 +91,13 @@ def make_world(
     )
 
 
+def _lineage(found: dict[str, Any]) -> tuple[str, str]:
+    if "rank" not in found:
+        return "-", "-"
+    share = found["dependence"].get("share")
+    return f"{found['rank']}/{found['families']}", "-" if share is None else f"{share:.2f}"
+
+
 @simulate.command()
 def student(
     out: Annotated[
@@ -125,7 +132,7 @@ def student(
     answers, controls other data. Writes what every model said and result.json. Stopped, it goes
     on from the last model.
     """
-    from stillwatch.bench import simulate_students
+    from stillwatch.bench.pipeline import simulate_students
 
     page = Page()
     result = simulate_students(
@@ -145,8 +152,7 @@ def student(
                 f"{row['taught'].get('tokens_from_campaign', 0):,}",
                 f"{row['canary']['by_text']['right']['p_adjusted']:.1e}",
                 f"{row['canary']['by_log_probability']['right']['p_adjusted']:.1e}",
-                f"{row['lineage']['rank']}/{row['lineage']['families']}",
-                f"{row['lineage']['dependence'].get('share', float('nan')):.2f}",
+                *_lineage(row["lineage"]),
             ]
             for name, row in result["students"].items()
         ],

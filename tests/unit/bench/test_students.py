@@ -8,9 +8,8 @@ import sys
 import numpy as np
 import pytest
 
-from stillwatch.bench import simulate_students
 from stillwatch.bench.arms import ARMS, BASIS, Arm, compose, harvest, paraphrased
-from stillwatch.bench.pipeline import MORE_CONTROLS
+from stillwatch.bench.pipeline import MORE_CONTROLS, simulate_students
 from stillwatch.errors import ConfigError
 from stillwatch.prove import coin, draw_plan
 from stillwatch.prove.marks import mentions
