@@ -19,8 +19,8 @@ class Choice:
 
     ``e``, ``q``: per tested cohort, in the order of ``cohorts``. ``needed``: the e-value that
     was needed given how many were selected, at a weight of 1. ``weights``: by cohort, what its e
-    counted with. ``usual``: what one's own hypothesis of weight 1 needed. ``cannot_accuse``: even a perfect
-    cohort could not have been selected.
+    counted with. ``usual``: what one's own hypothesis of weight 1 needed. ``cannot_accuse``: even
+    a perfect cohort could not have been selected.
     """
 
     cohorts: tuple[int, ...]
@@ -50,8 +50,8 @@ def choose(
 ) -> Choice:  # fmt: skip
     """Select by weighted e-BH with e = min(e_coordinated, e_extractive).
 
-    What acted together in part A weighs more (`signals.step.weights`, 1 on average). ``registered``:
-    by cohort, the e-value of hypotheses that other providers registered, made on
+    What acted together in part A weighs more (`signals.step.weights`, 1 on average).
+    ``registered``: by cohort, the e-value of hypotheses that other providers registered, made on
     data that did not choose them. One's own hypotheses (those of ``scores``) share half of the
     level and the registered ones the other half, the latter evenly; what is on both lists has both
     e-values, each with its share. So one's own needs at most twice what it needed, however long

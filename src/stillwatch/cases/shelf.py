@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -274,7 +274,7 @@ def _said(connection: sa.Connection, mine: set[str]) -> Iterator[tuple[int, tupl
 
 
 def _words(kind: str, held: dict[str, Any]) -> str:
-    texts = {
+    texts: dict[str, Callable[[], str]] = {
         "case.note": lambda: f"note: {held['text']}",
         "case.assigned": lambda: f"assigned to {held['to']}",
         "case.state": lambda: f"{held['state']}: {held.get('reason', '')}",

@@ -82,7 +82,7 @@ def root(
     """
 
 
-for _command in (scan, explain, demo, ingest, corpora, purge, erase, console, simulate):
+for _command in (scan, explain, demo, ingest, corpora, purge, erase, console):
     app.command()(_command)
 app.add_typer(simulate, name="simulate")
 app.add_typer(ownership, name="ownership")

@@ -76,7 +76,7 @@ def _hasher() -> PasswordHasher:
 
 @cache
 def _nobody() -> str:
-    return _hasher().hash(secrets.token_hex(16))
+    return str(_hasher().hash(secrets.token_hex(16)))
 
 
 def make_administrator(home: Home, name: str, *, now: datetime) -> str:
@@ -294,7 +294,7 @@ def _keep(home: Home, login: str, secret: str, until_us: int | None) -> None:
 
 def _verify(held: str, secret: str) -> bool:
     try:
-        return _hasher().verify(held, secret[: _LONGEST_SECRET * 4])
+        return bool(_hasher().verify(held, secret[: _LONGEST_SECRET * 4]))
     except (Argon2Error, InvalidHashError):
         return False
 

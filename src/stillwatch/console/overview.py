@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
-from statistics import median
 from typing import Any, Final
 
 import numpy as np
@@ -73,7 +72,7 @@ def show_overview(desk: Desk, visit: Visit) -> Response:
         models=desk.once("models", lambda: models_figure(facts)),
         methods=desk.once("methods", lambda: _methods(desk)),
         cases=cases[:_LISTED], hidden=max(0, len(cases) - _LISTED), every=len(cases),
-        found=median(found) if found else None, stopped=median(stopped) if stopped else None,
+        found=_middle(found), stopped=_middle(stopped),
         acted=len(stopped), appeals=appeals,
         heard=[a for a in appeals if a.state in ("upheld", "rejected")],
         under=sum(r.accounts for r in read_rulings(desk.book)
@@ -156,6 +155,10 @@ def _methods(desk: Desk) -> list[tuple[str, int, int, float | None]]:
     return sorted(rows, key=lambda r: (-r[2], r[0]))
 
 
+def _middle(times: list[timedelta]) -> timedelta | None:
+    return sorted(times)[len(times) // 2] if times else None
+
+
 def _cases(desk: Desk) -> list[Stopped]:
     first: dict[str, Any] = {}
     for ruling in read_rulings(desk.book):  # the newest first: the last one kept is the first taken
@@ -164,11 +167,11 @@ def _cases(desk: Desk) -> list[Stopped]:
     out = []
     for line in desk.lines():
         head = desk.campaign_of(line) or {}
-        began, ruling = parse(head.get("first_seen")), first.get(line.case_id)
+        began, taken = parse(head.get("first_seen")), first.get(line.case_id)
         out.append(Stopped(
             line, head, max(line.opened - began, timedelta(0)) if began else None,
-            ruling.at - line.opened if ruling else None,
-            bool(ruling and ruling.by.startswith("rule:")),
+            taken.at - line.opened if taken else None,
+            bool(taken and taken.by.startswith("rule:")),
         ))  # fmt: skip
     return sorted(out, key=lambda c: (-(number(c.head.get("output_tokens")) or 0), c.line.case_id))
 

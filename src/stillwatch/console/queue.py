@@ -81,7 +81,7 @@ def show_queue(desk: Desk, visit: Visit) -> Response:
     pages = max(1, -(-len(chosen) // _PER_PAGE))
     page = visit.number("page", 1, 1, pages)
     first = (page - 1) * _PER_PAGE
-    facts = {
+    facts: dict[str, Any] = {
         "rows": [row_of(desk, line) for line in chosen[first : first + _PER_PAGE]],
         "total": len(chosen), "every": len(lines), "first": first, "page": page, "pages": pages,
         "tally": tally, "WHY": WHY, "why": why, "who": who, "find": visit.query.get("find", ""),
