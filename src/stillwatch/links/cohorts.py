@@ -25,6 +25,7 @@ _OVERLAP: Final = 0.35
 _LIFT: Final = 8
 _APART: Final = 0.1
 _OFTEN: Final = 0.05
+_THEIRS: Final = 0.75
 _DIRECT: Final = ("handoff", "blob_replay")
 _STRONG: Final = frozenset(("payment", "device", "phone", "email", *_DIRECT, "retry", "succession"))
 
@@ -78,6 +79,15 @@ class Sent:
         )
         return less >= _OFTEN * more
 
+    def theirs(self, frames: set[int], carriers: set[int], shared: set[int]) -> bool:
+        """Return whether the shared subjects send the frames as often as its other carriers do.
+
+        An opening or closing phrase that others send by the hundred is not a campaign's own.
+        """
+        by = {sid: sum(self.often[f].get(sid, 0) for f in frames) for sid in carriers}
+        of_shared = sum(by[sid] for sid in shared)
+        return of_shared * len(carriers) >= _THEIRS * len(shared) * sum(by.values())
+
 
 def merge(candidates: list[Candidate], sent: Sent) -> list[Candidate]:
     """Return one hypothesis per group of candidates that speak of the same subjects.
@@ -88,7 +98,8 @@ def merge(candidates: list[Candidate], sent: Sent) -> list[Candidate]:
     which conversations moved. A campaign with several templates shows fewer carriers of each:
     a frame joins a leader also when a third of the smaller one's carriers are the other's (as it
     was before anything joined: chains join strangers), eight times what strangers share, and they
-    send the two apart and about as often (at least a twentieth). What is sent *with* the leader's
+    send the two apart and about as often (at least a twentieth). In either case they send what the
+    larger one consists of as often as its other carriers do. What is sent *with* the leader's
     frames and by others too is a common closing phrase, no template of the campaign.
 
     A wider object that holds most of a leader (a proxy's exits) joins too, its further carriers
@@ -126,9 +137,14 @@ def merge(candidates: list[Candidate], sent: Sent) -> list[Candidate]:
 
 
 def _joins(one: Candidate, host: Candidate, sent: Sent) -> bool:
-    shared = len(one.subjects & host.subjects)
+    common = one.subjects & host.subjects
+    shared = len(common)
     if not shared:
         return False
+    if one.frames and host.frames:
+        wider = max(one, host, key=lambda side: len(side.subjects))
+        if not sent.theirs(wider.frames, wider.subjects, common):
+            return False
     direct = [bool(side.kinds & set(_DIRECT)) for side in (one, host)]
     alike = _JACCARD if direct[0] == direct[1] else _PURE
     if shared / (len(one.subjects) + len(host.subjects) - shared) >= alike:
