@@ -55,17 +55,15 @@ def burst_windows(cohort: Cohort, population: Population) -> list[tuple[float, f
     """Return the cohort's bursts of sign-ups as start and end in seconds, the densest first.
 
     An operator opens its accounts in batches: what is left after a burst is scanned again, up to
-    eight times, until none is found at p ≤ 1e-4. After the first a burst has to be five times what
-    chance puts there, so that it names its accounts and hardly anybody else's.
+    eight times, until none is found at p ≤ 1e-4. A burst has to be five times what chance puts
+    there, so that it names its accounts and hardly anybody else's.
     """
     mine, everybody = population.founders.apart(cohort.senders)
     mine = np.sort(mine)
     found: list[tuple[float, float]] = []
     while len(found) < _MOST_BURSTS and len(mine) >= _MIN:
         result = scan_cluster(mine, everybody, SIGNUP_WINDOWS_S)
-        if not result.p_value <= _BURST_P or (
-            found and result.count < _TIMES_CHANCE * result.expected
-        ):
+        if not result.p_value <= _BURST_P or result.count < _TIMES_CHANCE * result.expected:
             break
         window = float(result.window_start), float(result.window_start + result.window_s)
         found.append(window)

@@ -44,6 +44,8 @@ __all__ = [
 SCREEN_E: Final = 1.0
 _LIKELY: Final = 5.0
 _LEAN: Final = 0.75
+# Sign-ups and account values are the same in both parts: what reads them cannot screen.
+_WITHOUT_PARTS: Final = frozenset((signup_burst.TEST.name, shared_values.ACCOUNT_TEST.name))
 
 _COORDINATION = (
     (signup_burst.TEST, signup_burst.find),
@@ -147,7 +149,9 @@ def _findings(desk: Desk) -> pa.Table:
     judged = []
     for views in load_cohorts(desk, late):
         screened = coordination(views.screen, early, base_early, desk.columns, without)
-        screen = _mean_e([made.e_value for made in screened if made.evaluable])
+        screen = _mean_e(
+            [f.e_value for f in screened if f.evaluable and f.signal not in _WITHOUT_PARTS]
+        )
         seen = traits(views.whole, both, views.test)
         judged.append(
             _Judged(
@@ -228,11 +232,12 @@ def e_of_halves(acts: float, source: float, screen: float) -> float:
     """Return the e-value of the claim *coordinated*: acts and topics, three to one or one to three.
 
     Acts weigh more where the members acted together in part A already (``screen``). The weights are
-    fixed by other data, so the sum is an e-value whatever its parts depend on. What is NaN (not
-    evaluable) leaves the other; NaN without any.
+    fixed by other data, so the sum is an e-value whatever its parts depend on. Topics that are NaN
+    (not evaluable) leave the acts; acts that are NaN count as none; NaN without any.
     """
-    if np.isnan(acts) or np.isnan(source):
-        return source if np.isnan(acts) else acts
+    if np.isnan(source):
+        return acts
+    acts = 0.0 if np.isnan(acts) else acts
     lean = _LEAN if screen >= SCREEN_E else 1 - _LEAN
     return float(lean * min(acts, E_CEILING) + (1 - lean) * source)
 
