@@ -7,16 +7,15 @@ of the campaign are dealt out in the order of their names.
 from __future__ import annotations
 
 import csv
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Final
 
-import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from stillwatch.bench.exchange import write_slice
 from stillwatch.simulate import WORLDS, SimulatedWorld, Size, World, simulate
 
 __all__ = ["CAMPAIGN", "split", "world_of"]
@@ -50,21 +49,6 @@ def split(
         number = sha256((row["org_id"] or row["account_id"]).encode()).digest()[0]
         owner.setdefault(row["account_id"], providers[number % len(providers)])
     for name in providers:
-        _write(made, folder / name, rows, owner, name)
+        mine = {account for account, whose in owner.items() if whose == name}
+        write_slice(made, folder / name, rows, mine)
     return made, owner
-
-
-def _write(
-    made: SimulatedWorld, folder: Path, rows: Sequence[Mapping[str, str]],
-    owner: Mapping[str, str], name: str,
-) -> None:  # fmt: skip
-    (folder / "exchanges").mkdir(parents=True)
-    mine = pa.array(sorted(account for account, whose in owner.items() if whose == name))
-    for path in made.files["parquet"]:
-        table = pq.read_table(path)
-        kept = table.filter(pc.is_in(table["account_id"], value_set=mine))
-        pq.write_table(kept, folder / "exchanges" / path.name)
-    with (folder / "accounts.csv").open("w", newline="", encoding="utf-8") as file:
-        out = csv.DictWriter(file, fieldnames=list(rows[0]))
-        out.writeheader()
-        out.writerows(row for row in rows if owner[row["account_id"]] == name)

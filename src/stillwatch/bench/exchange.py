@@ -36,6 +36,7 @@ from stillwatch.simulate import SimulatedWorld
 
 __all__ = [
     "Exchange", "Wire", "divide", "found", "now_utc", "open_exchange", "private_values",
+    "write_slice",
 ]  # fmt: skip
 
 _ROLES: Final = ("hub", "witness")
@@ -65,18 +66,26 @@ def divide(
         number = hashlib.sha256((row["org_id"] or row["account_id"]).encode()).digest()[0]
         owner.setdefault(row["account_id"], number % providers)
     for k in range(providers):
-        mine = folder / f"provider{k}"
-        (mine / "exchanges").mkdir(parents=True)
-        wanted = pa.array(sorted(a for a, whose in owner.items() if whose == k))
-        for path in made.files["parquet"]:
-            table = pq.read_table(path)
-            kept = table.filter(pc.is_in(table["account_id"], value_set=wanted))
-            pq.write_table(kept, mine / "exchanges" / path.name)
-        with (mine / "accounts.csv").open("w", newline="", encoding="utf-8") as file:
-            out = csv.DictWriter(file, fieldnames=list(rows[0]))
-            out.writeheader()
-            out.writerows(row for row in rows if owner[row["account_id"]] == k)
+        mine = {account for account, whose in owner.items() if whose == k}
+        write_slice(made, folder / f"provider{k}", rows, mine)
     return owner
+
+
+def write_slice(
+    made: SimulatedWorld, folder: Path, rows: Sequence[Mapping[str, str]],
+    accounts: Collection[str],
+) -> None:  # fmt: skip
+    """Write exchanges/ and accounts.csv of the accounts; ``rows``: everybody's in accounts.csv."""
+    (folder / "exchanges").mkdir(parents=True)
+    wanted = pa.array(sorted(accounts))
+    for path in made.files["parquet"]:
+        table = pq.read_table(path)
+        kept = table.filter(pc.is_in(table["account_id"], value_set=wanted))
+        pq.write_table(kept, folder / "exchanges" / path.name)
+    with (folder / "accounts.csv").open("w", newline="", encoding="utf-8") as file:
+        out = csv.DictWriter(file, fieldnames=list(rows[0]))
+        out.writeheader()
+        out.writerows(row for row in rows if row["account_id"] in accounts)
 
 
 class Wire(httpx.HTTPTransport):

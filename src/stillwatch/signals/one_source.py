@@ -26,7 +26,8 @@ def find(traits: Traits, n: int, reference: Reference, usual_own: float = USUAL_
     by one hand have not, whatever network, card, client and clock each of them was given. The score
     is that of `harvest`, read against benign cohorts of *independent* members; the claim
     *extractive* reads it against those that act together. Each claim holds against its own kind
-    of innocence, and a campaign has to pass both (docs/adr/0017-one-source.md). It counts as half
-    of the claim *coordinated*, the acts of the other tests as the other half.
+    of innocence, and a campaign has to pass both (docs/adr/0017-one-source.md). In the
+    claim *coordinated* it is weighed against the acts of the other tests, one to three where these
+    showed in part A too, else three to one.
     """
     return against(TEST, traits, n, reference, usual_own, "benign cohorts of independent members")
