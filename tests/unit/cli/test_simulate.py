@@ -70,7 +70,8 @@ def test_students_of_a_known_teacher_are_made_and_tested(stillwatch, tmp_path):
     assert (tmp_path / "result.json").is_file()
 
 
-def test_the_real_student_says_what_it_needs(stillwatch, tmp_path):
+def test_the_real_student_says_what_it_needs(stillwatch, tmp_path, monkeypatch):
+    monkeypatch.delenv("STILLWATCH_DATA", raising=False)
     told = stillwatch("simulate", "student", "--out", tmp_path, "--model", "smollm2")
     assert told.code == 1
     assert "data folder" in told.err
