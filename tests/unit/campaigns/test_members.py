@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 
+import numpy as np
 import pyarrow as pa
 import pytest
 
-from stillwatch.campaigns.members import read_belonging
+from stillwatch.campaigns import members
+from stillwatch.campaigns.members import Belonging, read_belonging
 from stillwatch.runners import LocalRunner
 from stillwatch.schema import Settings
 
@@ -60,3 +63,45 @@ def test_every_burst_names_its_own_accounts(desk: LocalRunner) -> None:
     bursts = {0: [[start - 60, start + 60] for start in hours]}
     shown = read_belonging(desk, bursts)[0].shown
     assert {sid for sid, kinds in shown.items() if "signup_burst" in kinds} == {0, 2}
+
+
+@pytest.fixture
+def roles(monkeypatch):
+    """Return the roles of members who all behave as the campaign does, by share and topics."""
+    size = 12
+
+    def told(share: float, topic: float, how: str = "text", *, acted: bool = True) -> set[object]:
+        monkeypatch.setattr(members, "topics_against", lambda *_: np.full(size, topic))
+        monkeypatch.setattr(members, "log_likelihood_ratios", lambda *_: np.full((size, 1), 20.0))
+        crowd = SimpleNamespace(
+            segment=np.zeros(size, dtype=np.int64), traits=np.zeros((size, 1), dtype=np.int64),
+            trait_counts=SimpleNamespace(outside=lambda *_: np.ones((1, 1))),
+            created_us=np.full(size, np.nan),
+        )  # fmt: skip
+        sids = np.arange(size)
+        known = Belonging(
+            sids, [how] * size, {s: {"exit_prefix"} for s in range(size)}, frozenset(),
+            dict.fromkeys(range(size), share), [],
+        )  # fmt: skip
+        desk = SimpleNamespace(settings=Settings())
+        none = np.zeros(0, dtype=np.int64)
+        made = members.name_members(desk, crowd, 0, known, none, acted=acted)
+        return {(m.role, m.proven) for m in made}
+
+    return told
+
+
+def test_a_core_account_sends_a_third_of_its_requests_with_the_campaigns_templates(roles) -> None:
+    assert roles(0.34, 1.5) == {("core", True)}
+    assert roles(0.32, 1.5) == {("periphery", False)}
+
+
+def test_where_part_a_showed_no_acts_it_sends_half_of_them(roles) -> None:
+    assert roles(0.51, 1.5, acted=False) == {("core", True)}
+    assert roles(0.49, 1.5, acted=False) == {("periphery", False)}
+
+
+def test_without_a_template_more_of_the_queue_has_to_be_shown(roles) -> None:
+    assert roles(1.0, 0.5) == {("core", True)}
+    assert roles(1.0, 0.5, "found") == {("core", False)}
+    assert roles(1.0, 1.5, "found") == {("core", True)}
