@@ -14,7 +14,7 @@ from stillwatch.links.direct import DIRECT_STEP
 from stillwatch.links.frames import CARRIED_STEP, FRAMES_STEP, NODES_STEP
 from stillwatch.links.objects import OBJECTS_STEP
 from stillwatch.links.pools import POOLS_STEP
-from stillwatch.links.spoken import SPOKEN_STEP
+from stillwatch.links.spoken import CHOSEN_STEP, SPOKEN_STEP
 from stillwatch.links.weights import WEIGHTS_STEP
 
 STEPS = (
@@ -27,6 +27,7 @@ STEPS = (
     POOLS_STEP,
     COHORTS_STEP,
     MEMBERS_STEP,
+    CHOSEN_STEP,
     SPOKEN_STEP,
 )
 __all__ = ["STEPS"]
