@@ -13,12 +13,12 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from stillwatch.cli.object_files import ObjectFiles
 from stillwatch.errors import ConfigError, InputError, StillwatchError
 from stillwatch.guard import read_orders, read_snapshot
-from stillwatch.guard.depot import KINDS, Pointer, publish, step_back
+from stillwatch.guard.depot import KINDS, Pointer, prune, publish, read_pointer, step_back
 from stillwatch.guard.depot import pull as pull_one
 from stillwatch.schema import EFFECTS_KIND, judgement_of, read_effects
 from stillwatch.seal import canonical, public_key, read_private_key, read_public_key, seal
 
-__all__ = ["is_depot", "publish_files", "pull_files", "roll_back_depot"]
+__all__ = ["is_depot", "prune_depot", "publish_files", "pull_files", "roll_back_depot"]
 
 
 def is_depot(target: str) -> bool:
@@ -59,6 +59,15 @@ def roll_back_depot(depot: str, kind: str, key: Path | None, by: str) -> Pointer
     if key is None:
         raise ConfigError("a step back is signed", where="--key", hint="give --key and --by")
     return step_back(ObjectFiles(depot), kind, key=read_private_key(key), by=by)
+
+
+def prune_depot(depot: str, key: Path, by: str, keep: int) -> Iterator[str]:
+    """Remove old versions of every kind that was published; say what is gone. As `prune`."""
+    private, files = read_private_key(key), ObjectFiles(depot)
+    for kind in KINDS:
+        if read_pointer(files, kind, [public_key(private)]) is not None:
+            pointer, gone = prune(files, kind, key=private, by=by, keep=keep)
+            yield f"{kind}: {len(gone):,} objects removed; {len(pointer.versions):,} left."
 
 
 def pull_files(depot: str, trust: list[Path], folder: Path, every_s: float) -> Iterator[str]:

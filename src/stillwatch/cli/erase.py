@@ -37,11 +37,15 @@ def erase(
         list[Path] | None,
         typer.Option(metavar="FILE", help="A guard's decision log; takes --snapshot and --trust."),
     ] = None,
+    state: Annotated[
+        list[Path] | None,
+        typer.Option(metavar="DIR", help="A guard's state folder; takes --snapshot and --trust."),
+    ] = None,
 ) -> None:
     """Erase an account from cases, runs and the guard's files; the history still verifies.
 
-    Reports are rendered anew. The guard's state folder and evidence packs already handed out are
-    not reached: docs/privacy.md says how they go.
+    Reports are rendered anew. Old versions in a depot go with `guard prune`; evidence packs that
+    were handed out are not reached: docs/privacy.md says how they go.
     """
     from stillwatch.cases import (
         end_users_of,
@@ -57,9 +61,10 @@ def erase(
 
     if db is None and not run and effects is None and snapshot is None:
         raise ConfigError("give --db, --run, --effects or --snapshot", where="erase")
-    if decisions and snapshot is None:
+    if (decisions or state) and snapshot is None:
         raise ConfigError(
-            "the log holds keys, and their salt is in the snapshot", where="--decisions",
+            "it holds keys, and their salt is in the snapshot",
+            where="--decisions" if decisions else "--state",
             hint="give --snapshot and --trust",
         )  # fmt: skip
     page = Page()
@@ -68,7 +73,9 @@ def erase(
         count = erase_from_book(open_book(db), account, by=by, now=datetime.now(UTC))
         page.sentence(f"{count:,} texts of the case database rewritten.")
     if snapshot is not None:
-        for told in erase_from_guard(snapshot, trust or [], decisions or [], account, users):
+        for told in erase_from_guard(
+            snapshot, trust or [], decisions or [], state or [], account, users
+        ):
             page.sentence(told)
     if effects is not None:
         gone = erase_from_effects(effects, account)
@@ -78,6 +85,6 @@ def erase(
         write_report(folder)
         page.sentence(f"{done.rows:,} rows removed, {done.files:,} files rewritten in {folder}.")
     page.sentence(
-        "Compile the guard's snapshot anew. Not reached: the guard's state folder, versions in an "
-        "object store, packs that were handed out (docs/privacy.md)."
+        "Compile the guard's snapshot anew, publish it and `guard prune` the depot. Not reached: "
+        "packs that were handed out (docs/privacy.md)."
     )

@@ -139,6 +139,27 @@ def publish(
         page.sentence(f"{pointer.version.file} is in use in {depot} (step {pointer.serial}).")
 
 
+@guard.command("prune")
+def prune(
+    depot: _Depot,
+    key: _Key,
+    by: Annotated[str, typer.Option(metavar="NAME", help="Who does this; it is written down.")],
+    keep: Annotated[
+        int, typer.Option(metavar="N", min=1, help="The one in use and N - 1 before it stay.")
+    ] = 1,
+) -> None:
+    """Remove old versions from a depot, so that nobody can go back to them or read them.
+
+    After an erasure: compile, publish, prune. What nodes have pulled is on the nodes.
+    """
+    from stillwatch.cli.depots import prune_depot
+    from stillwatch.cli.terminal import Page
+
+    page = Page()
+    for told in prune_depot(depot, key, by, keep):
+        page.sentence(told)
+
+
 @guard.command("pull")
 def pull(
     depot: _Depot,

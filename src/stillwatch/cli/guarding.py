@@ -30,9 +30,10 @@ from stillwatch.guard import (
     write_orders,
     write_snapshot,
 )
+from stillwatch.guard.journal import erase_from_state
 from stillwatch.policy import Ladder, permits_from_rows, read_ladder
 from stillwatch.schema import VERDICTS, from_micros, parse_time, to_micros
-from stillwatch.schema.snapshot import Action, subject_key
+from stillwatch.schema.snapshot import Action, org_key, subject_key
 from stillwatch.seal import public_key, read_private_key, read_public_key
 from stillwatch.store import open_run
 
@@ -214,16 +215,20 @@ def preview_text(run: Path, campaign: str, days: int, *, as_json: bool) -> Itera
 
 
 def erase_from_guard(
-    snapshot: Path, trust: list[Path], logs: list[Path], account: str, end_users: list[str]
-) -> Iterator[str]:
-    """Remove an account from decision logs, and the snapshot before this one; say what was done.
+    snapshot: Path, trust: list[Path], logs: list[Path], states: list[Path], account: str,
+    end_users: list[str],
+) -> Iterator[str]:  # fmt: skip
+    """Remove an account from decision logs, state folders and the snapshot before this one.
 
-    Raises as `read_snapshot`: the salt of the logs' keys is in the snapshot.
+    Yields what was done. Raises as `read_snapshot`: the salt of the keys is in the snapshot.
     """
     salt = read_snapshot(snapshot, [read_public_key(path) for path in trust]).salt
     keys = {subject_key(salt, account, user) for user in (None, *end_users)}
     for log in logs:
         yield f"{erase_subjects(log, keys):,} lines removed from {log}."
+    for folder in states:
+        count = erase_from_state(folder, keys, org_key(salt, account, None))
+        yield f"{count:,} records removed from {folder}; a guard that runs holds them in memory."
     previous = snapshot.with_name(f"{snapshot.name}.previous")
     if previous.exists():
         previous.unlink()

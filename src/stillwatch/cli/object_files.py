@@ -51,3 +51,16 @@ class ObjectFiles:
             stream.write(data)
         if self._local:
             self._system.move(aside, path)
+
+    def names(self) -> list[str]:
+        """Return the names of the objects right below the root. Raises OSError."""
+        from pyarrow import fs
+
+        found = self._system.get_file_info(fs.FileSelector(self._root))
+        return [info.base_name for info in found if info.is_file]
+
+    def remove(self, name: str) -> None:
+        """Remove an object; one that is not there is removed already. Raises OSError."""
+        path = f"{self._root}/{name}"
+        if self._system.get_file_info(path).type != self._missing:
+            self._system.delete_file(path)

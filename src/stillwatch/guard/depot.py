@@ -26,7 +26,7 @@ from stillwatch.schema import EFFECTS_KIND, to_micros, write_whole
 from stillwatch.schema.snapshot import SNAPSHOT_KIND
 from stillwatch.seal import canonical, open_sealed, public_key, seal
 
-__all__ = ["KINDS", "Files", "Pointer", "publish", "pull", "read_pointer", "step_back"]
+__all__ = ["KINDS", "Files", "Pointer", "prune", "publish", "pull", "read_pointer", "step_back"]
 
 KINDS: Final[Mapping[str, str]] = {
     "snapshot": SNAPSHOT_KIND, "orders": ORDERS_KIND, "effects": EFFECTS_KIND,
@@ -37,13 +37,19 @@ _MOST_VERSIONS: Final = 50  # that a pointer names
 
 
 class Files(Protocol):
-    """Where a depot lies. Both raise OSError; an object is whole or not there."""
+    """Where a depot lies. All raise OSError; an object is whole or not there."""
 
     def read(self, name: str) -> bytes | None:
         """Return an object, None where there is none."""
 
     def write(self, name: str, data: bytes) -> None:
         """Write an object whole."""
+
+    def names(self) -> list[str]:
+        """Return the names of all objects of the depot, in any order."""
+
+    def remove(self, name: str) -> None:
+        """Remove an object; one that is not there is removed already."""
 
 
 @dataclass(frozen=True)
@@ -107,6 +113,39 @@ def step_back(files: Files, kind: str, *, key: Ed25519PrivateKey, by: str) -> Po
     if held is None or held.current == 0:
         raise ConfigError(f"there is no {kind} before the one in use", where="depot")
     return _point(files, Pointer(kind, held.serial + 1, held.current - 1, held.versions), key)
+
+
+def prune(
+    files: Files, kind: str, *, key: Ed25519PrivateKey, by: str, keep: int = 1
+) -> tuple[Pointer, list[str]]:
+    """Remove all versions but the one in use and ``keep`` − 1 before it; return what is gone.
+
+    The pointer is written first: a prune that is killed leaves objects that nothing names, and the
+    next one removes them. What nodes have pulled is theirs (``KIND.json.previous``).
+
+    Raises ConfigError: nothing of the kind was published, or ``keep`` is below 1. Else as
+    `publish`.
+    """
+    _check(kind, by)
+    held = read_pointer(files, kind, [public_key(key)])
+    if held is None or keep < 1:
+        raise ConfigError(
+            f"there is no {kind}" if keep >= 1 else "the version in use stays", where="depot",
+            hint="keep 1 or more",
+        )  # fmt: skip
+    versions = held.versions[: held.current + 1][-keep:]
+    new = held
+    if versions != held.versions:
+        new = _point(files, Pointer(kind, held.serial + 1, len(versions) - 1, versions), key)
+    named = {version.file for version in versions}
+    try:
+        found = files.names()
+        gone = sorted(n for n in found if n.startswith(f"{kind}-") and n not in named)
+        for name in gone:
+            files.remove(name)
+    except OSError as error:
+        raise _unanswered(error, kind) from error
+    return new, gone
 
 
 def read_pointer(files: Files, kind: str, keys: Sequence[Ed25519PublicKey]) -> Pointer | None:
@@ -203,17 +242,18 @@ def _read(files: Files, name: str) -> bytes | None:
     try:
         return files.read(name)
     except OSError as error:
-        raise InputError(
-            f"the depot does not answer ({type(error).__name__})", where=name,
-            hint="see its address, its credentials and the network",
-        ) from error  # fmt: skip
+        raise _unanswered(error, name) from error
 
 
 def _write(files: Files, name: str, data: bytes) -> None:
     try:
         files.write(name, data)
     except OSError as error:
-        raise InputError(
-            f"the depot does not take it ({type(error).__name__})", where=name,
-            hint="see its address, its credentials and the network",
-        ) from error  # fmt: skip
+        raise _unanswered(error, name) from error
+
+
+def _unanswered(error: OSError, where: str) -> InputError:
+    return InputError(
+        f"the depot does not answer ({type(error).__name__})", where=where,
+        hint="see its address, its credentials and the network",
+    )  # fmt: skip

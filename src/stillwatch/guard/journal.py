@@ -10,18 +10,21 @@ from __future__ import annotations
 import json
 import os
 import struct
+from collections.abc import Collection
 from pathlib import Path
 from typing import Final
 
-from stillwatch.errors import ConfigError
+from stillwatch.errors import ConfigError, InputError
 from stillwatch.guard.decide import Guard, Record
+from stillwatch.schema import write_whole
 
-__all__ = ["Journal"]
+__all__ = ["Journal", "erase_from_state"]
 
 _KINDS: Final = ("handoff", "blob_replay", "retry", "verified", "spent", "evidence")
 _CODE: Final = {kind: code for code, kind in enumerate(_KINDS)}
 _RECORD: Final = struct.Struct("<BQQiq")
 _KEPT: Final = 4
+_OF_A_SUBJECT: Final = frozenset({_CODE["verified"], _CODE["evidence"]})
 
 
 class Journal:
@@ -102,3 +105,42 @@ class Journal:
 
     def _files(self) -> list[Path]:
         return sorted(self.folder.glob("state-*.log"))
+
+
+def erase_from_state(folder: Path, subjects: Collection[int], org: int) -> int:
+    """Remove what a journal holds of some subjects; return how many records.
+
+    ``subjects``: their keys; ``org``: the key of the account's organization where it has one of its
+    own, whose conversations, blobs and refused prompts go too. A guard that runs keeps in memory
+    what it knows until it is started again.
+
+    Raises InputError: a file cannot be read or written; those before it are done.
+    """
+    gone = 0
+    for path in sorted(folder.glob("state-*.log")):
+        try:
+            data = path.read_bytes()
+            head, _, body = data.partition(b"\n")
+            whole = len(body) // _RECORD.size * _RECORD.size
+            kept = [
+                body[at : at + _RECORD.size]
+                for at in range(0, whole, _RECORD.size)
+                if not _is_of(_RECORD.unpack_from(body, at), subjects, org)
+            ]
+            lost = whole // _RECORD.size - len(kept)
+            if lost:
+                late = path.read_bytes()[len(data) :]  # what a guard appended meanwhile
+                write_whole(path, head + b"\n" + b"".join(kept) + body[whole:] + late)
+        except OSError as error:
+            raise InputError(
+                f"cannot be rewritten ({type(error).__name__})", where=str(path)
+            ) from error
+        gone += lost
+    return gone
+
+
+def _is_of(record: tuple[int, ...], subjects: Collection[int], org: int) -> bool:
+    code, key, owner, _, _ = record
+    if code in _OF_A_SUBJECT:
+        return key in subjects
+    return owner == org and code != _CODE["spent"]

@@ -108,7 +108,7 @@ class Service:
         self._stamps = {name: _stamp(path) for name, path in self._paths.items()}
         snapshot = read_snapshot(serving.snapshot, serving.keys)
         self._policy = _Policy(snapshot, self._first_orders(snapshot), self._next_judgement())
-        self._look_for_kill_file()
+        self._look_for_kill_file(first=True)
         self.guard = Guard(
             snapshot, self._policy.orders, node=serving.node, capacity=serving.capacity,
             judged=self._policy.judged,
@@ -297,8 +297,12 @@ class Service:
         }
         return replace(read, let_go=lasting)
 
-    def _look_for_kill_file(self) -> None:
-        """Learn whether the kill file is there; where that cannot be seen, nothing changes."""
+    def _look_for_kill_file(self, *, first: bool = False) -> None:
+        """Learn whether the kill file is there; where that cannot be seen, nothing changes.
+
+        At the start (``first``) there is nothing that could stay: what cannot be seen counts as
+        thrown, because a guard that was killed and is started again must not act.
+        """
         path = self.serving.kill_file
         if path is None:
             return
@@ -309,8 +313,10 @@ class Service:
                 self.killed = False
                 self.problems.pop("kill_file", None)
             else:
+                self.killed = self.killed or first
                 self._wrong("kill_file", f"{path.parent} is gone", None)
         except OSError as error:
+            self.killed = self.killed or first
             self._wrong("kill_file", f"{path} cannot be seen ({type(error).__name__})", None)
         else:
             self.killed = True

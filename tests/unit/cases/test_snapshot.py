@@ -6,6 +6,7 @@ import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 
 import pyarrow.parquet as pq
 import pytest
@@ -15,9 +16,11 @@ from stillwatch.cli.app import run as command
 from stillwatch.enrich import read_permits
 from stillwatch.errors import EvidenceError, SchemaError
 from stillwatch.guard import Guard, Request, read_orders, read_snapshot
+from stillwatch.guard.decide import Record
+from stillwatch.guard.journal import Journal, erase_from_state
 from stillwatch.policy import Ladder, permits_from_rows
 from stillwatch.scanner import scan
-from stillwatch.schema.snapshot import Action, subject_key
+from stillwatch.schema.snapshot import Action, org_key, subject_key
 from stillwatch.seal import read_public_key
 from stillwatch.simulate import simulate
 from stillwatch.store import Run, open_run
@@ -164,7 +167,7 @@ def test_from_the_command_line_to_a_denied_request(run, world, tmp_path, capsys)
 def test_erasing_an_account_reaches_what_the_guard_left_on_the_disk(
     run, world, tmp_path, capsys, monkeypatch
 ):
-    """effects.json, the snapshot before this one, and the decision log."""
+    """effects.json, the snapshot before this one, the decision log and the state folder."""
     monkeypatch.chdir(tmp_path)
     who = members_of(run.campaigns[0])[0]
     base = ["guard", "compile", "--run", str(world / "run"), "--key", "k", "--out", "s.json"]
@@ -176,19 +179,57 @@ def test_erasing_an_account_reaches_what_the_guard_left_on_the_disk(
     Path("d.jsonl").write_text("".join(lines), encoding="utf-8")
     held = {"verdicts": [row(who, "deny", "Ada")], "at_us": 1}
     Path("e.json").write_text(json.dumps(held), encoding="utf-8")
-    erase = ["erase", who, "--by", "Dee", "--effects", "e.json", "--decisions", "d.jsonl"]
+    journal = Journal(Path("state"))
+    mine, theirs = (subject_key(salt, a) for a in (who, "someone"))
+    kept = [Record("evidence", theirs, 7, 0, 1), Record("handoff", mine, 5, 0, 2),
+            Record("spent", 0, 0, 0, 3), Record("verified", theirs, 0, 0, 4)]  # fmt: skip
+    gone = [Record("evidence", mine, 7, 0, 5), Record("verified", mine, 0, 0, 6),
+            Record("handoff", 9, org_key(salt, who, None), 0, 7)]  # fmt: skip
+    for record in (*gone, *kept):
+        journal.note(record)
+    journal.flush({"c-1": 0})
+    erase = ["erase", who, "--by", "Dee", "--effects", "e.json", "--decisions", "d.jsonl",
+             "--state", "state"]  # fmt: skip
     assert command(erase) == 1
     assert "--snapshot" in capsys.readouterr().err
     assert command([*erase, "--snapshot", "s.json", "--trust", "k.pub"]) == 0
     assert Path("d.jsonl").read_text() == lines[1]
     assert who not in Path("e.json").read_text()
     assert not Path("s.json.previous").exists()
+    left: list[Record] = []
+    reader = SimpleNamespace(numbers={}, apply=left.append)
+    assert Journal(Path("state")).restore(reader) == len(kept)
+    assert left == kept
+
+
+def test_erasing_leaves_what_a_running_guard_appends_to_its_state(tmp_path, monkeypatch):
+    """Half a record at the end, completed by the guard while the file is rewritten."""
+    journal = Journal(tmp_path)
+    for record in (Record("evidence", 1, 0, 0, 1), Record("evidence", 2, 0, 0, 2)):
+        journal.note(record)
+    journal.flush({})
+    file = next(tmp_path.iterdir())
+    whole = file.read_bytes()
+    file.write_bytes(whole[:-5])
+    read = Path.read_bytes
+
+    def first(path):
+        data = read(path)
+        file.write_bytes(whole)
+        return data
+
+    monkeypatch.setattr(Path, "read_bytes", first)
+    assert erase_from_state(tmp_path, {1}, 0) == 1
+    monkeypatch.undo()
+    left: list[Record] = []
+    Journal(tmp_path).restore(SimpleNamespace(numbers={}, apply=left.append))
+    assert left == [Record("evidence", 2, 0, 0, 2)]
 
 
 def test_the_data_map_names_every_file_that_the_guard_leaves():
     text = (Path(__file__).parents[3] / "docs" / "privacy.md").read_text("utf-8")
     for name in ("effects.json", "snapshot.json.previous", "decision log", "state folder",
-                 "orders", "Redis", "OCSF", "object store"):  # fmt: skip
+                 "orders", "Redis", "OCSF", "depot"):  # fmt: skip
         assert name in text.split("## Times")[0], name
 
 

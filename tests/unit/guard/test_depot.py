@@ -10,7 +10,7 @@ import pytest
 
 from stillwatch.errors import ConfigError, EvidenceError, InputError, SchemaError
 from stillwatch.guard import Orders, read_snapshot, write_orders, write_snapshot
-from stillwatch.guard.depot import publish, pull, read_pointer, step_back
+from stillwatch.guard.depot import prune, publish, pull, read_pointer, step_back
 from stillwatch.seal import canonical, new_key, seal
 
 from .conftest import snapshot
@@ -34,6 +34,12 @@ class Store:
         if self.down:
             raise OSError("no route")
         self.held[name] = data
+
+    def names(self) -> list[str]:
+        return list(self.held)
+
+    def remove(self, name: str) -> None:
+        self.held.pop(name, None)
 
 
 @pytest.fixture
@@ -80,6 +86,42 @@ def test_steps_back_go_one_version_each_and_a_new_one_follows_on_what_is_in_use(
     assert get() == 9
     step_back(store, "snapshot", key=key, by="R. Doe")
     assert get() == 1
+
+
+def test_pruning_leaves_the_version_in_use_and_no_way_back(depot):
+    store, put, get, _, key = depot
+    for v in (1, 2, 3):
+        put(v)
+    step_back(store, "snapshot", key=key, by="R. Doe")  # 3 is not in use, and no way leads to it
+    put(4)
+    store.held["orders-00000001-x.json"] = b"another kind"
+    pointer, gone = prune(store, "snapshot", key=key, by="R. Doe", keep=2)
+    assert len(pointer.versions) == 2
+    assert len(gone) == 2
+    assert get() == 4
+    pointer, gone = prune(store, "snapshot", key=key, by="R. Doe")
+    assert [n for n in store.held if n.startswith("snapshot-")] == [pointer.version.file]
+    assert "orders-00000001-x.json" in store.held
+    assert get() == 4
+    with pytest.raises(ConfigError, match="no snapshot before"):
+        step_back(store, "snapshot", key=key, by="R. Doe")
+    with pytest.raises(ConfigError, match="stays"):
+        prune(store, "snapshot", key=key, by="R. Doe", keep=0)
+    with pytest.raises(ConfigError, match="there is no effects"):
+        prune(store, "effects", key=key, by="R. Doe")
+
+
+def test_a_prune_that_is_cut_is_finished_by_the_next(depot):
+    store, put, get, _, key = depot
+    for v in (1, 2, 3):
+        put(v)
+    store.remove = lambda name: (_ for _ in ()).throw(OSError("gone"))  # type: ignore
+    with pytest.raises(InputError, match="does not answer"):
+        prune(store, "snapshot", key=key, by="R. Doe")
+    assert get() == 3
+    del store.remove
+    _, gone = prune(store, "snapshot", key=key, by="R. Doe")
+    assert len(gone) == 2
 
 
 def test_pulling_again_changes_no_file(depot, key_files):

@@ -184,6 +184,19 @@ def test_a_kill_file_that_can_no_longer_be_seen_stays_in_force(node, how, monkey
     assert problem(service, "kill_file")
 
 
+def test_a_guard_that_starts_and_cannot_see_its_kill_file_does_not_act(node):
+    service, _, kill, _ = node()
+    assert verdict(service) == "deny"
+    kill.parent.rmdir()  # a volume that is not mounted any more: was the switch thrown?
+    again = Service(service.serving, clock_us=lambda: T0)
+    assert verdict(again) == "allow"
+    assert problem(again, "kill_file")
+    kill.parent.mkdir()
+    again.reload()
+    assert verdict(again) == "deny"
+    assert not problem(again, "kill_file")
+
+
 def test_a_chore_that_fails_is_done_again(node):
     service, path, _, key = node()
     chores = Chores(service)
