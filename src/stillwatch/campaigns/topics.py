@@ -27,6 +27,10 @@ _CAP_NATS: Final = 5.0
 _HABIT_ROWS: Final = 8
 _LEAST_CORE: Final = 8
 _BLOCK: Final = 50_000
+_KEPT_OF_SPREAD: Final = (
+    f"size <= {_PER_SUBJECT} "
+    f"OR nth * {_PER_SUBJECT} // size > (nth - 1) * {_PER_SUBJECT} // size"
+)
 
 
 class Topics:
@@ -89,16 +93,15 @@ class Crowd:
 def load_crowd(desk: Desk, cohorts: Sequence[int]) -> Crowd:
     """Read all subjects, and the topics of those who are compared with ``cohorts``."""
     subjects = desk.query("SELECT * FROM subjects ORDER BY sid")
-    spoken = desk.query(
-        """SELECT rid, sid FROM exchanges e ANTI JOIN follow_ups u ON u.rid = e.rid
-           WHERE user_tokens > 0 ORDER BY rid"""
+    kept = desk.query(
+        f"""SELECT rid, sid FROM ({_spread("sid", "rid, sid")} FROM exchanges e
+              ANTI JOIN follow_ups u ON u.rid = e.rid WHERE user_tokens > 0)
+            WHERE {_KEPT_OF_SPREAD} ORDER BY rid"""
     )
-    sid = spoken["sid"].to_numpy()
-    kept = _thinned(sid)
-    sid, rid = sid[kept], spoken["rid"].to_numpy()[kept]
+    rid, sid = kept["rid"].to_numpy(), kept["sid"].to_numpy()
     rows = desk.query(
-        "SELECT topic FROM exchanges e SEMI JOIN thinned t ON t.rid = e.rid ORDER BY rid",
-        thinned=pa.table({"rid": rid}),
+        "SELECT topic FROM exchanges e SEMI JOIN kept k ON k.rid = e.rid ORDER BY rid",
+        kept=kept.select(["rid"]),
     )
     topics = Topics(packed(rows["topic"]))
     return Crowd(
@@ -107,17 +110,14 @@ def load_crowd(desk: Desk, cohorts: Sequence[int]) -> Crowd:
     )  # fmt: skip
 
 
-def _thinned(group: np.ndarray) -> np.ndarray:
-    """Return the places of at most two dozen rows of each group, spread over its rows.
+def _spread(group: str, columns: str) -> str:
+    """Return the head of a SELECT that numbers the rows of each group for `_KEPT_OF_SPREAD`.
 
-    Only what begins something is given: a follow-up has the topic of what it follows.
+    By SQL, not by NumPy: what is sorted here spills, and stays within the memory of the run. Only
+    what begins something is asked for: a follow-up has the topic of what it follows.
     """
-    order = np.argsort(group, kind="stable")
-    _, start, size = np.unique(group[order], return_index=True, return_counts=True)
-    n = np.repeat(size, size)
-    nth = np.arange(len(group)) - np.repeat(start, size) + 1
-    keep = (n <= _PER_SUBJECT) | (nth * _PER_SUBJECT // n > (nth - 1) * _PER_SUBJECT // n)
-    return np.sort(order[keep])
+    return f"""SELECT {columns}, count(*) OVER (PARTITION BY {group}) AS size,
+               row_number() OVER (PARTITION BY {group} ORDER BY rid) AS nth"""
 
 
 def _voices(desk: Desk, cohorts: Sequence[int]) -> dict[int, Voices]:
@@ -127,19 +127,18 @@ def _voices(desk: Desk, cohorts: Sequence[int]) -> dict[int, Voices]:
     """
     wanted = ", ".join(map(str, sorted(cohorts))) or "-1"
     tested = f"(SELECT * FROM spoken WHERE cohort IN ({wanted})) s"
-    spoken = desk.query(
-        f"""SELECT s.cohort, s.rid, s.sid, s.template FROM {tested}
-            WHERE s.fresh AND s.user_tokens > 0 ORDER BY s.cohort, s.rid"""
+    kept = desk.query(
+        f"""SELECT cohort, rid, sid, template FROM ({_spread("cohort, sid", "cohort, rid, sid, template")} FROM {tested}
+              WHERE s.fresh AND s.user_tokens > 0)
+            WHERE {_KEPT_OF_SPREAD} ORDER BY cohort, rid"""
     )
-    cohort, sid = spoken["cohort"].to_numpy(), spoken["sid"].to_numpy()
-    kept = _thinned(cohort.astype(np.int64) << 32 | sid)
     rows = desk.query(
-        f"""SELECT s.topic FROM {tested} SEMI JOIN thinned t ON t.cohort = s.cohort
-            AND t.rid = s.rid ORDER BY s.cohort, s.rid""",
-        thinned=pa.table({"cohort": cohort[kept], "rid": spoken["rid"].to_numpy()[kept]}),
+        f"""SELECT s.topic FROM {tested} SEMI JOIN kept k ON k.cohort = s.cohort
+            AND k.rid = s.rid ORDER BY s.cohort, s.rid""",
+        kept=kept.select(["cohort", "rid"]),
     )
     packed_rows = packed(rows["topic"]).reshape(-1, TOPIC_BYTES)
-    cohort, sid, template = cohort[kept], sid[kept], spoken["template"].to_numpy()[kept]
+    cohort, sid, template = (kept[c].to_numpy() for c in ("cohort", "sid", "template"))
     found = {}
     for number in np.unique(cohort).tolist():
         low, high = np.searchsorted(cohort, [number, number + 1])
