@@ -27,10 +27,6 @@ _CAP_NATS: Final = 5.0
 _HABIT_ROWS: Final = 8
 _LEAST_CORE: Final = 8
 _BLOCK: Final = 50_000
-_KEPT_OF_SPREAD: Final = (
-    f"size <= {_PER_SUBJECT} "
-    f"OR nth * {_PER_SUBJECT} // size > (nth - 1) * {_PER_SUBJECT} // size"
-)
 
 
 class Topics:
@@ -93,11 +89,8 @@ class Crowd:
 def load_crowd(desk: Desk, cohorts: Sequence[int]) -> Crowd:
     """Read all subjects, and the topics of those who are compared with ``cohorts``."""
     subjects = desk.query("SELECT * FROM subjects ORDER BY sid")
-    kept = desk.query(
-        f"""SELECT rid, sid FROM ({_spread("sid", "rid, sid")} FROM exchanges e
-              ANTI JOIN follow_ups u ON u.rid = e.rid WHERE user_tokens > 0)
-            WHERE {_KEPT_OF_SPREAD} ORDER BY rid"""
-    )
+    begins = "exchanges e ANTI JOIN follow_ups u ON u.rid = e.rid WHERE user_tokens > 0"
+    kept = desk.query(_spread_sql("rid, sid", "sid", begins))
     rid, sid = kept["rid"].to_numpy(), kept["sid"].to_numpy()
     rows = desk.query(
         "SELECT topic FROM exchanges e SEMI JOIN kept k ON k.rid = e.rid ORDER BY rid",
@@ -110,14 +103,18 @@ def load_crowd(desk: Desk, cohorts: Sequence[int]) -> Crowd:
     )  # fmt: skip
 
 
-def _spread(group: str, columns: str) -> str:
-    """Return the head of a SELECT that numbers the rows of each group for `_KEPT_OF_SPREAD`.
+def _spread_sql(columns: str, group: str, source: str) -> str:
+    """Return a SELECT of at most two dozen rows of each group, spread over its rows by rid.
 
-    By SQL, not by NumPy: what is sorted here spills, and stays within the memory of the run. Only
-    what begins something is asked for: a follow-up has the topic of what it follows.
+    Only what begins something is asked for: a follow-up has the topic of what it follows. By SQL,
+    not by NumPy: what is sorted here spills, and stays within the memory of the run.
     """
-    return f"""SELECT {columns}, count(*) OVER (PARTITION BY {group}) AS size,
-               row_number() OVER (PARTITION BY {group} ORDER BY rid) AS nth"""
+    most = _PER_SUBJECT
+    return f"""SELECT {columns} FROM (
+          SELECT {columns}, count(*) OVER (PARTITION BY {group}) AS size,
+                 row_number() OVER (PARTITION BY {group} ORDER BY rid) AS nth FROM {source})
+        WHERE size <= {most} OR nth * {most} // size > (nth - 1) * {most} // size
+        ORDER BY {columns}"""
 
 
 def _voices(desk: Desk, cohorts: Sequence[int]) -> dict[int, Voices]:
@@ -127,11 +124,8 @@ def _voices(desk: Desk, cohorts: Sequence[int]) -> dict[int, Voices]:
     """
     wanted = ", ".join(map(str, sorted(cohorts))) or "-1"
     tested = f"(SELECT * FROM spoken WHERE cohort IN ({wanted})) s"
-    kept = desk.query(
-        f"""SELECT cohort, rid, sid, template FROM ({_spread("cohort, sid", "cohort, rid, sid, template")} FROM {tested}
-              WHERE s.fresh AND s.user_tokens > 0)
-            WHERE {_KEPT_OF_SPREAD} ORDER BY cohort, rid"""
-    )
+    begins = f"{tested} WHERE s.fresh AND s.user_tokens > 0"
+    kept = desk.query(_spread_sql("cohort, rid, sid, template", "cohort, sid", begins))
     rows = desk.query(
         f"""SELECT s.topic FROM {tested} SEMI JOIN kept k ON k.cohort = s.cohort
             AND k.rid = s.rid ORDER BY s.cohort, s.rid""",

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import duckdb
 import numpy as np
+import pyarrow as pa
 import pytest
 
-from stillwatch.campaigns.topics import Topics, _habits, _thinned, topic_nats
+from stillwatch.campaigns.topics import Topics, _habits, _spread_sql, topic_nats
 
 HABITS = np.linspace(0.05, 0.6, 10)
 
@@ -54,7 +56,11 @@ def test_rows_as_the_queue_draws_them_speak_for_it_and_narrow_ones_against(rows)
 
 def test_two_dozen_rows_of_a_subject_are_kept_spread_over_all_of_them():
     group = np.random.default_rng(2).permutation(np.repeat([3, 5, 8], [100, 24, 1]))
-    kept = _thinned(group)
+    rows = pa.table({"rid": np.arange(len(group)), "sid": group})
+    with duckdb.connect() as engine:
+        engine.register("rows", rows)
+        found = engine.sql(_spread_sql("rid, sid", "sid", "rows")).to_arrow_table()
+    kept = found["rid"].to_numpy()
     assert kept.tolist() == sorted(kept.tolist())
     for name, size in ((3, 100), (5, 24), (8, 1)):
         mine = np.flatnonzero(group == name)
