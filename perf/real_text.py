@@ -3,8 +3,8 @@
     STILLWATCH_DATA=../shared/data python perf/real_text.py --seed 1 --work bench/work/real
 
 Honest: people (half of them draw from the whole pool, so they have no topics of their own), single
-applications, public evaluations run by several, judges, strangers with one open-source prompt, two
-plug-ins on one clock. Campaigns: real generation prompts, each item once, dealt in turn to accounts
+applications, public evaluations run by several, judges, strangers with one open-source prompt (some
+use it for anything), two plug-ins on one clock. Campaigns: real generation prompts, each item once, dealt in turn to accounts
 behind a shared pool of addresses. Prints standings by family, with the campaigns and without.
 """
 
@@ -159,6 +159,11 @@ def together(week: Week) -> None:
             one, base = week.account("template"), int(rng.integers(len(week.pool)))
             for ts in week.human_times(one, week.often(2.2, 0.7)):
                 week.say(one, ts, [pattern, week.some(base)[-1]])
+    common = {"role": "system", "content": patterns[rng.integers(len(patterns))][0]["content"]}
+    for _ in range(150):  # who use it for anything: no topics of their own, and no prompt twice
+        one = week.account("template for anything")
+        for ts in week.human_times(one, week.often(1.8, 0.7)):
+            week.say(one, ts, [common, week.some(None)[-1]])
     frame = "Summarise the text of our customer for a busy reader in two sentences.\n\n"
     for number in range(2):
         for _ in range(60):

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import math
+
 from stillwatch.schema import CohortTest, Finding
 from stillwatch.signals.harvest import USUAL_OWN, against
 from stillwatch.signals.reference import Reference
 from stillwatch.signals.traits import Traits
 
-__all__ = ["TEST", "find"]
+__all__ = ["LEAST_DISTINCT", "TEST", "find", "too_alike"]
+
+LEAST_DISTINCT = 0.05  # 0.10 to 0.11 in the worlds of the references
 
 TEST = CohortTest(
     name="one_source",
@@ -28,6 +32,20 @@ def find(traits: Traits, n: int, reference: Reference, usual_own: float = USUAL_
     *extractive* reads it against those that act together. Each claim holds against its own kind
     of innocence, and a campaign has to pass both (docs/adr/0017-one-source.md). In the
     claim *coordinated* it is weighed against the acts of the other tests, one to three where these
-    showed in part A too, else three to one.
+    showed in part A too, else three to one. Not asked where the least distinct quarter of this
+    log's customers has less than half the own topics of the reference's, or where too few are known
+    (`distinct.own_share`): there accounts that draw from one source are nothing unusual.
     """
     return against(TEST, traits, n, reference, usual_own, "benign cohorts of independent members")
+
+
+def too_alike(share: float) -> str:
+    """Return why the test is not made here, for a sentence."""
+    if math.isnan(share):
+        return (
+            "too few customers with a dozen prompts, to know whether they have topics of their own"
+        )
+    return (
+        f"a quarter of this log's customers have few topics of their own ({max(share, 0):.1%} of "
+        f"the variety, {LEAST_DISTINCT:.0%} are asked for), so that one source is nothing unusual"
+    )

@@ -23,6 +23,7 @@ from stillwatch.signals import (
 )
 from stillwatch.signals.data import Cohort, Population, in_part, load_population, over_both
 from stillwatch.signals.direct_evidence import Coincidences
+from stillwatch.signals.distinct import own_share
 from stillwatch.signals.payers import MAX_ONE_PAYER, MIN_PAYERS, one_payer
 from stillwatch.signals.reference import shipped_references
 from stillwatch.signals.traits import MIN_EVENTS, TRAITS, Traits, traits
@@ -42,6 +43,7 @@ __all__ = [
 ]
 
 SCREEN_E: Final = 1.0
+_SPEAKS_E: Final = 5.0
 _LIKELY: Final = 5.0
 _LEAN: Final = 0.75
 # Sign-ups and account values are the same in both parts: what reads them cannot screen.
@@ -103,27 +105,6 @@ def _base(desk: Desk, part: str, population: Population) -> Coincidences:
     )
 
 
-def _of_topics(
-    desk: Desk, count: int, seen: Traits | None, usual_own: float
-) -> tuple[Finding, Finding]:
-    """Return what the topics say of acting together, and of what is asked for."""
-    known = shipped_references()
-    judged = []
-    for test, find, reference in (
-        (one_source.TEST, one_source.find, known.apart),
-        (harvest.TEST, harvest.find, known.together),
-    ):
-        if test.name in desk.settings.without:
-            judged.append(switched_off(test))
-        elif absent := lacking(test, desk.columns):
-            judged.append(missing(test, absent))
-        elif seen is None:
-            judged.append(not_enough(test, count, f"fewer than {MIN_EVENTS} exchanges"))
-        else:
-            judged.append(find(seen, count, reference, usual_own))
-    return judged[0], judged[1]
-
-
 class _Judged(NamedTuple):
     """What is told of one hypothesis before it is known what is usual here."""
 
@@ -138,6 +119,29 @@ class _Judged(NamedTuple):
     def strangers(self) -> Traits | None:
         """Return the traits where a template's carriers do not act together."""
         return self.seen if self.by_text and not self.screen >= SCREEN_E else None
+
+
+def _of_topics(
+    desk: Desk, one: _Judged, usual_own: float, distinct: float
+) -> tuple[Finding, Finding]:
+    """Return what the topics say of acting together, and of what is asked for."""
+    known = shipped_references()
+    found = []
+    for test, find, reference in (
+        (one_source.TEST, one_source.find, known.apart),
+        (harvest.TEST, harvest.find, known.together),
+    ):
+        if test.name in desk.settings.without:
+            found.append(switched_off(test))
+        elif absent := lacking(test, desk.columns):
+            found.append(missing(test, absent))
+        elif one.seen is None:
+            found.append(not_enough(test, one.exchanges, f"fewer than {MIN_EVENTS} exchanges"))
+        elif test is one_source.TEST and not distinct >= one_source.LEAST_DISTINCT:
+            found.append(not_enough(test, one.exchanges, one_source.too_alike(distinct)))
+        else:
+            found.append(find(one.seen, one.exchanges, reference, usual_own))
+    return found[0], found[1]
 
 
 def _findings(desk: Desk) -> pa.Table:
@@ -164,16 +168,28 @@ def _findings(desk: Desk) -> pa.Table:
             )
         )
     usual_own = harvest.usual([seen for one in judged if (seen := one.strangers) is not None])
+    distinct = own_share(desk, _together(desk, judged))
     rows = [
         one.columns | {"usual_own": usual_own} | _as_row(finding)
         for one in judged
-        for finding in (*one.acts, *_of_topics(desk, one.exchanges, one.seen, usual_own))
+        for finding in (*one.acts, *_of_topics(desk, one, usual_own, distinct))
     ]
     table = pa.Table.from_pylist(rows, schema=_FINDINGS)
     for name in ("e_screen", "usual_own", "statistic", "p_value", "e_value"):
         place = table.schema.get_field_index(name)
         table = table.set_column(place, name, pa.array(round9(table[name].to_numpy())))
     return table
+
+
+def _together(desk: Desk, judged: list[_Judged]) -> np.ndarray:
+    """Return the subjects of all cohorts whose members acted together in part A."""
+    acted = [one.columns["cohort"] for one in judged if one.screen >= SCREEN_E]
+    found = desk.query(
+        "SELECT DISTINCT m.sid FROM cohort_members m SEMI JOIN acted a ON a.cohort = m.cohort "
+        "WHERE m.how <> 'associated' ORDER BY m.sid",
+        acted=pa.table({"cohort": pa.array(acted, pa.int32())}),
+    )
+    return np.asarray(found["sid"].to_numpy())
 
 
 def _described(
@@ -232,14 +248,17 @@ def e_of_halves(acts: float, source: float, screen: float) -> float:
     """Return the e-value of the claim *coordinated*: acts and topics, three to one or one to three.
 
     Acts weigh more where the members acted together in part A already (``screen``). The weights are
-    fixed by other data, so the sum is an e-value whatever its parts depend on. Topics that are NaN
+    fixed by other data, so the sum is an e-value whatever its parts depend on. Topics alone accuse
+    nobody: they count where acts speak for it too, in part A or in part B (5 and more), else as
+    none, which only makes the sum smaller (docs/adr/0018-topics-alone.md). Topics that are NaN
     (not evaluable) leave the acts; acts that are NaN count as none; NaN without any.
     """
     if np.isnan(source):
         return acts
     acts = 0.0 if np.isnan(acts) else acts
     lean = _LEAN if screen >= SCREEN_E else 1 - _LEAN
-    return float(lean * min(acts, E_CEILING) + (1 - lean) * source)
+    topics = (1 - lean) * source if screen >= _SPEAKS_E or acts >= _SPEAKS_E else 0.0
+    return float(lean * min(acts, E_CEILING) + topics)
 
 
 def e_of_claim(made: Iterable[tuple[str, float]], screen: float) -> float:
@@ -285,7 +304,16 @@ _FINDINGS = pa.schema(
 
 FINDINGS_STEP = Step(
     name="findings",
-    inputs=("cohorts", "cohort_members", "spoken", "exchanges", "subjects", "direct", "frames"),
+    inputs=(
+        "cohorts",
+        "cohort_members",
+        "spoken",
+        "exchanges",
+        "subjects",
+        "direct",
+        "frames",
+        "follow_ups",
+    ),
     output="findings",
     function=_findings,
 )
