@@ -4,8 +4,9 @@
 
 Honest: people (half of them draw from the whole pool, so they have no topics of their own), single
 applications, public evaluations run by several, judges, strangers with one open-source prompt (some
-use it for anything), two plug-ins on one clock. Campaigns: real generation prompts, each item once, dealt in turn to accounts
-behind a shared pool of addresses. Prints standings by family, with the campaigns and without.
+use it for anything), two plug-ins on one clock. Campaigns: real generation prompts, each item once,
+dealt in turn to accounts behind a shared pool of addresses. Prints standings by family, with the
+campaigns and without.
 """
 
 from __future__ import annotations
@@ -152,6 +153,20 @@ def together(week: Week) -> None:
             one = week.account("judges")
             for ts in week.human_times(one, week.often(3, 0.6)):
                 week.say(one, ts, asked[rng.integers(len(asked))])
+    published(week)
+    frame = "Summarise the text of our customer for a busy reader in two sentences.\n\n"
+    for number in range(2):
+        for _ in range(60):
+            one, base = week.account("plug-in"), int(rng.integers(len(week.pool)))
+            for hour in np.sort(rng.integers(0, 7 * 24, week.often(1.8, 0.6))).tolist():
+                text = week.some(None if number else base)[-1]["content"]
+                ts = START + hour * HOUR + int(rng.integers(90_000_000))
+                week.say(one, ts, [{"role": "user", "content": frame + text}])
+
+
+def published(week: Week) -> None:
+    """Strangers with one published prompt, most of them for a purpose of their own."""
+    rng = week.rng
     patterns = corpus("lookalike/fabric_patterns")
     for _ in range(8):
         pattern = {"role": "system", "content": patterns[rng.integers(len(patterns))][0]["content"]}
@@ -164,14 +179,6 @@ def together(week: Week) -> None:
         one = week.account("template for anything")
         for ts in week.human_times(one, week.often(1.8, 0.7)):
             week.say(one, ts, [common, week.some(None)[-1]])
-    frame = "Summarise the text of our customer for a busy reader in two sentences.\n\n"
-    for number in range(2):
-        for _ in range(60):
-            one, base = week.account("plug-in"), int(rng.integers(len(week.pool)))
-            for hour in np.sort(rng.integers(0, 7 * 24, week.often(1.8, 0.6))).tolist():
-                text = week.some(None if number else base)[-1]["content"]
-                ts = START + hour * HOUR + int(rng.integers(90_000_000))
-                week.say(one, ts, [{"role": "user", "content": frame + text}])
 
 
 def campaign(week: Week, name: str, size: int) -> None:

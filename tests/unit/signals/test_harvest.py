@@ -172,17 +172,18 @@ def test_one_source_reads_the_same_score_against_independent_cohorts():
 
 
 def test_the_claim_coordinated_leans_to_what_part_a_showed():
-    acts = [("round_robin", 6.0), ("even_volumes", 2.0)]
+    acts = [("round_robin", 12.0), ("even_volumes", 2.0)]
     both = [*acts, ("one_source", 100.0)]
-    assert e_of_claim(both, 3.0) == pytest.approx(0.75 * 4.0 + 0.25 * 100.0)
-    assert e_of_claim(both, 0.2) == pytest.approx(0.25 * 4.0 + 0.75 * 100.0)
+    assert e_of_claim(both, 3.0) == pytest.approx(0.75 * 7.0 + 0.25 * 100.0)
+    assert e_of_claim(both, 0.2) == pytest.approx(0.25 * 7.0 + 0.75 * 100.0)
     assert e_of_claim(both, math.nan) == e_of_claim(both, 0.2)
     for screen in (3.0, 0.2):
-        assert e_of_claim(acts, screen) == pytest.approx(4.0)
-        lean = 0.25 if screen > 1 else 0.75  # acts that cannot be read count as none
-        assert e_of_claim([("one_source", 100.0)], screen) == pytest.approx(lean * 100.0)
+        assert e_of_claim(acts, screen) == pytest.approx(7.0)
+        assert e_of_claim([("one_source", 100.0)], screen) == 0  # topics alone
         assert e_of_claim([("harvest", 7.0)], screen) == pytest.approx(7.0)
         assert math.isnan(e_of_claim([], screen))
+    # acts that cannot be read in part B count as none
+    assert e_of_claim([("one_source", 100.0)], 6.0) == pytest.approx(0.25 * 100.0)
 
 
 def test_what_acted_together_before_counts_five_times_and_one_on_average():
