@@ -51,7 +51,7 @@ def run_of(folder: Path, made: pa.Table, needed: float | None = 1_000.0) -> Path
 
 
 def test_local_cohorts_without_topics_of_their_own_take_the_strength_of_the_claim() -> None:
-    here = table(rows(np.array([4.0]), acts=2.0))
+    here = table(rows(np.array([4.0]), acts=6.0))
     strange = Local(np.sort(np.random.default_rng(1).normal(4.0, 0.5, 200)))
     for earlier, changed, kept in (
         (Baseline(1, NOTHING, strange, ("a",)), "e_coordinated", "e_extractive"),
