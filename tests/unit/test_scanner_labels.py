@@ -38,7 +38,7 @@ def e_values(earlier: Baseline, scores: list[float]) -> list[tuple[float, float]
     size = len(scores)
     table = pa.table({
         "score": pa.array(scores, pa.float64()), "tested": [True] * size,
-        "e_screen": [0.1] * size, "e_acts": [0.1] * size,
+        "e_screen": [0.1] * size, "e_acts": [6.0] * size,
         "e_source": [known.apart.e_value(s) for s in scores],
         "e_coordinated": [0.0] * size,
         "e_extractive": [known.together.e_value(s) for s in scores],

@@ -63,7 +63,7 @@ def test_local_cohorts_without_topics_of_their_own_take_the_strength_of_the_clai
 
 
 def test_fewer_than_fifty_local_cohorts_change_nothing() -> None:
-    here = table(rows(np.array([4.0]), acts=2.0))
+    here = table(rows(np.array([4.0]), acts=6.0))
     few = Local(np.full(49, 4.0))
     assert Baseline(1, few, few, ("a",)).calibrated(here, shipped_references()) == here
 
