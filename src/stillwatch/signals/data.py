@@ -86,7 +86,8 @@ class Cohort:
     conversation; ``fresh``: nor a prompt that it sent before; ``long``: eight tokens or more.
     ``variant``: which of several templates, −1 for none. ``trimmed``: members whose topics in
     part A are not the cohort's (a copied customer among its copiers); they stay members, and are
-    left out of the tests.
+    left out of the tests. ``hours``: how the cohort keeps the hours of people at one place, empty
+    where it does not (`signals.hours`, of both parts).
     """
 
     number: int
@@ -109,6 +110,7 @@ class Cohort:
     variant: np.ndarray
     direct: dict[str, int]
     direct_total: dict[str, int]
+    hours: str = ""
 
     @cached_property
     def senders(self) -> np.ndarray:

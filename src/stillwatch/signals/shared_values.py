@@ -8,6 +8,7 @@ import numpy as np
 
 from stillwatch.schema import CohortTest, Finding, Null
 from stillwatch.signals.data import Cohort, Population
+from stillwatch.signals.hours import ORDINARY
 from stillwatch.signals.verdicts import evaluated, not_enough
 from stillwatch.stats import Holdings, SharingResult, shared_value_test
 
@@ -50,12 +51,13 @@ def find_account_values(cohort: Cohort, population: Population) -> Finding:
     """Test each kind of value apart, then take the best with Bonferroni over the kinds.
 
     Null: the cohort's organizations are a random sample of all organizations. What had suggested
-    the cohort in the first place is left out. One account per organization counts.
+    the cohort in the first place is left out, and the devices and sign-up addresses of people at
+    one place (`signals.hours`). One account per organization counts.
     """
     best: tuple[float, str, SharingResult] | None = None
     tried = 0
     for kind, codes in population.codes.items():
-        if _KIND[kind] in cohort.found_by:
+        if _KIND[kind] in cohort.found_by or (cohort.hours and kind in ORDINARY):
             continue
         result = _test(cohort, population, codes, population.held[kind])
         if result is None:

@@ -24,6 +24,7 @@ from stillwatch.signals import (
 from stillwatch.signals.data import Cohort, Population, in_part, load_population, over_both
 from stillwatch.signals.direct_evidence import Coincidences
 from stillwatch.signals.distinct import own_share
+from stillwatch.signals.hours import explained
 from stillwatch.signals.payers import MAX_ONE_PAYER, MIN_PAYERS, one_payer
 from stillwatch.signals.reference import shipped_references
 from stillwatch.signals.traits import MIN_EVENTS, TRAITS, Traits, traits
@@ -48,6 +49,10 @@ _LIKELY: Final = 5.0
 _LEAN: Final = 0.75
 # Sign-ups and account values are the same in both parts: what reads them cannot screen.
 _WITHOUT_PARTS: Final = frozenset((signup_burst.TEST.name, shared_values.ACCOUNT_TEST.name))
+# A class signs up together, leaves through one network, and all have the same to do, too.
+_AT_ONE_PLACE: Final = (
+    signup_burst.TEST, shared_values.EXIT_TEST, even_volumes.TEST, shared_mix.TEST,
+)  # fmt: skip
 
 _COORDINATION = (
     (signup_burst.TEST, signup_burst.find),
@@ -90,6 +95,8 @@ def coordination(
         if test.name in without
         else missing(test, absent)
         if (absent := lacking(test, columns))
+        else explained(find(), cohort.hours)
+        if test in _AT_ONE_PLACE
         else find()
         for test, find in finders
     ]

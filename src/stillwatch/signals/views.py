@@ -12,6 +12,7 @@ import pyarrow as pa
 from stillwatch.schema import Desk
 from stillwatch.schema.arrow import packed
 from stillwatch.signals.data import Cohort, Population, Views
+from stillwatch.signals.hours import people_hours
 from stillwatch.signals.topics import strangers_among
 from stillwatch.signals.variants import told_apart
 from stillwatch.stats import centred_by, unit_rows
@@ -127,6 +128,7 @@ def _views(
     )
     stays = ~np.isin(events["sid"], trimmed)
     known["trimmed"] = trimmed
+    known["hours"] = people_hours(events["ts_us"][stays])
     known["direct_total"] = {d["kind"]: d["total"] for d in happened}
     topics = (centred_by(raw[stays], template[stays], owner[stays]), raw[stays])
 

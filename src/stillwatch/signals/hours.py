@@ -1,0 +1,63 @@
+"""Whether a cohort keeps the hours of people at one place: a class, a workshop, an office."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+
+from stillwatch.schema import Finding
+from stillwatch.stats import calibrate
+
+__all__ = ["ORDINARY", "explained", "people_hours"]
+
+_HOUR_US: Final = 3_600_000_000
+_DAY: Final = 24
+_NIGHT: Final = 6
+_QUIET: Final = 0.04
+_LEAST_DAYS: Final = 2
+_MEETING: Final = 12
+_MOST: Final = 0.9
+ORDINARY: Final = frozenset(("signup_ip", "device_hash"))
+
+
+def people_hours(ts_us: np.ndarray) -> str:
+    """Return, for a sentence, how the cohort keeps people's hours; empty where it does not.
+
+    Either nine tenths of its requests fall into twelve hours of the window at most (a class, a
+    workshop), or, over more than two days, six hours on end of the day have 4 % of them at most (a
+    night, in one time zone; a clock that never sleeps has 25 %). Customers of all time zones
+    together, and one dispatcher, keep neither.
+    """
+    if not len(ts_us):
+        return ""
+    hour = np.sort(ts_us // _HOUR_US)
+    counts = np.sort(np.unique(hour, return_counts=True)[1])[::-1]
+    most = int(np.searchsorted(np.cumsum(counts), _MOST * len(hour)) + 1)
+    if most <= _MEETING:
+        return f"{_MOST:.0%} of its requests fall into {most} hours"
+    if hour[-1] - hour[0] < _LEAST_DAYS * _DAY:
+        return ""
+    of_day = np.bincount(hour % _DAY, minlength=_DAY)
+    night = np.convolve(np.concatenate([of_day, of_day[: _NIGHT - 1]]), np.ones(_NIGHT), "valid")
+    start = int(night.argmin())
+    share = float(night[start] / len(hour))
+    if share > _QUIET:
+        return ""
+    return f"{share:.1%} of its requests fall into the six hours from {start:02d} UTC"
+
+
+def explained(finding: Finding, hours: str) -> Finding:
+    """Return the finding of an act that people at one place show too: as no evidence.
+
+    The e-value becomes that of p = 1, which is below 1 and never above what it was: whatever the
+    hours depend on, a mean with it stays an e-value.
+    """
+    nothing = float(calibrate(1.0))
+    if not finding.evaluable or not hours or finding.e_value <= nothing:
+        return finding
+    return Finding(
+        finding.signal, finding.claim, finding.statistic, 1.0, nothing, finding.n, finding.null,
+        f"{finding.text} It keeps people's hours ({hours}): a class or an office does the same, "
+        "and this counts as nothing.",
+    )  # fmt: skip
