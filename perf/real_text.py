@@ -4,9 +4,9 @@
 
 Honest: people (half of them draw from the whole pool, so they have no topics of their own), single
 applications, public evaluations run by several, judges, strangers with one open-source prompt (some
-use it for anything), two plug-ins on one clock. Campaigns: real generation prompts, each item once,
-dealt in turn to accounts behind a shared pool of addresses. Prints standings by family, with the
-campaigns and without.
+use it for anything), courses, a tutorial's followers, two plug-ins on one clock. Campaigns: real
+generation prompts, each item once, dealt in turn to accounts behind a shared pool of addresses.
+Prints standings by family, with the campaigns and without.
 """
 
 from __future__ import annotations
@@ -154,6 +154,8 @@ def together(week: Week) -> None:
             for ts in week.human_times(one, week.often(3, 0.6)):
                 week.say(one, ts, asked[rng.integers(len(asked))])
     published(week)
+    courses(week)
+    launches(week)
     frame = "Summarise the text of our customer for a busy reader in two sentences.\n\n"
     for number in range(2):
         for _ in range(60):
@@ -179,6 +181,44 @@ def published(week: Week) -> None:
         one = week.account("template for anything")
         for ts in week.human_times(one, week.often(1.8, 0.7)):
             week.say(one, ts, [common, week.some(None)[-1]])
+
+
+def courses(week: Week) -> None:
+    """Students of one course: signed up in one session, one network, one tutor, own questions."""
+    rng = week.rng
+    for number, (asked, size) in enumerate(
+        ((corpus("benign/cosqa_code_queries"), 40), (corpus("benign/banking77"), 60),
+         (week.pool, 40))
+    ):  # fmt: skip
+        begin = START + int(rng.integers(3, 30)) * HOUR
+        network = week.address().rsplit(".", 1)[0]
+        order = rng.permutation(len(asked)).tolist()
+        tutor = f"You are the tutor of course {number}; answer the student briefly and kindly."
+        for _ in range(size):
+            one = week.account(
+                "course", created=begin - DAY + int(rng.integers(2 * HOUR)),
+                ips=[f"{network}.{rng.integers(1, 255)}"],
+            )  # fmt: skip
+            for session in range(3):
+                for _ in range(int(rng.integers(2, 6))):
+                    ts = begin + session * 33 * HOUR + int(rng.integers(2 * HOUR))
+                    item = asked[order.pop()] if order else week.some(None)
+                    week.say(one, ts, [{"role": "system", "content": tutor}, item[-1]])
+
+
+def launches(week: Week) -> None:
+    """Strangers who sign up within hours of a tutorial and try its template on anything."""
+    rng = week.rng
+    for number, size in enumerate((200, 60)):
+        day = START + DAY + int(rng.integers(3 * DAY))
+        frame = f"Be my oracle number {number} and answer in the voice of an old sailor: "
+        for _ in range(size):
+            created = day + int(rng.exponential(5) * HOUR)
+            one = week.account("launch", created=created)
+            for _ in range(int(rng.lognormal(1.3, 0.8)) + 1):
+                ts = min(created + int(rng.exponential(30) * HOUR), START + 7 * DAY - 1)
+                text = frame + week.some(None)[-1]["content"]
+                week.say(one, ts, [{"role": "user", "content": text}])
 
 
 def campaign(week: Week, name: str, size: int) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 from stillwatch.schema import Finding
 from stillwatch.stats import calibrate
 
-__all__ = ["ORDINARY", "explained", "people_hours"]
+__all__ = ["NOTHING", "ORDINARY", "explained", "people_hours"]
 
 _HOUR_US: Final = 3_600_000_000
 _DAY: Final = 24
@@ -18,6 +18,7 @@ _QUIET: Final = 0.04
 _LEAST_DAYS: Final = 2
 _MEETING: Final = 12
 _MOST: Final = 0.9
+NOTHING: Final = float(calibrate(1.0))
 ORDINARY: Final = frozenset(("signup_ip", "device_hash"))
 
 
@@ -53,11 +54,10 @@ def explained(finding: Finding, hours: str) -> Finding:
     The e-value becomes that of p = 1, which is below 1 and never above what it was: whatever the
     hours depend on, a mean with it stays an e-value.
     """
-    nothing = float(calibrate(1.0))
-    if not finding.evaluable or not hours or finding.e_value <= nothing:
+    if not finding.evaluable or not hours or finding.e_value <= NOTHING:
         return finding
     return Finding(
-        finding.signal, finding.claim, finding.statistic, 1.0, nothing, finding.n, finding.null,
+        finding.signal, finding.claim, finding.statistic, 1.0, NOTHING, finding.n, finding.null,
         f"{finding.text} It keeps people's hours ({hours}): a class or an office does the same, "
         "and this counts as nothing.",
     )  # fmt: skip

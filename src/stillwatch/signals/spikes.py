@@ -93,6 +93,7 @@ def _spike(
 
 def _spikes(desk: Desk) -> pa.Table:
     from stillwatch.signals.step import (
+        SPEAKS_E,
         coordination,
         e_of_claim,
     )  # the step module lists this step's siblings
@@ -103,7 +104,8 @@ def _spikes(desk: Desk) -> pa.Table:
     base = Coincidences({}, int(population.volume.sum()))
     known = shipped_references()
     usual = desk.query(
-        "SELECT min(usual_own) AS own, max(weight) AS most, min(weight) AS least FROM cohort_scores"
+        "SELECT min(usual_own) AS own, max(weight) AS most, min(weight) AS least, "
+        "coalesce(bool_or(NOT isnan(e_source)), true) AS distinct_here FROM cohort_scores"
     ).to_pylist()[0]
     usual_own = usual["own"] or harvest.USUAL_OWN
     if len(population.background) >= 50:
@@ -119,12 +121,13 @@ def _spikes(desk: Desk) -> pa.Table:
                 if seen is None or not made:
                     continue
                 n = len(cohort.rid)
-                if one_source.TEST.name not in desk.settings.without:
+                if usual["distinct_here"] and one_source.TEST.name not in desk.settings.without:
                     made.append(one_source.find(seen, n, known.apart, usual_own))
                 asked = harvest.find(seen, n, known.together, usual_own)
                 acts = rung < max(RUNGS)  # these would have been seen in part A too
                 weight = usual["most" if acts else "least"] or 1.0
-                together = e_of_claim([(f.signal, f.e_value) for f in made], float(acts))
+                screen = SPEAKS_E if acts else 0.0
+                together = e_of_claim([(f.signal, f.e_value) for f in made], screen)
                 rows.append(
                     {
                         "rung": rung,

@@ -24,7 +24,7 @@ from stillwatch.signals import (
 from stillwatch.signals.data import Cohort, Population, in_part, load_population, over_both
 from stillwatch.signals.direct_evidence import Coincidences
 from stillwatch.signals.distinct import own_share
-from stillwatch.signals.hours import explained
+from stillwatch.signals.hours import NOTHING, explained
 from stillwatch.signals.payers import MAX_ONE_PAYER, MIN_PAYERS, one_payer
 from stillwatch.signals.reference import shipped_references
 from stillwatch.signals.traits import MIN_EVENTS, TRAITS, Traits, traits
@@ -36,6 +36,7 @@ __all__ = [
     "FINDINGS_STEP",
     "SCORES_STEP",
     "SCREEN_E",
+    "SPEAKS_E",
     "coordination",
     "e_of_claim",
     "e_of_halves",
@@ -44,7 +45,7 @@ __all__ = [
 ]
 
 SCREEN_E: Final = 1.0
-_SPEAKS_E: Final = 5.0
+SPEAKS_E: Final = 5.0
 _LIKELY: Final = 5.0
 _LEAN: Final = 0.75
 # Sign-ups and account values are the same in both parts: what reads them cannot screen.
@@ -238,12 +239,18 @@ def _mean_e(made: list[float]) -> float:
     return float(mean_e(made)) if made else float("nan")
 
 
-def e_of_acts(made: Iterable[tuple[str, float]]) -> float:
+def e_of_acts(made: Iterable[tuple[str, float]], screen: float) -> float:
     """Return the mean e-value of the tests that read acts, NaN without any.
 
-    ``made``: name and e-value of each test of the claim *coordinated* that could be made.
+    ``made``: name and e-value of each test of the claim *coordinated* that could be made. A burst
+    of sign-ups counts as none where no other act speaks, in part A (``screen``) or in part B: a
+    launch or a tutorial brings strangers with one template on one day.
     """
-    return _mean_e([e for name, e in made if name != one_source.TEST.name])
+    acts = {name: e for name, e in made if name != one_source.TEST.name}
+    others = _mean_e([e for name, e in acts.items() if name != signup_burst.TEST.name])
+    if signup_burst.TEST.name in acts and not (screen >= SPEAKS_E or others >= SPEAKS_E):
+        acts[signup_burst.TEST.name] = min(acts[signup_burst.TEST.name], NOTHING)
+    return _mean_e(list(acts.values()))
 
 
 def e_of_source(made: Iterable[tuple[str, float]]) -> float:
@@ -264,14 +271,14 @@ def e_of_halves(acts: float, source: float, screen: float) -> float:
         return acts
     acts = 0.0 if np.isnan(acts) else acts
     lean = _LEAN if screen >= SCREEN_E else 1 - _LEAN
-    topics = (1 - lean) * source if screen >= _SPEAKS_E or acts >= _SPEAKS_E else 0.0
+    topics = (1 - lean) * source if screen >= SPEAKS_E or acts >= SPEAKS_E else 0.0
     return float(lean * min(acts, E_CEILING) + topics)
 
 
 def e_of_claim(made: Iterable[tuple[str, float]], screen: float) -> float:
     """Return the e-value of a claim by its tests; *extractive* has one. As `e_of_acts`."""
     made = list(made)
-    return e_of_halves(e_of_acts(made), e_of_source(made), screen)
+    return e_of_halves(e_of_acts(made, screen), e_of_source(made), screen)
 
 
 def weights(screen: np.ndarray, tested: np.ndarray) -> np.ndarray:
@@ -348,7 +355,7 @@ def _scores(desk: Desk) -> pa.Table:
                 "events": findings[0]["events"],
                 "tested": bool(together and harvests) and _several_payers(findings[0]),
                 "e_screen": findings[0]["e_screen"],
-                "e_acts": e_of_acts(together),
+                "e_acts": e_of_acts(together, findings[0]["e_screen"]),
                 "e_source": e_of_source(together),
                 "usual_own": findings[0]["usual_own"],
                 "one_payer": findings[0]["one_payer"],

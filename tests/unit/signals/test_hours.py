@@ -1,0 +1,88 @@
+"""People at one place do much together that is no campaign: what they do counts as nothing."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from stillwatch.schema import Finding
+from stillwatch.signals import shared_values
+from stillwatch.signals.hours import NOTHING, explained, people_hours
+from stillwatch.signals.step import e_of_acts
+
+HOUR = 3_600_000_000
+DAY = 24 * HOUR
+
+
+def clock(rng, n, low, high, days=7):
+    """Moments between two hours of each of some days."""
+    return rng.integers(days, size=n) * DAY + (rng.uniform(low, high, n) * HOUR).astype(np.int64)
+
+
+def test_a_class_keeps_its_hours_and_a_dispatcher_none():
+    rng = np.random.default_rng(1)
+    sessions = rng.integers(3, size=400) * 33 * HOUR + rng.integers(2 * HOUR, size=400)
+    assert "fall into 6 hours" in people_hours(sessions)
+    assert "six hours from" in people_hours(clock(rng, 400, 8, 19))
+    assert people_hours(rng.integers(7 * DAY, size=400)) == ""
+    assert people_hours(np.zeros(0, dtype=np.int64)) == ""
+
+
+def test_a_night_is_found_wherever_the_day_begins():
+    rng = np.random.default_rng(2)
+    day = clock(rng, 500, 8, 23)
+    for zone in range(24):
+        assert people_hours(day + zone * HOUR), zone
+
+
+def test_few_requests_of_a_dispatcher_seldom_look_like_people():
+    rng = np.random.default_rng(3)
+    told = [bool(people_hours(rng.integers(7 * DAY, size=40))) for _ in range(1_000)]
+    assert np.mean(told) < 0.02
+
+
+def test_two_days_without_a_night_are_no_class():
+    rng = np.random.default_rng(4)
+    assert people_hours(rng.integers(2 * DAY, size=600)) == ""
+    assert people_hours(rng.integers(8 * HOUR, size=600)) != ""  # one afternoon
+
+
+def finding(e_value, evaluable=True):
+    return Finding("shared_exits", "coordinated", 5.0, 1e-9, e_value, 20, None, "20 of 20.",
+                   evaluable)  # fmt: skip
+
+
+def test_what_people_do_too_counts_as_nothing_and_says_so():
+    told = explained(finding(1e6), "90% of its requests fall into 6 hours")
+    assert told.e_value == NOTHING < 1
+    assert told.p_value == 1.0
+    assert told.text.startswith("20 of 20. It keeps people's hours (90%")
+    assert explained(finding(1e6), "").e_value == 1e6
+    assert explained(finding(NOTHING / 2), "night").e_value == NOTHING / 2
+    assert explained(finding(math.nan, False), "night").evaluable is False
+
+
+@pytest.mark.parametrize("kind", ["signup_ip", "device_hash", "payment_hash"])
+def test_a_class_shares_its_room_but_no_card(stand, kind):
+    """Devices and sign-up addresses of people at one place are no evidence; a card is."""
+    sid = np.repeat(np.arange(20), 5)
+    codes = np.arange(60)
+    codes[:20] = 0
+    kinds = {k: np.full(60, -1) for k in ("signup_ip", "device_hash", "payment_hash")}
+    population = stand.population(60, codes=kinds | {kind: codes})
+    for hours in ("", "90% of its requests fall into 6 hours"):
+        cohort = stand.cohort(sid, stand.topics(sid, 0.1), hours=hours)
+        found = shared_values.find_account_values(cohort, population)
+        counts = not hours or kind == "payment_hash"
+        assert (found.evaluable and found.e_value > 100) == counts
+
+
+def test_a_burst_of_sign_ups_alone_is_a_launch():
+    burst = ("signup_burst", 1e200)
+    assert e_of_acts([burst, ("round_robin", 0.2), ("shared_exits", 0.1)], 0.1) < 1
+    assert e_of_acts([burst], 0.1) < 1
+    assert e_of_acts([burst, ("round_robin", 12.0)], 0.1) > 1e100
+    assert e_of_acts([burst, ("round_robin", 0.2)], 5.0) > 1e100  # part A showed it
+    assert math.isnan(e_of_acts([("one_source", 9.0)], 5.0))
