@@ -86,8 +86,8 @@ class Cohort:
     conversation; ``fresh``: nor a prompt that it sent before; ``long``: eight tokens or more.
     ``variant``: which of several templates, −1 for none. ``trimmed``: members whose topics in
     part A are not the cohort's (a copied customer among its copiers); they stay members, and are
-    left out of the tests. ``hours``: how the cohort keeps the hours of people at one place, empty
-    where it does not (`signals.hours`, of both parts).
+    left out of the tests. ``hours``: what says that they are people at one place (its hours in
+    both parts), empty where nothing does (`signals.hours`).
     """
 
     number: int

@@ -1,4 +1,4 @@
-"""Whether a cohort keeps the hours of people at one place: a class, a workshop, an office."""
+"""Whether a cohort looks like people at one place: a class, a workshop, an office."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from typing import Final
 import numpy as np
 
 from stillwatch.schema import Finding
+from stillwatch.signals.data import Cohort, Population
 from stillwatch.stats import calibrate
 
-__all__ = ["NOTHING", "ORDINARY", "explained", "people_hours"]
+__all__ = ["NOTHING", "ORDINARY", "at_one_place", "explained"]
 
 _HOUR_US: Final = 3_600_000_000
 _DAY: Final = 24
@@ -18,8 +19,25 @@ _QUIET: Final = 0.04
 _LEAST_DAYS: Final = 2
 _MEETING: Final = 12
 _MOST: Final = 0.9
+_SITE: Final = 0.5
+_LEAST_ACCOUNTS: Final = 4
 NOTHING: Final = float(calibrate(1.0))
 ORDINARY: Final = frozenset(("signup_ip", "device_hash"))
+
+
+def at_one_place(cohort: Cohort, population: Population) -> str:
+    """Return, for a sentence, what says that the cohort is people at one place; empty: nothing.
+
+    Its hours (`people_hours`), or that half of the accounts and more leave through one address
+    prefix (a campus, a venue, an office).
+    """
+    exits = population.exit_code[cohort.senders]
+    known = exits[exits >= 0]
+    if not cohort.hours and len(known) >= _LEAST_ACCOUNTS:
+        most = int(np.bincount(known).max())
+        if most >= _SITE * len(known):
+            return f"{most} of {len(known)} accounts leave through one address prefix"
+    return cohort.hours
 
 
 def people_hours(ts_us: np.ndarray) -> str:
@@ -48,16 +66,16 @@ def people_hours(ts_us: np.ndarray) -> str:
     return f"{share:.1%} of its requests fall into the six hours from {start:02d} UTC"
 
 
-def explained(finding: Finding, hours: str) -> Finding:
+def explained(finding: Finding, place: str) -> Finding:
     """Return the finding of an act that people at one place show too: as no evidence.
 
-    The e-value becomes that of p = 1, which is below 1 and never above what it was: whatever the
-    hours depend on, a mean with it stays an e-value.
+    ``place``: as `at_one_place` says it. The e-value becomes that of p = 1, which is below 1 and
+    never above what it was: whatever the place depends on, a mean with it stays an e-value.
     """
-    if not finding.evaluable or not hours or finding.e_value <= NOTHING:
+    if not finding.evaluable or not place or finding.e_value <= NOTHING:
         return finding
     return Finding(
         finding.signal, finding.claim, finding.statistic, 1.0, NOTHING, finding.n, finding.null,
-        f"{finding.text} It keeps people's hours ({hours}): a class or an office does the same, "
-        "and this counts as nothing.",
+        f"{finding.text} They may be people at one place ({place}): a class or an office does the "
+        "same, and this counts as nothing.",
     )  # fmt: skip

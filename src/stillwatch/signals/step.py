@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any, Final, NamedTuple
 
@@ -24,7 +25,7 @@ from stillwatch.signals import (
 from stillwatch.signals.data import Cohort, Population, in_part, load_population, over_both
 from stillwatch.signals.direct_evidence import Coincidences
 from stillwatch.signals.distinct import own_share
-from stillwatch.signals.hours import NOTHING, explained
+from stillwatch.signals.hours import NOTHING, at_one_place, explained
 from stillwatch.signals.payers import MAX_ONE_PAYER, MIN_PAYERS, one_payer
 from stillwatch.signals.reference import shipped_references
 from stillwatch.signals.traits import MIN_EVENTS, TRAITS, Traits, traits
@@ -84,6 +85,8 @@ def coordination(
 
     A test named in ``without`` is not made, and its finding says so.
     """
+    place = at_one_place(cohort, population)
+    cohort = replace(cohort, hours=place)
     finders: list[tuple[CohortTest, Callable[[], Finding]]] = [
         (test, partial(find, cohort, population)) for test, find in _COORDINATION
     ]
@@ -96,7 +99,7 @@ def coordination(
         if test.name in without
         else missing(test, absent)
         if (absent := lacking(test, columns))
-        else explained(find(), cohort.hours)
+        else explained(find(), place)
         if test in _AT_ONE_PLACE
         else find()
         for test, find in finders

@@ -9,7 +9,7 @@ import pytest
 
 from stillwatch.schema import Finding
 from stillwatch.signals import shared_values
-from stillwatch.signals.hours import NOTHING, explained, people_hours
+from stillwatch.signals.hours import NOTHING, at_one_place, explained, people_hours
 from stillwatch.signals.step import e_of_acts
 
 HOUR = 3_600_000_000
@@ -49,6 +49,20 @@ def test_two_days_without_a_night_are_no_class():
     assert people_hours(rng.integers(8 * HOUR, size=600)) != ""  # one afternoon
 
 
+def test_half_behind_one_address_are_one_place(stand):
+    """A venue that never sleeps; a proxy pool is many places."""
+    sid = np.repeat(np.arange(20), 5)
+    for shared, told in ((10, "10 of 20"), (9, ""), (20, "20 of 20")):
+        exits = np.arange(60)
+        exits[:shared] = 0
+        cohort = stand.cohort(sid, stand.topics(sid, 0.1))
+        assert at_one_place(cohort, stand.population(60, exit_code=exits)).startswith(told), shared
+    unknown = stand.population(60, exit_code=np.full(60, -1))
+    assert at_one_place(cohort, unknown) == ""
+    night = stand.cohort(sid, stand.topics(sid, 0.1), hours="a night")
+    assert at_one_place(night, unknown) == "a night"
+
+
 def finding(e_value, evaluable=True):
     return Finding("shared_exits", "coordinated", 5.0, 1e-9, e_value, 20, None, "20 of 20.",
                    evaluable)  # fmt: skip
@@ -58,7 +72,7 @@ def test_what_people_do_too_counts_as_nothing_and_says_so():
     told = explained(finding(1e6), "90% of its requests fall into 6 hours")
     assert told.e_value == NOTHING < 1
     assert told.p_value == 1.0
-    assert told.text.startswith("20 of 20. It keeps people's hours (90%")
+    assert told.text.startswith("20 of 20. They may be people at one place (90%")
     assert explained(finding(1e6), "").e_value == 1e6
     assert explained(finding(NOTHING / 2), "night").e_value == NOTHING / 2
     assert explained(finding(math.nan, False), "night").evaluable is False
