@@ -34,6 +34,7 @@ FOLLOWS_THE_COLUMNS = {
     "links.parquet",  # weights: the gateway's end users are no subjects, tool schemas differ
     "report.html",  # shows all of these
     "signals.parquet",
+    "stix.json",  # names the tests: one_source takes fifty customers, and end users are customers
     "stages/clock.parquet",  # the hours of a campaign's segments
     "stages/coverage.parquet",  # the pools of a campaign's segments, drawn by subject number
     "stages/cohort_members.parquet",  # subject numbers
