@@ -15,7 +15,14 @@ from pathlib import Path
 from typing import Any
 
 from stillwatch.errors import ConfigError
-from stillwatch.guard.asgi import app_of, authz_now, decide_now
+from stillwatch.guard.asgi import (
+    app_of,
+    authz_now,
+    decide_long_now,
+    decide_now,
+    header_names,
+    skim_of_decide,
+)
 from stillwatch.guard.decide import Record
 from stillwatch.guard.gossip import Gossip
 from stillwatch.guard.journal import Journal
@@ -161,8 +168,9 @@ def serve(
         service.tracing = otlp_tracing(traces, node=serving.node, share=trace_share)
     chores = Chores(service)
     lane = Lane(
-        partial(decide_now, service), partial(authz_now, service), serving.body_timeout_s,
-        serving.max_body,
+        partial(decide_now, service), partial(decide_long_now, service), skim_of_decide,
+        partial(authz_now, service), serving.body_timeout_s, serving.max_body,
+        serving.max_headers, serving.max_header_bytes, header_names(serving),
     )  # fmt: skip
     options: dict[str, Any] = {}
     if tls_cert is not None:

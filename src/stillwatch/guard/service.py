@@ -40,8 +40,12 @@ _UNREAD: Final = (-1,)  # the stamp of a file that must be read again
 class Serving:
     """How a guard is served. Sizes in bytes, times in seconds unless named otherwise.
 
+    ``account_header``, ``end_user_header``, ``org_header``, ``plan_header``: what a gateway names
+    them by, in lower case; an empty one is not looked at, because a caller can send any header that
+    its gateway does not set itself.
     ``trusted_hops``: proxies of one's own between the caller and the gateway (x-forwarded-for).
     ``tokens``: callers must show one of them; none means that anybody on the socket may ask.
+    ``metrics_token``: /metrics, which names campaigns, takes one too.
     ``decision_log`` and ``ocsf_log``: files to which decisions other than *allow* are appended.
     ``fail_closed``: routes (decide, authz, litellm) that refuse where the guard cannot decide.
     ``effects``: signed effects of cases, which act without a compile. ``kill_file``: while it
@@ -59,9 +63,11 @@ class Serving:
     tokens: tuple[str, ...] = ()
     fail_closed: frozenset[str] = frozenset()
     account_header: str = "x-account-id"
-    end_user_header: str = "x-end-user-id"
-    org_header: str = "x-org-id"
+    end_user_header: str = ""
+    org_header: str = ""
+    plan_header: str = ""
     trusted_hops: int = 0
+    metrics_token: bool = False
     max_body: int = 1_048_576
     max_batch: int = 1_000
     max_headers: int = 100

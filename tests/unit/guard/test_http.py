@@ -140,6 +140,16 @@ def test_only_callers_with_a_token_are_answered(tmp_path, key):
     assert call(service, "/healthz", method="GET")[0] == 200
 
 
+def test_metrics_ask_for_a_token_where_they_are_told_to(tmp_path, key):
+    """They name campaigns; health does not."""
+    for metrics_token, status in ((False, 200), (True, 401)):
+        service = served(tmp_path, key, tokens=("secret",), metrics_token=metrics_token)
+        assert call(service, "/metrics", method="GET")[0] == status
+        assert call(service, "/readyz", method="GET")[0] == 200
+    shown = {"authorization": "Bearer secret"}
+    assert call(service, "/metrics", None, shown, "GET")[0] == 200
+
+
 def test_authz_answers_by_status_and_header(tmp_path, key):
     service = served(tmp_path, key)
     status, headers, _ = call(service, "/authz/v1/x", None, {"x-account-id": "bad-1"}, "GET")
