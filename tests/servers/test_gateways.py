@@ -136,7 +136,8 @@ def status_of(port: int, key: str, headers: dict[str, str]) -> int:
     """The status that a caller with these headers sees; each may be named once."""
     link = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
     body = json.dumps({"model": "m-1", "messages": ASK}).encode()
-    link.request("POST", "/v1/chat/completions", body, {"authorization": f"Bearer {key}", **headers})
+    headers = {"authorization": f"Bearer {key}", **headers}
+    link.request("POST", "/v1/chat/completions", body, headers)
     status = link.getresponse().status
     link.close()
     return status

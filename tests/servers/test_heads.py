@@ -69,6 +69,6 @@ def test_whose_request_it_is_counts_in_a_body_of_any_length(guarded, version):
     for account, verdict in (("bad-1", "deny"), ("good", "allow")):
         for call in ({"account_id": account, **text}, {**text, "account_id": account}):
             body = json.dumps(call).encode()
-            head = f"POST /v1/decide HTTP/{version}\r\nhost: g\r\ncontent-length: {len(body)}\r\n\r\n"
-            ((status, answer),) = _raw(node.port, head.encode() + body)
+            head = f"POST /v1/decide HTTP/{version}\r\nhost: g\r\ncontent-length: {len(body)}"
+            ((status, answer),) = _raw(node.port, head.encode() + b"\r\n\r\n" + body)
             assert (status, json.loads(answer)["verdict"]) == (200, verdict)

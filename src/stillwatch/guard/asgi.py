@@ -209,7 +209,8 @@ def _unasked(service: Service, refused: _Refused) -> Reply:
 
 def _guarded(service: Service, path: str, handle: Any, data: bytes | Skim) -> Reply:
     try:
-        answer: Reply = handle(service, data if isinstance(data, bytes) else _skimmed(service, data))
+        whole = data if isinstance(data, bytes) else _skimmed(service, data)
+        answer: Reply = handle(service, whole)
         return answer
     except _Refused as refused:
         return _not_taken(service, path, refused)
@@ -454,11 +455,11 @@ def _authz_request(
     model = body.get("model") if body else None
     hops = (of("x-forwarded-for") or "")[-512:]  # its end is what one's own proxies wrote
     address = forwarded(hops, serving.trusted_hops) or of("x-real-ip")
-    client = [(of(name) or "")[:512] or None for name in ("x-ja4", "user-agent")]
+    ja4, agent = ((of(name) or "")[:512] or None for name in ("x-ja4", "user-agent"))
     origin = Origin(
         service.clock_us(), identifier(account, "the account"), named(of(serving.end_user_header)),
         named(of(serving.org_header)), model if isinstance(model, str) else "",
-        named(of(serving.plan_header)), address, *client,
+        named(of(serving.plan_header)), address, ja4, agent,
     )  # fmt: skip
     try:
         columns = columns_of_call(body) if body else {}

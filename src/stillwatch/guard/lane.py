@@ -12,8 +12,9 @@ import asyncio
 from collections.abc import Callable
 from typing import Any, ClassVar, Final, NamedTuple
 
-from stillwatch.guard.skim import Skim
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+
+from stillwatch.guard.skim import Skim
 
 __all__ = ["Lane", "lane_protocol"]
 
@@ -30,9 +31,9 @@ class Lane(NamedTuple):
     """What answers: status, body and headers; none raises.
 
     ``decide(headers, body)``; ``decide_long(headers, skim)`` where the body is too long, with what
-    ``skim()`` made and the body was fed to; ``authz(method, headers, body)``, its body None where it
-    is too long or came too slowly, since a gateway takes any status for a verdict. Of a head with
-    more than ``max_headers`` or ``max_header_bytes`` only headers in ``names`` are kept.
+    ``skim()`` made and the body was fed to; ``authz(method, headers, body)``, its body None where
+    it is too long or came too slowly, since a gateway takes any status for a verdict. Of a head
+    with more than ``max_headers`` or ``max_header_bytes`` only headers in ``names`` are kept.
     """
 
     decide: Callable[[Headers, bytes], Reply]

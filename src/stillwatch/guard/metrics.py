@@ -65,7 +65,7 @@ class _View(Collector):
         )  # fmt: skip
         for number, pursuit in sorted(guard.table.pursuits.items()):
             budget = guard.budgets[number]
-            spent.add_metric([pursuit.campaign_id], budget.spent(guard.newest_us))
+            spent.add_metric([pursuit.campaign_id], budget.spent(self._service.clock_us()))
             limit.add_metric([pursuit.campaign_id], budget.limit)
         yield spent
         yield limit

@@ -215,7 +215,8 @@ def test_a_header_that_the_operator_has_not_named_buys_no_permit(tmp_path, key, 
     sent = {"x-account-id": "bad-1", "x-org-id": "acme", "x-plan": "research",
             "x-end-user-id": "eu-1"}  # fmt: skip
     assert call(served(tmp_path, key, made), "/authz/x", None, sent, "GET")[0] == 403
-    named = served(tmp_path, key, made, **{header: {"org_header": "x-org-id"}.get(header, "x-plan")})
+    name = "x-org-id" if header == "org_header" else "x-plan"
+    named = served(tmp_path, key, made, **{header: name})
     assert call(named, "/authz/x", None, sent, "GET")[0] == 200
 
 
