@@ -65,7 +65,7 @@ def test_whose_request_it_is_counts_behind_any_number_of_headers(guarded):
 @pytest.mark.parametrize("version", ["1.0", "1.1"])
 def test_whose_request_it_is_counts_in_a_body_of_any_length(guarded, version):
     node = guarded()
-    text = {"messages": [{"role": "user", "content": "\\\"y" * 300_000}]}
+    text = {"messages": [{"role": "user", "content": '\\"y' * 300_000}]}
     for account, verdict in (("bad-1", "deny"), ("good", "allow")):
         for call in ({"account_id": account, **text}, {**text, "account_id": account}):
             body = json.dumps(call).encode()

@@ -265,7 +265,9 @@ def serve(
     redis: Annotated[
         str | None, typer.Option(metavar="URL", help="Redis through which nodes gossip.")
     ] = None,
-    node: Annotated[str, typer.Option(metavar="NAME", help="This node's name.")] = "node-0",
+    node: Annotated[
+        str, typer.Option(metavar="NAME", help="This node's name; each needs its own.")
+    ] = "node-0",
     token_file: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Tokens of callers, one a line.")
     ] = None,

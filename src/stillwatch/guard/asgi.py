@@ -111,9 +111,7 @@ async def _lifespan(scope: Scope, receive: Receive, send: Send, started: Any) ->
             return
 
 
-def decide_now(
-    service: Service, given: list[tuple[bytes, bytes]], data: bytes
-) -> Reply:
+def decide_now(service: Service, given: list[tuple[bytes, bytes]], data: bytes) -> Reply:
     """Answer POST /v1/decide whose body is here. Raises nothing."""
     return _decided(service, given, _decide, data)
 

@@ -131,4 +131,3 @@ def _header_reader(headers: Mapping[Any, Any]) -> Any:
         return value[:512] if isinstance(value, str) and value and value != _PRESENT else None
 
     return of
-

@@ -47,7 +47,7 @@ class _View(Collector):
             "stillwatch_guard_problem", "1 where what is in use is no longer what its file says",
             labels=("what",),
         )  # fmt: skip
-        for what in ("snapshot", "orders", "orders_age", "effects", "kill_file"):
+        for what in ("snapshot", "orders", "orders_age", "effects", "kill_file", "node"):
             problem.add_metric([what], float(what in self._service.problems))
         yield problem
         for name, text, value in self._sizes():

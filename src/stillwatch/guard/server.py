@@ -124,6 +124,9 @@ class Chores:
         self._service.redis_ok = await self.gossip.exchange()
         if not self._service.redis_ok:
             self._service.counts["redis_lost",] += 1
+        if self.gossip.twin:
+            name = self._service.serving.node
+            self._service.problems["node"] = f"another guard is called {name}: name each (--node)"
 
     async def _watch_lag(self) -> None:
         """Shed while the loop is late: what waits longer than the bound is let pass unseen."""

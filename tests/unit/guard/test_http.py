@@ -176,7 +176,10 @@ def test_a_gateway_that_cannot_summarize_does_not_claim_that_it_did(tmp_path, ke
     assert (answer["verdict"], answer["disclose"]) == ("summarize", True)
     service.flush_log()
     lines = [json.loads(x) for x in (tmp_path / "log.jsonl").read_text().splitlines()]
-    assert [(x["verdict"], x["would"]) for x in lines] == [("watch", "summarize"), ("summarize",) * 2]
+    assert [(x["verdict"], x["would"]) for x in lines] == [
+        ("watch", "summarize"),
+        ("summarize",) * 2,
+    ]
     assert lines[0]["reasons"][-1] == "this gateway cannot summarize"
 
 
