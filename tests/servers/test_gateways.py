@@ -302,7 +302,9 @@ def test_litellm_passes_long_prompts_and_goes_on_with_an_old_token(asked, model,
         with client, other:
             done = client.chat.completions.create(model="m-1", messages=long)
         assert done.choices[0].message.content == SAID
-        assert 'reason="refused 413",route="litellm"' in guard.ask("/metrics")[1]
+        client, other = clients(port, "sk-bad")  # and is no way around it
+        with client, other, pytest.raises(openai.BadRequestError, match="may not use the model"):
+            client.chat.completions.create(model="m-1", messages=long)
 
 
 @pytest.mark.slow
@@ -316,6 +318,13 @@ def test_litellms_callback_class(asked, model, tmp_path):
                 ask_openai(port, "sk-bad", stream=stream)
         assert len(model.calls) == 2
         assert "stillwatch_guard_observed_total" in guard.ask("/metrics")[1]
+        client, other = clients(port, "sk-bad")
+        long = [{"role": "user", "content": "tide " * 400_000}]
+        with client, other:
+            for more in ({"messages": long}, {"messages": ASK, "user": "x" * 600}):
+                with pytest.raises(openai.PermissionDeniedError, match="deny by policy"):
+                    client.chat.completions.create(model="m-1", **more)
+        assert len(model.calls) == 2
         guard.process.terminate()
         guard.process.wait()
         assert ask_openai(port, "sk-bad") == SAID

@@ -1,4 +1,4 @@
-"""The guard inside one's own service: what the application gets, and that nothing of ours fails it."""
+"""The guard inside one's own service: what the application gets, and what never fails it."""
 
 from __future__ import annotations
 
