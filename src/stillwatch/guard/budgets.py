@@ -5,6 +5,8 @@ from __future__ import annotations
 __all__ = ["BUCKETS", "Budget"]
 
 BUCKETS = 72
+_AHEAD = 2
+_BELIEVED = 24
 
 
 class Budget:
@@ -12,10 +14,13 @@ class Budget:
 
     *Error*: the window is between 71/72 and one ``window_s`` long. A late event counts into its own
     bucket, one that is later than the window into the oldest; time that goes back never frees
-    anything. ``others``: what other nodes spent, by bucket number.
+    anything. A clock that ran ahead and came back is believed after 24 looks in a row by times that
+    are older than the window: what was spent keeps its age, and ends as if spent in time.
+    ``others``: what other nodes spent, by bucket number; of buckets that are far ahead nothing
+    counts, as a clock of theirs must be wrong.
     """
 
-    __slots__ = ("_counts", "_newest", "_sum", "_width_us", "limit", "others")
+    __slots__ = ("_behind", "_counts", "_newest", "_sum", "_width_us", "limit", "others")
 
     def __init__(self, limit: int, window_s: int) -> None:
         self.limit = limit
@@ -23,6 +28,7 @@ class Budget:
         self._counts = [0] * BUCKETS
         self._newest = 0
         self._sum = 0
+        self._behind = 0
         self.others: dict[int, int] = {}
 
     def spent(self, ts_us: int) -> int:
@@ -30,8 +36,8 @@ class Budget:
         self._advance(ts_us // self._width_us)
         if not self.others:
             return self._sum
-        oldest = self._newest - BUCKETS
-        return self._sum + sum(n for b, n in self.others.items() if b > oldest)
+        oldest, newest = self._newest - BUCKETS, self._newest + _AHEAD
+        return self._sum + sum(n for b, n in self.others.items() if oldest < b <= newest)
 
     def spend(self, ts_us: int, count: int = 1) -> None:
         """Count requests of the campaign that were let through."""
@@ -55,15 +61,13 @@ class Budget:
             if (n := self._counts[(self._newest - age) % BUCKETS])
         }
 
-    def take(self, counts: dict[int, int]) -> None:
-        """Set own counts from a state that was saved; later buckets win."""
-        for bucket, count in sorted(counts.items()):
-            self._advance(bucket)
-            if bucket > self._newest - BUCKETS:
-                self._counts[bucket % BUCKETS] += count
-                self._sum += count
-
     def _advance(self, bucket: int) -> None:
+        if bucket <= self._newest - BUCKETS:
+            self._behind += 1
+            if self._behind >= _BELIEVED:
+                self._go_back(bucket)
+            return
+        self._behind = 0
         if bucket <= self._newest:
             return
         if bucket - self._newest >= BUCKETS:
@@ -74,3 +78,9 @@ class Budget:
                 self._sum -= self._counts[k % BUCKETS]
                 self._counts[k % BUCKETS] = 0
         self._newest = bucket
+
+    def _go_back(self, bucket: int) -> None:
+        aged = [self._counts[(self._newest - age) % BUCKETS] for age in range(BUCKETS)]
+        for age, count in enumerate(aged):
+            self._counts[(bucket - age) % BUCKETS] = count
+        self._newest, self._behind = bucket, 0

@@ -20,7 +20,7 @@ from stillwatch.schema import write_whole
 
 __all__ = ["Journal", "erase_from_state"]
 
-_KINDS: Final = ("handoff", "blob_replay", "retry", "verified", "spent", "evidence")
+_KINDS: Final = ("handoff", "blob_replay", "retry", "verified", "spent", "evidence", "permit")
 _CODE: Final = {kind: code for code, kind in enumerate(_KINDS)}
 _RECORD: Final = struct.Struct("<BQQiq")
 _KEPT: Final = 4
