@@ -26,6 +26,7 @@ _STATIC: Final = {
     "htmx-4.0.1.min.js": "text/javascript; charset=utf-8",
     "console.js": "text/javascript; charset=utf-8",
     "console.css": "text/css; charset=utf-8",
+    "icon.svg": "image/svg+xml",
 }
 
 

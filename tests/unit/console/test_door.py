@@ -238,13 +238,20 @@ def test_files_may_be_kept_and_hold_no_secret_and_pages_may_not(http):
     page = http.get("/login")
     assert page.headers["cache-control"] == "no-store"
     names = [p.split('"')[0] for p in page.text.split('="/static/')[1:]]
-    assert len(names) == 3
+    assert len(names) == 4
     for name in names:
         answer = http.get(f"/static/{name}")
         assert answer.status_code == 200
         assert "immutable" in answer.headers["cache-control"]
     for name in ("..%2fhome.py", "secret.key", "console.css~", "htmx-4.0.1.LICENSE"):
         assert http.get(f"/static/{name}").status_code == 404
+
+
+def test_the_icon_that_browsers_ask_for_unasked_is_there(http):
+    answer = http.get("/favicon.ico")
+    assert answer.status_code == 200
+    assert answer.headers["content-type"] == "image/svg+xml"
+    assert answer.content.startswith(b"<svg")
 
 
 def test_another_programs_folder_is_refused(tmp_path):

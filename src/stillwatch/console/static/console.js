@@ -5,6 +5,7 @@
   const rows = () => [...document.querySelectorAll("tr[data-row]")];
   const typing = (e) => e.target.closest("input:not([type=checkbox]):not([type=radio]), select, textarea, dialog");
   const stored = "stillwatch-keys";
+  const marks = new Map(); // what was marked, by field: a list that arrives anew takes no mark away
   let here = -1, waits = false, opener = null;
 
   function to(step) {
@@ -17,11 +18,31 @@
     if (link) link.focus();
     all[here].scrollIntoView({ block: "nearest" });
   }
+  function remark() { // a row that left the list loses its mark: nothing is done to what is not seen
+    for (const [name, held] of marks) {
+      const shown = new Set();
+      document.querySelectorAll(`input[type=checkbox][name="${name}"]`).forEach((b) => {
+        shown.add(b.value);
+        if (held.has(b.value) && !b.disabled) b.checked = true;
+      });
+      if (name === "case") held.forEach((v) => { if (!shown.has(v)) held.delete(v); });
+      else carry(name, [...held].filter((v) => !shown.has(v)));
+    }
+  }
+  function carry(name, values) { // marks on other pages of the members go with the form, and are told
+    const told = $("#carried");
+    if (!told) return;
+    told.replaceChildren(...values.map((v) => Object.assign(document.createElement("input"), { type: "hidden", name, value: v })));
+    if (!values.length) return;
+    const forget = Object.assign(document.createElement("button"), { type: "button", className: "plain", textContent: "forget them" });
+    forget.addEventListener("click", () => { values.forEach((v) => marks.get(name).delete(v)); carry(name, []); });
+    told.append(`${values.length} marked on other pages `, forget);
+  }
   function count() {
     const told = $("#marked");
     const said = `${document.querySelectorAll("#rows input[name=case]:checked").length} marked`;
     if (told && told.textContent !== said) told.textContent = said; // it is observed: no change, no loop
-    const marked = document.querySelectorAll("input[name=account]:checked").length;
+    const marked = document.querySelectorAll("input[name=account]:checked, #carried input").length;
     const choice = $("#decide input[value=marked]");
     if (choice && marked) choice.checked = true;
   }
@@ -58,6 +79,11 @@
     if (e.target.closest("[hx-target='#drawer']")) opener = e.target.closest("a");
   });
   document.addEventListener("change", (e) => {
+    if (e.target.matches("input[type=checkbox][name=case], input[type=checkbox][name=account]")) {
+      const held = marks.get(e.target.name) || new Set();
+      held[e.target.checked ? "add" : "delete"](e.target.value);
+      marks.set(e.target.name, held);
+    }
     if (e.target.id === "keys-on") { try { localStorage.setItem(stored, e.target.checked ? "on" : "off"); } catch { /* private windows keep nothing */ } }
     count();
   });
@@ -71,7 +97,10 @@
       if (first) first.focus();
     }
   }).observe($("#drawer"), { childList: true });
-  new MutationObserver(() => { here = -1; count(); }).observe($("#main"), { childList: true, subtree: true });
+  new MutationObserver((seen) => {
+    if (seen.some((m) => [...m.addedNodes].some((n) => n.nodeType === 1 && n.querySelector("table.rows")))) { here = -1; remark(); }
+    count();
+  }).observe($("#main"), { childList: true, subtree: true });
 
   // The brush: drag across the raster. Its time axis runs from x = 34 to 752 of 760.
   const axis = [34, 752, 760];
