@@ -286,7 +286,9 @@ def test_a_mark_made_while_the_list_arrives_stays_and_one_that_left_it_does_not(
         page.goto(full.address)
         rows = page.locator("tr[data-row] input").count()
         waiting: list = []
-        page.route("**/?why=*", lambda route: waiting.append(route))  # the answer is held back until we say so
+        page.route(
+            "**/?why=*", lambda route: waiting.append(route)
+        )  # the answer is held back until we say so
         page.check("#w-new")
         until(page, "document.querySelector('.htmx-request')")
         page.check(f"input[name=case][value={full.largest()}]")

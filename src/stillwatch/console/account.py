@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from starlette.responses import Response
 
-from stillwatch.cases import label, read_appeals, read_notice, verdict_of
+from stillwatch.cases import (
+    add_note,
+    label,
+    read_appeals,
+    read_labels_on,
+    read_notes_on,
+    read_notice,
+    verdict_of,
+)
 from stillwatch.console.case import state_of
 from stillwatch.console.desk import Desk, Visit
 from stillwatch.console.paper import go, refuse, show
 from stillwatch.errors import ConfigError
 from stillwatch.report.why import why
 
-__all__ = ["find", "label_one", "show_account", "show_notice"]
+__all__ = ["find", "label_one", "note_one", "show_account", "show_notice"]
 
 
 def _unknown(desk: Desk, visit: Visit) -> Response:
@@ -48,10 +58,39 @@ def show_account(desk: Desk, visit: Visit) -> Response:
         account_id=account_id, ref=ref, row=desk.index.account(account_id) or {},
         sections=desk.once(("why", ref), lambda: why(desk.index.about_account(account_id),
                                                      account_id)),
+        notes=read_notes_on(desk.book, account_id), labels=read_labels_on(desk.book, account_id),
+        shared=desk.once(("shared", ref), lambda: _shared(desk, account_id)),
         rulings=rulings, cases=list(cases), at=now, state_of=lambda r: state_of(r, now),
         appeals=[a for a in read_appeals(desk.book) if a.account_id == account_id
                  and a.decision in mine],
     )  # fmt: skip
+
+
+def _shared(desk: Desk, account_id: str) -> list[dict[str, Any]]:
+    """Return what the account shares, the heaviest first: kind, thing, nats, and how many accounts
+    have it, in its campaign and elsewhere."""
+    part = desk.index.about_account(account_id)
+    rows = part.links_of(account_id, part.campaigns)
+    found = [
+        {"kind": str(row["kind"]), "thing": row["a"] if row["b"] == account_id else row["b"],
+         "nats": row["llr"], "inside": row["inside"],
+         "outside": max(0, int(row["others"] or 0) - int(row["inside"] or 0))}
+        for row in rows
+    ]  # fmt: skip
+    return sorted(found, key=lambda r: (-(r["nats"] or 0.0), r["kind"], r["thing"]))
+
+
+def note_one(desk: Desk, visit: Visit) -> Response:
+    """Add a remark on an account for colleagues; it stands in the history of its case."""
+    account_id = desk.index.account_of(visit.path["ref"])
+    if account_id is None:
+        return _unknown(desk, visit)
+    case_id = visit.form.get("case", "")
+    if not case_id:
+        raise ConfigError("the account is in no case", where="note")
+    add_note(desk.book, case_id, text=visit.form.get("text", "")[:4_000], by=visit.by,
+             now=desk.clock(), account_id=account_id)  # fmt: skip
+    return go(f"/accounts/{visit.path['ref']}")
 
 
 def show_notice(desk: Desk, visit: Visit) -> Response:

@@ -7,12 +7,15 @@ from datetime import datetime, timedelta
 from functools import cache
 from importlib import resources
 from typing import Any, Final
+from zoneinfo import ZoneInfo
 
-from jinja2 import ChainableUndefined, ChoiceLoader, Environment, PackageLoader
+from jinja2 import ChainableUndefined, ChoiceLoader, Environment, PackageLoader, pass_context
+from jinja2.runtime import Context
 from markupsafe import Markup, escape
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from stillwatch.console.desk import Desk, Visit
+from stillwatch.console.habits import zone_of
 from stillwatch.console.rights import ROLES
 from stillwatch.report import shorten, visible
 from stillwatch.report.numbers import compact, count, counted, plain, share, sure, usd
@@ -69,8 +72,13 @@ def _raw(value: str) -> Markup:
     return escape(str(value))
 
 
-def _time(moment: datetime | None) -> str:
-    return "—" if moment is None else f"{moment:%Y-%m-%d %H:%M} UTC"
+@pass_context
+def _time(context: Context, moment: datetime | None) -> str:
+    """Return a time in the reader's zone, which it names."""
+    if moment is None:
+        return "—"
+    local = moment.astimezone(ZoneInfo(str(context.get("zone") or "UTC")))
+    return f"{local:%Y-%m-%d %H:%M} {local.tzname()}"
 
 
 def _words(text: Any) -> str:
@@ -91,8 +99,9 @@ def show(
     desk: Desk, visit: Visit, template: str, *, status: int = 200, **facts: Any
 ) -> HTMLResponse:
     """Return a page or a piece of one, made from a template."""
+    zone = zone_of(desk.home, visit.login) if visit.session else "UTC"
     text = _environment().get_template(template).render(
-        visit=visit, session=visit.session, now=desk.clock(), may=visit.may,
+        visit=visit, zone=zone, session=visit.session, now=desk.clock(), may=visit.may,
         csrf=visit.session.csrf if visit.session else "", **facts,
     )  # fmt: skip
     return HTMLResponse(text, status_code=status)

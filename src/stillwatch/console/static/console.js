@@ -54,10 +54,19 @@
     if (opener && opener.isConnected) opener.focus();
     return true;
   }
+  function all() { // marks every row shown, or none where all are marked
+    const boxes = [...document.querySelectorAll("#rows tr[data-row] input[type=checkbox]:not(:disabled)")];
+    const open = boxes.filter((b) => !b.checked);
+    (open.length ? open : boxes).forEach((b) => b.click());
+  }
   const off = () => { try { return localStorage.getItem(stored) === "off"; } catch { return false; } };
   const acts = {
     j: () => to(1), k: () => to(-1),
     x: () => { const r = rows()[here], b = r && $("input[type=checkbox]", r); if (b) b.click(); },
+    X: () => all(),
+    a: () => ($("#to") || $("#assign"))?.focus(), c: () => ($("#reason") || $("#close"))?.focus(),
+    v: () => ($("#bulk-verdict") || $("#verdict"))?.focus(),
+    t: () => $("[data-take]")?.click(), s: () => $("[data-skip]")?.click(),
     n: () => $("[data-next]")?.click(), p: () => $("[data-prev]")?.click(),
     d: () => $("#verdict")?.focus(),
     "/": () => ($("#filter") || $("#find-account"))?.focus(),
@@ -74,6 +83,7 @@
   document.addEventListener("click", (e) => {
     if (e.target.closest("[data-close]")) close();
     if (e.target.closest("[data-print]")) print();
+    if (e.target.closest("[data-mark-all]")) all();
     const opens = e.target.closest("[data-open]");
     if (opens) $(`#${opens.dataset.open}`)?.showModal();
     if (e.target.closest("[hx-target='#drawer']")) opener = e.target.closest("a");
@@ -98,7 +108,12 @@
     }
   }).observe($("#drawer"), { childList: true });
   new MutationObserver((seen) => {
-    if (seen.some((m) => [...m.addedNodes].some((n) => n.nodeType === 1 && n.querySelector("table.rows")))) { here = -1; remark(); }
+    if (seen.some((m) => [...m.addedNodes].some((n) => n.nodeType === 1 && n.querySelector("table.rows")))) {
+      here = -1;
+      remark();
+      const now = $("[data-query-now]"); // what is saved or handed out is what the list shows
+      if (now) document.querySelectorAll("input[name=query]").forEach((i) => { i.value = now.dataset.queryNow; });
+    }
     count();
   }).observe($("#main"), { childList: true, subtree: true });
 
