@@ -21,6 +21,8 @@ from stillwatch.console import (
     packs,
     pictures,
     queue,
+    tested,
+    top,
 )
 from stillwatch.console.desk import Desk, Visit
 from stillwatch.console.rights import NOBODY
@@ -63,6 +65,7 @@ PAGES: Final = (
     Page("GET", "/cases/{case}/members", "case.members", "see_accounts", case.show_members),
     Page("GET", "/cases/{case}/raster", "case.raster", "see", pictures.show_raster),
     Page("GET", "/cases/{case}/links", "case.links", "see_accounts", links.show_links),
+    Page("POST", "/cases/{case}/pair", "case.pair", "see_accounts", links.show_pair),
     Page("GET", "/cases/{case}/whatif", "case.whatif", "see_accounts", links.show_whatif),
     Page("GET", "/cases/{case}/traffic", "case.traffic", "see", pictures.show_traffic),
     Page("POST", "/cases/{case}/weigh", "case.weigh", "decide", acting.weigh),
@@ -86,6 +89,11 @@ PAGES: Final = (
     Page("GET", "/overview", "overview", "see", overview.show_overview),
     Page("POST", "/overview/value", "overview.value", "see", overview.reckon),
     Page("GET", "/overview.csv", "overview.csv", "see", overview.as_csv),
+    Page("GET", "/overview.html", "overview.html", "see", overview.as_page),
+    Page("GET", "/cases.ocsf.jsonl", "cases.ocsf", "see", overview.as_ocsf),
+    Page("GET", "/top", "top", "see", top.show_top),
+    Page("GET", "/top.csv", "top.csv", "see", top.top_as_csv),
+    Page("GET", "/tests", "tests", "see", tested.show_tests),
     Page("GET", "/decisions", "ledger", "see", ledger.show_ledger),
     Page("GET", "/decisions.csv", "ledger.csv", "see", ledger.as_csv),
     Page("GET", "/run/report.html", "run.report", "see_accounts", packs.send_report),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 from datetime import datetime, timedelta
 from functools import cache
@@ -23,7 +24,10 @@ from stillwatch.report.palette import HUES, kind_code, kind_hue, kind_place, kin
 from stillwatch.report.pictures.graph import DEGREES
 from stillwatch.schema import ADVERSE, LINK_KINDS, REASONS, VERDICTS
 
-__all__ = ["csv_of", "go", "read_static", "refuse", "show", "static_name"]
+__all__ = [
+    "csv_of", "go", "policy_of", "read_static", "read_style", "refuse", "show", "static_name",
+    "write",
+]  # fmt: skip
 
 _STATIC: Final = {
     "htmx-4.0.1.min.js": "text/javascript; charset=utf-8",
@@ -99,12 +103,16 @@ def show(
     desk: Desk, visit: Visit, template: str, *, status: int = 200, **facts: Any
 ) -> HTMLResponse:
     """Return a page or a piece of one, made from a template."""
+    return HTMLResponse(write(desk, visit, template, **facts), status_code=status)
+
+
+def write(desk: Desk, visit: Visit, template: str, **facts: Any) -> str:
+    """Return the text of a template for whoever visits."""
     zone = zone_of(desk.home, visit.login) if visit.session else "UTC"
-    text = _environment().get_template(template).render(
+    return _environment().get_template(template).render(
         visit=visit, zone=zone, session=visit.session, now=desk.clock(), may=visit.may,
         csrf=visit.session.csrf if visit.session else "", **facts,
     )  # fmt: skip
-    return HTMLResponse(text, status_code=status)
 
 
 def refuse(
@@ -155,6 +163,30 @@ def read_static(name: str) -> tuple[bytes, str] | None:
     if kind is None or static_name(file) != f"/static/{name}":
         return None
     return _static_bytes(file), kind
+
+
+class Style:
+    """The style sheet, which this package wrote and which holds nothing of a run."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+    def __html__(self) -> str:
+        return self.text
+
+
+def read_style() -> Style:
+    """Return the style sheet, for a page that leaves the console."""
+    return Style(_static_bytes("console.css").decode())
+
+
+def policy_of(style: Style) -> str:
+    """Return the policy of a page that leaves the console: its own style, and nothing else."""
+    digest = base64.b64encode(hashlib.sha256(style.text.encode()).digest()).decode("ascii")
+    return (
+        f"default-src 'none'; style-src 'sha256-{digest}'; img-src data:; base-uri 'none'; "
+        "form-action 'none'"
+    )
 
 
 @cache

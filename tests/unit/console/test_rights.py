@@ -57,6 +57,12 @@ MATRIX = {
     "overview": READERS,
     "overview.value": READERS,
     "overview.csv": READERS,
+    "overview.html": READERS,
+    "cases.ocsf": READERS,
+    "top": READERS,
+    "top.csv": READERS,
+    "tests": READERS,
+    "case.pair": ACCOUNTS,
     "ledger": READERS,
     "ledger.csv": READERS,
     "run.report": ACCOUNTS,
@@ -119,7 +125,8 @@ def test_a_viewer_is_shown_no_account_anywhere(desk_of, inside, worlds):
     who = inside("Vi", desk)
     accounts = [m["account_id"] for c in desk.index.heads for m in desk.index.members(c)[0]]
     assert len(accounts) > 100
-    pages = ["/", "/overview", "/overview.csv", "/decisions", "/run/stix.json"]
+    pages = ["/", "/overview", "/overview.csv", "/overview.html", "/cases.ocsf.jsonl", "/top",
+             "/top.csv", "/tests", "/decisions", "/run/stix.json"]  # fmt: skip
     for line in desk.lines():
         pages += [f"/cases/{line.case_id}", f"/cases/{line.case_id}/raster"]
     for page in pages:
