@@ -67,6 +67,11 @@ def incident_of(
             "open_appeals": line.appeals, "waiting_for_approval": line.pending,
         },
     }  # fmt: skip
+    # The class asks for a person or a group.
+    if line.assigned_to:
+        event["assignee"] = {"name": line.assigned_to}
+    else:
+        event["assignee_group"] = {"name": "nobody yet"}
     if extractive is not None:
         event["confidence_score"] = round(extractive * 100)
     if accused:
