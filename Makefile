@@ -123,6 +123,9 @@ bench-replay: .venv/.test-stamp ## found campaigns replayed against the guard, h
 bench-console: .venv/.test-stamp ## the console on a run of 1M accounts and 500 campaigns, in Chromium (minutes)
 	@$(BIN)/python perf/console.py --keep
 
+bench-console-requests: .venv/.test-stamp ## what each of its pages costs the server, without a browser (minutes)
+	@$(BIN)/python perf/console_requests.py --keep
+
 bench-judgement: .venv/.test-stamp ## cases and ownership at size, kept in bench/results (a minute)
 	@$(BIN)/python perf/judgement.py --out bench/results/judgement.json
 

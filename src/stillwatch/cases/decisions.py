@@ -25,7 +25,8 @@ class Order:
     """What a person, or a rule, wants to happen. ``accounts`` None: all accused of the case.
 
     ``by``: a person's name, or ``rule:`` and a rule's. ``reason``: one of `schema.REASONS`.
-    ``remark``: for colleagues; it never enters a notice.
+    ``remark``: for colleagues; it never enters a notice. ``origin``: where it was taken, if not
+    on its own: ``bulk`` for one of several that were taken at once.
     """
 
     case_id: str
@@ -35,6 +36,7 @@ class Order:
     by: str
     expires: datetime | None = None
     remark: str = ""
+    origin: str = ""
 
 
 @dataclass(frozen=True)
@@ -94,6 +96,8 @@ def decide(book: Book, order: Order, *, terms: Terms, now: datetime) -> Decision
             "evidence_digest": evidence, "by": order.by, "expires_us": to_micros(expires),
             "undoes": None, "pending": pending,
         }  # fmt: skip
+        if order.origin:
+            body["origin"] = order.origin
         writer.add("decision.made", body)
         if not pending:
             _tell(writer, decision_id, terms)

@@ -10,12 +10,12 @@ import sqlalchemy as sa
 
 from stillwatch.cases import tables as t
 from stillwatch.cases.book import Book
-from stillwatch.cases.people import check_person
+from stillwatch.cases.people import check_person, same_person
 from stillwatch.errors import ConfigError
 from stillwatch.schema import Case, NotedIndicator, Sighting, from_micros
 
 __all__ = [
-    "add_note", "assign", "close_case", "label", "note_indicator", "note_sighting",
+    "add_note", "assign", "claim", "close_case", "label", "note_indicator", "note_sighting",
     "read_case", "read_cases", "read_evidence", "read_members", "read_sightings",
 ]  # fmt: skip
 
@@ -60,14 +60,23 @@ def read_evidence(book: Book, case_id: str) -> dict[str, Any]:
     return held
 
 
-def add_note(book: Book, case_id: str, *, text: str, by: str, now: datetime) -> None:
-    """Add a remark for colleagues. Raises ConfigError: no such case, no person, no text."""
+def add_note(
+    book: Book, case_id: str, *, text: str, by: str, now: datetime, account_id: str | None = None
+) -> None:
+    """Add a remark for colleagues, on a case or on one of its accounts.
+
+    Raises ConfigError: no such case, no person, no text, the account was never in the case.
+    """
     check_person(by)
     if not text.strip():
         raise ConfigError("expected a text", where="note")
     with book.writing(now) as writer:
         _case(writer.connection, case_id)
-        writer.add("case.note", {"case_id": case_id, "text": text, "by": by})
+        body = {"case_id": case_id, "text": text, "by": by}
+        if account_id is not None:
+            _demand_member(writer.connection, case_id, account_id)
+            body["account_id"] = account_id
+        writer.add("case.note", body)
 
 
 def assign(book: Book, case_id: str, *, to: str, by: str, now: datetime) -> None:
@@ -77,6 +86,23 @@ def assign(book: Book, case_id: str, *, to: str, by: str, now: datetime) -> None
     with book.writing(now) as writer:
         _case(writer.connection, case_id)
         writer.add("case.assigned", {"case_id": case_id, "to": to, "by": by})
+
+
+def claim(book: Book, case_id: str, *, by: str, now: datetime) -> None:
+    """Take an open case that nobody has; of two who ask at once one gets it.
+
+    Raises ConfigError: no such case, nobody named, it is not open, or somebody else has it.
+    """
+    check_person(by)
+    with book.writing(now) as writer:
+        case = _case(writer.connection, case_id)
+        if case.state != "open":
+            raise ConfigError("it is not open", where=case_id)
+        if case.assigned_to is not None and not same_person(case.assigned_to, by):
+            raise ConfigError("somebody else has it", where=case_id,
+                              hint="ask them, or assign it to yourself on its page")  # fmt: skip
+        if case.assigned_to is None:
+            writer.add("case.assigned", {"case_id": case_id, "to": by, "by": by})
 
 
 def close_case(book: Book, case_id: str, *, reason: str, by: str, now: datetime) -> None:
@@ -106,13 +132,7 @@ def label(
     if verdict not in LABELS or not reason.strip():
         raise ConfigError(f"expected one of {', '.join(LABELS)}, and a reason", where="label")
     with book.writing(now) as writer:
-        member = writer.connection.scalar(
-            sa.select(sa.func.count()).where(
-                t.members.c.case_id == case_id, t.members.c.account_id == account_id
-            )
-        )
-        if not member:
-            raise ConfigError("the account was never in the case", where=case_id)
+        _demand_member(writer.connection, case_id, account_id)
         writer.add(
             "label",
             {"account_id": account_id, "case_id": case_id, "label": verdict, "by": by,
@@ -157,6 +177,16 @@ def read_sightings(book: Book) -> tuple[list[NotedIndicator], list[Sighting]]:
         [Sighting(r.id, r.indicator, r.case_id, r.count_band, from_micros(r.at_us), r.state)
          for r in sightings],
     )  # fmt: skip
+
+
+def _demand_member(connection: sa.Connection, case_id: str, account_id: str) -> None:
+    member = connection.scalar(
+        sa.select(sa.func.count()).where(
+            t.members.c.case_id == case_id, t.members.c.account_id == account_id
+        )
+    )
+    if not member:
+        raise ConfigError("the account was never in the case", where=case_id)
 
 
 def _case(connection: sa.Connection, case_id: str) -> Case:

@@ -99,7 +99,7 @@ def _case_note(connection: sa.Connection, number: int, body: Body, at_us: int) -
     connection.execute(
         t.notes.insert().values(
             number=number, case_id=body["case_id"], by_person=body["by"], at_us=at_us,
-            text=body["text"],
+            text=body["text"], account_id=body.get("account_id"),
         )
     )  # fmt: skip
 
@@ -111,6 +111,7 @@ def _decision(connection: sa.Connection, number: int, body: Body, at_us: int) ->
             scope=body["scope"], verdict=body["verdict"], reason=body["reason"],
             evidence_digest=body["evidence_digest"], by_person=body["by"], at_us=at_us,
             expires_us=body["expires_us"], undoes=body["undoes"], pending=body["pending"],
+            origin=body.get("origin"),
         )
     )  # fmt: skip
     rows = [{"decision_id": body["decision_id"], "account_id": a} for a in body["accounts"]]
@@ -172,6 +173,7 @@ def _label(connection: sa.Connection, number: int, body: Body, at_us: int) -> No
         t.labels.insert().values(
             number=number, account_id=body["account_id"], case_id=body["case_id"],
             label=body["label"], by_person=body["by"], at_us=at_us,
+            reason=body.get("reason"),
         )
     )  # fmt: skip
 

@@ -48,6 +48,7 @@ class Ruling:
     undone_by: str | None
     approved_by: str | None
     pending: bool
+    origin: str | None
 
     def stands(self, now: datetime) -> bool:
         """Tell whether it is in force; an appeal may have ended it for single accounts."""
@@ -275,7 +276,9 @@ def _said(connection: sa.Connection, mine: set[str]) -> Iterator[tuple[int, tupl
 
 def _words(kind: str, held: dict[str, Any]) -> str:
     texts: dict[str, Callable[[], str]] = {
-        "case.note": lambda: f"note: {held['text']}",
+        "case.note": lambda: (
+            f"note{' on an account' * bool(held.get('account_id'))}: {held['text']}"
+        ),
         "case.assigned": lambda: f"assigned to {held['to']}",
         "case.state": lambda: f"{held['state']}: {held.get('reason', '')}",
         "case.merged": lambda: f"merged into {held['into']}",
@@ -337,4 +340,5 @@ def _ruling(row: Any, accounts: int) -> Ruling:
         row.id, int(row.id.removeprefix("decision-")), row.case_id, row.subject, row.scope,
         accounts, row.verdict, row.reason, row.by_person, from_micros(row.at_us),
         from_micros(row.expires_us), row.undoes, row.undone_by, row.approved_by, bool(row.pending),
+        row.origin,
     )  # fmt: skip

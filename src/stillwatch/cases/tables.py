@@ -70,6 +70,7 @@ notes = Table(
     Column("by_person", Text, nullable=False),
     Column("at_us", BigInteger, nullable=False),
     Column("text", Text, nullable=False),
+    Column("account_id", Text),
 )  # fmt: skip
 decisions = Table(
     "decisions", metadata,
@@ -87,6 +88,7 @@ decisions = Table(
     Column("undone_by", Text),
     Column("pending", Boolean, nullable=False),
     Column("approved_by", Text),
+    Column("origin", Text),
 )  # fmt: skip
 decision_accounts = Table(
     "decision_accounts", metadata,
@@ -130,6 +132,7 @@ labels = Table(
     Column("label", Text, nullable=False),
     Column("by_person", Text, nullable=False),
     Column("at_us", BigInteger, nullable=False),
+    Column("reason", Text),
 )  # fmt: skip
 indicators = Table(
     "indicators", metadata,

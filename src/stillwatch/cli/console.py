@@ -19,6 +19,10 @@ def console(
     home: Annotated[
         Path, typer.Option(metavar="DIR", help="The console's own folder; made if it is missing.")
     ] = Path("stillwatch-console"),
+    people: Annotated[
+        str | None,
+        typer.Option(metavar="URL", help="PostgreSQL for people and sessions, if not the folder."),
+    ] = None,
     host: Annotated[str, typer.Option(metavar="ADDRESS", help="Address to listen on.")] = (
         "127.0.0.1"
     ),
@@ -72,7 +76,7 @@ def console(
     from stillwatch.store.index import open_index
 
     page, held, opened = Page(), open_run(run), open_book(book)
-    folder = open_home(home)
+    folder = open_home(home, people)
     if audit is not None:
         read_design(audit)
         read_labels(audit / "sample.csv")

@@ -25,7 +25,7 @@ from stillwatch.console.desk import COOKIE, Desk, Visit
 from stillwatch.console.entry import Session, resume, same
 from stillwatch.console.home import reads
 from stillwatch.console.pages import PAGES, Page
-from stillwatch.console.paper import go, read_static, refuse
+from stillwatch.console.paper import go, read_static, refuse, static_name
 from stillwatch.console.rights import NOBODY
 from stillwatch.errors import NotPermitted, StillwatchError
 from stillwatch.schema import to_micros
@@ -50,7 +50,11 @@ HEADERS: Final = {
 
 def create_app(desk: Desk) -> ASGIApp:
     """Return the application that shows a desk to people."""
-    routes = [Route("/static/{name}", _static, methods=["GET"])]
+    routes = [
+        Route("/static/{name}", _static, methods=["GET"]),
+        # asked for by browsers of their own accord, whatever a page says
+        Route("/favicon.ico", _icon, methods=["GET"]),
+    ]
     routes += [
         Route(page.path, _endpoint(desk, page), methods=[page.method], name=page.name)
         for page in PAGES
@@ -87,6 +91,11 @@ async def _static(request: Request) -> Response:
         found[0], media_type=found[1],
         headers={"Cache-Control": "public, max-age=31536000, immutable"},
     )  # fmt: skip
+
+
+async def _icon(request: Request) -> Response:
+    held, kind = read_static(static_name("icon.svg").removeprefix("/static/")) or (b"", "")
+    return Response(held, media_type=kind, headers={"Cache-Control": "public, max-age=86400"})
 
 
 async def _nothing(request: Request, problem: Any) -> Response:

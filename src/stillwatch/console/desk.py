@@ -48,6 +48,13 @@ class Visit:
             raise RuntimeError("a page for people who are inside was reached from outside")
         return self.session.person.name
 
+    @property
+    def login(self) -> str:
+        """Return what the visitor's own things are kept under."""
+        if self.session is None:
+            raise RuntimeError("a page for people who are inside was reached from outside")
+        return self.session.person.login
+
     def may(self, right: str) -> bool:
         """Tell whether the visitor has a right."""
         return self.session is not None and may(self.session.person.roles, right)

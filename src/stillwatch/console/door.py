@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Final
+from zoneinfo import available_timezones
 
 from starlette.responses import Response
 
 from stillwatch.console.desk import COOKIE, Desk, Visit
 from stillwatch.console.entry import LONGEST, Person, begin, change_secret, end, log_in
+from stillwatch.console.habits import keep_zone
 from stillwatch.console.oidc import Provider, read_provider
 from stillwatch.console.paper import go, show
 from stillwatch.errors import ConfigError, NotPermitted
 
 __all__ = [
-    "enter", "from_provider", "leave", "set_password", "show_login", "show_password", "to_provider",
+    "enter", "from_provider", "leave", "set_password", "set_zone", "show_login",
+    "show_password", "to_provider",
 ]  # fmt: skip
 
 _ASKED: Final = "__Host-stillwatch-asked"
@@ -64,7 +68,18 @@ def leave(desk: Desk, visit: Visit) -> Response:
 
 def show_password(desk: Desk, visit: Visit) -> Response:
     """Show the form for another password."""
-    return show(desk, visit, "password.html.jinja", wrong="")
+    return show(desk, visit, "password.html.jinja", wrong="", zones=_zones())
+
+
+@cache
+def _zones() -> tuple[str, ...]:
+    return tuple(sorted(available_timezones()))
+
+
+def set_zone(desk: Desk, visit: Visit) -> Response:
+    """Keep the time zone in which the visitor reads times."""
+    keep_zone(desk.home, visit.login, visit.form.get("zone", ""))
+    return go("/password")
 
 
 def set_password(desk: Desk, visit: Visit) -> Response:
@@ -78,7 +93,7 @@ def set_password(desk: Desk, visit: Visit) -> Response:
         change_secret(desk.home, person, old=visit.form.get("old", ""), new=new, now=desk.clock())
     except (ConfigError, NotPermitted) as error:
         return show(desk, visit, "password.html.jinja", status=422,
-                    wrong=f"{error.message}. {error.hint}")  # fmt: skip
+                    wrong=f"{error.message}. {error.hint}", zones=_zones())  # fmt: skip
     return _inside(desk, person, go("/people" if person.roles == ("admin",) else "/"))
 
 

@@ -1,7 +1,8 @@
 """The console's own folder: who may enter, who is inside, who read what, and its keys.
 
 Nothing of a case is kept here. Passwords are Argon2id hashes, sessions and identifiers digests:
-whoever copies the folder can neither enter nor tell whom anybody looked at.
+whoever copies the folder can neither enter nor tell whom anybody looked at. Where several consoles
+serve one team, what they share lies in PostgreSQL and the keys in each one's folder.
 """
 
 from __future__ import annotations
@@ -14,10 +15,17 @@ from pathlib import Path
 from typing import Any, Final
 
 import sqlalchemy as sa
+from alembic import command as alembic_command
+from alembic.config import Config
 
 from stillwatch.errors import InputError
 
-__all__ = ["Home", "failures", "open_home", "people", "reads", "sessions"]
+__all__ = ["Home", "failures", "habits", "open_home", "people", "reads", "sessions", "skips",
+           "views"]  # fmt: skip
+
+# Not Alembic's own name: the case database may lie in the same PostgreSQL database.
+VERSIONS: Final = "console_version"
+_MIGRATIONS: Final = Path(__file__).parent / "migrations"
 
 metadata = sa.MetaData()
 people = sa.Table(
@@ -54,7 +62,27 @@ reads = sa.Table(
     sa.Column("subject", sa.Text, nullable=False),
     sa.Column("outcome", sa.Integer, nullable=False),
 )  # fmt: skip
-_APPEND_ONLY: Final = "what was read is append-only"
+views = sa.Table(
+    "views", metadata,
+    sa.Column("number", sa.Integer, primary_key=True),
+    sa.Column("login", sa.Text, nullable=False),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("query", sa.Text, nullable=False),
+    sa.Column("shared", sa.Boolean, nullable=False),
+    sa.Column("at_us", sa.BigInteger, nullable=False),
+    sa.UniqueConstraint("login", "name"),
+)  # fmt: skip
+skips = sa.Table(
+    "skips", metadata,
+    sa.Column("login", sa.Text, primary_key=True),
+    sa.Column("case_id", sa.Text, primary_key=True),
+    sa.Column("until_us", sa.BigInteger, nullable=False),
+)  # fmt: skip
+habits = sa.Table(
+    "habits", metadata,
+    sa.Column("login", sa.Text, primary_key=True),
+    sa.Column("zone", sa.Text, nullable=False),
+)  # fmt: skip
 
 
 class Home:
@@ -87,30 +115,43 @@ class Home:
         self.engine.dispose()
 
 
-def open_home(folder: Path) -> Home:
+def open_home(folder: Path, database: str | None = None) -> Home:
     """Open the console's folder; a new one is made, readable by its owner alone.
 
-    Raises InputError: it cannot be written, or is another program's.
+    ``database``: the URL of a PostgreSQL database for what several consoles of a team share; the
+    folder then holds keys and the index alone. Its schema is brought to the present version.
+
+    Raises InputError: it cannot be written or reached, or is another program's.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         secret = _secret(folder / "secret.key")
-        engine = sa.create_engine(f"sqlite:///{folder / 'console.db'}")
-        sa.event.listen(engine, "connect", _prepare)
-        os.close(os.open(folder / "console.db", os.O_CREAT | os.O_RDWR, 0o600))
-        metadata.create_all(engine)
+        engine = _engine(folder, database)
         with engine.begin() as connection:
-            for change in ("UPDATE", "DELETE"):
-                connection.exec_driver_sql(
-                    f"CREATE TRIGGER IF NOT EXISTS reads_no_{change.lower()} BEFORE {change} "
-                    f"ON reads BEGIN SELECT RAISE(ABORT, '{_APPEND_ONLY}'); END"
-                )
-    except (OSError, sa.exc.SQLAlchemyError) as error:
+            if engine.dialect.name == "postgresql":
+                connection.exec_driver_sql("SELECT pg_advisory_xact_lock(7202612)")
+            config = Config()
+            config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
+            config.attributes["connection"] = connection
+            alembic_command.upgrade(config, "head")
+    except (OSError, sa.exc.SQLAlchemyError, ModuleNotFoundError) as error:
         raise InputError(
             f"the console's folder cannot be opened ({type(error).__name__})", where=str(folder),
-            hint="name a folder that this user may write with --home",
+            hint="name a folder that this user may write with --home, or the URL of a PostgreSQL "
+            "database with --people",
         ) from error  # fmt: skip
     return Home(folder, engine, secret)
+
+
+def _engine(folder: Path, database: str | None) -> sa.Engine:
+    if database is not None:
+        return sa.create_engine(
+            database.replace("postgresql://", "postgresql+pg8000://", 1), pool_pre_ping=True
+        )
+    os.close(os.open(folder / "console.db", os.O_CREAT | os.O_RDWR, 0o600))
+    engine = sa.create_engine(f"sqlite:///{folder / 'console.db'}")
+    sa.event.listen(engine, "connect", _prepare)
+    return engine
 
 
 def _secret(file: Path) -> bytes:

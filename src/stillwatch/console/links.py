@@ -15,14 +15,16 @@ from stillwatch.cases import Line
 from stillwatch.console.case import facts_of, missing
 from stillwatch.console.desk import Desk, Visit
 from stillwatch.console.paper import show
-from stillwatch.report.facts import at
+from stillwatch.errors import ConfigError
+from stillwatch.report.facts import at, read_facts
 from stillwatch.report.numbers import number
-from stillwatch.report.pictures import graph_figure, waterfall_figure
+from stillwatch.report.pictures import graph_figure, pair_figure, waterfall_figure
 from stillwatch.report.svg import Figure
 from stillwatch.report.web import read_web
 from stillwatch.schema import LINK_KINDS
+from stillwatch.store.index import Part
 
-__all__ = ["Knots", "Remains", "show_links", "show_whatif", "tie"]
+__all__ = ["Knots", "Remains", "show_links", "show_pair", "show_whatif", "tie"]
 
 _MOST_OBJECTS: Final = 40
 _MOST_HOLDERS: Final = 100
@@ -119,6 +121,38 @@ def _graph(desk: Desk, line: Line) -> tuple[Figure | None, Figure | None]:
     if web is None:
         return None, None
     return graph_figure(facts, campaign, web), waterfall_figure(campaign, web)
+
+
+def show_pair(desk: Desk, visit: Visit) -> Response:
+    """Show why two accounts are linked: the two that are marked, or the two that are named.
+
+    Raises ConfigError: they are not two, or one is none of the case's campaign.
+    """
+    line = desk.line(visit.path["case"])
+    if line is None:
+        return missing(desk, visit)
+    marked = [desk.index.account_of(ref) for ref in visit.many.get("account", ())]
+    named = [visit.form.get(name, "").strip() for name in ("one", "other")]
+    chosen = list(dict.fromkeys(a for a in (named if all(named) else marked) if a))
+    if len(chosen) != 2:
+        raise ConfigError("expected two accounts", where="pair",
+                          hint="mark two members, or name both")  # fmt: skip
+    if any(line.campaign_id not in {n for n, _ in desk.index.memberships(a)} for a in chosen):
+        raise ConfigError("an account that is not in the campaign", where="pair")
+    return show(desk, visit, "pair.html.jinja", line=line, figure=_pair(desk, line, *chosen))
+
+
+def _pair(desk: Desk, line: Line, one: str, other: str) -> Figure | None:
+    parts = [desk.index.about_account(a) for a in (one, other)]
+    if not all(part.has("links") for part in parts):
+        return None
+    columns = ("a", "b", "kind", "llr")
+    links = pa.concat_tables([part.table("links", columns) for part in parts])
+    head = {**desk.index.heads[line.campaign_id],
+            "members": [{"account_id": a} for a in (one, other)]}  # fmt: skip
+    facts = read_facts(Part(desk.run, [head], {"links": lambda: links}))
+    web = read_web(facts, facts.shown[0])
+    return None if web is None else pair_figure(facts.shown[0], web, one, other)
 
 
 def show_whatif(desk: Desk, visit: Visit) -> Response:

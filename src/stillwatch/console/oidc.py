@@ -6,6 +6,7 @@ audience, nonce and times are checked (OpenID Connect Core 1.0, 3.1.3.7).
 
 from __future__ import annotations
 
+import ipaddress
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -26,6 +27,8 @@ __all__ = ["Provider", "read_provider"]
 _ASKED: Final = timedelta(minutes=10)
 _ALGORITHMS: Final = ["RS256", "PS256", "ES256", "EdDSA"]
 _TIMEOUT_S: Final = 10.0
+_ENDPOINTS: Final = ("authorization_endpoint", "token_endpoint", "jwks_uri")
+_LOOPBACK: Final = ("127.0.0.1", "localhost", "::1")
 _KEYS: Final = {"issuer", "client_id", "client_secret", "redirect_uri", "groups_claim", "roles"}
 
 
@@ -145,6 +148,8 @@ class Provider:
                 ) from error
             if found.get("issuer", "").rstrip("/") != self.issuer.rstrip("/"):
                 raise ConfigError("the provider calls itself otherwise", where="oidc.toml: issuer")
+            for name in _ENDPOINTS:
+                _demand_endpoint(str(found.get(name, "")), self.issuer, name)
             self._found = found
         return self._found
 
@@ -168,9 +173,29 @@ def read_provider(file: Path) -> Provider:
                           hint="docs/console.md shows one") from None  # fmt: skip
 
 
+def _demand_endpoint(address: str, issuer: str, name: str) -> None:
+    """Raise ConfigError where a provider sends us to what is not a public address of TLS.
+
+    What a provider publishes is not ours: it could send this server to what only it can reach.
+    Plain HTTP, and loopback, is for a provider that is on loopback itself.
+    """
+    parts, own = urlsplit(address), urlsplit(issuer).hostname
+    host = parts.hostname or ""
+    try:
+        inside = not ipaddress.ip_address(host).is_global
+    except ValueError:
+        inside = host == "localhost" or host.endswith((".localhost", ".internal", ".local"))
+    near = host in _LOOPBACK and own in _LOOPBACK
+    if not near and (parts.scheme != "https" or (inside and host != own)):
+        raise ConfigError(
+            "the provider sends to an address that is not of TLS, or is within this network",
+            where=f"{name} of the provider", hint="is oidc.toml's issuer the right one?",
+        )  # fmt: skip
+
+
 def _demand_safe(address: str) -> None:
     parts = urlsplit(address)
-    loopback = parts.hostname in ("127.0.0.1", "localhost", "::1")
+    loopback = parts.hostname in _LOOPBACK
     if parts.scheme != "https" and not (parts.scheme == "http" and loopback):
         raise ValueError("expected https")
 

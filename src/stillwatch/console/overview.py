@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections import Counter
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final
@@ -19,9 +21,11 @@ from stillwatch.cases import (
     read_labels,
     read_rulings,
     read_sightings,
+    tally_labels,
 )
 from stillwatch.console.desk import Desk, Visit
-from stillwatch.console.paper import csv_of, show
+from stillwatch.console.ocsf import incident_of
+from stillwatch.console.paper import csv_of, policy_of, read_style, show, write
 from stillwatch.errors import ConfigError
 from stillwatch.report.facts import Facts, at, listed, read_facts, records
 from stillwatch.report.numbers import number, parse
@@ -32,7 +36,7 @@ from stillwatch.report.sentence import answer, strip
 from stillwatch.schema import ADVERSE
 from stillwatch.store.index import Part
 
-__all__ = ["as_csv", "reckon", "show_overview"]
+__all__ = ["as_csv", "as_ocsf", "as_page", "reckon", "show_overview"]
 
 _SEED: Final = 20261125  # the scan's default: the same assumptions give nearly the same figures
 _LISTED: Final = 25
@@ -60,30 +64,58 @@ class Stopped:
 
 def show_overview(desk: Desk, visit: Visit) -> Response:
     """Show the overview."""
+    return show(desk, visit, "overview.html.jinja", **_shown(desk))
+
+
+def as_page(desk: Desk, visit: Visit) -> Response:
+    """Return the overview as one file: no script, no request, set for paper."""
+    style = read_style()
+    text = write(desk, visit, "overview.html.jinja", paper=True, style=style,
+                 policy=policy_of(style), **_shown(desk))  # fmt: skip
+    return Response(text, media_type="text/html; charset=utf-8", headers={
+        "Content-Disposition": 'attachment; filename="overview.html"'
+    })  # fmt: skip
+
+
+def as_ocsf(desk: Desk, visit: Visit) -> Response:
+    """Return every case as an OCSF Incident Finding, one a line."""
+    labels, now = tally_labels(desk.book), desk.now()
+    lines = [
+        json.dumps(incident_of(line, desk.campaign_of(line) or {},
+                               labels.get(line.case_id, Counter()), now=now))
+        for line in sorted(desk.lines(), key=lambda line: line.case_id)
+    ]  # fmt: skip
+    return Response("".join(f"{line}\n" for line in lines), media_type="application/x-ndjson",
+                    headers={"Content-Disposition": 'attachment; filename="cases.ocsf.jsonl"'},
+                    )  # fmt: skip
+
+
+def _shown(desk: Desk) -> dict[str, Any]:
     facts = desk.once("overview", lambda: _facts(desk))
     cases = _cases(desk)
     found = [c.found_after for c in cases if c.found_after is not None]
     stopped = [c.stopped_after for c in cases if c.stopped_after is not None]
     appeals = read_appeals(desk.book)
     indicators, sightings = read_sightings(desk.book)
-    return show(
-        desk, visit, "overview.html.jinja", facts=facts, answer=answer(facts), strip=strip(facts),
-        prevalence=desk.once("prevalence", lambda: prevalence_figure(facts)),
-        models=desk.once("models", lambda: models_figure(facts)),
-        methods=desk.once("methods", lambda: _methods(desk)),
-        cases=cases[:_LISTED], hidden=max(0, len(cases) - _LISTED), every=len(cases),
-        found=_middle(found), stopped=_middle(stopped),
-        acted=len(stopped), appeals=appeals,
-        heard=[a for a in appeals if a.state in ("upheld", "rejected")],
-        under=sum(r.accounts for r in read_rulings(desk.book)
-                  if r.verdict in ADVERSE and r.stands(desk.now())),
-        rates=_rates(desk), indicators=indicators, sightings=sightings,
-        shared_in=_shared_in(desk), standings=desk.once("standings", desk.index.standings),
-        value=desk.run.summary.get("value_at_risk"), names=NAMES,
-        editable=desk.index.harvest is not None, summary=desk.run.summary,
-        patterns=pattern_defs(len(facts.shown)), shown={c.campaign_id: c for c in facts.shown},
-        swatch=swatch,
-    )  # fmt: skip
+    return {
+        "facts": facts, "answer": answer(facts), "strip": strip(facts),
+        "prevalence": desk.once("prevalence", lambda: prevalence_figure(facts)),
+        "models": desk.once("models", lambda: models_figure(facts)),
+        "methods": desk.once("methods", lambda: _methods(desk)),
+        "cases": cases[:_LISTED], "hidden": max(0, len(cases) - _LISTED), "every": len(cases),
+        "found": _middle(found), "stopped": _middle(stopped),
+        "acted": len(stopped), "appeals": appeals,
+        "heard": [a for a in appeals if a.state in ("upheld", "rejected")],
+        "under": sum(r.accounts for r in read_rulings(desk.book)
+                     if r.verdict in ADVERSE and r.stands(desk.now())),
+        "rates": _rates(desk), "indicators": indicators, "sightings": sightings,
+        "shared_in": _shared_in(desk), "standings": desk.once("standings", desk.index.standings),
+        "value": desk.run.summary.get("value_at_risk"), "names": NAMES,
+        "editable": desk.index.harvest is not None, "summary": desk.run.summary,
+        "patterns": pattern_defs(len(facts.shown)),
+        "shown": {c.campaign_id: c for c in facts.shown},
+        "swatch": swatch,
+    }  # fmt: skip
 
 
 def reckon(desk: Desk, visit: Visit) -> Response:

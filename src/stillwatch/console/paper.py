@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 from datetime import datetime, timedelta
 from functools import cache
 from importlib import resources
 from typing import Any, Final
+from zoneinfo import ZoneInfo
 
-from jinja2 import ChainableUndefined, ChoiceLoader, Environment, PackageLoader
+from jinja2 import ChainableUndefined, ChoiceLoader, Environment, PackageLoader, pass_context
+from jinja2.runtime import Context
 from markupsafe import Markup, escape
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from stillwatch.console.desk import Desk, Visit
+from stillwatch.console.habits import zone_of
 from stillwatch.console.rights import ROLES
 from stillwatch.report import shorten, visible
 from stillwatch.report.numbers import compact, count, counted, plain, share, sure, usd
@@ -20,12 +24,16 @@ from stillwatch.report.palette import HUES, kind_code, kind_hue, kind_place, kin
 from stillwatch.report.pictures.graph import DEGREES
 from stillwatch.schema import ADVERSE, LINK_KINDS, REASONS, VERDICTS
 
-__all__ = ["csv_of", "go", "read_static", "refuse", "show", "static_name"]
+__all__ = [
+    "csv_of", "go", "policy_of", "read_static", "read_style", "refuse", "show", "static_name",
+    "write",
+]  # fmt: skip
 
 _STATIC: Final = {
     "htmx-4.0.1.min.js": "text/javascript; charset=utf-8",
     "console.js": "text/javascript; charset=utf-8",
     "console.css": "text/css; charset=utf-8",
+    "icon.svg": "image/svg+xml",
 }
 
 
@@ -68,8 +76,13 @@ def _raw(value: str) -> Markup:
     return escape(str(value))
 
 
-def _time(moment: datetime | None) -> str:
-    return "—" if moment is None else f"{moment:%Y-%m-%d %H:%M} UTC"
+@pass_context
+def _time(context: Context, moment: datetime | None) -> str:
+    """Return a time in the reader's zone, which it names."""
+    if moment is None:
+        return "—"
+    local = moment.astimezone(ZoneInfo(str(context.get("zone") or "UTC")))
+    return f"{local:%Y-%m-%d %H:%M} {local.tzname()}"
 
 
 def _words(text: Any) -> str:
@@ -90,11 +103,16 @@ def show(
     desk: Desk, visit: Visit, template: str, *, status: int = 200, **facts: Any
 ) -> HTMLResponse:
     """Return a page or a piece of one, made from a template."""
-    text = _environment().get_template(template).render(
-        visit=visit, session=visit.session, now=desk.clock(), may=visit.may,
+    return HTMLResponse(write(desk, visit, template, **facts), status_code=status)
+
+
+def write(desk: Desk, visit: Visit, template: str, **facts: Any) -> str:
+    """Return the text of a template for whoever visits."""
+    zone = zone_of(desk.home, visit.login) if visit.session else "UTC"
+    return _environment().get_template(template).render(
+        visit=visit, zone=zone, session=visit.session, now=desk.clock(), may=visit.may,
         csrf=visit.session.csrf if visit.session else "", **facts,
     )  # fmt: skip
-    return HTMLResponse(text, status_code=status)
 
 
 def refuse(
@@ -145,6 +163,30 @@ def read_static(name: str) -> tuple[bytes, str] | None:
     if kind is None or static_name(file) != f"/static/{name}":
         return None
     return _static_bytes(file), kind
+
+
+class Style:
+    """The style sheet, which this package wrote and which holds nothing of a run."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+    def __html__(self) -> str:
+        return self.text
+
+
+def read_style() -> Style:
+    """Return the style sheet, for a page that leaves the console."""
+    return Style(_static_bytes("console.css").decode())
+
+
+def policy_of(style: Style) -> str:
+    """Return the policy of a page that leaves the console: its own style, and nothing else."""
+    digest = base64.b64encode(hashlib.sha256(style.text.encode()).digest()).decode("ascii")
+    return (
+        f"default-src 'none'; style-src 'sha256-{digest}'; img-src data:; base-uri 'none'; "
+        "form-action 'none'"
+    )
 
 
 @cache

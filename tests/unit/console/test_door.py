@@ -238,13 +238,20 @@ def test_files_may_be_kept_and_hold_no_secret_and_pages_may_not(http):
     page = http.get("/login")
     assert page.headers["cache-control"] == "no-store"
     names = [p.split('"')[0] for p in page.text.split('="/static/')[1:]]
-    assert len(names) == 3
+    assert len(names) == 4
     for name in names:
         answer = http.get(f"/static/{name}")
         assert answer.status_code == 200
         assert "immutable" in answer.headers["cache-control"]
     for name in ("..%2fhome.py", "secret.key", "console.css~", "htmx-4.0.1.LICENSE"):
         assert http.get(f"/static/{name}").status_code == 404
+
+
+def test_the_icon_that_browsers_ask_for_unasked_is_there(http):
+    answer = http.get("/favicon.ico")
+    assert answer.status_code == 200
+    assert answer.headers["content-type"] == "image/svg+xml"
+    assert answer.content.startswith(b"<svg")
 
 
 def test_another_programs_folder_is_refused(tmp_path):
@@ -262,3 +269,58 @@ def test_a_login_that_is_not_there_takes_the_work_of_one_that_is(desk, first, cl
         with pytest.raises(NotPermitted):
             log_in(desk.home, name, "no", now=clock())
     assert seen == ["$argon2id$"] * 2
+
+
+def test_a_cookie_that_somebody_planted_is_not_the_session(http, first):
+    own_password(http, first)
+    planted = "a-token-that-an-attacker-knows-and-planted-0000"
+    victim = TestClient(http.app, base_url="https://testserver", follow_redirects=False)
+    victim.cookies.set(COOKIE, planted, domain="testserver.local", path="/")
+    token = cookie_of(try_in(victim, NEW)).split(";")[0].split("=", 1)[1]
+    assert planted not in token
+    other = TestClient(http.app, base_url="https://testserver", follow_redirects=False)
+    other.headers["cookie"] = f"{COOKIE}={planted}"
+    assert other.get("/").headers["location"] == "/login"
+
+
+def test_a_new_password_ends_what_was_begun_with_the_old_one(http, first):
+    try_in(http, first)
+    before = http.cookies.get(COOKIE)
+    own_password(http, first)
+    other = TestClient(http.app, base_url="https://testserver", follow_redirects=False)
+    other.headers["cookie"] = f"{COOKIE}={before}"
+    assert other.get("/").headers["location"] == "/login"
+
+
+@pytest.mark.parametrize(
+    "where", ["//evil.example", "https://evil.example/", "/\\evil.example", "\r\nX-A: b"]
+)
+def test_the_door_leads_to_our_own_pages_whatever_is_asked(http, first, where):
+    own_password(http, first)
+    again = TestClient(http.app, base_url="https://testserver", follow_redirects=False)
+    for name in ("next", "url", "redirect", "return_to"):
+        form = {"login": "Ada L.", "secret": NEW, name: where}
+        answer = again.post("/login", params={name: where}, data=form, headers=OURS)
+        assert answer.headers["location"] == "/"
+        assert "x-a" not in answer.headers
+        assert again.get("/login", params={name: where}).headers["location"] == "/"
+
+
+@pytest.mark.parametrize("level", ["public\r\nSet-Cookie: a=b", 'x"; filename="y', "../../etc", ""])
+def test_no_field_gets_into_a_header(inside, level):
+    answer = inside("Con").post("/cases/case-0/pack", {"level": level})
+    assert answer.status_code in (403, 422)
+    assert "content-disposition" not in answer.headers
+    assert answer.headers.get_list("set-cookie") == []
+
+
+def test_an_error_of_ours_shows_no_trace_and_no_path(inside, desk, monkeypatch):
+    who = inside("Ana")
+    broken = TestClient(create_app(desk), base_url="https://testserver", follow_redirects=False,
+                        raise_server_exceptions=False)  # fmt: skip
+    broken.cookies = who.http.cookies
+    monkeypatch.setattr(type(desk.index), "members", lambda self, *a, **b: {}["acct-secret"])
+    answer = broken.get("/cases/case-0/members")
+    assert answer.status_code == 500
+    for word in ("Traceback", "KeyError", "acct-secret", ".py", "stillwatch/"):
+        assert word not in answer.text

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import socket
 import subprocess
 import sys
+import threading
 import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, urlsplit
 
 import httpx
@@ -177,3 +180,98 @@ def test_a_wrong_file_is_refused(tmp_path, change):
     file.write_text("".join(f"{k} = {v}\n" for k, v in text.items()), encoding="utf-8")
     with pytest.raises(ConfigError, match=r"oidc\.toml"):
         read_provider(file)
+
+
+class Published:
+    """A provider that publishes what the test says, and counts who else is asked."""
+
+    def __init__(self) -> None:
+        self.document: dict[str, str] = {}
+        self.status, self.location, self.asked = 200, "", []
+        outer = self
+
+        class Answer(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                outer.asked.append(self.path)
+                self.send_response(outer.status)
+                if outer.location:
+                    self.send_header("Location", outer.location)
+                self.end_headers()
+                self.wfile.write(json.dumps(outer.document).encode())
+
+            def log_message(self, *_: object) -> None:
+                """Say nothing."""
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Answer)
+        self.issuer = f"http://127.0.0.1:{self.server.server_port}"
+        self.thread = threading.Thread(target=self.server.serve_forever)
+        self.thread.start()
+
+    def stop(self) -> None:
+        self.server.shutdown()
+        self.thread.join()
+        self.server.server_close()
+
+
+@pytest.fixture
+def published():
+    made = Published()
+    yield made
+    made.stop()
+
+
+def settled(desk, published, issuer=None):
+    published.document = {
+        "issuer": issuer or published.issuer,
+        **{name: f"{published.issuer}/{name}"
+           for name in ("authorization_endpoint", "token_endpoint", "jwks_uri")},
+    }  # fmt: skip
+    desk.home.oidc.write_text(
+        f'issuer = "{published.issuer}"\nclient_id = "c"\nclient_secret = "s"\n'
+        f'redirect_uri = "{BACK}"\n', encoding="utf-8"
+    )  # fmt: skip
+    return TestClient(create_app(desk), base_url="https://testserver", follow_redirects=False)
+
+
+@pytest.mark.parametrize(
+    ("name", "address"),
+    [
+        ("jwks_uri", "http://169.254.169.254/latest/meta-data/"),
+        ("jwks_uri", "https://169.254.169.254/latest/meta-data/"),
+        ("jwks_uri", "https://10.0.0.7/keys"),
+        ("token_endpoint", "http://idp.example/token"),
+        ("token_endpoint", "https://vault.internal/token"),
+        ("authorization_endpoint", "javascript:alert(1)"),
+        ("authorization_endpoint", "file:///etc/passwd"),
+        ("token_endpoint", ""),
+        ("token_endpoint", "https://[fd00::1]/token"),
+    ],
+)
+def test_a_provider_cannot_send_the_server_into_its_own_network(desk, published, name, address):
+    http = settled(desk, published)
+    published.document[name] = address
+    answer = http.get("/oidc/login")
+    assert answer.status_code == 422
+    assert f"{name} of the provider" in answer.text
+    assert "location" not in answer.headers
+    assert address not in answer.text or not address
+
+
+def test_a_provider_that_says_where_to_ask_is_gone_to(desk, published):
+    http = settled(desk, published)
+    answer = http.get("/oidc/login")
+    assert answer.headers["location"].startswith(f"{published.issuer}/authorization_endpoint?")
+
+
+def test_a_redirect_of_the_discovery_is_not_followed(desk, published):
+    http = settled(desk, published)
+    published.status, published.location = 302, f"{published.issuer}/elsewhere"
+    assert http.get("/oidc/login").status_code == 422
+    assert published.asked == ["/.well-known/openid-configuration"]
+
+
+def test_another_providers_name_is_refused(desk, published):
+    http = settled(desk, published, issuer="https://evil.example")
+    answer = http.get("/oidc/login")
+    assert answer.status_code == 422
+    assert "calls itself otherwise" in answer.text

@@ -21,9 +21,17 @@ MATRIX = {
     "logout": EVERYBODY,
     "password": EVERYBODY,
     "password.set": EVERYBODY,
+    "zone.set": EVERYBODY,
     "queue": READERS,
     "queue.assign": "analyst approver",
     "queue.close": "analyst approver",
+    "queue.next": "analyst approver",
+    "queue.weigh": "analyst",
+    "queue.decide": "analyst",
+    "decisions.undo": "analyst approver",
+    "views.save": READERS,
+    "views.drop": READERS,
+    "case.skip": "analyst approver",
     "case": READERS,
     "case.members": ACCOUNTS,
     "case.raster": READERS,
@@ -45,14 +53,22 @@ MATRIX = {
     "account.find": ACCOUNTS,
     "account": ACCOUNTS,
     "account.label": "analyst approver",
+    "account.note": "analyst approver",
     "overview": READERS,
     "overview.value": READERS,
     "overview.csv": READERS,
+    "overview.html": READERS,
+    "cases.ocsf": READERS,
+    "top": READERS,
+    "top.csv": READERS,
+    "tests": READERS,
+    "case.pair": ACCOUNTS,
     "ledger": READERS,
     "ledger.csv": READERS,
     "run.report": ACCOUNTS,
     "run.stix": READERS,
     "reads": "counsel admin",
+    "reads.csv": "counsel admin",
     "people": "admin",
     "people.add": "admin",
     "people.change": "admin",
@@ -109,7 +125,8 @@ def test_a_viewer_is_shown_no_account_anywhere(desk_of, inside, worlds):
     who = inside("Vi", desk)
     accounts = [m["account_id"] for c in desk.index.heads for m in desk.index.members(c)[0]]
     assert len(accounts) > 100
-    pages = ["/", "/overview", "/overview.csv", "/decisions", "/run/stix.json"]
+    pages = ["/", "/overview", "/overview.csv", "/overview.html", "/cases.ocsf.jsonl", "/top",
+             "/top.csv", "/tests", "/decisions", "/run/stix.json"]  # fmt: skip
     for line in desk.lines():
         pages += [f"/cases/{line.case_id}", f"/cases/{line.case_id}/raster"]
     for page in pages:
@@ -127,3 +144,34 @@ def test_a_role_taken_away_is_gone_with_the_next_click(desk, inside):
     assert who.get("/cases/case-0/members").status_code == 200
     set_roles(desk.home, "ana", ["viewer"])
     assert who.get("/cases/case-0/members").status_code == 403
+
+
+def test_a_notice_is_read_for_accounts_of_its_decision_alone(desk_of, inside):
+    from stillwatch.cases import read_decisions
+
+    desk = desk_of("full")
+    ana = inside("Ana", desk)
+    one, other = [line for line in desk.lines() if line.accused][:2]
+    ana.post(f"/cases/{one.case_id}/decide",
+             {"verdict": "throttle", "reason": "relay", "scope": "accused"})  # fmt: skip
+    (made,) = read_decisions(desk.book)
+    mine = desk.index.ref(made.accounts[0])
+    stranger = next(m["account_id"] for m in desk.index.members(other.campaign_id)[0]
+                    if m["account_id"] not in made.accounts)  # fmt: skip
+    assert ana.get(f"/decisions/{made.id}/notice/{mine}").status_code == 200
+    answer = ana.get(f"/decisions/{made.id}/notice/{desk.index.ref(stranger)}")
+    assert answer.status_code == 422
+    assert stranger not in answer.text
+
+
+def test_what_another_keeps_for_their_own_work_is_theirs(desk, inside, clock):
+    from stillwatch.console.habits import read_views
+
+    ana, vi = inside("Ana"), inside("Vi")
+    ana.post("/views/save", {"name": "private", "query": "who=me"})
+    (mine,) = read_views(desk.home, "ana")
+    vi.post("/views/drop", {"view": str(mine.number), "login": "ana"})
+    vi.post("/zone", {"zone": "Asia/Tokyo", "login": "ana"})
+    assert read_views(desk.home, "ana") == [mine]
+    assert "private" not in vi.get("/").text
+    assert "JST" not in ana.get("/cases/case-0").text

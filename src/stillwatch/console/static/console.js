@@ -5,6 +5,7 @@
   const rows = () => [...document.querySelectorAll("tr[data-row]")];
   const typing = (e) => e.target.closest("input:not([type=checkbox]):not([type=radio]), select, textarea, dialog");
   const stored = "stillwatch-keys";
+  const marks = new Map(); // what was marked, by field: a list that arrives anew takes no mark away
   let here = -1, waits = false, opener = null;
 
   function to(step) {
@@ -17,11 +18,31 @@
     if (link) link.focus();
     all[here].scrollIntoView({ block: "nearest" });
   }
+  function remark() { // a row that left the list loses its mark: nothing is done to what is not seen
+    for (const [name, held] of marks) {
+      const shown = new Set();
+      document.querySelectorAll(`input[type=checkbox][name="${name}"]`).forEach((b) => {
+        shown.add(b.value);
+        if (held.has(b.value) && !b.disabled) b.checked = true;
+      });
+      if (name === "case") held.forEach((v) => { if (!shown.has(v)) held.delete(v); });
+      else carry(name, [...held].filter((v) => !shown.has(v)));
+    }
+  }
+  function carry(name, values) { // marks on other pages of the members go with the form, and are told
+    const told = $("#carried");
+    if (!told) return;
+    told.replaceChildren(...values.map((v) => Object.assign(document.createElement("input"), { type: "hidden", name, value: v })));
+    if (!values.length) return;
+    const forget = Object.assign(document.createElement("button"), { type: "button", className: "plain", textContent: "forget them" });
+    forget.addEventListener("click", () => { values.forEach((v) => marks.get(name).delete(v)); carry(name, []); });
+    told.append(`${values.length} marked on other pages `, forget);
+  }
   function count() {
     const told = $("#marked");
     const said = `${document.querySelectorAll("#rows input[name=case]:checked").length} marked`;
     if (told && told.textContent !== said) told.textContent = said; // it is observed: no change, no loop
-    const marked = document.querySelectorAll("input[name=account]:checked").length;
+    const marked = document.querySelectorAll("input[name=account]:checked, #carried input").length;
     const choice = $("#decide input[value=marked]");
     if (choice && marked) choice.checked = true;
   }
@@ -33,10 +54,19 @@
     if (opener && opener.isConnected) opener.focus();
     return true;
   }
+  function all() { // marks every row shown, or none where all are marked
+    const boxes = [...document.querySelectorAll("#rows tr[data-row] input[type=checkbox]:not(:disabled)")];
+    const open = boxes.filter((b) => !b.checked);
+    (open.length ? open : boxes).forEach((b) => b.click());
+  }
   const off = () => { try { return localStorage.getItem(stored) === "off"; } catch { return false; } };
   const acts = {
     j: () => to(1), k: () => to(-1),
     x: () => { const r = rows()[here], b = r && $("input[type=checkbox]", r); if (b) b.click(); },
+    X: () => all(),
+    a: () => ($("#to") || $("#assign"))?.focus(), c: () => ($("#reason") || $("#close"))?.focus(),
+    v: () => ($("#bulk-verdict") || $("#verdict"))?.focus(),
+    t: () => $("[data-take]")?.click(), s: () => $("[data-skip]")?.click(),
     n: () => $("[data-next]")?.click(), p: () => $("[data-prev]")?.click(),
     d: () => $("#verdict")?.focus(),
     "/": () => ($("#filter") || $("#find-account"))?.focus(),
@@ -53,11 +83,17 @@
   document.addEventListener("click", (e) => {
     if (e.target.closest("[data-close]")) close();
     if (e.target.closest("[data-print]")) print();
+    if (e.target.closest("[data-mark-all]")) all();
     const opens = e.target.closest("[data-open]");
     if (opens) $(`#${opens.dataset.open}`)?.showModal();
     if (e.target.closest("[hx-target='#drawer']")) opener = e.target.closest("a");
   });
   document.addEventListener("change", (e) => {
+    if (e.target.matches("input[type=checkbox][name=case], input[type=checkbox][name=account]")) {
+      const held = marks.get(e.target.name) || new Set();
+      held[e.target.checked ? "add" : "delete"](e.target.value);
+      marks.set(e.target.name, held);
+    }
     if (e.target.id === "keys-on") { try { localStorage.setItem(stored, e.target.checked ? "on" : "off"); } catch { /* private windows keep nothing */ } }
     count();
   });
@@ -71,7 +107,15 @@
       if (first) first.focus();
     }
   }).observe($("#drawer"), { childList: true });
-  new MutationObserver(() => { here = -1; count(); }).observe($("#main"), { childList: true, subtree: true });
+  new MutationObserver((seen) => {
+    if (seen.some((m) => [...m.addedNodes].some((n) => n.nodeType === 1 && n.querySelector("table.rows")))) {
+      here = -1;
+      remark();
+      const now = $("[data-query-now]"); // what is saved or handed out is what the list shows
+      if (now) document.querySelectorAll("input[name=query]").forEach((i) => { i.value = now.dataset.queryNow; });
+    }
+    count();
+  }).observe($("#main"), { childList: true, subtree: true });
 
   // The brush: drag across the raster. Its time axis runs from x = 34 to 752 of 760.
   const axis = [34, 752, 760];

@@ -12,7 +12,7 @@ from stillwatch.report.pictures.models import models_figure
 from stillwatch.report.pictures.nulls import null_drawing
 from stillwatch.report.pictures.prevalence import prevalence_figure
 from stillwatch.report.pictures.raster import raster_figure
-from stillwatch.report.pictures.waterfall import Pair, waterfall_figure
+from stillwatch.report.pictures.waterfall import Pair, pair_figure, waterfall_figure
 
 __all__ = [
     "GlanceRow",
@@ -24,6 +24,7 @@ __all__ = [
     "graph_figure",
     "models_figure",
     "null_drawing",
+    "pair_figure",
     "prevalence_figure",
     "raster_figure",
     "waterfall_figure",

@@ -16,7 +16,7 @@ from stillwatch.report.svg import El, Figure, Table, drawing, el, nice_ticks, sc
 from stillwatch.report.visible import shorten
 from stillwatch.report.web import Web
 
-__all__ = ["Pair", "waterfall_figure"]
+__all__ = ["Pair", "pair_figure", "waterfall_figure"]
 
 _MOST_HOLDERS: Final = 40
 _MOST_PAIRS: Final = 20_000
@@ -73,6 +73,26 @@ def waterfall_figure(campaign: Campaign, web: Web) -> Figure | None:
             "likely. Weights are added as if independent; the tests below do not rely on that."
         ),
     )
+
+
+def pair_figure(campaign: Campaign, web: Web, a: str, b: str) -> Figure | None:
+    """Return the links of two accounts that somebody chose; None: nothing joins them."""
+    found = [p for p in _pairs(web) if {p.a, p.b} == {a, b}]
+    if not found:
+        return None
+    (pair,) = found
+    return Figure(
+        name="Why these two",
+        title=f"{counted(len(pair.weights), 'link')} between these two: {plain(pair.total)} nats, "
+        f"most of it from {kind_title(pair.weights[0][0])}",
+        drawings=(_draw(f"{campaign.ident}-chosen", "The two that you chose", pair,
+                        nice_ticks(pair.total)),),
+        table=Table(("Link", "Thing", "Nats"),
+                    [(kind_title(k), shorten(o, 30), plain(w)) for k, o, w in pair.weights],
+                    frozenset({2})),
+        caption="A nat is a natural-log unit of evidence. Weights are added as if independent; the "
+        "tests do not rely on that.",
+    )  # fmt: skip
 
 
 def _pairs(web: Web) -> list[Pair]:

@@ -1,0 +1,1 @@
+"""The console's own database, version by version."""
