@@ -59,6 +59,10 @@ REMARK = "<!-- Written by docs/generate.py: change the code, then run `make docs
 TABLES = {
     "Exchange": (arrow.EXCHANGE, "One row a request. What `scan` reads; logs are turned into it."),
     "Account": (arrow.ACCOUNT, "Side table `--accounts`. Hashes are the provider's own."),
+    "Key": (
+        arrow.KEY,
+        "Side table `--keys`: whose a key was at a time ([side tables](side-tables.md)).",
+    ),
     "Permit": (arrow.PERMIT, "Side table `--permits`: distillation that is allowed."),
     "Ownership": (arrow.OWNERSHIP, "Side table `--ownership`. Sets `access` and nothing else."),
     "accounts.parquet": (arrow.ACCOUNT_RESULT, "One row an account that was seen."),

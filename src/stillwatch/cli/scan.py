@@ -29,6 +29,10 @@ def scan(
         Path | None,
         typer.Option(metavar="FILE", help="Side table of accounts: CSV, Parquet or JSON lines."),
     ] = None,
+    keys: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Side table of keys: whose a key was, from when on."),
+    ] = None,
     permits: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="Side table of permits: distillation that is allowed."),
@@ -116,6 +120,7 @@ def scan(
         result = scan_log(
             inputs,
             accounts=accounts,
+            keys=keys,
             permits=permits,
             ownership=ownership,
             corrections=corrections,

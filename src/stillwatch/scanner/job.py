@@ -36,10 +36,12 @@ from stillwatch.campaigns import (
     volume_table,
 )
 from stillwatch.enrich import (
+    Keys,
     read_accounts,
     read_corrections,
     read_corroborated,
     read_indicators,
+    read_keys,
     read_labels,
     read_ownership,
     read_permits,
@@ -128,6 +130,7 @@ def scan(
     inputs: Sequence[str | Path],
     *,
     accounts: str | Path | None = None,
+    keys: str | Path | None = None,
     permits: str | Path | None = None,
     ownership: str | Path | None = None,
     corrections: str | Path | None = None,
@@ -150,9 +153,9 @@ def scan(
 ) -> ScanResult:
     """Scan logs for adversarial distillation and write a run directory.
 
-    ``inputs``: files, globs, folders or ``-``. ``accounts``, ``permits``, ``ownership``: side
-    tables. ``corrections``: accounts that appeals restored, which make no links, and
-    what people found out about accounts, which calibrates with a ``baseline``.
+    ``inputs``: files, globs, folders or ``-``. ``accounts``, ``keys``, ``permits``,
+    ``ownership``: side tables. ``corrections``: accounts that appeals restored, which make no
+    links, and what people found out about accounts, which calibrates with a ``baseline``.
     ``indicators``: what others shared; who carries it is watched at most, and judged no otherwise.
     ``corroborated``: templates that other providers proposed too (`share propose`): hypotheses that
     need less and are tested on the whole window, on this log alone (docs/adr/0016-registered.md).
@@ -175,6 +178,7 @@ def scan(
     )
     assumptions = load_assumptions(None if value is None else Path(value))
     side = read_accounts(accounts) if accounts else None
+    owners = read_keys(keys) if keys else None
     allowed = permits_from_rows(read_permits(permits).to_pylist()) if permits else ()
     answers = _answers(ownership)
     restored = read_corrections(corrections) if corrections else frozenset()
@@ -183,11 +187,12 @@ def scan(
     opened = open_inputs([str(p) for p in inputs], format=format, max_rejects=max_rejects, now=now)
     run_dir = Path(out) if out is not None else Path(tempfile.mkdtemp(prefix="stillwatch-"))
     columns = opened.columns | {f"accounts.{c}" for c in (side.columns if side else ())}
+    columns |= owners.columns() if owners else frozenset()
     tell = progress or (lambda _: None)
     seconds: dict[str, float] = {}
     key = asked(
         opened,
-        {"accounts": accounts, "permits": permits, "ownership": ownership,
+        {"accounts": accounts, "keys": keys, "permits": permits, "ownership": ownership,
          "corrections": corrections, "indicators": indicators,
          "corroborated": corroborated, "value": value,
          "format": format if format.endswith(".toml") else None},
@@ -205,7 +210,7 @@ def scan(
             run_dir / STAGES, settings, columns=columns, memory=memory, threads=threads
         )
         try:
-            _read(runner, opened, run_dir, key, kept, tell, seconds)
+            _read(runner, opened, owners, run_dir, key, kept, tell, seconds)
             runner.put("accounts", side.table if side else ACCOUNT.empty_table())
             _discover(runner, kept, tell, seconds, restored)
             began = time.monotonic()
@@ -340,7 +345,7 @@ def _answers(ownership: str | Path | None) -> dict[str, str]:
 
 
 def _read(
-    runner: LocalRunner, opened: Inputs, run_dir: Path, key: dict[str, Any],
+    runner: LocalRunner, opened: Inputs, owners: Keys | None, run_dir: Path, key: dict[str, Any],
     kept: frozenset[str], tell: Callable[[Progress], None], seconds: dict[str, float],
 ) -> None:  # fmt: skip
     if "features" in kept:
@@ -350,9 +355,10 @@ def _read(
     began = time.monotonic()
     total = guess_rows(opened.files)
     refuse_small_disk(run_dir, total)
+    batches = opened.batches() if owners is None else map(owners.apply, opened.batches())
     try:
         runner.map(
-            "features", features, opened.batches(), FEATURES,
+            "features", features, batches, FEATURES,
             lambda rows: tell(
                 Progress("reading", rows, None if total is None else max(total, rows), "exchanges")
             ),

@@ -9,6 +9,7 @@ __all__ = [
     "ACCOUNT",
     "ACCOUNT_RESULT",
     "EXCHANGE",
+    "KEY",
     "LINK",
     "MESSAGE",
     "OWNERSHIP",
@@ -98,6 +99,20 @@ ACCOUNT = pa.schema(
         pa.field("kyc_level", pa.string()),
         pa.field("declared_use", pa.string()),
         pa.field("owner_entity_id", pa.string()),
+        pa.field("valid_from", _TS),
+        pa.field("valid_to", _TS),
+    ]
+)
+
+# Whose a key was, and from when to when.
+KEY = pa.schema(
+    [
+        pa.field("key_id", pa.string(), nullable=False),
+        pa.field("account_id", pa.string()),
+        pa.field("org_id", pa.string()),
+        pa.field("workspace_id", pa.string()),
+        pa.field("valid_from", _TS),
+        pa.field("valid_to", _TS),
     ]
 )
 
