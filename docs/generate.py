@@ -76,6 +76,11 @@ TABLES = {
         "One row an answer of a model to a prompt. Tests of `prove` read it, `prove collect` "
         "writes it. Of several samples the lowest number counts.",
     ),
+    "stages/context.parquet": (
+        arrow.CONTEXT,
+        "One row an account and kind of network that its requests came through, or "
+        "`disposable_email`. It explains, and `explain` alone reads it. Only where lists are given.",
+    ),
     "stages/raster.parquet": (
         arrow.RASTER,
         "One row a tick of the raster: at most 120 subjects and 12,000 ticks of a campaign, evenly "

@@ -41,6 +41,13 @@ def pseudonymize(
     keys: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Side table of keys: whose, from when on.")
     ] = None,
+    networks: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="KIND=LIST",
+            help="As `scan` takes them; afterwards an address tells nothing any more.",
+        ),
+    ] = None,
     permits: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Side table of permits.")
     ] = None,
@@ -104,7 +111,10 @@ def pseudonymize(
     for name, path in given.items():
         _table(name, path, out, made_by, page)
     if inputs:
-        _log(inputs, out, made_by, format=format, memory=memory, max_rejects=max_rejects)
+        _log(
+            inputs, out, made_by, networks or [], format=format, memory=memory,
+            max_rejects=max_rejects,
+        )  # fmt: skip
     write_whole(out / _ABOUT, json.dumps({"key_id": made_by.key_id, "version": 1}).encode())
     page.sentence(f"Pseudonyms are under the key {made_by.key_id}.")
     if inputs:
@@ -113,19 +123,19 @@ def pseudonymize(
 
 
 def _log(
-    inputs: list[str], out: Path, made_by: Pseudonyms, *, format: str, memory: str,
-    max_rejects: float,
+    inputs: list[str], out: Path, made_by: Pseudonyms, networks: list[str], *, format: str,
+    memory: str, max_rejects: float,
 ) -> None:  # fmt: skip
     from stillwatch.cli.reading import print_reading
-    from stillwatch.enrich import pseudonymize_batch
+    from stillwatch.enrich import pseudonymize_batch, read_networks
     from stillwatch.sources import ingest, open_inputs
 
     opened = open_inputs(inputs, format=format, max_rejects=max_rejects, now=datetime.now(UTC))
-    notes = opened.ledger.notes
+    notes, looked_up = opened.ledger.notes, read_networks(networks)
     try:
         ingest(
             opened, out, memory=memory,
-            change=lambda batch: pseudonymize_batch(batch, made_by, notes),
+            change=lambda batch: pseudonymize_batch(looked_up.apply(batch), made_by, notes),
         )  # fmt: skip
         print_reading(opened, None)
     finally:

@@ -33,6 +33,19 @@ def scan(
         Path | None,
         typer.Option(metavar="FILE", help="Side table of keys: whose a key was, from when on."),
     ] = None,
+    networks: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="KIND=LIST",
+            help="Networks of a kind (vpn, datacenter …), or FILE.mmdb; may be given again.",
+        ),
+    ] = None,
+    disposable: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE", help="Disposable e-mail domains; `package` for a shipped list."
+        ),
+    ] = None,
     permits: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="Side table of permits: distillation that is allowed."),
@@ -121,6 +134,8 @@ def scan(
             inputs,
             accounts=accounts,
             keys=keys,
+            networks=tuple(networks or ()),
+            disposable=disposable,
             permits=permits,
             ownership=ownership,
             corrections=corrections,

@@ -8,8 +8,10 @@ address, number or card where a keyed hash belongs is refused.
 from stillwatch.enrich.accounts import Accounts, read_accounts
 from stillwatch.enrich.canonical_values import canonical_value
 from stillwatch.enrich.corrections import read_corrections, read_labels
+from stillwatch.enrich.disposable import disposable_accounts, read_domains
 from stillwatch.enrich.indicators import read_corroborated, read_indicators
 from stillwatch.enrich.keys import Keys, read_keys
+from stillwatch.enrich.networks import Context, Networks, read_networks
 from stillwatch.enrich.ownership import read_ownership
 from stillwatch.enrich.permits import read_permits
 from stillwatch.enrich.pseudonymize import (
@@ -23,18 +25,23 @@ __all__ = [
     "KINDS",
     "SIDE_TABLES",
     "Accounts",
+    "Context",
     "Keys",
+    "Networks",
     "Pseudonyms",
     "canonical_value",
+    "disposable_accounts",
     "pseudonymize_batch",
     "pseudonymize_table",
     "read_accounts",
     "read_corrections",
     "read_corroborated",
+    "read_domains",
     "read_indicators",
     "read_key",
     "read_keys",
     "read_labels",
+    "read_networks",
     "read_ownership",
     "read_permits",
     "write_key",

@@ -19,6 +19,7 @@ import pyarrow as pa
 
 from stillwatch.enrich.canonical_values import canonical_value, has_country_code
 from stillwatch.enrich.litellm_tables import accounts_of, litellm_table
+from stillwatch.enrich.networks import kinds_of, with_kinds
 from stillwatch.enrich.pseudonyms import Pseudonyms, is_pseudonym
 from stillwatch.enrich.table_file import Record, read_records, to_table
 from stillwatch.errors import InputError, SchemaError
@@ -32,7 +33,8 @@ EXCHANGE_KINDS: Final = {
     "workspace_id": "workspace", "key_id": "key", "end_user_id": "end_user",
     "conversation_id": "conversation", "trace_id": "trace", "origin": "origin",
 }  # fmt: skip
-"""Columns of an exchange that are hashed; ``ip`` becomes another address, ``tags`` are left out."""
+"""Columns of an exchange that are hashed; ``ip`` becomes another address, of ``tags`` the kind of
+network alone stays."""
 
 _SIDE_KINDS: Final = {
     "account_id": "account", "org_id": "org", "workspace_id": "workspace", "key_id": "key",
@@ -74,7 +76,7 @@ def pseudonymize_batch(
             column = _moved(column, made_by, notes)
         elif field.name == "tags":
             _note(notes, _TAGS, len(column) - column.null_count)
-            column = pa.nulls(len(column), field.type)
+            column = with_kinds(pa.nulls(len(column), field.type), kinds_of(column))
         columns.append(column)
     return pa.RecordBatch.from_arrays(columns, schema=EXCHANGE)
 

@@ -36,12 +36,10 @@ from stillwatch.campaigns import (
     volume_table,
 )
 from stillwatch.enrich import (
-    Keys,
     read_accounts,
     read_corrections,
     read_corroborated,
     read_indicators,
-    read_keys,
     read_labels,
     read_ownership,
     read_permits,
@@ -52,6 +50,7 @@ from stillwatch.policy import permits_from_rows
 from stillwatch.report import write_report
 from stillwatch.runners import LocalRunner
 from stillwatch.scanner.disk import guess_rows, refuse_small_disk
+from stillwatch.scanner.enrichment import Enrichment
 from stillwatch.scanner.folder import (
     STAGES_KEPT,
     STEPS,
@@ -131,6 +130,8 @@ def scan(
     *,
     accounts: str | Path | None = None,
     keys: str | Path | None = None,
+    networks: Sequence[str | Path] = (),
+    disposable: str | Path | None = None,
     permits: str | Path | None = None,
     ownership: str | Path | None = None,
     corrections: str | Path | None = None,
@@ -154,7 +155,9 @@ def scan(
     """Scan logs for adversarial distillation and write a run directory.
 
     ``inputs``: files, globs, folders or ``-``. ``accounts``, ``keys``, ``permits``,
-    ``ownership``: side tables. ``corrections``: accounts that appeals restored, which make no
+    ``ownership``: side tables. ``networks``: ``KIND=LIST`` and ``….mmdb``, what kind of network a
+    request came from; ``disposable``: e-mail domains, or ``package``; both explain and count for
+    nothing. ``corrections``: accounts that appeals restored, which make no
     links, and what people found out about accounts, which calibrates with a ``baseline``.
     ``indicators``: what others shared; who carries it is watched at most, and judged no otherwise.
     ``corroborated``: templates that other providers proposed too (`share propose`): hypotheses that
@@ -178,7 +181,7 @@ def scan(
     )
     assumptions = load_assumptions(None if value is None else Path(value))
     side = read_accounts(accounts) if accounts else None
-    owners = read_keys(keys) if keys else None
+    enrichment = Enrichment(side, keys, networks, disposable)
     allowed = permits_from_rows(read_permits(permits).to_pylist()) if permits else ()
     answers = _answers(ownership)
     restored = read_corrections(corrections) if corrections else frozenset()
@@ -187,12 +190,12 @@ def scan(
     opened = open_inputs([str(p) for p in inputs], format=format, max_rejects=max_rejects, now=now)
     run_dir = Path(out) if out is not None else Path(tempfile.mkdtemp(prefix="stillwatch-"))
     columns = opened.columns | {f"accounts.{c}" for c in (side.columns if side else ())}
-    columns |= owners.columns() if owners else frozenset()
+    columns |= enrichment.columns
     tell = progress or (lambda _: None)
     seconds: dict[str, float] = {}
     key = asked(
         opened,
-        {"accounts": accounts, "keys": keys, "permits": permits, "ownership": ownership,
+        {"accounts": accounts, **enrichment.files, "permits": permits, "ownership": ownership,
          "corrections": corrections, "indicators": indicators,
          "corroborated": corroborated, "value": value,
          "format": format if format.endswith(".toml") else None},
@@ -210,7 +213,7 @@ def scan(
             run_dir / STAGES, settings, columns=columns, memory=memory, threads=threads
         )
         try:
-            _read(runner, opened, owners, run_dir, key, kept, tell, seconds)
+            _read(runner, opened, enrichment, run_dir, key, kept, tell, seconds)
             runner.put("accounts", side.table if side else ACCOUNT.empty_table())
             _discover(runner, kept, tell, seconds, restored)
             began = time.monotonic()
@@ -275,7 +278,7 @@ def _begin(
         if read is not None:
             refuse_other(read[0], key)
             opened.ledger.restore(read[1])
-            tables = ("features", *(step.output for step in STEPS))
+            tables = ("features", "context", *(step.output for step in STEPS))
             kept = frozenset(t for t in tables if (run_dir / STAGES / f"{t}.parquet").is_file())
     clear(run_dir, keep=kept)
     return kept
@@ -345,7 +348,7 @@ def _answers(ownership: str | Path | None) -> dict[str, str]:
 
 
 def _read(
-    runner: LocalRunner, opened: Inputs, owners: Keys | None, run_dir: Path, key: dict[str, Any],
+    runner: LocalRunner, opened: Inputs, enrichment: Enrichment, run_dir: Path, key: dict[str, Any],
     kept: frozenset[str], tell: Callable[[Progress], None], seconds: dict[str, float],
 ) -> None:  # fmt: skip
     if "features" in kept:
@@ -355,16 +358,18 @@ def _read(
     began = time.monotonic()
     total = guess_rows(opened.files)
     refuse_small_disk(run_dir, total)
-    batches = opened.batches() if owners is None else map(owners.apply, opened.batches())
     try:
         runner.map(
-            "features", features, batches, FEATURES,
+            "features", features, enrichment.batches(opened.batches()), FEATURES,
             lambda rows: tell(
                 Progress("reading", rows, None if total is None else max(total, rows), "exchanges")
             ),
         )  # fmt: skip
     finally:
         opened.ledger.write(run_dir / REJECTED)
+    context = enrichment.context()
+    if context is not None:
+        runner.put("context", context)
     save_reading(run_dir, key, opened)
     seconds["features"] = round(time.monotonic() - began, 3)
 

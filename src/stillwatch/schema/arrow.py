@@ -8,6 +8,7 @@ import pyarrow as pa
 __all__ = [
     "ACCOUNT",
     "ACCOUNT_RESULT",
+    "CONTEXT",
     "EXCHANGE",
     "KEY",
     "LINK",
@@ -138,6 +139,15 @@ OWNERSHIP = pa.schema(
         pa.field("access", pa.string(), nullable=False),
         pa.field("as_of", _TS),
         pa.field("policy", pa.string()),
+    ]
+)
+
+# What explains an account's traffic and counts neither for nor against it.
+CONTEXT = pa.schema(
+    [
+        pa.field("account_id", pa.string(), nullable=False),
+        pa.field("kind", pa.string(), nullable=False),
+        pa.field("exchanges", pa.int64()),
     ]
 )
 

@@ -35,6 +35,7 @@ TABLES: Final[dict[str, str]] = {
     "clock": f"{STAGES}/clock.parquet",
     "volume": f"{STAGES}/volume.parquet",
     "coverage": f"{STAGES}/coverage.parquet",
+    "context": f"{STAGES}/context.parquet",
 }
 # What steps wrote and a later question may need; columns are the steps' own and may change.
 STAGE_TABLES: Final[dict[str, str]] = {
