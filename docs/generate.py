@@ -79,7 +79,7 @@ TABLES = {
     "stages/context.parquet": (
         arrow.CONTEXT,
         "One row an account and kind of network that its requests came through, or "
-        "`disposable_email`. It explains, and `explain` alone reads it. Only where lists are given.",
+        "`disposable_email`. It explains; `explain` alone reads it. Only where lists are given.",
     ),
     "stages/raster.parquet": (
         arrow.RASTER,
@@ -267,6 +267,8 @@ FORMATS = {
     "their batch objects: [what to give](sources/batch.md).",
     "pairs": "Requests and responses of the OpenAI and Anthropic APIs in a wrapper record of your "
     "gateway: [its names](sources/pairs.md).",
+    "vertex": "Google Vertex AI's request-response logs from BigQuery: "
+    "[what to give](sources/vertex.md).",
     "bedrock": "Amazon Bedrock's model invocation logs from S3 or CloudWatch Logs: "
     "[what to give](sources/bedrock.md).",
     "helicone": "Helicone's requests, exported as JSON or CSV: [how](sources/helicone.md).",

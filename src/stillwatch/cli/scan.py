@@ -109,6 +109,10 @@ def scan(
             metavar="SHARE", min=0, max=1, help="Stop when a larger share of rows is unreadable."
         ),
     ] = 0.01,
+    sampling_rate: Annotated[
+        float,
+        typer.Option(metavar="SHARE", help="The share of requests that the log holds, at random."),
+    ] = 1.0,
     value: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="value.toml: prices and assumptions for value at risk."),
@@ -150,6 +154,7 @@ def scan(
             memory=memory,
             threads=threads,
             max_rejects=max_rejects,
+            sampling_rate=sampling_rate,
             value=value,
             now=datetime.now(UTC),
             resume=resume,

@@ -146,6 +146,7 @@ def scan(
     memory: str = "4GB",
     threads: int | None = None,
     max_rejects: float = 0.01,
+    sampling_rate: float = 1.0,
     value: str | Path | None = None,
     now: datetime | None = None,
     resume: bool = False,
@@ -167,6 +168,7 @@ def scan(
     ``out``: a new or empty folder, or an earlier run's, whose results go when reading begins.
     ``resume``: go on where a run in ``out`` was stopped; the same bytes come out as of one that
     was not. Where nothing was finished it begins, where all was, nothing is done.
+    ``sampling_rate``: the share of requests that the log holds, taken at random.
     ``without``: signals to switch off (docs/signals), for ablations; summary.json names them.
 
     Raises InputError (nothing readable, too many rejects), ConfigError (an option; a resumed run
@@ -177,7 +179,12 @@ def scan(
     labels = read_labels(corrections) if corrections and baseline else {}
     earlier = read_baseline([Path(p) for p in baseline], labels)
     settings = Settings(
-        alpha=alpha, since=since, until=until, look=earlier.look + 1, without=_known(without)
+        alpha=alpha,
+        since=since,
+        until=until,
+        look=earlier.look + 1,
+        without=_known(without),
+        sampling_rate=sampling_rate,
     )
     assumptions = load_assumptions(None if value is None else Path(value))
     side = read_accounts(accounts) if accounts else None
