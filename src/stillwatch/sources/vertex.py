@@ -2,7 +2,8 @@
 
 Column names as in the table that Vertex makes (endpoint, deployed_model_id, logging_time,
 request_id, request_payload, response_payload, model, model_version, api_method, full_request,
-full_response, metadata, otel_log). Bodies are Gemini's, or Anthropic's where a partner model is called by rawPredict.
+full_response, metadata, otel_log). Bodies are Gemini's, or Anthropic's where a partner model is
+called by rawPredict.
 
 The log is a sample of the requests, so that what it lacks proves nothing (`scan --sampling-rate`).
 It knows no caller: the account is the first of the request's labels account_id, tenant_id,
