@@ -255,12 +255,13 @@ def signals() -> str:
 
 FORMATS = {
     "parquet": "Parquet whose columns have the names of the [exchange table](schema.md#exchange); "
-    "their types may differ.",
+    "their types may differ: [what to give](sources/canonical.md).",
     "arrow": "Arrow IPC files, Feather and IPC streams with the same names.",
-    "litellm": "LiteLLM's StandardLoggingPayload: JSON lines, an array, or one object a file.",
+    "litellm": "LiteLLM's StandardLoggingPayload: JSON lines, an array, or one object a file: "
+    "[what to switch on](sources/litellm.md).",
     "otlp": "OpenTelemetry GenAI in OTLP JSON: export requests (`resourceSpans`, `resourceLogs`) "
     "as the Collector's and the SDKs' file exporters write them, one a line, in an array or one "
-    "a file; also bare spans and log records.",
+    "a file; also bare spans and log records: [what to switch on](sources/otlp.md).",
     "spendlogs": "LiteLLM's table `LiteLLM_SpendLogs` as JSON lines or CSV: "
     "[how to export it](sources/spendlogs.md).",
     "batch": "Input, output, error and result files of the OpenAI and Anthropic batch APIs, beside "

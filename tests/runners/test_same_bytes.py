@@ -198,7 +198,7 @@ def test_other_formats_accuse_the_same(
     assert accused(other.accusations.accounts) == accused(plain.accusations.accounts)
 
 
-# Bedrock and Vertex log no address and no client, so that a campaign that was found behind a pool of
+# Bedrock and Vertex log no address and no client, so that a campaign found behind a pool of
 # addresses alone may be missed, and who is held to be a member may change; Envoy logs no text, so
 # nothing can be accused.
 @pytest.mark.parametrize("form", ["bedrock", "vertex", "envoy"])
