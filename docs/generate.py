@@ -59,6 +59,10 @@ REMARK = "<!-- Written by docs/generate.py: change the code, then run `make docs
 TABLES = {
     "Exchange": (arrow.EXCHANGE, "One row a request. What `scan` reads; logs are turned into it."),
     "Account": (arrow.ACCOUNT, "Side table `--accounts`. Hashes are the provider's own."),
+    "Key": (
+        arrow.KEY,
+        "Side table `--keys`: whose a key was at a time ([side tables](side-tables.md)).",
+    ),
     "Permit": (arrow.PERMIT, "Side table `--permits`: distillation that is allowed."),
     "Ownership": (arrow.OWNERSHIP, "Side table `--ownership`. Sets `access` and nothing else."),
     "accounts.parquet": (arrow.ACCOUNT_RESULT, "One row an account that was seen."),
@@ -71,6 +75,11 @@ TABLES = {
         arrow.RESPONSE,
         "One row an answer of a model to a prompt. Tests of `prove` read it, `prove collect` "
         "writes it. Of several samples the lowest number counts.",
+    ),
+    "stages/context.parquet": (
+        arrow.CONTEXT,
+        "One row an account and kind of network that its requests came through, or "
+        "`disposable_email`. It explains; `explain` alone reads it. Only where lists are given.",
     ),
     "stages/raster.parquet": (
         arrow.RASTER,
@@ -246,18 +255,21 @@ def signals() -> str:
 
 FORMATS = {
     "parquet": "Parquet whose columns have the names of the [exchange table](schema.md#exchange); "
-    "their types may differ.",
+    "their types may differ: [what to give](sources/canonical.md).",
     "arrow": "Arrow IPC files, Feather and IPC streams with the same names.",
-    "litellm": "LiteLLM's StandardLoggingPayload: JSON lines, an array, or one object a file.",
+    "litellm": "LiteLLM's StandardLoggingPayload: JSON lines, an array, or one object a file: "
+    "[what to switch on](sources/litellm.md).",
     "otlp": "OpenTelemetry GenAI in OTLP JSON: export requests (`resourceSpans`, `resourceLogs`) "
     "as the Collector's and the SDKs' file exporters write them, one a line, in an array or one "
-    "a file; also bare spans and log records.",
+    "a file; also bare spans and log records: [what to switch on](sources/otlp.md).",
     "spendlogs": "LiteLLM's table `LiteLLM_SpendLogs` as JSON lines or CSV: "
     "[how to export it](sources/spendlogs.md).",
     "batch": "Input, output, error and result files of the OpenAI and Anthropic batch APIs, beside "
     "their batch objects: [what to give](sources/batch.md).",
     "pairs": "Requests and responses of the OpenAI and Anthropic APIs in a wrapper record of your "
     "gateway: [its names](sources/pairs.md).",
+    "vertex": "Google Vertex AI's request-response logs from BigQuery: "
+    "[what to give](sources/vertex.md).",
     "bedrock": "Amazon Bedrock's model invocation logs from S3 or CloudWatch Logs: "
     "[what to give](sources/bedrock.md).",
     "helicone": "Helicone's requests, exported as JSON or CSV: [how](sources/helicone.md).",

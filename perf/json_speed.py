@@ -38,6 +38,7 @@ OWN = {
     "langfuse": "langfuse",
     "helicone": "helicone",
     "envoy": "envoy",
+    "vertex": "vertex",
     "mapping": "foreign",
 }
 FORMATS = (

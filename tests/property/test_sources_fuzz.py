@@ -41,6 +41,7 @@ from stillwatch.sources.pairs import Pairs
 from stillwatch.sources.sample import survey
 from stillwatch.sources.source import Source
 from stillwatch.sources.spendlogs import SpendLogs
+from stillwatch.sources.vertex import Vertex
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
 WANTED = int(os.environ.get("STILLWATCH_FUZZ", "0"))
@@ -274,6 +275,26 @@ def test_helicone(data: st.DataObject) -> None:
     records = some_of(data, whole, [list(spots(r)) for r in whole], "helicone")
     _, ledger = run(Helicone(), b"\n".join(map(as_json, records)))
     assert ledger.rows_read == len(records)
+
+
+@fuzz
+@given(st.data())
+def test_vertex(data: st.DataObject) -> None:
+    """Bodies as Google's types write them in rows of Vertex's table, as text and as objects."""
+    whole: list[Any] = []
+    for number, call in enumerate(lines_of("apis/gemini.jsonl")[0]):
+        pack = json.dumps if number % 2 else (lambda value: value)
+        whole.append({
+            "endpoint": "projects/p/locations/l/endpoints/7", "request_id": str(number),
+            "logging_time": "2026-11-01 00:00:00 UTC", "model": "gemini-3-pro",
+            "api_method": "generateContent", "full_request": pack(call["request"]),
+            "full_response": pack(call["response"]),
+            "request_payload": [json.dumps(call["request"])], "response_payload": [],
+        })  # fmt: skip
+    records = some_of(data, whole, [list(spots(r)) for r in whole], "vertex")
+    ids, ledger = run(Vertex(), b"\n".join(map(as_json, records)))
+    assert ledger.rows_read == len(records)
+    assert len(ids) <= len(records)
 
 
 @fuzz

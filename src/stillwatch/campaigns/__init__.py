@@ -33,6 +33,7 @@ from stillwatch.campaigns.value import (
     check_range,
     harvest_value,
     load_assumptions,
+    scaled,
     value_at_risk,
 )
 
@@ -58,6 +59,7 @@ __all__ = [
     "measure_prevalence",
     "put_on_watch",
     "raster_table",
+    "scaled",
     "shared_lines",
     "signal_table",
     "stamp",

@@ -332,7 +332,8 @@ def _permit(
             continue
         rows = desk.query(
             f"""SELECT e.account_id, p.org_id, p.plan, epoch_us(e.ts) AS ts, e.model,
-                       coalesce(e.output_tokens, 0) AS tokens
+                       CAST(round(coalesce(e.output_tokens, 0) / {desk.settings.sampling_rate})
+                            AS BIGINT) AS tokens
                 FROM acts e JOIN people p ON p.sid = e.sid
                 WHERE e.sid IN ({", ".join(map(str, accused))}) ORDER BY e.rid"""
         )

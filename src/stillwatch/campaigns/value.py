@@ -12,7 +12,14 @@ import numpy as np
 
 from stillwatch.errors import ConfigError
 
-__all__ = ["Assumptions", "check_range", "harvest_value", "load_assumptions", "value_at_risk"]
+__all__ = [
+    "Assumptions",
+    "check_range",
+    "harvest_value",
+    "load_assumptions",
+    "scaled",
+    "value_at_risk",
+]
 
 _DRAWS: Final = 4_000
 _FIELDS: Final = {
@@ -100,6 +107,21 @@ def harvest_value(
 ) -> dict[str, float]:
     """Return what the harvest cost at list price: the log's own cost where it has one."""
     return _range(_harvest(tokens, assumptions.draw(rng)))
+
+
+_COUNTS = ("input_tokens", "output_tokens", "cost_micro_usd")
+
+
+def scaled(tokens: dict[str, int], sampling_rate: float) -> dict[str, int]:
+    """Return what all requests used, by a log that holds a random share of them (above 0, to 1).
+
+    *Error*: of k logged requests of equal size the relative standard error is √((1 − share)/k).
+
+    >>> scaled({"output_tokens": 30}, 0.1)
+    {'output_tokens': 300}
+    """
+    counts = {n: tokens[n] for n in _COUNTS if n in tokens}
+    return {**tokens, **{n: round(count / sampling_rate) for n, count in counts.items()}}
 
 
 def value_at_risk(

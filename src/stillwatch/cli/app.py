@@ -19,11 +19,13 @@ from stillwatch.cli.corpora import corpora
 from stillwatch.cli.demo import demo
 from stillwatch.cli.erase import erase
 from stillwatch.cli.explain import explain
+from stillwatch.cli.export import export
 from stillwatch.cli.guard import guard
 from stillwatch.cli.hub import hub
 from stillwatch.cli.ingest import ingest
 from stillwatch.cli.ownership import ownership
 from stillwatch.cli.prove import prove
+from stillwatch.cli.pseudonymize import pseudonymize
 from stillwatch.cli.purge import purge
 from stillwatch.cli.scan import scan
 from stillwatch.cli.share import share
@@ -82,7 +84,7 @@ def root(
     """
 
 
-for _command in (scan, explain, demo, ingest, corpora, purge, erase, console):
+for _command in (scan, explain, export, demo, ingest, pseudonymize, corpora, purge, erase, console):
     app.command()(_command)
 app.add_typer(simulate, name="simulate")
 app.add_typer(ownership, name="ownership")

@@ -29,6 +29,23 @@ def scan(
         Path | None,
         typer.Option(metavar="FILE", help="Side table of accounts: CSV, Parquet or JSON lines."),
     ] = None,
+    keys: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Side table of keys: whose a key was, from when on."),
+    ] = None,
+    networks: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="KIND=LIST",
+            help="Networks of a kind (vpn, datacenter …), or FILE.mmdb; may be given again.",
+        ),
+    ] = None,
+    disposable: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE", help="Disposable e-mail domains; `package` for a shipped list."
+        ),
+    ] = None,
     permits: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="Side table of permits: distillation that is allowed."),
@@ -92,6 +109,10 @@ def scan(
             metavar="SHARE", min=0, max=1, help="Stop when a larger share of rows is unreadable."
         ),
     ] = 0.01,
+    sampling_rate: Annotated[
+        float,
+        typer.Option(metavar="SHARE", help="The share of requests that the log holds, at random."),
+    ] = 1.0,
     value: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="value.toml: prices and assumptions for value at risk."),
@@ -116,6 +137,9 @@ def scan(
         result = scan_log(
             inputs,
             accounts=accounts,
+            keys=keys,
+            networks=tuple(networks or ()),
+            disposable=disposable,
             permits=permits,
             ownership=ownership,
             corrections=corrections,
@@ -130,6 +154,7 @@ def scan(
             memory=memory,
             threads=threads,
             max_rejects=max_rejects,
+            sampling_rate=sampling_rate,
             value=value,
             now=datetime.now(UTC),
             resume=resume,

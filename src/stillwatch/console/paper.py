@@ -18,7 +18,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from stillwatch.console.desk import Desk, Visit
 from stillwatch.console.habits import zone_of
 from stillwatch.console.rights import ROLES
-from stillwatch.report import shorten, visible
+from stillwatch.report import csv_text, shorten, visible
 from stillwatch.report.numbers import compact, count, counted, plain, share, sure, usd
 from stillwatch.report.palette import HUES, kind_code, kind_hue, kind_place, kind_title
 from stillwatch.report.pictures.graph import DEGREES
@@ -129,29 +129,11 @@ def go(path: str) -> Response:
 
 
 def csv_of(name: str, header: tuple[str, ...], rows: list[tuple[Any, ...]]) -> Response:
-    """Return a table as CSV whose cells no spreadsheet takes for a formula.
-
-    RFC 4180; a cell that begins with one of = + - @, a tab or a carriage return gets an apostrophe
-    before it, unless it is a number.
-    """
-    import csv
-    import io
-
-    out = io.StringIO()
-    writer = csv.writer(out, quoting=csv.QUOTE_MINIMAL)
-    writer.writerow(header)
-    writer.writerows([_cell(value) for value in row] for row in rows)
+    """Return a table as CSV whose cells no spreadsheet takes for a formula."""
     return Response(
-        out.getvalue().encode("utf-8"), media_type="text/csv; charset=utf-8",
+        csv_text(header, rows).encode("utf-8"), media_type="text/csv; charset=utf-8",
         headers={"Content-Disposition": f'attachment; filename="{name}"'},
     )  # fmt: skip
-
-
-def _cell(value: Any) -> Any:
-    if isinstance(value, int | float) or value is None:
-        return value
-    text = visible(str(value))
-    return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text
 
 
 @cache

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import pyarrow as pa
 
+from stillwatch.enrich.intervals import intervals_of, refuse_overlaps
 from stillwatch.enrich.litellm_tables import accounts_of, litellm_table
 from stillwatch.enrich.table_file import Record, read_records, to_table
 from stillwatch.errors import InputError, SchemaError
@@ -43,10 +44,12 @@ def read_accounts(path: str | os.PathLike[str]) -> Accounts:
     """Return accounts in the ACCOUNT schema from CSV, Parquet, JSON or JSON lines.
 
     Only account_id is required. Times without a zone are taken as UTC. A file may be an export
-    of LiteLLM's tables of users, teams or keys; a folder may hold several files.
+    of LiteLLM's tables of users, teams or keys; a folder may hold several files. An account may
+    have several rows, each with its time (valid_from, valid_to): of them the one holds that is
+    valid at the account's last request in the window.
 
-    Raises SchemaError: a repeated account_id (naming the lines), a value of the wrong type, or
-    a raw value where a keyed hash belongs. InputError: the file cannot be read.
+    Raises SchemaError: rows of one account that hold at one time (naming the lines), a value of
+    the wrong type, or a raw value where a keyed hash belongs. InputError: the file cannot be read.
     """
     folder = Path(path)
     if not folder.is_dir():
@@ -77,21 +80,10 @@ def _read_file(file: Path) -> Accounts:
     if "account_id" not in columns:
         raise SchemaError("no column account_id", where=name, hint="every other one is optional")
     table = to_table(records, ACCOUNT, name)
-    _refuse_repeats(table["account_id"].to_pylist(), records, name)
+    times = intervals_of(table.to_pylist(), [line for line, _ in records], name)
+    refuse_overlaps(table["account_id"].to_pylist(), times, name, "account_id")
     _refuse_raw(table, records, name)
     return Accounts(table, columns & frozenset(ACCOUNT.names))
-
-
-def _refuse_repeats(ids: list[str], records: list[Record], name: str) -> None:
-    first: dict[str, int] = {}
-    for account, (line, _) in zip(ids, records, strict=True):
-        if account in first:
-            raise SchemaError(
-                f"the same account_id as in line {first[account]}",
-                where=f"{name}:{line}",
-                hint="one row an account",
-            )
-        first[account] = line
 
 
 def _refuse_raw(table: pa.Table, records: list[Record], name: str) -> None:

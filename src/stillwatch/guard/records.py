@@ -14,12 +14,11 @@ from typing import Any, Final, NamedTuple
 
 from stillwatch import __version__
 from stillwatch.guard.decision import Decision
+from stillwatch.schema.ocsf import DETECTION_FINDING, EXTRACTION, frame
 from stillwatch.schema.snapshot import Snapshot
 
 __all__ = ["Noted", "decision_line", "ocsf_event", "ocsf_line"]
 
-OCSF_VERSION: Final = "1.8.0"
-_DETECTION: Final = 2004
 # verdict → (action, disposition) as OCSF numbers and names them
 _DONE: Final[Mapping[str, tuple[int, str, int, str]]] = {
     "allow": (1, "Allowed", 1, "Allowed"),
@@ -35,11 +34,6 @@ _SEVERITY: Final[Mapping[str, tuple[int, str]]] = {
     "step_up": (3, "Medium"),
     "summarize": (3, "Medium"),
     "deny": (3, "Medium"),
-}
-# MITRE ATLAS; an ownership answer is no attack.
-_EXTRACTION: Final = {
-    "tactic": {"uid": "AML.TA0010", "name": "Exfiltration"},
-    "technique": {"uid": "AML.T0024.002", "name": "Extract AI Model"},
 }
 
 
@@ -81,21 +75,16 @@ def ocsf_event(noted: Noted) -> dict[str, Any]:
     severity_id, severity = _SEVERITY.get(decision.would, (1, "Informational"))
     by_access = decision.level == "access"
     event: dict[str, Any] = {
-        "activity_id": 1, "activity_name": "Create", "category_uid": 2,
-        "category_name": "Findings", "class_uid": _DETECTION, "class_name": "Detection Finding",
-        "type_uid": _DETECTION * 100 + 1, "type_name": "Detection Finding: Create",
-        "time": noted.ts_us // 1000, "severity_id": severity_id, "severity": severity,
+        **frame(
+            DETECTION_FINDING, uid=decision.decision_id, time_ms=noted.ts_us // 1000,
+            feature="guard", version=__version__, severity=(severity_id, severity),
+            profiles=("security_control",),
+        ),
         "status_id": 1, "status": "New",
         "action_id": action_id, "action": action,
         "disposition_id": disposition_id, "disposition": disposition,
         "is_alert": decision.verdict not in ("allow", "watch"),
         "message": "; ".join(decision.reasons),
-        "metadata": {
-            "version": OCSF_VERSION, "profiles": ["security_control"], "uid": decision.decision_id,
-            "log_name": "stillwatch guard",
-            "product": {"name": "stillwatch", "vendor_name": "stillwatch", "version": __version__,
-                        "feature": {"name": "guard"}},
-        },
         "finding_info": {
             "uid": decision.decision_id,
             "title": "Ownership policy" if by_access else "Adversarial distillation",
@@ -113,5 +102,5 @@ def ocsf_event(noted: Noted) -> dict[str, Any]:
             {"uid": decision.campaign_id, "type": "campaign", "title": "accused campaign"}
         ]
         if not by_access:
-            event["finding_info"]["attacks"] = [_EXTRACTION]
+            event["finding_info"]["attacks"] = [EXTRACTION]
     return event

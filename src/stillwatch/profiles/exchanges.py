@@ -41,16 +41,18 @@ def people_sql(settings: Settings) -> str:
 
     An account is a channel when most of its exchanges came through a gateway and it names at
     least five end users. Segments are product × plan × channel; country and language are not
-    in them. A subject without an organization is one of its own.
+    in them. A subject without an organization is one of its own. Of an account's rows in the side
+    table the one counts that holds at its last request in the window; its reader refuses two.
     """
     return f"""
-    WITH once AS ({_once("f.account_id, f.end_user_id, f.org_id, f.channel", settings)}),
+    WITH once AS ({_once("f.account_id, f.end_user_id, f.org_id, f.channel, f.ts", settings)}),
     usage AS (
       SELECT account_id,
              count(DISTINCT end_user_id) AS end_users,
              sum(CASE WHEN channel = 'gateway' THEN 1 ELSE 0 END) * 2 > count(*) AS gateway,
              mode(org_id ORDER BY org_id) AS org_seen,
-             mode(channel ORDER BY channel) AS channel
+             mode(channel ORDER BY channel) AS channel,
+             max(ts) AS last_ts
       FROM once GROUP BY account_id),
     seen AS (
       SELECT DISTINCT f.account_id,
@@ -70,6 +72,8 @@ def people_sql(settings: Settings) -> str:
            a.payment_hash, a.device_hash, a.phone_hash, a.email_hash, a.signup_ip
     FROM seen s JOIN usage u ON s.account_id = u.account_id
     LEFT JOIN accounts a ON s.account_id = a.account_id
+      AND (a.valid_from IS NULL OR a.valid_from <= u.last_ts)
+      AND (a.valid_to IS NULL OR u.last_ts < a.valid_to)
     """
 
 

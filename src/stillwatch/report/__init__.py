@@ -9,6 +9,7 @@ escaped and its hidden characters shown; the same run gives the same bytes.
 """
 
 from stillwatch.report.page import render_report, write_report
+from stillwatch.report.spreadsheet import csv_text
 from stillwatch.report.visible import shorten, visible
 
-__all__ = ["render_report", "shorten", "visible", "write_report"]
+__all__ = ["csv_text", "render_report", "shorten", "visible", "write_report"]

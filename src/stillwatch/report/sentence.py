@@ -108,6 +108,16 @@ def _warnings(facts: Facts) -> tuple[tuple[str, str], ...]:
                 "from a baseline of your own raise it.",
             )
         )
+    rate = number(at(s, "parameters", "sampling_rate"))
+    if rate is not None:
+        out.append(
+            (
+                "This log is a sample",
+                f"It holds {share(rate)} of the requests. Counts are of the sample, the value at "
+                "risk and use of permits are scaled. What is not found may lie in what was not "
+                "logged: an account without findings is not cleared by it.",
+            )
+        )
     if not s.get("calibrated_on_your_traffic"):
         name = at(s, "reference", "name")
         used = f" The shipped reference ({name}) was used." if name else ""

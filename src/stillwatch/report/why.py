@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from stillwatch.errors import ConfigError
+from stillwatch.report.context import explain_context
 from stillwatch.report.facts import at, listed, records, said, standing_of
 from stillwatch.report.kinship import describe_links
 from stillwatch.report.numbers import count, counted, day_range, number, parse, plain, share
@@ -68,6 +69,7 @@ def why(run: Run, account_id: str) -> list[Section]:
     sections.append(Section("What other providers shared", tuple(_shared(run, account_id))))
     sections.append(Section("Its links", describe_links(run, account_id, campaigns)))
     sections += _end_users(run, account_id)
+    sections.append(Section("What explains its traffic", tuple(explain_context(run, row))))
     if campaigns:
         sections.append(_clearing(run, row, campaigns[0]))
     sections.append(Section("What was looked at", tuple(_looked_at(run, account_id))))

@@ -36,7 +36,7 @@ __all__ = ["STAGES_KEPT", "STEPS", "check_ours", "clear", "locked", "settle"]
 STEPS: Final = (*DISCOVERY, ACTS_STEP)
 STAGES_KEPT: Final = ("exchanges", "subjects", "cohorts", "cohort_members", "cohort_scores",
                       "findings", "frames", "spikes", "raster", "clock", "volume",
-                      "coverage")  # fmt: skip
+                      "coverage", "context")  # fmt: skip
 _RUN_FILES: Final = frozenset({SUMMARY, CAMPAIGNS, ACCOUNTS, SUBJECTS, SIGNALS, LINKS, TIMING,
                                REJECTED, REPORT, SHARED, STIX})  # fmt: skip
 _TABLES: Final = {*STAGES_KEPT, "features", "accounts", *(step.output for step in STEPS)}

@@ -50,6 +50,7 @@ from stillwatch.policy import permits_from_rows
 from stillwatch.report import write_report
 from stillwatch.runners import LocalRunner
 from stillwatch.scanner.disk import guess_rows, refuse_small_disk
+from stillwatch.scanner.enrichment import Enrichment
 from stillwatch.scanner.folder import (
     STAGES_KEPT,
     STEPS,
@@ -128,6 +129,9 @@ def scan(
     inputs: Sequence[str | Path],
     *,
     accounts: str | Path | None = None,
+    keys: str | Path | None = None,
+    networks: Sequence[str | Path] = (),
+    disposable: str | Path | None = None,
     permits: str | Path | None = None,
     ownership: str | Path | None = None,
     corrections: str | Path | None = None,
@@ -142,6 +146,7 @@ def scan(
     memory: str = "4GB",
     threads: int | None = None,
     max_rejects: float = 0.01,
+    sampling_rate: float = 1.0,
     value: str | Path | None = None,
     now: datetime | None = None,
     resume: bool = False,
@@ -150,9 +155,11 @@ def scan(
 ) -> ScanResult:
     """Scan logs for adversarial distillation and write a run directory.
 
-    ``inputs``: files, globs, folders or ``-``. ``accounts``, ``permits``, ``ownership``: side
-    tables. ``corrections``: accounts that appeals restored, which make no links, and
-    what people found out about accounts, which calibrates with a ``baseline``.
+    ``inputs``: files, globs, folders or ``-``. ``accounts``, ``keys``, ``permits``,
+    ``ownership``: side tables. ``networks``: ``KIND=LIST`` and ``….mmdb``, what kind of network a
+    request came from; ``disposable``: e-mail domains, or ``package``; both explain and count for
+    nothing. ``corrections``: accounts that appeals restored, which make no
+    links, and what people found out about accounts, which calibrates with a ``baseline``.
     ``indicators``: what others shared; who carries it is watched at most, and judged no otherwise.
     ``corroborated``: templates that other providers proposed too (`share propose`): hypotheses that
     need less and are tested on the whole window, on this log alone (docs/adr/0016-registered.md).
@@ -161,6 +168,7 @@ def scan(
     ``out``: a new or empty folder, or an earlier run's, whose results go when reading begins.
     ``resume``: go on where a run in ``out`` was stopped; the same bytes come out as of one that
     was not. Where nothing was finished it begins, where all was, nothing is done.
+    ``sampling_rate``: the share of requests that the log holds, taken at random.
     ``without``: signals to switch off (docs/signals), for ablations; summary.json names them.
 
     Raises InputError (nothing readable, too many rejects), ConfigError (an option; a resumed run
@@ -171,10 +179,16 @@ def scan(
     labels = read_labels(corrections) if corrections and baseline else {}
     earlier = read_baseline([Path(p) for p in baseline], labels)
     settings = Settings(
-        alpha=alpha, since=since, until=until, look=earlier.look + 1, without=_known(without)
+        alpha=alpha,
+        since=since,
+        until=until,
+        look=earlier.look + 1,
+        without=_known(without),
+        sampling_rate=sampling_rate,
     )
     assumptions = load_assumptions(None if value is None else Path(value))
     side = read_accounts(accounts) if accounts else None
+    enrichment = Enrichment(side, keys, networks, disposable)
     allowed = permits_from_rows(read_permits(permits).to_pylist()) if permits else ()
     answers = _answers(ownership)
     restored = read_corrections(corrections) if corrections else frozenset()
@@ -183,11 +197,12 @@ def scan(
     opened = open_inputs([str(p) for p in inputs], format=format, max_rejects=max_rejects, now=now)
     run_dir = Path(out) if out is not None else Path(tempfile.mkdtemp(prefix="stillwatch-"))
     columns = opened.columns | {f"accounts.{c}" for c in (side.columns if side else ())}
+    columns |= enrichment.columns
     tell = progress or (lambda _: None)
     seconds: dict[str, float] = {}
     key = asked(
         opened,
-        {"accounts": accounts, "permits": permits, "ownership": ownership,
+        {"accounts": accounts, **enrichment.files, "permits": permits, "ownership": ownership,
          "corrections": corrections, "indicators": indicators,
          "corroborated": corroborated, "value": value,
          "format": format if format.endswith(".toml") else None},
@@ -205,7 +220,7 @@ def scan(
             run_dir / STAGES, settings, columns=columns, memory=memory, threads=threads
         )
         try:
-            _read(runner, opened, run_dir, key, kept, tell, seconds)
+            _read(runner, opened, enrichment, run_dir, key, kept, tell, seconds)
             runner.put("accounts", side.table if side else ACCOUNT.empty_table())
             _discover(runner, kept, tell, seconds, restored)
             began = time.monotonic()
@@ -270,7 +285,7 @@ def _begin(
         if read is not None:
             refuse_other(read[0], key)
             opened.ledger.restore(read[1])
-            tables = ("features", *(step.output for step in STEPS))
+            tables = ("features", "context", *(step.output for step in STEPS))
             kept = frozenset(t for t in tables if (run_dir / STAGES / f"{t}.parquet").is_file())
     clear(run_dir, keep=kept)
     return kept
@@ -340,7 +355,7 @@ def _answers(ownership: str | Path | None) -> dict[str, str]:
 
 
 def _read(
-    runner: LocalRunner, opened: Inputs, run_dir: Path, key: dict[str, Any],
+    runner: LocalRunner, opened: Inputs, enrichment: Enrichment, run_dir: Path, key: dict[str, Any],
     kept: frozenset[str], tell: Callable[[Progress], None], seconds: dict[str, float],
 ) -> None:  # fmt: skip
     if "features" in kept:
@@ -352,13 +367,16 @@ def _read(
     refuse_small_disk(run_dir, total)
     try:
         runner.map(
-            "features", features, opened.batches(), FEATURES,
+            "features", features, enrichment.batches(opened.batches()), FEATURES,
             lambda rows: tell(
                 Progress("reading", rows, None if total is None else max(total, rows), "exchanges")
             ),
         )  # fmt: skip
     finally:
         opened.ledger.write(run_dir / REJECTED)
+    context = enrichment.context()
+    if context is not None:
+        runner.put("context", context)
     save_reading(run_dir, key, opened)
     seconds["features"] = round(time.monotonic() - began, 3)
 

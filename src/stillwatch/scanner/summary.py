@@ -19,6 +19,7 @@ from stillwatch.campaigns import (
     Choice,
     Judgement,
     measure_prevalence,
+    scaled,
     stamp,
     tokens_of,
     value_at_risk,
@@ -403,7 +404,9 @@ def summarize(
         "prevalence": measure_prevalence(
             runner, judgement, needed or choice.largest, RUNGS, rng
         ),
-        "value_at_risk": value_at_risk(tokens_of(runner, [accused])[0], assumptions, rng),
+        "value_at_risk": value_at_risk(
+            scaled(tokens_of(runner, [accused])[0], settings.sampling_rate), assumptions, rng
+        ),
         "permits": [
             {
                 "permit_id": use.permit_id, "kind": "excess" if use.exceeded else "inside",

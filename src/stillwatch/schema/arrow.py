@@ -8,7 +8,9 @@ import pyarrow as pa
 __all__ = [
     "ACCOUNT",
     "ACCOUNT_RESULT",
+    "CONTEXT",
     "EXCHANGE",
+    "KEY",
     "LINK",
     "MESSAGE",
     "OWNERSHIP",
@@ -98,6 +100,20 @@ ACCOUNT = pa.schema(
         pa.field("kyc_level", pa.string()),
         pa.field("declared_use", pa.string()),
         pa.field("owner_entity_id", pa.string()),
+        pa.field("valid_from", _TS),
+        pa.field("valid_to", _TS),
+    ]
+)
+
+# Whose a key was, and from when to when.
+KEY = pa.schema(
+    [
+        pa.field("key_id", pa.string(), nullable=False),
+        pa.field("account_id", pa.string()),
+        pa.field("org_id", pa.string()),
+        pa.field("workspace_id", pa.string()),
+        pa.field("valid_from", _TS),
+        pa.field("valid_to", _TS),
     ]
 )
 
@@ -123,6 +139,15 @@ OWNERSHIP = pa.schema(
         pa.field("access", pa.string(), nullable=False),
         pa.field("as_of", _TS),
         pa.field("policy", pa.string()),
+    ]
+)
+
+# What explains an account's traffic and counts neither for nor against it.
+CONTEXT = pa.schema(
+    [
+        pa.field("account_id", pa.string(), nullable=False),
+        pa.field("kind", pa.string(), nullable=False),
+        pa.field("exchanges", pa.int64()),
     ]
 )
 

@@ -20,6 +20,8 @@ class Settings:
     ``hub_cap``: an object with more carriers makes no links and becomes a cohort.
     ``posterior``: smallest membership probability of an accused account.
     ``without``: names of signals that are switched off, sorted: *not evaluable* in this scan.
+    ``sampling_rate``: the share of requests that the log holds, taken at random; amounts are scaled
+    by it, and what the log lacks proves nothing.
     """
 
     alpha: float = 0.01
@@ -34,12 +36,18 @@ class Settings:
     hub_cap: int = 50
     posterior: float = 0.999
     without: tuple[str, ...] = ()
+    sampling_rate: float = 1.0
 
     def __post_init__(self) -> None:
         if not 0 < self.alpha < 1:
             raise ConfigError(
                 "alpha must lie between 0 and 1", where="--alpha", hint="0.01 is usual"
             )
+        if not 0 < self.sampling_rate <= 1:
+            raise ConfigError(
+                "a share above 0, at most 1", where="--sampling-rate",
+                hint="0.1 where one request in ten is logged",
+            )  # fmt: skip
         if self.since and self.until and self.since >= self.until:
             raise ConfigError("the window is empty", where="--since", hint="since before until")
 
@@ -50,4 +58,6 @@ class Settings:
             moment = getattr(self, name)
             plain[name] = None if moment is None else moment.isoformat().replace("+00:00", "Z")
         plain["without"] = list(self.without)
+        if self.sampling_rate == 1:
+            del plain["sampling_rate"]
         return plain

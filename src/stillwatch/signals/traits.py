@@ -130,7 +130,7 @@ def _own_topics(vectors: np.ndarray, org: np.ndarray) -> tuple[float, float]:
         vectors, org = vectors[keep], org[keep]
         left_out = _left_out(vectors, org)
     k = len(left_out)
-    if k < 2:
+    if k < 2 or np.isnan(left_out).all():  # a log without texts has no topics to compare
         return float("nan"), float("nan")
     spread = ((left_out - np.nanmean(left_out)) ** 2).sum()
     return _between(vectors, org), float(np.sqrt((k - 1) / k * spread))

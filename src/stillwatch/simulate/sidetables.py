@@ -37,7 +37,7 @@ def _write(path: Path, names: list[str], rows: Iterable[dict[str, Any]]) -> None
 
 def write_accounts(accounts: list[Account], path: Path, end: int) -> None:
     """Write the accounts, sorted by id, as an export at ``end`` would show them."""
-    names = list(ACCOUNT.names)
+    names = [name for name in ACCOUNT.names if not name.startswith("valid_")]
     known = [n for n in names if n != "segment"]
     rows = [{n: getattr(a, n) for n in known} for a in sorted(accounts, key=lambda a: a.account_id)]
     for row in rows:

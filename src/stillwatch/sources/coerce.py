@@ -80,6 +80,8 @@ def coerce_values(
         return messages_array(values), None
     if pa.types.is_map(field.type):
         values = [_whole_entries(v) for v in values]
+    if pa.types.is_list(field.type) and any(isinstance(v, (str, bytes)) for v in values):
+        return _one_by_one(values, field, ledger)  # Arrow would make a list of its characters
     try:
         array = pa.array(values, field.type)
     except (ValueError, TypeError, OverflowError, pa.ArrowException):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,8 +42,11 @@ def ingest(
     *,
     sort_memory_rows: int = 200_000,
     memory: str = "1GB",
+    change: Callable[[pa.RecordBatch], pa.RecordBatch] | None = None,
 ) -> IngestResult:
     """Write ``out_dir/exchanges/YYYY-MM-DD.parquet``, each sorted by (ts, exchange_id).
+
+    ``change``: what is done to every batch before it touches the disk.
 
     1. Batches are split by day (UTC) and spilled when ``sort_memory_rows`` or 256 MB are held.
     2. Of rows with one exchange_id the first by time, then by content, stays.
@@ -61,7 +64,8 @@ def ingest(
     shutil.rmtree(aside, ignore_errors=True)
     with _undone_on_failure(aside):
         (aside / "spill").mkdir(parents=True)
-        days = _spill(inputs, aside / "spill", sort_memory_rows)
+        batches = inputs.batches() if change is None else map(change, inputs.batches())
+        days = _spill(batches, aside / "spill", sort_memory_rows)
         rows, duplicates = _sort_days(aside, days, memory)
         inputs.ledger.notes[_DUPLICATE] += duplicates
         shutil.rmtree(aside / "spill")
@@ -87,12 +91,12 @@ def _undone_on_failure(aside: Path) -> Iterator[None]:
         raise
 
 
-def _spill(inputs: Inputs, folder: Path, limit_rows: int) -> list[str]:
+def _spill(batches: Iterator[pa.RecordBatch], folder: Path, limit_rows: int) -> list[str]:
     """Write unsorted pieces ``day/number.parquet`` with a row number; return the days, sorted."""
     held: dict[str, list[pa.RecordBatch]] = {}
     rows = size = first = 0
     pieces = 0
-    for batch in inputs.batches():
+    for batch in batches:
         numbers = pa.array(range(first, first + batch.num_rows), pa.int64())
         first += batch.num_rows
         for day, part in _by_day(batch.append_column(_ROW, numbers)):

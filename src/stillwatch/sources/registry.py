@@ -18,6 +18,7 @@ from stillwatch.sources.otlp import Otlp
 from stillwatch.sources.pairs import Pairs
 from stillwatch.sources.source import Source
 from stillwatch.sources.spendlogs import SpendLogs
+from stillwatch.sources.vertex import Vertex
 
 __all__ = ["SOURCES", "choose_source"]
 
@@ -29,6 +30,7 @@ SOURCES: Final[tuple[Source, ...]] = (
     Otlp(),
     Batches(),
     Bedrock(),
+    Vertex(),
     Helicone(),
     Envoy(),
     Langfuse(),

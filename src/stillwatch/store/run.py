@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
@@ -35,6 +35,7 @@ TABLES: Final[dict[str, str]] = {
     "clock": f"{STAGES}/clock.parquet",
     "volume": f"{STAGES}/volume.parquet",
     "coverage": f"{STAGES}/coverage.parquet",
+    "context": f"{STAGES}/context.parquet",
 }
 # What steps wrote and a later question may need; columns are the steps' own and may change.
 STAGE_TABLES: Final[dict[str, str]] = {
@@ -107,6 +108,25 @@ class Run:
                 where=str(file),
                 hint="run the scan again",
             ) from None
+
+    def batches(self, stage: str, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
+        """Yield some columns of a stage's table, a batch at a time.
+
+        Raises InputError when the run has no such table, or lacks a column.
+        """
+        file = self.path / STAGE_TABLES[stage]
+        try:
+            held = pq.ParquetFile(file)
+        except (pa.ArrowInvalid, OSError) as error:
+            raise InputError(
+                f"cannot be read as Parquet ({type(error).__name__})", where=str(file),
+                hint="run the scan again",
+            ) from None  # fmt: skip
+        absent = [c for c in columns if c not in held.schema_arrow.names]
+        if absent:
+            raise InputError(f"lacks the columns {absent}", where=str(file), hint=_HINT)
+        with held:
+            yield from held.iter_batches(columns=list(columns))
 
     def links_of(self, account_id: str, campaigns: list[dict[str, Any]]) -> list[dict[str, Any]]:
         """Return an account's links: a, b, kind, llr, count, and who else they lead to.

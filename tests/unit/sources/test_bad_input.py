@@ -539,3 +539,15 @@ def test_a_null_among_the_tags_does_not_end_the_process():
     ledger = Ledger()
     array, _ = coerce_values([[None], [("a", "b"), None]], EXCHANGE.field("tags"), ledger)
     assert array.to_pylist() == [[], [("a", "b")]]
+
+
+@pytest.mark.parametrize(
+    ("value", "want"),
+    [('["a", "b"]', ["a", "b"]), ("", None), ("ab", None), (["a"], ["a"]), (None, None)],
+)
+def test_text_in_a_list_is_parsed_and_never_taken_apart(value: Any, want: Any) -> None:
+    """Arrow makes a list of a text's characters where it is asked for a list."""
+    for beside in ([], [["x"]]):
+        array, bad = coerce_values([value, *beside], EXCHANGE.field("tools"), Ledger())
+        assert array.to_pylist() == [want, *beside]
+        assert (bad is not None and bool(bad[0])) is (value == "ab")

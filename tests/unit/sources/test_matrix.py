@@ -6,14 +6,21 @@ Compared is every column that a format can carry; what it cannot is named here w
 from __future__ import annotations
 
 import base64
+import csv
+import hashlib
 import io
 import json
 import tomllib
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import orjson
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from anthropic.types import Message
@@ -22,18 +29,28 @@ from openai.types.responses import Response
 
 from stillwatch.schema.arrow import EXCHANGE
 from stillwatch.simulate import simulate
+from stillwatch.simulate.litellm import payload
 from stillwatch.sources import Ledger
 from stillwatch.sources.inputs import complete
 from stillwatch.sources.mapping import Mapping
-from stillwatch.sources.registry import choose_source
+from stillwatch.sources.registry import SOURCES, choose_source
 from stillwatch.sources.source import Source
 
 FIXTURES = Path(__file__).parents[2] / "fixtures"
-_spec = spec_from_file_location("api_rows", FIXTURES / "api_rows.py")
-assert _spec
-assert _spec.loader
-api_rows = module_from_spec(_spec)
-_spec.loader.exec_module(api_rows)
+
+
+def fixture(name: str) -> ModuleType:
+    spec = spec_from_file_location(name, FIXTURES / f"{name}.py")
+    assert spec
+    assert spec.loader
+    made = module_from_spec(spec)
+    spec.loader.exec_module(made)
+    return made
+
+
+api_rows, otlp_rows = fixture("api_rows"), fixture("otlp_rows")
+Rows = list[dict[str, Any]]
+Files = dict[str, bytes]
 DIALECTS = api_rows.DIALECTS
 
 ROWS = 600
@@ -76,27 +93,24 @@ def expected(row: dict[str, Any]) -> dict[str, Any]:
     return row
 
 
-def read(raw: bytes, mapping: Source | None = None) -> list[dict[str, Any]]:
-    ledger = Ledger()
-    source = mapping or choose_source(raw[: 256 << 10], "log").for_run()
-    handle = io.BufferedReader(io.BytesIO(raw))  # type: ignore[arg-type]
-    batches = [*source.read(handle, "log", ledger), *source.rest(ledger)]
+def read(files: Files, format: str) -> list[dict[str, Any]]:
+    """Return the rows of files that are told apart by their content alone, by exchange_id."""
+    ledger, batches = Ledger(), []
+    mapping: Source = Mapping(tomllib.loads(api_rows.MAPPING), "mapping.toml")
+    sources = tuple(source.for_run() for source in SOURCES)
+    reader = mapping
+    for name, raw in files.items():  # as `open_inputs` does: all are looked at, then read
+        if format != "mapping":
+            reader = choose_source(raw[: 256 << 10], name, "auto", sources)
+        assert reader.name == format
+        reader.present(io.BufferedReader(io.BytesIO(raw)), name)  # type: ignore[arg-type]
+    for name, raw in files.items():
+        handle = io.BufferedReader(io.BytesIO(raw))  # type: ignore[arg-type]
+        batches += list(reader.read(handle, name, ledger))
+    batches += list(reader.rest(ledger))
     assert not ledger.rejected
-    return [row for batch in batches for row in complete(batch).to_pylist()]
-
-
-def compare(got: list[dict[str, Any]], want: list[dict[str, Any]], without: set[str]) -> None:
-    assert len(got) == len(want)
-    for name in EXCHANGE.names:
-        if name not in without:
-            assert [row[name] for row in got] == [row[name] for row in want], name
-
-
-@pytest.mark.parametrize("dialect", DIALECTS)
-def test_pairs(world: list[dict[str, Any]], dialect: str) -> None:
-    raw = b"\n".join(api_rows.pair_line(row, dialect) for row in world)
-    without = set(NOT_IN_ANY_BODY) | set(NOT_CARRIED[dialect])
-    compare(read(raw), [expected(row) for row in world], without)
+    rows = [row for batch in batches for row in complete(batch).to_pylist()]
+    return sorted(rows, key=lambda row: row["exchange_id"])
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)
@@ -112,40 +126,165 @@ def test_the_makers_types_take_the_bodies(world: list[dict[str, Any]], dialect: 
     assert done > ROWS * 0.8
 
 
-NOT_IN_SPENDLOGS = {
-    "origin", "country", "asn", "ja4", "trace_id",  # no column
-    "channel",  # no column; "gateway" by tag alone
-    "client",  # what the user agent says; the world's own words are elsewhere
-    "reasoning_blob",  # the bodies are chat completions here
-}  # fmt: skip
+# How each format is written
 
 
-def test_spendlogs(world: list[dict[str, Any]]) -> None:
-    """LiteLLM cuts long texts in its database; the world's are shorter."""
-    rows = [api_rows.spendlog(row) for row in world]
-    logged = FIXTURES / "spendlogs" / "rows.jsonl"
-    assert set(rows[0]) == set(json.loads(logged.read_text("utf-8").splitlines()[0]))
-    raw = b"\n".join(map(orjson.dumps, rows))
-    want = [expected(row) | {"model": row["model"]} for row in world]
-    compare(read(raw), want, set(NOT_IN_ANY_BODY) | NOT_IN_SPENDLOGS)
+def lines_of(write: Callable[[dict[str, Any]], Any]) -> Callable[[Rows], Files]:
+    """Return what writes JSON lines, a line a row."""
+    return lambda rows: {"log.jsonl": b"\n".join(orjson.dumps(write(row)) for row in rows)}
 
 
-NOT_MAPPED = {"workspace_id", "trace_id", "channel", "client", "origin", "country", "asn", "tags"}
+def parquet(rows: Rows) -> Files:
+    out = io.BytesIO()
+    pq.write_table(pa.Table.from_pylist(rows, EXCHANGE), out)
+    return {"log.parquet": out.getvalue()}
 
 
-def test_a_log_of_ones_own_through_a_mapping(world: list[dict[str, Any]]) -> None:
-    raw = b"\n".join(orjson.dumps(api_rows.foreign(row)) for row in world)
-    mapping = Mapping(tomllib.loads(api_rows.MAPPING), "mapping.toml")
-    without = set(NOT_IN_ANY_BODY) | set(NOT_CARRIED["chat"]) | NOT_MAPPED
-    compare(read(raw, mapping), [expected(row) for row in world], without)
+def arrow(rows: Rows) -> Files:
+    out = io.BytesIO()
+    with pa.ipc.new_file(out, EXCHANGE) as writer:
+        writer.write_table(pa.Table.from_pylist(rows, EXCHANGE))
+    return {"log.arrow": out.getvalue()}
+
+
+def comma_separated(rows: Rows) -> Files:
+    out = io.StringIO()
+    writer = csv.DictWriter(out, EXCHANGE.names)
+    writer.writeheader()
+    for row in rows:
+        cells = {k: orjson.dumps(v).decode() if isinstance(v, list) else v for k, v in row.items()}
+        cells["tags"] = orjson.dumps(dict(row["tags"])).decode() if row["tags"] else None
+        blob = row["reasoning_blob"]
+        writer.writerow(
+            cells | {"reasoning_blob": base64.b64encode(blob).decode() if blob else None}
+        )
+    return {"log.csv": out.getvalue().encode()}
+
+
+def otlp(form: str) -> Callable[[Rows], Files]:
+    def write(rows: Rows) -> Files:
+        files: dict[str, list[bytes]] = {}
+        for signal, line in otlp_rows.otlp_lines(rows, form):
+            files.setdefault(f"{signal}.jsonl", []).append(line)
+        return {name: b"\n".join(some) for name, some in files.items()}
+
+    return write
+
+
+def batch(rows: Rows) -> Files:
+    """Return requests and results of a batch for each account, and the batch objects."""
+    files: dict[str, list[bytes]] = {"batches": []}
+    for account in sorted({row["account_id"] for row in rows}):
+        mine = [row for row in rows if row["account_id"] == account]
+        files["batches"].append(orjson.dumps({
+            "object": "batch", "id": f"b-{account}", "request_counts": {}, "account_id": account,
+            "input_file_id": f"in-{account}", "output_file_id": f"out-{account}",
+            "created_at": int(mine[0]["ts"].timestamp()),
+        }))  # fmt: skip
+        for row in mine:
+            made, key = api_rows.pair(row, "chat"), row["exchange_id"]
+            files.setdefault(f"in-{account}", []).append(
+                orjson.dumps(
+                    {
+                        "custom_id": key,
+                        "method": "POST",
+                        "url": made["url"],
+                        "body": made["request"],
+                    }
+                )
+            )
+            response = {"status_code": row["http_status"], "body": made["response"]}
+            files.setdefault(f"out-{account}", []).append(orjson.dumps(
+                {"id": key, "custom_id": key, "response": response}))  # fmt: skip
+    return {f"{name}.jsonl": b"\n".join(some) for name, some in files.items()}
+
+
+# What each format cannot carry, and why
+
+
+BODY = set(NOT_IN_ANY_BODY)
+NO_WORD_FOR_FILTERED = "no word for an answer that a filter cut"
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A format's row of the matrix: who writes it, which columns it lacks, and what they say."""
+
+    format: str
+    write: Callable[[Rows], Files]
+    without: frozenset[str] | set[str] = frozenset()
+    want: Callable[[dict[str, Any]], dict[str, Any]] = expected
+
+
+def as_is(row: dict[str, Any]) -> dict[str, Any]:
+    return row
+
+
+def as_text(row: dict[str, Any]) -> dict[str, Any]:
+    """Return what a text format says: bytes are base64."""
+    blob = row["reasoning_blob"]
+    return row | {"reasoning_blob": base64.b64encode(blob) if blob else blob}
+
+
+def of_span(row: dict[str, Any]) -> dict[str, Any]:
+    """A span always has a trace; where the row has none, it is one of its own."""
+    made = as_text(row)
+    trace = hashlib.sha256(row["exchange_id"].encode()).hexdigest()[:32]
+    return made | {"trace_id": row["trace_id"] or trace}
+
+
+def of_litellm(row: dict[str, Any]) -> dict[str, Any]:
+    """A payload always has a trace, and counts for requests that failed too."""
+    said = api_rows.REFUSAL if row["status"] == "refused" else row["output_text"]
+    return row | {"trace_id": row["trace_id"] or row["exchange_id"], "output_text": said}
+
+
+def without_filter(row: dict[str, Any]) -> dict[str, Any]:
+    made = expected(row)
+    return made | {"status": "ok"} if made["status"] == "filtered" else made
+
+
+def of_gemini(row: dict[str, Any]) -> dict[str, Any]:
+    """A refusal is an answer like another; one format of JSON; system prompts are joined."""
+    made = expected(row)
+    form = made["response_format"]
+    return made | {
+        "status": "ok" if made["status"] == "refused" else made["status"],
+        "response_format": "json_object" if form else form,
+        "org_id": row["org_id"] or "own",
+    }
 
 
 NOT_IN = {
+    "litellm": {
+        "origin", "country", "asn",  # no field
+        "channel",  # "gateway" by tag alone
+        "client",  # what the user agent says
+        "tool_schema",  # in its own envelope
+        "tags",  # a list of words
+        "reasoning_blob",  # the simulator's log has none
+        "finish_reason",  # chat completions' own words
+    },
+    "spendlogs": {
+        "origin", "country", "asn", "ja4", "trace_id",  # no column
+        "channel",  # no column; "gateway" by tag alone
+        "client",  # what the user agent says; the world's own words are elsewhere
+        "reasoning_blob",  # the bodies are chat completions here
+    },
+    "mapping": {
+        "workspace_id", "trace_id", "channel", "client", "origin", "country", "asn", "tags",
+    },
     "bedrock": {
         "end_user_id", "stream",  # a body within InvokeModel names neither who nor whether
         "provider", "workspace_id", "key_id", "conversation_id", "trace_id", "channel", "client",
         "user_agent", "origin", "http_status", "latency_ms", "cost_usd", "ip", "country", "asn",
         "ja4", "tags",
+    },
+    "vertex": {
+        "provider",  # Vertex itself
+        "end_user_id", "workspace_id", "key_id", "conversation_id", "trace_id", "channel", "client",
+        "user_agent", "origin", "http_status", "latency_ms", "cost_usd", "ip", "country", "asn",
+        "ja4", "tags", "reasoning_effort", "tool_choice", "reasoning_blob", "operation",
     },
     "helicone": {
         "org_id", "workspace_id", "key_id", "conversation_id", "trace_id", "channel", "client",
@@ -155,26 +294,75 @@ NOT_IN = {
         "org_id", "workspace_id", "key_id", "channel", "client", "user_agent", "origin", "ip",
         "asn", "ja4", "tags", "provider", "country", "end_user_id", "http_status",
     },
+    "batch": {
+        "ts",  # the batch's own, to the second
+        "provider", "org_id", "workspace_id", "key_id", "conversation_id", "trace_id", "channel",
+        "client", "user_agent", "origin", "latency_ms", "cost_usd", "ip", "country", "asn", "ja4",
+        "tags", "stream",
+    },
 }  # fmt: skip
-CARRIES = {"bedrock": "messages", "helicone": "chat", "langfuse": "chat"}
+OF_ENVOY = {
+    "exchange_id", "ts", "account_id", "org_id", "model", "provider", "operation",
+    "user_agent", "http_status", "input_tokens", "output_tokens", "latency_ms", "ip", "ja4",
+}  # fmt: skip
+CHAT, MESSAGES = BODY | set(NOT_CARRIED["chat"]), BODY | set(NOT_CARRIED["messages"])
+
+MATRIX: dict[str, Cell] = {
+    "parquet": Cell("parquet", parquet, want=as_is),
+    "arrow": Cell("arrow", arrow, want=as_is),
+    "csv": Cell("csv", comma_separated, want=as_text),
+    "litellm": Cell("litellm", lines_of(payload), NOT_IN["litellm"], of_litellm),
+    "spendlogs": Cell("spendlogs", lines_of(api_rows.spendlog), BODY | NOT_IN["spendlogs"]),
+    **{
+        f"otlp-{form}": Cell("otlp", otlp(form), want=of_span)
+        for form in otlp_rows.FORMS
+    },
+    **{
+        f"pairs-{dialect}": Cell(
+            "pairs", lines_of(partial(api_rows.pair, dialect=dialect)),
+            BODY | set(NOT_CARRIED[dialect]),
+        )
+        for dialect in DIALECTS
+    },
+    "batch": Cell("batch", batch, CHAT | NOT_IN["batch"]),
+    "bedrock": Cell("bedrock", lines_of(api_rows.bedrock), MESSAGES | NOT_IN["bedrock"],
+                    without_filter),
+    "vertex": Cell("vertex", lines_of(api_rows.vertex), BODY | NOT_IN["vertex"], of_gemini),
+    "helicone": Cell("helicone", lines_of(api_rows.helicone), CHAT | NOT_IN["helicone"]),
+    "langfuse": Cell("langfuse", lines_of(api_rows.langfuse), CHAT | NOT_IN["langfuse"],
+                     without_filter),
+    "envoy": Cell("envoy", lines_of(api_rows.envoy), set(EXCHANGE.names) - OF_ENVOY),
+    "mapping": Cell("mapping", lines_of(api_rows.foreign), CHAT | NOT_IN["mapping"]),
+}  # fmt: skip
 
 
-@pytest.mark.parametrize("name", CARRIES)
-def test_formats_around_bodies(world: list[dict[str, Any]], name: str) -> None:
-    """What has a place in the record, and all that its bodies carry."""
-    raw = b"\n".join(orjson.dumps(getattr(api_rows, name)(row)) for row in world)
-    without = set(NOT_IN_ANY_BODY) | set(NOT_CARRIED[CARRIES[name]]) | NOT_IN[name]
-    want = [expected(row) for row in world]
-    if name != "helicone":  # no word for an answer that a filter cut
-        want = [row | {"status": "ok"} if row["status"] == "filtered" else row for row in want]
-    got = sorted(read(raw), key=lambda row: row["exchange_id"])
-    compare(got, sorted(want, key=lambda row: row["exchange_id"]), without)
+@pytest.mark.parametrize("name", MATRIX)
+def test_the_world_reads_back_as_it_was(world: Rows, name: str) -> None:
+    cell = MATRIX[name]
+    got = read(cell.write(world), cell.format)
+    want = sorted(map(cell.want, world), key=lambda row: row["exchange_id"])
+    assert len(got) == len(want)
+    for column in EXCHANGE.names:
+        if column not in cell.without:
+            assert [row[column] for row in got] == [row[column] for row in want], column
 
 
-def test_envoy_carries_who_and_when(world: list[dict[str, Any]]) -> None:
-    raw = b"\n".join(orjson.dumps(api_rows.envoy(row)) for row in world)
-    with_place = {
-        "exchange_id", "ts", "account_id", "org_id", "model", "provider", "operation",
-        "user_agent", "http_status", "input_tokens", "output_tokens", "latency_ms", "ip", "ja4",
-    }  # fmt: skip
-    compare(read(raw), [expected(row) for row in world], set(EXCHANGE.names) - with_place)
+def test_every_format_has_its_row() -> None:
+    """A format that is registered is written and read back here, or this fails."""
+    assert {cell.format for cell in MATRIX.values()} == {source.name for source in SOURCES} | {
+        "mapping"
+    }
+
+
+def test_no_row_is_empty() -> None:
+    """What a format lacks is what it cannot carry: who, when and which model it always can."""
+    for cell in MATRIX.values():
+        assert cell.without <= set(EXCHANGE.names)
+        assert cell.without.isdisjoint({"exchange_id", "account_id", "model", "status"} - (
+            {"status"} if cell.format == "envoy" else set()))  # fmt: skip
+
+
+def test_spendlogs_have_the_columns_of_the_real_table(world: Rows) -> None:
+    logged = FIXTURES / "spendlogs" / "rows.jsonl"
+    real = json.loads(logged.read_text("utf-8").splitlines()[0])
+    assert set(api_rows.spendlog(world[0])) == set(real)
