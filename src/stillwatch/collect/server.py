@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import logging
 import os
+import signal
 import ssl
 from typing import Any, Final
 
@@ -34,6 +35,8 @@ def serve(settings: Settings) -> None:
             f"collecting needs the package {error.name}", hint="pip install 'stillwatch[collect]'"
         ) from error
     os.umask(0o077)  # what is written holds prompts
+    # uvicorn ends gracefully and then raises the signal again: by now that is said with 0
+    signal.signal(signal.SIGTERM, lambda *_: None)
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
 
     async def run() -> None:

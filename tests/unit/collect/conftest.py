@@ -21,6 +21,7 @@ import pytest
 from stillwatch.sources import open_inputs
 
 START_S = 1_764_000_000.0
+HTTP = httpx.Client(timeout=60, trust_env=False)  # made once: it costs more than a request
 
 
 def free_port() -> int:
@@ -50,12 +51,12 @@ class Collector:
                 [*command, "--port", str(self.port), *self.options], stdout=out, stderr=out,
                 stdin=subprocess.DEVNULL,
             )  # fmt: skip
-        for _ in range(1200 if wait else 0):
+        for _ in range(600 if wait else 0):
             with contextlib.suppress(httpx.HTTPError):
-                httpx.get(f"{self.url}/healthz")
+                HTTP.get(f"{self.url}/healthz")
                 break
             assert self.process.poll() is None, self.log.read_text()
-            time.sleep(0.05)
+            time.sleep(0.1)
         return self
 
     def stop(self) -> int:
@@ -72,12 +73,12 @@ class Collector:
         if not isinstance(data, bytes):
             data = json.dumps(data).encode()
         headers = {"content-type": "application/json", **more.pop("headers", {})}
-        return httpx.post(f"{self.url}{path}", content=data, headers=headers, timeout=60, **more)
+        return HTTP.post(f"{self.url}{path}", content=data, headers=headers, **more)
 
     def metric(self, name: str, **labels: str) -> float:
         """Return the sum of a metric's samples with these labels."""
         found = 0.0
-        for line in httpx.get(f"{self.url}/metrics").text.splitlines():
+        for line in HTTP.get(f"{self.url}/metrics").text.splitlines():
             named, _, value = line.rpartition(" ")
             if named.partition("{")[0] == f"stillwatch_collect_{name}" and all(
                 f'{k}="{v}"' in named for k, v in labels.items()
