@@ -53,8 +53,8 @@ def talk(port: int, key: str) -> None:
     with anthropic.Anthropic(
         base_url=f"http://127.0.0.1:{port}", api_key="unused", default_headers=auth, max_retries=0
     ) as asked:
-        asked.messages.create(model="m-1", messages=ASK, max_tokens=64)
-        with asked.messages.stream(model="m-1", messages=ASK, max_tokens=64) as stream:
+        asked.messages.create(model="m-2", messages=ASK, max_tokens=64)
+        with asked.messages.stream(model="m-2", messages=ASK, max_tokens=64) as stream:
             stream.until_done()
 
 
@@ -78,6 +78,7 @@ def test_litellms_proxy_pushes_its_log(collect, model, tmp_path, form):
     env = {
         "LITELLM_LOCAL_MODEL_COST_MAP": "True", "LITELLM_TELEMETRY": "False", "NO_PROXY": "*",
         "DISABLE_ADMIN_UI": "True", "DEFAULT_FLUSH_INTERVAL_SECONDS": "1",
+        "DEFAULT_BATCH_SIZE": "1",  # docs/collect.md: without it the logger loses records
     }  # fmt: skip
     with running(command, port, folder, env):
         talk(port, "sk-good")
