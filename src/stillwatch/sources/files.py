@@ -51,11 +51,11 @@ def find_files(
     Raises InputError when a path does not exist, or nothing is found, ConfigError when there is a
     query and no database, or the other way round.
     """
-    paths = [os.fspath(given) for given in paths]
-    if any(path.startswith(SCHEMES) for path in paths) or query is not None:
-        return [_database(paths, query)]
+    given = [os.fspath(path) for path in paths]
+    if any(path.startswith(SCHEMES) for path in given) or query is not None:
+        return [_database(given, query)]
     found: dict[str, int] = {}
-    for path in paths:
+    for path in given:
         scheme = path.partition("://")[0]
         if scheme != path and scheme != "s3" and not os.path.exists(path):
             raise InputError(  # the address may hold a password
