@@ -91,7 +91,7 @@ def test_litellms_proxy_pushes_its_log(collect, model, tmp_path, form):
                 talk(port, "sk-bad")
             time.sleep(2)
             collect.start()
-            collect.wait_for("records_total", 1)
+            collect.wait_for("records_total", 1, seconds=150)  # it doubles its pauses
     collect.stop()
     rows = rows_in(collect.folder)
     good = [row for row in rows if row["account_id"] == "good"]

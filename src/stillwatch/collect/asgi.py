@@ -133,7 +133,8 @@ async def _take(
     with Room(intake) as room:
         body, size = await read_body(headers, receive, settings, room)
         metrics.bytes_in.labels(route).inc(size)
-        taken = await _parsed(body, decode if kind == _PROTO else None, route, settings.max_records)
+        decode = decode if kind == _PROTO else None
+        taken = await _parsed(service, body, decode, route)
         room.take(len(taken.payload))
         if taken.kept:
             await intake.put(frame(taken.kind, time.time_ns() // 1_000, taken.payload))
@@ -143,12 +144,16 @@ async def _take(
     return _accepted(taken, route, kind)
 
 
-async def _parsed(body: bytes, decode: Any, route: str, most: int) -> Taken:
+async def _parsed(service: Service, body: bytes, decode: Any, route: str) -> Taken:
+    most = service.settings.max_records
     if route == "litellm":
         parse: Callable[[], Taken] = partial(take_litellm, body, most)
     else:
         parse = partial(take_otlp, body, decode, most, datetime.now(UTC))
-    return await asyncio.to_thread(parse) if len(body) > _INLINE_BYTES else parse()
+    if len(body) <= _INLINE_BYTES:
+        return parse()
+    async with service.parsing:
+        return await asyncio.to_thread(parse)
 
 
 def _accepted(taken: Taken, route: str, kind: bytes) -> Reply:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -52,21 +53,26 @@ class Intake:
         self._next = _last_number(self._folder) + 1
         self._unsealed = self._next
         self._held = 0
+        self._counting = threading.Lock()  # bodies are inflated beside the loop
         self._writing = False
         self._closing = False
 
     def reserve(self, size: int) -> None:
         """Count bytes that a request holds in memory. Raises Busy where there are too many."""
-        if self._held + size > self._settings.pending_bytes:
+        with self._counting:
+            fits = self._held + size <= self._settings.pending_bytes
+            if fits:
+                self._held += size
+                self._metrics.pending.set(self._held)
+        if not fits:
             self._metrics.turned_away.inc()
             raise Busy("too much is waiting to be written", 1)
-        self._held += size
-        self._metrics.pending.set(self._held)
 
     def release(self, size: int) -> None:
         """Give back what was reserved."""
-        self._held -= size
-        self._metrics.pending.set(self._held)
+        with self._counting:
+            self._held -= size
+            self._metrics.pending.set(self._held)
 
     async def put(self, data: bytes) -> None:
         """Return when the frames are on the disk. Raises Busy, and then they are not."""
@@ -111,7 +117,7 @@ class Intake:
             else:
                 put.done.set_exception(Busy(DISK, 30))
 
-    def _append(self, frames: list[bytes]) -> OSError | None:
+    def _append(self, frames: list[bytes]) -> OSError | MemoryError | None:
         """Write in the disk's own thread; a file that failed once is not written to again."""
         try:
             if self._file is None:
@@ -119,7 +125,7 @@ class Intake:
                 self._opened = time.monotonic()
                 self._file = WalFile(self._folder / f"{number:012d}.wal")
             self._file.append(frames)
-        except OSError as error:
+        except (OSError, MemoryError) as error:
             self._leave()
             return error
         return None
@@ -133,11 +139,11 @@ class Intake:
                 path.unlink(missing_ok=True)
         self._unsealed = self._next
 
-    def _tell(self, error: OSError | None) -> None:
+    def _tell(self, error: OSError | MemoryError | None) -> None:
         if error is not None:
             self._metrics.failed_writes.inc()
             if "disk" not in self._problems:
-                why = error.strerror or type(error).__name__
+                why = getattr(error, "strerror", None) or type(error).__name__
                 told = {"event": "cannot write", "why": why}
                 told["next"] = "free disk space; clients are told to try again"
                 _log.error(json.dumps(told))

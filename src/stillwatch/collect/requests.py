@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any, Final, NamedTuple
@@ -72,12 +73,19 @@ def take_otlp(
     ignored = sum(ledger.notes.values())
     _bounded(len(lines) + ledger.rows_rejected + ignored, most)
     kept, unfit, incomplete = _fit(lines, now)
-    payload = b"\n".join(b"%s%s %s" % (x.state, x.key.encode(), x.text) for x in kept)
+    payload = b"\n".join(b"%s%s %s" % (x.state, _word(x.key), x.text) for x in kept)
     refused = ledger.rows_rejected + unfit
     warning = f"{unfit + incomplete} {_NO_OWNER}" if unfit + incomplete else ""
     if ledger.rows_rejected:
         warning = "; ".join(filter(None, (f"{ledger.rows_rejected} are malformed", warning)))
     return Taken(OTLP, payload, len(kept), refused, ignored, warning)
+
+
+def _word(key: str) -> bytes:
+    """Return a key as one word of a line: ids are hexadecimal unless a client made them up."""
+    if not key or (key.isascii() and key.replace("-", "").isalnum()):
+        return key.encode()
+    return hashlib.blake2b(key.encode("utf-8", "surrogatepass")).hexdigest().encode()
 
 
 def _fit(lines: list[OtlpLine], now: datetime) -> tuple[list[OtlpLine], int, int]:

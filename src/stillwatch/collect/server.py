@@ -52,7 +52,8 @@ def serve(settings: Settings) -> None:
             app_of(service), host=settings.host, port=settings.port, access_log=False,
             log_level="warning", http=patient_protocol(_HEAD_S), timeout_keep_alive=75,
             server_header=False, date_header=False, proxy_headers=False,
-            limit_concurrency=_MOST_CONNECTIONS, **options,
+            limit_concurrency=_MOST_CONNECTIONS,
+            timeout_graceful_shutdown=int(settings.body_s) + 5, **options,
         )  # fmt: skip
         await uvicorn.Server(config).serve()
 

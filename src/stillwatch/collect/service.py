@@ -12,6 +12,8 @@ import logging
 import os
 import sys
 import time
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, Final
 
 from stillwatch.collect.compaction import Compacted, wal_files
@@ -45,6 +47,7 @@ class Service:
         self._last = 0.0
         self._failures = 0
         self._stopping = asyncio.Event()
+        self.parsing = asyncio.Semaphore(2)  # a large body takes several times its size
 
     def may_ask(self, token: str) -> bool:
         """Whether one of the tokens was shown; every one is compared, in constant time."""
@@ -62,10 +65,10 @@ class Service:
 
     async def start(self) -> None:
         """Begin: take what an earlier run left, then take what comes."""
-        left = wal_files(self.settings.folder / ".wal")
+        left = [bytes_ for _, bytes_ in self._sizes()]
         if left:
-            size = sum(path.stat().st_size for path in left)
-            _log.warning(json.dumps({"event": "taking up", "files": len(left), "bytes": size}))
+            what = {"event": "taking up", "files": len(left), "bytes": sum(left)}
+            _log.warning(json.dumps(what))
         self.intake = Intake(self.settings, self.metrics, self.problems)
         self._tasks = [
             asyncio.create_task(self.intake.run()), asyncio.create_task(self._compact_on()),
@@ -89,17 +92,29 @@ class Service:
         assert self.intake is not None
         again_s = 1.0
         while not await self._stopped_within(_LOOK_S):
-            if self.intake.due():
-                await self.intake.seal()
-            self._measure()
-            files = self._complete()
-            if not files or (_only_waiting(files) and not self._join_due()):
-                continue
-            if await self._job(files):
-                again_s, self._failures = 1.0, 0
+            try:
+                done = await self._turn()
+            except OSError as error:
+                done = self._failed({"error": type(error).__name__, "why": error.strerror or "-"})
+            if done:
+                again_s = 1.0
             else:
                 await self._stopped_within(again_s)
                 again_s = min(2 * again_s, _MOST_AGAIN_S)
+
+    async def _turn(self) -> bool:
+        """Seal and make segments where that is due; return whether nothing failed."""
+        assert self.intake is not None
+        if self.intake.due():
+            await self.intake.seal()
+        self._measure()
+        files = self._complete()
+        if not files or (_only_waiting(files) and not self._join_due()):
+            return True
+        if not await self._job(files):
+            return False
+        self._failures = 0
+        return True
 
     async def _stopped_within(self, seconds: float) -> bool:
         try:
@@ -117,17 +132,23 @@ class Service:
         most = 0 if self._failures else 2 * self.settings.segment_bytes
         names: list[str] = []
         size = 0
-        for path in wal_files(self.settings.folder / ".wal"):
+        for path, bytes_ in self._sizes():
             if not self.intake.is_sealed(path):
                 break
-            if names and size + path.stat().st_size > most:
+            if names and size + bytes_ > most:
                 break
-            size += path.stat().st_size
+            size += bytes_
             names.append(path.name)
         return names
 
+    def _sizes(self) -> Iterator[tuple[Path, int]]:
+        """Yield the write-ahead files and their sizes; one that is removed meanwhile is none."""
+        for path in wal_files(self.settings.folder / ".wal"):
+            with contextlib.suppress(FileNotFoundError):
+                yield path, path.stat().st_size
+
     def _measure(self) -> None:
-        size = sum(path.stat().st_size for path in wal_files(self.settings.folder / ".wal"))
+        size = sum(bytes_ for _, bytes_ in self._sizes())
         self.metrics.backlog.set(size)
         if size > self.settings.backlog_bytes:
             self.problems["backlog"] = "too much waits to become segments"
@@ -141,17 +162,20 @@ class Service:
         self._last = time.monotonic()
         self.metrics.compaction.observe(time.perf_counter() - began)
         if "error" in answer:
-            self.metrics.failed.inc()
-            if "segments" not in self.problems:
-                _log.error(json.dumps({"event": "no segment written", **answer,
-                                       "next": "nothing is lost; it is tried again"}))  # fmt: skip
-            self.problems["segments"] = "segments cannot be written"
             self._set_aside(files[0], answer)
-            return False
+            return self._failed(answer)
         if self.problems.pop("segments", None):
             _log.warning(json.dumps({"event": "segments are written again"}))
         self._count(Compacted(**answer))
         return True
+
+    def _failed(self, answer: dict[str, Any]) -> bool:
+        self.metrics.failed.inc()
+        if "segments" not in self.problems:
+            told = {"event": "no segment written", **answer}
+            _log.error(json.dumps({**told, "next": "nothing is lost; it is tried again"}))
+        self.problems["segments"] = "segments cannot be written"
+        return False
 
     def _set_aside(self, name: str, answer: dict[str, Any]) -> None:
         """Let one file that no attempt could turn into segments hold up no others."""
@@ -178,7 +202,8 @@ class Service:
         """Give a job to the compactor, which is started where it is not there."""
         if self._compactor is None or self._compactor.returncode is not None:
             self._compactor = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "stillwatch.collect.compactor", str(self.settings.folder),
+                sys.executable, "-P", "-m", "stillwatch.collect.compactor",
+                str(self.settings.folder),
                 stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
                 pass_fds=(self._lock,), start_new_session=True, limit=1 << 20,
             )  # fmt: skip

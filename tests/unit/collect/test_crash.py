@@ -96,6 +96,21 @@ def test_no_acknowledged_record_is_lost_or_doubled_by_kills_under_load(collector
     assert not list(one.folder.rglob(".*.partial"))
 
 
+def test_a_file_that_nothing_can_turn_into_rows_holds_up_no_other(collector):
+    """Not a frame of ours, yet its sum is right: as a defect of this program would leave it."""
+    one = collector("--segment-seconds", 0.2, start=False)
+    (one.folder / ".wal").mkdir(parents=True)
+    bad = one.folder / ".wal" / "000000000001.wal"
+    bad.write_bytes(frame(OTLP, 1, b"no-blank-in-this-line"))
+    wal_of(one.folder, payload(1), number=2)
+    one.start()
+    one.wait_for("rows_total", 1, seconds=120)
+    assert bad.with_name("000000000001.wal.failed").exists(), "kept for who mends it"
+    assert one.metric("compactions_failed_total") >= 5
+    one.stop()
+    assert "set aside" in one.log.read_text()
+
+
 @pytest.mark.parametrize("cut", [1, 20, 200])
 def test_a_frame_cut_by_a_kill_is_left_out_and_counted(tmp_path, cut):
     path = wal_of(tmp_path, payload(1), payload(3))

@@ -191,6 +191,22 @@ def test_deep_values_end_no_request(collector):
     assert one.log.read_text() == ""
 
 
+def test_ids_that_are_none_break_no_line(collector, tmp_path):
+    """A client's trace id may be any text: with blanks and line ends in it too."""
+    one = collector("--join-seconds", 0)
+    spans = [
+        {**SPAN, "traceId": odd, "attributes": attributes(**CHAT, user__id="u-1")}
+        for odd in ("a b\nc", "\u2028", "w" * 300, "é", " ")
+    ]
+    for span in spans:
+        assert one.post("/v1/traces", traces(span)).status_code == 200
+    one.stop()
+    file = tmp_path / "file.jsonl"
+    file.write_text("\n".join(json.dumps(traces(span)) for span in spans))
+    assert rows_in(one.folder) == rows_in(file)
+    assert one.log.read_text() == ""
+
+
 def test_waiting_records_survive_a_kill(collector):
     one = collector("--segment-seconds", 0.2, "--join-seconds", 3600)
     one.post("/v1/traces", traces({**SPAN, "attributes": attributes(**CHAT, user__id="u-1")}))
