@@ -134,6 +134,10 @@ bench-check: .venv/.test-stamp ## the same, compared with the kept result: fails
 
 bench-hub: .venv/.test-stamp ## the hub on PostgreSQL: ingest and pages at 100,000 and a million objects (minutes)
 	@$(BIN)/python perf/hub.py
+bench-collect: .venv/.test-stamp ## collect at 2,000 records a second for BENCH_SECONDS (600): delay, CPU a record, memory (twenty minutes)
+	@$(BIN)/python perf/collect.py --seconds $(or $(BENCH_SECONDS),600) --keep
+	@$(BIN)/python perf/collect.py --seconds $(or $(BENCH_SECONDS),600) --route traces --rate 1000 --keep
+
 bench-prove-lineage: .venv/.test-stamp ## teacher families of published models, by part (half an hour)
 	@for k in 0 1; do test -f $(WORK)/lineage/close-all-$${k}of2.npz || OMP_NUM_THREADS=1 \
 	  $(BIN)/python perf/prove_lineage.py measure --part $$k --parts 2 --work $(WORK)/lineage \

@@ -320,7 +320,11 @@ def formats() -> str:
     ]
     parts += [row(f"`{source.name}`", FORMATS[source.name]) for source in SOURCES]
     parts.append(row("`….toml`", "Any other rows, through a [mapping file](sources/mapping.md)."))
-    parts.append("\n")
+    parts.append(
+        "\nThe input may also be the result of a query: [PostgreSQL](sources/postgresql.md); and "
+        "`stillwatch collect` receives LiteLLM's log and OTLP as they happen: "
+        "[how](collect.md).\n\n"
+    )
     parts.append(
         OTLP_RULES.format(
             operations=", ".join(f"`{name}`" for name in sorted(INFERENCE)),

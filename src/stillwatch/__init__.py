@@ -15,18 +15,19 @@ The rooms in the order in which data flows. A room imports only rooms above it:
 11. signals   – cohorts → Finding
 12. campaigns – links and findings → campaigns
 13. pipeline  – the stages in order: read this first
-14. runners   – execute Steps
-15. store     – what a run leaves behind, and how to ask it
-16. cases     – cases, decisions, appeals, evidence packs, the guard's snapshot
-17. report    – run directory → report.html
-18. console   – cases and decisions in a browser
-19. share     – campaign → STIX, what may be said of it, its exchange; the hub
-20. guard     – decides about requests while they wait
-21. prove     – was this model trained on that one's answers: results and the case file
-22. simulate  – labelled traffic
-23. scanner   – the main job: joins runner, report and share
-24. bench     – suites, baselines and scores
-25. cli       – one file a command; no logic
+14. collect   – logs pushed by clients → crash-safe segments
+15. runners   – execute Steps
+16. store     – what a run leaves behind, and how to ask it
+17. cases     – cases, decisions, appeals, evidence packs, the guard's snapshot
+18. report    – run directory → report.html
+19. console   – cases and decisions in a browser
+20. share     – campaign → STIX, what may be said of it, its exchange; the hub
+21. guard     – decides about requests while they wait
+22. prove     – was this model trained on that one's answers: results and the case file
+23. simulate  – labelled traffic
+24. scanner   – the main job: joins runner, report and share
+25. bench     – suites, baselines and scores
+26. cli       – one file a command; no logic
 """
 
 from __future__ import annotations

@@ -14,6 +14,7 @@ from stillwatch import __version__
 from stillwatch.cli import case_evidence  # noqa: F401 - its commands join the group `case`
 from stillwatch.cli.bench import bench
 from stillwatch.cli.case import case
+from stillwatch.cli.collect import collect
 from stillwatch.cli.console import console
 from stillwatch.cli.corpora import corpora
 from stillwatch.cli.demo import demo
@@ -43,6 +44,7 @@ _INTERRUPTED: Final = 130
 _EXTRAS: Final = {
     "bench": "bench",
     "case": "cases",
+    "collect": "collect",
     "console": "console",
     "erase": "cases",
     "guard": "guard",
@@ -84,7 +86,9 @@ def root(
     """
 
 
-for _command in (scan, explain, export, demo, ingest, pseudonymize, corpora, purge, erase, console):
+for _command in (
+    scan, explain, export, demo, ingest, pseudonymize, collect, corpora, purge, erase, console,
+):  # fmt: skip
     app.command()(_command)
 app.add_typer(simulate, name="simulate")
 app.add_typer(ownership, name="ownership")

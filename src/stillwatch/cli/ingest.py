@@ -17,8 +17,14 @@ __all__ = ["ingest"]
 def ingest(
     inputs: Annotated[
         list[str],
-        typer.Argument(metavar="INPUT", help="Files, globs, directories, or - for a pipe."),
+        typer.Argument(
+            metavar="INPUT", help="Files, globs, directories, - for a pipe, or postgresql://…"
+        ),
     ],
+    query: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="SQL whose result a database is asked for."),
+    ] = None,
     out: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Folder to write exchanges/*.parquet to.")
     ] = None,
@@ -63,7 +69,9 @@ def ingest(
         print(suggest_mapping(inputs).text, end="")
         return
     coverage = Coverage()
-    opened = open_inputs(inputs, format=format, max_rejects=max_rejects, now=datetime.now(UTC))
+    opened = open_inputs(
+        inputs, format=format, max_rejects=max_rejects, now=datetime.now(UTC), query=query
+    )
     try:
         if out is None:
             try:

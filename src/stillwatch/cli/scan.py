@@ -17,8 +17,14 @@ __all__ = ["scan"]
 def scan(
     inputs: Annotated[
         list[str],
-        typer.Argument(metavar="INPUT", help="Files, globs, directories, or - for a pipe."),
+        typer.Argument(
+            metavar="INPUT", help="Files, globs, directories, - for a pipe, or postgresql://…"
+        ),
     ],
+    query: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="SQL whose result a database is asked for."),
+    ] = None,
     format: Annotated[
         str,
         typer.Option(
@@ -159,6 +165,7 @@ def scan(
             now=datetime.now(UTC),
             resume=resume,
             progress=report,
+            query=query,
         )
     if as_json:
         print((result.run_dir / SUMMARY).read_text(encoding="utf-8").rstrip("\n"))

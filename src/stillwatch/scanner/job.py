@@ -152,11 +152,12 @@ def scan(
     resume: bool = False,
     without: Sequence[str] = (),
     progress: Callable[[Progress], None] | None = None,
+    query: str | Path | None = None,
 ) -> ScanResult:
     """Scan logs for adversarial distillation and write a run directory.
 
-    ``inputs``: files, globs, folders or ``-``. ``accounts``, ``keys``, ``permits``,
-    ``ownership``: side tables. ``networks``: ``KIND=LIST`` and ``….mmdb``, what kind of network a
+    ``inputs``: files, globs, folders, ``-``, or the address of a database, whose ``query`` is a
+    file. ``accounts``, ``keys``, ``permits``, ``ownership``: side tables. ``networks``: ``KIND=LIST`` and ``….mmdb``, what kind of network a
     request came from; ``disposable``: e-mail domains, or ``package``; both explain and count for
     nothing. ``corrections``: accounts that appeals restored, which make no
     links, and what people found out about accounts, which calibrates with a ``baseline``.
@@ -194,7 +195,9 @@ def scan(
     restored = read_corrections(corrections) if corrections else frozenset()
     told = read_indicators(indicators, now=now) if indicators else ()
     listed = read_corroborated(corroborated) if corroborated else None
-    opened = open_inputs([str(p) for p in inputs], format=format, max_rejects=max_rejects, now=now)
+    opened = open_inputs(
+        [str(p) for p in inputs], format=format, max_rejects=max_rejects, now=now, query=query
+    )
     run_dir = Path(out) if out is not None else Path(tempfile.mkdtemp(prefix="stillwatch-"))
     columns = opened.columns | {f"accounts.{c}" for c in (side.columns if side else ())}
     columns |= enrichment.columns
@@ -246,7 +249,7 @@ def scan(
             began = time.monotonic()
             write_frames(
                 runner, run_dir, judgement,
-                None if "-" in map(str, inputs) else [str(p) for p in inputs], format,
+                None if query or "-" in map(str, inputs) else [str(p) for p in inputs], format,
             )  # fmt: skip
             write_whole(run_dir / STIX, _json(_stix(run_dir)))
             write_report(run_dir)

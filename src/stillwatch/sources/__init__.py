@@ -1,34 +1,58 @@
 """Log files of many formats become canonical exchanges; what cannot be read is entered.
 
-Input: files, globs, directories, standard input, objects in S3. Output: record batches in
-`schema.arrow.EXCHANGE`, a `Ledger`, and on request the same as Parquet by day (`ingest`).
-Promise: every row read is either yielded or in the ledger, nothing of its content leaves the
-ledger, and memory does not grow with the size of the input.
+Input: files, globs, directories, standard input, objects in S3, what clients push. Output: record
+batches in `schema.arrow.EXCHANGE`, a `Ledger`, and on request the same as Parquet by day
+(`ingest`). Promise: every row read is either yielded or in the ledger, nothing of its content
+leaves the ledger, and memory does not grow with the size of the input.
 """
 
 from stillwatch.sources.coverage import Coverage
 from stillwatch.sources.files import InputFile
 from stillwatch.sources.ingest import IngestResult, ingest
 from stillwatch.sources.inputs import Inputs, open_inputs
+from stillwatch.sources.json_text import BadJson
 from stillwatch.sources.ledger import Ledger, Rejected
 from stillwatch.sources.mapping import Mapping, read_mapping
+from stillwatch.sources.pushed import (
+    LATER,
+    PART,
+    TOLD,
+    WHOLE,
+    OtlpLine,
+    litellm_lines,
+    otlp_lines,
+    otlp_value,
+    read_litellm_lines,
+    read_otlp_lines,
+)
 from stillwatch.sources.registry import SOURCES
 from stillwatch.sources.source import Source
 from stillwatch.sources.suggest import Suggestion, suggest_mapping
 
 __all__ = [
+    "LATER",
+    "PART",
     "SOURCES",
+    "TOLD",
+    "WHOLE",
+    "BadJson",
     "Coverage",
     "IngestResult",
     "InputFile",
     "Inputs",
     "Ledger",
     "Mapping",
+    "OtlpLine",
     "Rejected",
     "Source",
     "Suggestion",
     "ingest",
+    "litellm_lines",
     "open_inputs",
+    "otlp_lines",
+    "otlp_value",
+    "read_litellm_lines",
     "read_mapping",
+    "read_otlp_lines",
     "suggest_mapping",
 ]

@@ -17,7 +17,8 @@ from typing import BinaryIO, cast
 import pyarrow as pa
 import pyarrow.fs as pafs
 
-from stillwatch.errors import InputError
+from stillwatch.errors import ConfigError, InputError
+from stillwatch.sources.warehouse import SCHEMES, QueryStream, read_query
 
 __all__ = ["HEAD_BYTES", "InputFile", "find_files", "open_file"]
 
@@ -31,22 +32,36 @@ _GLOB = frozenset("*?[")
 class InputFile:
     """One file: ``name`` for messages (without the host's directories), path, size in bytes.
 
-    ``size`` is -1 for a stream.
+    ``size`` is -1 for a stream. ``query``: what a database at ``path`` is asked, "" for files.
     """
 
     name: str
     path: str
     size: int
+    query: str = ""
 
 
-def find_files(paths: Iterable[str | os.PathLike[str]]) -> list[InputFile]:
+def find_files(
+    paths: Iterable[str | os.PathLike[str]], query: str | os.PathLike[str] | None = None
+) -> list[InputFile]:
     """Return the files behind ``paths``, sorted by path, each once; hidden ones are left out.
 
-    Raises InputError when a path does not exist, or nothing is found.
+    ``query``: file of what a database among them is asked.
+
+    Raises InputError when a path does not exist, or nothing is found, ConfigError when there is a
+    query and no database, or the other way round.
     """
+    given = [os.fspath(path) for path in paths]
+    if any(path.startswith(SCHEMES) for path in given) or query is not None:
+        return [_database(given, query)]
     found: dict[str, int] = {}
-    for given in paths:
-        path = os.fspath(given)
+    for path in given:
+        scheme = path.partition("://")[0]
+        if scheme != path and scheme != "s3" and not os.path.exists(path):
+            raise InputError(  # the address may hold a password
+                "an address of this kind cannot be read", where=f"{scheme[:16]}://…",
+                hint="give files, globs, directories, s3://, postgresql:// or -",
+            )  # fmt: skip
         if path == "-":
             found[path] = -1
         elif path.startswith("s3://"):
@@ -57,6 +72,16 @@ def find_files(paths: Iterable[str | os.PathLike[str]]) -> list[InputFile]:
         raise InputError("no input files", hint="give files, globs, directories, s3:// or -")
     names = _short_names(list(found))
     return [InputFile(names[path], path, found[path]) for path in sorted(found)]
+
+
+def _database(paths: list[str], query: str | os.PathLike[str] | None) -> InputFile:
+    if len(paths) != 1 or not paths[0].startswith(SCHEMES) or query is None:
+        raise ConfigError(
+            "a database and its query go together, and are the only input",
+            where="--query", hint="scan postgresql://HOST/DATABASE --query FILE.sql",
+        )  # fmt: skip
+    name = f"postgresql:{Path(query).name}"
+    return InputFile(name, paths[0], -1, read_query(Path(query)))
 
 
 def _on_disk(path: str) -> Iterator[tuple[str, int]]:
@@ -121,7 +146,7 @@ def open_file(file: InputFile) -> Iterator[tuple[BinaryIO, bytes]]:
     with raw:
         magic = raw.peek(8)[:8]
         packed = "gzip" if magic[:2] == _GZIP else "zstd" if magic[:4] == _ZSTD else ""
-        if not packed and file.size >= 0:
+        if not packed and (file.size >= 0 or file.query):
             first = raw.peek(HEAD_BYTES)[:HEAD_BYTES]
             yield cast(BinaryIO, raw), first
             return
@@ -138,6 +163,8 @@ def open_file(file: InputFile) -> Iterator[tuple[BinaryIO, bytes]]:
 
 
 def _raw(file: InputFile) -> io.BufferedReader:
+    if file.query:
+        return io.BufferedReader(QueryStream(file.path, file.query, file.name), HEAD_BYTES)
     if file.path == "-":
         return io.BufferedReader(_Raw(sys.stdin.buffer, file.name), HEAD_BYTES)
     if file.path.startswith("s3://"):

@@ -145,12 +145,14 @@ def open_inputs(
     format: str = "auto",
     max_rejects: float = 0.01,
     now: datetime | None = None,
+    query: str | os.PathLike[str] | None = None,
 ) -> Inputs:
     """Find the files, tell each one's format by its content, and read their headers.
 
     ``format``: a name, a mapping file (``….toml``), or ``auto``.
     ``max_rejects``: share of rows, 0 to 1. ``now``: aware UTC; rows more than a day later are
-    refused, none when it is None.
+    refused, none when it is None. ``query``: file with the SQL that a database, the only one of
+    ``paths``, is asked.
 
     Raises InputError when a path does not exist, a file is in no known format, or all are empty.
     """
@@ -165,7 +167,7 @@ def open_inputs(
         format = mapping.name
     else:
         sources = tuple(source.for_run() for source in SOURCES)
-    for file in find_files(paths):
+    for file in find_files(paths, query):
         with ExitStack() as closing:
             keep = streams if file.size < 0 else closing
             handle, head = keep.enter_context(open_file(file))

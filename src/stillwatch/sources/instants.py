@@ -43,13 +43,20 @@ def instants(array: pa.Array) -> tuple[pa.Array, int]:
 
 
 def instants_of(values: list[Any]) -> tuple[pa.Array, int]:
-    """Return the instants of Python values: numbers, ISO strings, or a mixture."""
+    """Return the instants of Python values: numbers, ISO strings, datetimes, or a mixture."""
     try:
         return instants(pa.array(values, pa.float64()))
     except (ValueError, TypeError, OverflowError):
         pass
     texts = [
-        v if isinstance(v, str) else repr(v) if type(v) in (int, float) else None for v in values
+        v
+        if isinstance(v, str)
+        else repr(v)
+        if type(v) in (int, float)
+        else v.isoformat()
+        if isinstance(v, datetime)
+        else None
+        for v in values
     ]
     try:
         return instants(pa.array(texts, pa.string()))

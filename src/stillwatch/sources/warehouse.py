@@ -1,0 +1,204 @@
+"""The result of an SQL query as an Arrow stream: PostgreSQL through ADBC, batch by batch.
+
+The query runs in a transaction that may only read. Its columns have the names of EXCHANGE, or a
+mapping file says what they mean. Address, password and what the server says about an error are in
+no message: the server's words quote the query, and a query may hold anything.
+"""
+
+from __future__ import annotations
+
+import io
+import ipaddress
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from stillwatch.errors import ConfigError, InputError
+
+__all__ = ["SCHEMES", "QueryStream", "read_query"]
+
+SCHEMES = ("postgresql://", "postgres://")
+_BATCH_BYTES = 8 << 20
+_V4, _V6 = 2, 3  # PGSQL_AF_INET and PGSQL_AF_INET6 in PostgreSQL's binary format of inet
+_READABLE = frozenset({"numeric", "inet", "cidr"})
+
+
+def read_query(path: Path) -> str:
+    """Return the text of a query's file. Raises ConfigError."""
+    try:
+        text = path.read_text("utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError("cannot be read", where="--query") from error
+    if not text:
+        raise ConfigError("holds no query", where="--query")
+    return text
+
+
+class QueryStream(io.RawIOBase):
+    """The result of a query in Arrow's stream format, read once, one batch in memory.
+
+    Raises InputError when the database cannot be reached, the query fails or the connection breaks,
+    ConfigError when the driver is not installed.
+    """
+
+    def __init__(self, address: str, query: str, where: str) -> None:
+        self._where = where
+        self._parts: list[memoryview] = []
+        self._given = 0
+        self._connection, self._cursor = _connect(address, where)
+        try:
+            self._batches = self._begin(query)
+        except BaseException:
+            self.close()
+            raise
+
+    def _begin(self, query: str) -> Iterator[None]:
+        import adbc_driver_manager
+
+        try:
+            self._cursor.execute("SET TRANSACTION READ ONLY")
+            self._cursor.adbc_statement.set_options(
+                **{"adbc.postgresql.batch_size_hint_bytes": str(_BATCH_BYTES)}
+            )
+            self._cursor.execute(query)
+            reader = self._cursor.fetch_record_batch()
+        except adbc_driver_manager.Error as error:
+            code = f"SQLSTATE {error.sqlstate}" if error.sqlstate else type(error).__name__
+            raise InputError(
+                f"the query failed ({code})", where=self._where,
+                hint="run it with psql, in a transaction that may only read, to see why",
+            ) from None  # fmt: skip
+        return self._written(reader)
+
+    def _written(self, reader: Any) -> Iterator[None]:
+        """Write the stream piece by piece into ``_parts``."""
+        schema = _plain_schema(reader.schema, self._where)
+        with pa.ipc.new_stream(pa.PythonFile(_Sink(self._parts), "w"), schema) as stream:
+            yield
+            for batch in reader:
+                arrays = [
+                    _plain(array, field)
+                    for array, field in zip(batch.columns, reader.schema, strict=True)
+                ]
+                stream.write_batch(pa.RecordBatch.from_arrays(arrays, schema=schema))
+                yield
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        """Say yes: what was read last is still in the buffer of whoever reads this."""
+        return True
+
+    def tell(self) -> int:
+        return self._given
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        raise io.UnsupportedOperation("the result of a query is read once")
+
+    def readinto(self, buffer: Any) -> int:
+        import adbc_driver_manager
+
+        while not self._parts:
+            try:
+                next(self._batches)
+            except StopIteration:
+                if not self._parts:
+                    return 0
+            except (adbc_driver_manager.Error, pa.ArrowException, OSError):
+                raise InputError(
+                    "the connection to the database broke", where=self._where,
+                    hint="try again; nothing was left half-written",
+                ) from None  # fmt: skip
+        filled = 0
+        while self._parts and filled < len(buffer):
+            part = self._parts[0]
+            count = min(len(buffer) - filled, len(part))
+            buffer[filled : filled + count] = part[:count]
+            filled += count
+            if count < len(part):
+                self._parts[0] = part[count:]
+            else:
+                del self._parts[0]
+        self._given += filled
+        return filled
+
+    def close(self) -> None:
+        if not self.closed:
+            self._cursor.close()
+            self._connection.close()
+        super().close()
+
+
+class _Sink(io.RawIOBase):
+    """Takes what Arrow writes."""
+
+    def __init__(self, parts: list[memoryview]) -> None:
+        self._parts = parts
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any) -> int:
+        held = memoryview(bytes(data))  # not a view: Arrow takes its buffer back
+        if held:
+            self._parts.append(held)
+        return len(held)
+
+
+def _connect(address: str, where: str) -> tuple[Any, Any]:
+    try:
+        import adbc_driver_manager
+        from adbc_driver_postgresql import dbapi
+    except ImportError as error:
+        raise ConfigError(
+            f"reading PostgreSQL needs the package {error.name}",
+            hint="pip install 'stillwatch[postgresql]'",
+        ) from error
+    try:
+        connection = dbapi.connect(address)
+        return connection, connection.cursor()
+    except adbc_driver_manager.Error:
+        raise InputError(
+            "cannot connect to the database", where=where,
+            hint="check host, port, database and user; a password belongs into PGPASSWORD or "
+            "~/.pgpass, not into the address",
+        ) from None  # fmt: skip
+
+
+def _kind(field: pa.Field) -> str:
+    metadata = field.metadata or {}
+    return str(metadata.get(b"POSTGRESQL:type", b"").decode())
+
+
+def _plain_schema(schema: pa.Schema, where: str) -> pa.Schema:
+    """Return the schema without types of PostgreSQL alone. Raises InputError for unknown ones."""
+    fields = []
+    for field in schema:
+        kind = field.type
+        if isinstance(kind, pa.BaseExtensionType):
+            if isinstance(kind, pa.OpaqueType) and _kind(field) not in _READABLE:
+                raise InputError(
+                    f"a column of type {_kind(field)} cannot be read", where=where,
+                    hint="write column::text in the query",
+                )  # fmt: skip
+            kind = pa.string() if isinstance(kind, pa.OpaqueType) else kind.storage_type
+        fields.append(pa.field(field.name, kind))
+    return pa.schema(fields)
+
+
+def _plain(array: pa.Array, field: pa.Field) -> pa.Array:
+    if not isinstance(field.type, pa.BaseExtensionType):
+        return array
+    if _kind(field) in ("inet", "cidr"):
+        return pa.array([_address(v) for v in array.storage.to_pylist()], pa.string())
+    return array.storage
+
+
+def _address(value: bytes | None) -> str | None:
+    """Return an inet: family, bits, whether it is a network, length, address."""
+    if value is None or len(value) < 8 or value[0] not in (_V4, _V6):
+        return None
+    return str(ipaddress.ip_address(value[4 : 4 + value[3]]))

@@ -1,0 +1,151 @@
+"""Logs pushed by LiteLLM's proxy and by OpenTelemetry's SDK, asked by the official clients."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import anthropic
+import openai
+import pytest
+
+from .conftest import ROOT, free_port, program, running
+
+sys.path.insert(0, str(ROOT / "tests" / "fixtures"))
+from collector import Collector, rows_in
+
+EXAMPLES = ROOT / "examples" / "collect"
+ASK = [{"role": "user", "content": "When does the tide turn?"}]
+SAID = "The tide turns."
+PINS = [
+    "opentelemetry-instrumentation-genai-openai==1.3b0",
+    "opentelemetry-instrumentation-genai-anthropic==1.3b0",
+    "opentelemetry-exporter-otlp-proto-http==1.45.2",
+    "openai==3.57.0",
+    "anthropic==2.14.0",
+]
+
+
+@pytest.fixture
+def collect(tmp_path):
+    """A collector that wants a token; killed afterwards if it still runs."""
+    tokens = tmp_path / "tokens"
+    tokens.write_text("token-0\ntoken-1\n")
+    one = Collector(
+        tmp_path / "logs", "--token-file", tokens, "--segment-seconds", 0.5, "--join-seconds", 5
+    )
+    yield one.start()
+    if one.process.poll() is None:
+        one.kill()
+
+
+def talk(port: int, key: str) -> None:
+    """All four ways of asking."""
+    with openai.OpenAI(base_url=f"http://127.0.0.1:{port}/v1", api_key=key, max_retries=0) as asked:
+        asked.chat.completions.create(model="m-1", messages=ASK, temperature=0.5)
+        for _ in asked.chat.completions.create(model="m-1", messages=ASK, stream=True):
+            pass
+    auth = {"Authorization": f"Bearer {key}"}
+    with anthropic.Anthropic(
+        base_url=f"http://127.0.0.1:{port}", api_key="unused", default_headers=auth, max_retries=0
+    ) as asked:
+        asked.messages.create(model="m-2", messages=ASK, max_tokens=64)
+        with asked.messages.stream(model="m-2", messages=ASK, max_tokens=64) as stream:
+            stream.until_done()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("form", ["json_array", "ndjson", "single"])
+def test_litellms_proxy_pushes_its_log(collect, model, tmp_path, form):
+    text = (EXAMPLES / "litellm.yaml").read_text("utf-8")
+    for old, new in {
+        "4318": str(collect.port), "9000": str(model.server_port), "a token": "token-1",
+        "callback_type: generic_api": f"callback_type: generic_api\n    log_format: {form}",
+    }.items():  # fmt: skip
+        assert old in text
+        text = text.replace(old, new)
+    folder = tmp_path / "proxy"
+    folder.mkdir()
+    (folder / "litellm.yaml").write_text(text, encoding="utf-8")
+    (folder / "keys.py").write_text((EXAMPLES / "keys.py").read_text("utf-8"), encoding="utf-8")
+    port = free_port()
+    command = [program("litellm") / "litellm", "--config", folder / "litellm.yaml",
+               "--port", port, "--host", "127.0.0.1"]  # fmt: skip
+    env = {
+        "LITELLM_LOCAL_MODEL_COST_MAP": "True", "LITELLM_TELEMETRY": "False", "NO_PROXY": "*",
+        "DISABLE_ADMIN_UI": "True", "DEFAULT_FLUSH_INTERVAL_SECONDS": "1",
+        "DEFAULT_BATCH_SIZE": "1",  # docs/collect.md: without it the logger loses records
+    }  # fmt: skip
+    with running(command, port, folder, env):
+        talk(port, "sk-good")
+        collect.wait_for("records_total", 4)
+        if form == "json_array":
+            # the collector is away: the logger tries again, as its settings say
+            collect.kill()
+            model.status = 500
+            with pytest.raises(openai.InternalServerError):
+                talk(port, "sk-bad")
+            time.sleep(2)
+            collect.start()
+            collect.wait_for("records_total", 1, seconds=150)  # it doubles its pauses
+    collect.stop()
+    rows = rows_in(collect.folder)
+    good = [row for row in rows if row["account_id"] == "good"]
+    assert len(good) == 4
+    assert {row["output_text"] for row in good} == {SAID}
+    assert sorted(row["stream"] for row in good) == [False, False, True, True]
+    assert {row["status"] for row in good} == {"ok"}
+    assert {row["output_tokens"] for row in good} == {4}
+    assert all(row["messages"][-1]["content"] == ASK[0]["content"] for row in good)
+    assert {row.get("temperature") for row in good} == {0.5, None}
+    if form == "json_array":
+        bad = [row for row in rows if row["account_id"] == "bad-1"]
+        assert {row["status"] for row in bad} == {"server_error"}
+    assert "tide" not in collect.log.read_text()
+
+
+def otel_python() -> Path:
+    """An environment with the instrumentations, made once below build/."""
+    folder = ROOT / "build" / "otel-genai"
+    folder.parent.mkdir(exist_ok=True)
+    with (folder.parent / ".otel-genai.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (folder / "made").exists():
+            subprocess.run([sys.executable, "-m", "venv", "--clear", folder], check=True)
+            pip = [folder / "bin" / "python", "-m", "pip", "-q", "--disable-pip-version-check"]
+            subprocess.run([*pip, "install", *PINS], check=True)
+            (folder / "made").touch()
+    return folder / "bin" / "python"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("mode", ["SPAN_ONLY", "EVENT_ONLY", "SPAN_AND_EVENT", "NO_CONTENT"])
+def test_opentelemetrys_sdk_exports_what_its_instrumentations_saw(collect, model, mode):
+    """Protobuf in gzip, spans and their events by two exporters, in any order."""
+    where = f"http://127.0.0.1:{model.server_port}"
+    done = subprocess.run(
+        [otel_python(), ROOT / "tests" / "servers" / "otel_client.py", mode, where, collect.url],
+        capture_output=True, text=True, timeout=120, check=True,
+    )  # fmt: skip
+    assert "export" not in done.stderr.lower(), done.stderr
+    assert collect.metric("requests_total", status="200") >= 1
+    collect.wait_for("rows_total", 4)
+    collect.stop()
+    rows = rows_in(collect.folder)
+    assert len(rows) == 4, "an exchange is told by its span and its event, and is one row"
+    assert {row["account_id"] for row in rows} == {"account-1"}
+    assert {row["provider"] for row in rows} == {"openai", "anthropic"}
+    assert {row["model"] for row in rows} == {"m-1"}
+    assert {row["status"] for row in rows} == {"ok"}
+    said = [row.get("output_text") for row in rows]
+    asked = [row.get("messages") for row in rows]
+    if mode == "NO_CONTENT":
+        assert said == asked == [None] * 4
+    else:
+        assert said == [SAID] * 4
+        assert {json.dumps(a) for a in asked} == {json.dumps(ASK)}
+    assert "tide" not in collect.log.read_text()
