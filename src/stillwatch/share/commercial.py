@@ -50,9 +50,9 @@ class _Limits(NamedTuple):
 # lost; a campaign's handle (6) or an id (16) cannot be drawn again, so they are judged mildly.
 _LIMITS: Final = {
     6: _Limits(11, 6, 2, 3, 3, 1e-4),
-    8: _Limits(5, 4, 1, 2, 5, 4e-4),
-    16: _Limits(6, 8, 2, 3, 8, 1e-5),
-    32: _Limits(8, 13, 1, 3, 11, 5e-5),
+    8: _Limits(4, 4, 1, 2, 5, 4e-4),
+    16: _Limits(2, 8, 2, 3, 8, 1e-5),
+    32: _Limits(-6, 13, 1, 3, 11, 5e-5),
 }
 _OTHER: Final = _Limits(14, 99, 2, 4, 4, 1e-5)
 
