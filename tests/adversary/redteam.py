@@ -1,8 +1,9 @@
-"""A second maker of payloads, which shares no trick with `smuggling`: other objects, other disguises.
+"""A second maker of payloads, which shares no trick with `smuggling`.
 
 Where `smuggling` bends objects of ours, this one writes what any STIX 2.1 tool might: every type
-of the standard with the properties that hold text, an analyst's own extensions, patterns with comments,
-language content, granular markings, and ours with a message in each place that takes one.
+of the standard with the properties that hold text, an analyst's own extensions, patterns with
+comments, language content, granular markings; and ours with a message where random or derived
+values belong.
 """
 
 from __future__ import annotations
@@ -30,10 +31,12 @@ SECRETS = (
     "two dollars and forty cents per thousand tokens", "fourteen per cent below list",
     "our enterprise tier goes to nineteen ninety nine", "Initech moves its workloads in autumn",
     "Umbrella Holdings pays late", "we have forty thousand accelerators in Iowa",
-    "pretraining ends in week thirty", "the successor ships on 3 March", "we will not bid for Hooli",
+    "pretraining ends in week thirty", "the successor ships on 3 March",
+    "we will not bid for Hooli",
     "let us keep to our own accounts", "nobody should onboard them", "we cut them off on Monday",
     "4 217 903 requests a day from Vandelay", "quarterly revenue 1.3 billion",
-    "cost of serving fell by a third", "sto euro al mese per utente", "novanta centesimi a richiesta",
+    "cost of serving fell by a third", "sto euro al mese per utente",
+    "novanta centesimi a richiesta",
     "doze dólares por milhão", "o cliente Soylent renovou", "sześćdziesiąt groszy za tysiąc",
     "тридцать рублей за тысячу", "每百万词元十二元", "顧客はワイヤード社", "가격은 십이 달러",
     "السعر اثنا عشر دولارا", "מחיר שנים עשר דולר", "दाम बारह डॉलर", "τιμή δώδεκα ευρώ",
@@ -42,8 +45,11 @@ SECRETS = (
 _GREEK = str.maketrans("aeikmnoptuvx", "αεικmηορτυνχ")
 _CHEROKEE = str.maketrans("ABCDEGHIJKLMPRSTVWZ", "ᎪᏴᏟᎠᎬᏀᎻᎥᎫᏦᏞᎷᏢᏒᏚᎢᏙᎳᏃ")
 _ROMAN = ("", "I", "II", "III", "IV", "V", "VI", "VII", "VIII", "IX")
-_NATO = ("alfa bravo charlie delta echo foxtrot golf hotel india juliett kilo lima mike november "
-         "oscar papa quebec romeo sierra tango uniform victor whiskey xray yankee zulu").split()  # fmt: skip
+_WORDS = (
+    "alfa", "bravo", "charlie", "delta", "echo", "foxtrot", "golf", "hotel", "india", "juliett",
+    "kilo", "lima", "mike", "november", "oscar", "papa", "quebec", "romeo", "sierra", "tango",
+    "uniform", "victor", "whiskey", "xray", "yankee", "zulu",
+)  # fmt: skip
 
 
 def _bytes(text: str) -> str:
@@ -95,10 +101,12 @@ DISGUISES: dict[str, Callable[[str, Rng], str]] = {
         for c, bit in zip("adversarialdistillation" * 40, _bits(t, "0", "1"), strict=False)
     ),
     "acrostic": lambda t, r: " ".join(
-        next((w for w in _NATO if w[0] == c), "and") for c in t.lower() if "a" <= c <= "z"
+        next((w for w in _WORDS if w[0] == c), "and") for c in t.lower() if "a" <= c <= "z"
     ),
     "every second letter": lambda t, r: "".join(c + r.choice("qxz") for c in t),
-    "Roman numerals": lambda t, r: " ".join(_ROMAN[int(c)] for c in str(r.randrange(10**6)) if c > "0"),
+    "Roman numerals": lambda t, r: " ".join(
+        _ROMAN[int(c)] for c in str(r.randrange(10**6)) if c > "0"
+    ),
     "emoji": lambda t, r: "💲📈🏷️ " + " ".join(t.split()[:3]),
     "soft hyphens": lambda t, r: "\u00ad".join(t),
     "line breaks": lambda t, r: "\n".join(t),
@@ -180,7 +188,7 @@ def foreign(text: str, now: datetime, rng: Rng) -> Obj:
     return made
 
 
-def _plain(rng: Rng, now: datetime) -> Obj:
+def unmarked(rng: Rng, now: datetime) -> Obj:
     """Return a lawful object without this message."""
     by, then = _id("identity", rng), now - timedelta(hours=rng.randint(2, 90))
     kind = rng.choice(["indicator", "token", "infrastructure", "opinion", "note", "relationship"])
@@ -203,7 +211,7 @@ def _plain(rng: Rng, now: datetime) -> Obj:
 
 def added(text: str, now: datetime, rng: Rng) -> Obj:
     """Return one of ours with a property of the standard that we leave out."""
-    made = _plain(rng, now)
+    made = unmarked(rng, now)
     key, value = rng.choice([
         ("labels", [text]), ("lang", text[:60]), ("lang", "en"),
         ("granular_markings", [{"marking_ref": TLP["amber"], "selectors": [text]}]),
@@ -223,7 +231,7 @@ def added(text: str, now: datetime, rng: Rng) -> Obj:
 
 def extended(text: str, now: datetime, rng: Rng) -> Obj:
     """Return one of ours with another extension, or with ours bent."""
-    made = _plain(rng, now)
+    made = unmarked(rng, now)
     kind = rng.choice(["property-extension", "toplevel-property-extension", "new-sdo", "new-sco"])
     inner: Obj = {"extension_type": kind, "terms": {"deep": [{"er": [text]}]}}
     choice = rng.randrange(4)
@@ -258,7 +266,7 @@ def patterned(text: str, now: datetime, rng: Rng) -> Obj:
 
 def translated(text: str, now: datetime, rng: Rng) -> Obj:
     """Return a language-content object about one of ours."""
-    about = _plain(rng, now)
+    about = unmarked(rng, now)
     return {"type": "language-content", "spec_version": "2.1", "id": _id("language-content", rng),
             "created": _when(now, rng), "modified": _when(now, rng), "object_ref": about["id"],
             "contents": {rng.choice(["de", "ja", text[:8]]): {"name": text}}}  # fmt: skip
@@ -267,16 +275,20 @@ def translated(text: str, now: datetime, rng: Rng) -> Obj:
 def marked(text: str, now: datetime, rng: Rng) -> Obj:
     """Return a marking definition that speaks."""
     del now
-    base: Obj = {"type": "marking-definition", "spec_version": "2.1",
-                 "id": _id("marking-definition", rng), "created": "2026-11-01T00:00:00.000Z"}  # fmt: skip
+    base: Obj = {
+        "type": "marking-definition",
+        "spec_version": "2.1",
+        "id": _id("marking-definition", rng),
+        "created": "2026-11-01T00:00:00.000Z",
+    }
     choice = rng.randrange(4)
     if choice == 0:
         return base | {"definition_type": "statement", "definition": {"statement": text}}
     if choice == 1:
         return base | {"name": text, "definition_type": "tlp", "definition": {"tlp": "amber"}}
     if choice == 2:
-        return base | {"extensions": {f"extension-definition--{uuid.uuid4()}": {
-            "extension_type": "property-extension", "iep_version": "2.0", "terms": text}}}  # fmt: skip
+        terms = {"extension_type": "property-extension", "iep_version": "2.0", "terms": text}
+        return base | {"extensions": {f"extension-definition--{uuid.uuid4()}": terms}}
     one: Obj = json.loads(json.dumps(CATALOGUE[rng.choice(list(IEP.values()))]))
     one["name"] = text
     return one
@@ -292,8 +304,9 @@ def spelled(text: str, now: datetime, rng: Rng) -> Obj:
     if choice == 1:
         return make.indicator("device", raw.hex(), by=by, since=then, epoch=f"{now:%Y-%m}")
     if choice == 2:
+        epoch = rng.choice(["2031-07", "2099-12", "2020-01", "2024-02"])
         return make.indicator("device", f"{rng.getrandbits(256):064x}", by=by, since=then,
-                              epoch=rng.choice(["2031-07", "2099-12", "2020-01", "2024-02"]))  # fmt: skip
+                              epoch=epoch)  # fmt: skip
     if choice == 3:
         return make.opinion(f"campaign--{uuid.UUID(bytes=raw[:16], version=5)}", "agree", by=by,
                             created=then)  # fmt: skip

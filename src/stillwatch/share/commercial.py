@@ -156,7 +156,7 @@ def messages(digits: str) -> bool:
     True when as bytes they read as text in any script, are mostly letters or mostly printable, hold
     a commercial word, hidden signs or combining marks, repeat each other, have no letter a to f,
     repeat one digit seven times or use few different digits. *Error*: taken for messages are, of
-    100,000 random values, about 15 handles (48 bits), 250 fingerprints (64), 20 ids (128) and 60
+    100,000 random values, about 10 handles (48 bits), 280 fingerprints (64), 90 ids (128) and 50
     tokens (256), as a test checks.
     """
     data = bytes.fromhex(digits)
