@@ -418,9 +418,15 @@ characters, base64, hex, percent and HTML escapes, rot13, character codes, Morse
 person sees why; text that is neither lawful nor certainly commercial is held for a person. Nothing
 passes by way of this search: what passes has no text that it could read.
 
+**What the hub adds.** It keeps one writing of an object, with keys and lists in order, so that no
+order comes through that a sender chose. It takes no reference to an object that it has not:
+thousands of ids that name nothing would be a letter. Fixed objects are everybody's, whoever
+submitted them first.
+
 **What stays open.** A fingerprint has 64 bits and a token 256 that the guard cannot recompute.
-Those that spell something are refused; a sender and a receiver who agree on a secret code
-beforehand could still hide some bits in them. The ledger keeps who sent what.
+Those that spell something, in any script, are refused; a sender and a receiver who agree on a
+secret code beforehand could still hide some bits in them, in when they send and in which order. The
+ledger keeps who sent what.
 
 """
 

@@ -5,8 +5,8 @@
 Starts a PostgreSQL cluster of its own (Debian's package, its defaults) and `hub serve` on it, and
 loads both from this process: all three share the machine's cores.
 
-* ingest: envelopes of 500 indicators of about 0.8 kB from 4 connections, each answered when it is
-  on the disk, until 20,000 are in; once a round.
+* ingest: envelopes of 500 lawful indicators of about 1.1 kB from 4 connections, each judged by the
+  antitrust rules and answered when it is on the disk, until 20,000 are in; once a round.
 * the collection then grows to --objects by one SQL statement that copies rows under new ids.
 * pages: 4 connections page 100 objects at a time for --seconds, from the first object on (start)
   and over the last 10,000 (end), over and over; each answer's event and delivery are on the disk
@@ -22,6 +22,7 @@ import argparse
 import asyncio
 import json
 import os
+import random
 import re
 import statistics
 import subprocess
@@ -29,15 +30,18 @@ import sys
 import tempfile
 import time
 import urllib.request
-import uuid
-from datetime import UTC, datetime
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import asyncpg
 from machine import commit, describe
 
+from stillwatch.share import content, refusals
+from stillwatch.share.catalogue import CATALOGUE
 from stillwatch.share.hub import Office, make_home
+from stillwatch.share.words import TOKEN_KINDS
 
 ROOT = Path(__file__).parents[1]
 RESULT = ROOT / "bench" / "results" / "hub.json"
@@ -47,6 +51,7 @@ TAXII = "application/taxii+json;version=2.1"
 CONNECTIONS = 4
 PAGE = 100
 INGESTED = 20_000
+ENVELOPE = 500
 NEXT = re.compile(rb'^\{"more":true,"next":"([A-Za-z0-9_-]+)"')
 GROW = """
 INSERT INTO version (collection, added, object_id, type, spec, version, version_text, version_key,
@@ -61,20 +66,28 @@ CROSS JOIN collection c WHERE c.pk = v.collection
 """
 
 
-def indicator() -> dict[str, Any]:
-    """Return an indicator of about 0.8 kB."""
-    return {
-        "type": "indicator",
-        "spec_version": "2.1",
-        "id": f"indicator--{uuid.uuid4()}",
-        "created": "2026-11-01T00:00:00.000Z",
-        "modified": "2026-11-01T00:00:00.000Z",
-        "name": "A frame of a campaign",
-        "description": uuid.uuid4().hex * 14,
-        "pattern": f"[artifact:hashes.'SHA-256' = '{uuid.uuid4().hex * 2}']",
-        "pattern_type": "stix",
-        "valid_from": "2026-11-01T00:00:00Z",
-    }
+def indicators(rng: random.Random, by: str, now: datetime, count: int) -> list[dict[str, Any]]:
+    """Return lawful indicators of about 1.1 kB, as a member's client would send them.
+
+    The client asks the guard before it sends: of random tokens about one in 1,700 spells something.
+    """
+    made: list[dict[str, Any]] = []
+    while len(made) < count:
+        one = content.indicator(
+            rng.choice(TOKEN_KINDS),
+            f"{rng.getrandbits(256):064x}",
+            by=by,
+            since=now - timedelta(days=1),
+            epoch=f"{now:%Y-%m}",
+        )
+        if not refusals(one, now=now):
+            made.append(one)
+    return made
+
+
+def markings() -> list[Mapping[str, Any]]:
+    """Return the marking definitions that the indicators refer to: they are submitted first."""
+    return [one for one in CATALOGUE.values() if one["type"] == "marking-definition"]
 
 
 class Wire:
@@ -84,11 +97,15 @@ class Wire:
         self.port = port
         self.head = f"Host: hub\r\nAuthorization: Bearer {token}\r\nAccept: {TAXII}\r\n"
 
-    async def open(self) -> Wire:
+    async def __aenter__(self) -> Wire:
         self.reader, self.writer = await asyncio.open_connection(
             "127.0.0.1", self.port, limit=1 << 24
         )
         return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self.writer.close()
+        await self.writer.wait_closed()
 
     async def ask(self, method: str, path: str, body: bytes = b"") -> tuple[dict[str, str], bytes]:
         more = f"Content-Type: {TAXII}\r\nContent-Length: {len(body)}\r\n" if body else ""
@@ -102,23 +119,28 @@ class Wire:
         return headers, content
 
 
-async def ingest(port: int, token: str, path: str, objects: int) -> float:
-    """Return objects per second."""
+async def ingest(port: int, token: str, path: str, objects: Sequence[Mapping[str, Any]]) -> float:
+    """Return objects per second.
+
+    Raises RuntimeError where the hub refuses one: it says how many, and the first reason.
+    """
     bodies = [
-        json.dumps({"objects": [indicator() for _ in range(500)]}).encode()
-        for _ in range(objects // 500)
+        json.dumps({"objects": objects[k : k + ENVELOPE]}).encode()
+        for k in range(0, len(objects), ENVELOPE)
     ]
 
     async def send() -> None:
-        wire = await Wire(port, token).open()
-        while bodies:
-            _, told = await wire.ask("POST", path, bodies.pop())
-            if json.loads(told)["failure_count"]:
-                raise RuntimeError("objects were refused")
+        async with Wire(port, token) as wire:
+            while bodies:
+                _, told = await wire.ask("POST", path, bodies.pop())
+                status = json.loads(told)
+                if status["failure_count"]:
+                    reason = status["failures"][0]["message"]
+                    raise RuntimeError(f"{status['failure_count']} objects were refused: {reason}")
 
     begin = time.perf_counter()
     await asyncio.gather(*(send() for _ in range(CONNECTIONS)))
-    return objects / (time.perf_counter() - begin)
+    return len(objects) / (time.perf_counter() - begin)
 
 
 async def page(
@@ -130,13 +152,14 @@ async def page(
     end = time.perf_counter() + seconds
 
     async def read() -> None:
-        wire, cursor = await Wire(port, token).open(), ""
-        while time.perf_counter() < end:
-            begin = time.perf_counter()
-            _, body = await wire.ask("GET", base + cursor)
-            took.append(time.perf_counter() - begin)
-            found = NEXT.match(body)
-            cursor = f"&next={found[1].decode()}" if found else ""
+        cursor = ""
+        async with Wire(port, token) as wire:
+            while time.perf_counter() < end:
+                begin = time.perf_counter()
+                _, body = await wire.ask("GET", base + cursor)
+                took.append(time.perf_counter() - begin)
+                found = NEXT.match(body)
+                cursor = f"&next={found[1].decode()}" if found else ""
 
     begin = time.perf_counter()
     await asyncio.gather(*(read() for _ in range(CONNECTIONS)))
@@ -226,21 +249,30 @@ def measure(postgres: Any, home: Path, options: argparse.Namespace) -> dict[str,
     shelf = office.add_collection("api", title="Bench", now=now, tier="observer")
     most = 10**12
     quotas = {"objects_per_day": most, "reads_per_day": most, "now": now}
-    _, writer = office.add_member("writer", **quotas)
+    name, writer = office.add_member("writer", **quotas)
     _, reader = office.add_member("reader", **quotas)
     _, observer = office.add_member("observer", tier="observer", **quotas)
     path = f"/api/collections/{shelf}/objects/"
     process, port = serve(home, options.workers)
     try:
-        speeds = [asyncio.run(ingest(port, writer, path, INGESTED)) for _ in range(options.rounds)]
-        start = asyncio.run(grow(url, options.objects))
+        rng, by = random.Random(options.objects), office.identity(name)
+        given = [indicators(rng, by, now, INGESTED) for _ in range(options.rounds)]
+        asyncio.run(ingest(port, writer, path, markings()))
+        before = cpu_s(process.pid)
+        speeds = [asyncio.run(ingest(port, writer, path, objects)) for objects in given]
+        after = cpu_s(process.pid)
+        sent = INGESTED * options.rounds
         result: dict[str, Any] = {
             "objects": options.objects,
             "ingest_objects_per_s": {
                 "median": round(statistics.median(speeds)),
                 "range": [round(min(speeds)), round(max(speeds))],
             },
+            "ingest_cpu_us_per_object": {
+                who: round(1e6 * (after[who] - before[who]) / sent) for who in after
+            },
         }
+        start = asyncio.run(grow(url, options.objects))
         for name, token, place in (
             ("start", reader, ""),
             ("end", reader, start),

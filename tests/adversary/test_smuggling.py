@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import random
+import sys
 import time
 import uuid
 from pathlib import Path
@@ -30,6 +31,9 @@ assert _spec
 assert _spec.loader
 smuggling = importlib.util.module_from_spec(_spec)
 _spec.loader.exec_module(smuggling)
+sys.path.insert(0, str(Path(__file__).parent))
+import redteam  # noqa: E402
+
 NOW = smuggling.NOW
 
 
@@ -50,6 +54,45 @@ def test_nothing_smuggled_passes(rng):
             through.append((trick, disguise))
     assert through == []
     assert seen == set(smuggling.TRICKS), "every trick was tried"
+
+
+def test_nothing_of_a_second_maker_passes(rng):
+    """Of the 64 bits of a fingerprint a fragment may read as random: one in a thousand at most."""
+    through, ways = [], set()
+    for way, disguise, payload in redteam.payloads(rng, 1_200, NOW):
+        ways.add(way)
+        if not refusals(payload, now=NOW):
+            through.append((way, disguise))
+    assert ways == {way.__name__ for way in redteam.WAYS}
+    assert len(through) <= 1, through
+    assert {way for way, _ in through} <= {"spelled"}
+
+
+def test_the_second_maker_starts_from_lawful_objects(rng):
+    """So it is the message that is refused."""
+    refused = [o["type"] for _ in range(200) if refusals(o := redteam.unmarked(rng, NOW), now=NOW)]
+    assert len(refused) <= 2, refused
+
+
+@pytest.mark.parametrize("text", ["가격은 십이 달러", "السعر اثنا عشر", "מחיר שנים עשר", "दाम बारह",
+                                  "ราคาสิบสอง", "ᏢᏒᎢᏟᎬᏚ ᏢᏒᎢ", "цена двенадцать", "τιμή δώδεκα",
+                                  "price is 12 euro", "12.50\n13.00\n9.75"])  # fmt: skip
+def test_a_value_that_should_be_random_is_read_in_any_script(text):
+    for size in (8, 16, 32):
+        assert messages((text.encode() + bytes(32))[:size].hex()), size
+
+
+TOKEN = "7ed4d57b1e2feb89414c343c1027c4d1c386bbc4cd613e30d8f16adf91b7584a"
+
+
+def test_a_token_of_an_epoch_that_no_key_had_is_refused(rng):
+    """A free choice of a year and a month would be a message."""
+    for epoch, fine in (("2026-11", True), ("2026-10", True), ("2026-12", True), ("2027-02", False),
+                        ("2099-12", False), ("2026-08", False), ("2020-01", False)):  # fmt: skip
+        one = make.indicator("device", TOKEN, by=smuggling._identity(rng), since=NOW, epoch=epoch)
+        found = refusals(one, now=NOW)
+        assert (found == ()) is fine, (epoch, found)
+        assert fine or found[0].startswith("fixed-formats: epoch")
 
 
 def test_what_is_lawful_passes(rng):

@@ -135,12 +135,36 @@ def postgres() -> Iterator[Postgres]:
         made.remove()
 
 
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def database_kind(request: pytest.FixtureRequest) -> str:
+    """Runs what asks for it once on each kind of database."""
+    return str(request.param)
+
+
+@pytest.fixture
+def database(database_kind: str, request: pytest.FixtureRequest) -> str:
+    """The URL of a database for one test alone: a file in its hub's folder, or PostgreSQL's."""
+    return new_database(database_kind, request)
+
+
+@pytest.fixture(scope="module")
+def module_database(database_kind: str, request: pytest.FixtureRequest) -> str:
+    """The URL of a database for the tests of one module."""
+    return new_database(database_kind, request)
+
+
+def new_database(kind: str, request: pytest.FixtureRequest) -> str:
+    """Return the URL of a database of a kind that nobody else uses."""
+    if kind == "sqlite":
+        return "sqlite:///hub.sqlite"
+    url: str = request.getfixturevalue("postgres").database(f"own_{uuid.uuid4().hex}")
+    return url
+
+
 @pytest.fixture(scope="session", params=["sqlite", "postgresql"])
 def hub(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     """A hub that all tests of one database share; each makes its own collections."""
-    url = "sqlite:///hub.sqlite"
-    if request.param == "postgresql":
-        url = request.getfixturevalue("postgres").database("shared")
+    url = new_database(request.param, request)
     server = make_server(tmp_path_factory.mktemp(request.param) / "hub", url)
     server.start()
     yield server

@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from stillwatch.errors import EvidenceError
-from stillwatch.share.hub import create_app, read_key, read_settings
+from stillwatch.share.hub import Rules, create_app, read_key, read_settings
 
 TAXII = "application/taxii+json;version=2.1"
 
@@ -180,7 +180,7 @@ def test_rules_refuse_and_the_ledger_hears_of_everything(new_hub, make_shelf, ma
 
     def app():
         settings = read_settings(server.home)
-        return create_app(settings, read_key(server.home), accept=accept, record=heard.append)
+        return create_app(settings, read_key(server.home), rules=Rules(accept), record=heard.append)
 
     body = {"objects": [make_indicator(name="price list"), make_indicator()]}
     told = ask(app(), me, "POST", shelf.objects, json=body).json()
@@ -201,7 +201,7 @@ def test_an_envelope_that_breaks_the_rules_code_fails_whole_and_only_once(
     def accept(stix):
         raise RuntimeError("a defect in a rule")
 
-    app = create_app(read_settings(server.home), read_key(server.home), accept=accept)
+    app = create_app(read_settings(server.home), read_key(server.home), rules=Rules(accept))
     body = {"objects": [make_indicator(), make_indicator()]}
 
     async def work() -> tuple[dict, bool]:

@@ -63,13 +63,9 @@ class Writer(threading.Thread):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
-def test_kill_9_during_ingest(new_hub, make_shelf, make_indicator, kind, request):
+def test_kill_9_during_ingest(new_hub, make_shelf, make_indicator, database):
     """Nothing acknowledged is lost; of other envelopes all objects are there or none."""
-    url = "sqlite:///hub.sqlite"
-    if kind == "postgresql":
-        url = request.getfixturevalue("postgres").database("killed")
-    server, dice = new_hub(url), random.Random(7)
+    server, dice = new_hub(database), random.Random(7)
     shelf, me = make_shelf(server), server.login()
     acknowledged, unanswered = [], []
     for _ in range(3):
@@ -137,13 +133,9 @@ def test_the_database_goes_away_and_comes_back(postgres, new_hub, make_shelf, ma
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
-def test_two_processes_on_one_database(new_hub, make_shelf, make_indicator, kind, request):
+def test_two_processes_on_one_database(new_hub, make_shelf, make_indicator, database):
     """Four writers at two processes while a reader pages: none lost, none doubled, one order."""
-    url = "sqlite:///hub.sqlite"
-    if kind == "postgresql":
-        url = request.getfixturevalue("postgres").database("two")
-    one = new_hub(url)
+    one = new_hub(database)
     shelf, me = make_shelf(one), one.login()
     one.start()
     two = type(one)(one.home)

@@ -182,13 +182,9 @@ def test_a_rewritten_ledger_contradicts_what_members_and_witness_hold(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
-def test_kill_between_database_and_ledger(new_hub, make_shelf, make_indicator, kind, request):
+def test_kill_between_database_and_ledger(new_hub, make_shelf, make_indicator, database):
     """Killed at any moment: every acknowledged envelope and page has its entry, and no other."""
-    url = "sqlite:///hub.sqlite"
-    if kind == "postgresql":
-        url = request.getfixturevalue("postgres").database("killed_between")
-    server = new_hub(url)
+    server = new_hub(database)
     shelf, me = make_shelf(server), server.login()
     acknowledged = {"submit": 0, "release": 0}
     for _ in range(3):
@@ -232,12 +228,8 @@ def test_kill_between_database_and_ledger(new_hub, make_shelf, make_indicator, k
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
-def test_two_hub_processes_keep_one_ledger(new_hub, make_shelf, make_indicator, kind, request):
-    url = "sqlite:///hub.sqlite"
-    if kind == "postgresql":
-        url = request.getfixturevalue("postgres").database("ledgers")
-    one = new_hub(url)
+def test_two_hub_processes_keep_one_ledger(new_hub, make_shelf, make_indicator, database):
+    one = new_hub(database)
     shelf, me = make_shelf(one), one.login()
     one.start()
     two = type(one)(one.home)

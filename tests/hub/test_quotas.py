@@ -18,14 +18,11 @@ TAXII = "application/taxii+json;version=2.1"
 pytestmark = pytest.mark.slow
 
 
-@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
-def two_processes(request, tmp_path_factory, hub_maker):
+@pytest.fixture(scope="module")
+def two_processes(module_database, tmp_path_factory, hub_maker):
     """Two processes on one database, with a small quota of evaluations."""
-    url = "sqlite:///hub.sqlite"
-    if request.param == "postgresql":
-        url = request.getfixturevalue("postgres").database("quotas")
     settings = "evaluations_per_day = 50\ninline_objects = 15\n"
-    one = hub_maker(tmp_path_factory.mktemp("quotas") / "hub", url, settings)
+    one = hub_maker(tmp_path_factory.mktemp("quotas") / "hub", module_database, settings)
     two = type(one)(one.home)
     one.start()
     two.start()

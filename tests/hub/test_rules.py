@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import uuid
 from datetime import UTC, datetime
 
 import pytest
 
 from stillwatch.share import campaign_objects
+from stillwatch.share import content as make
 from stillwatch.share.antitrust import normal
 from stillwatch.share.catalogue import CATALOGUE, IEP, INTERFACE
 
@@ -82,3 +84,51 @@ def test_a_price_in_a_description_is_refused_in_words_that_do_not_repeat_it(desk
 
 def test_an_indicator_of_another_tool_is_refused(desk, sender, make_indicator):
     assert desk.add(sender, make_indicator())["success_count"] == 0
+
+
+def test_neither_the_order_of_keys_nor_of_lists_comes_through(desk, sender, found):
+    turned = []
+    for one in found:
+        other = dict(reversed(list(one.items())))
+        for name, value in other.items():
+            if isinstance(value, list) and all(isinstance(v, str) for v in value):
+                other[name] = value[::-1]
+        turned.append(other)
+    assert [json.dumps(o) for o in turned] != [json.dumps(o) for o in found]
+    assert desk.add(sender, *turned)["failure_count"] == 0
+    stored = {o["id"]: json.dumps(o) for o in desk.get(sender, limit=1_000).json()["objects"]}
+    assert stored == {o["id"]: json.dumps(o) for o in found}
+    again = desk.add(sender, *found)
+    assert (again["success_count"], again["failure_count"]) == (len(found), 0), "the same objects"
+
+
+def test_an_id_that_names_nothing_here_is_refused(competitors, desk, sender, found):
+    """Thousands of references to nothing would carry whatever two members agreed upon."""
+    by = competitors.office.identity(sender.pseudonym)
+    then = datetime(2026, 11, 24, tzinfo=UTC)
+    seen = next(one["id"] for one in found if one["type"] == "campaign")
+    nothing = make.note(
+        "false_positive", [seen, f"campaign--{uuid.uuid5(uuid.NAMESPACE_DNS, 'x')}"], by=by,
+        created=then,
+    )  # fmt: skip
+    real = make.note("false_positive", [seen], by=by, created=then)
+    alone = desk.add(sender, real)
+    assert [one["id"] for one in alone["failures"]] == [real["id"]], "the campaign is not here yet"
+    told = desk.add(sender, *found, real, nothing)
+    assert [one["id"] for one in told["failures"]] == [nothing["id"]]
+    assert "refers to what is not here" in told["failures"][0]["message"]
+    other = competitors.login(number="other")
+    its = competitors.office.identity(other.pseudonym)
+    heard = make.opinion(seen, "agree", by=its, created=then)
+    assert desk.add(other, heard)["failure_count"] == 0
+
+
+def test_fixed_objects_are_everybodys(competitors, desk, sender):
+    """Two members send the same marking with their packages; neither owns it."""
+    marking = CATALOGUE[IEP["amber"]]
+    for login in (sender, competitors.login(number="other")):
+        told = desk.add(login, marking)
+        assert (told["success_count"], told["failure_count"]) == (1, 0)
+    assert desk.ids(sender) == [marking["id"]]
+    changed = {**marking, "name": "ours"}
+    assert desk.add(competitors.login(number="third"), changed)["failure_count"] == 1

@@ -19,7 +19,7 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import pyarrow.parquet as pq
 
@@ -35,20 +35,40 @@ from stillwatch.bench.ledger import commit_here
 from stillwatch.bench.records import once, read_records
 from stillwatch.bench.truth import Who, read_truth
 from stillwatch.scanner import candidate_frames, corroborated_lines, scan
-from stillwatch.simulate import WORLDS, Size, simulate
+from stillwatch.simulate import WORLDS, Size, World, simulate
 from stillwatch.stats import clopper_pearson
 
-__all__ = ["SUITES", "results", "run_sharing"]
+__all__ = ["SUITES", "Suite", "results", "run_sharing"]
 
 FIRST_SEED: Final = 910_000
 LIARS: Final = 2
 PASSAGE: Final = 24
-# By suite: worlds, people (times those of the demo world), providers, accounts of each campaign at
-# each provider, sizes of exchanges.
-SUITES: Final[dict[str, tuple[int, float, int, tuple[int, ...], tuple[int, ...]]]] = {
-    "smoke": (1, 0.5, 3, (8, 6), (3,)),
-    "standard": (4, 3.0, 4, (4, 6, 8), (2, 3, 4)),
-    "full": (40, 4.0, 4, (4, 6, 8), (2, 3, 4)),
+
+
+class Suite(NamedTuple):
+    """What a suite plays.
+
+    ``people``: times those of the demo world. ``slices``: accounts of each campaign at each
+    provider; none: a world without campaigns. ``sizes``: how many providers join, exchange by
+    exchange. ``requests``: of an account of a campaign, on average. ``liars``: whether the largest
+    exchange is played once more with two members who vote for everything.
+    """
+
+    worlds: int
+    people: float
+    providers: int
+    slices: tuple[int, ...]
+    sizes: tuple[int, ...]
+    requests: int = 42
+    liars: bool = True
+
+
+SUITES: Final[dict[str, Suite]] = {
+    "smoke": Suite(1, 0.5, 3, (8, 6), (3,)),
+    "thin": Suite(6, 3.0, 4, (6,), (4,), requests=19, liars=False),
+    "control": Suite(3, 3.0, 4, (), (4,)),
+    "standard": Suite(4, 3.0, 4, (4, 6, 8), (2, 3, 4)),
+    "full": Suite(40, 4.0, 4, (4, 6, 8), (2, 3, 4)),
 }
 
 
@@ -56,26 +76,27 @@ def run_sharing(
     suite: str, out: Path, *, first: int = 0, step: int = 1, tell: Any = lambda _: None
 ) -> None:
     """Play the worlds of a suite; one JSON file each, and what is there is not made again."""
-    worlds, scale, providers, slices, sizes = SUITES[suite]
-    for seed in range(FIRST_SEED + first, FIRST_SEED + worlds, step):
+    for seed in range(FIRST_SEED + first, FIRST_SEED + SUITES[suite].worlds, step):
         once(
             out / f"{suite}-{seed}.json",
-            lambda seed=seed: play(  # type: ignore[misc]
-                seed, out / f"work-{seed}", scale, providers, slices, sizes, tell
-            ),
+            lambda seed=seed: play(seed, out / f"work-{seed}", SUITES[suite], tell),  # type: ignore[misc]
         )
 
 
-def play(
-    seed: int, work: Path, scale: float, providers: int, slices: Sequence[int],
-    sizes: Sequence[int], tell: Any,
-) -> dict[str, Any]:  # fmt: skip
+def world_of(suite: Suite) -> World:
+    """Return the world of a suite: honest people, and its campaigns if it has any."""
+    honest = WORLDS["demo"].without_campaigns().scale(suite.people, requests=0.42, name="sharing")
+    if not suite.slices:
+        return honest
+    accounts = max(suite.slices) * suite.providers
+    return replace(honest, load_balanced=Size(len(suite.slices), accounts, suite.requests))
+
+
+def play(seed: int, work: Path, suite: Suite, tell: Any) -> dict[str, Any]:
     """Play one world and return its record."""
-    began = time.monotonic()
+    began, providers, slices = time.monotonic(), suite.providers, suite.slices
     shutil.rmtree(work, ignore_errors=True)
-    honest = WORLDS["demo"].without_campaigns().scale(scale, requests=0.42, name="sharing")
-    world = replace(honest, load_balanced=Size(len(slices), max(slices) * providers, 42))
-    made = simulate(world, seed=seed, out=work / "world")
+    made = simulate(world_of(suite), seed=seed, out=work / "world")
     truth = read_truth(made.truth_parquet)
     divide(made, truth, work, providers, slices)
     alone = _all(work, {k: ("alone", None) for k in range(providers)}, truth)
@@ -83,7 +104,8 @@ def play(
     frames = {k: candidate_frames(work / f"provider{k}" / "alone") for k in range(providers)}
     every = sorted({name for _, asked in frames.values() for name in asked})
     together: dict[str, Any] = {}
-    for size, lies in [*((n, False) for n in sizes), (providers, True)]:
+    exchanges = [(n, False) for n in suite.sizes] + [(providers, True)] * suite.liars
+    for size, lies in exchanges:
         name = f"{size} members" + (f", {LIARS} liars" if lies else "")
         folder = work / name.replace(" ", "-").replace(",", "")
         with open_exchange(folder) as exchange:

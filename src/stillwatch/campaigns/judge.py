@@ -135,7 +135,7 @@ def _named(
             c,
             known[c],
             np.array(findings[c][0]["trimmed"], dtype=np.int64),
-            acted=findings[c][0]["e_screen"] > SCREEN_E,  # others' lists set it to just that
+            acted=findings[c][0]["e_screen"] >= SCREEN_E,  # NaN where others listed it
         )
         for c in cohorts
     }

@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from stillwatch.cli.listening import BehindProxy, Certificate, Host, Port, PrivateKey
+
 __all__ = ["console"]
 
 
@@ -23,22 +25,14 @@ def console(
         str | None,
         typer.Option(metavar="URL", help="PostgreSQL for people and sessions, if not the folder."),
     ] = None,
-    host: Annotated[str, typer.Option(metavar="ADDRESS", help="Address to listen on.")] = (
-        "127.0.0.1"
-    ),
-    port: Annotated[int, typer.Option(metavar="N", min=1, max=65535, help="Port.")] = 6300,
+    host: Host = "127.0.0.1",
+    port: Port = 6300,
     name: Annotated[
         str | None, typer.Option(metavar="HOST", help="What browsers call this host.")
     ] = None,
-    certificate: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="TLS certificate chain, PEM.")
-    ] = None,
-    private_key: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Its private key, PEM.")
-    ] = None,
-    behind_proxy: Annotated[
-        bool, typer.Option("--behind-proxy", help="A proxy in front ends TLS.")
-    ] = False,
+    certificate: Certificate = None,
+    private_key: PrivateKey = None,
+    behind_proxy: BehindProxy = False,
     administrator: Annotated[
         str | None,
         typer.Option(metavar="NAME", help="Make this person an administrator; print a password."),

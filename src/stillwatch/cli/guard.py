@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from stillwatch.cli.listening import Host
+
 __all__ = ["guard"]
 
 guard = typer.Typer(
@@ -246,9 +248,7 @@ def serve(
     snapshot: Annotated[Path, typer.Option(metavar="FILE", help="Signed snapshot.")],
     trust: _Trust,
     port: Annotated[int, typer.Option(metavar="N", help="Port.")] = 8470,
-    host: Annotated[
-        str, typer.Option(metavar="ADDRESS", help="Address to listen on.")
-    ] = "127.0.0.1",
+    host: Host = "127.0.0.1",
     orders: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Signed orders (mode, undo).")
     ] = None,

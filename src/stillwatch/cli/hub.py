@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from stillwatch.cli.listening import BehindProxy, Certificate, Host, Port, PrivateKey
+
 __all__ = ["hub"]
 
 hub = typer.Typer(
@@ -80,23 +82,15 @@ def init(
 @hub.command("serve")
 def serve_hub(
     home: Home = _HOME,
-    host: Annotated[str, typer.Option(metavar="ADDRESS", help="Address to listen on.")] = (
-        "127.0.0.1"
-    ),
-    port: Annotated[int, typer.Option(metavar="N", min=1, max=65535, help="Port.")] = 6100,
-    certificate: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="TLS certificate chain, PEM.")
-    ] = None,
-    private_key: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Its private key, PEM.")
-    ] = None,
+    host: Host = "127.0.0.1",
+    port: Port = 6100,
+    certificate: Certificate = None,
+    private_key: PrivateKey = None,
     client_ca: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="Take only clients with a certificate of this CA."),
     ] = None,
-    behind_proxy: Annotated[
-        bool, typer.Option("--behind-proxy", help="A proxy in front ends TLS.")
-    ] = False,
+    behind_proxy: BehindProxy = False,
     workers: Annotated[int, typer.Option(metavar="N", min=1, help="Processes.")] = 1,
 ) -> None:
     """Serve TAXII 2.1 until interrupted.

@@ -42,6 +42,7 @@ _OLDEST: Final = "2020-01-01T00:00:00Z"
 _AHEAD: Final = timedelta(minutes=5)
 _LONGEST: Final = timedelta(days=180)
 _AGE: Final = timedelta(days=90)
+_EPOCHS: Final = 2  # months that a key is kept after its own
 _MARKING: Final = ("marking-definition", "extension-definition")
 # STIX 2.1, appendix B, as far as it is used
 _LINKS: Final = frozenset(
@@ -291,12 +292,18 @@ def _claimed(obj: Mapping[str, Any], now: datetime) -> Iterator[Trouble]:
 
 
 def _fingerprint(obj: Mapping[str, Any], now: datetime) -> Iterator[Trouble]:
-    """A token has 64 digits and an epoch; a fingerprint in the clear has 16 and none."""
-    del now
+    """A token has 64 digits and an epoch of its time; a fingerprint in the clear 16 and none."""
     own = obj["extensions"][EXT["fingerprint"]]
     token = own["kind"].startswith("token_")
     if len(own["value"]) != (64 if token else 16) or ("epoch" in own) != token:
         yield Trouble("fixed-formats", "value", "has not the length or epoch of its kind")
+    elif token:
+        start = read_time(obj["valid_from"])
+        year, month = map(int, own["epoch"].split("-"))
+        age = 12 * (now.year - year) + now.month - month
+        early = 0 if start is None else 12 * (start.year - year) + start.month - month
+        if age < -1 or early > _EPOCHS:
+            yield Trouble("fixed-formats", "epoch", "is none that a key of this time had")
 
 
 def _sighted(obj: Mapping[str, Any], now: datetime) -> Iterator[Trouble]:

@@ -50,9 +50,9 @@ class _Limits(NamedTuple):
 # lost; a campaign's handle (6) or an id (16) cannot be drawn again, so they are judged mildly.
 _LIMITS: Final = {
     6: _Limits(11, 6, 2, 3, 3, 1e-4),
-    8: _Limits(5, 4, 1, 2, 5, 4e-4),
-    16: _Limits(6, 8, 2, 3, 8, 1e-5),
-    32: _Limits(8, 13, 1, 3, 11, 5e-5),
+    8: _Limits(4, 4, 1, 2, 5, 4e-4),
+    16: _Limits(2, 8, 2, 3, 8, 1e-5),
+    32: _Limits(-6, 13, 1, 3, 11, 5e-5),
 }
 _OTHER: Final = _Limits(14, 99, 2, 4, 4, 1e-5)
 
@@ -156,7 +156,7 @@ def messages(digits: str) -> bool:
     True when as bytes they read as text in any script, are mostly letters or mostly printable, hold
     a commercial word, hidden signs or combining marks, repeat each other, have no letter a to f,
     repeat one digit seven times or use few different digits. *Error*: taken for messages are, of
-    100,000 random values, about 15 handles (48 bits), 250 fingerprints (64), 20 ids (128) and 60
+    100,000 random values, about 10 handles (48 bits), 280 fingerprints (64), 90 ids (128) and 50
     tokens (256), as a test checks.
     """
     data = bytes.fromhex(digits)

@@ -23,7 +23,7 @@ _DOJ = "DOJ and FTC, Antitrust Policy Statement on Sharing of Cybersecurity Info
 _ZONE = "the safety zone that DOJ and FTC withdrew in 2023, kept as a floor: no shelter, a prudence"
 _101 = "Article 101 TFEU and the EU guidelines on horizontal co-operation (2023), chapter 6"
 _CISA = "Cybersecurity Information Sharing Act of 2015, sunset on 2026-09-30: lapsed unless renewed"
-_RULE = "design, sharing rule"
+_RULE = "[sharing](sharing.md#seven-rules), rule"
 
 RULES: Final[dict[str, Rule]] = {
     "closed-shape": Rule(
@@ -84,7 +84,7 @@ RULES: Final[dict[str, Rule]] = {
     "released-actor": Rule(
         "An operator is claimed only with a confidence, a basis and counsel's release, under a "
         "pseudonym; natural persons are never named.",
-        "design, section 4, records of judgement", "objects",
+        f"{_RULE} 7; [cases](cases.md)", "objects",
         test="test_guard.py::test_released_actor",
     ),
     "sightings-of-campaigns": Rule(

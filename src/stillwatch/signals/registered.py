@@ -10,7 +10,10 @@ A, tested on part B) need not be kept apart:
 2. The tests that read the order and number of requests read both parts (`round_robin`,
    `even_volumes`). The others do not gain by it and stay as they are: account values and sign-ups
    have no part, exits and direct evidence stay those of part B.
-3. It counts as what acted together in part A does, whatever part A shows.
+3. No part is kept apart for it, so part A screens nothing (``e_screen`` is NaN): in the claim
+   *coordinated* topics count three to one, whatever part A shows. A slice too thin to accuse alone
+   shows what it asks for long before it shows how it acts, and where topics say nothing, the other
+   claim has nothing either.
 
 The evidence is this provider's own. What others say chooses hypotheses and enters no e-value.
 """
@@ -25,7 +28,7 @@ import pyarrow as pa
 from stillwatch.schema import Desk
 from stillwatch.signals import even_volumes, round_robin
 from stillwatch.signals.data import in_part, load_population, over_both
-from stillwatch.signals.step import SCREEN_E, lacking
+from stillwatch.signals.step import lacking
 from stillwatch.signals.views import load_cohorts
 
 __all__ = ["registered_cohorts", "registered_findings"]
@@ -60,7 +63,7 @@ def registered_findings(desk: Desk, cohorts: frozenset[int]) -> pa.Table:
     rows = table.to_pylist()
     for row in rows:
         if row["cohort"] in cohorts:
-            row["e_screen"] = SCREEN_E if not row["e_screen"] >= SCREEN_E else row["e_screen"]
+            row["e_screen"] = float("nan")
         finding = made.get((row["cohort"], row["signal"]))
         if finding is not None and finding.evaluable:
             row |= {

@@ -86,7 +86,7 @@ def test_everybody_is_the_customer_of_one_provider_and_slices_are_thin(tmp_path)
 @pytest.mark.slow
 def test_a_world_end_to_end_with_real_processes(tmp_path, monkeypatch):
     """Three providers, a hub and a witness: what goes over the wire holds no customer."""
-    monkeypatch.setitem(sharing.SUITES, "test", (1, 0.12, 3, (8,), (3,)))
+    monkeypatch.setitem(sharing.SUITES, "test", sharing.Suite(1, 0.12, 3, (8,), (3,)))
     said: list[str] = []
     run_sharing("test", tmp_path, tell=said.append)
     (file,) = tmp_path.glob("*.json")

@@ -23,6 +23,8 @@ __all__ = ["appeal", "opine", "prepare", "prepare_campaign", "revoke", "sight"]
 # A sighting that left at once would tell when its sender looked: rule 3, delay with jitter.
 _DELAY: Final = timedelta(hours=6)
 _JITTER_S: Final = 42 * 3600
+# What refers to others follows them: a hub takes no reference to what it has not.
+_AFTER: Final = {"relationship": 1, "sighting": 1, "opinion": 1, "note": 1, "report": 2}
 _TRAVEL: Final = frozenset({*IEP.values(), INTERFACE["id"]})
 
 
@@ -41,7 +43,10 @@ def prepare(
         for ref in one.get(name, ()) if ref in _TRAVEL
     }  # fmt: skip
     done = [normal(CATALOGUE[ref]) for ref in sorted(marks)]
-    done += sorted((normal(one) for one in given), key=lambda o: (o["id"], o.get("modified", "")))
+    done += sorted(
+        (normal(one) for one in given),
+        key=lambda o: (_AFTER.get(o["type"], 0), o["id"], o.get("modified", "")),
+    )
     found = [f"{one.get('type')}: {why}" for one in done for why in refusals(one, now=now)]
     with home.ledger() as ledger:
         if found:

@@ -41,7 +41,7 @@ from stillwatch.share.hub.settings import (
     read_settings,
     read_signer,
 )
-from stillwatch.share.hub.structure import STIX_TYPES
+from stillwatch.share.hub.structure import STIX_TYPES, Rules
 
 __all__ = [
     "PURPOSES",
@@ -53,6 +53,7 @@ __all__ = [
     "TLP_TIERS",
     "Listen",
     "Office",
+    "Rules",
     "Settings",
     "build",
     "checkpoint",

@@ -33,7 +33,7 @@ from stillwatch.share.hub.markings import (
     read_marking,
 )
 from stillwatch.share.hub.members import Member, pseudonym_identity
-from stillwatch.share.hub.structure import Accept, identify
+from stillwatch.share.hub.structure import Rules, identify
 from stillwatch.share.hub.tables import (
     AUDIENCE,
     COLLECTION,
@@ -95,6 +95,8 @@ class _Surroundings:
     stored_markings: set[str] = field(default_factory=set)
     owners: dict[str, int] = field(default_factory=dict)  # the first submitter of an id
     mine: dict[_Place, tuple[str, str]] = field(default_factory=dict)  # digest, version text
+    here: frozenset[str] | None = None  # what may be referred to; None: anything
+    fixed: frozenset[str] = frozenset()  # what is the same for all, whoever submitted it
 
 
 @dataclass
@@ -108,7 +110,7 @@ class _Outcome:
 def examine(
     objects: Sequence[Mapping[str, Any]],
     *,
-    accept: Accept,
+    rules: Rules,
     member: Member,
     specs: Sequence[str],
     key: bytes,
@@ -117,11 +119,11 @@ def examine(
 
     The creator of a pseudonymous member's object is replaced before anything else looks at it.
     """
-    return [_examined(stix, accept, member, specs, key) for stix in objects]
+    return [_examined(stix, rules, member, specs, key) for stix in objects]
 
 
 def _examined(
-    given: Mapping[str, Any], accept: Accept, member: Member, specs: Sequence[str], key: bytes
+    given: Mapping[str, Any], rules: Rules, member: Member, specs: Sequence[str], key: bytes
 ) -> Submitted:
     wrong = identify(given)
     if wrong is not None:
@@ -132,7 +134,8 @@ def _examined(
     if member.pseudonymous and str(stix.get("created_by_ref", "")).startswith("identity--"):
         stix["created_by_ref"] = pseudonym_identity(key, member.pseudonym)
     spec = str(stix.get("spec_version", "2.0"))
-    reasons = list(accept(stix))
+    stix = rules.form(stix)
+    reasons = list(rules.accept(stix)) if rules.accept is not None else []
     if spec not in specs:
         reasons.append(f"This collection takes STIX {' and '.join(specs)}, not {spec}.")
     if member.pseudonymous and stix["type"] == "identity":
@@ -205,6 +208,7 @@ async def add_objects(
     received: int,
     now: int,
     record: Record | None,
+    fixed: Mapping[str, Mapping[str, Any]] | None = None,
     reserved: int = 0,
 ) -> str:
     """Add what may be added, inside the caller's transaction; return the status resource.
@@ -223,6 +227,12 @@ async def add_objects(
     )
     added = max(now, int(last or 0) + 1)
     around = await _surroundings(connection, objects, member, eyes, collection, key)
+    if fixed is not None:
+        around.fixed = frozenset(fixed)
+        around.here = around.fixed | await _referred(connection, objects, eyes, collection)
+        for name, stix in fixed.items():
+            if stix["type"] == "marking-definition":
+                around.markings.setdefault(name, read_marking(stix))
     outcome = _Outcome()
     audiences: dict[str, int] = {}
     for one in objects:
@@ -281,6 +291,8 @@ def _decide(
 ) -> Audience | None:
     """Return who may see a new version, or None where the very same one is there already.
 
+    A fixed object is the same whoever submitted it: the rules compared it whole.
+
     Raises:
         _Refused: with the sentence that the submitter reads.
     """
@@ -294,7 +306,11 @@ def _decide(
     if one.refused is not None:
         raise _Refused(one.refused)
     if around.owners.get(one.id, member.pk) != member.pk:
+        if one.id in around.fixed:
+            return None
         raise _Refused("This object belongs to another member, who alone may add versions of it.")
+    if around.here is not None and not _references(one.stix) <= around.here:
+        raise _Refused("This refers to what is not here: submit that first, or with it.")
     if one.place in around.taken_down:
         raise _Refused("This version was withdrawn by the hub's operator.")
     try:
@@ -370,6 +386,35 @@ async def _surroundings(
                 place = (row.object_id, row.spec, row.version_key)
                 around.mine[place] = (row.digest, row.version_text)
     return around
+
+
+def _references(stix: Mapping[str, Any]) -> set[str]:
+    """Return the ids that an object refers to, but for its creator's and its markings'."""
+    found: set[str] = set()
+    for name, value in stix.items():
+        if name not in {"created_by_ref", "object_marking_refs"}:
+            if name.endswith("_ref"):
+                found.add(value)
+            elif name.endswith("_refs"):
+                found.update(value)
+    return found
+
+
+async def _referred(
+    connection: AsyncConnection, objects: Sequence[Submitted], eyes: Eyes, collection: Collection
+) -> frozenset[str]:
+    """Return which of the ids that an envelope refers to are in it, or seen by its submitter."""
+    taken = [one for one in objects if one.refused is None]
+    found = {one.id for one in taken}
+    names = sorted(set().union(*(_references(one.stix) for one in taken)) - found)
+    for i in range(0, len(names), _CHUNK):
+        query = select(VERSION.c.object_id).where(
+            VERSION.c.collection == collection.pk,
+            VERSION.c.object_id.in_(names[i : i + _CHUNK]),
+            eyes.see(VERSION),
+        )
+        found |= set((await connection.execute(query)).scalars())
+    return frozenset(found)
 
 
 async def _taken_down(

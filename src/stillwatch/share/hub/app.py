@@ -41,7 +41,7 @@ from stillwatch.share.hub.media import TAXII, is_taxii
 from stillwatch.share.hub.reading import read_corrections, read_page
 from stillwatch.share.hub.refusals import Refusal, not_found
 from stillwatch.share.hub.settings import Settings, Signer
-from stillwatch.share.hub.structure import Accept
+from stillwatch.share.hub.structure import Rules
 from stillwatch.share.hub.tables import API_ROOT
 from stillwatch.share.hub.witnessing import add_checkpoint, ledgers_of
 
@@ -201,6 +201,7 @@ async def _health(call: Call) -> Response:
     return answer({"status": "ok"})
 
 
+_ANY: Final = Rules()
 _OBJECTS: Final = "/{root}/collections/{collection}/objects/"
 _Endpoints = tuple[tuple[str, dict[str, Handler]], ...]
 # What the hub and the witness both serve.
@@ -232,18 +233,17 @@ def create_app(
     settings: Settings,
     key: bytes,
     *,
-    accept: Accept | None = None,
+    rules: Rules = _ANY,
     record: Record | None = None,
     clock: Clock = utc_now,
 ) -> Starlette:
     """Return the hub's ASGI application.
 
-    ``accept`` is called for every submitted object and returns sentences that refuse it; none: it
-    is accepted. The structural check comes before it, always. ``record`` is called for every event
-    in the order of the chain, before what it tells of is committed: if it raises, nothing is done
-    and the answer is 503.
+    ``rules`` apply to every submitted object, always after the structural check. ``record`` is
+    called for every event in the order of the chain, before what it tells of is committed: if it
+    raises, nothing is done and the answer is 503.
     """
-    hub = Hub.of(settings, key, accept=accept, record=record, clock=clock)
+    hub = Hub.of(settings, key, rules=rules, record=record, clock=clock)
     return _application(hub, _HUB)
 
 
@@ -254,7 +254,7 @@ def create_witness(
 
     Raises ConfigError where a ledger's key in the settings is none.
     """
-    hub = Hub.of(settings, key, accept=None, record=None, clock=clock)
+    hub = Hub.of(settings, key, rules=_ANY, record=None, clock=clock)
     cosigns = add_checkpoint(signer, ledgers_of(settings))
     return _application(hub, (*_EVIDENCE, ("/add-checkpoint", {"POST": cosigns})))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -27,7 +27,7 @@ from stillwatch.share.hub.database import Database
 from stillwatch.share.hub.envelopes import read_envelope
 from stillwatch.share.hub.members import Member, member_by_key
 from stillwatch.share.hub.settings import Settings
-from stillwatch.share.hub.structure import Accept, structural
+from stillwatch.share.hub.structure import Rules, structural
 from stillwatch.share.hub.tables import SUBMISSION
 from stillwatch.share.hub.times import DAY_US, micros
 from stillwatch.share.hub.visible import Eyes
@@ -58,7 +58,7 @@ class Hub:
     settings: Settings
     key: bytes
     database: Database
-    accept: Accept
+    rules: Rules
     record: Record | None
     clock: Clock
 
@@ -72,17 +72,18 @@ class Hub:
         settings: Settings,
         key: bytes,
         *,
-        accept: Accept | None,
+        rules: Rules,
         record: Record | None,
         clock: Clock,
     ) -> Hub:
-        """Return a hub whose structural check always comes before ``accept``."""
+        """Return a hub whose structural check always comes before that of its rules."""
         shape = structural(settings.types, settings.max_object_bytes)
 
         def both(stix: Mapping[str, Any]) -> Sequence[str]:
-            return shape(stix) or (accept(stix) if accept is not None else ())
+            return shape(stix) or (rules.accept(stix) if rules.accept is not None else ())
 
-        return cls(settings, key, Database(settings.database), both, record, clock)
+        every = replace(rules, accept=both)
+        return cls(settings, key, Database(settings.database), every, record, clock)
 
     def now(self) -> int:
         """Return this moment in microseconds."""
@@ -95,7 +96,7 @@ class Hub:
         return await asyncio.to_thread(
             examine,
             objects,
-            accept=self.accept,
+            rules=self.rules,
             member=member,
             specs=collection.spec_versions,
             key=self.key,
@@ -108,7 +109,7 @@ class Hub:
         return await asyncio.to_thread(
             examine,
             objects,
-            accept=lambda stix: (),
+            rules=Rules(form=self.rules.form),
             member=member,
             specs=collection.spec_versions,
             key=self.key,
@@ -170,6 +171,7 @@ class Hub:
             received=received,
             now=self.now(),
             record=self.record,
+            fixed=self.rules.fixed,
             reserved=reserved,
         )
 

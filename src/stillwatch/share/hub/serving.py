@@ -16,12 +16,13 @@ import uvicorn
 from starlette.applications import Starlette
 
 from stillwatch.errors import ConfigError
-from stillwatch.share.antitrust import refusals
+from stillwatch.share.antitrust import normal, refusals
+from stillwatch.share.catalogue import CATALOGUE
 from stillwatch.share.hub.app import create_app, create_witness
 from stillwatch.share.hub.database import Database
 from stillwatch.share.hub.schema import demand_current
 from stillwatch.share.hub.settings import read_key, read_settings, read_signer
-from stillwatch.share.hub.structure import Accept
+from stillwatch.share.hub.structure import Rules
 
 __all__ = ["Listen", "build", "serve"]
 
@@ -30,7 +31,11 @@ def _by_antitrust(stix: Mapping[str, Any]) -> Sequence[str]:
     return refusals(stix, now=datetime.now(UTC))
 
 
-RULES: Final[Mapping[str, Accept | None]] = {"antitrust": _by_antitrust, "structure": None}
+# Neither the order of keys nor an id that names nothing carries a message past the antitrust rules.
+RULES: Final[Mapping[str, Rules]] = {
+    "antitrust": Rules(_by_antitrust, normal, CATALOGUE),
+    "structure": Rules(),
+}
 _HOME: Final = "STILLWATCH_HUB_HOME"
 # Forward secrecy and authenticated encryption alone: none of RFC 7540, appendix A.
 _CIPHERS: Final = "ECDHE+AESGCM:ECDHE+CHACHA20"
@@ -54,7 +59,7 @@ def build(home: Path) -> Starlette:
     settings = read_settings(home)
     if settings.role == "witness":
         return create_witness(settings, read_key(home), read_signer(home, settings.role))
-    return create_app(settings, read_key(home), accept=RULES[settings.rules])
+    return create_app(settings, read_key(home), rules=RULES[settings.rules])
 
 
 def build_from_environment() -> Starlette:

@@ -4,14 +4,32 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 from stillwatch.share.hub.envelopes import written
 from stillwatch.share.hub.times import parse_timestamp
 
-__all__ = ["STIX_TYPES", "Accept", "identify", "structural"]
+__all__ = ["STIX_TYPES", "Accept", "Form", "Rules", "identify", "structural"]
 
 Accept = Callable[[Mapping[str, Any]], Sequence[str]]
+Form = Callable[[Mapping[str, Any]], dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What a hub demands of objects beside their structure.
+
+    ``accept``: sentences that refuse an object. ``form``: the writing that is kept of it.
+    ``fixed``: objects that are the same for all members, by id: anybody may refer to them and
+    submit them, and other references must be to what the hub has. None: there are none, and
+    references may be to anything.
+    """
+
+    accept: Accept | None = None
+    form: Form = dict
+    fixed: Mapping[str, Mapping[str, Any]] | None = None
+
 
 _DOMAIN: Final = {
     "attack-pattern", "campaign", "course-of-action", "grouping", "identity", "incident",
