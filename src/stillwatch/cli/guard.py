@@ -17,6 +17,10 @@ _Key = Annotated[Path, typer.Option(metavar="FILE", help="Private Ed25519 key th
 _Trust = Annotated[
     list[Path], typer.Option(metavar="FILE", help="Public key to trust (PEM); may be given again.")
 ]
+_Others = Annotated[
+    list[Path] | None,
+    typer.Option(metavar="FILE", help="Public key of who signed before (PEM); may be given again."),
+]
 _Run = Annotated[Path, typer.Option(metavar="DIR", help="Run directory that a scan wrote.")]
 
 
@@ -206,12 +210,13 @@ def mode(
     canary: Annotated[
         float | None, typer.Option(metavar="PERCENT", help="Share of accounts enforced upon.")
     ] = None,
+    trust: _Others = None,
 ) -> None:
     """Switch a running guard: off allows everything, shadow only writes what it would do."""
-    from stillwatch.cli.guarding import order_mode
+    from stillwatch.cli.ordering import order_mode
     from stillwatch.cli.terminal import Page
 
-    made = order_mode(orders, key, wanted, canary)
+    made = order_mode(orders, key, wanted, canary, trust or ())
     Page().sentence(f"Orders {made.version} in {orders}: mode {made.mode}.")
 
 
@@ -232,13 +237,29 @@ def undo(
     since: Annotated[
         str | None, typer.Option(metavar="TIME", help="Everything decided since (ISO 8601).")
     ] = None,
+    access: Annotated[
+        bool, typer.Option("--access", help="Of the account, the ownership answer alone.")
+    ] = False,
+    withdraw: Annotated[
+        bool, typer.Option("--withdraw", help="End an undo that was named in the same way.")
+    ] = False,
+    snapshot: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Say so where it knows nothing of that.")
+    ] = None,
+    trust: _Others = None,
 ) -> None:
     """Take back what was decided; a running guard obeys within a second."""
-    from stillwatch.cli.guarding import order_undo
+    from stillwatch.cli.ordering import Wanted, order_undo
     from stillwatch.cli.terminal import Page
 
-    made = order_undo(orders, key, by, account, end_user, campaign, since)
-    Page().sentence(f"Orders {made.version} in {orders}: {len(made.undone)} things taken back.")
+    wanted = Wanted(account, end_user, campaign, since, access)
+    made, told = order_undo(
+        orders, key, by, wanted, trust=trust or (), snapshot=snapshot, withdraw=withdraw
+    )
+    page = Page()
+    page.sentence(f"Orders {made.version} in {orders}: {len(made.in_force)} things taken back.")
+    for sentence in told:
+        page.sentence(sentence)
 
 
 @guard.command("serve")
