@@ -5,6 +5,7 @@ from __future__ import annotations
 __all__ = ["BUCKETS", "Budget"]
 
 BUCKETS = 72
+_BELIEVED = 16  # looks in a row that are later than the window, before they are right
 
 
 class Budget:
@@ -12,10 +13,12 @@ class Budget:
 
     *Error*: the window is between 71/72 and one ``window_s`` long. A late event counts into its own
     bucket, one that is later than the window into the oldest; time that goes back never frees
-    anything. ``others``: what other nodes spent, by bucket number.
+    anything: where 16 looks in a row are later than the window, the newest time was wrong (a clock
+    that had jumped ahead), and all that was spent counts as spent now. ``others``: what other nodes
+    spent, by bucket number; what is further ahead than the window is not believed.
     """
 
-    __slots__ = ("_counts", "_newest", "_sum", "_width_us", "limit", "others")
+    __slots__ = ("_behind", "_counts", "_newest", "_sum", "_width_us", "limit", "others")
 
     def __init__(self, limit: int, window_s: int) -> None:
         self.limit = limit
@@ -23,6 +26,7 @@ class Budget:
         self._counts = [0] * BUCKETS
         self._newest = 0
         self._sum = 0
+        self._behind = 0
         self.others: dict[int, int] = {}
 
     def spent(self, ts_us: int) -> int:
@@ -30,8 +34,8 @@ class Budget:
         self._advance(ts_us // self._width_us)
         if not self.others:
             return self._sum
-        oldest = self._newest - BUCKETS
-        return self._sum + sum(n for b, n in self.others.items() if b > oldest)
+        oldest, last = self._newest - BUCKETS, self._newest + BUCKETS
+        return self._sum + sum(n for b, n in self.others.items() if oldest < b <= last)
 
     def spend(self, ts_us: int, count: int = 1) -> None:
         """Count requests of the campaign that were let through."""
@@ -55,17 +59,13 @@ class Budget:
             if (n := self._counts[(self._newest - age) % BUCKETS])
         }
 
-    def take(self, counts: dict[int, int]) -> None:
-        """Set own counts from a state that was saved; later buckets win."""
-        for bucket, count in sorted(counts.items()):
-            self._advance(bucket)
-            if bucket > self._newest - BUCKETS:
-                self._counts[bucket % BUCKETS] += count
-                self._sum += count
-
     def _advance(self, bucket: int) -> None:
         if bucket <= self._newest:
+            self._behind = self._behind + 1 if bucket <= self._newest - BUCKETS else 0
+            if self._behind >= _BELIEVED:
+                self._turn_back(bucket)
             return
+        self._behind = 0
         if bucket - self._newest >= BUCKETS:
             self._counts = [0] * BUCKETS
             self._sum = 0
@@ -74,3 +74,8 @@ class Budget:
                 self._sum -= self._counts[k % BUCKETS]
                 self._counts[k % BUCKETS] = 0
         self._newest = bucket
+
+    def _turn_back(self, bucket: int) -> None:
+        self._counts = [0] * BUCKETS
+        self._counts[bucket % BUCKETS] = self._sum
+        self._newest, self._behind = bucket, 0

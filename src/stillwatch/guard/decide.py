@@ -258,11 +258,17 @@ class Guard:
             self.prompts.put(key, org, campaign, value)
         elif kind == "verified":
             self.verified[key] = max(value, self.verified.get(key, 0))
-        elif kind == "spent":
-            if campaign in self.budgets:
-                self.budgets[campaign].spend(value)
-        else:  # evidence: its bits, and above them the exclusive ones, stand in org
-            self.suspects.of(key, campaign).note(org & 0xFFFF, org >> 16, value)
+        elif kind == "spent":  # once, or as often as its key says
+            if campaign >= 0:
+                budget = self.budgets.get(campaign)
+                if budget is None:  # of a campaign that is not in this snapshot, but may come back
+                    budget = Budget(1, self._table.ladder.budget_window_s)
+                    self.budgets[campaign] = budget
+                budget.spend(value, max(1, key))
+        else:  # evidence: its bits, above them the exclusive ones and further requests, are in org
+            suspect = self.suspects.of(key, campaign)
+            suspect.note(org & 0xFFFF, org >> 16 & 0xFFFF, value)
+            suspect.requests += org >> 32
             self._promote(key, campaign, value)
 
     def _weigh(self, request: Request, subject: int) -> tuple[int, str, int]:

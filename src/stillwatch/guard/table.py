@@ -183,6 +183,8 @@ class Table:
             verdict, by, why = self.ladder.verdict, None, "by configuration"
         elif ts_us >= action.expires_us:
             return "watch", "the action has lapsed"
+        elif action.relaxes_us is not None and ts_us >= action.relaxes_us:
+            verdict, by, why = action.relaxes_to, action.by, "an appeal was not decided in time"
         else:
             verdict, by = action.verdict, action.by
             why = "ordered by a person" if by else "ordered by a rule"

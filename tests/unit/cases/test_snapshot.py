@@ -181,8 +181,8 @@ def test_erasing_an_account_reaches_what_the_guard_left_on_the_disk(
     Path("e.json").write_text(json.dumps(held), encoding="utf-8")
     journal = Journal(Path("state"))
     mine, theirs = (subject_key(salt, a) for a in (who, "someone"))
-    kept = [Record("evidence", theirs, 7, 0, 1), Record("handoff", mine, 5, 0, 2),
-            Record("spent", 0, 0, 0, 3), Record("verified", theirs, 0, 0, 4)]  # fmt: skip
+    kept = [Record("evidence", theirs, 7, 0, 1), Record("spent", 0, 0, 0, 2),
+            Record("verified", theirs, 0, 0, 3), Record("handoff", mine, 5, 0, 4)]  # fmt: skip
     gone = [Record("evidence", mine, 7, 0, 5), Record("verified", mine, 0, 0, 6),
             Record("handoff", 9, org_key(salt, who, None), 0, 7)]  # fmt: skip
     for record in (*gone, *kept):

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
 from stillwatch.cases import salt_of
 from stillwatch.cli.app import run as command
+from stillwatch.cli.ordering import Wanted, order_undo
 from stillwatch.guard import (
     Orders,
     Service,
@@ -207,13 +207,13 @@ def test_a_withdrawal_holds_in_newer_orders_and_an_old_copy_withdraws_nothing():
 
 def test_undos_of_several_people_at_once_are_all_kept(two):
     _, folder = two
-    script = ("import sys; from pathlib import Path; from stillwatch.cli.ordering import *; "
-              "f = Path(sys.argv[1]); order_undo(f / 'o.json', f / 'a.pem', 'R', "
-              "Wanted(account=sys.argv[2]))")  # fmt: skip
-    running = [
-        subprocess.Popen([sys.executable, "-c", script, str(folder), f"a{k}"]) for k in range(6)
-    ]
-    assert [one.wait(60) for one in running] == [0] * 6
+    names = [f"a{k}" for k in range(6)]
+
+    def undo(name: str) -> None:
+        order_undo(folder / "o.json", folder / "a.pem", "R. Doe", Wanted(account=name))
+
+    with ThreadPoolExecutor(len(names)) as pool:
+        list(pool.map(undo, names))
     orders = read_orders(folder / "o.json", [read_public_key(folder / "a.pem.pub")])
     assert len(orders.in_force) == 6
     assert orders.version == 7
