@@ -156,6 +156,11 @@ def preview_text(run: Path, campaign: str, days: int, *, as_json: bool) -> Itera
         f"{found.exchanges:,} requests, {found.output_tokens:,} output tokens, "
         f"${found.revenue_usd:,.2f}. Recommended: {found.recommended}."
     )
+    yield (
+        f"Beside them, not accused: {found.periphery_accounts:,} accounts of "
+        f"{found.periphery_organizations:,} organizations with {found.periphery_exchanges:,} "
+        "requests in these days."
+    )
     for rung in found.rungs:
         yield (
             f"{rung.verdict}: {rung.text}; beside the accused it touches "

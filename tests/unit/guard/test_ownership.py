@@ -15,7 +15,7 @@ from .test_decide import PERMIT, spend
 
 STRICT = Ladder(
     mode="enforce", access_restricted="deny", access_possible="step_up",
-    access_undetermined="step_up",
+    access_undetermined="step_up", step_up_url="https://verify.example",
 )  # fmt: skip
 
 
@@ -23,6 +23,15 @@ def owned(made=None, ladder: Ladder = STRICT, **access: str):
     """The snapshot with ownership answers by account."""
     given = {subject_key(SALT, name.replace("_", "-")): word for name, word in access.items()}
     return replace(made or snapshot(), ladder=ladder.as_dict(), access=given)
+
+
+def test_who_cannot_verify_anywhere_is_watched_and_not_stepped_up():
+    nowhere = owned(ladder=replace(STRICT, step_up_url=""), someone="undetermined")
+    assert guard(nowhere).decide(request("someone")).verdict == "watch"
+    shipped = Ladder(mode="enforce", step_up_url="https://verify.example")
+    for word in ("undetermined", "possible"):
+        decider = guard(owned(ladder=shipped, someone=word))
+        assert decider.decide(request("someone")).verdict == "step_up"
 
 
 # 1. Verification.
