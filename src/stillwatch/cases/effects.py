@@ -26,8 +26,9 @@ def effects(book: Book, *, terms: Terms, now: datetime) -> Mapping[str, Any]:
     ``verdicts``: a row an account; where an appeal against the decision is open, with the time at
     which it relaxes by itself and to what, so that a guard needs nobody to run for that.
     ``let_go``: accounts of decisions that a person undid, or that an appeal not decided in time
-    relaxed to *allow*, on which nothing else stands, until the decision would have ended. ``let_go_campaigns``: campaigns of
-    cases that a person let go as a whole, each with its core (see `_let_go_campaigns`).
+    relaxed to *allow*, on which nothing else stands, until the decision would have ended.
+    ``let_go_campaigns``: campaigns of cases that a person let go as a whole, each with its core
+    (see `_let_go_campaigns`).
     ``actions``: a row a campaign on which a decision on its whole case stands, the strictest one.
     ``corrections``: accounts that an upheld appeal restored, each with the campaign from which its
     links are to be taken, for as long as the terms say.

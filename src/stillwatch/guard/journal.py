@@ -12,7 +12,6 @@ A journal is a folder with files of two sorts, each a line of JSON and fixed rec
 from __future__ import annotations
 
 import json
-import os
 import struct
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path

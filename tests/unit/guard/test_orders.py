@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
+
 from stillwatch.cases import salt_of
 from stillwatch.cli.app import run as command
 from stillwatch.cli.ordering import Wanted, order_undo

@@ -168,7 +168,7 @@ def test_not_knowing_never_denies():
         for verdict in VERDICTS:
             setting = {f"access_{word}": verdict}
             if verdict in ("deny", "throttle"):
-                with pytest.raises(ConfigError, match="never denied|has no budget"):
+                with pytest.raises(ConfigError, match=r"never denied|has no budget"):
                     Ladder(**setting)
                 continue
             carried = "watch" if verdict == "step_up" else verdict  # nowhere to verify: a deny

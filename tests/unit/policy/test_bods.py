@@ -212,8 +212,10 @@ def test_the_order_of_statements_changes_nothing(bods, ask):
     assert forwards == backwards
 
 
-@pytest.mark.parametrize(("code", "expected"), [("XX", "restricted"), ("XX-MOW", "restricted"),
-                                                ("xx-ab", "restricted"), ("XXA", "clear")])  # fmt: skip
+@pytest.mark.parametrize(
+    ("code", "expected"),
+    [("XX", "restricted"), ("XX-MOW", "restricted"), ("xx-ab", "restricted"), ("XXA", "clear")],
+)
 def test_a_subdivision_is_part_of_its_country(ask, bods, code, expected):
     statements = [bods.person("p"), bods.entity("o", place=code), bods.entity("e"),
                   bods.holds("p", "o", 100), bods.holds("o", "e", 100)]  # fmt: skip
