@@ -15,7 +15,7 @@ from stillwatch.cases.appeals import read_appeals
 from stillwatch.cases.book import Book
 from stillwatch.cases.decisions import InForce, in_force, read_decisions
 from stillwatch.cases.terms import Terms
-from stillwatch.schema import VERDICTS, Decision, to_micros
+from stillwatch.schema import VERDICTS, Decision, is_rule, to_micros
 
 __all__ = ["effects"]
 
@@ -51,7 +51,7 @@ def effects(book: Book, *, terms: Terms, now: datetime) -> Mapping[str, Any]:
             .order_by(t.sightings.c.id)
         ).all()
     newest = {(row.account_id, row.case_id): row for row in labels}
-    relaxing = _Relaxing(book, terms, at)
+    relaxing = _Relaxing(book, terms, at, decisions)
     return {
         "at_us": to_micros(at),
         "verdicts": [
@@ -62,7 +62,7 @@ def effects(book: Book, *, terms: Terms, now: datetime) -> Mapping[str, Any]:
             for v in standing.values()
         ],
         "let_go": _let_go(
-            [*decisions.values(), *relaxing.to_allow(decisions)], standing, at
+            [*decisions.values(), *relaxing.to_allow()], standing, at
         ),
         "let_go_campaigns": _let_go_campaigns(book, list(decisions.values()), at),
         "actions": _actions(book, at),
@@ -84,8 +84,11 @@ def effects(book: Book, *, terms: Terms, now: datetime) -> Mapping[str, Any]:
 class _Relaxing:
     """What open appeals do to the decisions that they are against when their time runs out."""
 
-    def __init__(self, book: Book, terms: Terms, at: datetime) -> None:
+    def __init__(
+        self, book: Book, terms: Terms, at: datetime, decisions: Mapping[str, Decision]
+    ) -> None:
         self._book, self._terms, self._at = book, terms, at
+        self._decisions = decisions
         self._appeals = read_appeals(book)
         self._then: dict[datetime, Mapping[str, InForce]] = {}
 
@@ -98,17 +101,24 @@ class _Relaxing:
                 if one.due not in self._then:
                     self._then[one.due] = in_force(self._book, terms=self._terms, now=one.due)
                 then = self._then[one.due].get(held.account_id)
-                return {"relaxes_us": to_micros(one.due),
-                        "relaxes_to": "allow" if then is None else then.verdict}  # fmt: skip
+                return {"relaxes_us": to_micros(one.due), "relaxes_to": self._verdict(then)}
         return {}
 
-    def to_allow(self, decisions: Mapping[str, Decision]) -> Iterator[Decision]:
+    def _verdict(self, then: InForce | None) -> str:
+        """Return what stands then; of a rule's no more than a rule may ask of a guard."""
+        if then is None:
+            return "allow"
+        if is_rule(self._decisions[then.decision_id].by):
+            return min(then.verdict, "throttle", key=VERDICTS.index)
+        return then.verdict
+
+    def to_allow(self) -> Iterator[Decision]:
         """Yield the undoing, for one account, of each decision that has relaxed to *allow*."""
         if self._terms.relaxes_to != "allow":
             return
         for one in self._appeals:
             over = one.state == "lapsed" or (one.state == "open" and one.due <= self._at)
-            decision = decisions.get(one.decision)
+            decision = self._decisions.get(one.decision)
             if over and decision is not None:
                 yield replace(decision, accounts=(one.account_id,), undoes=decision.id)
 

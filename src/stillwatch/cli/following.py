@@ -121,7 +121,7 @@ def _beside(what: Following) -> list[Path]:
 def _state(what: Following, run: Path | None) -> tuple[object, ...]:
     """Return what changes where there is something to compile."""
     files = [*_beside(what), *([run / SUMMARY] if run is not None else [])]
-    stamps = []
+    stamps: list[tuple[int, int, int] | None] = []
     for path in files:
         try:
             status = path.stat()

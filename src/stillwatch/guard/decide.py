@@ -376,7 +376,7 @@ class Guard:
         table, ts = self._table, request.ts_us
         ttl = table.ladder.decision_ttl_s
         by_access, of_access = self._by_access(request, subject, account)
-        if table.is_undone("account", request.account_id, request.end_user_id):
+        if table.is_undone("account", request.account_id, request.end_user_id, subject, account):
             pursued = _Pursued("allow", ("what was decided is taken back",), None, ttl, "", 0)
         elif ts >= table.snapshot.expires_us:
             pursued = _Pursued("allow", ("the snapshot has expired",), None, ttl, "", 0)
@@ -408,7 +408,7 @@ class Guard:
         """
         verdict, why = self._table.access_verdict(subject, account)
         if verdict != "allow" and self._table.is_undone(
-            "access", request.account_id, request.end_user_id
+            "access", request.account_id, request.end_user_id, subject, account
         ):
             return "allow", ()
         if verdict == "step_up" and self.verified.get(account, 0) > request.ts_us:

@@ -111,12 +111,14 @@ class Table:
         """Return whether an account is a channel for many end users."""
         return subject_key(self.salt, account_id) in self.channels
 
-    def is_undone(self, kind: str, account_id: str, end_user_id: str | None) -> bool:
+    def is_undone(
+        self, kind: str, account_id: str, end_user_id: str | None, subject: int, account: int
+    ) -> bool:
         """Return whether a person took back what was decided, of it or of its channel account.
 
         ``kind``: *account* for what campaigns and cases ask, *access* for the ownership answer.
+        ``subject`` and ``account``: their keys, as `who` gives them.
         """
-        subject, account = self.who(account_id, end_user_id)
         if kind == "account" and not self.undone_subjects.isdisjoint((subject, account)):
             return True
         for salt, keys in self._undone[kind].items():
