@@ -83,7 +83,7 @@ def _action(row: Mapping[str, Any]) -> Action:
     due, to = row.get("relaxes_us"), str(row.get("relaxes_to", "watch"))
     if verdict not in VERDICTS or to not in VERDICTS:
         raise ValueError("no verdict")
-    return Action(
-        verdict, None if is_rule(by) else by, int(row["at_us"]), int(row["expires_us"]),
-        None if due is None else int(due), min(to, verdict, key=VERDICTS.index),
-    )  # fmt: skip
+    person, at, end = None if is_rule(by) else by, int(row["at_us"]), int(row["expires_us"])
+    if due is None:
+        return Action(verdict, person, at, end)
+    return Action(verdict, person, at, end, int(due), min(to, verdict, key=VERDICTS.index))
