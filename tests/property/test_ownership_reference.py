@@ -1,4 +1,8 @@
-"""Cascade and product against brute force: every share on a grid, every set of parties."""
+"""Cascade and product against brute force: every share on a grid, every set of parties.
+
+First of registers that are consistent; then of such as there are: owners of whom nothing is said,
+holdings of more than the whole, closed parties, and several records of one holding.
+"""
 
 from __future__ import annotations
 
@@ -60,20 +64,20 @@ def choices(bounds, level):
 
 
 def worlds(held, level):
-    ways = [list(choices(held[asset], level)) for asset in ASSETS]
+    ways = [list(choices(bounds, level)) for bounds in held.values()]
     for combination in product(*ways):
-        yield dict(zip(ASSETS, combination, strict=True))
+        yield dict(zip(held, combination, strict=True))
 
 
 def brute_cascade(held, listed, threshold, strict, level):
     """Return the assets in the intersection of all closed sets, in some world of the level."""
-    sets = [set(listed) | {a for a, on in zip(ASSETS, bits, strict=True) if on}
-            for bits in product((False, True), repeat=len(ASSETS))]  # fmt: skip
+    sets = [set(listed) | {a for a, on in zip(held, bits, strict=True) if on}
+            for bits in product((False, True), repeat=len(held))]  # fmt: skip
     found = set()
     for world in worlds(held, level):
         closed = [s for s in sets if all(
             a in s or not reaches(sum(n for o, n in world[a].items() if o in s), threshold, strict)
-            for a in ASSETS
+            for a in held
         )]  # fmt: skip
         found |= set.intersection(*closed)
     return found
@@ -85,17 +89,17 @@ def reaches(quarters, threshold, strict):
 
 def brute_interest(held, listed, level):
     """Return the largest interest over the worlds of a level, each by simple iteration from 0."""
-    best = dict.fromkeys(ASSETS, 0.0)
+    best = dict.fromkeys(held, 0.0)
     for world in worlds(held, level):
-        value = dict.fromkeys(ASSETS, 0.0)
+        value = dict.fromkeys(held, 0.0)
         for _ in range(400):
             value = {
                 a: 1.0 if a in listed
                 else sum(n / 4 * (1.0 if o in listed else value.get(o, 0.0))
                          for o, n in world[a].items())
-                for a in ASSETS
+                for a in held
             }  # fmt: skip
-        best = {a: max(best[a], value[a]) for a in ASSETS}
+        best = {a: max(best[a], value[a]) for a in held}
     return best
 
 
@@ -153,3 +157,75 @@ def test_what_the_listed_own_entirely_by_cascade_they_own_entirely_by_product(he
     by_product = economic_interest(graph, {SEED}, "certain")
     whole = {a for a in ASSETS if by_product[a] > 1 - 1e-12}
     assert set(by_cascade) & set(ASSETS) <= whole
+
+
+PAIR = ("a", "b")
+
+
+@st.composite
+def muddles(draw):
+    """Return records in quarters: (owner, asset) → intervals, one or two; and who is closed."""
+    owners = [*PAIR, SEED, PERSON, NOBODY]
+    places = draw(st.lists(st.tuples(st.sampled_from(owners), st.sampled_from(PAIR)), unique=True,
+                           max_size=5))  # fmt: skip
+    interval = st.tuples(st.integers(0, 4), st.integers(0, 4)).map(lambda p: (min(p), max(p)))
+    records = {
+        place: draw(st.lists(interval, min_size=1, max_size=1 if place[0] == NOBODY else 2))
+        for place in places
+    }
+    return records, draw(st.sets(st.sampled_from([*PAIR, SEED]), max_size=2))
+
+
+def muddled_register(records, closed):
+    interests = [
+        Interest(None if owner == NOBODY else owner, asset, "shareholding", low * STEP,
+                 high * STEP, (f"{owner}-{asset}-{n}",))
+        for (owner, asset), intervals in records.items()
+        for n, (low, high) in enumerate(intervals)
+    ]  # fmt: skip
+    kinds = {PERSON: "person", SEED: "entity", **dict.fromkeys(PAIR, "entity")}
+    parties = {p: Party(p, kind, ended=p in closed) for p, kind in kinds.items()}
+    return Register(parties, tuple(interests), ())
+
+
+def bounds_of(records, closed, remainder):
+    """Return what docs/ownership.md says of such records: asset → owner → quarters it may hold."""
+    held = {}
+    for asset in PAIR:
+        bounds = {}
+        for (owner, owned), intervals in records.items():
+            if owned != asset:
+                continue
+            allowed = [set(range(low, high + 1)) for low, high in intervals]
+            shares = set.intersection(*allowed) or set().union(*allowed)
+            bounds[owner] = (0 if owner in closed else min(shares), max(shares))
+        over = max(0, sum(low for low, _ in bounds.values()) - 4)
+        bounds = {o: (max(0, low - over), high) for o, (low, high) in bounds.items()}
+        if remainder or not bounds:
+            bounds[NOBODY] = (bounds.get(NOBODY, (0, 4))[0], 4)
+        held[asset] = bounds
+    return held
+
+
+@settings(max_examples=150, deadline=None)
+@given(muddle=muddles(), threshold=st.integers(1, 4), strict=st.booleans(), rest=st.booleans())
+def test_cascade_of_muddled_records_is_that_of_some_world(muddle, threshold, strict, rest):
+    graph = build_graph(muddled_register(*muddle), "shareholding", remainder_unknown=rest)
+    held = bounds_of(*muddle, rest)
+    for level in LEVELS:
+        listed = {SEED} | ({NOBODY} if level == "unknown" else set())
+        got = restricted_by_cascade(graph, {SEED}, threshold * STEP, strict=strict, level=level)
+        want = brute_cascade(held, listed, threshold, strict, level)
+        assert set(got) & set(PAIR) == want & set(PAIR), level
+
+
+@settings(max_examples=60, deadline=None)
+@given(muddle=muddles(), rest=st.booleans())
+def test_product_of_muddled_records_is_the_largest_of_any_world(muddle, rest):
+    graph = build_graph(muddled_register(*muddle), "shareholding", remainder_unknown=rest)
+    held = bounds_of(*muddle, rest)
+    for level in LEVELS:
+        listed = {SEED} | ({NOBODY} if level == "unknown" else set())
+        want, got = brute_interest(held, listed, level), economic_interest(graph, {SEED}, level)
+        for asset in PAIR:
+            assert abs(want[asset] - got[asset]) < 1e-9, (asset, level)

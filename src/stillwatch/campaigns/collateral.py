@@ -7,31 +7,15 @@ interferes; `step_up` and `deny` interfere with all, `watch` with none.
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any
 
 import pyarrow as pa
 
 from stillwatch.campaigns.judge import Campaign, Judgement
+from stillwatch.policy import RUNGS, TOUCH_COUNTS, limit_sql, touched_sql
 from stillwatch.schema import Desk
 
 __all__ = ["acted_on", "collateral_by_rung"]
-
-_RUNGS: Final = {
-    "watch": ("FALSE", "nothing acts on anybody"),
-    "throttle": ("busy > {limit}", "requests beyond {limit} an hour wait"),
-    "step_up": ("TRUE", "each account is asked once to prove who it is"),
-    "summarize": ("reasons", "reasoning is given in summary only"),
-    "deny": ("TRUE", "every request is refused"),
-}
-_SAMPLE: Final = 20_000
-_COUNTS: Final = {
-    "accounts": "count(DISTINCT account_id) FILTER (aside AND {hit})",
-    "end_users": "count(DISTINCT sid) FILTER (aside AND end_user_id IS NOT NULL AND {hit})",
-    "organizations": "count(DISTINCT org) FILTER (aside AND {hit})",
-    "exchanges": "count(*) FILTER (aside AND {hit})",
-    "output_tokens": "sum(coalesce(output_tokens, 0)) FILTER (aside AND {hit})",
-    "permitted_exchanges": "count(*) FILTER (permitted AND {hit})",
-}
 
 
 def acted_on(campaign: Campaign) -> list[int]:
@@ -62,11 +46,11 @@ def collateral_by_rung(desk: Desk, judgement: Judgement) -> dict[str, dict[str, 
         row = found.get(k, {})
         out[campaign.campaign_id] = {
             rung: {
-                **{name: int(row.get(f"{rung}_{name}") or 0) for name in _COUNTS},
+                **{name: int(row.get(f"{rung}_{name}") or 0) for name in TOUCH_COUNTS},
                 "revenue_usd": round((row.get(f"{rung}_micro_usd") or 0) / 1e6, 2),
                 "text": text.format(limit=f"{limit:,}"),
             }
-            for rung, (_, text) in _RUNGS.items()
+            for rung, (_, text) in RUNGS.items()
         }
     return out
 
@@ -82,41 +66,15 @@ def _touched(
             "permitted": pa.array([b[3] for b in beside], pa.bool_()),
         }
     )
-    sums = {**_COUNTS, "micro_usd": "sum(coalesce(cost_micro_usd, 0)) FILTER (aside AND {hit})"}
-    terms = ", ".join(
-        f"CAST({term.format(hit=f'({hit.format(limit=limit)})')} AS BIGINT) AS {rung}_{name}"
-        for rung, (hit, _) in _RUNGS.items()
-        for name, term in sums.items()
-    )
-    found: list[dict[str, Any]] = desk.query(
-        f"""WITH rows AS (
-              SELECT r.campaign, r.aside, r.permitted, e.sid, e.org, e.account_id, e.end_user_id,
-                     e.output_tokens, e.cost_micro_usd,
-                     coalesce(e.reasoning_tokens, 0) > 0 OR e.reasoning_bytes > 0 AS reasons,
-                     count(*) OVER (PARTITION BY r.campaign, e.sid, date_trunc('hour', e.ts)
-                                    ORDER BY e.rid ROWS UNBOUNDED PRECEDING) AS busy
-              FROM exchanges e JOIN reach r ON r.sid = e.sid)
-            SELECT campaign, {terms} FROM rows GROUP BY campaign ORDER BY campaign""",
-        reach=reach,
-    ).to_pylist()
+    found: list[dict[str, Any]] = desk.query(touched_sql(limit), reach=reach).to_pylist()
     return found
 
 
 def _limit(desk: Desk, judgement: Judgement) -> int:
-    """Return the requests an hour that 95 % of the subjects in no campaign never exceed.
-
-    Over 20,000 of them at most, evenly taken.
-    """
+    """Return the requests an hour that 95 % of the subjects in no campaign never exceed."""
     members = pa.table(
         {"sid": pa.array(sorted({s for c in judgement.campaigns for s in c.members}), pa.int32())}
     )
-    step = judgement.crowd.subjects.num_rows // _SAMPLE + 1
-    found = desk.query(
-        f"""SELECT quantile_disc(top, 0.95) AS top FROM (
-              SELECT sid, max(n) AS top FROM (
-                SELECT e.sid, date_trunc('hour', e.ts) AS hour, count(*) AS n FROM exchanges e
-                ANTI JOIN members m ON m.sid = e.sid WHERE e.sid % {step} = 0 GROUP BY ALL)
-              GROUP BY sid)""",
-        members=members,
-    )["top"][0].as_py()
+    query = limit_sql(judgement.crowd.subjects.num_rows)
+    found = desk.query(query, members=members)["top"][0].as_py()
     return int(found or 0)

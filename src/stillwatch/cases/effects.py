@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 
 from stillwatch.cases import tables as t
+from stillwatch.cases.appeals import read_appeals
 from stillwatch.cases.book import Book
-from stillwatch.cases.decisions import in_force, read_decisions
+from stillwatch.cases.decisions import InForce, in_force, read_decisions
 from stillwatch.cases.terms import Terms
-from stillwatch.schema import VERDICTS, Decision, to_micros
+from stillwatch.schema import VERDICTS, Decision, is_rule, to_micros
 
 __all__ = ["effects"]
 
@@ -21,9 +23,12 @@ __all__ = ["effects"]
 def effects(book: Book, *, terms: Terms, now: datetime) -> Mapping[str, Any]:
     """Return the verdicts in force, and what upheld appeals correct, as JSON types.
 
-    ``verdicts``: a row an account. ``let_go``: accounts of decisions that a person undid, on which
-    nothing else stands, until the decision would have ended. ``let_go_campaigns``: campaigns of
-    cases that a person let go as a whole, each with its core (see `_let_go_campaigns`).
+    ``verdicts``: a row an account; where an appeal against the decision is open, with the time at
+    which it relaxes by itself and to what, so that a guard needs nobody to run for that.
+    ``let_go``: accounts of decisions that a person undid, or that an appeal not decided in time
+    relaxed to *allow*, on which nothing else stands, until the decision would have ended.
+    ``let_go_campaigns``: campaigns of cases that a person let go as a whole, each with its core
+    (see `_let_go_campaigns`).
     ``actions``: a row a campaign on which a decision on its whole case stands, the strictest one.
     ``corrections``: accounts that an upheld appeal restored, each with the campaign from which its
     links are to be taken, for as long as the terms say.
@@ -46,15 +51,19 @@ def effects(book: Book, *, terms: Terms, now: datetime) -> Mapping[str, Any]:
             .order_by(t.sightings.c.id)
         ).all()
     newest = {(row.account_id, row.case_id): row for row in labels}
+    relaxing = _Relaxing(book, terms, at, decisions)
     return {
         "at_us": to_micros(at),
         "verdicts": [
             {"account_id": v.account_id, "verdict": v.verdict, "decision_id": v.decision_id,
              "case_id": v.case_id, "expires_us": to_micros(v.expires),
-             "by": decisions[v.decision_id].by, "at_us": to_micros(decisions[v.decision_id].at)}
+             "by": decisions[v.decision_id].by, "at_us": to_micros(decisions[v.decision_id].at),
+             **relaxing.of(v)}
             for v in standing.values()
         ],
-        "let_go": _let_go(decisions.values(), standing, at),
+        "let_go": _let_go(
+            [*decisions.values(), *relaxing.to_allow()], standing, at
+        ),
         "let_go_campaigns": _let_go_campaigns(book, list(decisions.values()), at),
         "actions": _actions(book, at),
         "corrections": [
@@ -70,6 +79,48 @@ def effects(book: Book, *, terms: Terms, now: datetime) -> Mapping[str, Any]:
             {"sighting_id": row.id, "indicator": row.indicator} for row in withdrawn
         ],
     }  # fmt: skip
+
+
+class _Relaxing:
+    """What open appeals do to the decisions that they are against when their time runs out."""
+
+    def __init__(
+        self, book: Book, terms: Terms, at: datetime, decisions: Mapping[str, Decision]
+    ) -> None:
+        self._book, self._terms, self._at = book, terms, at
+        self._decisions = decisions
+        self._appeals = read_appeals(book)
+        self._then: dict[datetime, Mapping[str, InForce]] = {}
+
+    def of(self, held: InForce) -> dict[str, Any]:
+        """Return when the decision that stands relaxes, and what then stands on the account."""
+        for one in self._appeals:
+            if (one.decision, one.account_id) == (held.decision_id, held.account_id) and (
+                one.state == "open" and self._at < one.due < held.expires
+            ):
+                if one.due not in self._then:
+                    self._then[one.due] = in_force(self._book, terms=self._terms, now=one.due)
+                then = self._then[one.due].get(held.account_id)
+                return {"relaxes_us": to_micros(one.due), "relaxes_to": self._verdict(then)}
+        return {}
+
+    def _verdict(self, then: InForce | None) -> str:
+        """Return what stands then; of a rule's no more than a rule may ask of a guard."""
+        if then is None:
+            return "allow"
+        if is_rule(self._decisions[then.decision_id].by):
+            return min(then.verdict, "throttle", key=VERDICTS.index)
+        return then.verdict
+
+    def to_allow(self) -> Iterator[Decision]:
+        """Yield the undoing, for one account, of each decision that has relaxed to *allow*."""
+        if self._terms.relaxes_to != "allow":
+            return
+        for one in self._appeals:
+            over = one.state == "lapsed" or (one.state == "open" and one.due <= self._at)
+            decision = self._decisions.get(one.decision)
+            if over and decision is not None:
+                yield replace(decision, accounts=(one.account_id,), undoes=decision.id)
 
 
 def _let_go(

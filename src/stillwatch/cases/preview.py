@@ -5,14 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Final
 
+import pyarrow as pa
+
 from stillwatch.errors import EvidenceError
-from stillwatch.schema import VERDICTS
+from stillwatch.policy import RUNGS, TOUCH_COUNTS, limit_sql, touched_sql
 from stillwatch.store import Run
 
 __all__ = ["Preview", "RungPreview", "preview"]
 
-_COUNTS: Final = ("accounts", "end_users", "organizations", "exchanges", "output_tokens",
-                  "permitted_exchanges")  # fmt: skip
+_PEOPLE: Final = (
+    "p.account_id = {t}.account_id AND coalesce(p.end_user_id, '') = coalesce({t}.end_user_id, '')"
+)
 
 
 @dataclass(frozen=True)
@@ -36,13 +39,19 @@ class RungPreview:
 
 @dataclass(frozen=True)
 class Preview:
-    """One campaign: its accused, their traffic, the honest periphery, and the rungs."""
+    """One campaign: its accused, their traffic, the honest periphery, and the rungs.
+
+    ``periphery_…``: members that are not accused, such as the honest customers of its proxy, and
+    all that they did in the days asked for.
+    """
 
     campaign_id: str
     standing: str
     accused_accounts: int
     accused_organizations: int
     periphery_accounts: int
+    periphery_organizations: int
+    periphery_exchanges: int
     days: int
     exchanges: int
     output_tokens: int
@@ -54,7 +63,8 @@ class Preview:
 def preview(run: Run, campaign_id: str, *, days: int = 7) -> Preview:
     """Return what acting on a campaign would touch, from the last ``days`` days of the run.
 
-    The rungs' collateral is the scan's own and covers its whole window.
+    What the rungs touch is counted as the scan counts it, in these days alone; only the limit of
+    *throttle* is learnt from all of its window.
 
     Raises:
         EvidenceError: the run holds no such campaign.
@@ -65,50 +75,88 @@ def preview(run: Run, campaign_id: str, *, days: int = 7) -> Preview:
             f"the run holds no campaign {campaign_id}", where=str(run.path),
             hint="campaigns.jsonl lists them",
         )  # fmt: skip
-    accused = [m for m in campaign["members"] if m["standing"] == "accused"]
-    traffic = _traffic(run, accused, days)
+    acted = _acted_on(campaign["members"])
+    beside = [m for m in campaign["members"] if m not in acted]
+    late = f"e.ts > (SELECT max(ts) FROM exchanges) - INTERVAL {int(days)} DAY"
+    traffic, aside = _traffic(run, acted, late), _traffic(run, beside, late)
     return Preview(
         campaign_id=campaign_id,
         standing=str(campaign["standing"]),
-        accused_accounts=len({m["account_id"] for m in accused}),
+        accused_accounts=len({m["account_id"] for m in acted if m["standing"] == "accused"}),
         accused_organizations=int(traffic["organizations"] or 0),
-        periphery_accounts=sum(m["role"] == "periphery" for m in campaign["members"]),
+        periphery_accounts=len({m["account_id"] for m in beside}),
+        periphery_organizations=int(aside["organizations"] or 0),
+        periphery_exchanges=int(aside["exchanges"] or 0),
         days=days,
         exchanges=int(traffic["exchanges"] or 0),
         output_tokens=int(traffic["output_tokens"] or 0),
         revenue_usd=round((traffic["micro_usd"] or 0) / 1e6, 2),
         recommended=str(campaign["recommended"]["verdict"]),
-        rungs=tuple(
-            RungPreview(
-                verdict=r["verdict"],
-                **{name: int(r[name]) for name in _COUNTS},
-                revenue_usd=float(r["revenue_usd"]),
-                text=str(r["text"]),
-            )
-            for r in sorted(
-                campaign["recommended"]["rungs"], key=lambda r: VERDICTS.index(r["verdict"])
-            )
-        ),
+        rungs=_rungs(run, campaign["members"], acted, late),
     )
 
 
-def _traffic(run: Run, accused: list[dict[str, Any]], days: int) -> dict[str, Any]:
-    import pyarrow as pa
+def _acted_on(members: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the accused; of a campaign without any its core, or else all its linked members."""
+    accused = [m for m in members if m["standing"] == "accused"]
+    core = [m for m in members if m["role"] == "core"]
+    return accused or core or [m for m in members if m["confidence"] > 0]
 
-    who = pa.table(
-        {
-            "account_id": pa.array([m["account_id"] for m in accused], pa.string()),
-            "end_user_id": pa.array([m["end_user_id"] for m in accused], pa.string()),
-        }
+
+def _rungs(
+    run: Run, members: list[dict[str, Any]], acted: list[dict[str, Any]], late: str
+) -> tuple[RungPreview, ...]:
+    reach = _table(members).append_column(
+        "aside", pa.array([m not in acted for m in members], pa.bool_())
     )
+    reach = reach.append_column(
+        "permitted", pa.array([m["standing"] == "permitted" for m in members], pa.bool_())
+    )
+    sids = run.query(
+        f"""SELECT 0::INTEGER AS campaign, p.sid, g.aside, g.permitted FROM people p
+            JOIN given g ON {_PEOPLE.format(t="g")}""",
+        given=reach,
+    )
+    limit = _limit(run)
+    found = run.query(touched_sql(limit, late), reach=sids).to_pylist()
+    row = found[0] if found else {}
+    return tuple(
+        RungPreview(
+            verdict=rung,
+            **{name: int(row.get(f"{rung}_{name}") or 0) for name in TOUCH_COUNTS},
+            revenue_usd=round((row.get(f"{rung}_micro_usd") or 0) / 1e6, 2),
+            text=text.format(limit=f"{limit:,}"),
+        )
+        for rung, (_, text) in RUNGS.items()
+    )
+
+
+def _limit(run: Run) -> int:
+    """Return the requests an hour beyond which *throttle* makes wait, as the scan counted them."""
+    given = _table([m for c in run.campaigns for m in c["members"]])
+    members = run.query(
+        f"SELECT DISTINCT p.sid FROM people p JOIN given g ON {_PEOPLE.format(t='g')}", given=given
+    )
+    count = run.query("SELECT count(*) AS n FROM people")["n"][0].as_py()
+    return int(run.query(limit_sql(count), members=members)["top"][0].as_py() or 0)
+
+
+def _traffic(run: Run, members: list[dict[str, Any]], late: str) -> dict[str, Any]:
     found: list[dict[str, Any]] = run.query(
         f"""SELECT count(*) AS exchanges, count(DISTINCT e.org) AS organizations,
                    CAST(sum(coalesce(e.output_tokens, 0)) AS BIGINT) AS output_tokens,
                    CAST(sum(coalesce(e.cost_micro_usd, 0)) AS BIGINT) AS micro_usd
             FROM exchanges e JOIN people p ON p.sid = e.sid
-            JOIN who w ON w.account_id = p.account_id
-             AND coalesce(w.end_user_id, '') = coalesce(p.end_user_id, '')
-            WHERE e.ts > (SELECT max(ts) FROM exchanges) - INTERVAL {int(days)} DAY""",
-        who=who,
+            JOIN who w ON {_PEOPLE.format(t="w")} WHERE {late}""",
+        who=_table(members),
     ).to_pylist()
     return found[0]
+
+
+def _table(members: list[dict[str, Any]]) -> pa.Table:
+    return pa.table(
+        {
+            "account_id": pa.array([m["account_id"] for m in members], pa.string()),
+            "end_user_id": pa.array([m["end_user_id"] for m in members], pa.string()),
+        }
+    )

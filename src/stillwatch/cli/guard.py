@@ -19,6 +19,10 @@ _Key = Annotated[Path, typer.Option(metavar="FILE", help="Private Ed25519 key th
 _Trust = Annotated[
     list[Path], typer.Option(metavar="FILE", help="Public key to trust (PEM); may be given again.")
 ]
+_Others = Annotated[
+    list[Path] | None,
+    typer.Option(metavar="FILE", help="Public key of who signed before (PEM); may be given again."),
+]
 _Run = Annotated[Path, typer.Option(metavar="DIR", help="Run directory that a scan wrote.")]
 
 
@@ -79,6 +83,43 @@ def compile_(
     first, *more = told_of(made, effects)
     page.sentence(f"Snapshot {made.snapshot.version} in {out}: {first}")
     for told in more:
+        page.sentence(told)
+
+
+@guard.command("follow")
+def follow(
+    runs: Annotated[
+        Path, typer.Argument(metavar="DIR", help="A run directory, or the folder of several.")
+    ],
+    key: _Key,
+    out: Annotated[Path, typer.Option(metavar="FILE", help="The snapshot.")],
+    ladder: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Ladder of verdicts (TOML).")
+    ] = None,
+    permits: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Permits, as for scan.")
+    ] = None,
+    effects: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="What `case effects` wrote.")
+    ] = None,
+    valid_hours: Annotated[
+        float, typer.Option(metavar="H", help="After so long the snapshot allows everything.")
+    ] = 168.0,
+    every_s: Annotated[
+        float, typer.Option(metavar="S", help="Look once in so many seconds; 0: once.")
+    ] = 10.0,
+) -> None:
+    """Compile the newest run that a scan has ended, and again whenever there is another.
+
+    `guard serve --snapshot FILE` takes it within a second. A process of its own, so that a compile
+    delays no answer and the guard needs no key that signs.
+    """
+    from stillwatch.cli.following import Following, follow_runs
+    from stillwatch.cli.terminal import Page
+
+    page = Page()
+    what = Following(runs, key, out, ladder, permits, effects, valid_hours)
+    for told in follow_runs(what, every_s):
         page.sentence(told)
 
 
@@ -208,12 +249,13 @@ def mode(
     canary: Annotated[
         float | None, typer.Option(metavar="PERCENT", help="Share of accounts enforced upon.")
     ] = None,
+    trust: _Others = None,
 ) -> None:
     """Switch a running guard: off allows everything, shadow only writes what it would do."""
-    from stillwatch.cli.guarding import order_mode
+    from stillwatch.cli.ordering import order_mode
     from stillwatch.cli.terminal import Page
 
-    made = order_mode(orders, key, wanted, canary)
+    made = order_mode(orders, key, wanted, canary, trust or ())
     Page().sentence(f"Orders {made.version} in {orders}: mode {made.mode}.")
 
 
@@ -234,13 +276,29 @@ def undo(
     since: Annotated[
         str | None, typer.Option(metavar="TIME", help="Everything decided since (ISO 8601).")
     ] = None,
+    access: Annotated[
+        bool, typer.Option("--access", help="Of the account, the ownership answer alone.")
+    ] = False,
+    withdraw: Annotated[
+        bool, typer.Option("--withdraw", help="End an undo that was named in the same way.")
+    ] = False,
+    snapshot: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Say so where it knows nothing of that.")
+    ] = None,
+    trust: _Others = None,
 ) -> None:
     """Take back what was decided; a running guard obeys within a second."""
-    from stillwatch.cli.guarding import order_undo
+    from stillwatch.cli.ordering import Wanted, order_undo
     from stillwatch.cli.terminal import Page
 
-    made = order_undo(orders, key, by, account, end_user, campaign, since)
-    Page().sentence(f"Orders {made.version} in {orders}: {len(made.undone)} things taken back.")
+    wanted = Wanted(account, end_user, campaign, since, access)
+    made, told = order_undo(
+        orders, key, by, wanted, trust=trust or (), snapshot=snapshot, withdraw=withdraw
+    )
+    page = Page()
+    page.sentence(f"Orders {made.version} in {orders}: {len(made.in_force)} things taken back.")
+    for sentence in told:
+        page.sentence(sentence)
 
 
 @guard.command("serve")

@@ -10,8 +10,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-
 from stillwatch.cases import (
     Compiled,
     compile_snapshot,
@@ -23,24 +21,18 @@ from stillwatch.cases import preview as previewed
 from stillwatch.enrich import read_permits
 from stillwatch.errors import ConfigError
 from stillwatch.guard import (
-    Orders,
-    Undo,
-    read_orders,
     read_snapshot,
-    write_orders,
     write_snapshot,
 )
 from stillwatch.guard.journal import erase_from_state
 from stillwatch.policy import Ladder, permits_from_rows, read_ladder
-from stillwatch.schema import VERDICTS, from_micros, parse_time, to_micros
+from stillwatch.schema import VERDICTS, from_micros, locked, to_micros, write_whole
 from stillwatch.schema.snapshot import Action, org_key, subject_key
 from stillwatch.seal import public_key, read_private_key, read_public_key
 from stillwatch.store import open_run
 
 __all__ = [
     "compile_run",
-    "order_mode",
-    "order_undo",
     "preview_text",
     "roll_back",
     "tokens_of",
@@ -62,26 +54,22 @@ def compile_run(
     """Compile a run, keep the snapshot that was there, write the new one. Raises as its parts."""
     private = read_private_key(key)
     now = _now()
-    before = None
-    if out.exists():
-        before = read_snapshot(out, [public_key(private)])
-    made = compile_snapshot(
-        open_run(run),
-        now=now,
-        salt=salt_of(private),
-        version=version or (before.version + 1 if before else 1),
-        ladder=read_ladder(ladder) if ladder else Ladder(),
-        valid=timedelta(hours=valid_hours),
-        permits=permits_from_rows(read_permits(permits).to_pylist()) if permits else (),
-        actions=_actions(orders, by, now, action_hours),
-        judged=read_judgement(effects) if effects else None,
-    )
-    if before is not None:
-        previous = out.with_name(f"{out.name}.previous")
-        aside = previous.with_name(f"{previous.name}.part")
-        aside.write_bytes(out.read_bytes())
-        aside.replace(previous)
-    write_snapshot(out, made.snapshot, private)
+    with locked(out):
+        before = read_snapshot(out, [public_key(private)]) if out.exists() else None
+        made = compile_snapshot(
+            open_run(run),
+            now=now,
+            salt=salt_of(private),
+            version=version or (before.version + 1 if before else 1),
+            ladder=read_ladder(ladder) if ladder else Ladder(),
+            valid=timedelta(hours=valid_hours),
+            permits=permits_from_rows(read_permits(permits).to_pylist()) if permits else (),
+            actions=_actions(orders, by, now, action_hours),
+            judged=read_judgement(effects) if effects else None,
+        )
+        if before is not None:
+            write_whole(out.with_name(f"{out.name}.previous"), out.read_bytes())
+        write_snapshot(out, made.snapshot, private)
     return made
 
 
@@ -137,59 +125,23 @@ def _actions(orders: list[str], by: str | None, now: datetime, hours: float) -> 
 
 
 def roll_back(snapshot: Path) -> None:
-    """Exchange a snapshot and its predecessor. Raises ConfigError where there is none."""
+    """Exchange a snapshot and its predecessor. Raises ConfigError where there is none.
+
+    At every moment both exist under one name or another; one that was killed half-way is ended.
+    """
     previous = snapshot.with_name(f"{snapshot.name}.previous")
-    aside = snapshot.with_name(f"{snapshot.name}.part")
-    if not (snapshot.is_file() and previous.is_file()):
-        raise ConfigError("there is no snapshot before it", where=str(previous))
-    os.link(snapshot, aside)
-    previous.replace(snapshot)
-    aside.replace(previous)
-
-
-def _orders_at(path: Path, key: Ed25519PrivateKey) -> Orders:
-    """Return the orders of a file; new ones are numbered by time and so follow on lost ones."""
-    if not path.exists():
-        return Orders(version=int(_now().timestamp()))
-    return read_orders(path, [public_key(key)])
-
-
-def order_mode(orders: Path, key: Path, mode: str, canary: float | None) -> Orders:
-    """Write orders with another mode. Raises SchemaError for an unknown one."""
-    private = read_private_key(key)
-    made = _orders_at(orders, private).with_mode(mode, canary)
-    if canary is not None and not 0 <= canary <= 100:
-        raise ConfigError("a percentage lies between 0 and 100", where="--canary")
-    if mode not in ("off", "shadow", "enforce"):
-        raise ConfigError("no such mode", where="MODE", hint="off, shadow or enforce")
-    write_orders(orders, made, private)
-    return made
-
-
-def order_undo(
-    orders: Path, key: Path, by: str, account: str | None, end_user: str | None,
-    campaign: str | None, since: str | None,
-) -> Orders:  # fmt: skip
-    """Write orders that take back one more thing. Raises ConfigError unless one is named."""
-    given = [name for name in (account, campaign, since) if name is not None]
-    if len(given) != 1:
-        raise ConfigError(
-            "name exactly one thing", where="--account, --campaign, --since",
-            hint="give one of them",
-        )  # fmt: skip
-    private = read_private_key(key)
-    at = to_micros(_now())
-    if account is not None:
-        value = f"{subject_key(salt_of(private), account, end_user):016x}"
-        undo = Undo("account", value, by, at)
-    elif campaign is not None:
-        undo = Undo("campaign", campaign, by, at)
-    else:
-        assert since is not None
-        undo = Undo("since", str(to_micros(parse_time(since, where="--since"))), by, at)
-    made = _orders_at(orders, private).with_undo(undo)
-    write_orders(orders, made, private)
-    return made
+    aside = snapshot.with_name(f"{snapshot.name}.swap")
+    with locked(snapshot):
+        if aside.is_file():
+            if previous.exists():
+                aside.unlink()
+            else:
+                aside.replace(previous)
+        if not (snapshot.is_file() and previous.is_file()):
+            raise ConfigError("there is no snapshot before it", where=str(previous))
+        os.link(snapshot, aside)
+        previous.replace(snapshot)
+        aside.replace(previous)
 
 
 def preview_text(run: Path, campaign: str, days: int, *, as_json: bool) -> Iterator[str]:
@@ -203,6 +155,11 @@ def preview_text(run: Path, campaign: str, days: int, *, as_json: bool) -> Itera
         f"{found.accused_organizations:,} organizations accused; in the last {found.days} days "
         f"{found.exchanges:,} requests, {found.output_tokens:,} output tokens, "
         f"${found.revenue_usd:,.2f}. Recommended: {found.recommended}."
+    )
+    yield (
+        f"Beside them, not accused: {found.periphery_accounts:,} accounts of "
+        f"{found.periphery_organizations:,} organizations with {found.periphery_exchanges:,} "
+        "requests in these days."
     )
     for rung in found.rungs:
         yield (

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from stillwatch.guard.decide import Capacity, Guard, Record
 from stillwatch.guard.decision import Decision
-from stillwatch.guard.orders import Orders, Undo
+from stillwatch.guard.orders import Orders, Undo, undo_value
 from stillwatch.guard.request import Origin, Request, request_of, request_of_text
 
 if TYPE_CHECKING:
@@ -41,6 +41,7 @@ __all__ = [
     "request_of",
     "request_of_text",
     "serve",
+    "undo_value",
     "write_orders",
     "write_snapshot",
 ]

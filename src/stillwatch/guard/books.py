@@ -11,7 +11,7 @@ _TS_BITS = 52
 _CAMPAIGN_BITS = 32
 _TS_MASK = (1 << _TS_BITS) - 1
 _CAMPAIGN_MASK = (1 << _CAMPAIGN_BITS) - 1
-_MOST_ORGS = 6
+_KEPT_ORGS = 6
 
 
 class Holder(NamedTuple):
@@ -58,7 +58,7 @@ class Book:
                 fresh = named >> _TS_BITS << _TS_BITS | kept
                 self._held[value] = (*olds[:k], fresh, *olds[k + 1 :])
                 return
-        if len(olds) < _MOST_ORGS:
+        if len(olds) < _KEPT_ORGS:
             self._held[value] = (*olds, packed)
 
     def holders(self, value: int) -> tuple[Holder, ...]:

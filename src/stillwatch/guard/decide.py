@@ -148,10 +148,10 @@ class Guard:
     def decide(self, request: Request) -> Decision:
         """Decide about a request by its features, and count it.
 
-        Order: 1. nothing known against it: allow; 2. what was undone, an expired snapshot: allow;
-        3. the campaign, unless it was undone, an appeal restored the account or a permit covers it:
-        its rung, its budget; 4. ownership answers. Of 3 and 4 the stricter is carried out and both
-        are cited.
+        Order: 1. nothing known against it: allow; 2. the campaign, unless what was decided was
+        undone, the snapshot has expired, an appeal restored the account or a permit covers it: its
+        rung, its budget; 3. ownership answers, which only an undo of *access* takes back. Of 2 and
+        3 the stricter is carried out and both are cited.
         """
         table = self._table
         ts = request.ts_us
@@ -264,13 +264,19 @@ class Guard:
             self.prompts.put(key, org, campaign, value)
         elif kind == "verified":
             self.verified[key] = max(value, self.verified.get(key, 0))
-        elif kind == "spent":
-            if campaign in self.budgets:
-                self.budgets[campaign].spend(value)
         elif kind == "permit":
             self._use_permit((key, org), value)
-        else:  # evidence: its bits, and above them the exclusive ones, stand in org
-            self.suspects.of(key, campaign).note(org & 0xFFFF, org >> 16, value)
+        elif kind == "spent":  # once, or as often as its key says
+            if campaign >= 0:
+                budget = self.budgets.get(campaign)
+                if budget is None:  # of a campaign that is not in this snapshot, but may come back
+                    budget = Budget(1, self._table.ladder.budget_window_s)
+                    self.budgets[campaign] = budget
+                budget.spend(value, max(1, key))
+        else:  # evidence: its bits, above them the exclusive ones and further requests, are in org
+            suspect = self.suspects.of(key, campaign)
+            suspect.note(org & 0xFFFF, org >> 16 & 0xFFFF, value)
+            suspect.requests += org >> 32
             self._promote(key, campaign, value)
 
     def _weigh(self, request: Request, subject: int) -> tuple[int, str, int]:
@@ -379,13 +385,13 @@ class Guard:
     ) -> Decision:
         table, ts = self._table, request.ts_us
         ttl = table.ladder.decision_ttl_s
-        if table.is_undone(subject, account):
-            why = ("what was decided is taken back",)
-            return self._answer(subject, "allow", why, None, ttl, "")
-        if ts >= table.snapshot.expires_us:
-            return self._answer(subject, "allow", ("the snapshot has expired",), None, ttl, "")
-        by_access, of_access = self._by_access(subject, account, ts)
-        pursued = self._pursue(request, subject, account, campaign, level, bits, by_access)
+        by_access, of_access = self._by_access(request, subject, account)
+        if table.is_undone("account", request.account_id, request.end_user_id, subject, account):
+            pursued = _Pursued("allow", ("what was decided is taken back",), None, ttl, "", 0)
+        elif ts >= table.snapshot.expires_us:
+            pursued = _Pursued("allow", ("the snapshot has expired",), None, ttl, "", 0)
+        else:
+            pursued = self._pursue(request, subject, account, campaign, level, bits, by_access)
         verdict, reasons = pursued.verdict, pursued.reasons
         retry_after, level, ttl = pursued.retry_after_s, pursued.level, pursued.ttl_s
         if by_access != "allow":
@@ -403,12 +409,19 @@ class Guard:
             who, verdict, reasons, pursued.campaign_id, ttl, level, pursued.bits, retry_after
         )
 
-    def _by_access(self, subject: int, account: int, ts_us: int) -> tuple[str, tuple[str, ...]]:
+    def _by_access(
+        self, request: Request, subject: int, account: int
+    ) -> tuple[str, tuple[str, ...]]:
         """Return the verdict of ownership answers; whom the account's verification has freed of
         step-up is watched. An end user's own verification says nothing about the account's owner.
+        It outlives the snapshot's time: who owns an account is no finding that grows stale in days.
         """
         verdict, why = self._table.access_verdict(subject, account)
-        if verdict == "step_up" and self.verified.get(account, 0) > ts_us:
+        if verdict != "allow" and self._table.is_undone(
+            "access", request.account_id, request.end_user_id, subject, account
+        ):
+            return "allow", ()
+        if verdict == "step_up" and self.verified.get(account, 0) > request.ts_us:
             return "watch", (why, "has passed verification")
         return verdict, (why,)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
@@ -24,6 +24,12 @@ __all__ = [
     "read_judgement", "read_orders", "read_snapshot", "write_effects", "write_orders",
     "write_snapshot",
 ]  # fmt: skip
+
+_HINTS: Final = {
+    SNAPSHOT_KIND: "compile it: stillwatch guard compile",
+    ORDERS_KIND: "write them: stillwatch guard mode, or undo",
+    EFFECTS_KIND: "write them: stillwatch case effects, and sign them: stillwatch guard publish",
+}
 
 
 def write_snapshot(path: Path, snapshot: Snapshot, key: Ed25519PrivateKey) -> None:
@@ -70,7 +76,7 @@ def _read(path: Path, kind: str, keys: Sequence[Ed25519PublicKey]) -> Any:
     except OSError as error:
         raise InputError(
             f"cannot be read ({type(error).__name__})", where=str(path),
-            hint="compile it: stillwatch guard compile",
+            hint=_HINTS[kind],
         ) from error  # fmt: skip
     try:
         return json.loads(open_sealed(data, kind, keys))

@@ -114,6 +114,8 @@ class Chores:
             return
         try:
             self.journal.flush(self._service.guard.numbers)
+            if self.journal.foldable:
+                await asyncio.to_thread(self.journal.fold)
         except OSError as error:
             self.journal.forget()
             self._service.counts["state_failed",] += 1

@@ -111,6 +111,7 @@ class Service:
         self.shedding = False
         self.redis_ok: bool | None = None
         self.problems: dict[str, str] = {}
+        self._effects_unseen = False
         self._tokens = tuple(hashlib.sha256(t.encode()).digest() for t in serving.tokens)
         self._noted: list[Noted] = []
         self._logs = serving.decision_log is not None or serving.ocsf_log is not None
@@ -119,10 +120,10 @@ class Service:
                        "effects": serving.effects}  # fmt: skip
         self._stamps = {name: _stamp(path) for name, path in self._paths.items()}
         snapshot = read_snapshot(serving.snapshot, serving.keys)
-        self._policy = _Policy(snapshot, self._first_orders(snapshot), self._next_judgement())
+        self._policy = _Policy(snapshot, self._first_orders(snapshot), self._first_judgement())
         self._look_for_kill_file(first=True)
         self.guard = Guard(
-            snapshot, self._policy.orders,
+            snapshot, self._careful(self._policy).orders,
             node=f"{serving.node}-{run or secrets.token_hex(4)}", capacity=serving.capacity,
             judged=self._policy.judged,
         )  # fmt: skip
@@ -164,13 +165,14 @@ class Service:
         if self._changed("effects"):
             judged = self._tried("effects", self._next_judgement)
             new = new._replace(judged=judged or old.judged)
+            self._effects_unseen = self._effects_unseen and judged is None
         if all(was is now for was, now in zip(old, new, strict=True)):
             return None
         name = "orders" if new.snapshot is old.snapshot else "snapshot"
-        table = self._tried(name, lambda: self.guard.prepare(*new))
+        table = self._tried(name, lambda: self.guard.prepare(*self._careful(new)))
         if table is None and name == "snapshot":
             new = new._replace(snapshot=old.snapshot)
-            table = self._tried("orders", lambda: self.guard.prepare(*new))
+            table = self._tried("orders", lambda: self.guard.prepare(*self._careful(new)))
         if table is not None:
             self._policy = new
         return table
@@ -282,7 +284,7 @@ class Service:
         if path is None:
             return Orders()
         if self._stamps["orders"] is None:
-            self._wrong("orders", f"{path} is missing: in shadow until orders are written", None)
+            self._wrong("orders", f"{path} is missing: in shadow until orders give a mode", None)
             ladder = ladder_from_mapping(snapshot.ladder)
             return Orders(mode=min(ladder.mode, "shadow", key=MODES.index))
         return read_orders(path, self.serving.keys)
@@ -299,7 +301,27 @@ class Service:
             self._wrong("orders_age", what, None)
         else:
             self.problems.pop("orders_age", None)
-        return made.after(held)
+        return made.after(held, ladder_from_mapping(self._policy.snapshot.ladder))
+
+    def _first_judgement(self) -> Judgement:
+        """Return what the cases say to begin with. Raises as `read_judgement`.
+
+        What is not there may have been lost, or not have been brought yet; see `_careful`.
+        """
+        path = self.serving.effects
+        if path is None or self._stamps["effects"] is not None:
+            return self._next_judgement()
+        self._effects_unseen = True
+        self._wrong("effects", f"{path} is missing: in shadow until there are effects", None)
+        return Judgement()
+
+    def _careful(self, policy: _Policy) -> _Policy:
+        """Return a policy that enforces nothing while it is not known whom the cases let go."""
+        if not self._effects_unseen:
+            return policy
+        mode = policy.orders.mode or ladder_from_mapping(policy.snapshot.ladder).mode
+        held = replace(policy.orders, mode=min(mode, "shadow", key=MODES.index))
+        return policy._replace(orders=held)
 
     def _next_judgement(self) -> Judgement:
         """Return what the cases say, without campaigns whose letting go has ended."""

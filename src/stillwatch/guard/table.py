@@ -20,7 +20,7 @@ from stillwatch.schema.snapshot import (
     subject_key,
 )
 
-__all__ = ["OWN", "Node", "Table"]
+__all__ = ["OWN", "RANK", "Node", "Table"]
 
 RANK: Final = {verdict: rank for rank, verdict in enumerate(VERDICTS)}
 # Kinds that nobody else can make true of an account (design, section 5, point 5).
@@ -111,9 +111,22 @@ class Table:
         """Return whether an account is a channel for many end users."""
         return subject_key(self.salt, account_id) in self.channels
 
-    def is_undone(self, subject: int, account: int) -> bool:
-        """Return whether a person took back what was decided, of it or of its channel account."""
-        return subject in self.undone_subjects or account in self.undone_subjects
+    def is_undone(
+        self, kind: str, account_id: str, end_user_id: str | None, subject: int, account: int
+    ) -> bool:
+        """Return whether a person took back what was decided, of it or of its channel account.
+
+        ``kind``: *account* for what campaigns and cases ask, *access* for the ownership answer.
+        ``subject`` and ``account``: their keys, as `who` gives them.
+        """
+        if kind == "account" and not self.undone_subjects.isdisjoint((subject, account)):
+            return True
+        for salt, keys in self._undone[kind].items():
+            if subject_key(salt, account_id) in keys:
+                return True
+            if subject != account and subject_key(salt, account_id, end_user_id) in keys:
+                return True
+        return False
 
     def is_restored(self, subject: int, account: int) -> bool:
         """Return whether an appeal restored an account; its end users are restored with it."""
@@ -172,6 +185,8 @@ class Table:
             verdict, by, why = self.ladder.verdict, None, "by configuration"
         elif ts_us >= action.expires_us:
             return "watch", "the action has lapsed"
+        elif action.relaxes_us is not None and ts_us >= action.relaxes_us:
+            verdict, by, why = action.relaxes_to, action.by, "an appeal was not decided in time"
         else:
             verdict, by = action.verdict, action.by
             why = "ordered by a person" if by else "ordered by a rule"
@@ -211,13 +226,16 @@ class Table:
         }
 
     def _undo(self, orders: Orders, let_go: frozenset[str]) -> None:
-        gone = {u.value for u in orders.undone if u.kind == "campaign"} | let_go
-        self._undone_spans = tuple(
-            (int(u.value), u.at_us) for u in orders.undone if u.kind == "since"
-        )
+        undos = orders.in_force
+        gone = {u.value for u in undos if u.kind == "campaign"} | let_go
+        self._undone_spans = tuple((int(u.value), u.at_us) for u in undos if u.kind == "since")
+        self._undone: dict[str, dict[bytes, set[int]]] = {"account": {}, "access": {}}
+        for undo in undos:
+            if undo.kind in self._undone:
+                salt, key = undo.salt_and_key
+                self._undone[undo.kind].setdefault(salt or self.salt, set()).add(key)
         self.undone_subjects = frozenset(
-            [int(u.value, 16) for u in orders.undone if u.kind == "account"]
-            + [k for k, a in self.snapshot.ordered.items() if self.undone_at(a.at_us)]
+            [k for k, a in self.snapshot.ordered.items() if self.undone_at(a.at_us)]
             + [k for k, a in self.fresh.items() if self.undone_at(a.at_us)]
         )
         for pursuit in self.snapshot.campaigns:

@@ -28,9 +28,12 @@ from stillwatch.policy.ownership_table import (
     table_text,
 )
 from stillwatch.policy.permits import Permit, PermitUse, judge_permits, permits_from_rows
+from stillwatch.policy.touch import RUNGS, TOUCH_COUNTS, limit_sql, touched_sql
 
 __all__ = [
     "MODES",
+    "RUNGS",
+    "TOUCH_COUNTS",
     "AccessDecision",
     "AccessPolicy",
     "Ladder",
@@ -45,11 +48,13 @@ __all__ = [
     "explain_owner",
     "judge_permits",
     "ladder_from_mapping",
+    "limit_sql",
     "permits_from_rows",
     "read_ladder",
     "read_policy",
     "read_rules",
     "read_statements",
     "table_text",
+    "touched_sql",
     "verdict_of_access",
 ]

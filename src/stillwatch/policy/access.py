@@ -49,6 +49,8 @@ class AccessPolicy:
         2. Permitted: clear.
         3. No policy speaks, or one could not be evaluated: undetermined, which asks for more and
            denies nothing.
+        4. Whatever a policy says, restricted takes a rule that answers restricted; without one it
+           is possible where a rule says so, else undetermined. Not knowing never denies.
         """
         held: dict[str, list[str]] = {word: [] for word in ACCESS}
         for answer in answers:
@@ -72,7 +74,14 @@ class AccessPolicy:
         words = [self.annotations[name]["access"] for name in decided]
         if result.diagnostics.errors or not decided:
             words.append("undetermined")
-        return AccessDecision(max(words, key=_STRICT.index), decided, cites)
+        access = max(words, key=_STRICT.index)
+        if access == "restricted" and not held["restricted"]:  # 4
+            access = "possible" if held["possible"] else "undetermined"
+        return AccessDecision(access, decided, cites)
+
+    def _says(self, decided: Sequence[str]) -> str:
+        return max((self.annotations[name]["access"] for name in decided), key=_STRICT.index,
+                   default="undetermined")  # fmt: skip
 
 
 def example_policy() -> Path:
@@ -87,7 +96,8 @@ def read_policy(path: str | os.PathLike[str], rule_ids: Sequence[str]) -> Access
     2. Every policy has @id, @access and @cites; ids differ; what permits is @access("clear"), what
        forbids one of the other three.
     3. Not knowing never restricts: asked about every rule with possible or undetermined answers,
-       alone and together, no policy answers restricted.
+       alone and together, no policy answers restricted. This finds what is plainly wrong before
+       anybody is asked about; for whatever a policy singles out, `AccessPolicy.decide` sees to it.
 
     Raises InputError: it cannot be read. ConfigError: 1 or 2. NotPermitted: 3.
     """
@@ -139,7 +149,7 @@ def _probe(policy: AccessPolicy, rule_ids: Sequence[str], where: str) -> None:
             held[word] = asked
             held["clear"] = [rule for rule in rule_ids if rule not in asked]
             decided = policy._decide("probe", held, "default")
-            if decided.access == "restricted":  # 3
+            if policy._says(decided.policies) == "restricted":  # 3
                 raise NotPermitted(
                     f"denies on an answer that is only {word}",
                     where=f"{where}: {', '.join(decided.policies)}",

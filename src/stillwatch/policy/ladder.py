@@ -33,7 +33,8 @@ class Ladder:
     verdicts that take a named person. ``exclusive_share``: share of a template's carriers that
     must be core members before it helps to join. ``silent_alteration``: summarize without saying
     so; it takes ``silent_legal_basis`` and ``silent_approved_by``. ``access_…``: of an ownership
-    answer, a policy of its own: *undetermined* and *possible* are stepped up at most.
+    answer, a policy of its own: *undetermined* and *possible* are stepped up at most, and watched
+    while there is no ``step_up_url``: who cannot verify would be denied.
     ``access_end_users``: the most that these two carry to the end users of a channel account, who
     can say nothing about its owners.
     """
@@ -58,8 +59,8 @@ class Ladder:
     verified_s: int = 2_592_000
     step_up_url: str = ""
     access_restricted: str = "watch"
-    access_possible: str = "watch"
-    access_undetermined: str = "watch"
+    access_possible: str = "step_up"
+    access_undetermined: str = "step_up"
     access_end_users: str = "watch"
     silent_alteration: bool = False
     silent_legal_basis: str = ""
@@ -93,6 +94,8 @@ class Ladder:
             found.append("deny takes a scan that accused the account")
         if "deny" in (self.access_possible, self.access_undetermined, self.access_end_users):
             found.append("an access that is not certain is stepped up, never denied")
+        if "throttle" in (*(getattr(self, f"access_{w}") for w in _ACCESS), self.access_end_users):
+            found.append("an access has no budget: throttling by it would deny without saying so")
         if not 0.5 <= self.exclusive_share <= 1 or not 0 <= self.budget_share <= 1:
             found.append("exclusive_share must lie in 0.5..1, budget_share in 0..1")
         found.extend(f"{name} must be at least 1" for name in _WHOLE if getattr(self, name) < 1)
@@ -110,10 +113,13 @@ def verdict_of_access(access: str, ladder: Ladder) -> str:
 
     This is what the guard carries out; docs/ownership.md has the same table.
 
+    >>> verdict_of_access("undetermined", Ladder(step_up_url="https://verify.example"))
+    'step_up'
     >>> verdict_of_access("undetermined", Ladder()), verdict_of_access("clear", Ladder())
     ('watch', 'allow')
     """
-    return "allow" if access == "clear" else str(getattr(ladder, f"access_{access}"))
+    verdict = "allow" if access == "clear" else str(getattr(ladder, f"access_{access}"))
+    return "watch" if verdict == "step_up" and not ladder.step_up_url else verdict
 
 
 def ladder_from_mapping(value: Mapping[str, Any], *, where: str = "ladder") -> Ladder:

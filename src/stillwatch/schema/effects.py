@@ -80,6 +80,10 @@ def judgement_of(held: Any, *, where: str) -> Judgement:
 
 def _action(row: Mapping[str, Any]) -> Action:
     verdict, by = row["verdict"], str(row["by"])
-    if verdict not in VERDICTS:
+    due, to = row.get("relaxes_us"), str(row.get("relaxes_to", "watch"))
+    if verdict not in VERDICTS or to not in VERDICTS:
         raise ValueError("no verdict")
-    return Action(verdict, None if is_rule(by) else by, int(row["at_us"]), int(row["expires_us"]))
+    person, at, end = None if is_rule(by) else by, int(row["at_us"]), int(row["expires_us"])
+    if due is None:
+        return Action(verdict, person, at, end)
+    return Action(verdict, person, at, end, int(due), min(to, verdict, key=VERDICTS.index))

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import os
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from stillwatch.errors import ConfigError, InputError
 
-__all__ = ["read_toml", "write_whole"]
+__all__ = ["locked", "read_toml", "write_whole"]
 
 
 def write_whole(path: Path, data: bytes) -> None:
@@ -20,6 +23,26 @@ def write_whole(path: Path, data: bytes) -> None:
         out.flush()
         os.fsync(out.fileno())
     aside.replace(path)
+
+
+@contextlib.contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Hold ``NAME.lock`` beside a file while it is read and written anew; wait where it is held.
+
+    Raises ConfigError: the folder cannot be written to.
+    """
+    try:
+        handle = os.open(path.with_name(f"{path.name}.lock"), os.O_RDWR | os.O_CREAT, 0o600)
+    except OSError as error:
+        raise ConfigError(
+            f"cannot be written ({type(error).__name__})", where=str(path),
+            hint="make the folder, or give another place",
+        ) from error  # fmt: skip
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
 
 
 def read_toml(file: Path) -> dict[str, Any]:

@@ -101,12 +101,17 @@ def keyed_permit(salt: bytes, permit: Mapping[str, Any]) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Action:
-    """What a person or the configuration decided about a campaign, and until when."""
+    """What a person or the configuration decided about a campaign, and until when.
+
+    ``relaxes_us``: when an appeal that is open by then turns it into ``relaxes_to`` by itself.
+    """
 
     verdict: str
     by: str | None
     at_us: int
     expires_us: int
+    relaxes_us: int | None = None
+    relaxes_to: str = "watch"
 
 
 @dataclass(frozen=True)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
-from dataclasses import replace
+import os
+import shutil
+from dataclasses import asdict, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
@@ -13,8 +16,9 @@ import pytest
 
 from stillwatch.cases import Judgement, compile_snapshot, preview, read_judgement
 from stillwatch.cli.app import run as command
+from stillwatch.cli.following import Following, follow_runs
 from stillwatch.enrich import read_permits
-from stillwatch.errors import EvidenceError, SchemaError
+from stillwatch.errors import EvidenceError, InputError, SchemaError
 from stillwatch.guard import Guard, Request, read_orders, read_snapshot
 from stillwatch.guard.decide import Record
 from stillwatch.guard.journal import Journal, erase_from_state
@@ -121,9 +125,84 @@ def test_a_preview_counts_the_accused_and_the_rungs(run):
     assert found.exchanges == campaign["exchanges"]
     assert [r.verdict for r in found.rungs] == ["watch", "throttle", "step_up", "summarize", "deny"]
     assert found.rungs[0].exchanges == 0
-    assert preview(run, campaign["campaign_id"], days=1).exchanges < found.exchanges
+    last = preview(run, campaign["campaign_id"], days=1)
+    assert last.exchanges < found.exchanges
+    assert last.periphery_exchanges <= found.periphery_exchanges
     with pytest.raises(EvidenceError, match="no campaign"):
         preview(run, "c-nobody")
+
+
+def test_a_preview_of_all_days_touches_what_the_scan_said_and_of_one_day_less(run):
+    """Over every campaign: rungs, end users and permitted requests included."""
+    sums = {1: 0, 10_000: 0}
+    for campaign in run.campaigns:
+        whole = preview(run, campaign["campaign_id"], days=10_000)
+        said = {r["verdict"]: r for r in campaign["recommended"]["rungs"]}
+        assert {r.verdict: asdict(r) for r in whole.rungs} == said
+        assert whole.periphery_accounts >= max(r.accounts for r in whole.rungs)
+        for days in sums:
+            sums[days] += preview(run, campaign["campaign_id"], days=days).rungs[-1].exchanges
+    assert 0 < sums[1] < sums[10_000]
+
+
+def test_following_runs_compiles_the_newest_once_and_never_undoes_a_roll_back(run, tmp_path):
+    runs, key, out = tmp_path / "runs", tmp_path / "k.pem", tmp_path / "s.json"
+    shutil.copytree(run.path, runs / "one")
+    assert command(["guard", "keygen", str(key)]) == 0
+    effects = tmp_path / "effects.json"
+    keys = [read_public_key(tmp_path / "k.pem.pub")]
+
+    def looked(what=None) -> list[str]:
+        return list(follow_runs(what or Following(runs, key, out), 0))
+
+    def version() -> int:
+        return read_snapshot(out, keys).version
+
+    assert "from one" in looked()[0]
+    assert (looked(), version()) == ([], 1)
+    (runs / "unfinished").mkdir()
+    later = runs / "two"
+    shutil.copytree(run.path, later)
+    (later / "summary.json").write_text(json.dumps({**run.summary, "look": 9}))
+    handle = os.open(later, os.O_RDONLY)
+    fcntl.flock(handle, fcntl.LOCK_EX)  # as a scan that writes holds it
+    assert looked() == []
+    os.close(handle)
+    assert "from two" in looked()[0]
+    assert version() == 2
+    assert command(["guard", "rollback", str(out)]) == 0
+    assert (looked(), version()) == ([], 1)
+    with_effects = Following(runs, key, out, effects=effects)
+    (later / "summary.json").write_text(json.dumps({**run.summary, "look": 10}))
+    with pytest.raises(InputError):
+        looked(with_effects)
+    assert version() == 1
+    effects.write_text(json.dumps({"verdicts": [], "let_go": [], "actions": [], "corrections": []}))
+    assert "from two" in looked(with_effects)[0]
+    with pytest.raises(InputError, match="no run that a scan has ended"):
+        looked(Following(runs / "unfinished", key, out))
+
+
+def test_following_goes_on_after_what_fails_and_says_it_once(run, tmp_path, monkeypatch):
+    key, out, runs = tmp_path / "k.pem", tmp_path / "s.json", tmp_path / "runs"
+    runs.mkdir()
+    assert command(["guard", "keygen", str(key)]) == 0
+    looks = []
+
+    def sleep(_):
+        looks.append(1)
+        if len(looks) == 3:
+            shutil.copytree(run.path, runs / "one")
+        if len(looks) == 6:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr("stillwatch.cli.following.time.sleep", sleep)
+    going = follow_runs(Following(runs, key, out), 1.0)
+    assert "ended" in next(going)
+    assert "from one" in next(going)
+    with pytest.raises(KeyboardInterrupt):
+        next(going)
+    assert read_snapshot(out, [read_public_key(tmp_path / "k.pem.pub")]).version == 1
 
 
 def test_from_the_command_line_to_a_denied_request(run, world, tmp_path, capsys):
@@ -181,8 +260,8 @@ def test_erasing_an_account_reaches_what_the_guard_left_on_the_disk(
     Path("e.json").write_text(json.dumps(held), encoding="utf-8")
     journal = Journal(Path("state"))
     mine, theirs = (subject_key(salt, a) for a in (who, "someone"))
-    kept = [Record("evidence", theirs, 7, 0, 1), Record("handoff", mine, 5, 0, 2),
-            Record("spent", 0, 0, 0, 3), Record("verified", theirs, 0, 0, 4)]  # fmt: skip
+    kept = [Record("evidence", theirs, 7, 0, 1), Record("spent", 0, 0, 0, 2),
+            Record("verified", theirs, 0, 0, 3), Record("handoff", mine, 5, 0, 4)]  # fmt: skip
     gone = [Record("evidence", mine, 7, 0, 5), Record("verified", mine, 0, 0, 6),
             Record("handoff", 9, org_key(salt, who, None), 0, 7)]  # fmt: skip
     for record in (*gone, *kept):

@@ -364,7 +364,7 @@ def test_a_permit_of_an_organization_or_of_all_holds_too():
 
 
 def test_ownership_is_a_policy_of_its_own_and_no_accusation():
-    ladder = Ladder(mode="enforce", access_restricted="deny", access_undetermined="step_up")
+    ladder = Ladder(mode="enforce", access_restricted="deny", step_up_url="https://v.example")
     access = {subject_key(SALT, "shell"): "restricted", subject_key(SALT, "vague"): "undetermined"}
     decider = guard(snapshot(ladder, access=access))
     decision = decider.decide(request("shell"))

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from stillwatch.errors import InputError, SchemaError
+from stillwatch.errors import SchemaError
 from stillwatch.guard import Guard, Service, Serving, write_snapshot
 from stillwatch.guard.files import write_effects
 from stillwatch.schema import judgement_of
@@ -89,8 +89,6 @@ def test_a_running_guard_takes_effects_and_keeps_them_when_the_file_is_lost(tmp_
     write_snapshot(tmp_path / "s.json", ordered("deny"), private)
     path = tmp_path / "effects.json"
     serving = Serving(tmp_path / "s.json", (public,), effects=path, capacity=SMALL)
-    with pytest.raises(InputError):
-        Service(serving, clock_us=lambda: T0)
     write_effects(path, effects(), private)
     service = Service(serving, clock_us=lambda: T0 + HOUR)
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from stillwatch.guard import Orders, Undo
+from stillwatch.guard import Orders, Undo, undo_value
 from stillwatch.policy import Ladder
 from stillwatch.schema.snapshot import keyed_permit, subject_key
 
@@ -15,7 +15,7 @@ from .test_decide import PERMIT, spend
 
 STRICT = Ladder(
     mode="enforce", access_restricted="deny", access_possible="step_up",
-    access_undetermined="step_up",
+    access_undetermined="step_up", step_up_url="https://verify.example",
 )  # fmt: skip
 
 
@@ -23,6 +23,15 @@ def owned(made=None, ladder: Ladder = STRICT, **access: str):
     """The snapshot with ownership answers by account."""
     given = {subject_key(SALT, name.replace("_", "-")): word for name, word in access.items()}
     return replace(made or snapshot(), ladder=ladder.as_dict(), access=given)
+
+
+def test_who_cannot_verify_anywhere_is_watched_and_not_stepped_up():
+    nowhere = owned(ladder=replace(STRICT, step_up_url=""), someone="undetermined")
+    assert guard(nowhere).decide(request("someone")).verdict == "watch"
+    shipped = Ladder(mode="enforce", step_up_url="https://verify.example")
+    for word in ("undetermined", "possible"):
+        decider = guard(owned(ladder=shipped, someone=word))
+        assert decider.decide(request("someone")).verdict == "step_up"
 
 
 # 1. Verification.
@@ -99,13 +108,26 @@ def test_a_permit_covers_distillation_and_lifts_no_ownership_answer():
     assert "permit p-1 covers it" in decision.reasons
 
 
-def test_undoing_the_campaign_leaves_the_answer_and_undoing_the_account_does_not():
+def test_only_an_undo_of_access_takes_the_ownership_answer_back():
+    """Who owns an account is a policy of its own: what a campaign asked for leaves it alone."""
     made = owned(ordered("deny"), bad_1="undetermined")
-    orders = Orders().with_undo(Undo("campaign", "c-1", "R. Doe", T0))
-    assert guard(made, orders).decide(request("bad-1")).verdict == "step_up"
-    key = f"{subject_key(SALT, 'bad-1'):016x}"
-    orders = Orders().with_undo(Undo("account", key, "R. Doe", T0))
-    assert guard(made, orders).decide(request("bad-1")).verdict == "allow"
+    key = undo_value(SALT, "bad-1")
+    for undo in (Undo("campaign", "c-1", "R. Doe", T0), Undo("account", key, "R. Doe", T0)):
+        decision = guard(made, Orders().with_undo(undo)).decide(request("bad-1"))
+        assert (decision.verdict, decision.campaign_id) == ("step_up", None)
+    access = Orders().with_undo(Undo("access", key, "R. Doe", T0))
+    decision = guard(made, access).decide(request("bad-1"))
+    assert (decision.verdict, decision.level) == ("deny", "member")
+    assert not any("ownership" in why for why in decision.reasons)
+    both = access.with_undo(Undo("account", key, "R. Doe", T0))
+    assert guard(made, both).decide(request("bad-1")).verdict == "allow"
+
+
+def test_an_ownership_answer_outlives_the_snapshot_s_time_and_a_campaign_s_verdict_does_not():
+    made = replace(owned(ordered("deny", hours=9_000), someone="restricted"), expires_us=T0 + HOUR)
+    decider = guard(made)
+    assert decider.decide(request("bad-1", T0 + 2 * HOUR)).verdict == "allow"
+    assert decider.decide(request("someone", T0 + 2 * HOUR)).verdict == "deny"
 
 
 # 3. Channel accounts: "reseller" is one.

@@ -8,7 +8,15 @@ from dataclasses import replace
 
 import pytest
 
-from stillwatch.guard import Orders, Service, Serving, Undo, write_orders, write_snapshot
+from stillwatch.guard import (
+    Orders,
+    Service,
+    Serving,
+    Undo,
+    write_orders,
+    write_snapshot,
+)
+from stillwatch.guard.files import write_effects
 from stillwatch.guard.metrics import exposition
 from stillwatch.guard.server import Chores
 from stillwatch.policy import Ladder
@@ -141,9 +149,31 @@ def test_orders_that_are_missing_at_the_start_leave_it_in_shadow(node):
     service, path, _, key = node(None)
     assert (verdict(service), service.guard.table.mode) == ("watch", "shadow")
     assert problem(service, "orders")
-    write_orders(path, Orders(version=1), key)
+    write_orders(path, Orders(version=1), key)  # no mode: an undo alone switches nothing on
+    service.reload()
+    assert verdict(service) == "watch"
+    write_orders(path, Orders(version=2, mode="enforce"), key)
     service.reload()
     assert verdict(service) == "deny"
+
+
+def test_effects_that_are_missing_at_the_start_leave_it_in_shadow_until_they_come(node):
+    """Whom an appeal restored is not known; a depot may bring them a moment later."""
+    service, path, _, key = node()
+    serving = replace(service.serving, effects=path.with_name("effects.json"))
+    service = Service(serving, clock_us=lambda: T0)
+    assert (verdict(service), service.guard.table.mode) == ("watch", "shadow")
+    assert problem(service, "effects")
+    write_orders(path, Orders(version=2, mode="enforce"), key)
+    service.reload()
+    assert verdict(service) == "watch"
+    rows = {"at_us": 1, "actions": [], "verdicts": [], "let_go": [], "corrections": []}
+    write_effects(serving.effects, rows, new_key(path.with_name("stranger.pem")))
+    service.reload()
+    assert verdict(service) == "watch"
+    write_effects(serving.effects, rows, key)
+    service.reload()
+    assert (verdict(service), problem(service, "effects")) == ("deny", False)
 
 
 def test_missing_orders_at_the_start_do_not_switch_on_what_is_off(node):

@@ -95,6 +95,33 @@ def test_a_policy_that_restricts_everyone_is_refused(policy):
         policy('@id("a") @access("restricted") @cites("x") forbid (principal, action, resource);')
 
 
+@pytest.mark.parametrize("word", ["possible", "undetermined"])
+@pytest.mark.parametrize(
+    ("scope", "when"),
+    [('principal, action, resource == Service::"batch"', "!context.{}.isEmpty()"),
+     ('principal == Owner::"acme", action, resource', "!context.{}.isEmpty()"),
+     ("principal, action, resource",
+      '!context.{}.isEmpty() && context.clear.isEmpty() && context.{other}.contains("r2")')],
+    ids=["one service", "one owner", "two words"],
+)  # fmt: skip
+def test_no_policy_restricts_whom_no_rule_restricts_whatever_it_singles_out(
+    policy, word, scope, when
+):
+    """It cannot be seen when it is read; a file that forbids so gives no more than the answer."""
+    other = {"possible": "undetermined", "undetermined": "possible"}[word]
+    read = policy(f"""
+    @id("sly") @access("restricted") @cites("x")
+    forbid ({scope}) when {{ {when.format(word, other=other)} }};
+    """)
+    held = [answer(word, "r1"), answer(other, "r2")]
+    found = read.decide("acme", held, service="batch")
+    assert (found.access, "sly" in found.policies) == ("possible", True)
+    if other == "undetermined":
+        return
+    only = read.decide("acme", [answer(word, "r1")], service="batch")
+    assert only.access == "undetermined"
+
+
 @pytest.mark.parametrize(
     "attribute", ["nationality", "country", "language", "name", "birthDate", "residence"]
 )
@@ -140,11 +167,16 @@ def test_not_knowing_never_denies():
     for word in ("possible", "undetermined"):
         for verdict in VERDICTS:
             setting = {f"access_{word}": verdict}
-            if verdict == "deny":
-                with pytest.raises(ConfigError, match="never denied"):
+            if verdict in ("deny", "throttle"):
+                with pytest.raises(ConfigError, match=r"never denied|has no budget"):
                     Ladder(**setting)
-            else:
-                assert verdict_of_access(word, Ladder(**setting)) == verdict
+                continue
+            carried = "watch" if verdict == "step_up" else verdict  # nowhere to verify: a deny
+            assert verdict_of_access(word, Ladder(**setting)) == carried
+            where = Ladder(**setting, step_up_url="https://verify.example")
+            assert verdict_of_access(word, where) == verdict
+    with pytest.raises(ConfigError, match="has no budget"):
+        Ladder(access_restricted="throttle")
     with pytest.raises(ConfigError, match="never denied"):
         Ladder(access_end_users="deny")
     assert verdict_of_access("restricted", Ladder(access_restricted="deny")) == "deny"

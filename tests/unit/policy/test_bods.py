@@ -20,7 +20,7 @@ def access(ask, statements, entity="e", **changes):
 
 def test_a_person_has_no_nationality(bods, tmp_path, ask):
     fields = {f.name for f in dataclasses.fields(Party)}
-    assert fields == {"party_id", "kind", "name", "jurisdiction", "ended"}
+    assert fields == {"party_id", "kind", "name", "jurisdiction", "ended", "perhaps"}
     statements = [bods.person("p", nationality="XX"), bods.entity("e"), bods.holds("p", "e", 100)]
     file = tmp_path / "s.json"
     file.write_text(json.dumps(statements), encoding="utf-8")
@@ -210,3 +210,28 @@ def test_the_order_of_statements_changes_nothing(bods, ask):
                   bods.holds("bad", "m", bods.interest(70)), bods.holds("x", "m", 20)]  # fmt: skip
     forwards, backwards = ask(statements, "e", "m"), ask(statements[::-1], "e", "m")
     assert forwards == backwards
+
+
+@pytest.mark.parametrize(
+    ("code", "expected"),
+    [("XX", "restricted"), ("XX-MOW", "restricted"), ("xx-ab", "restricted"), ("XXA", "clear")],
+)
+def test_a_subdivision_is_part_of_its_country(ask, bods, code, expected):
+    statements = [bods.person("p"), bods.entity("o", place=code), bods.entity("e"),
+                  bods.holds("p", "o", 100), bods.holds("o", "e", 100)]  # fmt: skip
+    got, _ = ask(statements, "o", "e", jurisdictions=frozenset({"XX"}))
+    assert got == [expected, expected]
+
+
+def test_a_rule_may_list_a_subdivision_alone(ask, bods):
+    statements = [bods.person("p"), bods.entity("o", place="XX-AB"), bods.entity("q", place="XX"),
+                  bods.holds("p", "o", 100), bods.holds("p", "q", 100)]  # fmt: skip
+    got, _ = ask(statements, "o", "q", jurisdictions=frozenset({"XX-AB"}))
+    assert got == ["restricted", "clear"]
+
+
+def test_a_jurisdiction_without_a_code_is_noted(ask, bods):
+    held = bods.entity("o")
+    held["recordDetails"]["jurisdiction"] = {"name": "Somewhere"}
+    _, found = ask([held, bods.person("p"), bods.holds("p", "o", 100)], "o")
+    assert [note.statement for note in found.notes] == ["s-o"]

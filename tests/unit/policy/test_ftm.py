@@ -111,3 +111,54 @@ def test_what_the_library_itself_writes_is_read(rule):
         "restricted",
         "possible",
     ]
+
+
+@pytest.mark.parametrize(
+    ("properties", "expected"),
+    [({"jurisdiction": "xx"}, "restricted"),
+     ({"jurisdiction": "xx-ab"}, "restricted"),
+     ({"jurisdiction": "xxy"}, "clear"),
+     ({"mainCountry": "xx"}, "restricted"),
+     ({"mainCountry": "yy", "jurisdiction": "xx"}, "restricted"),
+     ({"mainCountry": "xx", "jurisdiction": "yy"}, "clear"),
+     ({"jurisdiction": ["xx", "XX"]}, "restricted"),
+     ({"jurisdiction": ["xx", "yy"]}, "possible"),
+     ({"jurisdiction": ["yy", "zz"]}, "clear"),
+     ({"country": "xx"}, "possible"),
+     ({"country": ["xx", "yy"]}, "possible"),
+     ({"country": "xx", "jurisdiction": "yy"}, "clear")],
+    ids=str,
+)  # fmt: skip
+def test_where_an_owner_is_registered_as_far_as_it_is_said(ask, properties, expected):
+    """The owner itself and what it owns; several places or a mere country are only possible."""
+    entities = [node("p", "Person"), owns("p", "o", "100"), node("o", **properties), node("e"),
+                owns("o", "e", "100")]  # fmt: skip
+    got, found = ask(entities, "o", "e", jurisdictions=frozenset({"XX"}))
+    assert got == [expected, expected]
+    unsure = expected == "possible" or properties.get("jurisdiction") == ["yy", "zz"]
+    assert [note.statement for note in found.notes] == ["o"] * unsure
+
+
+def test_fragments_of_one_entity_are_put_together_in_any_order(ask):
+    parts = [node("o", jurisdiction="xx"), node("o", name="O Ltd"), node("o", "LegalEntity"),
+             node("p", "Person"), owns("p", "o", "100"), node("e"),
+             node("h", "Ownership", owner="o"), node("h", "Ownership", asset="e"),
+             node("h", "Ownership", percentage="100")]  # fmt: skip
+    for entities in (parts, parts[::-1]):
+        got, found = ask(entities, "o", "e", jurisdictions=frozenset({"XX"}))
+        assert got == ["restricted", "restricted"]
+        assert not found.notes
+
+
+def test_a_fragment_that_says_a_person_makes_a_person(ask):
+    parts = [node("o", "LegalEntity", jurisdiction="xx"), node("o", "Person"), node("e"),
+             owns("o", "e", "100")]  # fmt: skip
+    for entities in (parts, parts[::-1]):
+        assert ask(entities, "e", jurisdictions=frozenset({"XX"}))[0] == ["clear"]
+
+
+@pytest.mark.parametrize("text", ["1,000", "12,345", "1,000-2,000", "more than 1,000"])
+def test_a_comma_before_three_digits_is_no_decimal_comma(text, ask):
+    """A thousand shares are not one per cent; nor are they clear."""
+    assert not from_text(text).read
+    assert ask([node("e"), owns("bad", "e", text)], "e")[0] == ["possible"]

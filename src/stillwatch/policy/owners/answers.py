@@ -99,19 +99,17 @@ def _contradictions(graph: Graph) -> list[Note]:
 def _answers(
     register: Register, graph: Graph, rule: OwnershipRule, asked: Sequence[str], at: date
 ) -> list[Answer]:
-    seeds = rule.seeds | {
-        p.party_id
-        for p in register.parties.values()
-        if p.kind != "person" and p.jurisdiction in rule.jurisdictions
+    by_level = {
+        level: _parts(graph, _seeds(register, rule, level), rule, level) for level in LEVELS
     }
-    by_level = {level: _parts(graph, seeds, rule, level) for level in LEVELS}
+    listed = _seeds(register, rule, "unknown")
     answers = []
     for entity in asked:
         level = next((name for name in LEVELS if by_level[name].reaches(entity)), None)
         if level is None and entity not in graph.nodes:
             level = "unknown"
         low, high, unknown = (by_level[name].parts(entity) for name in LEVELS)
-        if entity not in graph.nodes and entity not in seeds:
+        if entity not in graph.nodes and entity not in listed:
             unknown = UNIT
         answers.append(
             Answer(
@@ -121,6 +119,16 @@ def _answers(
             )
         )  # fmt: skip
     return answers
+
+
+def _seeds(register: Register, rule: OwnershipRule, level: str) -> frozenset[str]:
+    """Return whom a rule lists, by name or by place; certainly, or at the upper levels perhaps."""
+    perhaps = level != "certain"
+    return rule.seeds | {
+        p.party_id
+        for p in register.parties.values()
+        if p.is_in(rule.jurisdictions, perhaps=perhaps)
+    }
 
 
 def _start(graph: Graph, seeds: frozenset[str], level: str) -> frozenset[str]:

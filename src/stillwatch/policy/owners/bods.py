@@ -48,6 +48,8 @@ def register_from_bods(statements: Iterable[tuple[str, Mapping[str, Any]]], at: 
         if kind in ("person", "entity"):
             party = _party(statement["recordId"], kind, details, closed)
             parties[party.party_id] = party
+            if kind == "entity" and details.get("jurisdiction") and party.jurisdiction is None:
+                notes.append(Note(statement["statementId"], "has a jurisdiction without a code"))
         elif not closed:
             found += _interests(statement, details, at, notes)
     held = pass_through(found, parties)  # 5
@@ -87,7 +89,7 @@ def _party(record: str, kind: str, details: Mapping[str, Any], closed: bool) -> 
         record,
         "arrangement" if arrangement else "entity",
         name if isinstance(name, str) else None,
-        code.upper() if isinstance(code, str) else None,
+        code.strip().upper() or None if isinstance(code, str) else None,
         closed,
     )
 

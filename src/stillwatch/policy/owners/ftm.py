@@ -4,6 +4,10 @@ Source: the model of followthemoney 4.11 (schemata Ownership, LegalEntity and th
 it). Values of a property are a list of strings. Read are: who is what, ``Ownership`` from ``owner``
 to ``asset`` with ``percentage`` (free text) between ``startDate`` and ``endDate``. Not read: any
 property of a Person, and schemata of control, family and office, which are not ownership.
+
+Several entities of one id are fragments of one: their values are put together, as the library
+does. Of one ``jurisdiction``, else one ``mainCountry``, it is certain that an entity is registered
+there; of several, or where ``country`` alone is named, it is possible.
 """
 
 from __future__ import annotations
@@ -33,22 +37,36 @@ def register_from_ftm(entities: Iterable[tuple[str, Mapping[str, Any]]], at: dat
     parties: dict[str, Party] = {}
     found: list[Interest] = []
     notes: list[Note] = []
+    for identifier, (schemata, held) in _merged(entities).items():
+        if "Person" in schemata:
+            parties[identifier] = Party(identifier, "person")
+        elif not schemata.isdisjoint(_ENTITIES):
+            parties[identifier] = _party(identifier, held, notes)
+        elif "Trust" in schemata:
+            parties[identifier] = Party(identifier, "arrangement")
+        elif "Ownership" in schemata and _in_force(held, at):
+            found += _interests(identifier, held, notes)
+    found.sort(key=lambda i: (i.asset, i.owner or "", i.sources))
+    return Register(dict(sorted(parties.items())), tuple(found), tuple(sorted(notes, key=str)))
+
+
+def _merged(
+    entities: Iterable[tuple[str, Mapping[str, Any]]],
+) -> dict[str, tuple[set[str], dict[str, list[str]]]]:
+    """Return the schemata and all values of each id. Raises SchemaError."""
+    merged: dict[str, tuple[set[str], dict[str, list[str]]]] = {}
     for where, entity in entities:
         held = entity.get("properties")
         identifier, schema = entity.get("id"), entity.get("schema")
         if not (isinstance(identifier, str) and isinstance(schema, str)
                 and isinstance(held, Mapping)):  # fmt: skip
             raise SchemaError("expected id, schema and properties", where=where)
-        if schema == "Person":
-            parties[identifier] = Party(identifier, "person")
-        elif schema in _ENTITIES:
-            parties[identifier] = _party(identifier, held)
-        elif schema == "Trust":
-            parties[identifier] = Party(identifier, "arrangement")
-        elif schema == "Ownership" and _in_force(held, at):
-            found += _interests(identifier, held, notes)
-    found.sort(key=lambda i: (i.asset, i.owner or "", i.sources))
-    return Register(dict(sorted(parties.items())), tuple(found), tuple(sorted(notes, key=str)))
+        schemata, values = merged.setdefault(identifier, (set(), {}))
+        schemata.add(schema)
+        for name in held:
+            one = values.setdefault(name, [])
+            one.extend(v for v in _texts(held, name) if v not in one)
+    return merged
 
 
 def _texts(held: Mapping[str, Any], name: str) -> list[str]:
@@ -56,17 +74,26 @@ def _texts(held: Mapping[str, Any], name: str) -> list[str]:
     return sorted(v for v in values if isinstance(v, str)) if isinstance(values, list) else []
 
 
-def _party(identifier: str, held: Mapping[str, Any]) -> Party:
-    places = _texts(held, "jurisdiction") or _texts(held, "mainCountry")
+def _party(identifier: str, held: Mapping[str, Any], notes: list[Note]) -> Party:
+    places = _places(held, "jurisdiction") or _places(held, "mainCountry")
+    perhaps = () if len(places) == 1 else places or _places(held, "country")
+    if perhaps:
+        what = "several jurisdictions" if places else "a country and no jurisdiction"
+        notes.append(Note(identifier, f"has {what}: it may be registered there"))
     names = _texts(held, "name")
     ended = any(text.lower() in _ENDED for text in _texts(held, "status"))
     return Party(
         identifier,
         "entity",
         names[0] if names else None,
-        places[0].upper() if len(places) == 1 else None,
+        places[0] if len(places) == 1 else None,
         ended or bool(_texts(held, "dissolutionDate")),
+        perhaps,
     )
+
+
+def _places(held: Mapping[str, Any], name: str) -> tuple[str, ...]:
+    return tuple(sorted({text.upper() for text in _texts(held, name)}))
 
 
 def _interests(identifier: str, held: Mapping[str, Any], notes: list[Note]) -> list[Interest]:

@@ -6,7 +6,7 @@ exactly. Reading rounds a lower bound down and an upper bound up, by at most one
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from typing import Final
@@ -22,7 +22,8 @@ class Party:
 
     Of a person there is an identifier and nothing else: no name, no nationality, no address, since
     none of them is an input of a rule. ``jurisdiction`` is where an entity is registered (ISO
-    3166-1 alpha-2). ``ended``: its record is closed.
+    3166-1 alpha-2, or a subdivision of ISO 3166-2). ``perhaps``: where it may be registered, as
+    several are named or one that is no register. ``ended``: its record is closed.
     """
 
     party_id: str
@@ -30,6 +31,19 @@ class Party:
     name: str | None = None
     jurisdiction: str | None = None
     ended: bool = False
+    perhaps: tuple[str, ...] = ()
+
+    def is_in(self, places: Collection[str], *, perhaps: bool) -> bool:
+        """Return whether an entity is, or ``perhaps`` is, registered in a place or a part of it.
+
+        >>> Party("p", "entity", jurisdiction="XX-AB").is_in({"XX"}, perhaps=False)
+        True
+        """
+        named = () if self.jurisdiction is None else (self.jurisdiction,)
+        asked = (*named, *self.perhaps) if perhaps else named
+        return self.kind != "person" and any(
+            place in places or place.partition("-")[0] in places for place in asked
+        )
 
 
 @dataclass(frozen=True)

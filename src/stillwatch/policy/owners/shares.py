@@ -21,7 +21,8 @@ class Bounds(NamedTuple):
 
 
 UNKNOWN_SHARE: Final = Bounds(0, UNIT, False)
-_NUMBER = r"(\d{1,3}(?:[.,]\d+)?)\s*(?:%|percent|per cent)?"
+# A comma before exactly three digits may part thousands: "1,000" is not one per cent.
+_NUMBER = r"(\d{1,3}(?:\.\d+|,\d{1,2}|,\d{4,})?)\s*(?:%|percent|per cent)?"
 _RANGE = re.compile(rf"{_NUMBER}\s*(?:-|–|—|to|and|\.\.)\s*{_NUMBER}")
 _PSC = re.compile(r"(\d{1,3})-to-(\d{1,3})-percent")
 _ABOVE = re.compile(rf"(?:>|more than|over|above)\s*{_NUMBER}")
@@ -65,6 +66,8 @@ def from_text(text: str) -> Bounds:
     Bounds(low=250000000, high=500000000, read=True)
     >>> from_text("the majority")
     Bounds(low=0, high=1000000000, read=False)
+    >>> from_text("1,000").read, from_text("12,5 %") == from_text("12.5")
+    (False, True)
     """
     words = " ".join(text.lower().split())
     if match := _PSC.search(words) or _RANGE.fullmatch(words):
