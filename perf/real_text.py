@@ -4,9 +4,9 @@
 
 Honest: people (half of them draw from the whole pool, so they have no topics of their own), single
 applications, public evaluations run by several, judges, strangers with one open-source prompt (some
-use it for anything), courses, a tutorial's followers, two plug-ins on one clock. Campaigns: real
-generation prompts, each item once, dealt in turn to accounts behind a shared pool of addresses.
-Prints standings by family, with the campaigns and without.
+use it for anything), courses, a hackathon, a tutorial's followers, two plug-ins on one clock.
+Campaigns: real generation prompts, each item once, dealt in turn to accounts behind a shared pool of
+addresses. Prints standings by family, with the campaigns and without.
 """
 
 from __future__ import annotations
@@ -156,6 +156,7 @@ def together(week: Week) -> None:
     published(week)
     courses(week)
     launches(week)
+    hackathon(week)
     frame = "Summarise the text of our customer for a busy reader in two sentences.\n\n"
     for number in range(2):
         for _ in range(60):
@@ -204,6 +205,20 @@ def courses(week: Week) -> None:
                     ts = begin + session * 33 * HOUR + int(rng.integers(2 * HOUR))
                     item = asked[order.pop()] if order else week.some(None)
                     week.say(one, ts, [{"role": "system", "content": tutor}, item[-1]])
+
+
+def hackathon(week: Week) -> None:
+    """Two nights without sleep in one hall: one starter prompt, and everything tried on it."""
+    rng = week.rng
+    begin = START + DAY + int(rng.integers(3 * DAY))
+    hall = week.address().rsplit(".", 1)[0]
+    starter = {"role": "system", "content": "You help a team of hackers. Be quick and concrete."}
+    for _ in range(50):
+        created = begin - int(rng.integers(4 * HOUR))
+        one = week.account("hackathon", created=created, ips=[f"{hall}.{rng.integers(1, 255)}"])
+        for _ in range(int(rng.lognormal(2.3, 0.5)) + 2):
+            ts = begin + int(rng.integers(42 * HOUR))
+            week.say(one, ts, [starter, week.some(None)[-1]])
 
 
 def launches(week: Week) -> None:

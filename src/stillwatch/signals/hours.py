@@ -20,6 +20,7 @@ _LEAST_DAYS: Final = 2
 _MEETING: Final = 12
 _MOST: Final = 0.9
 _SITE: Final = 0.5
+_EVENT_US: Final = 3 * 24 * _HOUR_US
 _LEAST_ACCOUNTS: Final = 4
 NOTHING: Final = float(calibrate(1.0))
 ORDINARY: Final = frozenset(("signup_ip", "device_hash"))
@@ -29,15 +30,17 @@ def at_one_place(cohort: Cohort, population: Population) -> str:
     """Return, for a sentence, what says that the cohort is people at one place; empty: nothing.
 
     Its hours (`people_hours`), or that half of the accounts and more leave through one address
-    prefix (a campus, a venue, an office).
+    prefix, for three days at most (a venue, whose hackathon knows no night; who goes on for longer
+    behind one address and never sleeps is no guest).
     """
     exits = population.exit_code[cohort.senders]
     known = exits[exits >= 0]
-    if not cohort.hours and len(known) >= _LEAST_ACCOUNTS:
-        most = int(np.bincount(known).max())
-        if most >= _SITE * len(known):
-            return f"{most} of {len(known)} accounts leave through one address prefix"
-    return cohort.hours
+    if cohort.hours or len(known) < _LEAST_ACCOUNTS or np.ptp(cohort.ts_us) > _EVENT_US:
+        return cohort.hours
+    most = int(np.bincount(known).max())
+    if most < _SITE * len(known):
+        return ""
+    return f"{most} of {len(known)} accounts leave through one address prefix, for three days"
 
 
 def people_hours(ts_us: np.ndarray) -> str:
@@ -66,16 +69,15 @@ def people_hours(ts_us: np.ndarray) -> str:
     return f"{share:.1%} of its requests fall into the six hours from {start:02d} UTC"
 
 
-def explained(finding: Finding, place: str) -> Finding:
-    """Return the finding of an act that people at one place show too: as no evidence.
+def explained(finding: Finding, why: str) -> Finding:
+    """Return the finding of an act that honest people show too: as no evidence, and why.
 
-    ``place``: as `at_one_place` says it. The e-value becomes that of p = 1, which is below 1 and
-    never above what it was: whatever the place depends on, a mean with it stays an e-value.
+    ``why``: a sentence; empty leaves the finding. The e-value becomes that of p = 1, which is below
+    1 and never above what it was: whatever the reason depends on, a mean with it stays an e-value.
     """
-    if not finding.evaluable or not place or finding.e_value <= NOTHING:
+    if not finding.evaluable or not why or finding.e_value <= NOTHING:
         return finding
     return Finding(
         finding.signal, finding.claim, finding.statistic, 1.0, NOTHING, finding.n, finding.null,
-        f"{finding.text} They may be people at one place ({place}): a class or an office does the "
-        "same, and this counts as nothing.",
+        f"{finding.text} {why}",
     )  # fmt: skip

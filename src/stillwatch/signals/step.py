@@ -25,7 +25,7 @@ from stillwatch.signals import (
 from stillwatch.signals.data import Cohort, Population, in_part, load_population, over_both
 from stillwatch.signals.direct_evidence import Coincidences
 from stillwatch.signals.distinct import own_share
-from stillwatch.signals.hours import NOTHING, at_one_place, explained
+from stillwatch.signals.hours import at_one_place, explained
 from stillwatch.signals.payers import MAX_ONE_PAYER, MIN_PAYERS, one_payer
 from stillwatch.signals.reference import shipped_references
 from stillwatch.signals.traits import MIN_EVENTS, TRAITS, Traits, traits
@@ -51,6 +51,14 @@ _LIKELY: Final = 5.0
 _LEAN: Final = 0.75
 # Sign-ups and account values are the same in both parts: what reads them cannot screen.
 _WITHOUT_PARTS: Final = frozenset((signup_burst.TEST.name, shared_values.ACCOUNT_TEST.name))
+_PEOPLE: Final = (
+    "They may be people at one place ({place}): a class or an office does the same, and this "
+    "counts as nothing."
+)
+_LAUNCH: Final = (
+    "No other act goes with it: a launch or a tutorial brings strangers on one day, and this "
+    "counts as nothing."
+)
 # A class signs up together, leaves through one network, and all have the same to do, too.
 _AT_ONE_PLACE: Final = (
     signup_burst.TEST, shared_values.EXIT_TEST, even_volumes.TEST, shared_mix.TEST,
@@ -87,6 +95,7 @@ def coordination(
     """
     place = at_one_place(cohort, population)
     cohort = replace(cohort, hours=place)
+    why = place and _PEOPLE.format(place=place)
     finders: list[tuple[CohortTest, Callable[[], Finding]]] = [
         (test, partial(find, cohort, population)) for test, find in _COORDINATION
     ]
@@ -99,7 +108,7 @@ def coordination(
         if test.name in without
         else missing(test, absent)
         if (absent := lacking(test, columns))
-        else explained(find(), place)
+        else explained(find(), why)
         if test in _AT_ONE_PLACE
         else find()
         for test, find in finders
@@ -175,7 +184,11 @@ def _findings(desk: Desk) -> pa.Table:
                 views.whole.by_text,
                 seen,
                 screen,
-                coordination(views.test, late, base, desk.columns, without),
+                _no_launch(
+                    coordination(views.test, late, base, desk.columns, without),
+                    views.test.found_by,
+                    screen,
+                ),
             )
         )
     usual_own = harvest.usual([seen for one in judged if (seen := one.strangers) is not None])
@@ -190,6 +203,19 @@ def _findings(desk: Desk) -> pa.Table:
         place = table.schema.get_field_index(name)
         table = table.set_column(place, name, pa.array(round9(table[name].to_numpy())))
     return table
+
+
+def _no_launch(found: list[Finding], found_by: frozenset[str], screen: float) -> list[Finding]:
+    """Return the findings; a burst of sign-ups that no other act goes with counts as nothing.
+
+    ``screen``: e-value of part A. A launch or a tutorial brings strangers with one template on one
+    day; who was found by more than a template, such as an exit of their own, is no stranger.
+    """
+    burst = signup_burst.TEST.name
+    others = _mean_e([f.e_value for f in found if f.evaluable and f.signal != burst])
+    if screen >= SPEAKS_E or others >= SPEAKS_E or not found_by <= {"frame"}:
+        return found
+    return [explained(f, _LAUNCH) if f.signal == burst else f for f in found]
 
 
 def _together(desk: Desk, judged: list[_Judged]) -> np.ndarray:
@@ -242,18 +268,12 @@ def _mean_e(made: list[float]) -> float:
     return float(mean_e(made)) if made else float("nan")
 
 
-def e_of_acts(made: Iterable[tuple[str, float]], screen: float) -> float:
+def e_of_acts(made: Iterable[tuple[str, float]]) -> float:
     """Return the mean e-value of the tests that read acts, NaN without any.
 
-    ``made``: name and e-value of each test of the claim *coordinated* that could be made. A burst
-    of sign-ups counts as none where no other act speaks, in part A (``screen``) or in part B: a
-    launch or a tutorial brings strangers with one template on one day.
+    ``made``: name and e-value of each test of the claim *coordinated* that could be made.
     """
-    acts = {name: e for name, e in made if name != one_source.TEST.name}
-    others = _mean_e([e for name, e in acts.items() if name != signup_burst.TEST.name])
-    if signup_burst.TEST.name in acts and not (screen >= SPEAKS_E or others >= SPEAKS_E):
-        acts[signup_burst.TEST.name] = min(acts[signup_burst.TEST.name], NOTHING)
-    return _mean_e(list(acts.values()))
+    return _mean_e([e for name, e in made if name != one_source.TEST.name])
 
 
 def e_of_source(made: Iterable[tuple[str, float]]) -> float:
@@ -281,7 +301,7 @@ def e_of_halves(acts: float, source: float, screen: float) -> float:
 def e_of_claim(made: Iterable[tuple[str, float]], screen: float) -> float:
     """Return the e-value of a claim by its tests; *extractive* has one. As `e_of_acts`."""
     made = list(made)
-    return e_of_halves(e_of_acts(made, screen), e_of_source(made), screen)
+    return e_of_halves(e_of_acts(made), e_of_source(made), screen)
 
 
 def weights(screen: np.ndarray, tested: np.ndarray) -> np.ndarray:
@@ -358,7 +378,7 @@ def _scores(desk: Desk) -> pa.Table:
                 "events": findings[0]["events"],
                 "tested": bool(together and harvests) and _several_payers(findings[0]),
                 "e_screen": findings[0]["e_screen"],
-                "e_acts": e_of_acts(together, findings[0]["e_screen"]),
+                "e_acts": e_of_acts(together),
                 "e_source": e_of_source(together),
                 "usual_own": findings[0]["usual_own"],
                 "one_payer": findings[0]["one_payer"],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from stillwatch.schema import Finding
 from stillwatch.signals import shared_values
 from stillwatch.signals.hours import NOTHING, at_one_place, explained, people_hours
-from stillwatch.signals.step import e_of_acts
+from stillwatch.signals.step import _no_launch
 
 HOUR = 3_600_000_000
 DAY = 24 * HOUR
@@ -49,14 +50,17 @@ def test_two_days_without_a_night_are_no_class():
     assert people_hours(rng.integers(8 * HOUR, size=600)) != ""  # one afternoon
 
 
-def test_half_behind_one_address_are_one_place(stand):
-    """A venue that never sleeps; a proxy pool is many places."""
+def test_half_behind_one_address_for_a_few_days_are_one_place(stand):
+    """A venue that never sleeps; a proxy pool is many places, and a week is no event."""
     sid = np.repeat(np.arange(20), 5)
     for shared, told in ((10, "10 of 20"), (9, ""), (20, "20 of 20")):
         exits = np.arange(60)
         exits[:shared] = 0
-        cohort = stand.cohort(sid, stand.topics(sid, 0.1))
-        assert at_one_place(cohort, stand.population(60, exit_code=exits)).startswith(told), shared
+        venue = stand.population(60, exit_code=exits)
+        for days, wanted in ((2, told), (6, "")):
+            ts_us = np.linspace(0, days * DAY, len(sid)).astype(np.int64)
+            cohort = stand.cohort(sid, stand.topics(sid, 0.1), ts_us=ts_us)
+            assert at_one_place(cohort, venue)[: len(wanted) or None] == wanted, (shared, days)
     unknown = stand.population(60, exit_code=np.full(60, -1))
     assert at_one_place(cohort, unknown) == ""
     night = stand.cohort(sid, stand.topics(sid, 0.1), hours="a night")
@@ -69,13 +73,13 @@ def finding(e_value, evaluable=True):
 
 
 def test_what_people_do_too_counts_as_nothing_and_says_so():
-    told = explained(finding(1e6), "90% of its requests fall into 6 hours")
+    told = explained(finding(1e6), "A class does the same.")
     assert told.e_value == NOTHING < 1
     assert told.p_value == 1.0
-    assert told.text.startswith("20 of 20. They may be people at one place (90%")
+    assert told.text == "20 of 20. A class does the same."
     assert explained(finding(1e6), "").e_value == 1e6
-    assert explained(finding(NOTHING / 2), "night").e_value == NOTHING / 2
-    assert explained(finding(math.nan, False), "night").evaluable is False
+    assert explained(finding(NOTHING / 2), "A class.").e_value == NOTHING / 2
+    assert explained(finding(math.nan, False), "A class.").evaluable is False
 
 
 @pytest.mark.parametrize("kind", ["signup_ip", "device_hash", "payment_hash"])
@@ -94,9 +98,16 @@ def test_a_class_shares_its_room_but_no_card(stand, kind):
 
 
 def test_a_burst_of_sign_ups_alone_is_a_launch():
-    burst = ("signup_burst", 1e200)
-    assert e_of_acts([burst, ("round_robin", 0.2), ("shared_exits", 0.1)], 0.1) < 1
-    assert e_of_acts([burst], 0.1) < 1
-    assert e_of_acts([burst, ("round_robin", 12.0)], 0.1) > 1e100
-    assert e_of_acts([burst, ("round_robin", 0.2)], 5.0) > 1e100  # part A showed it
-    assert math.isnan(e_of_acts([("one_source", 9.0)], 5.0))
+    def kept(others, screen=0.1, found_by=("frame",)):
+        acts = {"signup_burst": 1e200, **others}
+        made = [replace(finding(e), signal=name) for name, e in acts.items()]
+        return _no_launch(made, frozenset(found_by), screen)[0].e_value
+
+    weak = {"round_robin": 0.2, "shared_exits": 0.1}
+    assert kept(weak) < 1
+    assert kept({}) < 1
+    assert kept(weak, found_by=()) < 1
+    assert kept({"round_robin": 12.0, "shared_exits": 0.1}) == 1e200
+    assert kept(weak, screen=5.0) == 1e200  # part A showed it
+    assert kept(weak, found_by=("frame", "exit_prefix")) == 1e200
+    assert kept(weak, found_by=("payment",)) == 1e200
