@@ -5,8 +5,8 @@
 Honest: people (half of them draw from the whole pool, so they have no topics of their own), single
 applications, public evaluations run by several, judges, strangers with one open-source prompt (some
 use it for anything), courses, a hackathon, a tutorial's followers, two plug-ins on one clock.
-Campaigns: real generation prompts, each item once, dealt in turn to accounts behind a shared pool of
-addresses. Prints standings by family, with the campaigns and without.
+Campaigns: real generation prompts, each item once, dealt in turn to accounts behind a shared pool
+of addresses. Prints standings by family, with the campaigns and without.
 """
 
 from __future__ import annotations
