@@ -59,12 +59,12 @@ class LocalRunner:
         self.folder.mkdir(parents=True, exist_ok=True)
         self._con = duckdb.connect()
         spill = folder / SPILL
-        self._threads = max(1, threads or os.cpu_count() or 1)
+        self.threads = max(1, threads or os.cpu_count() or 1)
         limit = max(parse_memory(memory) * 6 // 10, 256_000_000)
         for statement in (
             f"SET memory_limit = '{limit}B'",
             f"SET temp_directory = '{_quoted(spill)}'",
-            f"SET threads = {self._threads}",
+            f"SET threads = {self.threads}",
             "SET preserve_insertion_order = true",
             "SET TimeZone = 'UTC'",
             "SET enable_progress_bar = false",
@@ -166,13 +166,13 @@ class LocalRunner:
         try:
             return execute(sql)
         except duckdb.OutOfMemoryException:
-            if self._threads == 1:
+            if self.threads == 1:
                 raise
         self._con.execute("SET threads = 1")
         try:
             return execute(sql)
         finally:
-            self._con.execute(f"SET threads = {self._threads}")
+            self._con.execute(f"SET threads = {self.threads}")
 
     @contextmanager
     def _engine(self) -> Iterator[None]:
