@@ -126,6 +126,7 @@ EXCHANGES_STEP = Step(
     output="exchanges",
     sql=exchanges_sql,
     key="account_id",
+    bulky=True,
 )
 
 

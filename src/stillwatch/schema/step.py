@@ -36,6 +36,7 @@ class Step:
     Arrow table over the same views. ``key`` is the column by which a distributed runner may
     split the step, or empty where the step is small and runs once. ``group_rows``: rows of a
     Parquet row group, small where single keys are looked up; 0 leaves it to the runner.
+    ``bulky``: the table is as long and wide as the log, and written fast rather than small.
     """
 
     name: str
@@ -46,6 +47,7 @@ class Step:
     order_by: tuple[str, ...] = ()
     key: str = ""
     group_rows: int = 0
+    bulky: bool = False
 
     def __post_init__(self) -> None:
         if (self.sql is None) == (self.function is None):
