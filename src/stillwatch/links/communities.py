@@ -43,9 +43,10 @@ def communities(
     """Return communities (sorted node lists) of a weighted graph given by its edges.
 
     Each connected component is clustered alone, its nodes sorted, so that the result does not
-    depend on the rest of the graph; a community that falls apart without the others is split. ``resolution`` below 1 finds larger communities. ``worth``: whether a component
-    (its nodes, sorted) is clustered at all; what is not has no community. *Source*: Blondel et al.
-    (2008), as implemented in scikit-network; why this one stands in docs/adr/0006-communities.md.
+    depend on the rest of the graph; a community that falls apart without the others is split.
+    ``resolution`` below 1 finds larger communities. ``worth``: whether a component (its nodes,
+    sorted) is clustered at all; what is not has no community. *Source*: Blondel et al. (2008), as
+    implemented in scikit-network; why this one stands in docs/adr/0006-communities.md.
     """
     if not len(a):
         return []

@@ -23,7 +23,8 @@ def louvain_labels(graph: csr_matrix, resolution: float) -> np.ndarray:
     ``graph``: symmetric, positive weights, sorted indices. ``resolution``: below 1 finds larger
     communities. *Error*: none; the partition is that of ``sknetwork.clustering.Louvain``, whose
     sums are taken in the same order (tests/unit/links/test_louvain.py). *Source*: Blondel et al.
-    (2008); modularity after Dugué & Perez (2015), for which a symmetric graph has one weight a node.
+    (2008); modularity after Dugué & Perez (2015), for which nodes of a symmetric graph have one
+    weight each.
     """
     degree = graph @ np.ones(graph.shape[0])
     weights = degree / degree.sum()

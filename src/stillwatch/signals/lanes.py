@@ -14,9 +14,7 @@ Made = TypeVar("Made")
 _AHEAD: Final = 4
 
 
-def in_order(
-    work: Callable[[Given], Made], items: Iterable[Given], threads: int
-) -> Iterator[Made]:
+def in_order(work: Callable[[Given], Made], items: Iterable[Given], threads: int) -> Iterator[Made]:
     """Yield ``work`` of each item, in their order, made by so many threads.
 
     Items are taken from the caller's thread, four for each thread ahead of what was yielded.
