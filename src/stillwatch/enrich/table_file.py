@@ -57,14 +57,17 @@ def _parquet(file: Path) -> tuple[list[Record], frozenset[str]]:
 
 
 def _csv(text: str, name: str) -> Iterator[Record]:
-    reader = csv.DictReader(text.splitlines(keepends=True), strict=True)
+    reader = csv.reader(text.splitlines(keepends=True), strict=True)
     try:
-        for values in reader:
-            if None in values or None in values.values():
+        header = next(reader, [])
+        for row in reader:
+            if len(row) == len(header):
+                values = dict(zip(header, row, strict=True))
+                yield reader.line_num, {k: v for k, v in values.items() if v != ""}
+            elif row:
                 raise SchemaError(
                     "wrong number of fields", where=f"{name}:{reader.line_num}", hint="check quotes"
                 )
-            yield reader.line_num, {k: v for k, v in values.items() if v != ""}
     except csv.Error as error:
         raise SchemaError(f"not CSV ({error})", where=f"{name}:{reader.line_num}") from None
 

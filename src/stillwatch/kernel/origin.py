@@ -23,8 +23,9 @@ def address_prefix(address: str) -> str | None:
         return None
     if isinstance(parsed, ipaddress.IPv6Address) and parsed.ipv4_mapped is not None:
         parsed = parsed.ipv4_mapped
-    bits = 24 if parsed.version == 4 else 48
-    return str(ipaddress.ip_network((parsed, bits), strict=False))
+    if isinstance(parsed, ipaddress.IPv4Address):
+        return f"{ipaddress.IPv4Address(int(parsed) >> 8 << 8)}/24"
+    return f"{ipaddress.IPv6Address(int(parsed) >> 80 << 80)}/48"
 
 
 def text_hash(text: str | None) -> int:

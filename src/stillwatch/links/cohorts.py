@@ -257,9 +257,7 @@ def _linked(desk: Desk) -> list[Candidate]:
         return len(members) >= least and bool(is_strong[members].any())
 
     found = []
-    for group in communities(
-        a, subjects, rows["llr"].to_numpy(), seed=desk.settings.seed, worth=worth
-    ):
+    for group in communities(a, subjects, rows["llr"].to_numpy(), worth=worth):
         nodes = np.array(group)
         members, objects = nodes[nodes < base], nodes[nodes >= base] - base
         if len(members) and 2 * int(is_strong[members].sum()) >= len(members):

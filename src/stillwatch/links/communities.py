@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterable, Iterator
 import numpy as np
 from scipy.sparse import coo_array, csr_matrix
 from scipy.sparse.csgraph import connected_components
-from sknetwork.clustering import Louvain
+
+from stillwatch.links.louvain import louvain_labels
 
 __all__ = ["communities", "components"]
 
@@ -36,17 +37,16 @@ def communities(
     b: np.ndarray,
     weight: np.ndarray,
     *,
-    seed: int,
     resolution: float = 1.0,
     worth: Callable[[np.ndarray], bool] = lambda nodes: True,
 ) -> list[list[int]]:
     """Return communities (sorted node lists) of a weighted graph given by its edges.
 
-    Each connected component is clustered alone, its nodes sorted, with a fixed seed, so that the
-    result does not depend on the rest of the graph; a community that falls apart without the
-    others is split. ``resolution`` below 1 finds larger communities. ``worth``: whether a component
-    (its nodes, sorted) is clustered at all; what is not has no community. *Source*: Blondel et al.
-    (2008), as implemented in scikit-network; why this one stands in docs/adr/0006-communities.md.
+    Each connected component is clustered alone, its nodes sorted, so that the result does not
+    depend on the rest of the graph; a community that falls apart without the others is split.
+    ``resolution`` below 1 finds larger communities. ``worth``: whether a component (its nodes,
+    sorted) is clustered at all; what is not has no community. *Source*: Blondel et al. (2008), as
+    implemented in scikit-network; why this one stands in docs/adr/0006-communities.md.
     """
     if not len(a):
         return []
@@ -64,12 +64,12 @@ def communities(
         mine = names[nodes[first[number] : first[number + 1]]]
         if worth(mine):
             held = edges[first_edge[number] : first_edge[number + 1]]
-            found.extend(_clustered(mine, pairs[:, held], total[held], seed, resolution))
+            found.extend(_clustered(mine, pairs[:, held], total[held], resolution))
     return sorted(found)
 
 
 def _clustered(
-    nodes: np.ndarray, pairs: np.ndarray, weight: np.ndarray, seed: int, resolution: float
+    nodes: np.ndarray, pairs: np.ndarray, weight: np.ndarray, resolution: float
 ) -> Iterator[list[int]]:
     rows, columns = (np.searchsorted(nodes, side) for side in pairs)
     values = np.concatenate([weight, weight])
@@ -77,10 +77,7 @@ def _clustered(
         (values, (np.concatenate([rows, columns]), np.concatenate([columns, rows]))),
         shape=(len(nodes), len(nodes)),
     )
-    louvain = Louvain(
-        resolution, random_state=seed % 2**31, return_probs=False, return_aggregate=False
-    )
-    labels = louvain.fit_predict(graph)
+    labels = louvain_labels(graph, resolution)
     within = labels[rows] == labels[columns]
     whole = coo_array(
         (np.ones(int(within.sum())), (rows[within], columns[within])), shape=graph.shape

@@ -154,7 +154,7 @@ def _groups(
     settings: Any = desk.settings
     people = int(objects.min())  # subjects are numbered below the objects
     groups = communities(
-        objects, subjects, weight, seed=settings.seed, resolution=level,
+        objects, subjects, weight, resolution=level,
         worth=lambda nodes: int(np.searchsorted(nodes, people)) >= settings.min_subjects,
     )  # fmt: skip
     kept = [np.array([node for node in group if node < people]) for group in groups]

@@ -130,6 +130,7 @@ EXCHANGES_STEP = Step(
     output="exchanges",
     sql=exchanges_sql,
     key="account_id",
+    bulky=True,
 )
 
 

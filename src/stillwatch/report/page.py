@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -96,6 +97,7 @@ def _shown(value: Any) -> Any:
     return value
 
 
+@cache
 def _environment() -> Environment:
     env = Environment(
         loader=PackageLoader("stillwatch.report", "templates"),

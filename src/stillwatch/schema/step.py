@@ -13,10 +13,14 @@ __all__ = ["Desk", "Step"]
 
 
 class Desk(Protocol):
-    """What a step's function works at: its settings, and SQL over its input tables."""
+    """What a step's function works at: its settings, and SQL over its input tables.
+
+    ``threads``: how many it may keep busy; its result must not depend on their number.
+    """
 
     settings: Settings
     columns: frozenset[str]
+    threads: int
 
     def query(self, sql: str, **tables: Any) -> Any:
         """Return a pyarrow.Table; ``tables`` are further Arrow tables by name for this query."""
@@ -32,6 +36,7 @@ class Step:
     Arrow table over the same views. ``key`` is the column by which a distributed runner may
     split the step, or empty where the step is small and runs once. ``group_rows``: rows of a
     Parquet row group, small where single keys are looked up; 0 leaves it to the runner.
+    ``bulky``: the table is as long and wide as the log, and written fast rather than small.
     """
 
     name: str
@@ -42,6 +47,7 @@ class Step:
     order_by: tuple[str, ...] = ()
     key: str = ""
     group_rows: int = 0
+    bulky: bool = False
 
     def __post_init__(self) -> None:
         if (self.sql is None) == (self.function is None):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from importlib import resources
 from typing import Any, Final, NamedTuple
 
@@ -60,9 +60,14 @@ class Reference:
 
     def null(self, name: str) -> Null:
         """Return the reference as what the null predicts, with 41 quantiles for the picture."""
-        low, mid, high = (float(np.quantile(self.scores, q)) for q in (0.025, 0.5, 0.975))
+        (low, mid, high), draws = self._quantiles
+        return Null(name, mid, low, high, draws)
+
+    @cached_property
+    def _quantiles(self) -> tuple[tuple[float, ...], tuple[float, ...]]:
+        ends = tuple(float(np.quantile(self.scores, q)) for q in (0.025, 0.5, 0.975))
         draws = np.quantile(self.scores, np.linspace(0, 1, 41))
-        return Null(name, mid, low, high, tuple(round(float(q), 4) for q in draws))
+        return ends, tuple(round(float(q), 4) for q in draws)
 
     def range_of(self, trait: str) -> str:
         """Return where the central 95 % of a trait lie, for a sentence."""

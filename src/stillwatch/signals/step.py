@@ -22,10 +22,18 @@ from stillwatch.signals import (
     shared_values,
     signup_burst,
 )
-from stillwatch.signals.data import Cohort, Population, in_part, load_population, over_both
+from stillwatch.signals.data import (
+    Cohort,
+    Population,
+    Views,
+    in_part,
+    load_population,
+    over_both,
+)
 from stillwatch.signals.direct_evidence import Coincidences
 from stillwatch.signals.distinct import own_share
 from stillwatch.signals.hours import at_one_place, explained
+from stillwatch.signals.lanes import in_order
 from stillwatch.signals.payers import MAX_ONE_PAYER, MIN_PAYERS, one_payer
 from stillwatch.signals.reference import shipped_references
 from stillwatch.signals.traits import MIN_EVENTS, TRAITS, Traits, traits
@@ -164,33 +172,45 @@ def _of_topics(
     return found[0], found[1]
 
 
-def _findings(desk: Desk) -> pa.Table:
-    without = desk.settings.without
-    late = load_population(desk)
-    early = in_part(desk, "A", late)
-    both = over_both(early, late)
-    base_early, base = _base(desk, "A", early), _base(desk, "B", late)
-    judged = []
-    for views in load_cohorts(desk, late):
-        screened = coordination(views.screen, early, base_early, desk.columns, without)
+class _Bench(NamedTuple):
+    """What every cohort is judged against, in part A, in part B and in both."""
+
+    early: Population
+    late: Population
+    both: Population
+    base_early: Coincidences
+    base: Coincidences
+    desk: Desk
+
+    def judge(self, views: Views) -> _Judged:
+        """Make the tests of one hypothesis, all but those that need to know what is usual."""
+        columns, without = self.desk.columns, self.desk.settings.without
+        screened = coordination(views.screen, self.early, self.base_early, columns, without)
         screen = _mean_e(
             [f.e_value for f in screened if f.evaluable and f.signal not in _WITHOUT_PARTS]
         )
-        seen = traits(views.whole, both, views.test)
-        judged.append(
-            _Judged(
-                _described(views.test, late, seen, screen),
-                len(views.whole.rid),
-                views.whole.by_text,
-                seen,
+        seen = traits(views.whole, self.both, views.test)
+        return _Judged(
+            _described(views.test, self.late, seen, screen),
+            len(views.whole.rid),
+            views.whole.by_text,
+            seen,
+            screen,
+            _no_launch(
+                coordination(views.test, self.late, self.base, columns, without),
+                views.test.found_by,
                 screen,
-                _no_launch(
-                    coordination(views.test, late, base, desk.columns, without),
-                    views.test.found_by,
-                    screen,
-                ),
-            )
+            ),
         )
+
+
+def _findings(desk: Desk) -> pa.Table:
+    late = load_population(desk)
+    early = in_part(desk, "A", late)
+    bench = _Bench(
+        early, late, over_both(early, late), _base(desk, "A", early), _base(desk, "B", late), desk
+    )
+    judged = list(in_order(bench.judge, load_cohorts(desk, late), desk.threads))
     usual_own = harvest.usual([seen for one in judged if (seen := one.strangers) is not None])
     distinct = own_share(desk, _together(desk, judged))
     rows = [

@@ -13,6 +13,7 @@ from stillwatch.stats.checks import P_FLOOR, FloatArray, IntArray, as_ints, requ
 __all__ = ["HabitResult", "habit_p"]
 
 DRAWS = 20_000
+_MOST_WAYS = 20_000
 _STEPS: FloatArray = np.geomspace(0.02, 20.0, 60)
 
 
@@ -75,7 +76,24 @@ def _transform(size: int, shares: FloatArray, least: float, rng: np.random.Gener
     """Return E[exp(-t X)] of one owner of ``size`` choices, for every step t."""
     own = rng.dirichlet(shares * (1 - least) / least, DRAWS)
     drawn = rng.multinomial(size, own / own.sum(axis=1, keepdims=True))
-    expected = size * shares
-    distance = (np.square(drawn - expected) / expected).sum(axis=1)
-    values, often = np.unique(distance, return_counts=True)
+    values, often = _distances(drawn, size * shares)
     return np.asarray(np.exp(-_STEPS[:, None] * values) @ (often / DRAWS))
+
+
+def _distances(drawn: IntArray, expected: FloatArray) -> tuple[FloatArray, IntArray]:
+    """Return the different distances of the rows drawn, sorted, and how often each came.
+
+    Few choices among few kinds can be made in few ways: then each way is measured once.
+    """
+    size, others = int(drawn[0].sum()), drawn.shape[1] - 1  # the last kind is what they leave
+    if (size + 1) ** others > _MOST_WAYS:
+        distance = (np.square(drawn - expected) / expected).sum(axis=1)
+        return np.unique(distance, return_counts=True)
+    digit = (size + 1) ** np.arange(others)
+    counted = np.bincount(sum(drawn[:, k] * digit[k] for k in range(others)))
+    ways = np.flatnonzero(counted)
+    chosen = ways[:, None] // digit % (size + 1)
+    chosen = np.column_stack([chosen, size - chosen.sum(axis=1)])
+    distance = (np.square(chosen - expected) / expected).sum(axis=1)
+    values, which = np.unique(distance, return_inverse=True)
+    return values, np.bincount(which, weights=counted[ways]).astype(np.int64)
