@@ -49,7 +49,8 @@ from stillwatch.pipeline import DISCOVERY, FEATURES, features
 from stillwatch.policy import permits_from_rows
 from stillwatch.report import write_report
 from stillwatch.runners import LocalRunner
-from stillwatch.scanner.disk import guess_rows, refuse_small_disk
+from stillwatch.scanner.disk import refuse_small_disk
+from stillwatch.scanner.feed import Feed, Logs, StoredDays
 from stillwatch.scanner.folder import (
     STAGES_KEPT,
     STEPS,
@@ -96,12 +97,22 @@ from stillwatch.signals import (
     registered_findings,
     shipped_references,
 )
-from stillwatch.sources import Inputs, open_inputs
+from stillwatch.sources import open_inputs
 from stillwatch.store import open_run
 
 __all__ = ["prepare", "scan"]
 
 _SCORES = "SELECT * FROM cohort_scores ORDER BY cohort"
+
+
+def _feed(
+    inputs: Sequence[str | Path] | StoredDays, format: str, max_rejects: float, now: datetime | None
+) -> Feed:
+    if isinstance(inputs, StoredDays):
+        return inputs
+    paths = [str(path) for path in inputs]
+    opened = open_inputs(paths, format=format, max_rejects=max_rejects, now=now)
+    return Logs(opened, paths, format)
 
 
 @contextmanager
@@ -125,7 +136,7 @@ def prepare(
 
 
 def scan(
-    inputs: Sequence[str | Path],
+    inputs: Sequence[str | Path] | StoredDays,
     *,
     accounts: str | Path | None = None,
     permits: str | Path | None = None,
@@ -146,12 +157,14 @@ def scan(
     now: datetime | None = None,
     resume: bool = False,
     without: Sequence[str] = (),
+    look: int = 1,
     progress: Callable[[Progress], None] | None = None,
 ) -> ScanResult:
     """Scan logs for adversarial distillation and write a run directory.
 
-    ``inputs``: files, globs, folders or ``-``. ``accounts``, ``permits``, ``ownership``: side
-    tables. ``corrections``: accounts that appeals restored, which make no links, and
+    ``inputs``: files, globs, folders or ``-``; or a window of a day store, read before, to which
+    ``format``, ``max_rejects`` and ``now`` were told. ``accounts``, ``permits``, ``ownership``:
+    side tables. ``corrections``: accounts that appeals restored, which make no links, and
     what people found out about accounts, which calibrates with a ``baseline``.
     ``indicators``: what others shared; who carries it is watched at most, and judged no otherwise.
     ``corroborated``: templates that other providers proposed too (`share propose`): hypotheses that
@@ -162,6 +175,7 @@ def scan(
     ``resume``: go on where a run in ``out`` was stopped; the same bytes come out as of one that
     was not. Where nothing was finished it begins, where all was, nothing is done.
     ``without``: signals to switch off (docs/signals), for ablations; summary.json names them.
+    ``look``: which look at this traffic it is, from 1, where no baseline tells a later one.
 
     Raises InputError (nothing readable, too many rejects), ConfigError (an option; a resumed run
     that was asked for something else), SchemaError (a side table), RunnerError (a full disk).
@@ -171,8 +185,9 @@ def scan(
     labels = read_labels(corrections) if corrections and baseline else {}
     earlier = read_baseline([Path(p) for p in baseline], labels)
     settings = Settings(
-        alpha=alpha, since=since, until=until, look=earlier.look + 1, without=_known(without)
-    )
+        alpha=alpha, since=since, until=until, look=max(earlier.look + 1, look),
+        without=_known(without),
+    )  # fmt: skip
     assumptions = load_assumptions(None if value is None else Path(value))
     side = read_accounts(accounts) if accounts else None
     allowed = permits_from_rows(read_permits(permits).to_pylist()) if permits else ()
@@ -180,13 +195,13 @@ def scan(
     restored = read_corrections(corrections) if corrections else frozenset()
     told = read_indicators(indicators, now=now) if indicators else ()
     listed = read_corroborated(corroborated) if corroborated else None
-    opened = open_inputs([str(p) for p in inputs], format=format, max_rejects=max_rejects, now=now)
+    feed = _feed(inputs, format, max_rejects, now)
     run_dir = Path(out) if out is not None else Path(tempfile.mkdtemp(prefix="stillwatch-"))
-    columns = opened.columns | {f"accounts.{c}" for c in (side.columns if side else ())}
+    columns = feed.columns | {f"accounts.{c}" for c in (side.columns if side else ())}
     tell = progress or (lambda _: None)
     seconds: dict[str, float] = {}
     key = asked(
-        opened,
+        feed,
         {"accounts": accounts, "permits": permits, "ownership": ownership,
          "corrections": corrections, "indicators": indicators,
          "corroborated": corroborated, "value": value,
@@ -196,7 +211,7 @@ def scan(
          **settings.as_dict()},
     )  # fmt: skip
     with locked(run_dir):
-        kept = _begin(run_dir, key, opened, resume=resume)
+        kept = _begin(run_dir, key, feed, resume=resume)
         if kept is None:
             return ScanResult(run_dir)
         if listed is not None:  # what a stopped run left may tell of the registered already
@@ -205,7 +220,7 @@ def scan(
             run_dir / STAGES, settings, columns=columns, memory=memory, threads=threads
         )
         try:
-            _read(runner, opened, run_dir, key, kept, tell, seconds)
+            _read(runner, feed, run_dir, key, kept, tell, seconds)
             runner.put("accounts", side.table if side else ACCOUNT.empty_table())
             _discover(runner, kept, tell, seconds, restored)
             began = time.monotonic()
@@ -225,28 +240,25 @@ def scan(
                 judgement = put_on_watch(judgement, carriers)
                 lines = shared_lines(judgement, carriers)
                 write_whole(run_dir / SHARED, b"".join(_json(x, pretty=False) for x in lines))
-            _write(runner, run_dir, judgement, choice, assumptions, answers, opened, earlier, drift)
+            _write(runner, run_dir, judgement, choice, assumptions, answers, feed, earlier, drift)
             seconds["judge"] = round(time.monotonic() - began, 3)
             tell(Progress("report", 0, 1, "steps"))
             began = time.monotonic()
-            write_frames(
-                runner, run_dir, judgement,
-                None if "-" in map(str, inputs) else [str(p) for p in inputs], format,
-            )  # fmt: skip
+            write_frames(runner, run_dir, judgement, feed)
             write_whole(run_dir / STIX, _json(_stix(run_dir)))
             write_report(run_dir)
             seconds["report"] = round(time.monotonic() - began, 3)
         finally:
             runner.close()
         settle(run_dir)
-        timing = _timing(started, seconds, opened, memory, threads)
+        timing = _timing(started, seconds, feed, memory, threads)
         write_whole(run_dir / TIMING, _json({**timing, "kept": sorted(kept), KEY: key}))
         _tidy(run_dir)
     return ScanResult(run_dir)
 
 
 def _begin(
-    run_dir: Path, key: dict[str, Any], opened: Inputs, *, resume: bool
+    run_dir: Path, key: dict[str, Any], feed: Feed, *, resume: bool
 ) -> frozenset[str] | None:
     """Make the folder ours and return the tables in it that hold; None where the run is finished.
 
@@ -256,7 +268,7 @@ def _begin(
     check_ours(run_dir)
     kept: frozenset[str] = frozenset()
     if resume:
-        if any(file.size < 0 for file in opened.files):
+        if any(file.size < 0 for file in feed.files):
             raise ConfigError(
                 "what comes through a pipe cannot be read again",
                 where="--resume", hint="begin anew, or give files",
@@ -269,7 +281,7 @@ def _begin(
         read = reading_of(run_dir)
         if read is not None:
             refuse_other(read[0], key)
-            opened.ledger.restore(read[1])
+            feed.ledger.restore(read[1])
             tables = ("features", *(step.output for step in STEPS))
             kept = frozenset(t for t in tables if (run_dir / STAGES / f"{t}.parquet").is_file())
     clear(run_dir, keep=kept)
@@ -340,26 +352,26 @@ def _answers(ownership: str | Path | None) -> dict[str, str]:
 
 
 def _read(
-    runner: LocalRunner, opened: Inputs, run_dir: Path, key: dict[str, Any],
+    runner: LocalRunner, feed: Feed, run_dir: Path, key: dict[str, Any],
     kept: frozenset[str], tell: Callable[[Progress], None], seconds: dict[str, float],
 ) -> None:  # fmt: skip
     if "features" in kept:
-        opened.ledger.write(run_dir / REJECTED)
+        feed.ledger.write(run_dir / REJECTED)
         runner.adopt("features")
         return
     began = time.monotonic()
-    total = guess_rows(opened.files)
+    total = feed.rows()
     refuse_small_disk(run_dir, total)
     try:
-        runner.map(
-            "features", features, opened.batches(), FEATURES,
+        feed.fill(
+            runner,
             lambda rows: tell(
                 Progress("reading", rows, None if total is None else max(total, rows), "exchanges")
             ),
         )  # fmt: skip
     finally:
-        opened.ledger.write(run_dir / REJECTED)
-    save_reading(run_dir, key, opened)
+        feed.ledger.write(run_dir / REJECTED)
+    save_reading(run_dir, key, feed)
     seconds["features"] = round(time.monotonic() - began, 3)
 
 
@@ -373,7 +385,7 @@ def _refuse_empty(exchanges: Path) -> None:
 
 def _write(
     runner: LocalRunner, run_dir: Path, judgement: Judgement, choice: Any, assumptions: Any,
-    answers: dict[str, str], opened: Inputs, earlier: Baseline, drift: dict[str, Any],
+    answers: dict[str, str], feed: Feed, earlier: Baseline, drift: dict[str, Any],
 ) -> None:  # fmt: skip
     rng = np.random.default_rng(runner.settings.seed)
     raster, shown = raster_table(runner, judgement)
@@ -385,7 +397,7 @@ def _write(
     lines = campaign_lines(runner, judgement, choice.needed_of, shown, basis, assumptions, rng)
     accounts, users = account_rows(runner, judgement, answers)
     summary = summarize(
-        runner, judgement, choice, accounts, lines, opened, assumptions, earlier, drift, rng
+        runner, judgement, choice, accounts, lines, feed, assumptions, earlier, drift, rng
     )
     span = runner.query("SELECT min(ts) AS low, max(ts) AS high FROM exchanges").to_pylist()[0]
     for name, table in (
@@ -421,7 +433,7 @@ def _rounded(value: Any) -> Any:
 
 
 def _timing(
-    started: float, seconds: dict[str, float], opened: Inputs, memory: str, threads: int | None
+    started: float, seconds: dict[str, float], feed: Feed, memory: str, threads: int | None
 ) -> dict[str, Any]:
     peak_kb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return {
@@ -431,5 +443,5 @@ def _timing(
         "memory": memory,
         "threads": threads or os.cpu_count(),
         "machine": {"python": platform.python_version(), "platform": platform.platform()},
-        "files": [{"name": f.name, "bytes": f.size} for f in opened.files],
+        "files": [{"name": f.name, "bytes": f.size} for f in feed.files],
     }

@@ -7,7 +7,7 @@ ledger, and memory does not grow with the size of the input.
 """
 
 from stillwatch.sources.coverage import Coverage
-from stillwatch.sources.files import InputFile
+from stillwatch.sources.files import InputFile, find_files, open_file, short_names
 from stillwatch.sources.ingest import IngestResult, ingest
 from stillwatch.sources.inputs import Inputs, open_inputs
 from stillwatch.sources.ledger import Ledger, Rejected
@@ -27,8 +27,11 @@ __all__ = [
     "Rejected",
     "Source",
     "Suggestion",
+    "find_files",
     "ingest",
+    "open_file",
     "open_inputs",
     "read_mapping",
+    "short_names",
     "suggest_mapping",
 ]
