@@ -25,8 +25,9 @@ The rooms in the order in which data flows. A room imports only rooms above it:
 21. prove     – was this model trained on that one's answers: results and the case file
 22. simulate  – labelled traffic
 23. scanner   – the main job: joins runner, report and share
-24. bench     – suites, baselines and scores
-25. cli       – one file a command; no logic
+24. service   – watch: logs that arrive become days, looks, cases and alerts
+25. bench     – suites, baselines and scores
+26. cli       – one file a command; no logic
 """
 
 from __future__ import annotations

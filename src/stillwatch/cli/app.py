@@ -29,6 +29,7 @@ from stillwatch.cli.scan import scan
 from stillwatch.cli.share import share
 from stillwatch.cli.simulate import simulate
 from stillwatch.cli.terminal import complain, survive_any_encoding
+from stillwatch.cli.watch import watch
 from stillwatch.errors import ConfigError, InputError, SchemaError, StillwatchError
 from stillwatch.schema import EXIT_CLEAR, EXIT_INPUT, EXIT_USAGE
 
@@ -50,6 +51,7 @@ _EXTRAS: Final = {
     "purge": "cases",
     "share": "share",
     "simulate": "student",
+    "watch": "watch",
 }
 
 app = typer.Typer(
@@ -82,7 +84,7 @@ def root(
     """
 
 
-for _command in (scan, explain, demo, ingest, corpora, purge, erase, console):
+for _command in (scan, watch, explain, demo, ingest, corpora, purge, erase, console):
     app.command()(_command)
 app.add_typer(simulate, name="simulate")
 app.add_typer(ownership, name="ownership")

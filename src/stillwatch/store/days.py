@@ -163,8 +163,10 @@ class DayStore:
         first_kept = day_of(to_micros(before))
         before_us = to_micros(before) // DAY_US * DAY_US
         names = [p.name for p in self._catalog.parts() if p.day < first_kept]
+        if not names:
+            return 0
         with self._catalog.changing():
-            self._catalog.drop_parts(names) if names else None
+            self._catalog.drop_parts(names)
             self._catalog.expire_files(before_us)
         self._unlink(names)
         return len(names)
