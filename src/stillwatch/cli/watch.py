@@ -20,14 +20,20 @@ def watch(
     ] = Path("stillwatch-watch"),
     window: Annotated[str, typer.Option(metavar="SPAN", help="What a look covers.")] = "7d",
     every: Annotated[
-        str, typer.Option(metavar="SPAN", help="How often to look; every look needs more than it.")
-    ] = "1d",
+        str, typer.Option(metavar="SPAN", help="How often to look; each look needs more evidence.")
+    ] = "7d",
     late: Annotated[
         str, typer.Option(metavar="SPAN", help="How late an exchange may arrive.")
     ] = "6h",
     idle: Annotated[
         str | None,
         typer.Option(metavar="SPAN", help="Wait no more when nothing came for so long; as --late."),
+    ] = None,
+    budget: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SPAN", help="One alpha for each such stretch; else one for all looks ever."
+        ),
     ] = None,
     once: Annotated[
         bool, typer.Option("--once", help="One round, for cron; ends with the codes of scan.")
@@ -64,7 +70,7 @@ def watch(
         Path | None, typer.Option(metavar="FILE", help="value.toml, as for scan.")
     ] = None,
     alpha: Annotated[
-        float, typer.Option(metavar="SHARE", help="Budget of all looks together.")
+        float, typer.Option(metavar="SHARE", help="Budget that looks share; see --budget.")
     ] = 0.01,
     max_rejects: Annotated[
         float, typer.Option(metavar="SHARE", min=0, max=1, help="As for scan, over a window.")
@@ -117,6 +123,7 @@ def watch(
             parse_span(every, where="--every"),
             slack,
             slack if idle is None else parse_span(idle, where="--idle"),
+            None if budget is None else parse_span(budget, where="--budget"),
         ),
         db=db or str(out / "cases.db"),
         format=format,

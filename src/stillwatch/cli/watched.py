@@ -160,7 +160,8 @@ def _line(cycle: Cycle) -> str:
     parts.append(f"complete to {status['complete_until'] or 'nowhere yet'}")
     if cycle.look is not None:
         look = cycle.look
-        found = f"{look.accused:,} campaigns accused" if look.accused else "nothing accused"
+        nothing = "it could accuse nobody" if look.blunt else "nothing accused"
+        found = f"{look.accused:,} campaigns accused" if look.accused else nothing
         parts.append(f"look {look.number} to {look.until:%Y-%m-%dT%H:%MZ}: {found}")
     waiting = status["alerts"]["waiting"]
     if cycle.flushed.sent or waiting:

@@ -18,9 +18,9 @@ from stillwatch.schema import from_micros
 from stillwatch.service.journal import Look
 from stillwatch.store import Run
 
-__all__ = ["KINDS", "Alert", "case_alerts", "drift_alert", "failed_alert"]
+__all__ = ["KINDS", "Alert", "case_alerts", "failed_alert", "look_alerts"]
 
-KINDS: Final = ("case.new", "case.changed", "look.drift", "look.failed")
+KINDS: Final = ("case.new", "case.changed", "look.blunt", "look.drift", "look.failed")
 _TOLD: Final = ("new", "split", "grew", "changed", "shrank")
 _ID_CHARS: Final = 24
 
@@ -96,14 +96,23 @@ def case_alerts(lines: Sequence[Line], run: Run, look: Look, *, console: str) ->
     return alerts
 
 
-def drift_alert(run: Run, look: Look) -> list[Alert]:
-    """Return an alert where the traffic drifted, so that the look accused nobody; else none."""
+def look_alerts(run: Run, look: Look) -> list[Alert]:
+    """Return alerts of why a look accused nobody: the traffic drifted, or its level is too low."""
+    at, alerts = from_micros(look.scanned_us), []
     drift = run.summary.get("drift") or {}
-    if not drift.get("alarm"):
-        return []
-    title = f"look {look.number}: traffic drifted from the reference, so nothing is accused"
-    data = {"text": drift.get("text"), **_look(look)}
-    return [_alert("look.drift", [look.number], from_micros(look.scanned_us), title, data)]
+    if drift.get("alarm"):
+        title = f"look {look.number}: traffic drifted from the reference, so nothing is accused"
+        data = {"text": drift.get("text"), **_look(look)}
+        alerts.append(_alert("look.drift", [look.number], at, title, data))
+    if look.blunt:
+        title = f"look {look.number} could accuse nobody: its share of alpha is too small"
+        data = {
+            "text": f"it is look {look.place} of its budget and may spend {look.alpha_spent:.2g}; "
+            "look less often, or give --budget",
+            **_look(look),
+        }
+        alerts.append(_alert("look.blunt", [look.number], at, title, data))
+    return alerts
 
 
 def failed_alert(look: Look, why: str, at: datetime) -> Alert:

@@ -41,15 +41,23 @@ class Cadence:
 
     ``window``: what a look covers. ``every``: looks end at multiples of it since 1970. ``late``: an
     exchange arrives at most so long after exchanges that are so much younger. ``idle``: when
-    nothing has arrived for so long, nothing more is waited for.
+    nothing has arrived for so long, nothing more is waited for. ``budget``: exchanges are cut into
+    stretches of this length, and the looks at each stretch spend one alpha; no window reaches over
+    a cut, so that no exchange is judged under two budgets. None: all looks ever spend one.
     """
 
     window: timedelta
     every: timedelta
     late: timedelta
     idle: timedelta
+    budget: timedelta | None = None
 
     def __post_init__(self) -> None:
+        if self.budget is not None and self.budget % self.every:
+            raise ConfigError(
+                "looks would not end where a stretch ends", where="--budget",
+                hint="give a multiple of --every",
+            )  # fmt: skip
         if self.every > self.window:
             raise ConfigError(
                 "looks would leave gaps between their windows", where="--every",
@@ -85,6 +93,17 @@ class Cadence:
         if held.looked_until is not None and until <= held.looked_until:
             return None
         return until
+
+    def stretch(self, until: datetime) -> datetime:
+        """Return where the stretch begins whose budget a look that ends there spends."""
+        if self.budget is None:
+            return _EPOCH
+        last = until - timedelta(microseconds=1)
+        return last - (last - _EPOCH) % self.budget
+
+    def since(self, until: datetime) -> datetime:
+        """Return where the window of a look begins that ends there."""
+        return max(until - self.window, self.stretch(until))
 
     def _floor(self, moment: datetime) -> datetime:
         return moment - (moment - _EPOCH) % self.every

@@ -22,16 +22,22 @@ _FILE: Final = "looks.json"
 
 @dataclass(frozen=True)
 class Look:
-    """One look. Times in microseconds since 1970; ``state``: begun; scanned, when its run is
-    whole; done, when cases and alerts are told. ``accused``: campaigns, known once scanned."""
+    """One look. Times in microseconds since 1970.
+
+    ``place``: which look of its budget it is, from 1; it decides what it may spend. ``state``:
+    begun; scanned, when its run is whole; done, when cases and alerts are told. Known once scanned:
+    ``accused`` (campaigns), and ``blunt``: not even a perfect cohort could have been accused.
+    """
 
     number: int
+    place: int
     since_us: int
     until_us: int
     state: str
     scanned_us: int = 0
     accused: int = 0
     alpha_spent: float = 0.0
+    blunt: bool = False
 
     @property
     def name(self) -> str:
@@ -83,10 +89,14 @@ class Journal:
         done = [look.until_us for look in self.looks if look.state == DONE]
         return done[-1] if done else None
 
-    def begin(self, since_us: int, until_us: int) -> Look:
-        """Enter a look; one that was begun only gives up its number to it."""
+    def begin(self, since_us: int, until_us: int, *, budget_us: int) -> Look:
+        """Enter a look; one that was begun only gives up its number to it.
+
+        ``budget_us``: where the stretch begins whose budget it shares with the looks before it.
+        """
         kept = self.looks if self.open is None else self.looks[:-1]
-        look = Look(len(kept) + 1, since_us, until_us, BEGUN)
+        place = 1 + sum(look.until_us > budget_us for look in kept)
+        look = Look(len(kept) + 1, place, since_us, until_us, BEGUN)
         self._write((*kept, look))
         return look
 

@@ -18,7 +18,13 @@ from stillwatch.service.outbox import Unsent
 __all__ = ["Syslog", "formatted"]
 
 _FACILITY: Final = 13  # log audit, RFC 5424 table 1
-_SEVERITY: Final = {"case.new": 4, "case.changed": 5, "look.drift": 4, "look.failed": 3}
+_SEVERITY: Final = {
+    "case.new": 4,
+    "case.changed": 5,
+    "look.blunt": 4,
+    "look.drift": 4,
+    "look.failed": 3,
+}
 _ENTERPRISE: Final = 32473  # for documentation, RFC 5612; an SD-ID needs a number
 _SHOWN: Final = ("case_id", "campaign_id", "change", "accounts", "accused", "look")
 _TIMEOUT_S: Final = 10.0

@@ -25,7 +25,7 @@ from stillwatch.scanner import (
     waiting_files,
 )
 from stillwatch.schema import TIMING, from_micros, held_folder, to_micros, write_whole
-from stillwatch.service.alerts import case_alerts, drift_alert, failed_alert
+from stillwatch.service.alerts import case_alerts, failed_alert, look_alerts
 from stillwatch.service.due import Cadence, Standing
 from stillwatch.service.journal import DONE, SCANNED, Journal, Look
 from stillwatch.service.outbox import Channel, Flushed, Outbox
@@ -165,7 +165,7 @@ class Watch:
         until = self._plan.cadence.due(self._standing(), now=now, ended=ended)
         if until is None:
             return None, None
-        since = until - self._plan.cadence.window
+        since = self._plan.cadence.since(until)
         tried = to_micros(until), self._store.newest()[1]
         if self._tried == tried:
             return None, self._last_problem
@@ -173,7 +173,11 @@ class Watch:
         if not any(file.rows for file in window.files):
             return None, None
         self._tried = tried
-        look = self._journal.begin(to_micros(since), to_micros(until))
+        look = self._journal.begin(
+            to_micros(since),
+            to_micros(until),
+            budget_us=to_micros(self._plan.cadence.stretch(until)),
+        )
         try:
             days = StoredDays(
                 self._store, window, format=self._plan.format, max_rejects=self._plan.max_rejects
@@ -188,14 +192,14 @@ class Watch:
         accused = sum(c["standing"] == "accused" for c in summary["campaigns"])
         look = self._journal.step(
             look, SCANNED, scanned_us=to_micros(now), accused=accused,
-            alpha_spent=summary["alpha_spent"],
+            alpha_spent=summary["alpha_spent"], blunt=bool(summary["cannot_accuse"]),
         )  # fmt: skip
         return self._finish(look, now), None
 
     def _scan(self, look: Look, days: StoredDays, now: datetime) -> None:
         run_dir = self._run_dir(look)
         options = {
-            "since": look.since, "until": look.until, "look": look.number, "out": run_dir,
+            "since": look.since, "until": look.until, "look": look.place, "out": run_dir,
             "format": self._plan.format, "max_rejects": self._plan.max_rejects,
             "progress": self._tell, "now": now, **self._plan.scan,
         }  # fmt: skip
@@ -216,7 +220,7 @@ class Watch:
         open_cases(self._book, run, now=now, standings=_STANDINGS)
         lines = read_lines(self._book, now=now)
         alerts = case_alerts(lines, run, look, console=self._plan.console)
-        self._outbox.put([*alerts, *drift_alert(run, look)], now=now)
+        self._outbox.put([*alerts, *look_alerts(run, look)], now=now)
         if self._plan.after_look is not None:
             self._plan.after_look(run_dir)
         look = self._journal.step(look, DONE)
@@ -256,7 +260,8 @@ class Watch:
             "looks": len(done),
             "last_look": None if last is None else {
                 "number": last.number, "since": _stamp(last.since), "until": _stamp(last.until),
-                "accused_campaigns": last.accused, "alpha_spent": last.alpha_spent,
+                "look_of_budget": last.place, "alpha_spent": last.alpha_spent,
+                "accused_campaigns": last.accused, "cannot_accuse": last.blunt,
                 "run": f"runs/{last.name}",
             },
             "problem": None if problem is None else str(problem),

@@ -58,8 +58,11 @@ class Catalog:
     not be read to its end); expired. Rows of replaced and failed files count nowhere.
     """
 
-    def __init__(self, path: Path, key: Mapping[str, str]) -> None:
-        """Open or make it. Raises InputError: damaged. ConfigError: made for another ``key``."""
+    def __init__(self, path: Path, key: Mapping[str, str] | None) -> None:
+        """Open or make it; ``key`` None takes it as it is.
+
+        Raises InputError: damaged. ConfigError: made for another ``key``.
+        """
         try:
             self._con = duckdb.connect(str(path), config={"threads": 1, "memory_limit": "1GB"})
             for table in _TABLES:
@@ -70,6 +73,8 @@ class Catalog:
                 f"the catalogue cannot be opened ({type(error).__name__})", where=str(path),
                 hint="move the folder of days aside; it is filled anew from the logs",
             ) from error  # fmt: skip
+        if key is None:
+            return
         wanted = {"format": _FORMAT, **key}
         if not held:
             self._con.executemany("INSERT INTO kept VALUES (?, ?)", sorted(wanted.items()))

@@ -19,11 +19,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from stillwatch.errors import InputError, RunnerError
+from stillwatch.errors import ConfigError, InputError, RunnerError
 from stillwatch.schema import held_folder, to_micros
 from stillwatch.store.day_catalog import Catalog, SourceFile, StoredFile
 from stillwatch.store.day_parts import (
     DAY_US,
+    FILE,
     Part,
     PartWriter,
     day_of,
@@ -31,11 +32,19 @@ from stillwatch.store.day_parts import (
     span_of,
 )
 
-__all__ = ["DayStore", "DayWindow", "Delivery", "SourceFile", "StoredFile", "open_days"]
+__all__ = [
+    "DayStore",
+    "DayWindow",
+    "Delivery",
+    "SourceFile",
+    "StoredFile",
+    "erase_account",
+    "open_days",
+]
 
 _CATALOG: Final = "catalog.duckdb"
 _PARTS: Final = "parts"
-_MERGED: Final = 32  # parts of one day and level become one of the next level
+_MERGED: Final = 32  # so many parts of one day and level become one of the next level
 _HINT: Final = "move the folder of days aside; it is filled anew from the logs"
 
 
@@ -53,6 +62,25 @@ class DayWindow:
     parts: tuple[Path, ...]
     without: tuple[int, ...]
     rows: int
+
+
+def erase_account(folder: Path, account_id: str) -> int:
+    """Remove an account's rows from every part of a day store; return how many are gone.
+
+    Windows composed afterwards are no longer, byte for byte, those of logs that still hold it.
+
+    Raises ConfigError: there is no day store, or a watch uses it. InputError: it is damaged.
+    """
+    if not (folder / _CATALOG).is_file():
+        raise ConfigError(
+            "no day store is there", where=str(folder), hint="give the folder `days` of a watch"
+        )
+    with held_folder(folder, where=str(folder), busy="another process uses these days"):
+        catalog = Catalog(folder / _CATALOG, None)
+        try:
+            return DayStore(folder, catalog, pa.schema([])).erase(account_id)
+        finally:
+            catalog.close()
 
 
 @contextmanager
@@ -123,7 +151,7 @@ class DayStore:
             made.writer.abandon()
 
     def merge(self) -> int:
-        """Make one part of every 32 of one day and level; return how many parts went.
+        """Make one part of 32 and more of one day and level; return how many parts went.
 
         Rows of files that count no longer stay behind.
         """
@@ -136,13 +164,31 @@ class DayStore:
                 gone += self._rewrite(day, parts, level + 1)
         return len(gone)
 
-    def _rewrite(self, day: str, parts: list[Part], level: int) -> list[str]:
+    def erase(self, account_id: str) -> int:
+        """Remove an account's rows; return how many. Raises as `erase_account`."""
+        gone = 0
+        for part in self._catalog.parts():
+            held = _checked(self._parts, part).read(columns=["account_id"])["account_id"]
+            mine = pc.sum(pc.equal(held, account_id)).as_py() or 0
+            if mine:
+                self._rewrite(part.day, [part], part.level, without=account_id)
+                gone += mine
+        return gone
+
+    def _rewrite(
+        self, day: str, parts: list[Part], level: int, without: str | None = None
+    ) -> list[str]:
         dead = pa.array(self._catalog.dead(), pa.int32())
-        writer = PartWriter(self._parts, self._schema, self._catalog.next_part(), level)
+        shape = pq.read_schema(self._parts / parts[0].name)
+        shape = shape.remove(shape.get_field_index(FILE.name))
+        writer = PartWriter(self._parts, shape, self._catalog.next_part(), level)
         try:
             for part in parts:
                 for rows in _checked(self._parts, part).iter_batches():
-                    kept = rows.filter(pc.invert(pc.is_in(rows["file"], dead)))
+                    lost = pc.is_in(rows["file"], dead)
+                    if without is not None:
+                        lost = pc.or_(lost, pc.equal(rows["account_id"], without))
+                    kept = rows.filter(pc.invert(lost))
                     if kept.num_rows:
                         writer.write_day(day, kept)
             made = writer.publish()

@@ -1,4 +1,4 @@
-"""Alerts reach real receivers: an HTTP server, a mail server, sockets; and survive their absence."""
+"""Alerts reach real receivers (HTTP, mail, syslog) and survive their absence."""
 
 from __future__ import annotations
 

@@ -20,7 +20,9 @@ def at(hours: float) -> datetime:
 
 def held(newest: float, looked: float | None = None, arrived: float | None = None) -> Standing:
     return Standing(
-        at(newest), at(newest if arrived is None else arrived), None if looked is None else at(looked)
+        at(newest),
+        at(newest if arrived is None else arrived),
+        None if looked is None else at(looked),
     )
 
 
@@ -65,3 +67,24 @@ def test_what_is_no_span_is_refused(text):
 def test_windows_leave_no_gaps():
     with pytest.raises(ConfigError, match="gaps"):
         Cadence(window=HOUR, every=2 * HOUR, late=HOUR, idle=HOUR)
+
+
+def test_without_a_budget_of_its_own_every_look_shares_one():
+    assert CADENCE.stretch(at(1)) == CADENCE.stretch(at(90_000))
+    assert CADENCE.since(at(30)) == at(6)
+
+
+def test_no_window_reaches_over_the_cut_between_two_budgets():
+    cadence = Cadence(24 * HOUR, HOUR, HOUR, HOUR, budget=48 * HOUR)
+    cut = cadence.stretch(at(30))
+    assert (cut - datetime(1970, 1, 1, tzinfo=UTC)) % (48 * HOUR) == timedelta(0)
+    for hours in range(1, 49):
+        until = cut + hours * HOUR
+        assert cadence.stretch(until) == cut
+        assert cadence.since(until) == max(until - 24 * HOUR, cut)
+    assert cadence.since(cut + 49 * HOUR) == cut + 48 * HOUR
+
+
+def test_a_stretch_ends_where_a_look_ends():
+    with pytest.raises(ConfigError, match="multiple of --every"):
+        Cadence(24 * HOUR, 2 * HOUR, HOUR, HOUR, budget=25 * HOUR)
