@@ -59,7 +59,7 @@ def waiting_files(paths: Sequence[str], store: DayStore) -> tuple[list[InputFile
         if path == "-" or "://" in path:
             raise ConfigError(
                 "only folders and files of this machine can be watched", where="SOURCE",
-                hint="let `stillwatch collect` or a copying job write into a folder",
+                hint="let a copying job write into a folder",
             )  # fmt: skip
     known = store.known()
     there = [
@@ -155,7 +155,7 @@ def _read(
             raise ConfigError(
                 f"records of the format {opened.formats[0]} are spread over files, "
                 "which are read one by one here", where=file.name,
-                hint="scan such logs, or send them to `stillwatch collect` and watch its segments",
+                hint="scan such logs, or turn them into Parquet first: `stillwatch ingest`",
             )  # fmt: skip
         told = {"format": opened.formats[0], "columns": tuple(sorted(opened.columns))}
         for batch in opened.batches(judged=False):
