@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -124,7 +124,7 @@ def fill_days(
 
 
 def _take(
-    delivery: Delivery, file: InputFile, by_digest: Mapping[str, tuple[int, SourceFile]],
+    delivery: Delivery, file: InputFile, by_digest: dict[str, tuple[int, SourceFile]],
     format: str, now: datetime, done: Filled, tell: Callable[[int], None],
 ) -> None:  # fmt: skip
     try:
@@ -135,6 +135,7 @@ def _take(
     number, before = by_digest.get(source.digest, (-1, source))
     if number >= 0 and (before.path == source.path or not os.path.exists(before.path)):
         delivery.move(number, source)
+        by_digest[source.digest] = number, source  # a further copy is a file of its own
         done.moved += 1
         return
     _read(delivery, file, source, format, now, done, tell)

@@ -161,7 +161,7 @@ class Watch:
     def _look(self, now: datetime, *, ended: bool) -> tuple[Look | None, StillwatchError | None]:
         look = self._journal.open
         if look is not None and look.state == SCANNED:
-            return self._finish(look, now), None
+            return self._told(look, now)
         until = self._plan.cadence.due(self._standing(), now=now, ended=ended)
         if until is None:
             return None, None
@@ -194,7 +194,14 @@ class Watch:
             look, SCANNED, scanned_us=to_micros(now), accused=accused,
             alpha_spent=summary["alpha_spent"], blunt=bool(summary["cannot_accuse"]),
         )  # fmt: skip
-        return self._finish(look, now), None
+        return self._told(look, now)
+
+    def _told(self, look: Look, now: datetime) -> tuple[Look | None, StillwatchError | None]:
+        """Finish a look; where that fails (a depot that is away) the next round does it again."""
+        try:
+            return self._finish(look, now), None
+        except StillwatchError as error:
+            return None, error
 
     def _scan(self, look: Look, days: StoredDays, now: datetime) -> None:
         run_dir = self._run_dir(look)
