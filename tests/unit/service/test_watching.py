@@ -201,13 +201,13 @@ def test_moved_files_are_known_copies_count_twice_and_grown_ones_are_replaced(
     inside = tmp_path / "in" / pieces[0].name
     with Watch(plan(tmp_path, tiny)) as watch:
         rows = watch.round(now=clock(pieces[2])).status["rows"]
-        moved = inside.rename(tmp_path / "in" / "date=2026-11-16.parquet")
+        inside.rename(tmp_path / "in" / "a.parquet")
+        copy = shutil.copy(tmp_path / "in" / "a.parquet", tmp_path / "in" / "b.parquet")
         cycle = watch.round(now=clock(pieces[2]))
-        assert (cycle.filled.moved, cycle.filled.files, cycle.status["rows"]) == (1, 0, rows)
-        shutil.copy(moved, inside)
-        assert watch.round(now=clock(pieces[2])).status["rows"] == 2 * rows
+        assert (cycle.filled.moved, cycle.filled.files) == (1, 1)
+        assert cycle.status["rows"] == 2 * rows
         both = pa.concat_tables([pq.read_table(pieces[0]), pq.read_table(pieces[1])])
-        pq.write_table(both, inside)
+        pq.write_table(both, copy)
         watch.round(now=clock(pieces[2]))
         look = watch.round(now=clock(pieces[2]), ended=True).look
     assert look is not None
@@ -220,12 +220,8 @@ def test_moved_files_are_known_copies_count_twice_and_grown_ones_are_replaced(
 
 def test_too_many_refused_rows_stop_the_look_and_nothing_else(tiny, pieces, tmp_path):
     deliver(tmp_path, pieces[0])
-    held = pq.read_table(pieces[1]).to_pylist()
-    schema = pq.read_schema(pieces[1]).remove(0)
-    pq.write_table(
-        pa.Table.from_pylist([{k: v for k, v in r.items() if k != schema.names[0]} for r in held],
-                             schema=schema), tmp_path / "in" / "bad.parquet"
-    )  # fmt: skip
+    nameless = pq.read_table(pieces[1]).drop_columns(["exchange_id"])
+    pq.write_table(nameless, tmp_path / "in" / "bad.parquet")
     with Watch(plan(tmp_path, tiny)) as watch:
         cycle = watch.round(now=clock(pieces[1]), ended=True)
         assert isinstance(cycle.problem, InputError)
@@ -235,6 +231,24 @@ def test_too_many_refused_rows_stop_the_look_and_nothing_else(tiny, pieces, tmp_
         deliver(tmp_path, pieces[1])
         assert watch.round(now=clock(pieces[1])).filled.files == 1
     assert Journal(tmp_path / "watch").looks[0].state == "begun", "it spent nothing"
+
+
+def test_a_depot_that_is_away_is_tried_again(tiny, pieces, tmp_path):
+    deliver(tmp_path, *pieces[:2])
+    published: list[Path] = []
+
+    def publish(run_dir: Path) -> None:
+        published.append(run_dir)
+        if len(published) == 1:
+            raise InputError("the depot does not answer")
+
+    with Watch(plan(tmp_path, tiny, after_look=publish)) as watch:
+        first = watch.round(now=clock(pieces[1]), ended=True)
+        assert (first.look, str(first.problem)) == (None, "the depot does not answer")
+        second = watch.round(now=clock(pieces[1]))
+    assert second.look is not None
+    assert (second.look.state, second.problem) == ("done", None)
+    assert published == [tmp_path / "watch" / "runs" / "look-000001"] * 2
 
 
 def test_formats_that_join_files_are_refused(tiny, tmp_path):
