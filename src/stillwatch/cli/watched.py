@@ -16,8 +16,8 @@ from typing import Any, Final
 from stillwatch.cli.depots import publish_files
 from stillwatch.cli.guarding import compile_run
 from stillwatch.cli.terminal import complain, printable
-from stillwatch.errors import ConfigError, InputError, SchemaError, StillwatchError
-from stillwatch.schema import EXIT_ACCUSED, EXIT_CLEAR, EXIT_INPUT, EXIT_USAGE
+from stillwatch.errors import ConfigError, InputError, StillwatchError
+from stillwatch.schema import EXIT_ACCUSED, EXIT_CLEAR
 from stillwatch.service import Cycle, Plan, Watch
 
 __all__ = ["Telling", "days", "keep_watching", "one_round", "publisher"]
@@ -69,21 +69,24 @@ def publisher(
 
 
 def one_round(plan: Plan, how: Telling, *, ended: bool) -> int:
-    """Make one round and return the exit code.
+    """Make one round and return the exit code: 3 where its look accused a campaign, else 0.
 
-    3 where the look of this round accused a campaign; 2 or 1 where a look that was due could not be
-    made, or 2 where a file could not be read.
+    Raises what kept a look that was due from being made; InputError: a file could not be read.
     """
     cycle: Cycle | None = None
     with _stopping(), Watch(plan) as watch:
         cycle = watch.round(now=datetime.now(UTC), ended=ended)
     if cycle is None:  # stopped
         return EXIT_CLEAR
-    _tell(cycle, how, always=True)
+    _tell(cycle, how, always=True, again=False)
     if cycle.problem is not None:
-        return EXIT_INPUT if isinstance(cycle.problem, InputError | SchemaError) else EXIT_USAGE
-    if cycle.filled.unreadable:
-        return EXIT_INPUT
+        raise cycle.problem
+    if unread := cycle.filled.unreadable:
+        name, why = min(unread.items())
+        more = f", and {len(unread) - 1:,} further files" if len(unread) > 1 else ""
+        raise InputError(
+            f"cannot be read: {why}{more}", where=name, hint="the next round tries again"
+        )
     return EXIT_ACCUSED if cycle.look is not None and cycle.look.accused else EXIT_CLEAR
 
 

@@ -97,6 +97,7 @@ def test_a_killed_watch_goes_on_tells_and_ends(small, hook, tmp_path):
     )
     new_key(tmp_path / "key.pem")
     words = ("watch", source, "--out", watch, "--accounts", small.accounts_csv, "--late", "1m",
+             "--every", "1d", "--idle", "30d",
              "--poll-s", "0.2", "--json", "--alerts", tmp_path / "alerts.toml",
              "--guard-depot", tmp_path / "depot", "--guard-key", tmp_path / "key.pem",
              "--guard-by", "Ada")  # fmt: skip
