@@ -177,6 +177,7 @@ def measure(asked: argparse.Namespace) -> dict[str, Any]:
     return {
         "commit": commit(), "machine": describe(),
         "days_in_store": count, "rows_in_store": filled["rows"],
+        "fill_of_the_store_cpu_s": round(filled["cpu_s"], 3),
         "store_bytes_per_row": round(filled["store_bytes"] / filled["rows"], 1),
         "rows_of_the_day": fills[0]["rows"],
         "fill_cpu_s": round(fill_s, 3),
