@@ -129,6 +129,9 @@ bench-console-requests: .venv/.test-stamp ## what each of its pages costs the se
 bench-judgement: .venv/.test-stamp ## cases and ownership at size, kept in bench/results (a minute)
 	@$(BIN)/python perf/judgement.py --out bench/results/judgement.json
 
+bench-days: .venv/.test-stamp ## a day read into a store of 30 days beside a scan of it alone; parity (minutes)
+	@$(BIN)/python perf/days.py --keep
+
 bench-check: .venv/.test-stamp ## the same, compared with the kept result: fails from 10 % worse on
 	@$(BIN)/python perf/bench.py --check
 

@@ -26,8 +26,9 @@ The rooms in the order in which data flows. A room imports only rooms above it:
 22. prove     – was this model trained on that one's answers: results and the case file
 23. simulate  – labelled traffic
 24. scanner   – the main job: joins runner, report and share
-25. bench     – suites, baselines and scores
-26. cli       – one file a command; no logic
+25. service   – watch: logs that arrive become days, looks, cases and alerts
+26. bench     – suites, baselines and scores
+27. cli       – one file a command; no logic
 """
 
 from __future__ import annotations

@@ -32,6 +32,7 @@ from stillwatch.cli.scan import scan
 from stillwatch.cli.share import share
 from stillwatch.cli.simulate import simulate
 from stillwatch.cli.terminal import complain, survive_any_encoding
+from stillwatch.cli.watch import watch
 from stillwatch.errors import ConfigError, InputError, SchemaError, StillwatchError
 from stillwatch.schema import EXIT_CLEAR, EXIT_INPUT, EXIT_USAGE
 
@@ -54,6 +55,7 @@ _EXTRAS: Final = {
     "purge": "cases",
     "share": "share",
     "simulate": "student",
+    "watch": "watch",
 }
 
 app = typer.Typer(
@@ -87,7 +89,8 @@ def root(
 
 
 for _command in (
-    scan, explain, export, demo, ingest, pseudonymize, collect, corpora, purge, erase, console,
+    scan, watch, explain, export, demo, ingest, pseudonymize, collect, corpora, purge, erase,
+    console,
 ):  # fmt: skip
     app.command()(_command)
 app.add_typer(simulate, name="simulate")

@@ -23,6 +23,9 @@ def erase(
         list[Path] | None,
         typer.Option(metavar="DIR", help="Run directory; may be given again."),
     ] = None,
+    days: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="The folder `days` of a watch.")
+    ] = None,
     effects: Annotated[
         Path | None, typer.Option(metavar="FILE", help="What `case effects` wrote.")
     ] = None,
@@ -58,9 +61,10 @@ def erase(
     from stillwatch.cli.terminal import Page
     from stillwatch.report import write_report
     from stillwatch.store import open_run
+    from stillwatch.store.days import erase_account
 
-    if db is None and not run and effects is None and snapshot is None:
-        raise ConfigError("give --db, --run, --effects or --snapshot", where="erase")
+    if db is None and not run and days is None and effects is None and snapshot is None:
+        raise ConfigError("give --db, --run, --days, --effects or --snapshot", where="erase")
     if (decisions or state) and snapshot is None:
         raise ConfigError(
             "it holds keys, and their salt is in the snapshot",
@@ -72,6 +76,9 @@ def erase(
     if db is not None:
         count = erase_from_book(open_book(db), account, by=by, now=datetime.now(UTC))
         page.sentence(f"{count:,} texts of the case database rewritten.")
+    if days is not None:
+        count = erase_account(days, account)
+        page.sentence(f"{count:,} exchanges removed from {days}.")
     if snapshot is not None:
         for told in erase_from_guard(
             snapshot, trust or [], decisions or [], state or [], account, users

@@ -123,6 +123,12 @@ def scan(
         Path | None,
         typer.Option(metavar="FILE", help="value.toml: prices and assumptions for value at risk."),
     ] = None,
+    look: Annotated[
+        int,
+        typer.Option(
+            metavar="N", min=1, help="Which look at this traffic it is; later ones need more."
+        ),
+    ] = 1,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on where a scan into --out was stopped.")
     ] = False,
@@ -164,6 +170,7 @@ def scan(
             value=value,
             now=datetime.now(UTC),
             resume=resume,
+            look=look,
             progress=report,
             query=query,
         )

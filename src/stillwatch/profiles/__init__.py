@@ -13,6 +13,7 @@ from stillwatch.profiles.exchanges import (
     FOLLOW_UPS_STEP,
     PEOPLE_STEP,
     REPEATS_STEP,
+    in_window,
 )
 from stillwatch.profiles.subjects import SUBJECTS_STEP
 
@@ -24,4 +25,5 @@ __all__ = [
     "REPEATS_STEP",
     "STEPS",
     "SUBJECTS_STEP",
+    "in_window",
 ]

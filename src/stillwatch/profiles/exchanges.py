@@ -10,6 +10,7 @@ __all__ = [
     "PEOPLE_STEP",
     "REPEATS_STEP",
     "exchanges_sql",
+    "in_window",
     "people_sql",
     "repeats_sql",
 ]
@@ -18,7 +19,7 @@ __all__ = [
 def repeats_sql(settings: Settings) -> str:
     """Return of each repeated exchange_id the row that stays: the first by time, then by digest."""
     return f"""
-    WITH given AS (SELECT exchange_id, ts, digest FROM features {_window(settings)}),
+    WITH given AS (SELECT exchange_id, ts, digest FROM features {in_window(settings)}),
     again AS (SELECT exchange_id FROM given GROUP BY exchange_id HAVING count(*) > 1)
     SELECT g.exchange_id, min(g.ts) AS ts, arg_min(g.digest, (g.ts, g.digest)) AS digest
     FROM given g SEMI JOIN again a ON g.exchange_id = a.exchange_id GROUP BY g.exchange_id
@@ -29,7 +30,7 @@ def _once(columns: str, settings: Settings) -> str:
     """Return SQL of the window's rows with one row per exchange_id."""
     return f"""
       SELECT {columns} FROM features f ANTI JOIN repeats r ON f.exchange_id = r.exchange_id
-      {_window(settings, "f.")}
+      {in_window(settings, "f.")}
       UNION ALL
       SELECT {columns} FROM features f JOIN repeats r
         ON f.exchange_id = r.exchange_id AND f.ts = r.ts AND f.digest = r.digest
@@ -101,7 +102,8 @@ def exchanges_sql(settings: Settings) -> str:
     """
 
 
-def _window(settings: Settings, prefix: str = "") -> str:
+def in_window(settings: Settings, prefix: str = "") -> str:
+    """Return the WHERE of a scan's window over a table with ``ts``; nothing without ends."""
     terms = []
     if settings.since is not None:
         terms.append(f"epoch_us({prefix}ts) >= {to_micros(settings.since)}")

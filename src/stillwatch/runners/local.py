@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -92,16 +92,23 @@ class LocalRunner:
         schema: pa.Schema,
         progress: Callable[[int], None] | None = None,
     ) -> int:
-        """Write ``function`` of every batch to the table ``output``; return the rows written."""
+        """Write ``function`` of every batch to the table ``output``; return the rows written.
+
+        The file does not say whether a column has nulls: the engine would write later tables in
+        other bytes for it, and days that are read from many files do not say it either.
+        """
         rows = 0
+        loose = pa.schema([column.with_nullable(True) for column in schema])
         # Hashes neither compress nor repeat: lz4 without dictionaries writes them in a third of
         # the time that zstd takes, and the table is read once.
         with (
             self._aside(output) as aside,
-            pq.ParquetWriter(aside, schema, compression="lz4", use_dictionary=False) as writer,
+            pq.ParquetWriter(
+                aside, loose, compression="lz4", use_dictionary=False, write_statistics=False
+            ) as writer,
         ):
             for batch in batches:
-                done = function(batch)
+                done = pa.RecordBatch.from_arrays(function(batch).columns, schema=loose)
                 writer.write_batch(done, row_group_size=_ROW_GROUP)
                 rows += done.num_rows
                 if progress is not None:
@@ -114,6 +121,26 @@ class LocalRunner:
         with self._aside(output) as aside:
             pq.write_table(table, aside, compression="zstd", row_group_size=_ROW_GROUP)
         self._view(output)
+
+    def read_parts(
+        self, table: str, parts: Sequence[Path], schema: pa.Schema, without: Sequence[int]
+    ) -> None:
+        """Let a table be the rows of Parquet files, read where they lie, in these columns.
+
+        ``without``: numbers in their column ``file`` whose rows do not count.
+
+        Raises RunnerError when one cannot be read.
+        """
+        columns = ", ".join(f'"{name}"' for name in schema.names)
+        files = ", ".join(f"'{_quoted(part)}'" for part in parts)
+        live = f"WHERE file NOT IN ({', '.join(map(str, without))})" if without else ""
+        self._running = f"table {table}"
+        with self._engine():
+            self._con.execute(
+                f"CREATE OR REPLACE VIEW {table} AS "
+                f"SELECT {columns} FROM read_parquet([{files}]) {live}"
+            )
+        self._running = "query"
 
     def adopt(self, table: str) -> None:
         """Take a table that an earlier run of the same request left whole.

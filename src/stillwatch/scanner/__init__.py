@@ -2,18 +2,26 @@
 
 *Input*: files of logs and side tables. *Output*: a run directory (design, section 4). *Promise*:
 the same rows and settings give the same bytes of everything but timing.json; a file that exists
-is whole; what could not be read is in rejected.jsonl.
+is whole; what could not be read is in rejected.jsonl; days that were read once give
+the bytes that reading their logs again would give.
 """
 
 from stillwatch.scanner.candidates import candidate_frames, corroborated_lines
+from stillwatch.scanner.feed import StoredDays
+from stillwatch.scanner.filling import Filled, fill_days, reading_key, waiting_files
 from stillwatch.scanner.job import prepare, scan
 from stillwatch.scanner.result import Progress, ScanResult
 
 __all__ = [
+    "Filled",
     "Progress",
     "ScanResult",
+    "StoredDays",
     "candidate_frames",
     "corroborated_lines",
+    "fill_days",
     "prepare",
+    "reading_key",
     "scan",
+    "waiting_files",
 ]

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import errno
-import fcntl
 import os
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Final
 
@@ -29,6 +26,7 @@ from stillwatch.schema import (
     SUBJECTS,
     SUMMARY,
     TIMING,
+    held_folder,
 )
 
 __all__ = ["STAGES_KEPT", "STEPS", "check_ours", "clear", "locked", "settle"]
@@ -44,38 +42,11 @@ _TABLES: Final = {*STAGES_KEPT, "features", "accounts", *(step.output for step i
 _STAGE_FILES: Final = frozenset(
     {SPILL, RESUME, "frames", "frames.jsonl", *_TABLES, *(f"{t}.parquet" for t in _TABLES)}
 )
-_NO_LOCKS: Final = frozenset({errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS})
 
 
-@contextmanager
-def locked(run_dir: Path) -> Iterator[None]:
-    """Hold the folder, made now where it is missing, against a second scan; a kill lets go.
-
-    Raises ConfigError when no folder can be made, or another scan writes to it. A file system
-    without locks is used without one.
-    """
-    try:
-        run_dir.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise ConfigError(
-            f"no folder can be made there ({type(error).__name__})",
-            where="--out", hint="give another folder",
-        ) from error  # fmt: skip
-    handle = os.open(run_dir, os.O_RDONLY)
-    try:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise ConfigError(
-                "another scan writes to this folder",
-                where="--out", hint="wait for it, or give another folder",
-            ) from error  # fmt: skip
-        except OSError as error:
-            if error.errno not in _NO_LOCKS:
-                raise
-        yield
-    finally:
-        os.close(handle)
+def locked(run_dir: Path) -> AbstractContextManager[None]:
+    """Hold the folder, made now where it is missing, against a second scan. Raises ConfigError."""
+    return held_folder(run_dir, where="--out", busy="another scan writes to this folder")
 
 
 def check_ours(run_dir: Path) -> None:

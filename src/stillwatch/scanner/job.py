@@ -49,8 +49,9 @@ from stillwatch.pipeline import DISCOVERY, FEATURES, features
 from stillwatch.policy import permits_from_rows
 from stillwatch.report import write_report
 from stillwatch.runners import LocalRunner
-from stillwatch.scanner.disk import guess_rows, refuse_small_disk
+from stillwatch.scanner.disk import refuse_small_disk
 from stillwatch.scanner.enrichment import Enrichment
+from stillwatch.scanner.feed import Feed, Logs, StoredDays
 from stillwatch.scanner.folder import (
     STAGES_KEPT,
     STEPS,
@@ -97,12 +98,23 @@ from stillwatch.signals import (
     registered_findings,
     shipped_references,
 )
-from stillwatch.sources import Inputs, open_inputs
+from stillwatch.sources import open_inputs
 from stillwatch.store import open_run
 
 __all__ = ["prepare", "scan"]
 
 _SCORES = "SELECT * FROM cohort_scores ORDER BY cohort"
+
+
+def _feed(
+    inputs: Sequence[str | Path] | StoredDays, format: str, max_rejects: float,
+    now: datetime | None, query: str | Path | None,
+) -> Feed:  # fmt: skip
+    if isinstance(inputs, StoredDays):
+        return inputs
+    paths = [str(path) for path in inputs]
+    opened = open_inputs(paths, format=format, max_rejects=max_rejects, now=now, query=query)
+    return Logs(opened, paths, format, once=query is not None)
 
 
 @contextmanager
@@ -126,7 +138,7 @@ def prepare(
 
 
 def scan(
-    inputs: Sequence[str | Path],
+    inputs: Sequence[str | Path] | StoredDays,
     *,
     accounts: str | Path | None = None,
     keys: str | Path | None = None,
@@ -151,16 +163,19 @@ def scan(
     now: datetime | None = None,
     resume: bool = False,
     without: Sequence[str] = (),
+    look: int = 1,
     progress: Callable[[Progress], None] | None = None,
     query: str | Path | None = None,
 ) -> ScanResult:
     """Scan logs for adversarial distillation and write a run directory.
 
     ``inputs``: files, globs, folders, ``-``, or the address of a database, whose ``query`` is a
-    file. ``accounts``, ``keys``, ``permits``, ``ownership``: side tables. ``networks``: ``KIND=LIST`` and ``….mmdb``, what kind of network a
-    request came from; ``disposable``: e-mail domains, or ``package``; both explain and count for
-    nothing. ``corrections``: accounts that appeals restored, which make no
-    links, and what people found out about accounts, which calibrates with a ``baseline``.
+    file; or a window of a day store, read before, to which ``format``, ``max_rejects`` and ``now``
+    were told. ``accounts``, ``keys``, ``permits``, ``ownership``: side tables. ``networks``:
+    ``KIND=LIST`` and ``….mmdb``, what kind of network a request came from; ``disposable``: e-mail
+    domains, or ``package``; both explain and count for nothing. ``corrections``: accounts that
+    appeals restored, which make no links, and
+    what people found out about accounts, which calibrates with a ``baseline``.
     ``indicators``: what others shared; who carries it is watched at most, and judged no otherwise.
     ``corroborated``: templates that other providers proposed too (`share propose`): hypotheses that
     need less and are tested on the whole window, on this log alone (docs/adr/0016-registered.md).
@@ -171,6 +186,7 @@ def scan(
     was not. Where nothing was finished it begins, where all was, nothing is done.
     ``sampling_rate``: the share of requests that the log holds, taken at random.
     ``without``: signals to switch off (docs/signals), for ablations; summary.json names them.
+    ``look``: which look at this traffic it is, from 1, where no baseline tells a later one.
 
     Raises InputError (nothing readable, too many rejects), ConfigError (an option; a resumed run
     that was asked for something else), SchemaError (a side table), RunnerError (a full disk).
@@ -183,7 +199,7 @@ def scan(
         alpha=alpha,
         since=since,
         until=until,
-        look=earlier.look + 1,
+        look=max(earlier.look + 1, look),
         without=_known(without),
         sampling_rate=sampling_rate,
     )
@@ -195,16 +211,19 @@ def scan(
     restored = read_corrections(corrections) if corrections else frozenset()
     told = read_indicators(indicators, now=now) if indicators else ()
     listed = read_corroborated(corroborated) if corroborated else None
-    opened = open_inputs(
-        [str(p) for p in inputs], format=format, max_rejects=max_rejects, now=now, query=query
-    )
+    feed = _feed(inputs, format, max_rejects, now, query)
+    if isinstance(feed, StoredDays) and (keys or networks):
+        raise ConfigError(
+            "keys and networks are joined to exchanges when these are read, and days were",
+            where="--keys" if keys else "--networks", hint="scan the logs themselves",
+        )  # fmt: skip
     run_dir = Path(out) if out is not None else Path(tempfile.mkdtemp(prefix="stillwatch-"))
-    columns = opened.columns | {f"accounts.{c}" for c in (side.columns if side else ())}
+    columns = feed.columns | {f"accounts.{c}" for c in (side.columns if side else ())}
     columns |= enrichment.columns
     tell = progress or (lambda _: None)
     seconds: dict[str, float] = {}
     key = asked(
-        opened,
+        feed,
         {"accounts": accounts, **enrichment.files, "permits": permits, "ownership": ownership,
          "corrections": corrections, "indicators": indicators,
          "corroborated": corroborated, "value": value,
@@ -214,7 +233,7 @@ def scan(
          **settings.as_dict()},
     )  # fmt: skip
     with locked(run_dir):
-        kept = _begin(run_dir, key, opened, resume=resume)
+        kept = _begin(run_dir, key, feed, resume=resume)
         if kept is None:
             return ScanResult(run_dir)
         if listed is not None:  # what a stopped run left may tell of the registered already
@@ -223,7 +242,7 @@ def scan(
             run_dir / STAGES, settings, columns=columns, memory=memory, threads=threads
         )
         try:
-            _read(runner, opened, enrichment, run_dir, key, kept, tell, seconds)
+            _read(runner, feed, enrichment, run_dir, key, kept, tell, seconds)
             runner.put("accounts", side.table if side else ACCOUNT.empty_table())
             _discover(runner, kept, tell, seconds, restored)
             began = time.monotonic()
@@ -243,28 +262,25 @@ def scan(
                 judgement = put_on_watch(judgement, carriers)
                 lines = shared_lines(judgement, carriers)
                 write_whole(run_dir / SHARED, b"".join(_json(x, pretty=False) for x in lines))
-            _write(runner, run_dir, judgement, choice, assumptions, answers, opened, earlier, drift)
+            _write(runner, run_dir, judgement, choice, assumptions, answers, feed, earlier, drift)
             seconds["judge"] = round(time.monotonic() - began, 3)
             tell(Progress("report", 0, 1, "steps"))
             began = time.monotonic()
-            write_frames(
-                runner, run_dir, judgement,
-                None if query or "-" in map(str, inputs) else [str(p) for p in inputs], format,
-            )  # fmt: skip
+            write_frames(runner, run_dir, judgement, feed)
             write_whole(run_dir / STIX, _json(_stix(run_dir)))
             write_report(run_dir)
             seconds["report"] = round(time.monotonic() - began, 3)
         finally:
             runner.close()
         settle(run_dir)
-        timing = _timing(started, seconds, opened, memory, threads)
+        timing = _timing(started, seconds, feed, memory, threads)
         write_whole(run_dir / TIMING, _json({**timing, "kept": sorted(kept), KEY: key}))
         _tidy(run_dir)
     return ScanResult(run_dir)
 
 
 def _begin(
-    run_dir: Path, key: dict[str, Any], opened: Inputs, *, resume: bool
+    run_dir: Path, key: dict[str, Any], feed: Feed, *, resume: bool
 ) -> frozenset[str] | None:
     """Make the folder ours and return the tables in it that hold; None where the run is finished.
 
@@ -274,7 +290,7 @@ def _begin(
     check_ours(run_dir)
     kept: frozenset[str] = frozenset()
     if resume:
-        if any(file.size < 0 for file in opened.files):
+        if any(file.size < 0 for file in feed.files):
             raise ConfigError(
                 "what comes through a pipe cannot be read again",
                 where="--resume", hint="begin anew, or give files",
@@ -287,7 +303,7 @@ def _begin(
         read = reading_of(run_dir)
         if read is not None:
             refuse_other(read[0], key)
-            opened.ledger.restore(read[1])
+            feed.ledger.restore(read[1])
             tables = ("features", "context", *(step.output for step in STEPS))
             kept = frozenset(t for t in tables if (run_dir / STAGES / f"{t}.parquet").is_file())
     clear(run_dir, keep=kept)
@@ -358,29 +374,29 @@ def _answers(ownership: str | Path | None) -> dict[str, str]:
 
 
 def _read(
-    runner: LocalRunner, opened: Inputs, enrichment: Enrichment, run_dir: Path, key: dict[str, Any],
+    runner: LocalRunner, feed: Feed, enrichment: Enrichment, run_dir: Path, key: dict[str, Any],
     kept: frozenset[str], tell: Callable[[Progress], None], seconds: dict[str, float],
 ) -> None:  # fmt: skip
     if "features" in kept:
-        opened.ledger.write(run_dir / REJECTED)
+        feed.ledger.write(run_dir / REJECTED)
         runner.adopt("features")
         return
     began = time.monotonic()
-    total = guess_rows(opened.files)
+    total = feed.rows()
     refuse_small_disk(run_dir, total)
     try:
-        runner.map(
-            "features", features, enrichment.batches(opened.batches()), FEATURES,
+        feed.fill(
+            runner, enrichment.batches,
             lambda rows: tell(
                 Progress("reading", rows, None if total is None else max(total, rows), "exchanges")
             ),
         )  # fmt: skip
     finally:
-        opened.ledger.write(run_dir / REJECTED)
+        feed.ledger.write(run_dir / REJECTED)
     context = enrichment.context()
     if context is not None:
         runner.put("context", context)
-    save_reading(run_dir, key, opened)
+    save_reading(run_dir, key, feed)
     seconds["features"] = round(time.monotonic() - began, 3)
 
 
@@ -394,7 +410,7 @@ def _refuse_empty(exchanges: Path) -> None:
 
 def _write(
     runner: LocalRunner, run_dir: Path, judgement: Judgement, choice: Any, assumptions: Any,
-    answers: dict[str, str], opened: Inputs, earlier: Baseline, drift: dict[str, Any],
+    answers: dict[str, str], feed: Feed, earlier: Baseline, drift: dict[str, Any],
 ) -> None:  # fmt: skip
     rng = np.random.default_rng(runner.settings.seed)
     raster, shown = raster_table(runner, judgement)
@@ -406,7 +422,7 @@ def _write(
     lines = campaign_lines(runner, judgement, choice.needed_of, shown, basis, assumptions, rng)
     accounts, users = account_rows(runner, judgement, answers)
     summary = summarize(
-        runner, judgement, choice, accounts, lines, opened, assumptions, earlier, drift, rng
+        runner, judgement, choice, accounts, lines, feed, assumptions, earlier, drift, rng
     )
     span = runner.query("SELECT min(ts) AS low, max(ts) AS high FROM exchanges").to_pylist()[0]
     for name, table in (
@@ -442,7 +458,7 @@ def _rounded(value: Any) -> Any:
 
 
 def _timing(
-    started: float, seconds: dict[str, float], opened: Inputs, memory: str, threads: int | None
+    started: float, seconds: dict[str, float], feed: Feed, memory: str, threads: int | None
 ) -> dict[str, Any]:
     peak_kb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return {
@@ -452,5 +468,5 @@ def _timing(
         "memory": memory,
         "threads": threads or os.cpu_count(),
         "machine": {"python": platform.python_version(), "platform": platform.platform()},
-        "files": [{"name": f.name, "bytes": f.size} for f in opened.files],
+        "files": [{"name": f.name, "bytes": f.size} for f in feed.files],
     }

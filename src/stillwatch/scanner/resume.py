@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -16,28 +15,24 @@ import stillwatch
 from stillwatch.errors import ConfigError
 from stillwatch.kernel import KERNEL_VERSION
 from stillwatch.runners import ENGINES
+from stillwatch.scanner.feed import Feed
 from stillwatch.schema import RESUME, STAGES, TIMING, write_whole
-from stillwatch.sources import Inputs
 
 __all__ = ["KEY", "asked", "reading_of", "refuse_other", "save_reading", "was_finished"]
 
 KEY: Final = "asked"
-_BLOCK: Final = 1 << 16
-_BLOCKS: Final = 64
 _DIGEST_BYTES: Final = 16
 
 
 def asked(
-    opened: Inputs, files: Mapping[str, str | Path | None], parameters: Mapping[str, Any]
+    feed: Feed, files: Mapping[str, str | Path | None], parameters: Mapping[str, Any]
 ) -> dict[str, Any]:
     """Return everything that decides a run's bytes, as JSON types: one entry by name.
 
-    ``files``: side tables by the name of their option, digested whole. Logs are known by name,
-    size, time of change and 64 samples spread over each, because reading terabytes twice to be
-    surer than every build tool is would cost more than it saves. Memory and threads do not
+    ``files``: side tables by the name of their option, digested whole. Memory and threads do not
     change a byte and are left out, so that a run may go on with more or less of them.
     """
-    logs = {f"input {f.name}": [f.size, *_sample(f.path, f.size)] for f in opened.files}
+    logs = feed.identity()
     sides = {
         f"--{name}": None if path is None else _digest(_contents(Path(path)))
         for name, path in files.items()
@@ -79,9 +74,9 @@ def was_finished(run_dir: Path) -> dict[str, Any] | None:
     return None if held is None else dict(held.get(KEY, {}))
 
 
-def save_reading(run_dir: Path, key: Mapping[str, Any], opened: Inputs) -> None:
+def save_reading(run_dir: Path, key: Mapping[str, Any], feed: Feed) -> None:
     """Note that the table of features is whole, for which request, and what the ledger says."""
-    note = {KEY: key, "ledger": opened.ledger.state()}
+    note = {KEY: key, "ledger": feed.ledger.state()}
     write_whole(run_dir / STAGES / RESUME, orjson.dumps(note))
 
 
@@ -108,19 +103,3 @@ def _digest(parts: Iterable[bytes]) -> str:
     for part in parts:
         state.update(part)
     return state.hexdigest()
-
-
-def _sample(path: str, size: int) -> list[int | str]:
-    """Return time of change (ns) and a digest of blocks of a local file; nothing for others."""
-    if not os.path.isfile(path):
-        return []
-    with open(path, "rb") as file:
-        changed = os.fstat(file.fileno()).st_mtime_ns
-        step = max((size - _BLOCK) // (_BLOCKS - 1), _BLOCK)
-        return [changed, _digest(_read_at(file, at) for at in range(0, max(size, 1), step))]
-
-
-def _read_at(file: Any, at: int) -> bytes:
-    file.seek(at)
-    block: bytes = file.read(_BLOCK)
-    return block

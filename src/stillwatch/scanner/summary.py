@@ -26,7 +26,9 @@ from stillwatch.campaigns import (
 )
 from stillwatch.errors import ConfigError
 from stillwatch.kernel import KERNEL_VERSION
+from stillwatch.profiles import in_window
 from stillwatch.runners import LocalRunner
+from stillwatch.scanner.feed import Feed
 from stillwatch.scanner.labels import Labelled, labelled_cohorts, widened
 from stillwatch.schema import STAGES
 from stillwatch.signals import (
@@ -38,7 +40,6 @@ from stillwatch.signals import (
     lacking,
     shipped_references,
 )
-from stillwatch.sources import Inputs
 from stillwatch.store import open_run
 
 __all__ = ["Baseline", "read_baseline", "summarize"]
@@ -326,7 +327,7 @@ def _events(runner: LocalRunner, judgement: Judgement) -> list[dict[str, Any]]:
 
 def summarize(
     runner: LocalRunner, judgement: Judgement, choice: Choice, accounts: pa.Table,
-    lines: list[dict[str, Any]], opened: Inputs, assumptions: Assumptions, earlier: Baseline,
+    lines: list[dict[str, Any]], feed: Feed, assumptions: Assumptions, earlier: Baseline,
     drift: dict[str, Any], rng: np.random.Generator,
 ) -> dict[str, Any]:  # fmt: skip
     """Return the content of summary.json."""
@@ -342,7 +343,8 @@ def summarize(
            FROM exchanges"""
     ).to_pylist()[0]
     given = runner.query(
-        "SELECT count(*) AS n, count(DISTINCT exchange_id) AS ids FROM features"
+        "SELECT count(*) AS n, count(DISTINCT exchange_id) AS ids FROM features "
+        + in_window(runner.settings)
     ).to_pylist()[0]
     standings = accounts["standing"].to_pylist()
     accused = [s for c in judgement.campaigns for s in c.accused]
@@ -355,14 +357,14 @@ def summarize(
         },
         "inputs": {
             "rows_digest": f"{int(totals['digest'] or 0):016x}",
-            "formats": list(opened.formats),
+            "formats": list(feed.formats),
         },
         "parameters": settings.as_dict(),
-        "rows_in": opened.ledger.rows_read,
+        "rows_in": feed.ledger.rows_read,
         "rows_kept": totals["n"],
-        "rejected": opened.ledger.rows_rejected,
+        "rejected": feed.ledger.rows_rejected,
         "duplicates": given["n"] - given["ids"],
-        "zone_less_times": opened.ledger.zoneless_times,
+        "zone_less_times": feed.ledger.zoneless_times,
         "accounts": totals["accounts"],
         "subjects": totals["subjects"],
         "organizations": totals["organizations"],

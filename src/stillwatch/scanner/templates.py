@@ -2,38 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from stillwatch.campaigns import Judgement, Template, templates_of
 from stillwatch.kernel import method_spans, skeleton
 from stillwatch.runners import LocalRunner
+from stillwatch.scanner.feed import READ_AGAIN, Feed
 from stillwatch.schema import STAGES, write_whole
-from stillwatch.schema.arrow import EXCHANGE
-from stillwatch.sources import open_inputs
 
 __all__ = ["write_frames"]
 
-_READ: Final = ("exchange_id", "ts", "messages")
 
-
-def write_frames(
-    runner: LocalRunner, run_dir: Path, judgement: Judgement, inputs: list[str] | None, format: str
-) -> None:
+def write_frames(runner: LocalRunner, run_dir: Path, judgement: Judgement, feed: Feed) -> None:
     """Write stages/frames.jsonl: only words that all sampled organizations sent alike.
 
-    ``inputs`` None: the input cannot be read twice (standard input), so counts stand alone.
+    Where the input cannot be read twice (standard input, a log that is gone) counts stand alone.
     """
     templates = templates_of(runner, judgement.campaigns)
     wanted = sorted({i for t in templates for i in t.exchange_ids})
-    texts = _texts(inputs, format, wanted) if inputs and wanted else {}
+    texts = _texts(feed, wanted) if wanted else {}
     lines = [orjson.dumps(_line(t, texts)) for t in templates]
     path = run_dir / STAGES / "frames.jsonl"
     write_whole(path, b"".join(line + b"\n" for line in lines))
@@ -60,13 +52,13 @@ def _line(template: Template, texts: dict[str, dict[str, str]]) -> dict[str, Any
     }
 
 
-def _texts(inputs: list[str], format: str, wanted: list[str]) -> dict[str, dict[str, str]]:
+def _texts(feed: Feed, wanted: list[str]) -> dict[str, dict[str, str]]:
     """Return system, first and last user text of each wanted exchange, its first row by time."""
     ids = pa.array(wanted)
     found: dict[str, tuple[Any, dict[str, str]]] = {}
-    for batch in _batches(inputs, format):
+    for batch in feed.texts(wanted):
         rows = batch.filter(pc.is_in(batch.column("exchange_id"), value_set=ids))
-        columns = (rows.column(name).to_pylist() for name in _READ)
+        columns = (rows.column(name).to_pylist() for name in READ_AGAIN)
         for exchange_id, ts, messages in zip(*columns, strict=True):
             said = _said(messages)
             if exchange_id not in found or _order(ts, said) < _order(*found[exchange_id]):
@@ -86,31 +78,3 @@ def _said(messages: list[dict[str, Any]] | None) -> dict[str, str]:
         "head": user[0] if user else "",
         "tail": user[-1] if user else "",
     }
-
-
-def _batches(inputs: list[str], format: str) -> Iterator[pa.RecordBatch]:
-    """Yield batches with the columns of ``_READ``; nothing where an input is read only once.
-
-    Parquet in canonical types gives these columns alone, a fifth of the work of all of them.
-    """
-    opened = open_inputs(inputs, format=format, max_rejects=1.0)
-    if any(file.size < 0 for file in opened.files):
-        return
-    paths = [file.path for file in opened.files]
-    if opened.formats == ("parquet",) and all(map(_canonical, paths)):
-        for path in paths:
-            yield from pq.ParquetFile(path).iter_batches(8_192, columns=list(_READ))
-    else:
-        yield from opened.batches()
-
-
-def _canonical(path: str) -> bool:
-    if not Path(path).is_file():
-        return False
-    with suppress(pa.ArrowException, OSError):  # compressed Parquet is read the other way
-        held = pq.read_schema(path)
-        return all(
-            name in held.names and held.field(name).type == EXCHANGE.field(name).type
-            for name in _READ
-        )
-    return False

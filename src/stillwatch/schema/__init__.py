@@ -11,7 +11,7 @@ from stillwatch.schema.effects import (
     judgement_of,
     read_effects,
 )
-from stillwatch.schema.files import locked, read_toml, write_whole
+from stillwatch.schema.files import held_folder, locked, read_toml, write_whole
 from stillwatch.schema.finding import CohortTest, Finding, Null
 from stillwatch.schema.indicator import INDICATOR_FIELDS, Indicator, indicator_of
 from stillwatch.schema.judgement import (
@@ -114,6 +114,7 @@ __all__ = [
     "Sighting",
     "Step",
     "from_micros",
+    "held_folder",
     "indicator_of",
     "is_rule",
     "judgement_of",

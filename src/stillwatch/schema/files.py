@@ -1,18 +1,52 @@
-"""How a file is written so that a reader sees it whole, and how a configuration is read."""
+"""How a file is written so that a reader sees it whole, a folder held, a configuration read."""
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import os
 import tomllib
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from stillwatch.errors import ConfigError, InputError
 
-__all__ = ["locked", "read_toml", "write_whole"]
+__all__ = ["held_folder", "locked", "read_toml", "write_whole"]
+
+_NO_LOCKS: Final = frozenset({errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS})
+
+
+@contextmanager
+def held_folder(folder: Path, *, where: str, busy: str) -> Iterator[None]:
+    """Hold a folder, made now where it is missing, against a second process; a kill lets go.
+
+    Raises ConfigError when no folder can be made, or another holds it: ``busy`` says what that
+    one does. A file system without locks is used without one.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(
+            f"no folder can be made there ({type(error).__name__})",
+            where=where, hint="give another folder",
+        ) from error  # fmt: skip
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise ConfigError(
+                busy, where=where, hint="wait for it, or give another folder"
+            ) from error
+        except OSError as error:
+            if error.errno not in _NO_LOCKS:
+                raise
+        yield
+    finally:
+        os.close(handle)
 
 
 def write_whole(path: Path, data: bytes) -> None:

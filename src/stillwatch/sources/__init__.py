@@ -7,7 +7,7 @@ leaves the ledger, and memory does not grow with the size of the input.
 """
 
 from stillwatch.sources.coverage import Coverage
-from stillwatch.sources.files import InputFile
+from stillwatch.sources.files import InputFile, find_files, open_file, short_names
 from stillwatch.sources.ingest import IngestResult, ingest
 from stillwatch.sources.inputs import Inputs, open_inputs
 from stillwatch.sources.json_text import BadJson
@@ -46,13 +46,16 @@ __all__ = [
     "Rejected",
     "Source",
     "Suggestion",
+    "find_files",
     "ingest",
     "litellm_lines",
+    "open_file",
     "open_inputs",
     "otlp_lines",
     "otlp_value",
     "read_litellm_lines",
     "read_mapping",
     "read_otlp_lines",
+    "short_names",
     "suggest_mapping",
 ]

@@ -20,7 +20,7 @@ import pyarrow.fs as pafs
 from stillwatch.errors import ConfigError, InputError
 from stillwatch.sources.warehouse import SCHEMES, QueryStream, read_query
 
-__all__ = ["HEAD_BYTES", "InputFile", "find_files", "open_file"]
+__all__ = ["HEAD_BYTES", "InputFile", "find_files", "open_file", "short_names"]
 
 HEAD_BYTES = 256 << 10
 _GZIP, _ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
@@ -70,7 +70,7 @@ def find_files(
             found.update(_on_disk(path))
     if not found:
         raise InputError("no input files", hint="give files, globs, directories, s3:// or -")
-    names = _short_names(list(found))
+    names = short_names(list(found))
     return [InputFile(names[path], path, found[path]) for path in sorted(found)]
 
 
@@ -123,7 +123,7 @@ def _on_s3(uri: str) -> Iterator[tuple[str, int]]:
         raise InputError("cannot list", where=uri, hint="check credentials and region") from error
 
 
-def _short_names(paths: list[str]) -> dict[str, str]:
+def short_names(paths: list[str]) -> dict[str, str]:
     """Return each path below the folder that all of them share: unique, and the same anywhere."""
     local = {p: os.path.abspath(p) for p in paths if p != "-" and not p.startswith("s3://")}
     shared = os.path.commonpath([os.path.dirname(p) for p in local.values()]) if local else ""

@@ -61,8 +61,15 @@ class Inputs:
     def formats(self) -> tuple[str, ...]:
         return tuple(sorted({source.name for _, source in self._found}))
 
-    def batches(self) -> Iterator[pa.RecordBatch]:
+    @property
+    def joins_files(self) -> bool:
+        """Tell whether a format joins records of several files, so that one file is no whole."""
+        return any(type(source).for_run is not Source.for_run for _, source in self._found)
+
+    def batches(self, *, judged: bool = True) -> Iterator[pa.RecordBatch]:
         """Yield batches in EXCHANGE's schema, of some 8,000 rows or 32 MB, in file order.
+
+        ``judged`` False leaves the judgement at the end to whoever reads further inputs.
 
         Raises InputError when a file is damaged, when more than ``max_rejects`` of the rows
         were refused (judged from 1,000 rows on, and at the end), or when nothing is left. The
@@ -73,13 +80,8 @@ class Inputs:
         self._began = True
         with self._streams:
             yield from _joined(self._checked())
-        self.ledger.check(self.max_rejects, final=True)
-        if not self.ledger.rows_accepted:
-            raise InputError(
-                "no exchanges in the input",
-                where=self.files[0].name,
-                hint=self.ledger.advice("is the export finished, and is it of model requests?"),
-            )
+        if judged:
+            self.ledger.judge(self.max_rejects, self.files[0].name)
 
     def _checked(self) -> Iterator[pa.RecordBatch]:
         for file, source in self._found:

@@ -97,6 +97,19 @@ class Ledger:
             hint=self.advice("read rejected.jsonl, mend the export, or raise --max-rejects"),
         )
 
+    def judge(self, max_rejects: float, first: str) -> None:
+        """Raise InputError when too much was refused, or nothing is left of inputs from ``first``.
+
+        ``max_rejects``: share of rows, 0 to 1.
+        """
+        self.check(max_rejects, final=True)
+        if not self.rows_accepted:
+            raise InputError(
+                "no exchanges in the input",
+                where=first,
+                hint=self.advice("is the export finished, and is it of model requests?"),
+            )
+
     def advice(self, otherwise: str) -> str:
         """Return what the format advises on the most frequent reason, or ``otherwise``."""
         most = self._reasons().most_common(1)
@@ -130,6 +143,19 @@ class Ledger:
         self.rejected = [Rejected(*row) for row in state["rejected"]]
         self.coerced, self.notes = Counter(state["coerced"]), Counter(state["notes"])
         self.ignored_columns = {k: tuple(v) for k, v in state["ignored_columns"].items()}
+
+    def join(self, state: dict[str, Any], source: str) -> None:
+        """Add the ledger of one file, whose ``state()`` this was; here the file is ``source``."""
+        one = Ledger()
+        one.restore(state)
+        self.rejected += [row._replace(source=source) for row in one.rejected]
+        for name in ("rows_read", "rows_accepted", "zoneless_times", "bytes_seen", "bytes_unread"):
+            setattr(self, name, getattr(self, name) + getattr(one, name))
+        self.coerced += one.coerced
+        self.notes += one.notes
+        self.hints |= one.hints
+        for columns in one.ignored_columns.values():
+            self.ignored_columns[source] = columns
 
     def write(self, path: str | os.PathLike[str]) -> None:
         """Write one JSON object a refused row, by source and line; aside, then renamed."""

@@ -1,0 +1,187 @@
+"""Logs that arrive are read into the days of a store: each file once, and only what is new."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Final
+
+from stillwatch.errors import ConfigError, InputError
+from stillwatch.kernel import KERNEL_VERSION
+from stillwatch.pipeline import FEATURES, features
+from stillwatch.sources import InputFile, find_files, open_file, open_inputs
+from stillwatch.store.days import DayStore, Delivery, SourceFile
+
+__all__ = ["Filled", "fill_days", "reading_key", "waiting_files"]
+
+_UNFINISHED: Final = (".tmp", ".part", ".partial", ".inprogress")
+_ROWS_AT_ONCE: Final = 1_000_000  # a kill loses at most so many rows' work
+_FILES_AT_ONCE: Final = 512
+_BLOCK: Final = 1 << 20
+
+
+@dataclass
+class Filled:
+    """What one filling did. ``unreadable``: name → why, of files that are tried again next time."""
+
+    files: int = 0
+    rows: int = 0
+    refused: int = 0
+    moved: int = 0
+    unreadable: dict[str, str] = field(default_factory=dict)
+
+
+def reading_key(format: str) -> dict[str, str]:
+    """Return what decides the features that a log gives, by name: days of another key differ.
+
+    ``format``: as of `scan`; a mapping file enters by its contents.
+    """
+    told = format
+    if format.endswith(".toml"):
+        told = "mapping " + hashlib.sha256(Path(format).read_bytes()).hexdigest()
+    shape = hashlib.sha256(str(FEATURES.remove_metadata()).encode()).hexdigest()[:16]
+    return {"kernel": str(KERNEL_VERSION), "features": shape, "--format": told}
+
+
+def waiting_files(paths: Sequence[str], store: DayStore) -> tuple[list[InputFile], set[str]]:
+    """Return the files that are new or changed since they were read, and the paths of all.
+
+    Hidden files, and such as end in .tmp, .part, .partial or .inprogress, are not there yet; nor
+    are empty ones. No file at all is no error here: logs are still to come.
+
+    Raises ConfigError: the logs do not lie in folders or files of this machine.
+    """
+    for path in paths:
+        if path == "-" or "://" in path:
+            raise ConfigError(
+                "only folders and files of this machine can be watched", where="SOURCE",
+                hint="let a copying job write into a folder",
+            )  # fmt: skip
+    known = store.known()
+    there = [
+        file for file in _found(paths)
+        if file.size > 0 and not file.path.endswith(_UNFINISHED)
+    ]  # fmt: skip
+    waiting = []
+    for file in there:
+        held = known.get(os.path.abspath(file.path))
+        if held is None or (held[1].size, held[1].changed_ns) != _state(file.path):
+            waiting.append(file)
+    return waiting, {os.path.abspath(file.path) for file in there}
+
+
+def _found(paths: Sequence[str]) -> list[InputFile]:
+    for path in paths:
+        if not os.path.exists(path):
+            raise InputError("no such file or directory", where=path)
+    try:
+        return find_files(paths)
+    except InputError:
+        return []  # a folder with nothing in it
+
+
+def _state(path: str) -> tuple[int, int]:
+    try:
+        held = os.stat(path)
+    except FileNotFoundError:  # taken away since it was listed
+        return (-1, -1)
+    return held.st_size, held.st_mtime_ns
+
+
+def fill_days(
+    store: DayStore, waiting: Iterable[InputFile], *, format: str, now: datetime,
+    tell: Callable[[int], None] = lambda _: None,
+) -> Filled:  # fmt: skip
+    """Read files into the store, in deliveries that are kept whole or not at all.
+
+    ``now``: UTC; rows more than a day later are refused. ``tell`` hears of rows as they are read.
+    A file whose bytes are known, and which lies nowhere else now, was only moved or touched. One
+    that changed is read whole, and its rows stand for those that it gave before. One that cannot
+    be read keeps nothing back: it is named, and tried again when it is asked for again.
+
+    Raises ConfigError: a format whose records are spread over files. RunnerError: a full disk.
+    """
+    done = Filled()
+    todo = list(waiting)
+    while todo:
+        with store.delivery(now) as delivery:
+            known = store.known()
+            by_digest = {
+                source.digest: (number, source)
+                for number, source, state in known.values()
+                if state == "live"
+            }
+            while todo and delivery.rows < _ROWS_AT_ONCE:
+                if len(delivery.entered) >= _FILES_AT_ONCE:
+                    break
+                _take(delivery, todo.pop(0), by_digest, format, now, done, tell)
+    store.merge()
+    return done
+
+
+def _take(
+    delivery: Delivery, file: InputFile, by_digest: dict[str, tuple[int, SourceFile]],
+    format: str, now: datetime, done: Filled, tell: Callable[[int], None],
+) -> None:  # fmt: skip
+    try:
+        source = _digested(file)
+    except OSError as error:
+        done.unreadable[file.name] = error.strerror or type(error).__name__
+        return
+    number, before = by_digest.get(source.digest, (-1, source))
+    if number >= 0 and (before.path == source.path or not os.path.exists(before.path)):
+        delivery.move(number, source)
+        by_digest[source.digest] = number, source  # a further copy is a file of its own
+        done.moved += 1
+        return
+    _read(delivery, file, source, format, now, done, tell)
+
+
+def _read(
+    delivery: Delivery, file: InputFile, source: SourceFile, format: str, now: datetime,
+    done: Filled, tell: Callable[[int], None],
+) -> None:  # fmt: skip
+    told: dict[str, Any] = {"format": "", "columns": ()}
+    ledger: dict[str, Any] = {}
+    try:
+        with open_file(file) as (_, head):
+            if not head:
+                return
+        opened = open_inputs([file.path], format=format, max_rejects=1.0, now=now)
+        if opened.joins_files:
+            raise ConfigError(
+                f"records of the format {opened.formats[0]} are spread over files, "
+                "which are read one by one here", where=file.name,
+                hint="scan such logs, or turn them into Parquet first: `stillwatch ingest`",
+            )  # fmt: skip
+        told = {"format": opened.formats[0], "columns": tuple(sorted(opened.columns))}
+        for batch in opened.batches(judged=False):
+            made = features(batch)
+            delivery.write(made)
+            tell(made.num_rows)
+        ledger = opened.ledger.state()
+    except InputError as error:
+        done.unreadable[file.name] = error.message
+        delivery.finish(source, ledger=ledger, failed=True, **told)
+        return
+    if (source.size, source.changed_ns) != _state(source.path):
+        done.unreadable[file.name] = "it changed while it was read"
+        delivery.finish(source, ledger=ledger, failed=True, **told)
+        return
+    kept = delivery.finish(source, ledger=ledger, **told)
+    done.files += 1
+    done.rows += kept.rows
+    done.refused += opened.ledger.rows_rejected
+
+
+def _digested(file: InputFile) -> SourceFile:
+    size, changed = _state(file.path)
+    state = hashlib.sha256()
+    with open(file.path, "rb") as held:
+        while block := held.read(_BLOCK):
+            state.update(block)
+    return SourceFile(os.path.abspath(file.path), size, changed, state.hexdigest())
