@@ -151,7 +151,7 @@ def world(name: str, seed: int, found: float, work: Path) -> list[dict[str, Any]
     results = []
     for true_name in sorted(set(truly.values())):
         line = of_campaign(run, rows, true_name, parts.get(true_name, []), found)
-        results.append({"world": name, "seed": seed, **line})
+        results.append({"world": name, "seed": seed, "commit": commit(), **line})
         print(json.dumps(results[-1]), file=sys.stderr, flush=True)
     return results
 
@@ -215,7 +215,9 @@ def summed(every: list[dict[str, Any]], ladder: str) -> dict[str, Any]:
         "stopped_share_of_tokens": round(stopped / tokens, 4) if tokens else None,
         "stopped_share_of_all_tokens": round(
             stopped / sum(line["remaining_tokens"] for line in every), 4
-        ),
+        )
+        if all("remaining_tokens" in line for line in every)
+        else None,
         "stopped_share_mean": round(sum(r["stopped_share"] for r in results) / len(results), 4)
         if results else None,
         "stopped_share_by_family": {
