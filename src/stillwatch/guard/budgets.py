@@ -5,7 +5,8 @@ from __future__ import annotations
 __all__ = ["BUCKETS", "Budget"]
 
 BUCKETS = 72
-_BELIEVED = 16  # looks in a row that are later than the window, before they are right
+_AHEAD = 2
+_BELIEVED = 24
 
 
 class Budget:
@@ -13,9 +14,10 @@ class Budget:
 
     *Error*: the window is between 71/72 and one ``window_s`` long. A late event counts into its own
     bucket, one that is later than the window into the oldest; time that goes back never frees
-    anything: where 16 looks in a row are later than the window, the newest time was wrong (a clock
-    that had jumped ahead), and all that was spent counts as spent now. ``others``: what other nodes
-    spent, by bucket number; what is further ahead than the window is not believed.
+    anything. A clock that ran ahead and came back is believed after 24 looks in a row by times that
+    are older than the window: what was spent keeps its age, and ends as if spent in time.
+    ``others``: what other nodes spent, by bucket number; of buckets that are far ahead nothing
+    counts, as a clock of theirs must be wrong.
     """
 
     __slots__ = ("_behind", "_counts", "_newest", "_sum", "_width_us", "limit", "others")
@@ -34,8 +36,8 @@ class Budget:
         self._advance(ts_us // self._width_us)
         if not self.others:
             return self._sum
-        oldest, last = self._newest - BUCKETS, self._newest + BUCKETS
-        return self._sum + sum(n for b, n in self.others.items() if oldest < b <= last)
+        oldest, newest = self._newest - BUCKETS, self._newest + _AHEAD
+        return self._sum + sum(n for b, n in self.others.items() if oldest < b <= newest)
 
     def spend(self, ts_us: int, count: int = 1) -> None:
         """Count requests of the campaign that were let through."""
@@ -60,12 +62,14 @@ class Budget:
         }
 
     def _advance(self, bucket: int) -> None:
-        if bucket <= self._newest:
-            self._behind = self._behind + 1 if bucket <= self._newest - BUCKETS else 0
+        if bucket <= self._newest - BUCKETS:
+            self._behind += 1
             if self._behind >= _BELIEVED:
-                self._turn_back(bucket)
+                self._go_back(bucket)
             return
         self._behind = 0
+        if bucket <= self._newest:
+            return
         if bucket - self._newest >= BUCKETS:
             self._counts = [0] * BUCKETS
             self._sum = 0
@@ -75,7 +79,8 @@ class Budget:
                 self._counts[k % BUCKETS] = 0
         self._newest = bucket
 
-    def _turn_back(self, bucket: int) -> None:
-        self._counts = [0] * BUCKETS
-        self._counts[bucket % BUCKETS] = self._sum
+    def _go_back(self, bucket: int) -> None:
+        aged = [self._counts[(self._newest - age) % BUCKETS] for age in range(BUCKETS)]
+        for age, count in enumerate(aged):
+            self._counts[(bucket - age) % BUCKETS] = count
         self._newest, self._behind = bucket, 0
