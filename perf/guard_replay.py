@@ -1,14 +1,18 @@
 """Replays campaigns against the guard: what share of their remaining output does it stop?
 
     python perf/guard_replay.py [--seeds 21 22] [--found 0.05] [--work DIR] [--out FILE.json]
+                                [--adaptive 1]
 
-For each seed the demo world is simulated and scanned. For each campaign that the scan accused, the
+For each seed the demo world is simulated and scanned, and for each of ``--adaptive`` the world
+rung5, whose campaigns read this project's source. For each campaign that the scan accused, the
 guard's snapshot is compiled from what had been seen when the campaign had had ``--found`` of its
 exchanges: the accused that were active by then, the values they had shared by then. Then all
 traffic after that moment is replayed, honest and hostile. What is assumed, and said in the result:
 that the campaign is found at that moment (the scan of so short a prefix alone would not accuse);
 that nobody changes behaviour when throttled. A request counts as stopped when its verdict is
 throttle or deny. Honest are all exchanges of accounts that the world's truth does not call hostile.
+A campaign that the scan did not accuse is not stopped at all: it counts into
+``stopped_share_of_all_tokens`` and is listed by itself.
 """
 
 from __future__ import annotations
@@ -20,9 +24,9 @@ import sys
 import tempfile
 from collections import Counter
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pyarrow.parquet as pq
 from machine import commit, describe
@@ -42,7 +46,19 @@ LINKS = {"payment": "payment_hash", "device": "device_hash", "phone": "phone_has
          "email": "email_hash"}  # fmt: skip
 
 
-def rows_of(run: Run, truth: Path) -> list[dict[str, Any]]:
+class Row(NamedTuple):
+    """One exchange: the request that it was, how it ended, and what the world's truth says."""
+
+    request: Request
+    status: str
+    output_tokens: int
+    prefix_full: int
+    h_blob: int
+    campaign: str | None
+    role: str | None
+
+
+def rows_of(run: Run, truth: Path) -> list[Row]:
     """Return the run's exchanges in time order, each with its account's links and its truth."""
     told = pq.read_table(truth, columns=["account_id", "end_user_id", "campaign", "role"])
     columns = ", ".join(f"e.{c}" for c in [
@@ -62,7 +78,11 @@ def rows_of(run: Run, truth: Path) -> list[dict[str, Any]]:
             ORDER BY e.rid""",
         truth=told,
     )
-    return table.to_pylist()
+    return [
+        Row(request_of_row(row), row["status"], row["output_tokens"] or 0, row["prefix_full"],
+            row["h_blob"], row["true_campaign"], row["role"])
+        for batch in table.to_batches(max_chunksize=20_000) for row in batch.to_pylist()
+    ]  # fmt: skip
 
 
 def request_of_row(row: dict[str, Any]) -> Request:
@@ -78,33 +98,31 @@ def request_of_row(row: dict[str, Any]) -> Request:
     )  # fmt: skip
 
 
-def replay(snapshot: Snapshot, rows: list[dict[str, Any]], requests: list[Request], name: str,
-           start_us: int) -> dict[str, Any]:  # fmt: skip
+def replay(snapshot: Snapshot, rows: list[Row], name: str, start_us: int) -> dict[str, Any]:
     """Return what the guard did to the traffic after a moment; ``name`` is the true campaign."""
     guard = Guard(snapshot)
     tokens: Counter[str] = Counter()
     honest = affected = watched = elsewhere = 0
     levels: Counter[str] = Counter()
-    for row, request in zip(rows, requests, strict=True):
-        if request.ts_us <= start_us:
-            guard.observe(request, status=row["status"], prefix_full=row["prefix_full"],
-                          h_blob=row["h_blob"])  # fmt: skip
-            continue
-        decision = guard.decide(request)
-        stopped = decision.verdict in ("throttle", "step_up", "deny")
-        if row["role"] == "core" and row["true_campaign"] == name:
-            tokens["all"] += row["output_tokens"] or 0
-            tokens["stopped"] += (row["output_tokens"] or 0) * stopped
-            levels[decision.level or "unseen"] += 1
-        elif row["role"] != "core":
-            honest += 1
-            affected += stopped
-            watched += decision.verdict == "watch"
-        else:
-            elsewhere += stopped
+    for row in rows:
+        request = row.request
+        stopped = False
+        if request.ts_us > start_us:
+            decision = guard.decide(request)
+            stopped = decision.verdict in ("throttle", "step_up", "deny")
+            if row.role == "core" and row.campaign == name:
+                tokens["all"] += row.output_tokens
+                tokens["stopped"] += row.output_tokens * stopped
+                levels[decision.level or "unseen"] += 1
+            elif row.role != "core":
+                honest += 1
+                affected += stopped
+                watched += decision.verdict == "watch"
+            else:
+                elsewhere += stopped
         if not stopped:
-            guard.observe(request, status=row["status"], prefix_full=row["prefix_full"],
-                          h_blob=row["h_blob"])  # fmt: skip
+            guard.observe(request, status=row.status, prefix_full=row.prefix_full,
+                          h_blob=row.h_blob)  # fmt: skip
     return {
         "remaining_tokens": tokens["all"],
         "stopped_share": round(tokens["stopped"] / max(tokens["all"], 1), 4),
@@ -114,106 +132,127 @@ def replay(snapshot: Snapshot, rows: list[dict[str, Any]], requests: list[Reques
     }  # fmt: skip
 
 
-def world(seed: int, found: float, work: Path) -> list[dict[str, Any]]:
-    """Simulate, scan and replay one seed."""
-    made = simulate("demo", seed=seed, out=work / f"world-{seed}")
-    run_dir = work / f"run-{seed}"
-    scan([work / f"world-{seed}" / "exchanges"], accounts=made.accounts_csv,
-         permits=made.permits_csv, out=run_dir, threads=1)  # fmt: skip
+def world(name: str, seed: int, found: float, work: Path) -> list[dict[str, Any]]:
+    """Simulate, scan and replay one seed of a world."""
+    folder, run_dir = work / f"world-{name}-{seed}", work / f"run-{name}-{seed}"
+    made = simulate(name, seed=seed, out=folder)
+    scan([folder / "exchanges"], accounts=made.accounts_csv, permits=made.permits_csv,
+         out=run_dir, threads=1)  # fmt: skip
     run = open_run(run_dir)
-    rows = rows_of(run, work / f"world-{seed}" / "truth.parquet")
-    requests = [request_of_row(r) for r in rows]
-    results = []
+    rows = rows_of(run, folder / "truth.parquet")
+    print(json.dumps({"world": name, "seed": seed, "rows": len(rows)}), file=sys.stderr, flush=True)
+    truly: dict[str, str] = {r.request.account_id: r.campaign or "" for r in rows
+                             if r.role == "core"}  # fmt: skip
     parts: dict[str, list[str]] = {}
     for campaign in [c for c in run.campaigns if c["standing"] == "accused"]:
         core = {m["account_id"] for m in campaign["members"] if m["standing"] == "accused"}
-        true = Counter(r["true_campaign"] for r in rows if r["account_id"] in core).most_common(1)
-        parts.setdefault(true[0][0], []).append(campaign["campaign_id"])
-    results.extend(
-        {"seed": seed, "campaign": name, "found_as": 0,
-         "exchanges": sum(r["true_campaign"] == name and r["role"] == "core" for r in rows)}
-        for name in sorted({r["true_campaign"] for r in rows if r["role"] == "core"} - set(parts))
-    )  # fmt: skip
-    for name, found_as in sorted(parts.items()):
-        mine = [r for r in rows if r["true_campaign"] == name and r["role"] == "core"]
-        moment = mine[max(0, int(found * len(mine)) - 1)]["ts"]
-        line: dict[str, Any] = {"seed": seed, "campaign": name, "found_as": len(found_as),
-                                "exchanges": len(mine),
-                                "accounts": len({r["account_id"] for r in mine})}  # fmt: skip
-        at = int(moment.timestamp() * 1e6)
-        until = int((moment + timedelta(days=60)).timestamp() * 1e6)
-        compiled = compile_snapshot(
-            run, now=moment, salt=SALT, version=1, ladder=Ladder(mode="enforce"),
-            valid=timedelta(days=60), only=found_as, as_of=moment + timedelta(microseconds=1),
-        )  # fmt: skip
-        line["accused_then"] = compiled.accused
-        snapshot = compiled.snapshot
-        line["throttle"] = replay(snapshot, rows, requests, name, at)
-        action = Action("deny", "replay", at, until)
-        ordered = tuple(replace(c, action=action) for c in snapshot.campaigns)
-        line["deny"] = replay(replace(snapshot, campaigns=ordered), rows, requests, name, at)
-        results.append(line)
-        print(json.dumps(line), file=sys.stderr, flush=True)
+        true = Counter(truly[a] for a in sorted(core) if a in truly).most_common(1)
+        parts.setdefault(true[0][0] if true else "", []).append(campaign["campaign_id"])
+    results = []
+    for true_name in sorted(set(truly.values())):
+        line = of_campaign(run, rows, true_name, parts.get(true_name, []), found)
+        results.append({"world": name, "seed": seed, **line})
+        print(json.dumps(results[-1]), file=sys.stderr, flush=True)
     return results
 
 
-def kept(seed: int, found: float, work: Path) -> list[dict[str, Any]]:
+def of_campaign(
+    run: Run, rows: list[Row], name: str, found_as: list[str], found: float
+) -> dict[str, Any]:
+    """Return the line of one true campaign, which the scan found as these; none: not at all."""
+    mine = [r for r in rows if r.campaign == name and r.role == "core"]
+    at = mine[max(0, int(found * len(mine)) - 1)].request.ts_us
+    line: dict[str, Any] = {
+        "campaign": name, "found_as": len(found_as), "exchanges": len(mine),
+        "accounts": len({r.request.account_id for r in mine}),
+        "remaining_tokens": sum(r.output_tokens for r in mine if r.request.ts_us > at),
+    }  # fmt: skip
+    if not found_as:
+        return line
+    moment = datetime.fromtimestamp(0, UTC) + timedelta(microseconds=at)
+    compiled = compile_snapshot(
+        run, now=moment, salt=SALT, version=1, ladder=Ladder(mode="enforce"),
+        valid=timedelta(days=60), only=found_as, as_of=moment + timedelta(microseconds=1),
+    )  # fmt: skip
+    line["accused_then"] = compiled.accused
+    snapshot = compiled.snapshot
+    line["throttle"] = replay(snapshot, rows, name, at)
+    action = Action("deny", "replay", at, at + 60 * 86_400_000_000)
+    ordered = tuple(replace(c, action=action) for c in snapshot.campaigns)
+    line["deny"] = replay(replace(snapshot, campaigns=ordered), rows, name, at)
+    return line
+
+
+def kept(name: str, seed: int, found: float, work: Path) -> list[dict[str, Any]]:
     """Return the lines of a seed; what the work folder holds of it already is not done again."""
-    file = work / f"replay-{seed}-{found:g}.json"
+    file = work / f"replay-{name}-{seed}-{found:g}.json"
     if not file.exists():
-        lines = world(seed, found, work)
+        lines = world(name, seed, found, work)
         file.write_text(json.dumps(lines), encoding="utf-8")
-        shutil.rmtree(work / f"world-{seed}")
-        shutil.rmtree(work / f"run-{seed}")
+        shutil.rmtree(work / f"world-{name}-{seed}")
+        shutil.rmtree(work / f"run-{name}-{seed}")
     done: list[dict[str, Any]] = json.loads(file.read_text("utf-8"))
     return done
 
 
-def summed(lines: list[dict[str, Any]], ladder: str) -> dict[str, Any]:
+def summed(every: list[dict[str, Any]], ladder: str) -> dict[str, Any]:
     """Return the figures of all campaigns, and of each family the share that was stopped."""
+    lines = [line for line in every if line["found_as"]]
     results = [line[ladder] for line in lines]
     tokens = sum(r["remaining_tokens"] for r in results)
+    stopped = sum(r["stopped_share"] * r["remaining_tokens"] for r in results)
     # Every campaign of a seed is replayed beside the same honest traffic.
     seeds = {line["seed"] for line in lines}
     honest = sum(max(x[ladder]["honest"] for x in lines if x["seed"] == s) for s in seeds)
     affected = sum(r["honest_affected"] for r in results)
     families: dict[str, list[float]] = {}
     for line in lines:
-        family = line["campaign"].rpartition("-")[0]
+        family = line["campaign"].rpartition("-")[0] or line["campaign"]
         families.setdefault(family, []).append(line[ladder]["stopped_share"])
     return {
-        "campaigns": len(lines),
-        "stopped_share_of_tokens": round(
-            sum(r["stopped_share"] * r["remaining_tokens"] for r in results) / tokens, 4
+        "campaigns": len(every),
+        "found_by_the_scan": len(lines),
+        "stopped_share_of_tokens": round(stopped / tokens, 4) if tokens else None,
+        "stopped_share_of_all_tokens": round(
+            stopped / sum(line["remaining_tokens"] for line in every), 4
         ),
-        "stopped_share_mean": round(sum(r["stopped_share"] for r in results) / len(results), 4),
+        "stopped_share_mean": round(sum(r["stopped_share"] for r in results) / len(results), 4)
+        if results else None,
         "stopped_share_by_family": {
             f: round(sum(v) / len(v), 4) for f, v in sorted(families.items())
         },
         "honest_requests_distinct": honest,
         "honest_requests_replayed": sum(r["honest"] for r in results),
         "honest_affected": affected,
-        "honest_affected_upper_95": round(3 / honest, 9) if not affected else None,
+        "honest_affected_upper_95": round(3 / honest, 9) if honest and not affected else None,
         "honest_watched": sum(r["honest_watched"] for r in results),
-    }
+    }  # fmt: skip
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--seeds", type=int, nargs="+", default=[21, 22, 23, 24, 25])
+    parser.add_argument("--seeds", type=int, nargs="*", default=[7, 8, 9, 10, 11])
+    parser.add_argument("--adaptive", type=int, nargs="*", default=[1])
     parser.add_argument("--found", type=float, default=0.05)
     parser.add_argument("--work", type=Path)
     parser.add_argument("--out", type=Path)
     given = parser.parse_args()
+    lines: dict[str, list[dict[str, Any]]] = {"demo": [], "rung5": []}
     with tempfile.TemporaryDirectory() as folder:
         work = given.work or Path(folder)
         work.mkdir(parents=True, exist_ok=True)
-        every = [line for seed in given.seeds for line in kept(seed, given.found, work)]
-    lines = [line for line in every if line["found_as"]]
-    summary = {ladder: summed(lines, ladder) for ladder in ("throttle", "deny")}
+        for name, seeds in (("demo", given.seeds), ("rung5", given.adaptive)):
+            for seed in seeds:
+                lines[name] += kept(name, seed, given.found, work)
+    summary = {
+        name: {ladder: summed(every, ladder) for ladder in ("throttle", "deny")}
+        for name, every in lines.items() if every
+    }  # fmt: skip
+    every = [line for name in lines for line in lines[name]]
     result = {
         "what": __doc__.split("\n\n")[2].replace("\n", " "),
-        "found_at": given.found, "seeds": given.seeds, "summary": summary, "campaigns": lines,
+        "found_at": given.found, "seeds": {"demo": given.seeds, "rung5": given.adaptive},
+        "summary": summary, "campaigns": [line for line in every if line["found_as"]],
         "not_found_by_the_scan": [line for line in every if not line["found_as"]],
         "commit": commit(), "machine": describe(),
     }  # fmt: skip

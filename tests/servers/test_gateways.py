@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import contextlib
+import http.client
+import json
+from dataclasses import replace
 from pathlib import Path
 
 import anthropic
 import openai
 import pytest
 
-from .conftest import EXAMPLES, example, free_port, must_have, program, running
+from stillwatch.schema.snapshot import keyed_permit
+
+from .conftest import EXAMPLES, example, free_port, must_have, program, running, snapshot
 
 KINDS = ["nginx", "envoy", "caddy"]
 
@@ -125,6 +130,53 @@ def test_a_caller_cannot_name_another_account(kind, asked, model, tmp_path):
                 model="m-1", messages=ASK, extra_headers={"x-account-id": "good"}
             )
         assert not model.calls
+
+
+def status_of(port: int, key: str, headers: dict[str, str]) -> int:
+    """The status that a caller with these headers sees; each may be named once."""
+    link = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    body = json.dumps({"model": "m-1", "messages": ASK}).encode()
+    headers = {"authorization": f"Bearer {key}", **headers}
+    link.request("POST", "/v1/chat/completions", body, headers)
+    status = link.getresponse().status
+    link.close()
+    return status
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_no_number_and_no_length_of_headers_is_a_way_around(kind, asked, model, tmp_path):
+    guard = asked()
+    many = {f"x-{k}": "1" for k in range(90 if kind == "envoy" else 110)}  # Envoy takes a hundred
+    long = {f"x-{k}": "c" * 6_000 for k in range(4)}  # nginx takes four of 8 KB
+    if kind != "nginx":
+        long |= {f"y-{k}": "c" * 6_000 for k in range(4)}
+    with gateway(kind, tmp_path / kind, guard.port, model.server_port, SECRET) as port:
+        for headers in ({}, many, long):
+            assert status_of(port, "sk-bad", headers) == 403
+        assert not model.calls
+        assert status_of(port, "sk-good", long) == 200
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_caller_cannot_name_an_organization_with_a_permit(kind, guarded, model, tmp_path):
+    """The examples pass on none of these headers, also where the guard was told to believe them."""
+    tokens = tmp_path / "tokens"
+    tokens.write_text("token-1\n")
+    believed = [x for n in ("end-user-id", "org-id", "plan")
+                for x in (f"--{n.removesuffix('-id')}-header", f"X-{n}")]  # fmt: skip
+    permit = {"permit_id": "p", "account_id": None, "org_id": "acme", "plan": None, "methods": (),
+              "models": (), "max_output_tokens_per_day": None, "valid_from_us": None,
+              "valid_until_us": None}  # fmt: skip
+    guard = guarded("--token-file", tokens, *believed, start=False)
+    made = snapshot("deny")
+    guard.write(replace(made, permits=(keyed_permit(made.salt, permit),)))
+    named = {"X-Org-Id": "acme", "X-End-User-Id": "eu-1", "X-Plan": "research"}
+    with running(guard.command(), guard.port, guard.folder):
+        asks = {"x-account-id": "bad-1", "x-stillwatch-token": "token-1"}
+        assert guard.ask("/authz/x", None, {**asks, **named})[0] == 200  # so would it be
+        with gateway(kind, tmp_path / kind, guard.port, model.server_port, SECRET) as port:
+            assert status_of(port, "sk-bad", named) == 403
+    assert not model.calls
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -250,7 +302,9 @@ def test_litellm_passes_long_prompts_and_goes_on_with_an_old_token(asked, model,
         with client, other:
             done = client.chat.completions.create(model="m-1", messages=long)
         assert done.choices[0].message.content == SAID
-        assert 'reason="refused 413",route="litellm"' in guard.ask("/metrics")[1]
+        client, other = clients(port, "sk-bad")  # and is no way around it
+        with client, other, pytest.raises(openai.BadRequestError, match="may not use the model"):
+            client.chat.completions.create(model="m-1", messages=long)
 
 
 @pytest.mark.slow
@@ -264,6 +318,13 @@ def test_litellms_callback_class(asked, model, tmp_path):
                 ask_openai(port, "sk-bad", stream=stream)
         assert len(model.calls) == 2
         assert "stillwatch_guard_observed_total" in guard.ask("/metrics")[1]
+        client, other = clients(port, "sk-bad")
+        long = [{"role": "user", "content": "tide " * 400_000}]
+        with client, other:
+            for more in ({"messages": long}, {"messages": ASK, "user": "x" * 600}):
+                with pytest.raises(openai.PermissionDeniedError, match="deny by policy"):
+                    client.chat.completions.create(model="m-1", **more)
+        assert len(model.calls) == 2
         guard.process.terminate()
         guard.process.wait()
         assert ask_openai(port, "sk-bad") == SAID

@@ -323,7 +323,9 @@ def serve(
     redis: Annotated[
         str | None, typer.Option(metavar="URL", help="Redis through which nodes gossip.")
     ] = None,
-    node: Annotated[str, typer.Option(metavar="NAME", help="This node's name.")] = "node-0",
+    node: Annotated[
+        str, typer.Option(metavar="NAME", help="This node's name; each needs its own.")
+    ] = "node-0",
     token_file: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Tokens of callers, one a line.")
     ] = None,
@@ -334,6 +336,15 @@ def serve(
     account_header: Annotated[
         str, typer.Option(metavar="NAME", help="Header that names the account, for /authz.")
     ] = "x-account-id",
+    end_user_header: Annotated[
+        str, typer.Option(metavar="NAME", help="Header for the end user; unnamed, none counts.")
+    ] = "",
+    org_header: Annotated[
+        str, typer.Option(metavar="NAME", help="Header for the organization, likewise.")
+    ] = "",
+    plan_header: Annotated[
+        str, typer.Option(metavar="NAME", help="Header for the plan, likewise.")
+    ] = "",
     trusted_hops: Annotated[
         int, typer.Option(metavar="N", help="Proxies of your own before the gateway.")
     ] = 0,
@@ -349,6 +360,21 @@ def serve(
     trace_share: Annotated[
         float, typer.Option(metavar="P", help="Of requests without a trace, so many get one.")
     ] = 0.01,
+    metrics_token: Annotated[
+        bool, typer.Option("--metrics-token", help="Ask for a token at /metrics too.")
+    ] = False,
+    max_body: Annotated[
+        int, typer.Option(metavar="BYTES", min=1, help="Beyond, a text is not looked at.")
+    ] = 1_048_576,
+    max_headers: Annotated[
+        int, typer.Option(metavar="N", min=1, help="Of a longer head only known names are kept.")
+    ] = 100,
+    body_timeout: Annotated[
+        float, typer.Option(metavar="S", min=0.01, help="A head or body must have come by then.")
+    ] = 5.0,
+    capacity: Annotated[
+        int, typer.Option(metavar="N", min=4, help="Conversations remembered; others a quarter.")
+    ] = 1_000_000,
     shed_lag_ms: Annotated[
         float, typer.Option(metavar="MS", help="Beyond this delay requests pass unseen.")
     ] = 100.0,
@@ -360,7 +386,7 @@ def serve(
 ) -> None:
     """Answer gateways: POST /v1/decide, /v1/observe, /authz/…, LiteLLM's guardrail, /metrics."""
     from stillwatch.cli.guarding import tokens_of
-    from stillwatch.guard import Serving, serve
+    from stillwatch.guard import Capacity, Serving, serve
     from stillwatch.seal import read_public_key
 
     serve(
@@ -369,7 +395,12 @@ def serve(
             effects=effects,
             kill_file=kill_file, state=state, redis_url=redis, node=node,
             tokens=tokens_of(token_file), fail_closed=frozenset(fail_closed or ()),
-            account_header=account_header.lower(), decision_log=log, ocsf_log=ocsf,
+            account_header=account_header.lower(), end_user_header=end_user_header.lower(),
+            org_header=org_header.lower(), plan_header=plan_header.lower(),
+            metrics_token=metrics_token, max_body=max_body, max_headers=max_headers,
+            body_timeout_s=body_timeout,
+            capacity=Capacity(capacity, capacity // 4, capacity // 4, capacity // 4),
+            decision_log=log, ocsf_log=ocsf,
             shed_lag_ms=shed_lag_ms, trusted_hops=trusted_hops,
         ),
         host=host, port=port, tls_cert=tls_cert, tls_key=tls_key, client_ca=client_ca,

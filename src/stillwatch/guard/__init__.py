@@ -19,11 +19,12 @@ from stillwatch.guard.request import Origin, Request, request_of, request_of_tex
 
 if TYPE_CHECKING:
     from stillwatch.guard.files import read_orders, read_snapshot, write_orders, write_snapshot
-    from stillwatch.guard.middleware import GuardMiddleware
+    from stillwatch.guard.middleware import Caller, GuardMiddleware
     from stillwatch.guard.server import serve
     from stillwatch.guard.service import Service, Serving
 
 __all__ = [
+    "Caller",
     "Capacity",
     "Decision",
     "Guard",
@@ -47,6 +48,7 @@ __all__ = [
 
 # Loaded when asked for: deciding needs neither a server nor signatures.
 _LAZY = {
+    "Caller": "middleware",
     "GuardMiddleware": "middleware",
     "Service": "service",
     "Serving": "service",

@@ -10,9 +10,19 @@ from typing import Any, Final, NamedTuple
 
 import orjson
 
-from stillwatch.guard.bodies import BadBody, columns_of_call, ending_of, parse, request_of_body
+from stillwatch.guard.bodies import (
+    BadBody,
+    BadName,
+    columns_of_call,
+    ending_of,
+    identifier,
+    named,
+    parse,
+    request_of_body,
+)
 from stillwatch.guard.decision import Decision
 from stillwatch.guard.gateways import (
+    GUARDRAIL_PATHS,
     authz_headers,
     authz_status,
     forwarded,
@@ -21,10 +31,12 @@ from stillwatch.guard.gateways import (
 )
 from stillwatch.guard.metrics import exposition
 from stillwatch.guard.request import Origin, Request, request_of_text
-from stillwatch.guard.service import Service
+from stillwatch.guard.service import Service, Serving
+from stillwatch.guard.skim import Skim
 from stillwatch.guard.tracing import Begun
 
-__all__ = ["Reply", "app_of", "authz_now", "decide_now"]
+__all__ = ["Reply", "app_of", "authz_now", "decide_long_now", "decide_now",
+           "header_names", "skim_of_decide"]  # fmt: skip
 
 _log = logging.getLogger("stillwatch.guard")
 Scope = Mapping[str, Any]
@@ -32,6 +44,18 @@ Receive = Callable[[], Awaitable[Any]]
 Send = Callable[[Any], Awaitable[None]]
 _JSON: Final = [(b"content-type", b"application/json")]
 _GUARDRAIL: Final = "/beta/litellm_basic_guardrail_api"
+_CALL_PATHS: Final = tuple(
+    (name,) for name in ("account_id", "end_user_id", "org_id", "model", "plan", "ip", "ja4",
+                         "user_agent")
+)  # fmt: skip
+# Where a body that is too long to be read still says whose it is.
+_SKIMMED: Final = {"/v1/decide": _CALL_PATHS, _GUARDRAIL: GUARDRAIL_PATHS}
+_HEADERS: Final = frozenset(
+    (b"authorization", b"connection", b"content-length", b"expect", b"traceparent", b"upgrade",
+     b"user-agent", b"x-api-key", b"x-envoy-auth-partial-body", b"x-forwarded-for", b"x-ja4",
+     b"x-real-ip", b"x-stillwatch-style", b"x-stillwatch-token")
+)  # fmt: skip
+_LONG_NAME: Final = "the account's name is too long"
 _CLOSED_PATHS: Final = {"/v1/decide": "decide", "/v1/decide/batch": "decide", _GUARDRAIL: "litellm"}
 
 
@@ -87,21 +111,39 @@ async def _lifespan(scope: Scope, receive: Receive, send: Send, started: Any) ->
             return
 
 
-def decide_now(
-    service: Service, given: list[tuple[bytes, bytes]], data: bytes
-) -> tuple[int, bytes, list[tuple[bytes, bytes]]]:
-    """Answer POST /v1/decide whose body is here: status, body, headers. Raises nothing."""
+def decide_now(service: Service, given: list[tuple[bytes, bytes]], data: bytes) -> Reply:
+    """Answer POST /v1/decide whose body is here. Raises nothing."""
+    return _decided(service, given, _decide, data)
+
+
+def header_names(serving: Serving) -> frozenset[bytes]:
+    """Return the names of the headers that are looked at, and of those that HTTP itself needs."""
+    given = (serving.account_header, serving.end_user_header, serving.org_header,
+             serving.plan_header)  # fmt: skip
+    return _HEADERS | {name.encode("latin-1") for name in given if name}
+
+
+def skim_of_decide() -> Skim:
+    """Return what finds out of whom a body of /v1/decide speaks that is too long."""
+    return Skim(_CALL_PATHS)
+
+
+def decide_long_now(service: Service, given: list[tuple[bytes, bytes]], skim: Skim) -> Reply:
+    """Answer POST /v1/decide whose body is too long: the account is judged. Raises nothing."""
+    return _decided(service, given, _decide, skim)
+
+
+def _decided(service: Service, given: list[tuple[bytes, bytes]], handle: Any, data: Any) -> Reply:
     try:
         headers = _headers(service, given)
         _ask_token(service, headers)
+        begun = None if service.tracing is None else service.tracing.begin(headers)
+        return _traced(service, begun, "/v1/decide", handle, data)
     except _Refused as refused:
-        service.counts["refused", str(refused.status)] += 1
-        return _error(refused.status, str(refused))
-    begun = None if service.tracing is None else service.tracing.begin(headers)
-    return _traced(service, begun, "/v1/decide", _decide, data)
+        return _not_taken(service, "/v1/decide", refused)
 
 
-def _traced(service: Service, begun: Begun | None, path: str, handle: Any, data: bytes) -> Reply:
+def _traced(service: Service, begun: Begun | None, path: str, handle: Any, data: Any) -> Reply:
     """Answer as `_guarded` does; make a span of it where the request is sampled."""
     tracing = service.tracing
     if begun is None or tracing is None:
@@ -126,6 +168,8 @@ async def _answer(service: Service, scope: Scope, receive: Receive) -> Reply:
             return await _authz(service, scope, receive)
         headers = _headers(service, scope["headers"])
         if method == "GET" and path in _GETS:
+            if path == "/metrics" and service.serving.metrics_token:
+                _ask_token(service, headers)
             return _GETS[path](service)
         handle = _POSTS.get(path)
         if handle is None:
@@ -134,13 +178,17 @@ async def _answer(service: Service, scope: Scope, receive: Receive) -> Reply:
             raise _Refused(405, "POST it")
         _ask_token(service, headers)
         begun = None if service.tracing is None else service.tracing.begin(headers)
-        data = await _body(service, headers, receive)
+        data = await _body(service, headers, receive, _SKIMMED.get(path))
         return _traced(service, begun, path, handle, data)
     except _Refused as refused:
-        service.counts["refused", str(refused.status)] += 1
-        if path == _GUARDRAIL:
-            return _unasked(service, refused)
-        return _error(refused.status, str(refused))
+        return _not_taken(service, path, refused)
+
+
+def _not_taken(service: Service, path: str, refused: _Refused) -> Reply:
+    service.counts["refused", str(refused.status)] += 1
+    if path == _GUARDRAIL:
+        return _unasked(service, refused)
+    return _error(refused.status, str(refused))
 
 
 def _unasked(service: Service, refused: _Refused) -> Reply:
@@ -157,10 +205,13 @@ def _unasked(service: Service, refused: _Refused) -> Reply:
     return Reply(200, orjson.dumps(guardrail_answer(decision, "")), _JSON)
 
 
-def _guarded(service: Service, path: str, handle: Any, data: bytes) -> Reply:
+def _guarded(service: Service, path: str, handle: Any, data: bytes | Skim) -> Reply:
     try:
-        answer: Reply = handle(service, data)
+        whole = data if isinstance(data, bytes) else _skimmed(service, data)
+        answer: Reply = handle(service, whole)
         return answer
+    except _Refused as refused:
+        return _not_taken(service, path, refused)
     except BadBody as bad:
         service.counts["refused", "400"] += 1
         return _error(400, str(bad))
@@ -172,51 +223,71 @@ def _guarded(service: Service, path: str, handle: Any, data: bytes) -> Reply:
         return Reply(200, orjson.dumps(_shown(service, decision)), _JSON)
 
 
+def _skimmed(service: Service, skim: Skim) -> bytes:
+    """Return a body of what was found in one that is too long. Raises _Refused: nothing was."""
+    value = skim.value()
+    if not value:
+        raise _Refused(413, "the body is too long")
+    service.counts["refused", "body"] += 1
+    return orjson.dumps(value)
+
+
 def _failed(service: Service, error: Exception, route: str) -> Decision:
     _log.error(json.dumps({"event": "failed", "route": route, "error": type(error).__name__}))
     return service.unavailable(type(error).__name__, route)
 
 
 def _headers(service: Service, given: list[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
-    serving = service.serving
-    if len(given) > serving.max_headers:
-        raise _Refused(431, "too many headers")
-    if sum(len(k) + len(v) for k, v in given) > serving.max_header_bytes:
-        raise _Refused(431, "headers are too long")
+    if _too_many(service, given):
+        raise _Refused(431, "too many headers, or too long ones")
     return dict(given)
 
 
-async def _body(service: Service, headers: Mapping[bytes, bytes], receive: Receive) -> bytes:
-    """Return the whole body. A body that is too long or too slow is refused."""
+def _too_many(service: Service, given: list[tuple[bytes, bytes]]) -> bool:
+    serving = service.serving
+    if len(given) > serving.max_headers:
+        return True
+    return sum(len(k) + len(v) for k, v in given) > serving.max_header_bytes
+
+
+async def _body(
+    service: Service, headers: Mapping[bytes, bytes], receive: Receive,
+    paths: tuple[tuple[str, ...], ...] | None,
+) -> bytes | Skim:  # fmt: skip
+    """Return the whole body, or what ``paths`` held in one that is too long.
+
+    A body that is too slow is refused, one that is too long where there are no ``paths``.
+    """
     most = service.serving.max_body
     length = headers.get(b"content-length", b"")
-    if length.isdigit() and len(length) < 20 and int(length) > most:
-        raise _Refused(413, "the body is too long")
+    long = length.isdigit() and (len(length) >= 20 or int(length) > most)
     try:
         async with asyncio.timeout(service.serving.body_timeout_s):
-            message = await receive()
-            if not message.get("more_body") and message["type"] == "http.request":
-                body: bytes = message.get("body", b"")
-                if len(body) > most:
-                    raise _Refused(413, "the body is too long")
-                return body
-            return await _rest(message, receive, most)
+            return await _read(receive, -1 if long else most, paths)
     except TimeoutError:
         raise _Refused(408, "the body came too slowly") from None
 
 
-async def _rest(message: Any, receive: Receive, most: int) -> bytes:
+async def _read(
+    receive: Receive, most: int, paths: tuple[tuple[str, ...], ...] | None
+) -> bytes | Skim:
     parts, size = [], 0
+    skim: Skim | None = None
     while True:
+        message = await receive()
         if message["type"] == "http.disconnect":
             raise _Refused(400, "the caller went away")
         parts.append(message.get("body", b""))
         size += len(parts[-1])
-        if size > most:
-            raise _Refused(413, "the body is too long")
+        if size > most and skim is None:
+            if paths is None:
+                raise _Refused(413, "the body is too long")
+            skim = Skim(paths)
+        if skim is not None:
+            skim.feed(b"".join(parts))
+            parts.clear()
         if not message.get("more_body"):
-            return b"".join(parts)
-        message = await receive()
+            return b"".join(parts) if skim is None else skim
 
 
 def _decide(service: Service, data: bytes) -> Reply:
@@ -268,17 +339,21 @@ def _rows(service: Service, data: bytes) -> list[Any]:
 
 def _guardrail(service: Service, data: bytes) -> Reply:
     hops = service.serving.trusted_hops
-    request = guardrail_request(parse(data), service.clock_us(), hops)
-    if request is None:
-        return Reply(200, b'{"action":"NONE"}', _JSON)
-    decision = service.decide(request, "litellm")
+    try:
+        request = guardrail_request(parse(data), service.clock_us(), hops)
+    except BadName:
+        decision = service.unavailable(_LONG_NAME, "litellm")
+    else:
+        if request is None:
+            return Reply(200, b'{"action":"NONE"}', _JSON)
+        decision = service.decide(request, "litellm")
     url = service.guard.table.ladder.step_up_url
     return Reply(200, orjson.dumps(guardrail_answer(decision, url)), _JSON)
 
 
 async def _authz(service: Service, scope: Scope, receive: Receive) -> Reply:
     data = await _body_or_none(service, receive)
-    return Reply(*authz_now(service, str(scope["method"]), scope["headers"], data))
+    return authz_now(service, str(scope["method"]), scope["headers"], data)
 
 
 async def _body_or_none(service: Service, receive: Receive) -> bytes | None:
@@ -302,16 +377,20 @@ async def _body_or_none(service: Service, receive: Receive) -> bytes | None:
 
 def authz_now(
     service: Service, method: str, given: list[tuple[bytes, bytes]], data: bytes | None
-) -> tuple[int, bytes, list[tuple[bytes, bytes]]]:
+) -> Reply:
     """Answer a gateway in status style: 200 allows, 403 and 429 refuse. Raises nothing.
 
     A gateway takes every status for a verdict on its user, so that what is wrong between it and the
     guard has none of them: without the token (``x-stillwatch-token``) it is 503, which gateways
     count as a guard that is away; where ``data`` is None, the account is judged, the text is not.
+    Too many headers are no way around it either: they are here already, and a caller sends as many
+    as it likes through a gateway that passes them on.
     """
     tracing, begun, style = service.tracing, None, b""
     try:
-        headers = _headers(service, given)
+        headers = dict(given)
+        if _too_many(service, given):
+            service.counts["refused", "headers"] += 1
         style = headers.get(b"x-stillwatch-style", b"")
         if not service.may_ask(headers.get(b"x-stillwatch-token", b"").decode("latin-1")):
             service.counts["refused", "503"] += 1
@@ -324,15 +403,14 @@ def authz_now(
             if request is None
             else service.decide(request, "authz")
         )
-    except _Refused as refused:
-        service.counts["refused", str(refused.status)] += 1
-        decision = service.unavailable(f"refused {refused.status}", "authz")
+    except BadName:
+        decision = service.unavailable(_LONG_NAME, "authz")
     except Exception as error:  # noqa: BLE001 – what fails of ours is not the caller's error
         decision = _failed(service, error, "authz")
     status = authz_status(decision, auth_request=style == b"auth_request")
     if tracing is not None and begun is not None:
         tracing.finish(begun, method, "/authz/{path}", status)
-    return status, b"", authz_headers(decision, service.guard.table.ladder)
+    return Reply(status, b"", authz_headers(decision, service.guard.table.ladder))
 
 
 def _authz_call(
@@ -357,20 +435,29 @@ def _authz_call(
 def _authz_request(
     service: Service, headers: Mapping[bytes, bytes], body: dict[str, Any] | None
 ) -> Request | None:
+    """Return what a gateway asks about; None where it names no account.
+
+    End user, organization and plan count only where the operator said which headers name them: any
+    other caller may send one. Raises BadName: an account's name that /v1/decide would not take
+    either; cut, it would be another's.
+    """
     serving = service.serving
 
     def of(name: str) -> str | None:
-        value = headers.get(name.encode(), b"").decode("utf-8", "replace")[:512]
+        value = headers.get(name.encode(), b"").decode("utf-8", "replace") if name else ""
         return value or None
 
     account = of(serving.account_header)
     if account is None:
         return None
     model = body.get("model") if body else None
-    address = forwarded(of("x-forwarded-for"), serving.trusted_hops) or of("x-real-ip")
+    hops = (of("x-forwarded-for") or "")[-512:]  # its end is what one's own proxies wrote
+    address = forwarded(hops, serving.trusted_hops) or of("x-real-ip")
+    ja4, agent = ((of(name) or "")[:512] or None for name in ("x-ja4", "user-agent"))
     origin = Origin(
-        service.clock_us(), account, of(serving.end_user_header), of(serving.org_header),
-        model if isinstance(model, str) else "", None, address, of("x-ja4"), of("user-agent"),
+        service.clock_us(), identifier(account, "the account"), named(of(serving.end_user_header)),
+        named(of(serving.org_header)), model if isinstance(model, str) else "",
+        named(of(serving.plan_header)), address, ja4, agent,
     )  # fmt: skip
     try:
         columns = columns_of_call(body) if body else {}

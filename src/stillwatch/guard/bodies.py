@@ -14,7 +14,17 @@ from stillwatch.schema import STATUSES, parse_time, to_micros
 from stillwatch.schema.message import blob_of, canonical, message_text
 from stillwatch.schema.snapshot import SLOTS
 
-__all__ = ["BadBody", "Ending", "columns_of_call", "ending_of", "parse", "request_of_body"]
+__all__ = [
+    "BadBody",
+    "BadName",
+    "Ending",
+    "columns_of_call",
+    "ending_of",
+    "identifier",
+    "named",
+    "parse",
+    "request_of_body",
+]
 
 _SLOT_NAMES: Final = tuple("system" if side == "system" else f"{side}_{n}" for side, n in SLOTS)
 _BAND_NAMES: Final = tuple(f"band_{k}" for k in range(8))
@@ -27,6 +37,10 @@ _US_2200: Final = 7_258_118_400_000_000
 
 class BadBody(ValueError):
     """The body is not what the contract asks for; the message names a field, never its content."""
+
+
+class BadName(BadBody):
+    """An account's identifier is too long to be one; cut, it would be another account's."""
 
 
 class Ending(NamedTuple):
@@ -76,7 +90,7 @@ def request_of_body(value: Any, now_us: int) -> Request:
         raise BadBody("user_tokens must be a whole number")
     links = _links(get("links"))
     return Request(
-        ts_us, _short(account, "account_id"), _text(get("end_user_id"), "end_user_id"),
+        ts_us, identifier(account, "account_id"), _text(get("end_user_id"), "end_user_id"),
         _text(get("org_id"), "org_id"), _text(get("model"), "model") or "",
         _text(get("plan"), "plan"),
         tuple([of(name, 0) for name in _SLOT_NAMES]),  # a list first: a third faster
@@ -175,7 +189,7 @@ def _last_blob(messages: list[Any]) -> str | None:
 
 def _origin(value: Mapping[str, Any], ts_us: int, account: str) -> Origin:
     return Origin(
-        ts_us, _short(account, "account_id"), _text(value.get("end_user_id"), "end_user_id"),
+        ts_us, identifier(account, "account_id"), _text(value.get("end_user_id"), "end_user_id"),
         _text(value.get("org_id"), "org_id"), _text(value.get("model"), "model") or "",
         _text(value.get("plan"), "plan"), _text(value.get("ip"), "ip"),
         _text(value.get("ja4"), "ja4"), _text(value.get("user_agent"), "user_agent"),
@@ -227,7 +241,13 @@ def _text(value: Any, name: str, longest: int = _LONGEST_ID) -> str | None:
     return value
 
 
-def _short(value: str, name: str) -> str:
+def named(value: Any) -> str | None:
+    """Return an identifier that may be missing; one that is too long is, as cut it is another's."""
+    return value if type(value) is str and 0 < len(value) <= _LONGEST_ID else None
+
+
+def identifier(value: str, name: str) -> str:
+    """Return an identifier of at most 512 characters. Raises BadName: it is longer."""
     if len(value) > _LONGEST_ID:
-        raise BadBody(f"{name} must be a text of at most {_LONGEST_ID} characters")
+        raise BadName(f"{name} must be a text of at most {_LONGEST_ID} characters")
     return value

@@ -8,7 +8,7 @@ from typing import NamedTuple
 __all__ = ["Book", "Holder"]
 
 _TS_BITS = 52
-_CAMPAIGN_BITS = 20
+_CAMPAIGN_BITS = 32
 _TS_MASK = (1 << _TS_BITS) - 1
 _CAMPAIGN_MASK = (1 << _CAMPAIGN_BITS) - 1
 _KEPT_ORGS = 6

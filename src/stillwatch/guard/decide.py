@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
 from stillwatch.guard.books import Book
@@ -13,6 +15,7 @@ from stillwatch.guard.orders import Orders
 from stillwatch.guard.request import Origin, Request, request_of_text
 from stillwatch.guard.suspects import Suspects, level_of
 from stillwatch.guard.table import RANK, Table
+from stillwatch.policy import Permit
 from stillwatch.schema import Judgement
 from stillwatch.schema.snapshot import EVIDENCE, Seed, Snapshot
 
@@ -22,6 +25,7 @@ _DAY_US: Final = 86_400_000_000
 _NAMES: Final = {bit: name for name, bit in EVIDENCE.items()}
 _BIT: Final = EVIDENCE
 _MOST_ORGS: Final = 4  # a conversation, blob or prompt of more organizations is a public one
+_MOST_TOKENS: Final = 1 << 40
 _RETRY_TOKENS: Final = 8
 _REFUSED: Final = frozenset({"denied", "rate_limited"})
 
@@ -87,7 +91,9 @@ class Guard:
         self.newest_us = 0
         self.on_record: Callable[[Record], None] | None = None
         self._joined_most = size.suspects
-        self._permit_tokens: dict[tuple[str, int], int] = {}
+        # (key of a permit, day) → output tokens, of this node and of all others.
+        self.permit_tokens: dict[tuple[int, int], int] = {}
+        self.permit_tokens_elsewhere: dict[tuple[int, int], int] = {}
         self._node = node
         self._count = 0
         self._seed_books = seed_books
@@ -151,7 +157,6 @@ class Guard:
         ts = request.ts_us
         if ts > self.newest_us:
             self.newest_us = ts
-        self._count += 1
         subject, account = table.who(request.account_id, request.end_user_id)
         campaign = table.accused.get(subject, -1)
         level = "member"
@@ -227,11 +232,7 @@ class Guard:
         if status in _REFUSED:
             self._note_refusal(request, org, campaign)
         if output_tokens and table.snapshot.permits:
-            for permit in table.permit(request.account_id, request.org_id, request.plan):
-                key = (permit.permit_id, request.ts_us // _DAY_US)
-                if len(self._permit_tokens) >= self._joined_most:
-                    del self._permit_tokens[next(iter(self._permit_tokens))]
-                self._permit_tokens[key] = self._permit_tokens.get(key, 0) + output_tokens
+            self._charge(request, subject, campaign, output_tokens)
 
     def verify(self, account_id: str, end_user_id: str | None, ts_us: int) -> None:
         """Note that a subject passed step-up: it is watched, not stepped up again, for a time.
@@ -246,6 +247,11 @@ class Guard:
             del self.verified[next(iter(self.verified))]
         self.verified[subject] = max(until, self.verified.get(subject, 0))
         self._tell(Record("verified", subject, 0, 0, self.verified[subject]))
+
+    def name_next(self) -> str:
+        """Return the id of one more decision; no two of a guard's are the same."""
+        self._count += 1
+        return f"{self._node}-{self._count:x}"
 
     def apply(self, record: Record) -> None:
         """Apply a change of state that a journal or another node reports; nothing is told on."""
@@ -265,6 +271,8 @@ class Guard:
                     budget = Budget(1, self._table.ladder.budget_window_s)
                     self.budgets[campaign] = budget
                 budget.spend(value, max(1, key))
+        elif kind == "permit":
+            self._use_permit((key, org), value)
         else:  # evidence: its bits, above them the exclusive ones and further requests, are in org
             suspect = self.suspects.of(key, campaign)
             suspect.note(org & 0xFFFF, org >> 16 & 0xFFFF, value)
@@ -291,7 +299,8 @@ class Guard:
     def _promote(self, subject: int, campaign: int, ts_us: int) -> str:
         ladder = self._table.ladder
         suspect = self.suspects.of(subject, campaign)
-        kinds = suspect.kinds(ts_us - ladder.evidence_window_s * 1_000_000)
+        since = ts_us - ladder.evidence_window_s * 1_000_000
+        kinds = suspect.kinds(since, self._table.undone_spans)
         level = level_of(
             kinds, suspect.exclusive, suspect.requests,
             known=subject in self._table.known, needed=ladder.joining_requests,
@@ -306,10 +315,11 @@ class Guard:
         self, subject: int, ts_us: int, otherwise: tuple[int, str, int] = (-1, "", 0)
     ) -> tuple[int, str]:
         campaign, level, joined_us = self.joined[subject]
-        lapses = joined_us + self._table.ladder.joined_lapses_s * 1_000_000
+        # Either way: a clock that ran ahead must not hold anybody until it is that time.
+        lapsed = abs(ts_us - joined_us) >= self._table.ladder.joined_lapses_s * 1_000_000
         gone = campaign not in self._table.pursuits
         cleared = level == "joining" and subject in self._table.known  # by a later scan
-        if gone or cleared or ts_us >= lapses or self._table.undone_at(joined_us):
+        if gone or cleared or lapsed or self._table.undone_at(joined_us):
             del self.joined[subject]
             return otherwise[0], otherwise[1]
         return campaign, level
@@ -431,9 +441,7 @@ class Guard:
             return _Pursued("allow", ("an appeal restored the account",), None, ttl, "", 0)
         methods = table.pursuits[campaign].methods if campaign >= 0 else ()
         for permit in table.permit(request.account_id, request.org_id, request.plan):
-            most = permit.max_output_tokens_per_day
-            used = self._permit_tokens.get((permit.permit_id, ts // _DAY_US), 0)
-            if permit.covers(ts, request.model, methods) and (most is None or used < most):
+            if permit.covers(ts, request.model, methods) and self._has_left(permit, ts):
                 why = (f"permit {permit.permit_id} covers it",)
                 return _Pursued("allow", why, None, 0, level, bits)
         if campaign < 0:
@@ -457,8 +465,39 @@ class Guard:
                 self._tell(Record("spent", 0, 0, campaign, ts))
                 verdict = "watch"
                 reasons.append("within the campaign's budget")
-        ttl = 0 if verdict in ("watch", "throttle") else ttl
-        return _Pursued(verdict, tuple(reasons), name, ttl, level, bits, retry_after)
+        return _Pursued(verdict, tuple(reasons), name, 0, level, bits, retry_after)
+
+    def _has_left(self, permit: Permit, ts_us: int) -> bool:
+        most = permit.max_output_tokens_per_day
+        if most is None:
+            return True
+        place = (_permit_key(permit.permit_id), ts_us // _DAY_US)
+        elsewhere = self.permit_tokens_elsewhere.get(place, 0)
+        return self.permit_tokens.get(place, 0) + elsewhere < most
+
+    def _charge(self, request: Request, subject: int, campaign: int, tokens: int) -> None:
+        """Count tokens into the permit that deciding rests on: the first that covers the request
+        and has some left. What is outside of every permit uses up none."""
+        if campaign < 0 and subject in self.joined:
+            campaign = self.joined[subject][0]
+        pursuit = self._table.pursuits.get(campaign)
+        methods = () if pursuit is None else pursuit.methods
+        for permit in self._table.permit(request.account_id, request.org_id, request.plan):
+            if permit.covers(request.ts_us, request.model, methods) and self._has_left(
+                permit, request.ts_us
+            ):
+                if permit.max_output_tokens_per_day is not None:
+                    key, day = _permit_key(permit.permit_id), request.ts_us // _DAY_US
+                    count = min(tokens, _MOST_TOKENS)
+                    self._use_permit((key, day), count)
+                    self._tell(Record("permit", key, day, -1, count))
+                return
+
+    def _use_permit(self, place: tuple[int, int], tokens: int) -> None:
+        held = self.permit_tokens
+        if place not in held and len(held) >= self._joined_most:
+            del held[next(iter(held))]
+        held[place] = held.get(place, 0) + tokens
 
     def _answer(
         self,
@@ -481,7 +520,8 @@ class Guard:
             elif not self._table.in_canary(subject):
                 mode, verdict = "canary", "watch"
         return Decision(
-            verdict, reasons, campaign_id, ttl_s, f"{self._node}-{self._count:x}", mode, would,
+            verdict, reasons, campaign_id, ttl_s if would == "allow" else 0, self.name_next(), mode,
+            would,
             retry_after_s, level, _named(bits) if bits else (), subject,
         )  # fmt: skip
 
@@ -497,6 +537,13 @@ class Guard:
     def _tell(self, record: Record) -> None:
         if self.on_record is not None:
             self.on_record(record)
+
+
+@lru_cache(maxsize=65_536)
+def _permit_key(permit_id: str) -> int:
+    """Return the 64-bit key of a permit, as journal and other nodes name it."""
+    digest = hashlib.blake2b(permit_id.encode("utf-8", "surrogatepass"), digest_size=8).digest()
+    return int.from_bytes(digest, "little")
 
 
 def _named(bits: int) -> tuple[str, ...]:

@@ -11,8 +11,9 @@ class Decision(NamedTuple):
     """``verdict`` is to be carried out; ``would`` is what it would be were the guard enforcing.
 
     ``mode``: off, shadow, canary (would enforce, this account is outside the canary) or enforce.
-    ``ttl_s``: how long a caller may keep the answer for the same subject; 0 where the next request
-    may be answered otherwise. ``evidence``: kinds that hold, ``level`` what they amount to.
+    ``ttl_s``: how long a caller may keep an *allow* for the same subject; 0 for all else, which an
+    undo, the kill switch or a permit ends at once. ``evidence``: kinds that hold, ``level`` what
+    they amount to.
     """
 
     verdict: str

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from stillwatch.guard.bodies import BadBody, columns_of_call
+from stillwatch.guard.bodies import BadBody, columns_of_call, identifier, named
 from stillwatch.guard.decision import Decision
 from stillwatch.guard.request import Origin, Request, request_of_text
 from stillwatch.policy import Ladder
 
 __all__ = [
+    "GUARDRAIL_PATHS",
     "authz_headers",
     "authz_status",
     "forwarded",
@@ -21,6 +22,11 @@ __all__ = [
 
 # A deployment that bills by key or team has no user on the key; the same order as the log's reader.
 _ACCOUNT_FIELDS: Final = ("user_api_key_user_id", "user_api_key_team_id", "user_api_key_hash")
+_DATA_FIELDS: Final = (*_ACCOUNT_FIELDS, "user_api_key_end_user_id", "user_api_key_org_id")
+# Where a body says who asks, for one that is too long to be read.
+GUARDRAIL_PATHS: Final = (
+    ("input_type",), ("model",), *(("request_data", name) for name in _DATA_FIELDS)
+)  # fmt: skip
 _PRESENT: Final = "[present]"  # LiteLLM's stand-in for a header that is not passed on
 _REFUSES: Final = {"deny": 403, "step_up": 403, "throttle": 429}
 
@@ -82,8 +88,8 @@ def guardrail_request(value: Any, now_us: int, trusted_hops: int = 0) -> Request
     of = _header_reader(headers if isinstance(headers, dict) else {})
     address = forwarded(of("x-forwarded-for"), trusted_hops)
     origin = Origin(
-        now_us, account[:512], _text(data.get("user_api_key_end_user_id")),
-        _text(data.get("user_api_key_org_id")), _text(value.get("model")) or "", None,
+        now_us, identifier(account, "the account"), named(data.get("user_api_key_end_user_id")),
+        named(data.get("user_api_key_org_id")), named(value.get("model")) or "", None,
         address, of("x-ja4"), of("user-agent"),
     )  # fmt: skip
     messages = value.get("structured_messages")
@@ -93,7 +99,11 @@ def guardrail_request(value: Any, now_us: int, trusted_hops: int = 0) -> Request
         messages = [{"role": "user", "content": t} for t in texts if isinstance(t, str)]
     tools = value.get("tools")
     call = {"messages": messages, "tools": tools if isinstance(tools, list) else None}
-    return request_of_text(origin, columns_of_call(call))
+    try:
+        columns = columns_of_call(call)
+    except BadBody:  # the account is judged all the same
+        columns = {}
+    return request_of_text(origin, columns)
 
 
 def guardrail_answer(decision: Decision, step_up_url: str) -> dict[str, Any]:
@@ -121,7 +131,3 @@ def _header_reader(headers: Mapping[Any, Any]) -> Any:
         return value[:512] if isinstance(value, str) and value and value != _PRESENT else None
 
     return of
-
-
-def _text(value: Any) -> str | None:
-    return value[:512] if isinstance(value, str) and value else None

@@ -47,7 +47,7 @@ class _View(Collector):
             "stillwatch_guard_problem", "1 where what is in use is no longer what its file says",
             labels=("what",),
         )  # fmt: skip
-        for what in ("snapshot", "orders", "orders_age", "effects", "kill_file"):
+        for what in ("snapshot", "orders", "orders_age", "effects", "kill_file", "node"):
             problem.add_metric([what], float(what in self._service.problems))
         yield problem
         for name, text, value in self._sizes():
@@ -65,7 +65,7 @@ class _View(Collector):
         )  # fmt: skip
         for number, pursuit in sorted(guard.table.pursuits.items()):
             budget = guard.budgets[number]
-            spent.add_metric([pursuit.campaign_id], budget.spent(guard.newest_us))
+            spent.add_metric([pursuit.campaign_id], budget.spent(self._service.clock_us()))
             limit.add_metric([pursuit.campaign_id], budget.limit)
         yield spent
         yield limit

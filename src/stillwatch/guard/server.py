@@ -15,7 +15,14 @@ from pathlib import Path
 from typing import Any
 
 from stillwatch.errors import ConfigError
-from stillwatch.guard.asgi import app_of, authz_now, decide_now
+from stillwatch.guard.asgi import (
+    app_of,
+    authz_now,
+    decide_long_now,
+    decide_now,
+    header_names,
+    skim_of_decide,
+)
 from stillwatch.guard.decide import Record
 from stillwatch.guard.gossip import Gossip
 from stillwatch.guard.journal import Journal
@@ -119,6 +126,9 @@ class Chores:
         self._service.redis_ok = await self.gossip.exchange()
         if not self._service.redis_ok:
             self._service.counts["redis_lost",] += 1
+        if self.gossip.twin:
+            name = self._service.serving.node
+            self._service.problems["node"] = f"another guard is called {name}: name each (--node)"
 
     async def _watch_lag(self) -> None:
         """Shed while the loop is late: what waits longer than the bound is let pass unseen."""
@@ -163,8 +173,9 @@ def serve(
         service.tracing = otlp_tracing(traces, node=serving.node, share=trace_share)
     chores = Chores(service)
     lane = Lane(
-        partial(decide_now, service), partial(authz_now, service), serving.body_timeout_s,
-        serving.max_body,
+        partial(decide_now, service), partial(decide_long_now, service), skim_of_decide,
+        partial(authz_now, service), serving.body_timeout_s, serving.max_body,
+        serving.max_headers, serving.max_header_bytes, header_names(serving),
     )  # fmt: skip
     options: dict[str, Any] = {}
     if tls_cert is not None:

@@ -6,6 +6,7 @@ import hashlib
 import hmac
 import json
 import logging
+import secrets
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -30,7 +31,7 @@ from stillwatch.schema.snapshot import Seed, Snapshot
 
 __all__ = ["ROUTES", "Service", "Serving"]
 
-ROUTES: Final = ("decide", "authz", "litellm")
+ROUTES: Final = ("decide", "authz", "litellm", "asgi")
 _log = logging.getLogger("stillwatch.guard")
 _T = TypeVar("_T")
 _UNREAD: Final = (-1,)  # the stamp of a file that must be read again
@@ -40,10 +41,14 @@ _UNREAD: Final = (-1,)  # the stamp of a file that must be read again
 class Serving:
     """How a guard is served. Sizes in bytes, times in seconds unless named otherwise.
 
+    ``account_header``, ``end_user_header``, ``org_header``, ``plan_header``: what a gateway names
+    them by, in lower case; an empty one is not looked at, because a caller can send any header that
+    its gateway does not set itself.
     ``trusted_hops``: proxies of one's own between the caller and the gateway (x-forwarded-for).
     ``tokens``: callers must show one of them; none means that anybody on the socket may ask.
+    ``metrics_token``: /metrics, which names campaigns, takes one too.
     ``decision_log`` and ``ocsf_log``: files to which decisions other than *allow* are appended.
-    ``fail_closed``: routes (decide, authz, litellm) that refuse where the guard cannot decide.
+    ``fail_closed``: routes (decide, authz, litellm, asgi) that refuse where it cannot decide.
     ``effects``: signed effects of cases, which act without a compile. ``kill_file``: while it
     exists everything is allowed. ``state``: folder for what must survive.
     """
@@ -59,9 +64,11 @@ class Serving:
     tokens: tuple[str, ...] = ()
     fail_closed: frozenset[str] = frozenset()
     account_header: str = "x-account-id"
-    end_user_header: str = "x-end-user-id"
-    org_header: str = "x-org-id"
+    end_user_header: str = ""
+    org_header: str = ""
+    plan_header: str = ""
     trusted_hops: int = 0
+    metrics_token: bool = False
     max_body: int = 1_048_576
     max_batch: int = 1_000
     max_headers: int = 100
@@ -89,9 +96,14 @@ class _Policy(NamedTuple):
 
 
 class Service:
-    """Holds a guard, reloads it, counts. ``clock_us`` gives the time in microseconds (tests)."""
+    """Holds a guard, reloads it, counts. ``clock_us`` gives the time in microseconds (tests).
 
-    def __init__(self, serving: Serving, clock_us: Callable[[], int] | None = None) -> None:
+    ``run`` is part of every decision's id, so that none comes again after a restart.
+    """
+
+    def __init__(
+        self, serving: Serving, clock_us: Callable[[], int] | None = None, run: str | None = None
+    ) -> None:
         self.serving = serving
         self.clock_us = clock_us or _now_us
         self.counts: Counter[tuple[str, ...]] = Counter()
@@ -111,8 +123,9 @@ class Service:
         self._policy = _Policy(snapshot, self._first_orders(snapshot), self._first_judgement())
         self._look_for_kill_file(first=True)
         self.guard = Guard(
-            snapshot, self._careful(self._policy).orders, node=serving.node,
-            capacity=serving.capacity, judged=self._policy.judged,
+            snapshot, self._careful(self._policy).orders,
+            node=f"{serving.node}-{run or secrets.token_hex(4)}", capacity=serving.capacity,
+            judged=self._policy.judged,
         )  # fmt: skip
         self._tell_switches()
 
@@ -179,6 +192,10 @@ class Service:
             self.counts["shed", route] += 1
             return self._allowed("overload: not looked at", route)
         decision = self.guard.decide(request)
+        if decision.verdict == "summarize" and route == "litellm":
+            # Its guardrails change what is asked, not what is answered: nothing must claim it was.
+            why = (*decision.reasons, "this gateway cannot summarize")
+            decision = decision._replace(verdict="watch", reasons=why)
         self.count(decision, route)
         return decision
 
@@ -197,7 +214,7 @@ class Service:
         closed = route in self.serving.fail_closed
         verdict = "deny" if closed else "allow"
         text = f"the guard could not decide: {reason}"
-        return Decision(verdict, (text,), None, 0, f"{self.serving.node}-0", "fail", verdict)
+        return Decision(verdict, (text,), None, 0, self.guard.name_next(), "fail", verdict)
 
     def may_ask(self, token: str | None) -> bool:
         """Return whether a caller shows a token that is accepted; constant time in its value."""
@@ -253,7 +270,7 @@ class Service:
         }
 
     def _allowed(self, why: str, route: str) -> Decision:
-        decision = Decision("allow", (why,), None, 0, f"{self.serving.node}-0", "off", "allow")
+        decision = Decision("allow", (why,), None, 0, self.guard.name_next(), "off", "allow")
         self.count(decision, route)
         return decision
 

@@ -13,6 +13,8 @@ __all__ = ["BEHAVIOUR", "Suspect", "Suspects", "level_of"]
 BEHAVIOUR: Final = sum(EVIDENCE[k] for k in ("frame", "near_text", "handoff", "blob_replay"))
 _FRAME: Final = EVIDENCE["frame"]
 _BURST: Final = EVIDENCE["signup_burst"]
+_CAMPAIGN_BITS: Final = 32  # numbers of campaigns only rise while a guard lives
+_CAMPAIGN_MASK: Final = (1 << _CAMPAIGN_BITS) - 1
 _COMPANY: Final = EVIDENCE["exit_prefix"] | EVIDENCE["retry"]
 
 
@@ -39,9 +41,13 @@ class Suspect:
                 self.seen[bit] = max(ts_us, self.seen.get(bit, 0))
             bit <<= 1
 
-    def kinds(self, since_us: int) -> int:
-        """Return the kinds that were seen since a time."""
-        return sum(bit for bit, ts in self.seen.items() if ts >= since_us)
+    def kinds(self, since_us: int, taken_back: tuple[tuple[int, int], ...] = ()) -> int:
+        """Return the kinds that were seen since a time, and not in a span that was taken back."""
+        return sum(
+            bit
+            for bit, ts in self.seen.items()
+            if ts >= since_us and not any(begin <= ts <= end for begin, end in taken_back)
+        )
 
 
 def level_of(kinds: int, exclusive: int, requests: int, *, known: bool, needed: int) -> str:
@@ -80,7 +86,7 @@ class Suspects:
         self.evicted = 0
         self._held: dict[int, Suspect] = {}
         self._ring: array[int] = array("Q")
-        self._low: array[int] = array("H")
+        self._low: array[int] = array("I")
         self._at = 0
 
     def __len__(self) -> int:
@@ -88,7 +94,7 @@ class Suspects:
 
     def of(self, subject: int, campaign: int) -> Suspect:
         """Return the evidence of a pair, empty where it is new."""
-        key = subject << 16 | campaign
+        key = subject << _CAMPAIGN_BITS | campaign
         held = self._held.get(key)
         if held is None:
             held = self._held[key] = Suspect()
@@ -97,7 +103,9 @@ class Suspects:
 
     def items(self) -> list[tuple[int, int, Suspect]]:
         """Return (subject, campaign, evidence), oldest first."""
-        return [(key >> 16, key & 0xFFFF, held) for key, held in self._held.items()]
+        return [
+            (key >> _CAMPAIGN_BITS, key & _CAMPAIGN_MASK, held) for key, held in self._held.items()
+        ]
 
     def _admit(self, subject: int, campaign: int) -> None:
         if len(self._ring) < self.capacity:
@@ -105,7 +113,7 @@ class Suspects:
             self._low.append(campaign)
             return
         at = self._at
-        if self._held.pop(self._ring[at] << 16 | self._low[at], None) is not None:
+        if self._held.pop(self._ring[at] << _CAMPAIGN_BITS | self._low[at], None) is not None:
             self.evicted += 1
         self._ring[at], self._low[at] = subject, campaign
         self._at = (at + 1) % self.capacity

@@ -245,6 +245,11 @@ class Table:
             k for k, pursuit in self.pursuits.items() if pursuit.campaign_id in gone
         )
 
+    @property
+    def undone_spans(self) -> tuple[tuple[int, int], ...]:
+        """From and to, in microseconds, of the times of which everything is taken back."""
+        return self._undone_spans
+
     def undone_at(self, decided_us: int) -> bool:
         """Return whether what was decided then has been taken back since."""
         return any(since <= decided_us <= at for since, at in self._undone_spans)

@@ -10,6 +10,7 @@ from dataclasses import replace
 import pytest
 
 from stillwatch.guard import Orders, Origin, Undo
+from stillwatch.guard.journal import Journal
 from stillwatch.policy import Ladder
 from stillwatch.schema.snapshot import (
     EVIDENCE,
@@ -258,6 +259,16 @@ def test_what_the_guard_itself_refuses_counts_as_refused():
     assert decider.matches(request("x", T0 + 1, h_payload=99)) == {0: EVIDENCE["retry"]}
 
 
+@pytest.mark.parametrize(("tokens", "found"), [(7, {}), (8, {0: EVIDENCE["retry"]})])
+def test_a_short_prompt_that_was_refused_is_anybodys(tokens, found):
+    """Everybody sends "continue": such a prompt must tie nobody to a campaign."""
+    decider = guard(ordered("deny"))
+    decider.decide(request("bad-1", T0, h_payload=99, user_tokens=tokens))
+    decider.observe(request("bad-1", T0, h_payload=98, user_tokens=tokens), status="denied")
+    for payload in (98, 99):
+        assert decider.matches(request("x", T0 + 1, h_payload=payload)) == found
+
+
 def test_near_duplicates_need_their_length():
     bands = (BAND, *[0] * 7)
     assert guard().matches(request(bands=bands)) == {0: EVIDENCE["near_text"]}
@@ -288,6 +299,57 @@ def test_a_permit_allows_inside_its_scope_and_nothing_beyond():
     decider.observe(request("bad-1", T0, model="m-1"), output_tokens=1_000)
     assert decider.decide(request("bad-1", T0 + 1, model="m-1")).verdict == "deny"
     assert decider.decide(request("bad-1", T0 + 24 * HOUR, model="m-1")).verdict == "allow"
+
+
+def capped(**more):
+    return replace(ordered("deny"), permits=(keyed_permit(SALT, {**PERMIT, **more}),))
+
+
+def test_what_is_outside_of_a_permit_uses_up_none_of_it():
+    decider = guard(capped())
+    decider.observe(request("bad-1", T0, model="m-2"), output_tokens=5_000)
+    decider.observe(request("bad-1", T0 - 2 * HOUR, model="m-1"), output_tokens=5_000)
+    assert decider.decide(request("bad-1", T0, model="m-1")).verdict == "allow"
+
+
+def test_a_permits_tokens_are_told_on_and_counted_with_those_of_other_nodes():
+    decider, records = guard(capped()), []
+    decider.on_record = records.append
+    decider.observe(request("bad-1", T0, model="m-1"), output_tokens=600)
+    other = guard(capped())
+    for record in records:
+        other.apply(record)
+    asked = request("bad-1", T0 + 1, model="m-1")
+    for made in (decider, other):
+        assert made.decide(asked).verdict == "allow"
+        ((place, used),) = made.permit_tokens.items()
+        assert used == 600
+        made.permit_tokens_elsewhere = {place: 399}
+        assert made.decide(asked).verdict == "allow"
+        made.permit_tokens_elsewhere = {place: 400}
+        assert made.decide(asked).verdict == "deny"
+
+
+def test_a_permits_tokens_survive_a_restart(tmp_path):
+    decider, journal = guard(capped()), Journal(tmp_path)
+    decider.on_record = journal.note
+    decider.observe(request("bad-1", T0, model="m-1"), output_tokens=(1 << 64) - 1)
+    journal.flush(decider.numbers)
+    again = guard(capped())
+    assert again.decide(request("bad-1", T0, model="m-1")).verdict == "allow"
+    Journal(tmp_path).restore(again)
+    assert again.permit_tokens == decider.permit_tokens
+    assert again.decide(request("bad-1", T0, model="m-1")).verdict == "deny"
+
+
+def test_of_two_permits_the_one_that_was_used_is_charged():
+    first, second = keyed_permit(SALT, PERMIT), keyed_permit(SALT, {**PERMIT, "permit_id": "p-2"})
+    decider = guard(replace(ordered("deny"), permits=(first, second)))
+    for _ in range(2):
+        decision = decider.decide(request("bad-1", T0, model="m-1"))
+        decider.observe(request("bad-1", T0, model="m-1"), output_tokens=1_000)
+    assert decision.reasons == ("permit p-2 covers it",)
+    assert decider.decide(request("bad-1", T0, model="m-1")).verdict == "deny"
 
 
 def test_a_permit_of_an_organization_or_of_all_holds_too():
@@ -393,7 +455,48 @@ def test_undo_since_lets_go_who_joined_then():
     assert decider.decide(request("new", T0 + 2)).verdict == "allow"
 
 
+def test_who_joined_and_was_let_go_does_not_join_again_by_what_was_taken_back():
+    decider = guard()
+    decider.decide(framed("new", T0, links={"payment": "card-1"}))
+    undo = Undo("since", str(T0 - 1), "R. Doe", T0 + 1)
+    decider.load(snapshot(created_us=T0 - HOUR), Orders().with_undo(undo))
+    assert decider.decide(framed("new", T0 + 2)).level == "touched"
+    assert decider.decide(request("new", T0 + 3)).verdict == "allow"
+    # What it does from then on counts as anybody's.
+    assert decider.decide(framed("new", T0 + 4, links={"payment": "card-1"})).level == "joined"
+
+
+def test_who_joined_by_a_clock_that_ran_ahead_is_not_held_until_it_is_that_time():
+    decider = guard()
+    decider.decide(framed("new", T0 + 900 * HOUR, links={"payment": "card-1"}))
+    assert decider.decide(request("new", T0)).verdict == "allow"
+
+
 # 6. State.
+
+
+def test_a_guard_may_hear_of_any_number_of_campaigns():
+    """Numbers only rise; beyond 65,535 each request with evidence used to fail, and so pass."""
+    decider = guard()
+    decider.numbers.update({f"old-{k}": k for k in range(2, 1_100_000)})
+    made = snapshot()
+    later = replace(made, version=2, campaigns=(replace(made.campaigns[0], campaign_id="c-new"),
+                                                made.campaigns[1]))  # fmt: skip
+    decider.load(later, Orders())
+    decider.observe(request("bad-1", T0), prefix_full=77)
+    for k in range(1_100):
+        decider.decide(framed(f"new-{k}", T0))
+    asked = framed("joins", T0, prefix_before=77)
+    decision = decider.decide(asked)
+    assert (decision.campaign_id, decision.level) == ("c-new", "joined")
+    assert set(decision.evidence) == {"frame", "handoff"}
+    assert {campaign for _, campaign, _ in decider.suspects.items()} == {decider.numbers["c-new"]}
+
+
+def test_no_two_decisions_have_the_same_id():
+    decider = guard(ordered("deny"))
+    names = [decider.decide(request("bad-1", T0 + k)).decision_id for k in range(50)]
+    assert len({*names, decider.name_next()}) == 51
 
 
 def test_a_new_snapshot_keeps_budgets_and_joiners_of_campaigns_that_moved():

@@ -140,6 +140,47 @@ def test_only_callers_with_a_token_are_answered(tmp_path, key):
     assert call(service, "/healthz", method="GET")[0] == 200
 
 
+def test_metrics_ask_for_a_token_where_they_are_told_to(tmp_path, key):
+    """They name campaigns; health does not."""
+    for metrics_token, status in ((False, 200), (True, 401)):
+        service = served(tmp_path, key, tokens=("secret",), metrics_token=metrics_token)
+        assert call(service, "/metrics", method="GET")[0] == status
+        assert call(service, "/readyz", method="GET")[0] == 200
+    shown = {"authorization": "Bearer secret"}
+    assert call(service, "/metrics", None, shown, "GET")[0] == 200
+
+
+def test_every_answer_has_an_id_of_its_own_also_after_a_restart(tmp_path, key):
+    """It is the reference of an appeal."""
+    names = []
+    for _ in range(2):
+        service = served(tmp_path, key)
+        for switch in (None, None, "shedding", "killed"):
+            if switch:
+                setattr(service, switch, True)
+            names.append(call(service, "/v1/decide", {"account_id": "bad-1"})[2]["decision_id"])
+        head = call(service, "/authz/x", None, {}, "GET")[1]
+        names.append(head["x-stillwatch-decision"])
+    assert len(set(names)) == 10
+    assert all(name.startswith("node-0-") for name in names)
+
+
+def test_a_gateway_that_cannot_summarize_does_not_claim_that_it_did(tmp_path, key):
+    service = served(tmp_path, key, ordered("summarize"), decision_log=tmp_path / "log.jsonl")
+    asked = {"input_type": "request", "request_data": {"user_api_key_user_id": "bad-1"}}
+    body = call(service, "/beta/litellm_basic_guardrail_api", asked)[2]
+    assert body == {"action": "NONE"}
+    answer = call(service, "/v1/decide", {"account_id": "bad-1"})[2]
+    assert (answer["verdict"], answer["disclose"]) == ("summarize", True)
+    service.flush_log()
+    lines = [json.loads(x) for x in (tmp_path / "log.jsonl").read_text().splitlines()]
+    assert [(x["verdict"], x["would"]) for x in lines] == [
+        ("watch", "summarize"),
+        ("summarize",) * 2,
+    ]
+    assert lines[0]["reasons"][-1] == "this gateway cannot summarize"
+
+
 def test_authz_answers_by_status_and_header(tmp_path, key):
     service = served(tmp_path, key)
     status, headers, _ = call(service, "/authz/v1/x", None, {"x-account-id": "bad-1"}, "GET")

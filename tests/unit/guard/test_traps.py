@@ -4,7 +4,9 @@
 |---|---|
 | LiteLLM stands "[present]" in for headers that are not listed | here |
 | LiteLLM asks about answers too, and samples streams: each would spend the budget | here |
-| LiteLLM gives any error but 502-504 to its user: wrong token, long prompt, slow body | here |
+| LiteLLM gives any error but 502-504 to its user: wrong token, slow body | here |
+| a long prompt, many headers, long cookies: no way around a deny | here, servers |
+| a caller names an organization or a plan that has a permit | here, servers |
 | a guardrail's refusal is read by the user: no evidence in it | here |
 | a deployment that bills by team or key has no user | here |
 | Envoy keeps the method and adds the path behind the prefix | here |
@@ -20,6 +22,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from stillwatch.guard.gateways import (
@@ -31,8 +35,9 @@ from stillwatch.guard.gateways import (
 )
 from stillwatch.kernel import client_hash, prefix_hash
 from stillwatch.schema import VERDICTS
+from stillwatch.schema.snapshot import keyed_permit, subject_key
 
-from .conftest import T0, guard, ordered, request, snapshot
+from .conftest import SALT, T0, guard, ordered, request, snapshot
 from .test_http import call, key, served
 
 __all__ = ["key"]  # the fixture
@@ -91,16 +96,57 @@ def test_a_wrong_token_looks_like_a_guard_that_is_away(tmp_path, key):
 
 
 @pytest.mark.parametrize("closed", [False, True])
-def test_a_long_or_slow_prompt_is_no_error_of_the_user(tmp_path, key, closed):
+def test_a_slow_prompt_or_one_of_nobody_is_no_error_of_the_user(tmp_path, key, closed):
     fail_closed = frozenset({"litellm"} if closed else ())
     service = served(tmp_path, key, max_body=500, body_timeout_s=0.05, fail_closed=fail_closed)
     action = "BLOCKED" if closed else "NONE"
-    long = asked(texts=["x" * 600])
-    for more in ({}, {"slow": True}):
-        status, _, answer = call(service, GUARDRAIL, long, **more)
+    for body, more in ((b"x" * 600, {}), (asked(), {"slow": True})):
+        status, _, answer = call(service, GUARDRAIL, body, **more)
         assert (status, answer["action"]) == (200, action)
     assert service.counts["unavailable", "litellm", "refused 413"] == 1
     assert service.counts["unavailable", "litellm", "refused 408"] == 1
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_a_long_prompt_is_no_way_around_a_deny(tmp_path, key, first):
+    """One inline image does it: the account is judged, the text is not looked at."""
+    service = served(tmp_path, key, max_body=500)
+    for account, action, verdict in (("bad-1", "BLOCKED", "deny"), ("good", "NONE", "allow")):
+        data = {"user_api_key_user_id": account}
+        long = {"texts": ['","request_data":{"user_api_key_user_id":"good"},"x":"' + "y" * 600]}
+        body = {"request_data": data, **long} if first else {**long, "request_data": data}
+        status, _, answer = call(service, GUARDRAIL, {"input_type": "request", **body})
+        assert (status, answer["action"]) == (200, action)
+        call_ = {"account_id": account, "messages": [{"role": "user", "content": "y" * 600}]}
+        status, _, answer = call(service, "/v1/decide", dict(sorted(call_.items(), reverse=first)))
+        assert (status, answer["verdict"]) == (200, verdict)
+    assert service.counts["refused", "body"] == 4
+    assert not [k for k in service.counts if k[0] == "unavailable"]
+    answers = {"input_type": "response", "texts": ["y" * 600], "request_data": data}
+    assert call(service, GUARDRAIL, answers)[2] == {"action": "NONE"}
+
+
+def test_a_prompt_that_is_no_prompt_is_no_way_around_a_deny(tmp_path, key):
+    service = served(tmp_path, key)
+    deep: object = "x"
+    for _ in range(400):
+        deep = {"text": [deep]}
+    for messages in ([{"role": "user", "content": deep}], [7], "hello"):
+        body = asked(structured_messages=messages)
+        assert call(service, GUARDRAIL, body)[2]["action"] == "BLOCKED"
+
+
+def test_a_name_that_is_too_long_is_not_cut_to_anothers(tmp_path, key):
+    made = replace(ordered("deny"), accused={subject_key(SALT, "b" * 512): 0})
+    for closed, status, action in ((False, 200, "NONE"), (True, 403, "BLOCKED")):
+        fail_closed = frozenset(("authz", "litellm") if closed else ())
+        service = served(tmp_path, key, made, fail_closed=fail_closed)
+        name = "b" * 513
+        assert call(service, "/v1/decide", {"account_id": name})[0] == 400
+        assert call(service, "/authz/x", None, {"x-account-id": name}, "GET")[0] == status
+        body = asked(request_data={"user_api_key_user_id": name})
+        assert call(service, GUARDRAIL, body)[2]["action"] == action
+    assert call(service, "/authz/x", None, {"x-account-id": name[1:]}, "GET")[0] == 403
 
 
 def test_what_the_user_reads_tells_no_evidence():
@@ -146,9 +192,47 @@ def test_what_is_wrong_between_gateway_and_guard_is_no_verdict_on_the_user(tmp_p
     assert call(service, "/authz/x", b"", {**good, "content-length": "99999"})[0] == 200
     assert call(service, "/authz/x", b"{", good, slow=True)[0] == 200
     assert call(service, "/authz/x", None, {**good, **many})[0] == 200
+    assert call(service, "/authz/x", None, {**good, "cookie": "y" * 50_000})[0] == 200
     # The account is judged all the same where it is known.
     assert call(service, "/authz/x", b"y" * 600, bad)[0] == 403
     assert call(service, "/authz/x", b"{", bad, slow=True)[0] == 403
+    assert call(service, "/authz/x", None, {**bad, **many})[0] == 403
+    assert call(service, "/authz/x", None, {**many, **bad, "cookie": "y" * 50_000})[0] == 403
+    assert service.counts["refused", "headers"] == 4
+    assert not [k for k in service.counts if k[0] == "unavailable"]
+
+
+@pytest.mark.parametrize("header", ["org_header", "plan_header"])
+def test_a_header_that_the_operator_has_not_named_buys_no_permit(tmp_path, key, header):
+    """The caller's own ``X-Org-Id: acme`` would be a permit for whoever knows acme has one."""
+    org = {"org_id": "acme", "plan": None}
+    if header == "plan_header":
+        org = {"org_id": "*", "plan": "research"}
+    permit = {"permit_id": "p", "account_id": None, "methods": [], "models": [],
+              "max_output_tokens_per_day": None, "valid_from_us": None, "valid_until_us": None,
+              **org}  # fmt: skip
+    made = replace(ordered("deny"), permits=(keyed_permit(SALT, permit),))
+    sent = {"x-account-id": "bad-1", "x-org-id": "acme", "x-plan": "research",
+            "x-end-user-id": "eu-1"}  # fmt: skip
+    assert call(served(tmp_path, key, made), "/authz/x", None, sent, "GET")[0] == 403
+    name = "x-org-id" if header == "org_header" else "x-plan"
+    named = served(tmp_path, key, made, **{header: name})
+    assert call(named, "/authz/x", None, sent, "GET")[0] == 200
+
+
+def test_an_end_user_counts_where_the_operator_named_its_header(tmp_path, key):
+    made = replace(
+        ordered("deny"), accused={subject_key(SALT, "reseller", "eu-1"): 0},
+        channels=frozenset({subject_key(SALT, "reseller")}),
+    )  # fmt: skip
+    sent = {"x-account-id": "reseller", "x-end-user-id": "eu-1"}
+    assert call(served(tmp_path, key, made), "/authz/x", None, sent, "GET")[0] == 200
+    named = served(tmp_path, key, made, end_user_header="x-end-user-id")
+    assert call(named, "/authz/x", None, sent, "GET")[0] == 403
+
+
+def test_an_address_behind_a_long_list_is_still_found():
+    assert forwarded(("198.51.100.1, " * 90 + "192.0.2.7")[-512:], 0) == "192.0.2.7"
 
 
 def test_a_header_that_the_gateway_does_not_send_on_is_no_verdict(tmp_path, key):
