@@ -21,10 +21,10 @@ from stillwatch.cases import preview as previewed
 from stillwatch.enrich import read_permits
 from stillwatch.errors import ConfigError
 from stillwatch.guard import (
+    erase_from_state,
     read_snapshot,
     write_snapshot,
 )
-from stillwatch.guard.journal import erase_from_state
 from stillwatch.policy import Ladder, permits_from_rows, read_ladder
 from stillwatch.schema import VERDICTS, from_micros, locked, to_micros, write_whole
 from stillwatch.schema.snapshot import Action, org_key, subject_key

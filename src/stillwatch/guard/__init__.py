@@ -19,6 +19,7 @@ from stillwatch.guard.request import Origin, Request, request_of, request_of_tex
 
 if TYPE_CHECKING:
     from stillwatch.guard.files import read_orders, read_snapshot, write_orders, write_snapshot
+    from stillwatch.guard.journal import erase_from_state
     from stillwatch.guard.middleware import Caller, GuardMiddleware
     from stillwatch.guard.server import serve
     from stillwatch.guard.service import Service, Serving
@@ -36,6 +37,7 @@ __all__ = [
     "Service",
     "Serving",
     "Undo",
+    "erase_from_state",
     "read_orders",
     "read_snapshot",
     "request_of",
@@ -52,6 +54,7 @@ _LAZY = {
     "GuardMiddleware": "middleware",
     "Service": "service",
     "Serving": "service",
+    "erase_from_state": "journal",
     "read_orders": "files",
     "read_snapshot": "files",
     "serve": "server",

@@ -273,6 +273,8 @@ class Guard:
                     budget = Budget(1, self._table.ladder.budget_window_s)
                     self.budgets[campaign] = budget
                 budget.spend(value, max(1, key))
+        elif kind == "permit":
+            self._use_permit((key, org), value)
         else:  # evidence: its bits, above them the exclusive ones and further requests, are in org
             suspect = self.suspects.of(key, campaign)
             suspect.note(org & 0xFFFF, org >> 16 & 0xFFFF, value)

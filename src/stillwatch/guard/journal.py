@@ -2,7 +2,8 @@
 
 A journal is a folder with files of two sorts, each a line of JSON and fixed records after it:
 
-* ``state-N.log``: what was seen of accounts (evidence, verification) and spent of budgets. When one
+* ``state-N.log``: what was seen of accounts (evidence, verification), spent of budgets and used of
+  permits. When one
   is full, and at every start, what still matters of all of them is folded into one file, so that
   neither restarts nor traffic push anything of it out.
 * ``talk-N.log``: who had which conversation, blob or refused prompt. Honest traffic writes most of
@@ -27,6 +28,7 @@ _KINDS: Final = ("handoff", "blob_replay", "retry", "verified", "spent", "eviden
 _CODE: Final = {kind: code for code, kind in enumerate(_KINDS)}
 _TALK: Final = frozenset({"handoff", "blob_replay", "retry"})
 _RECORD: Final = struct.Struct("<BQQiq")
+_OF_AN_ORG: Final = frozenset(_CODE[kind] for kind in _TALK)
 _OF_A_SUBJECT: Final = frozenset({_CODE["verified"], _CODE["evidence"]})
 _SECOND_US: Final = 1_000_000
 _MOST_FILES: Final = 1_000  # of one sort: files of starts that saw little
@@ -115,9 +117,10 @@ class Journal:
     def fold(self) -> None:
         """Fold all files of state but the one that is appended to into one; another thread may.
 
-        Of a verification the last is kept, of a budget the counts by second, of evidence each
-        kind's newest time. The file replaces the newest of those that are folded, in one step, and
-        says that what is before it counts no more. Raises OSError: nothing is lost.
+        Of a verification the last is kept, of a budget the counts by second, of a permit the sum of
+        a day, of evidence each kind's newest time. The file replaces the newest of those that are
+        folded, in one step, and says that what is before it counts no more. Raises OSError: nothing
+        is lost.
         """
         with locked(self.folder / "state"):
             files = self._state.files()[:-1]
@@ -208,7 +211,7 @@ def _is_of(record: tuple[int, ...], subjects: Collection[int], org: int) -> bool
     code, key, owner, _, _ = record
     if code in _OF_A_SUBJECT:
         return key in subjects
-    return owner == org and code != _CODE["spent"]
+    return owner == org and code in _OF_AN_ORG
 
 
 def _head(names: Mapping[str, int], *, folded: bool = False) -> bytes:
@@ -263,6 +266,7 @@ class _Held:
     def __init__(self) -> None:
         self.verified: dict[int, int] = {}
         self.spent: dict[tuple[str, int], int] = {}
+        self.permits: dict[tuple[int, int], int] = {}
         self.evidence: dict[tuple[int, str], _Evidence] = {}
 
 
@@ -284,6 +288,8 @@ def _gathered(files: Iterable[Path]) -> _Held:
             elif kind == "spent" and name is not None:
                 second = (name, value // _SECOND_US)
                 held.spent[second] = held.spent.get(second, 0) + max(1, key)
+            elif kind == "permit":
+                held.permits[key, org] = held.permits.get((key, org), 0) + value
             elif kind == "evidence" and name is not None:
                 one = held.evidence.pop((key, name), None) or _Evidence()
                 held.evidence[key, name] = one
@@ -299,6 +305,8 @@ def _newest(held: _Held, names: dict[str, int], most: int) -> Iterator[Record]:
     """Yield the records of what is held, and number campaigns as they come."""
     for subject, until in [*held.verified.items()][-most:]:
         yield Record("verified", subject, 0, 0, until)
+    for (permit, day), tokens in [*held.permits.items()][-most:]:
+        yield Record("permit", permit, day, -1, tokens)
     for (name, second), count in [*held.spent.items()][-most:]:
         number = names.setdefault(name, len(names))
         yield Record("spent", count, 0, number, second * _SECOND_US)

@@ -25,7 +25,8 @@ _DONE: Final[Mapping[str, tuple[int, str, int, str]]] = {
     "watch": (3, "Observed", 17, "Logged"),
     "throttle": (2, "Denied", 14, "Delayed"),
     "step_up": (2, "Denied", 23, "Challenge"),
-    "summarize": (99, "Other", 7, "Custom Action"),  # asked of the provider; whether it was is not known
+    # Asked of the provider; whether it was done is not known.
+    "summarize": (99, "Other", 7, "Custom Action"),
     "deny": (2, "Denied", 2, "Blocked"),
 }
 _SEVERITY: Final[Mapping[str, tuple[int, str]]] = {

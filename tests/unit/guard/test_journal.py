@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 
@@ -163,6 +164,24 @@ def test_what_is_folded_is_what_was_written(tmp_path):
     again = begun(tmp_path)[0]
     assert known(again) == known(plain)
     assert again.budgets[1].spent(T0) == plain.budgets[1].spent(T0) > 0
+
+
+def test_tokens_used_of_permits_are_summed_by_permit_and_day(tmp_path):
+    for day in (7, 7, 8):
+        journal = Journal(tmp_path)
+        for tokens in (10, 20):
+            journal.note(Record("permit", 5, day, -1, tokens))
+        journal.flush({})
+        journal.fold()
+    journal = Journal(tmp_path)
+    journal.note(Record("verified", 1, 0, 0, 1))
+    journal.flush({})
+    journal.fold()
+    left: list[Record] = []
+    Journal(tmp_path).restore(SimpleNamespace(numbers={}, apply=left.append))
+    assert left == [Record("permit", 5, 7, -1, 60), Record("permit", 5, 8, -1, 30),
+                    Record("verified", 1, 0, 0, 1)]  # fmt: skip
+    assert erase_from_state(tmp_path, {2}, 7) == 0  # a day is nobody's organization
 
 
 def test_a_budget_of_a_campaign_that_the_snapshot_lacks_comes_back_with_it(tmp_path):
