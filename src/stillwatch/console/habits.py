@@ -115,7 +115,8 @@ def zone_of(home: Home, login: str) -> str:
 def keep_zone(home: Home, login: str, zone: str) -> None:
     """Keep the time zone of a person. Raises ConfigError: there is no such zone."""
     try:
-        ZoneInfo(zone)
+        if zone != "UTC":
+            ZoneInfo(zone)
     except (ZoneInfoNotFoundError, ValueError, OSError) as error:
         raise ConfigError("there is no such time zone", where="zone",
                           hint="an IANA name such as Europe/Berlin") from error  # fmt: skip

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from importlib import resources
 from typing import Any, Final
@@ -81,7 +81,9 @@ def _time(context: Context, moment: datetime | None) -> str:
     """Return a time in the reader's zone, which it names."""
     if moment is None:
         return "—"
-    local = moment.astimezone(ZoneInfo(str(context.get("zone") or "UTC")))
+    zone = str(context.get("zone") or "UTC")
+    # UTC is known without the machine's table of zones, which small images lack
+    local = moment.astimezone(UTC if zone == "UTC" else ZoneInfo(zone))
     return f"{local:%Y-%m-%d %H:%M} {local.tzname()}"
 
 
