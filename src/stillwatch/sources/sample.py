@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ipaddress
 import json
+import math
 import re
 from collections import Counter
 from collections.abc import Iterable
@@ -115,6 +116,8 @@ def _kinds(value: Any) -> set[str]:
 
 def _number_kinds(value: float) -> set[str]:
     kinds = {"number"}
+    if not isinstance(value, int) and not math.isfinite(value):
+        return kinds
     if isinstance(value, int) or value == int(value):
         kinds.add("whole")
         if 100 <= value <= 599:

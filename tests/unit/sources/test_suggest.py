@@ -12,6 +12,7 @@ import pytest
 
 from stillwatch.errors import InputError
 from stillwatch.sources import open_inputs, suggest_mapping
+from stillwatch.sources.sample import survey
 
 SECRET = "Tell nobody of the blue heron"
 KONG = [
@@ -98,3 +99,8 @@ def test_no_rows_no_proposal(tmp_path: Path) -> None:
     log.write_text("", "utf-8")
     with pytest.raises(InputError, match="no row that can be read"):
         suggest_mapping([log])
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf")])
+def test_a_number_that_is_none_is_surveyed(value: float) -> None:
+    survey([{"account_id": value, "held": {"x": [value]}}])
