@@ -46,11 +46,13 @@ _LEAST: Final = 6
 
 def divide(
     made: SimulatedWorld, truth: Mapping[str, Who], folder: Path, providers: int,
-    slices: Sequence[int],
+    slices: Sequence[int | Sequence[Sequence[int]]],
 ) -> dict[str, int]:  # fmt: skip
     """Write each provider's exchanges/ and accounts.csv; return whose customer an account is.
 
-    ``slices``: by campaign, how many of its accounts each provider has; the rest are left out.
+    A campaign's accounts are dealt out in the order of their names. ``slices``: by campaign, how
+    many of those dealt to it each provider has, or for each provider which ones; the rest are left
+    out.
     """
     with made.accounts_csv.open(newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
@@ -59,8 +61,12 @@ def divide(
     for name, size in zip(sorted({w.campaign or "" for w in truth.values() if w.core}), slices,
                           strict=True):  # fmt: skip
         core = sorted(a for a, w in truth.items() if w.core and w.campaign == name)
-        owner.update({account: k % providers for k, account in enumerate(core[: size * providers])})
-        left_out.update(core[size * providers :])
+        kept = [range(size)] * providers if isinstance(size, int) else size
+        for k, account in enumerate(core):
+            if k // providers in kept[k % providers]:
+                owner[account] = k % providers
+            else:
+                left_out.add(account)
     rows = [row for row in rows if row["account_id"] not in left_out]
     for row in rows:
         number = hashlib.sha256((row["org_id"] or row["account_id"]).encode()).digest()[0]

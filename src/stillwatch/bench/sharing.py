@@ -49,23 +49,26 @@ class Suite(NamedTuple):
     """What a suite plays.
 
     ``people``: times those of the demo world. ``slices``: accounts of each campaign at each
-    provider; none: a world without campaigns. ``sizes``: how many providers join, exchange by
-    exchange. ``requests``: of an account of a campaign, on average. ``liars``: whether the largest
-    exchange is played once more with two members who vote for everything.
+    provider, one number for all, or which for each; none: a world without campaigns. ``sizes``: how
+    many providers join, exchange by exchange. ``requests``: of an account of a campaign, on
+    average. ``liars``: whether the largest exchange is played once more with two members who vote
+    for everything. ``first``: the first world's seed.
     """
 
     worlds: int
     people: float
     providers: int
-    slices: tuple[int, ...]
+    slices: tuple[int | tuple[tuple[int, ...], ...], ...]
     sizes: tuple[int, ...]
     requests: int = 42
     liars: bool = True
+    first: int = FIRST_SEED
 
 
+_COLLECTIVE: Final = ((0, 1, 2, 3, 4, 5), (0, 2, 3, 4, 5), (0, 1, 2, 3, 4, 5), (0, 1, 2, 3, 4))
 SUITES: Final[dict[str, Suite]] = {
     "smoke": Suite(1, 0.5, 3, (8, 6), (3,)),
-    "thin": Suite(6, 3.0, 4, (6,), (4,), requests=19, liars=False),
+    "collective": Suite(1, 3.0, 4, (_COLLECTIVE,), (4,), requests=24, first=910_015),
     "control": Suite(3, 3.0, 4, (), (4,)),
     "standard": Suite(4, 3.0, 4, (4, 6, 8), (2, 3, 4)),
     "full": Suite(40, 4.0, 4, (4, 6, 8), (2, 3, 4)),
@@ -76,7 +79,8 @@ def run_sharing(
     suite: str, out: Path, *, first: int = 0, step: int = 1, tell: Any = lambda _: None
 ) -> None:
     """Play the worlds of a suite; one JSON file each, and what is there is not made again."""
-    for seed in range(FIRST_SEED + first, FIRST_SEED + SUITES[suite].worlds, step):
+    start = SUITES[suite].first
+    for seed in range(start + first, start + SUITES[suite].worlds, step):
         once(
             out / f"{suite}-{seed}.json",
             lambda seed=seed: play(seed, out / f"work-{seed}", SUITES[suite], tell),  # type: ignore[misc]
@@ -88,7 +92,10 @@ def world_of(suite: Suite) -> World:
     honest = WORLDS["demo"].without_campaigns().scale(suite.people, requests=0.42, name="sharing")
     if not suite.slices:
         return honest
-    accounts = max(suite.slices) * suite.providers
+    largest = max(
+        size if isinstance(size, int) else 1 + max(map(max, size)) for size in suite.slices
+    )
+    accounts = largest * suite.providers
     return replace(honest, load_balanced=Size(len(suite.slices), accounts, suite.requests))
 
 
@@ -274,9 +281,10 @@ def _by_size(
     counts: dict[str, dict[str, int]] = {}
     for record in records:
         for campaign, size in record["slices"].items():
-            row = counts.setdefault(str(size), {"slices": 0, "alone": 0, "together": 0})
             for k, now in record["together"][name].items():
                 if k != "wire":
+                    mine = size if isinstance(size, int) else len(size[int(k)])
+                    row = counts.setdefault(str(mine), {"slices": 0, "alone": 0, "together": 0})
                     row["slices"] += 1
                     row["alone"] += campaign in record["alone"][k]["campaigns"]
                     row["together"] += campaign in now["campaigns"]

@@ -73,7 +73,7 @@ def detect(
 def share(
     suite: Annotated[
         str,
-        typer.Option(metavar="NAME", help="smoke (a minute), thin, control, standard or full."),
+        typer.Option(metavar="NAME", help="smoke (a minute), collective, control, standard, full."),
     ],
     out: Annotated[
         Path, typer.Option(metavar="DIR", help="Folder to write to; what is there is kept.")

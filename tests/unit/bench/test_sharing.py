@@ -63,7 +63,7 @@ def test_everybody_is_the_customer_of_one_provider_and_slices_are_thin(tmp_path)
     honest = WORLDS["demo"].without_campaigns().scale(0.1, requests=0.2, name="x")
     made = simulate(replace(honest, load_balanced=Size(2, 12, 20)), seed=3, out=tmp_path / "world")
     truth = read_truth(made.truth_parquet)
-    owner = divide(made, truth, tmp_path, 3, (2, 4))
+    owner = divide(made, truth, tmp_path, 3, (2, ((0, 1, 2, 3), (1,), (0, 3))))
     seen: dict[str, int] = {}
     for k in range(3):
         log = pq.read_table(tmp_path / f"provider{k}" / "exchanges", columns=["account_id"])
@@ -74,7 +74,9 @@ def test_everybody_is_the_customer_of_one_provider_and_slices_are_thin(tmp_path)
         seen |= dict.fromkeys(mine, k)
     assert seen == owner
     core = [truth[a].campaign for a in owner if truth[a].core]
-    assert sorted(core.count(name) for name in set(core)) == [6, 12], "2 and 4 at each of three"
+    assert sorted(core.count(name) for name in set(core)) == [6, 7], "2 at each, and 4, 1 and 2"
+    second = sorted(a for a, w in truth.items() if w.core and w.campaign == max(core))
+    assert [a for a in second if owner.get(a) == 1] == [second[4]], "the second dealt to it"
     values, texts = private_values(
         tmp_path / "provider0" / "exchanges", tmp_path / "provider0" / "accounts.csv",
         {a for a in owner if truth[a].core},
