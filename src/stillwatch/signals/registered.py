@@ -28,7 +28,8 @@ import pyarrow as pa
 from stillwatch.schema import Desk
 from stillwatch.signals import even_volumes, round_robin
 from stillwatch.signals.data import in_part, load_population, over_both
-from stillwatch.signals.step import lacking
+from stillwatch.signals.hours import at_one_place
+from stillwatch.signals.step import excused, lacking
 from stillwatch.signals.views import load_cohorts
 
 __all__ = ["registered_cohorts", "registered_findings"]
@@ -58,7 +59,9 @@ def registered_findings(desk: Desk, cohorts: frozenset[int]) -> pa.Table:
         if views.whole.number in cohorts:
             for test, find in _WHOLE:
                 if test.name not in desk.settings.without and not lacking(test, desk.columns):
-                    made[views.whole.number, test.name] = find(views.whole, both)
+                    found = find(views.whole, both)
+                    place = at_one_place(views.whole, both)
+                    made[views.whole.number, test.name] = excused(found, place)
     table = desk.query("SELECT * FROM findings")
     rows = table.to_pylist()
     for row in rows:

@@ -49,6 +49,7 @@ __all__ = [
     "coordination",
     "e_of_claim",
     "e_of_halves",
+    "excused",
     "lacking",
     "weights",
 ]
@@ -68,9 +69,10 @@ _LAUNCH: Final = (
     "counts as nothing."
 )
 # A class signs up together, leaves through one network, and all have the same to do, too.
-_AT_ONE_PLACE: Final = (
-    signup_burst.TEST, shared_values.EXIT_TEST, even_volumes.TEST, shared_mix.TEST,
-)  # fmt: skip
+_AT_ONE_PLACE: Final = frozenset(
+    test.name
+    for test in (signup_burst.TEST, shared_values.EXIT_TEST, even_volumes.TEST, shared_mix.TEST)
+)
 
 _COORDINATION = (
     (signup_burst.TEST, signup_burst.find),
@@ -101,9 +103,7 @@ def coordination(
 
     A test named in ``without`` is not made, and its finding says so.
     """
-    place = at_one_place(cohort, population)
-    cohort = replace(cohort, hours=place)
-    why = place and _PEOPLE.format(place=place)
+    cohort = replace(cohort, hours=at_one_place(cohort, population))
     finders: list[tuple[CohortTest, Callable[[], Finding]]] = [
         (test, partial(find, cohort, population)) for test, find in _COORDINATION
     ]
@@ -116,11 +116,16 @@ def coordination(
         if test.name in without
         else missing(test, absent)
         if (absent := lacking(test, columns))
-        else explained(find(), why)
-        if test in _AT_ONE_PLACE
-        else find()
+        else excused(find(), cohort.hours)
         for test, find in finders
     ]
+
+
+def excused(finding: Finding, place: str) -> Finding:
+    """Return the finding, as nothing where people at one place (`at_one_place`) do the same."""
+    if not place or finding.signal not in _AT_ONE_PLACE:
+        return finding
+    return explained(finding, _PEOPLE.format(place=place))
 
 
 def _base(desk: Desk, part: str, population: Population) -> Coincidences:
