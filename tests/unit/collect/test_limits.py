@@ -56,7 +56,7 @@ def test_a_bomb_is_refused_and_never_held(shared):
     "headers, body, status",
     [
         ({"content-encoding": "gzip"}, b"no gzip", 400),
-        ({"content-encoding": "gzip"}, gzip.compress(b"[]" * 50)[:-9], 400),
+        ({"content-encoding": "gzip"}, gzip.compress(b"[]" * 50, mtime=0)[:-9], 400),
         ({"content-encoding": "br"}, b"x", 415),
         ({}, b"[" + b" " * 120_000 + b"]", 413),
         ({f"x-{n}": "1" for n in range(120)}, b"[]", 431),
