@@ -158,7 +158,8 @@ def private_values(
     with accounts.open(newline="", encoding="utf-8") as file:
         for row in csv.DictReader(file):
             values |= {v for k, v in row.items() if k.endswith(("_id", "_hash", "_ip")) and v}
-    said = log.filter(pc.is_in(log["account_id"], value_set=pa.array(sorted(core))))["messages"]
+    theirs = pa.array(sorted(core), pa.string())  # of a world without campaigns, none
+    said = log.filter(pc.is_in(log["account_id"], value_set=theirs))["messages"]
     texts = {m["content"] for one in said.to_pylist() for m in one or ()}
     return values, texts
 

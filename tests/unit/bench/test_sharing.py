@@ -83,6 +83,10 @@ def test_everybody_is_the_customer_of_one_provider_and_slices_are_thin(tmp_path)
     )  # fmt: skip
     assert texts
     assert {a for a, k in owner.items() if k == 0 and a in values}
+    nobody = private_values(
+        tmp_path / "provider0" / "exchanges", tmp_path / "provider0" / "accounts.csv", set()
+    )
+    assert nobody == (values, set())
 
 
 @pytest.mark.slow
