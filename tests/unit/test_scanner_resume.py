@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -132,7 +133,11 @@ def test_ctrl_c_says_how_to_go_on_and_that_works(
     tiny: SimulatedWorld, whole: dict[str, bytes], out: Path
 ) -> None:
     words = [w for w in command(tiny, out) if w != "--quiet"]
-    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as job:
+    # who runs the tests in the background ignores Ctrl-C, and children would inherit that
+    heard = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+    with subprocess.Popen(
+        words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, preexec_fn=heard
+    ) as job:
         assert job.stderr is not None
         while not job.stderr.readline().startswith(b"objects"):
             assert job.poll() is None

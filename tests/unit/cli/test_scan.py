@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -131,8 +132,11 @@ def test_input_that_is_not_there_ends_with_2(stillwatch, tmp_path, name):
 @pytest.mark.parametrize("after_s", [0.2, 1.5])  # while reading, and inside the engine
 def test_ctrl_c_ends_with_130(world, tmp_path, after_s):
     words = ["scan", world.out / "exchanges", "--out", tmp_path / "run"]
+    # who runs the tests in the background ignores Ctrl-C, and children would inherit that
+    heard = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
     with subprocess.Popen(
         [sys.executable, "-m", "stillwatch.cli", *map(str, words)],
+        preexec_fn=heard,
         stderr=subprocess.PIPE,
         stdout=subprocess.PIPE,
         env=os.environ | {"PYTHONUNBUFFERED": "1"},
