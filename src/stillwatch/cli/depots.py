@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
+from stillwatch.cli.again import again_and_again
 from stillwatch.cli.object_files import ObjectFiles
 from stillwatch.errors import ConfigError, InputError, StillwatchError
 from stillwatch.guard import read_orders, read_snapshot
@@ -78,21 +78,13 @@ def pull_files(depot: str, trust: list[Path], folder: Path, every_s: float) -> I
     keys = [read_public_key(path) for path in trust]
     folder.mkdir(parents=True, exist_ok=True)
     files: ObjectFiles | None = None
-    told = ""
-    while True:
-        try:
-            files = files or ObjectFiles(depot)
-            yield from _pull_all(files, keys, folder)
-            told = ""
-        except StillwatchError as error:
-            if not every_s:
-                raise
-            if str(error) != told:
-                told = str(error)
-                yield told
-        if not every_s:
-            return
-        time.sleep(every_s)
+
+    def attempt() -> Iterator[str]:
+        nonlocal files
+        files = files or ObjectFiles(depot)
+        yield from _pull_all(files, keys, folder)
+
+    yield from again_and_again(attempt, every_s)
 
 
 def _pull_all(files: ObjectFiles, keys: list[Ed25519PublicKey], folder: Path) -> Iterator[str]:

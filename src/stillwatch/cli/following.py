@@ -5,13 +5,13 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import os
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from stillwatch.cli.again import again_and_again
 from stillwatch.cli.guarding import compile_run, told_of
-from stillwatch.errors import InputError, StillwatchError
+from stillwatch.errors import InputError
 from stillwatch.guard import read_snapshot
 from stillwatch.schema import SUMMARY
 from stillwatch.seal import public_key, read_private_key
@@ -42,30 +42,23 @@ def follow_runs(what: Following, every_s: float) -> Iterator[str]:
 
     Raises, where it is to be done once, as `compile_run`.
     """
-    done, told = _state(what, None), ""
-    first = True
-    while True:
-        try:
-            run = newest_run(what.runs)
-            now = _state(what, run)
-            if now != done and (not first or _is_new(what, run)):
-                made = compile_run(
-                    run, key=what.key, out=what.out, ladder=what.ladder, permits=what.permits,
-                    effects=what.effects, orders=[], by=None, action_hours=0.0,
-                    valid_hours=what.valid_hours, version=None,
-                )  # fmt: skip
-                text = " ".join(told_of(made, what.effects))
-                yield f"Snapshot {made.snapshot.version} in {what.out}, from {run.name}: {text}"
-            done, told, first = now, "", False
-        except StillwatchError as error:
-            if not every_s:
-                raise
-            if str(error) != told:
-                told = str(error)
-                yield told
-        if not every_s:
-            return
-        time.sleep(every_s)
+    done, first = _state(what, None), True
+
+    def attempt() -> Iterator[str]:
+        nonlocal done, first
+        run = newest_run(what.runs)
+        now = _state(what, run)
+        if now != done and (not first or _is_new(what, run)):
+            made = compile_run(
+                run, key=what.key, out=what.out, ladder=what.ladder, permits=what.permits,
+                effects=what.effects, orders=[], by=None, action_hours=0.0,
+                valid_hours=what.valid_hours, version=None,
+            )  # fmt: skip
+            text = " ".join(told_of(made, what.effects))
+            yield f"Snapshot {made.snapshot.version} in {what.out}, from {run.name}: {text}"
+        done, first = now, False
+
+    yield from again_and_again(attempt, every_s)
 
 
 def newest_run(folder: Path) -> Path:

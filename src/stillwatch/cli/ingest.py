@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from stillwatch.cli.logs import Format, Logs, MaxRejects, Memory, Query
 from stillwatch.errors import ConfigError
 from stillwatch.schema import REJECTED
 
@@ -15,16 +16,8 @@ __all__ = ["ingest"]
 
 
 def ingest(
-    inputs: Annotated[
-        list[str],
-        typer.Argument(
-            metavar="INPUT", help="Files, globs, directories, - for a pipe, or postgresql://…"
-        ),
-    ],
-    query: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help="SQL whose result a database is asked for."),
-    ] = None,
+    inputs: Logs,
+    query: Query = None,
     out: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Folder to write exchanges/*.parquet to.")
     ] = None,
@@ -35,21 +28,9 @@ def ingest(
         bool,
         typer.Option("--suggest", help="Print a mapping file proposed from the first rows."),
     ] = False,
-    format: Annotated[
-        str,
-        typer.Option(
-            metavar="NAME", help="auto, a format of docs/formats.md, or a mapping file (….toml)."
-        ),
-    ] = "auto",
-    memory: Annotated[
-        str, typer.Option(metavar="SIZE", help="Memory limit; beyond it the disk is used.")
-    ] = "1GB",
-    max_rejects: Annotated[
-        float,
-        typer.Option(
-            metavar="SHARE", min=0, max=1, help="Stop when a larger share of rows is unreadable."
-        ),
-    ] = 0.01,
+    format: Format = "auto",
+    memory: Memory = "1GB",
+    max_rejects: MaxRejects = 0.01,
 ) -> None:
     """Turn logs into canonical Parquet.
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from stillwatch.cli.logs import Format, MaxRejects, Memory
 from stillwatch.errors import ConfigError
 from stillwatch.schema import REJECTED, write_whole
 
@@ -64,21 +65,9 @@ def pseudonymize(
             help="Print value and pseudonym of each line of standard input: account, org, key …",
         ),
     ] = None,
-    format: Annotated[
-        str,
-        typer.Option(
-            metavar="NAME", help="auto, a format of docs/formats.md, or a mapping file (….toml)."
-        ),
-    ] = "auto",
-    memory: Annotated[
-        str, typer.Option(metavar="SIZE", help="Memory limit; beyond it the disk is used.")
-    ] = "1GB",
-    max_rejects: Annotated[
-        float,
-        typer.Option(
-            metavar="SHARE", min=0, max=1, help="Stop when a larger share of rows is unreadable."
-        ),
-    ] = 0.01,
+    format: Format = "auto",
+    memory: Memory = "1GB",
+    max_rejects: MaxRejects = 0.01,
 ) -> None:
     """Replace identifiers by keyed hashes, where the raw values are.
 

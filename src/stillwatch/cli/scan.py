@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from stillwatch.cli.logs import Format, Logs, MaxRejects, Memory, Query
 from stillwatch.cli.progress import progress
 from stillwatch.schema import SUMMARY, parse_time
 
@@ -15,22 +16,9 @@ __all__ = ["scan"]
 
 
 def scan(
-    inputs: Annotated[
-        list[str],
-        typer.Argument(
-            metavar="INPUT", help="Files, globs, directories, - for a pipe, or postgresql://…"
-        ),
-    ],
-    query: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help="SQL whose result a database is asked for."),
-    ] = None,
-    format: Annotated[
-        str,
-        typer.Option(
-            metavar="NAME", help="auto, a format of docs/formats.md, or a mapping file (….toml)."
-        ),
-    ] = "auto",
+    inputs: Logs,
+    query: Query = None,
+    format: Format = "auto",
     accounts: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="Side table of accounts: CSV, Parquet or JSON lines."),
@@ -103,18 +91,11 @@ def scan(
     out: Annotated[
         Path, typer.Option(metavar="DIR", help="Run directory; one that is there is replaced.")
     ] = Path("stillwatch-run"),
-    memory: Annotated[
-        str, typer.Option(metavar="SIZE", help="Memory limit; beyond it the disk is used.")
-    ] = "4GB",
+    memory: Memory = "4GB",
     threads: Annotated[
         int | None, typer.Option(metavar="N", min=1, help="Threads to use; all by default.")
     ] = None,
-    max_rejects: Annotated[
-        float,
-        typer.Option(
-            metavar="SHARE", min=0, max=1, help="Stop when a larger share of rows is unreadable."
-        ),
-    ] = 0.01,
+    max_rejects: MaxRejects = 0.01,
     sampling_rate: Annotated[
         float,
         typer.Option(metavar="SHARE", help="The share of requests that the log holds, at random."),

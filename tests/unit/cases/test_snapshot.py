@@ -196,7 +196,7 @@ def test_following_goes_on_after_what_fails_and_says_it_once(run, tmp_path, monk
         if len(looks) == 6:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr("stillwatch.cli.following.time.sleep", sleep)
+    monkeypatch.setattr("stillwatch.cli.again.time.sleep", sleep)
     going = follow_runs(Following(runs, key, out), 1.0)
     assert "ended" in next(going)
     assert "from one" in next(going)
