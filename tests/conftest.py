@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
+from postgres import Postgres
 
 ROOT = Path(__file__).parents[1]
 
@@ -23,3 +25,14 @@ def stillwatch_data() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no data folder at {folder}; set STILLWATCH_DATA")
     return folder
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """Start one PostgreSQL for every test that does not stop it; each makes a database in it."""
+    server = Postgres()
+    try:
+        server.start()
+        yield server
+    finally:
+        server.remove()

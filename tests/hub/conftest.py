@@ -15,11 +15,9 @@ from typing import Any
 
 import httpx
 import pytest
+from postgres import free_port
 
 from stillwatch.share.hub import Office, make_home
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "fixtures"))
-from postgres import Postgres, free_port
 
 TAXII = "application/taxii+json;version=2.1"
 PLAIN = ssl.create_default_context()  # made once: it costs more than a request
@@ -123,16 +121,6 @@ def make_server(home: Path, database: str, settings: str = "", rules: str = "str
 def hub_maker() -> Callable[..., Server]:
     """Makes a hub of which the caller takes care: ``hub_maker(home, url, settings)``."""
     return make_server
-
-
-@pytest.fixture(scope="session")
-def postgres() -> Iterator[Postgres]:
-    made = Postgres()
-    try:
-        made.start()
-        yield made
-    finally:
-        made.remove()
 
 
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])

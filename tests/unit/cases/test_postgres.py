@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import importlib.util
 import subprocess
 import sys
 import textwrap
-from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
@@ -30,23 +28,9 @@ from stillwatch.cases.tables import metadata
 from stillwatch.errors import InputError
 
 
-@pytest.fixture(scope="module")
-def server():
-    file = Path(__file__).parents[2] / "fixtures" / "postgres.py"
-    spec = importlib.util.spec_from_file_location("postgres_of_cases", file)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    started = module.Postgres()
-    try:
-        started.start()
-        yield started
-    finally:
-        started.remove()
-
-
 @pytest.fixture
-def url(server, request):
-    return server.database(f"db{abs(hash(request.node.name)) % 10**12}")
+def url(postgres, request):
+    return postgres.database(f"db{abs(hash(request.node.name)) % 10**12}")
 
 
 @pytest.fixture
@@ -106,6 +90,6 @@ def test_two_processes_may_make_the_same_database(url):
     assert [w.wait(timeout=120) for w in writers] == [0, 0, 0]
 
 
-def test_a_server_that_is_not_there_is_told(server):
+def test_a_server_that_is_not_there_is_told(postgres):
     with pytest.raises(InputError, match="cannot be opened"):
-        open_book(f"postgresql://hub@127.0.0.1:{server.port}/absent")
+        open_book(f"postgresql://hub@127.0.0.1:{postgres.port}/absent")

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import importlib.util
 import sqlite3
 import threading
 from dataclasses import replace
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
@@ -27,23 +25,9 @@ OURS = {"origin": "https://testserver", "sec-fetch-site": "same-origin"}
 KEPT = {t.name for t in metadata.sorted_tables} | {VERSIONS}
 
 
-@pytest.fixture(scope="module")
-def server():
-    file = Path(__file__).parents[2] / "fixtures" / "postgres.py"
-    spec = importlib.util.spec_from_file_location("postgres_of_the_console", file)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    started = module.Postgres()
-    try:
-        started.start()
-        yield started
-    finally:
-        started.remove()
-
-
 @pytest.fixture
-def url(server, request):
-    return server.database(f"console{abs(hash(request.node.name)) % 10**12}")
+def url(postgres, request):
+    return postgres.database(f"console{abs(hash(request.node.name)) % 10**12}")
 
 
 @pytest.fixture
@@ -161,7 +145,7 @@ def test_a_folder_of_the_version_before_keeps_its_people_and_reads(tmp_path):
     home.close()
 
 
-def test_a_server_that_is_not_there_is_told(server, tmp_path):
+def test_a_server_that_is_not_there_is_told(postgres, tmp_path):
     with pytest.raises(InputError, match="cannot be opened") as caught:
-        open_home(tmp_path / "home", f"postgresql://hub:secret@127.0.0.1:{server.port}/absent")
+        open_home(tmp_path / "home", f"postgresql://hub:secret@127.0.0.1:{postgres.port}/absent")
     assert "secret" not in str(caught.value)

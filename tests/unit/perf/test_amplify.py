@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import csv
-import sys
 from datetime import datetime, timedelta
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from amplify import EARLIER_HOURS, SHIFT_MINUTES, amplify
+from salt import MOST_COPIES, SaltedTexts
 
 from stillwatch import kernel
 from stillwatch.simulate import simulate
-
-sys.path.insert(0, str(Path(__file__).parents[3] / "perf"))
-from amplify import EARLIER_HOURS, SHIFT_MINUTES, amplify
-from salt import MOST_COPIES, SaltedTexts
 
 COPIES = 3
 FRAMES = [f"{end}_{n}" for end in ("head", "tail") for n in (3, 4, 5, 6, 8, 10, 12, 16)]

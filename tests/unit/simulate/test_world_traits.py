@@ -3,16 +3,11 @@ and no shallow tree of traits, finds campaigns."""
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
+from world_traits import MOST_AUC, MOST_RECALL, auc, judge, recall_at
 
 from stillwatch.simulate import load_plan
-
-sys.path.insert(0, str(Path(__file__).parents[3] / "perf"))
-from world_traits import MOST_AUC, MOST_RECALL, auc, judge, recall_at
 
 SCALE = 0.15
 

@@ -14,9 +14,6 @@ import pytest
 from stillwatch.errors import ConfigError, InputError
 from stillwatch.sources import ingest, open_inputs
 
-sys.path.insert(0, str(Path(__file__).parents[2] / "fixtures"))
-from postgres import Postgres
-
 TABLE = """
 CREATE TABLE log (
   exchange_id text, ts timestamptz, account_id text, model text, stream boolean,
@@ -39,22 +36,17 @@ COLUMNS = (
 
 
 @pytest.fixture(scope="module")
-def database():
-    server = Postgres()
-    try:
-        server.start()
-        address = server.database("logs")
-        import adbc_driver_postgresql.dbapi as dbapi
+def database(postgres):
+    import adbc_driver_postgresql.dbapi as dbapi
 
-        with dbapi.connect(address) as connection, connection.cursor() as cursor:
-            cursor.execute("SET TIME ZONE 'Asia/Kolkata'")
-            for statement in TABLE.split(";\n"):
-                if statement.strip():
-                    cursor.execute(statement)
-            connection.commit()
-        yield address
-    finally:
-        server.remove()
+    address = postgres.database("logs")
+    with dbapi.connect(address) as connection, connection.cursor() as cursor:
+        cursor.execute("SET TIME ZONE 'Asia/Kolkata'")
+        for statement in TABLE.split(";\n"):
+            if statement.strip():
+                cursor.execute(statement)
+        connection.commit()
+    return address
 
 
 def query(folder: Path, text: str) -> Path:
