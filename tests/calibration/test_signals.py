@@ -179,6 +179,18 @@ def test_accounts_made_in_several_batches_are_found_batch_by_batch() -> None:
     assert sum(covered) <= 2
 
 
+def test_a_burst_that_is_a_third_of_all_accounts_is_one_still() -> None:
+    rng = np.random.default_rng(27)
+    created = creation_times(rng, "even")
+    batch = SIZE // 3
+    created[:batch] = 200 * DAY + rng.uniform(0, DAY, batch)
+    population, cohort = people(created_us=created), together(np.arange(batch))
+    found = signup_burst.burst_windows(cohort, population)
+    assert len(found) == 1
+    created[batch : batch + SIZE // 3] = 200 * DAY + rng.uniform(0, DAY, SIZE // 3)
+    assert signup_burst.burst_windows(cohort, people(created_us=created)) == []
+
+
 def test_signup_burst_does_not_accuse_who_all_came_on_a_launch_day() -> None:
     rng = np.random.default_rng(24)
     created = creation_times(rng, "even")

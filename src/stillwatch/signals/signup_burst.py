@@ -55,19 +55,23 @@ def burst_windows(cohort: Cohort, population: Population) -> list[tuple[float, f
     """Return the cohort's bursts of sign-ups as start and end in seconds, the densest first.
 
     An operator opens its accounts in batches: what is left after a burst is scanned again, up to
-    eight times, until none is found at p ≤ 1e-4. A burst has to be five times what chance puts
-    there, so that it names its accounts and hardly anybody else's.
+    eight times, until none is found at p ≤ 1e-4. A burst has to be five times what everybody
+    else's rate of sign-ups would put there, so that it names its accounts and hardly anybody
+    else's. (The cohort itself is left out of that rate: it may be a third of all accounts.)
     """
     mine, everybody = population.founders.apart(cohort.senders)
     mine = np.sort(mine)
     found: list[tuple[float, float]] = []
     while len(found) < _MOST_BURSTS and len(mine) >= _MIN:
         result = scan_cluster(mine, everybody, SIGNUP_WINDOWS_S)
-        if not result.p_value <= _BURST_P or result.count < _TIMES_CHANCE * result.expected:
-            break
-        window = float(result.window_start), float(result.window_start + result.window_s)
-        found.append(window)
+        window = np.array([result.window_start, result.window_start + result.window_s])
         inside = (mine >= window[0]) & (mine <= window[1])
+        made = everybody.until(window[1:]) - everybody.before(window[:1])
+        elsewhere = int(made[0]) - int(inside.sum())
+        chance = 1 + (len(mine) - 1) * elsewhere / max(everybody.size - len(mine), 1)
+        if not result.p_value <= _BURST_P or result.count < _TIMES_CHANCE * chance:
+            break
+        found.append((float(window[0]), float(window[1])))
         everybody = everybody.exchanged(mine[inside], [])
         mine = mine[~inside]
     return found
