@@ -21,7 +21,7 @@ import pytest
 
 from stillwatch.errors import ConfigError
 from stillwatch.scanner import Progress, scan
-from stillwatch.scanner.folder import STEPS, locked
+from stillwatch.scanner.folder import STEPS, claimed
 from stillwatch.simulate import SimulatedWorld, simulate
 
 KILLS = 6
@@ -302,7 +302,7 @@ def test_a_pipe_is_refused(tiny: SimulatedWorld, out: Path) -> None:
 
 
 def test_two_scans_do_not_write_to_one_folder(tiny: SimulatedWorld, out: Path) -> None:
-    with locked(out), pytest.raises(ConfigError, match="another scan writes to this folder"):
+    with claimed(out), pytest.raises(ConfigError, match="another scan writes to this folder"):
         go(tiny, out)
     go(tiny, out)  # the lock went with its holder
 

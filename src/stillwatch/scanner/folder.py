@@ -29,7 +29,7 @@ from stillwatch.schema import (
     held_folder,
 )
 
-__all__ = ["STAGES_KEPT", "STEPS", "check_ours", "clear", "locked", "settle"]
+__all__ = ["STAGES_KEPT", "STEPS", "check_ours", "claimed", "clear", "settle"]
 
 STEPS: Final = (*DISCOVERY, ACTS_STEP)
 STAGES_KEPT: Final = ("exchanges", "subjects", "cohorts", "cohort_members", "cohort_scores",
@@ -44,7 +44,7 @@ _STAGE_FILES: Final = frozenset(
 )
 
 
-def locked(run_dir: Path) -> AbstractContextManager[None]:
+def claimed(run_dir: Path) -> AbstractContextManager[None]:
     """Hold the folder, made now where it is missing, against a second scan. Raises ConfigError."""
     return held_folder(run_dir, where="--out", busy="another scan writes to this folder")
 

@@ -56,8 +56,8 @@ from stillwatch.scanner.folder import (
     STAGES_KEPT,
     STEPS,
     check_ours,
+    claimed,
     clear,
-    locked,
     settle,
 )
 from stillwatch.scanner.restored import take_out
@@ -232,7 +232,7 @@ def scan(
          "indicators in force": [one.indicator_id for one in told],
          **settings.as_dict()},
     )  # fmt: skip
-    with locked(run_dir):
+    with claimed(run_dir):
         kept = _begin(run_dir, key, feed, resume=resume)
         if kept is None:
             return ScanResult(run_dir)
