@@ -99,4 +99,5 @@ def _times(one: FloatArray, other: FloatArray) -> FloatArray:
     """Return the products of the polynomials in the rows, cut off after the given degree."""
     degree = one.shape[1] - 1
     padded = np.pad(one, ((0, 0), (degree, 0)))
-    return np.einsum("tmx,tx->tm", sliding_window_view(padded, degree + 1, axis=1), other[:, ::-1])
+    shifted = sliding_window_view(padded, degree + 1, axis=1)
+    return np.asarray(np.einsum("tmx,tx->tm", shifted, other[:, ::-1]))

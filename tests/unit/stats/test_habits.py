@@ -31,9 +31,7 @@ def slow_p(table: np.ndarray, least: float) -> float:
     for size, times in zip(*np.unique(table.sum(axis=1), return_counts=True), strict=True):
         ways = every_way(int(size), table.shape[1])
         law = dirichlet_multinomial(shares * (1 - least) / least, int(size))
-        exponent += times * np.log(
-            np.exp(-STEPS[:, None] * distance(ways, shares)) @ law.pmf(ways)
-        )
+        exponent += times * np.log(np.exp(-STEPS[:, None] * distance(ways, shares)) @ law.pmf(ways))
     return min(1.0, float(np.exp(min(float(exponent.min()), 0.0))))
 
 
