@@ -111,7 +111,7 @@ def test_habits_of_owners_that_have_them(
     assert_super_uniform(
         result.p_value
         for result in (
-            habit_p(choices(rng, owners, size, shares, correlation), 0.1, rng) for _ in range(500)
+            habit_p(choices(rng, owners, size, shares, correlation), 0.1) for _ in range(500)
         )
         if not np.isnan(result.p_value)
     )

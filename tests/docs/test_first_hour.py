@@ -42,8 +42,9 @@ def hour(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, str]
         assert done.returncode == (3 if line.startswith("scan") else 0), (line, done.stderr)
         printed[line] = done.stdout
         if line.startswith("simulate"):
-            for name in ("accounts.csv", "permits.csv"):
-                shutil.copy(folder / "logs" / name, folder / name)
+            [copied] = re.findall(r"^ {4}cp (.+) \.$", GUIDE.read_text(encoding="utf-8"), re.M)
+            for name in copied.split():
+                shutil.copy(folder / name, folder)
     return folder, printed
 
 

@@ -13,7 +13,7 @@ from stillwatch.kernel import intents, reference
 from stillwatch.kernel.features import COLUMN_BYTES, KERNEL_VERSION, TOPIC_SIZE
 from stillwatch.kernel.implementation import native
 
-__all__ = ["FEATURES", "batch"]
+__all__ = ["FEATURES", "batch", "text_column"]
 
 _INTEGERS: Final = {2: pa.uint16(), 4: pa.uint32(), 8: pa.uint64()}
 FEATURES: Final[pa.Schema] = pa.schema(
@@ -58,7 +58,7 @@ def batch(record_batch: pa.RecordBatch) -> pa.RecordBatch:
             found = np.frombuffer(out, dtype=np.uint64, count=rows, offset=at)
         columns[field.name] = pa.Array.from_buffers(field.type, rows, [None, buffer])
         at += sizes[field.name]
-    given = [_column(array) for array in arrays.values()]
+    given = [text_column(array) for array in arrays.values()]
     for first in range(0, rows, _SPAN_ROWS):
         stop = min(first + _SPAN_ROWS, rows)
         text, starts = kernel.batch(rows, first, stop, out, *given)
@@ -127,7 +127,8 @@ def _text_array(array: pa.Array | None, where: str) -> pa.Array | None:
     raise _wrong_type(where, "string or binary", kind)
 
 
-def _column(array: pa.Array | None) -> Column | None:
+def text_column(array: pa.Array | None) -> Column | None:
+    """What C reads of an array; None for a missing one."""
     if array is None:
         return None
     kind = array.type

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from stillwatch.kernel.origin import address_prefix, prefix_hash, text_hash
+from stillwatch.kernel.arrow import text_column
+from stillwatch.kernel.implementation import native
+from stillwatch.kernel.origin import address_prefix, text_hash
 from stillwatch.kernel.row_digest import row_digest
 from stillwatch.schema.arrow import EXCHANGE
 
@@ -32,28 +33,34 @@ ENVELOPE = pa.schema(
     ]
 )
 DIGEST = pa.field("digest", pa.uint64(), nullable=False)
-_KNOWN = 100_000
 
 
-# Identifiers, addresses and agents come again batch after batch: a look-up costs a tenth of a hash.
-@lru_cache(maxsize=_KNOWN)
-def _hash(text: str) -> int:
-    return text_hash(text)
+def text_hashes(words: pa.Array) -> np.ndarray:
+    """Return `origin.text_hash` of each string of an array; 0 for one that is null or empty."""
+    kernel = native()
+    if kernel is None:
+        return np.array([text_hash(word) for word in words.to_pylist()], dtype=np.uint64)
+    return np.frombuffer(kernel.text_hashes(text_column(words)), dtype=np.uint64)
 
 
-def _client_hash(text: str) -> int:
-    return _hash(text) if text != "\n" else 0
-
-
-def _hash_values(column: pa.Array, hashed: Callable[[str], int] = _hash) -> pa.Array:
+def _of_each(column: pa.Array, hashed: Callable[[pa.Array], np.ndarray] = text_hashes) -> pa.Array:
     """Hash each distinct value once; 0 stands for absent."""
     encoded = pc.dictionary_encode(column)
-    words = encoded.dictionary.to_pylist()
-    table = np.array([*(hashed(w) if w else 0 for w in words), 0], dtype=np.uint64)
+    words = encoded.dictionary
+    table = np.append(hashed(words), np.uint64(0))
     codes = pc.fill_null(encoded.indices.cast(pa.int64()), len(words)).to_numpy(
         zero_copy_only=False
     )
     return pa.array(table[codes])
+
+
+def _prefix_hashes(addresses: pa.Array) -> np.ndarray:
+    return text_hashes(pa.array(map(address_prefix, addresses.to_pylist()), pa.string()))
+
+
+def _client_hashes(clients: pa.Array) -> np.ndarray:
+    neither = pc.equal(clients, "\n").to_numpy(zero_copy_only=False)
+    return np.where(neither, np.uint64(0), text_hashes(clients))
 
 
 def envelope(batch: pa.RecordBatch) -> list[pa.Array]:
@@ -65,16 +72,16 @@ def envelope(batch: pa.RecordBatch) -> list[pa.Array]:
     columns: list[Any] = [batch.column(name) for name in _KEPT]
     micro = pc.multiply(batch.column("cost_usd"), 1e6)
     columns.append(pc.round(micro).cast(pa.int64(), safe=False))
-    columns.append(_hash_values(batch.column("ip"), prefix_hash))
+    columns.append(_of_each(batch.column("ip"), _prefix_hashes))
     agent = pc.coalesce(batch.column("user_agent"), batch.column("client"), pa.scalar(""))
     both = pc.binary_join_element_wise(
         pc.fill_null(batch.column("ja4"), ""), pc.fill_null(agent, ""), "\n"
     )
-    columns.append(_hash_values(both, _client_hash))
+    columns.append(_of_each(both, _client_hashes))
     return columns
 
 
 def digest(columns: list[pa.Array]) -> pa.Array:
     """Return the digest of each row of `ENVELOPE` and the kernel's columns, all but exchange_id."""
     assert ENVELOPE.names[0] == "exchange_id"
-    return row_digest(_hash_values(c) if pa.types.is_string(c.type) else c for c in columns[1:])
+    return row_digest(_of_each(c) if pa.types.is_string(c.type) else c for c in columns[1:])

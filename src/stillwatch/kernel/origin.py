@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import ipaddress
+from contextlib import suppress
 from functools import lru_cache
+from socket import AF_INET6, inet_pton
 
 __all__ = ["address_prefix", "client_hash", "prefix_hash", "text_hash"]
 
+_MAPPED = bytes(10) + b"\xff\xff"
 _OCTETS = frozenset(map(str, range(256)))
 
 
@@ -17,6 +20,10 @@ def address_prefix(address: str) -> str | None:
     octets = address.split(".")
     if len(octets) == 4 and _OCTETS.issuperset(octets):
         return f"{octets[0]}.{octets[1]}.{octets[2]}.0/24"
+    with suppress(OSError, ValueError):  # no such address, or not ASCII
+        packed = inet_pton(AF_INET6, address)
+        if not packed.startswith(_MAPPED):
+            return _network48(packed)
     try:
         parsed = ipaddress.ip_address(address.strip())
     except ValueError:
@@ -26,6 +33,14 @@ def address_prefix(address: str) -> str | None:
     if isinstance(parsed, ipaddress.IPv4Address):
         return f"{ipaddress.IPv4Address(int(parsed) >> 8 << 8)}/24"
     return f"{ipaddress.IPv6Address(int(parsed) >> 80 << 80)}/48"
+
+
+def _network48(packed: bytes) -> str:
+    """Return the /48 of sixteen bytes as short as can be: its zeros at the end are no groups."""
+    groups = [f"{high << 8 | low:x}" for high, low in zip(packed[:6:2], packed[1:6:2], strict=True)]
+    while groups and groups[-1] == "0":
+        groups.pop()
+    return f"{':'.join(groups)}::/48"
 
 
 def text_hash(text: str | None) -> int:

@@ -251,6 +251,7 @@ def run_table(facts: Facts) -> Table:
         ("Duplicates dropped", count(s.get("duplicates"))),
         ("Times without a zone, taken as UTC", count(s.get("zone_less_times"))),
         ("Accounts", count(s.get("accounts"))),
+        ("Accounts in the accounts table", count(s.get("described"))),
         ("Subjects judged", count(s.get("subjects"))),
         ("Organizations", count(s.get("organizations"))),
         ("Look", count(s.get("look"))),

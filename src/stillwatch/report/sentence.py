@@ -24,6 +24,8 @@ from stillwatch.report.svg import El, el
 
 __all__ = ["Answer", "answer", "apart", "keep_intervals", "standing_counts", "strip"]
 
+_MOST_KNOWN = 0.95
+
 
 @dataclass(frozen=True)
 class Answer:
@@ -106,6 +108,18 @@ def _warnings(facts: Facts) -> tuple[tuple[str, str], ...]:
                 f"The largest e-value that the reference can give is {plain(largest)}; an "
                 f"accusation needs {plain(needed)}. More benign reference cohorts "
                 "from a baseline of your own raise it.",
+            )
+        )
+    known, seen = number(s.get("described")), number(s.get("accounts"))
+    if known is not None and seen is not None and known < _MOST_KNOWN * seen:
+        out.append(
+            (
+                "The accounts table is of other accounts"
+                if not known
+                else "Accounts not described",
+                f"It tells of {count(known)} of {count(seen)} accounts. Whose organization is not "
+                "known counts as one of its own, so that a team may look like strangers who act "
+                "together. Were identifiers hashed alike in both files?",
             )
         )
     rate = number(at(s, "parameters", "sampling_rate"))

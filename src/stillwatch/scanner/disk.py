@@ -64,8 +64,8 @@ def refuse_small_disk(folder: Path, rows: int | None) -> None:
     needed = (rows or 0) * BYTES_PER_ROW
     if needed > free:
         raise ConfigError(
-            f"about {rows:,} exchanges need about {needed / 1e9:,.1f} GB on disk, "
-            f"{free / 1e9:,.1f} GB are free",
+            f"about {rows:,} exchanges need about {needed / 1e6:,.0f} MB on disk, "
+            f"{free / 1e6:,.0f} MB are free",
             where="--out",
             hint="free disk space, give another --out, or a shorter window of files",
         )

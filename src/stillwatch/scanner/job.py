@@ -49,6 +49,7 @@ from stillwatch.pipeline import DISCOVERY, FEATURES, features
 from stillwatch.policy import permits_from_rows
 from stillwatch.report import write_report
 from stillwatch.runners import LocalRunner
+from stillwatch.scanner.described import refuse_silence
 from stillwatch.scanner.disk import refuse_small_disk
 from stillwatch.scanner.enrichment import Enrichment
 from stillwatch.scanner.feed import Feed, Logs, StoredDays
@@ -323,13 +324,16 @@ def _discover(
 ) -> None:  # fmt: skip
     for number, step in enumerate(STEPS):
         tell(Progress(step.name, number, len(STEPS), "steps"))
+        began = time.monotonic()
         if step.output in kept:
             runner.adopt(step.output)
-            take_out(runner, step.output, restored)
-            continue
-        began = time.monotonic()
-        runner.run(step)
+        else:
+            runner.run(step)
         take_out(runner, step.output, restored)
+        if step.output == "people":
+            refuse_silence(runner)
+        if step.output in kept:
+            continue
         seconds[step.name] = round(time.monotonic() - began, 3)
         if step.output == "exchanges":
             _refuse_empty(runner.path("exchanges"))

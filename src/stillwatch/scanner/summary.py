@@ -28,6 +28,7 @@ from stillwatch.errors import ConfigError
 from stillwatch.kernel import KERNEL_VERSION
 from stillwatch.profiles import in_window
 from stillwatch.runners import LocalRunner
+from stillwatch.scanner.described import described
 from stillwatch.scanner.feed import Feed
 from stillwatch.scanner.labels import Labelled, labelled_cohorts, widened
 from stillwatch.schema import STAGES
@@ -366,6 +367,7 @@ def summarize(
         "duplicates": given["n"] - given["ids"],
         "zone_less_times": feed.ledger.zoneless_times,
         "accounts": totals["accounts"],
+        "described": described(runner),
         "subjects": totals["subjects"],
         "organizations": totals["organizations"],
         "since": stamp(totals["low"]),

@@ -13,14 +13,10 @@ __all__ = ["Desk", "Step"]
 
 
 class Desk(Protocol):
-    """What a step's function works at: its settings, and SQL over its input tables.
-
-    ``threads``: how many it may keep busy; its result must not depend on their number.
-    """
+    """What a step's function works at: its settings, and SQL over its input tables."""
 
     settings: Settings
     columns: frozenset[str]
-    threads: int
 
     def query(self, sql: str, **tables: Any) -> Any:
         """Return a pyarrow.Table; ``tables`` are further Arrow tables by name for this query."""

@@ -25,7 +25,6 @@ _MIN_ORGANIZATIONS = 8
 _MIN_PAIRS = 30
 _LEAST_SHARE = 0.05
 _PER_ORGANIZATION = 24
-_SEED = 20261127
 
 
 def find(cohort: Cohort, population: Population) -> Finding:
@@ -56,7 +55,7 @@ def find(cohort: Cohort, population: Population) -> Finding:
         return not_enough(
             TEST, len(counts), "fewer than two templates, or than eight organizations that choose"
         )
-    result = habit_p(counts, HABIT, np.random.default_rng(_SEED))
+    result = habit_p(counts, HABIT)
     return evaluated(
         TEST,
         result.correlation,

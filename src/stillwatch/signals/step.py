@@ -33,7 +33,6 @@ from stillwatch.signals.data import (
 from stillwatch.signals.direct_evidence import Coincidences
 from stillwatch.signals.distinct import own_share
 from stillwatch.signals.hours import at_one_place, explained
-from stillwatch.signals.lanes import in_order
 from stillwatch.signals.payers import MAX_ONE_PAYER, MIN_PAYERS, one_payer
 from stillwatch.signals.reference import shipped_references
 from stillwatch.signals.traits import MIN_EVENTS, TRAITS, Traits, traits
@@ -215,7 +214,7 @@ def _findings(desk: Desk) -> pa.Table:
     bench = _Bench(
         early, late, over_both(early, late), _base(desk, "A", early), _base(desk, "B", late), desk
     )
-    judged = list(in_order(bench.judge, load_cohorts(desk, late), desk.threads))
+    judged = [bench.judge(views) for views in load_cohorts(desk, late)]
     usual_own = harvest.usual([seen for one in judged if (seen := one.strangers) is not None])
     distinct = own_share(desk, _together(desk, judged))
     rows = [

@@ -145,9 +145,11 @@ def _one_value(c: IntArray, held: IntArray, population: int, n: int) -> tuple[fl
 
 def _many_values(seen: int, sizes: IntArray, values: IntArray, n: int) -> float:
     """Return ``min over x > 0 of exp(sum over values of log E[exp(x f)] - x seen)``."""
+    if seen == 0:
+        return 1.0
     population = int((sizes * values).sum())
     keep = (sizes >= 2) & (sizes * n <= population)
-    if seen == 0 or not bool(keep.any()):
+    if not bool(keep.any()):
         return 1.0
     m, weight, share = sizes[keep].astype(np.float64), values[keep], n / population
     once = m * share * np.exp(hypergeometric_log_zero(population - 1, sizes[keep] - 1, n - 1))

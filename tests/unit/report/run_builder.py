@@ -476,6 +476,7 @@ def summary(
         "duplicates": 745,
         "zone_less_times": 0,
         "accounts": 98_400,
+        "described": 97_900,
         "subjects": 101_233,
         "organizations": 41_020,
         "since": iso(START),

@@ -1,5 +1,6 @@
 /* The Python module stillwatch.kernel._kernel: arguments in, features out, the GIL released. */
 #include "arrow.h"
+#include "blake2.h"
 #include "level.h"
 
 #define TOPIC_BYTES 64
@@ -356,6 +357,41 @@ done:
     return result;
 }
 
+PyDoc_STRVAR(text_hashes_doc,
+    "text_hashes(column) -> BLAKE2b-64 of each text of an Arrow column, as uint64 in native order;\n"
+    "0 where it is empty or null. The column as in batch. Raises ValueError, TypeError, MemoryError.");
+
+static PyObject *kernel_text_hashes(PyObject *module, PyObject *spec)
+{
+    (void)module;
+    struct column c = {0};
+    PyObject *result = NULL;
+    int failure = 0;
+    if (column_parse(spec, &c, 1) < 0)
+        goto done;
+    result = PyBytes_FromStringAndSize(NULL, (Py_ssize_t)(c.length * (int64_t)sizeof(uint64_t)));
+    if (!result)
+        goto done;
+    char *out = PyBytes_AsString(result);
+    Py_BEGIN_ALLOW_THREADS
+    for (int64_t row = 0; row < c.length && !failure; row++) {
+        struct text t;
+        failure = column_text(&c, row, &t);
+        if (!failure) {
+            const uint64_t hash = identifier_hash(t.data, t.size);
+            memcpy(out + row * (int64_t)sizeof(hash), &hash, sizeof(hash));
+        }
+    }
+    Py_END_ALLOW_THREADS
+    if (failure) {
+        Py_CLEAR(result);
+        raise_failure(-2);
+    }
+done:
+    column_release(&c);
+    return result;
+}
+
 PyDoc_STRVAR(levels_doc,
     "levels() -> names of the instruction sets that the kernel is compiled for and this processor\n"
     "has, the one in use last.");
@@ -403,6 +439,7 @@ static PyMethodDef methods[] = {
     {"one", kernel_one, METH_VARARGS, one_doc},
     {"similarity", kernel_similarity, METH_O, similarity_doc},
     {"token_hashes", kernel_token_hashes, METH_O, token_hashes_doc},
+    {"text_hashes", kernel_text_hashes, METH_O, text_hashes_doc},
     {"levels", kernel_levels, METH_NOARGS, levels_doc},
     {"use", kernel_use, METH_O, use_doc},
     {NULL, NULL, 0, NULL},

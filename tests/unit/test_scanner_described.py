@@ -1,0 +1,70 @@
+"""A side table of other accounts clears nobody, and one with gaps is told of."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from stillwatch.scanner import scan
+from stillwatch.simulate import SimulatedWorld, simulate
+
+READS_ACCOUNTS = {"signup_burst", "shared_account_values", "succession"}
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> SimulatedWorld:
+    return simulate("tiny", seed=5, out=tmp_path_factory.mktemp("tiny"))
+
+
+def told(
+    tiny: SimulatedWorld, folder: Path, keep: Callable[[int, str], str | None]
+) -> tuple[dict[str, Any], str]:
+    """Scan with a table whose n-th account is renamed, or left out; return summary and page."""
+    rows = list(csv.reader(tiny.accounts_csv.read_text().splitlines()))
+    at = rows[0].index("account_id")
+    with (folder / "accounts.csv").open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(rows[0])
+        for number, row in enumerate(rows[1:]):
+            name = keep(number, row[at])
+            if name is not None:
+                writer.writerow([*row[:at], name, *row[at + 1 :]])
+    out = folder / "run"
+    scan([tiny.out / "exchanges"], accounts=folder / "accounts.csv", out=out)
+    return json.loads((out / "summary.json").read_text()), (out / "report.html").read_text()
+
+
+def not_evaluable(summary: dict[str, Any]) -> set[str]:
+    return {s["name"] for s in summary["signals"] if not s["evaluable"]}
+
+
+def test_a_table_of_other_accounts_makes_what_reads_it_not_evaluable(tiny, tmp_path):
+    summary, page = told(tiny, tmp_path, lambda _, name: f"other-{name}")
+    assert summary["described"] == 0
+    assert not_evaluable(summary) >= READS_ACCOUNTS
+    assert "The accounts table is of other accounts" in page
+
+
+def test_gaps_in_the_table_are_told_and_the_rest_of_it_counts(tiny, tmp_path):
+    summary, page = told(tiny, tmp_path, lambda n, name: name if n % 2 else None)
+    assert 0.3 < summary["described"] / summary["accounts"] < 0.7
+    assert not not_evaluable(summary) & READS_ACCOUNTS
+    assert f"It tells of {summary['described']} of {summary['accounts']} accounts" in page
+
+
+def test_a_table_of_all_accounts_is_no_matter(tiny, tmp_path):
+    summary, page = told(tiny, tmp_path, lambda _, name: name)
+    assert summary["described"] == summary["accounts"]
+    assert "not described" not in page
+
+
+def test_without_a_table_nothing_is_said_of_one(tiny, tmp_path):
+    summary, page = told(tiny, tmp_path, lambda *_: None)
+    assert summary["described"] is None
+    assert not_evaluable(summary) >= READS_ACCOUNTS
+    assert "It tells of" not in page
