@@ -40,8 +40,11 @@ def answer_of(response: Any) -> Answer:
             return _blocks(response["content"], response.get("stop_reason"))
         if isinstance(response.get("output"), list):
             return _items(response["output"], response.get("status"))
-        text = response.get("text", response.get("output_text"))
-        return Answer(text=text) if isinstance(text, str) else NO_ANSWER
+        for key in ("text", "output_text", "completion", "content"):
+            if isinstance(response.get(key), str):
+                ended = response.get("finish_reason", response.get("stop_reason"))
+                return Answer(text=response[key], finish=ended if type(ended) is str else None)
+        return NO_ANSWER
     if isinstance(response, str) and response:
         return Answer(text=response)
     return NO_ANSWER
@@ -59,7 +62,7 @@ def _choice(choice: Any) -> Answer:
     content = message.get("content")
     if type(content) is not str or message.get("tool_calls") or message.get("function_call"):
         content = message_text({**message, "thinking_blocks": None}) or None
-    reasoning = message.get("reasoning_content")
+    reasoning = message.get("reasoning_content") or message.get("reasoning")  # vLLM, OpenRouter
     refusal = message.get("refusal")
     refused = type(refusal) is str and refusal != ""
     return Answer(

@@ -15,7 +15,7 @@ from stillwatch.sources.json_rows import Records, read_records
 from stillwatch.sources.ledger import Ledger
 from stillwatch.sources.source import COPY_AGAIN, DAMAGE
 
-__all__ = ["read_rows"]
+__all__ = ["read_rows", "table_columns"]
 
 _ROWS = 1_000
 
@@ -40,6 +40,25 @@ def read_rows(handle: BinaryIO, where: str, ledger: Ledger) -> Iterator[Records]
             for start in range(0, batch.num_rows, _ROWS):
                 rows = batch.slice(start, _ROWS).to_pylist()
                 yield _records(rows, lines[start : start + _ROWS])
+
+
+def table_columns(handle: BinaryIO, head: bytes) -> list[str]:
+    """Return the names of a Parquet or Arrow file's columns, and leave it at its start.
+
+    [] where the file is neither, or damaged: whoever reads it says so.
+    """
+    try:
+        if head.startswith(b"PAR1"):
+            return list(pq.read_schema(handle).names)
+        if head.startswith(b"ARROW1"):
+            return list(pa.ipc.open_file(handle).schema.names)
+        if head.startswith(b"\xff\xff\xff\xff"):
+            return list(pa.ipc.open_stream(handle).schema.names)
+        return []
+    except DAMAGE:
+        return []
+    finally:
+        handle.seek(0)
 
 
 def _records(rows: list[dict[str, Any]], lines: np.ndarray[Any, Any]) -> Records:

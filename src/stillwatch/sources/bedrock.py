@@ -48,6 +48,7 @@ class Bedrock(Wrapped):
     """Reads invocation logs; ``for_run`` gives the object that joins the bodies of one run."""
 
     name = "bedrock"
+    reads_tables = False
     columns = BODY_COLUMNS | {"account_id", "org_id", "provider", "tags", "latency_ms"}
 
     def __init__(self) -> None:

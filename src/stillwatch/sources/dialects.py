@@ -13,9 +13,9 @@ __all__ = ["plain_request", "plain_response"]
 _Body = dict[str, Any]
 _EMPTY: _Body = {}
 _FOREIGN_REQUEST = frozenset({"inferenceConfig", "toolConfig", "contents", "inputText",
-                              "max_gen_len", "guardrailConfig"})  # fmt: skip
+                              "max_gen_len", "guardrailConfig", "message"})  # fmt: skip
 _FOREIGN_RESPONSE = frozenset({"candidates", "promptFeedback", "generation", "results",
-                               "outputText", "stopReason"})  # fmt: skip
+                               "outputText", "stopReason", "outputs", "generations"})  # fmt: skip
 
 
 def plain_request(body: _Body) -> _Body:
@@ -32,6 +32,8 @@ def plain_request(body: _Body) -> _Body:
                 "top_p": config.get("topP"), "max_tokens": config.get("maxTokenCount")}  # fmt: skip
     if "max_gen_len" in body:
         return {**body, "max_tokens": body["max_gen_len"]}
+    if "message" in body:
+        return body if "messages" in body else _cohere_request(body)
     return _converse_request(body)
 
 
@@ -44,6 +46,7 @@ def plain_response(body: _Body) -> _Body:
             "content": [_converse_block(b) for b in blocks] if type(blocks) is list else [],
             "stop_reason": body.get("stopReason"),
             "usage": body.get("usage"),
+            "error": body.get("error"),
         }
     if _FOREIGN_RESPONSE.isdisjoint(body):
         return body
@@ -211,10 +214,29 @@ def _gemini_response(body: _Body) -> _Body:
     }
 
 
-# The older text models of Bedrock: Llama, Titan, Mistral
+# The older text models of Bedrock: Llama, Titan, Mistral, Cohere
+
+
+def _cohere_request(body: _Body) -> _Body:
+    """Return a chat of Cohere's, whose last turn stands apart and whose roles are in capitals."""
+    before = [
+        {"role": {"CHATBOT": "assistant"}.get(role, role.lower()), "content": turn.get("message")}
+        for turn in map(_dict, _list(body.get("chat_history")))
+        if type(role := turn.get("role", "USER")) is str
+    ]
+    now = {"role": "user", "content": body["message"]}
+    return {**body, "messages": [*before, now], "system": body.get("preamble"),
+            "top_p": body.get("p")}  # fmt: skip
 
 
 def _text_response(body: _Body) -> _Body:
+    for key in ("outputs", "generations"):  # Mistral, Cohere
+        if found := [_dict(one) for one in _list(body.get(key))]:
+            return {
+                "content": [{"type": "text", "text": one.get("text")} for one in found],
+                "stop_reason": found[0].get("stop_reason", found[0].get("finish_reason")),
+                "usage": None,
+            }
     if "generation" in body:
         counts = {"input_tokens": body.get("prompt_token_count"),
                   "output_tokens": body.get("generation_token_count")}  # fmt: skip

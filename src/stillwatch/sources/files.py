@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import glob
 import io
 import os
@@ -23,6 +24,7 @@ from stillwatch.sources.warehouse import SCHEMES, QueryStream, read_query
 __all__ = ["HEAD_BYTES", "InputFile", "find_files", "open_file", "short_names"]
 
 HEAD_BYTES = 256 << 10
+_UTF16 = (b"\xff\xfe", b"\xfe\xff")
 _GZIP, _ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
 _SEEKING = (b"PAR1", b"ARROW1", b"\xff\xff\xff\xff")
 _GLOB = frozenset("*?[")
@@ -146,13 +148,18 @@ def open_file(file: InputFile) -> Iterator[tuple[BinaryIO, bytes]]:
     with raw:
         magic = raw.peek(8)[:8]
         packed = "gzip" if magic[:2] == _GZIP else "zstd" if magic[:4] == _ZSTD else ""
-        if not packed and (file.size >= 0 or file.query):
+        if not packed and (file.size >= 0 or file.query) and magic[:2] not in _UTF16:
             first = raw.peek(HEAD_BYTES)[:HEAD_BYTES]
             yield cast(BinaryIO, raw), first
             return
         stream = pa.CompressedInputStream(pa.PythonFile(raw), packed) if packed else raw
         peekable = io.BufferedReader(_Raw(stream, file.name), HEAD_BYTES)
         first = peekable.peek(HEAD_BYTES)[:HEAD_BYTES]
+        if first[:2] in _UTF16:
+            peekable = io.BufferedReader(
+                _Raw(_FromUtf16(cast(BinaryIO, peekable)), file.name), HEAD_BYTES
+            )
+            first = peekable.peek(HEAD_BYTES)[:HEAD_BYTES]
         if first.startswith(_SEEKING):
             with tempfile.TemporaryFile() as spool:
                 shutil.copyfileobj(peekable, spool)
@@ -160,6 +167,24 @@ def open_file(file: InputFile) -> Iterator[tuple[BinaryIO, bytes]]:
                 yield cast(BinaryIO, spool), first
             return
         yield cast(BinaryIO, peekable), first
+
+
+class _FromUtf16:
+    """A stream of UTF-16, as PowerShell and Excel write it, read as UTF-8."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream = stream
+        self._decode = codecs.getincrementaldecoder("utf-16")("replace").decode
+        self._pending = b""
+
+    def read(self, size: int) -> bytes:
+        while not self._pending:
+            chunk = self._stream.read(size)
+            self._pending = self._decode(chunk, not chunk).encode()
+            if not chunk:
+                break
+        out, self._pending = self._pending[:size], self._pending[size:]
+        return out
 
 
 def _raw(file: InputFile) -> io.BufferedReader:

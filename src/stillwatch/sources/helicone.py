@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 from stillwatch.sources.bodies import BODY_COLUMNS
-from stillwatch.sources.json_text import BadJson, loads
+from stillwatch.sources.json_text import parsed
 from stillwatch.sources.ledger import Ledger
 from stillwatch.sources.wrapped import Wrapped, account_in
 
@@ -30,7 +30,7 @@ class Helicone(Wrapped):
         properties = _object(record.get("request_properties")) or _object(record.get("properties"))
         user = record.get("request_user_id")
         account = account_in(properties)
-        request, response = record.get("request_body"), record.get("response_body")
+        request, response = record.get("request_body"), _response(record.get("response_body"))
         cost = record.get("costUSD")
         return {
             "exchange_id": record.get("request_id"),
@@ -38,7 +38,9 @@ class Helicone(Wrapped):
             "account_id": account or user,
             "end_user_id": user if account else None,
             "conversation_id": next((properties[k] for k in _SESSION if k in properties), None),
-            "model": record.get("request_model") or record.get("model"),
+            "model": record.get("request_model")
+            or record.get("model")
+            or record.get("response_model"),
             "provider": _word(record.get("provider")),
             "country": record.get("country_code"),
             "latency_ms": record.get("delay_ms"),
@@ -53,11 +55,7 @@ class Helicone(Wrapped):
 
 
 def _object(value: Any) -> dict[str, Any]:
-    if type(value) is str and value[:1] == "{":
-        try:
-            value = loads(value)[0]
-        except (BadJson, RecursionError):
-            return {}
+    value = parsed(value)
     return value if type(value) is dict else {}
 
 
@@ -65,9 +63,17 @@ def _word(value: Any) -> Any:
     return value.lower() if type(value) is str else value
 
 
+def _response(body: Any) -> Any:
+    """Return the response; of a stream its events, which Helicone may hold in an object."""
+    value = parsed(body)
+    if type(value) is dict and value.get("streamed_data"):
+        return value["streamed_data"]
+    return value
+
+
 def _counts(record: dict[str, Any], response: Any) -> dict[str, Any]:
-    """Return Helicone's own counts where no body tells them."""
-    if response:
+    """Return Helicone's own counts where the body tells none; a stream's body may not."""
+    if type(response) is dict and (response.get("usage") or response.get("usageMetadata")):
         return {}
     return {
         "input_tokens": record.get("prompt_tokens"),

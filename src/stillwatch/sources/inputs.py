@@ -12,10 +12,11 @@ import pyarrow as pa
 
 from stillwatch.errors import InputError
 from stillwatch.schema.arrow import EXCHANGE
+from stillwatch.sources.any_rows import table_columns
 from stillwatch.sources.files import InputFile, find_files, open_file
 from stillwatch.sources.ledger import Ledger
 from stillwatch.sources.mapping import Mapping, read_mapping
-from stillwatch.sources.registry import SOURCES, choose_source
+from stillwatch.sources.registry import SOURCES, choose_source, choose_table
 from stillwatch.sources.source import MAX_BATCH_BYTES, Source
 
 __all__ = ["Inputs", "complete", "open_inputs"]
@@ -177,6 +178,8 @@ def open_inputs(
                 ledger.notes["empty files"] += 1
                 continue
             source = choose_source(head, file.name, format, sources)
+            if format == "auto" and source.name in ("parquet", "arrow"):
+                source = choose_table(table_columns(handle, head), file.name, sources) or source
             columns |= source.present(handle, file.name)
             found.append((file, source))
             if file.size < 0:

@@ -12,6 +12,7 @@ import orjson
 from stillwatch.errors import InputError
 from stillwatch.sources.json_text import BadJson, loads
 from stillwatch.sources.ledger import BROKEN, Ledger
+from stillwatch.sources.pages import items_of
 
 __all__ = ["CHUNK_BYTES", "MAX_RECORD_BYTES", "Records", "read_records"]
 
@@ -19,6 +20,7 @@ CHUNK_BYTES = 2 << 20
 MAX_RECORD_BYTES = 256 << 20
 _BOM = b"\xef\xbb\xbf"
 _SPACE = b" \t\r\n"
+_PAGES = "pages of a list in an envelope"
 _SKIP_TO_BRACKET = re.compile(
     rb'[^{}\[\]"]*+(?:"(?:[^"\\]++|\\.)*+"[^{}\[\]"]*+)*+([{}\[\]])', re.S
 )
@@ -51,9 +53,12 @@ def read_records(
     ``new`` makes what takes the objects of one chunk: `Records`, or a kind of it that turns each
     one into something smaller at once.
 
-    1. An array, when the first character is ``[``.
+    1. An array, when the first character is ``[``, or several one after another, as a receiver
+       has them that appends what is posted to it.
     2. Objects over several lines, when the first line is no value of its own but begins one.
     3. Else one object a line. A blank line is no row; a last line cut short is one refused row.
+
+    An object that is a page of records (`pages`) gives these.
 
     What is no object is entered in the ledger. Where an array or a many-line object breaks, what
     follows cannot be told apart: it is entered as one row, and its size as bytes unread.
@@ -128,11 +133,23 @@ def _parse_lines(
             if line.strip():
                 _parse_hard(line, number, records, where, ledger)
             continue
-        if type(value) is dict:
+        if type(value) is not dict:
+            ledger.unreadable(where, number, "not a JSON object")
+        elif (items := items_of(value)) is not None:
+            _add_items(items, number, records, where, ledger)
+        else:
             add(value, number)
+    return records
+
+
+def _add_items(items: list[Any], number: int, records: Records, where: str, ledger: Ledger) -> None:
+    """Take the records of a page, each under the page's own place."""
+    ledger.notes[_PAGES] += 1
+    for item in items:
+        if type(item) is dict:
+            records.add(item, number)
         else:
             ledger.unreadable(where, number, "not a JSON object")
-    return records
 
 
 def _parse_hard(text: bytes, number: int, records: Records, where: str, ledger: Ledger) -> None:
@@ -150,7 +167,11 @@ def _parse_hard(text: bytes, number: int, records: Records, where: str, ledger: 
         return
     if mended:
         ledger.coerced["JSON mended: invalid UTF-8, NaN or control characters"] += 1
-    records.add(value, number)
+    items = items_of(value)
+    if items is not None:
+        _add_items(items, number, records, where, ledger)
+    else:
+        records.add(value, number)
 
 
 class _Splitter:
@@ -208,6 +229,11 @@ class _Splitter:
         if match is None:
             return False
         bracket = match.start(1)
+        if self.depth < self.floor and (
+            match[1] != b"[" or self.buffer[self.scan : bracket].strip(_SPACE)
+        ):
+            self.closed = True  # no further array
+            return False
         if self.depth == self.floor:
             between = self.buffer[self.scan : bracket].strip(_SPACE)
             if between not in (b"", b","):
@@ -226,7 +252,7 @@ class _Splitter:
         if self.depth == self.floor and self.start >= 0:
             values.append(self.buffer[self.start : self.scan])
             self.start = -1
-        elif self.depth < self.floor:
+        elif self.depth < 0:
             self.closed = True
 
     @property
@@ -256,8 +282,7 @@ def _read_values(
         if splitter.closed:
             break
     unread = len(splitter.rest) + sum(map(len, chunks))
-    complete = splitter.closed if opened else splitter.depth == 0
-    if unread or not complete:
+    if unread or splitter.depth != 0:
         ledger.unreadable(where, number + 1, BROKEN)
         ledger.bytes_unread += unread
 

@@ -10,9 +10,10 @@ import orjson
 
 from stillwatch.schema.message import canonical
 
-__all__ = ["BadJson", "canonical", "clean", "loads"]
+__all__ = ["BadJson", "canonical", "clean", "loads", "parsed"]
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
+_OPENERS = ("{", "[", '"')
 
 
 class BadJson(ValueError):
@@ -42,6 +43,16 @@ def loads(text: bytes | str) -> tuple[Any, bool]:
         raise BadJson("JSON ends early" if ends_early else "malformed JSON") from None
     except ValueError:
         raise BadJson("JSON number too long") from None
+
+
+def parsed(value: Any) -> Any:
+    """Return what JSON text stands for, as tables and older exports hold it; else the value."""
+    if type(value) is str and value.lstrip()[:1] in _OPENERS:
+        try:
+            return loads(value)[0]
+        except (BadJson, RecursionError):
+            return value
+    return value
 
 
 def clean(value: Any) -> Any:

@@ -21,9 +21,10 @@ from stillwatch.sources.any_rows import read_rows
 from stillwatch.sources.bodies import BODY_COLUMNS
 from stillwatch.sources.garbage import without_collector
 from stillwatch.sources.json_rows import Records
-from stillwatch.sources.json_text import BadJson, canonical, loads
+from stillwatch.sources.json_text import canonical, parsed
 from stillwatch.sources.ledger import Ledger
 from stillwatch.sources.scratch import Scratch
+from stillwatch.sources.usage import count_of
 from stillwatch.sources.wrapped import NOTHING, Wrapped, account_in, names_in
 
 __all__ = ["Langfuse"]
@@ -35,6 +36,8 @@ _OTHER = "observations that are no model call"
 _TRACES = "traces"
 _FLUSH = 1_000
 _CODE = re.compile(r"(?<![0-9])[45][0-9]{2}(?![0-9])")
+_BODY = frozenset({"messages", "input", "contents", "prompt"})
+_BLOCKS = ("text", "output_text", "thinking", "tool_use", "refusal")
 _EMPTY: dict[str, Any] = {}
 
 
@@ -128,7 +131,7 @@ class Langfuse(Wrapped):
             "tags": _tags(record.get("tags")),
             "cost_usd": record.get("totalCost", record.get("calculatedTotalCost")),
             "request": _request(record),
-            "response": None if failed else _response(_parsed(record.get("output"))),
+            "response": None if failed else _response(parsed(record.get("output"))),
             "error": _error(record.get("statusMessage")) if failed else None,
             **_counts(_object(given)),
         }
@@ -166,37 +169,33 @@ def _plain(value: Any) -> Any:
     return value
 
 
-def _parsed(value: Any) -> Any:
-    if type(value) is str and value[:1] in ("{", "[", '"'):
-        try:
-            return loads(value)[0]
-        except (BadJson, RecursionError):
-            return value
-    return value
-
-
 def _object(value: Any) -> dict[str, Any]:
-    value = _parsed(value)
+    value = parsed(value)
     return value if type(value) is dict else _EMPTY
 
 
 def _tags(tags: Any) -> dict[str, str] | None:
-    tags = _parsed(tags)
+    tags = parsed(tags)
     return {t: "" for t in tags if type(t) is str} or None if type(tags) is list else None
 
 
 def _request(record: dict[str, Any]) -> dict[str, Any]:
-    asked = _parsed(record.get("input"))
+    asked = parsed(record.get("input"))
     parameters = _object(record.get("modelParameters"))
-    if type(asked) is dict and ("messages" in asked or "input" in asked or "contents" in asked):
+    if type(asked) is dict and not _BODY.isdisjoint(asked):
         return {**parameters, **asked}
+    if type(asked) is dict and asked and "role" not in asked:  # what an application calls its input
+        asked = [{"role": "user", "content": canonical(asked)}]
     return {**parameters, "messages": asked or None}
 
 
 def _response(said: Any) -> Any:
-    """Return an output as a response: a whole one, messages, one message, or its text."""
-    if type(said) is list and said and all(type(m) is dict and "role" in m for m in said):
-        return {"choices": [{"message": message} for message in said]}
+    """Return an output as a response: a whole one, messages, one message, blocks, or its text."""
+    if type(said) is list and said and all(type(m) is dict for m in said):
+        if all("role" in m for m in said):
+            return {"choices": [{"message": message} for message in said]}
+        if all(m.get("type") in _BLOCKS for m in said):
+            return {"content": said}
     if type(said) is dict and "role" in said and "usage" not in said:
         return {"choices": [{"message": said}]}
     return said
@@ -210,12 +209,23 @@ def _error(message: Any) -> dict[str, Any]:
 
 
 def _counts(usage: dict[str, Any]) -> dict[str, Any]:
-    """Return the counts of a usage map, whose parts exclude each other: all input, all output."""
-    counts = {k.lower(): v for k, v in usage.items() if type(v) is int}
-    asked = [v for k, v in counts.items() if "input" in k or "prompt" in k]
-    said = [v for k, v in counts.items() if "output" in k or "completion" in k]
+    """Return the counts of a usage map, whose parts exclude each other: all input, all output.
+
+    Older usage says the same twice, under ``input`` and ``promptTokens``: one of them counts. Costs
+    stand beside it.
+    """
+    counts = {
+        k.lower(): count for k, v in usage.items()
+        if (count := count_of(v)) is not None and "cost" not in k.lower()
+    }  # fmt: skip
     cached = [v for k, v in counts.items() if "cached" in k or "cache_read" in k]
     thought = [v for k, v in counts.items() if "reasoning" in k]
     names = ("input_tokens", "output_tokens", "cached_tokens", "reasoning_tokens")
-    parts = (asked, said, cached, thought)
+    parts = (_part(counts, "input", "prompt"), _part(counts, "output", "completion"),
+             cached, thought)  # fmt: skip
     return {name: sum(part) if part else None for name, part in zip(names, parts, strict=True)}
+
+
+def _part(counts: dict[str, int], word: str, older: str) -> list[int]:
+    named = [v for k, v in counts.items() if word in k]
+    return named or [v for k, v in counts.items() if older in k]

@@ -6,6 +6,8 @@ required but an id, a start time, a model and an account.
 
 The account is the key's user, else its team, else the hash of the key. A deployment that bills
 by team or by key registers ``LiteLLM(account=("team", "key"))`` or ``LiteLLM(account=("key",))``.
+``default_user_id`` is no user: the proxy writes it for every key that its administrator made, so
+customers whose keys were made so would all be one account.
 
 What LiteLLM redacted (``redacted-by-litellm``) is null here: were it text, every redacted request
 would be the same request.
@@ -25,15 +27,17 @@ from stillwatch.sources.answers import NO_ANSWER, Answer, answer_of
 from stillwatch.sources.fields import client_of, first_of, kind_of, text_of, tool_names
 from stillwatch.sources.garbage import without_collector
 from stillwatch.sources.json_rows import Records, read_records
-from stillwatch.sources.json_text import canonical
+from stillwatch.sources.json_text import canonical, parsed
 from stillwatch.sources.ledger import Ledger
 from stillwatch.sources.litellm_status import outcome
+from stillwatch.sources.pairs import latencies
 from stillwatch.sources.source import Source
 
 __all__ = ["LiteLLM"]
 
 _REDACTED = "redacted-by-litellm"
 _EMPTY: dict[str, Any] = {}
+_NO_USER = frozenset({"default_user_id"})  # SpecialProxyStrings in litellm/proxy/_types.py
 _ACCOUNT_KEYS = {
     "user": "user_api_key_user_id",
     "team": "user_api_key_team_id",
@@ -48,6 +52,7 @@ _OPERATIONS = {
     "create_batch": "batch",
     "image_generation": "image",
 }
+_RESPONSE = frozenset({"choices", "content", "output"})
 _JA4_HEADERS = ("x-ja4", "x-client-ja4", "ja4", "x-ja4-fingerprint")
 _COLUMNS = frozenset(EXCHANGE.names) - {"origin", "country", "asn"}
 _NOTHING = pa.RecordBatch.from_arrays([], schema=pa.schema([]))
@@ -107,7 +112,7 @@ class LiteLLM(Source):
             row.get("user_agent") or m.get("user_agent") for row, m in zip(rows, meta, strict=True)
         ]
         return {
-            "account_id": first_of(meta, self._account),
+            "account_id": self._accounts(meta),
             "key_id": [m.get("user_api_key_hash") for m in meta],
             "org_id": [m.get("user_api_key_org_id") for m in meta],
             "workspace_id": first_of(meta, ("user_api_key_team_id", "user_api_key_project_id")),
@@ -124,8 +129,19 @@ class LiteLLM(Source):
             "ja4": [_ja4(m.get("requester_custom_headers")) for m in meta],
         }
 
+    def _accounts(self, meta: _Payloads) -> list[Any]:
+        found = first_of(meta, self._account)
+        for place, account in enumerate(found):
+            if type(account) is str and account in _NO_USER:
+                said = map(meta[place].get, self._account)
+                found[place] = next((v for v in said if type(v) is str and v and
+                                     v not in _NO_USER), None)  # fmt: skip
+        return found
+
 
 def _dict(value: Any) -> dict[str, Any]:
+    if type(value) is not dict:
+        value = parsed(value)
     return value if type(value) is dict else _EMPTY
 
 
@@ -142,7 +158,7 @@ def _what(rows: _Payloads) -> dict[str, list[Any]]:
     return {
         "exchange_id": [_id(row) for row in rows],
         "ts": [row.get("startTime") for row in rows],
-        "latency_ms": [_latency(row) for row in rows],
+        "latency_ms": _latencies(rows),
         "model": first_of(rows, ("model", "model_group")),
         "provider": [row.get("custom_llm_provider") for row in rows],
         "conversation_id": [row.get("session_id") for row in rows],
@@ -160,6 +176,12 @@ def _id(row: dict[str, Any]) -> Any:
     """Return the id; a failed call's ``str(None)`` is none, its call id stands in."""
     found = row.get("id")
     return found if found not in (None, "", "None") else row.get("litellm_call_id")
+
+
+def _latencies(rows: _Payloads) -> list[float | None]:
+    if any(type(row.get("startTime")) is str for row in rows):  # older payloads: ISO 8601
+        return latencies([r.get("startTime") for r in rows], [r.get("endTime") for r in rows])
+    return [_latency(row) for row in rows]
 
 
 def _latency(row: dict[str, Any]) -> float | None:
@@ -201,6 +223,8 @@ def _readable(messages: Any) -> Any:
     """Return messages, or null where LiteLLM has redacted them or logged none."""
     if messages in ("", {}, [], None, _REDACTED):
         return None
+    if type(messages) is str and messages[:2] == "[{":
+        messages = parsed(messages)
     if type(messages) is list:
         first = messages[0]
         if type(first) is dict and first.get("content") == _REDACTED:
@@ -242,7 +266,7 @@ def _effort(params: dict[str, Any]) -> str | None:
 
 
 def _answer(rows: _Payloads) -> dict[str, list[Any]]:
-    answers = [_unredacted(answer_of(row.get("response"))) for row in rows]
+    answers = [_unredacted(answer_of(_said(row.get("response")))) for row in rows]
     outcomes = [outcome(row, a.finish, a.refused) for row, a in zip(rows, answers, strict=True)]
     return {
         "status": [status for status, _ in outcomes],
@@ -252,6 +276,15 @@ def _answer(rows: _Payloads) -> dict[str, list[Any]]:
         "reasoning_text": [a.reasoning for a in answers],
         "reasoning_blob": [None if a.blob is None else a.blob.encode() for a in answers],
     }
+
+
+def _said(response: Any) -> Any:
+    """Return the response; of one that is JSON text, the object where it is a response."""
+    if type(response) is str and response[:1] == "{":
+        value = parsed(response)
+        if type(value) is dict and not _RESPONSE.isdisjoint(value):
+            return value
+    return response
 
 
 def _unredacted(answer: Answer) -> Answer:

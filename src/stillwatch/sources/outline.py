@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from stillwatch.sources.pages import names_within
+
 __all__ = ["outline"]
 
 _TOKEN = re.compile(rb'"((?:[^"\\]++|\\.)*+)"[ \t\r\n]*(:?)|([{}\[\]])', re.S)
@@ -13,8 +15,8 @@ _DEEPEST = 4
 def outline(head: bytes) -> frozenset[str]:
     """Return the dotted names of the first object's keys, three deep; {} where it is no JSON.
 
-    The head of a file may end within the object: the names up to there are returned. Names of
-    objects in lists carry ``[]``.
+    Of a page in an envelope (`pages`) they are the first record's. The head of a file may end
+    within the object: the names up to there are returned. Names of objects in lists carry ``[]``.
 
     >>> sorted(outline(b'[{"id": 1, "request": {"messages": [{"role": "user"}]}}'))
     ['id', 'request', 'request.messages', 'request.messages[].role']
@@ -44,4 +46,4 @@ def outline(head: bytes) -> frozenset[str]:
             key = ""
             if not path:
                 break
-    return frozenset(names)
+    return names_within(names)

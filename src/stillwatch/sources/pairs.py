@@ -10,6 +10,7 @@ events as text, or its chunks in a list.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from typing import Any, BinaryIO
 
@@ -24,7 +25,7 @@ from stillwatch.sources.fields import client_of, first_of
 from stillwatch.sources.garbage import without_collector
 from stillwatch.sources.instants import instants_of
 from stillwatch.sources.json_rows import Records, read_records
-from stillwatch.sources.json_text import BadJson, loads
+from stillwatch.sources.json_text import BadJson, canonical, loads
 from stillwatch.sources.ledger import Ledger
 from stillwatch.sources.outcomes import code_of
 from stillwatch.sources.outline import outline
@@ -34,6 +35,8 @@ __all__ = ["Pairs", "pair_columns", "unwrapped"]
 
 REQUEST = ("request", "request_body", "body")
 RESPONSE = ("response", "response_body")
+_ID = ("request_id", "x-request-id", "id")
+_NAMELESS = "records without an id, told apart by their content"
 _CODE = ("http_status", "status_code")
 _TIME = ("ts", "timestamp", "time", "start_time", "started_at")
 _END = ("end_time", "ended_at")
@@ -71,6 +74,7 @@ class Pairs(Source):
             if not records.objects:
                 return _NOTHING
             columns = pair_columns(records.objects)
+            columns["exchange_id"] = _ids(columns["exchange_id"], records.objects, ledger)
             return admit(columns, np.asarray(records.lines, np.int64), where, ledger)
 
         yield from without_collector(convert, read_records(handle, where, ledger, Records))
@@ -108,6 +112,22 @@ def pair_columns(records: list[dict[str, Any]]) -> dict[str, list[Any]]:
         for record, (_, outer) in zip(records, asked, strict=True)
     ]
     return _derived(columns, records, headers)
+
+
+def _ids(found: list[Any], records: list[dict[str, Any]], ledger: Ledger) -> list[Any]:
+    """Return each record's id; of one that has none, as refused requests have, its digest's.
+
+    The same record delivered twice is thus still one exchange.
+    """
+    if None not in found and "" not in found:
+        return found
+    ids = _filled(found, first_of(records, _ID))
+    for place, known in enumerate(ids):
+        if known in (None, ""):
+            ledger.notes[_NAMELESS] += 1
+            digest = hashlib.sha256(canonical(records[place]).encode("utf-8", "replace"))
+            ids[place] = f"sha256:{digest.hexdigest()[:32]}"
+    return ids
 
 
 def unwrapped(value: Any) -> tuple[Any, dict[str, Any]]:

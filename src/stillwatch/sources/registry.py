@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from typing import Final
 
 from stillwatch.errors import InputError
+from stillwatch.schema.arrow import REQUIRED_EXCHANGE_COLUMNS
 from stillwatch.sources.batches import Batches
 from stillwatch.sources.bedrock import Bedrock
 from stillwatch.sources.canonical_arrow import CanonicalArrow
@@ -20,7 +22,7 @@ from stillwatch.sources.source import Source
 from stillwatch.sources.spendlogs import SpendLogs
 from stillwatch.sources.vertex import Vertex
 
-__all__ = ["SOURCES", "choose_source"]
+__all__ = ["SOURCES", "choose_source", "choose_table"]
 
 SOURCES: Final[tuple[Source, ...]] = (
     CanonicalParquet(),
@@ -61,3 +63,14 @@ def choose_source(
         hint=f"known are {known}; name it with --format, or let `stillwatch ingest LOG --suggest` "
         "propose a mapping file",
     )
+
+
+def choose_table(columns: list[str], name: str, sources: tuple[Source, ...]) -> Source | None:
+    """Return the source whose records a table with these columns holds; None: our own names.
+
+    BigQuery, Langfuse and databases export logs as Parquet too.
+    """
+    if not columns or set(columns) >= set(REQUIRED_EXCHANGE_COLUMNS):
+        return None
+    named = json.dumps(dict.fromkeys(columns)).encode()
+    return next((s for s in sources if s.reads_tables and s.sniff(named, name)), None)

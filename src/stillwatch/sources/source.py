@@ -22,8 +22,11 @@ MAX_BATCH_BYTES = 32 << 20
 class Source(Protocol):
     """One log format. An object that holds state between files serves one run (`for_run`).
 
-    ``columns``: the columns of EXCHANGE that the format can fill.
+    ``columns``: the columns of EXCHANGE that the format can fill. ``reads_tables``: whether its
+    records may also be rows of Parquet or Arrow, under the same names.
     """
+
+    reads_tables: bool = False
 
     @property
     def name(self) -> str: ...

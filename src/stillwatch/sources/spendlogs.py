@@ -22,7 +22,7 @@ from stillwatch.sources.bodies import body_messages, body_parameters
 from stillwatch.sources.csv_rows import csv_header
 from stillwatch.sources.garbage import without_collector
 from stillwatch.sources.json_rows import Records
-from stillwatch.sources.json_text import BadJson, loads
+from stillwatch.sources.json_text import parsed
 from stillwatch.sources.ledger import Ledger
 from stillwatch.sources.litellm import LiteLLM
 from stillwatch.sources.outline import outline
@@ -46,6 +46,7 @@ class SpendLogs(Source):
     """Reads rows of ``LiteLLM_SpendLogs``; the account is the user, else the team, else the key."""
 
     name = "spendlogs"
+    reads_tables = True
     columns = frozenset(EXCHANGE.names) - {"origin", "country", "asn", "ja4", "trace_id"}
 
     def __init__(self, account: tuple[str, ...] = ("user", "team", "key")) -> None:
@@ -77,7 +78,7 @@ def _object(value: Any) -> dict[str, Any]:
 
 def _payload(row: dict[str, Any]) -> dict[str, Any]:
     """Return the row as LiteLLM's StandardLoggingPayload, with the request's ``body`` beside."""
-    held = {name: _parsed(row.get(name)) for name in _JSON}
+    held = {name: parsed(row.get(name)) for name in _JSON}
     meta = _object(held["metadata"])
     body = held["proxy_server_request"]
     usage = meta.get("usage_object") or meta.get("additional_usage_values")
@@ -105,16 +106,6 @@ def _payload(row: dict[str, Any]) -> dict[str, Any]:
             "user_api_key_hash": row.get("api_key"),
         },
     }
-
-
-def _parsed(value: Any) -> Any:
-    """Return a JSON column, which CSV and older exports hold as text."""
-    if type(value) is str and value.lstrip()[:1] in ("{", "[", '"'):
-        try:
-            return loads(value)[0]
-        except (BadJson, RecursionError):
-            return value
-    return value
 
 
 def _number(value: Any) -> Any:

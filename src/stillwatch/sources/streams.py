@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from stillwatch.sources.json_text import BadJson, loads
+from stillwatch.sources.json_text import BadJson, loads, parsed
 
 __all__ = ["assembled", "response_value"]
 
 _Chunks = list[dict[str, Any]]
+_EVENTS = ("data:", "event:", ":")
 _ENDS = frozenset({"response.completed", "response.incomplete", "response.failed"})
 
 
@@ -30,15 +31,29 @@ def response_value(value: Any) -> tuple[Any, bool]:
                 value = loads(value)[0]
             except (BadJson, RecursionError):
                 return value, False
-        elif text.startswith(("data:", "event:", ":")):
+        elif text.startswith(_EVENTS):
             return assembled(list(_events(text))), True
         else:
             return value, False
-    if type(value) is list:
-        chunks = [chunk for chunk in value if type(chunk) is dict]
-        if chunks and len(chunks) == len(value):
-            return assembled(chunks), True
+    if type(value) is list and value:
+        if len(value) == 1 and type(value[0]) is dict and _is_whole(value[0]):
+            return value[0], False
+        if all(type(chunk) is dict for chunk in value):
+            return assembled(value), True
+        if all(type(chunk) is str for chunk in value):
+            text = "".join(value).lstrip()
+            if text.startswith(_EVENTS):
+                return assembled(list(_events(text))), True
     return value, False
+
+
+def _is_whole(response: dict[str, Any]) -> bool:
+    """Tell a response from a chunk: some loggers hold the one response in a list."""
+    choices = response.get("choices")
+    first = choices[0] if isinstance(choices, list) and choices else None
+    return (isinstance(first, dict) and "message" in first) or isinstance(
+        response.get("content", response.get("output")), (list, dict)
+    )
 
 
 def _events(text: str) -> Iterator[dict[str, Any]]:
@@ -61,7 +76,7 @@ def assembled(chunks: _Chunks) -> dict[str, Any]:
     for known, build in _DIALECTS:
         if any(known(chunk) for chunk in chunks[:4]):
             return build(chunks)
-    return {}
+    return next(({"error": c["error"]} for c in chunks if c.get("error")), {})
 
 
 def _chat(chunks: _Chunks) -> dict[str, Any]:
@@ -88,7 +103,7 @@ def _add_choice(choice: dict[str, Any], part: dict[str, Any]) -> None:
     if not isinstance(delta, dict):
         return
     message = choice.setdefault("message", {"role": "assistant", "content": None})
-    for key in ("content", "refusal", "reasoning_content"):
+    for key in ("content", "refusal", "reasoning_content", "reasoning"):
         if isinstance(delta.get(key), str):
             message[key] = (message.get(key) or "") + delta[key]
     calls = delta.get("tool_calls")
@@ -147,6 +162,50 @@ def _anthropic(chunks: _Chunks) -> dict[str, Any]:
             whole["error"] = chunk.get("error")
     whole["content"] = [_finished(block) for block in blocks.values()]
     return whole
+
+
+def _converse(chunks: _Chunks) -> dict[str, Any]:
+    """Bedrock's ConverseStream and Nova: an event an object, counts in the last one."""
+    blocks: dict[str, dict[str, Any]] = {}
+    whole: dict[str, Any] = {}
+    for chunk in chunks:
+        for kind, told in chunk.items():
+            if not isinstance(told, dict):
+                continue
+            if kind in ("contentBlockStart", "contentBlockDelta"):
+                held = told.get("start", told.get("delta"))
+                block = blocks.setdefault(str(told.get("contentBlockIndex")), {})
+                _add_part(block, held if isinstance(held, dict) else {})
+            elif kind == "messageStop":
+                whole["stopReason"] = told.get("stopReason")
+            elif kind == "metadata":
+                whole.update((k, v) for k, v in told.items() if k in ("usage", "metrics"))
+            elif kind.endswith("Exception"):
+                whole["error"] = {"code": kind[:1].upper() + kind[1:]}
+    content = [_whole_block(block) for block in blocks.values()]
+    return {**whole, "output": {"message": {"content": content}}}
+
+
+def _whole_block(block: dict[str, Any]) -> dict[str, Any]:
+    """Return a block as the answer that is no stream has it."""
+    call, thought = block.get("toolUse"), block.get("reasoningContent")
+    if isinstance(call, dict):
+        return {"toolUse": {**call, "input": parsed(call.get("input"))}}
+    if isinstance(thought, dict) and "text" in thought:
+        return {"reasoningContent": {"reasoningText": thought}}
+    return block
+
+
+def _add_part(block: dict[str, Any], part: dict[str, Any]) -> None:
+    """Add a piece of a content block: its texts, however deep they are, are pieces of one."""
+    for key, value in part.items():
+        if isinstance(value, dict):
+            inner = block.setdefault(key, {})
+            _add_part(inner if isinstance(inner, dict) else {}, value)
+        elif isinstance(value, str) and isinstance(block.get(key), str):
+            block[key] += value
+        else:
+            block[key] = value
 
 
 def _gemini(chunks: _Chunks) -> dict[str, Any]:
@@ -218,6 +277,7 @@ _DIALECTS = (
     (lambda c: isinstance(c.get("choices"), list), _chat),
     (lambda c: isinstance(c.get("candidates"), list), _gemini),
     (lambda c: "outputText" in c or "generation" in c, _texts),
+    (lambda c: "messageStart" in c or "contentBlockDelta" in c, _converse),
     (lambda c: str(c.get("type")).startswith("response."), _responses),
     (lambda c: c.get("type") in ("message_start", "content_block_start"), _anthropic),
 )

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-__all__ = ["NO_TOKENS", "Tokens", "tokens_of"]
+__all__ = ["NO_TOKENS", "Tokens", "count_of", "tokens_of"]
 
 
 class Tokens(NamedTuple):
@@ -83,8 +83,24 @@ def _anthropic(usage: dict[str, Any]) -> Tokens:
     )
 
 
+def count_of(value: Any) -> int | None:
+    """Return a count that is a whole number, also as text or as a float; None where it is none.
+
+    >>> [count_of(v) for v in (5, "5", 5.0, 5.5, True, None)]
+    [5, 5, 5, None, None, None]
+    """
+    if type(value) is int:
+        return value
+    if type(value) is float and value.is_integer():
+        return int(value)
+    if type(value) is str and value.isascii() and value.isdecimal() and len(value) < 19:
+        return int(value)
+    return None
+
+
 def _sum(first: Any, *others: Any) -> Any:
     """Return ``first`` and the counts added to it; ``first`` alone where it is no count."""
-    if type(first) is not int:
+    whole = count_of(first)
+    if whole is None:
         return first
-    return first + sum(v for v in others if type(v) is int)
+    return whole + sum(v for v in map(count_of, others) if v is not None)

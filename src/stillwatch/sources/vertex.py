@@ -16,7 +16,7 @@ import re
 from typing import Any, Final
 
 from stillwatch.sources.bodies import BODY_COLUMNS
-from stillwatch.sources.json_text import BadJson, loads
+from stillwatch.sources.json_text import parsed
 from stillwatch.sources.ledger import Ledger
 from stillwatch.sources.wrapped import Wrapped, account_in, names_in
 
@@ -25,6 +25,8 @@ __all__ = ["Vertex"]
 _SIGNS: Final = frozenset({"endpoint", "logging_time", "request_id"})
 _BODIES: Final = frozenset({"full_request", "request_payload"})
 _PROJECT: Final = re.compile(r"(?:^|/)projects/([^/]+)")
+_MODEL: Final = re.compile(r"(?:^|/)models/([^/@]+)")
+_EVENTS: Final = ("data:", "event:")
 _STREAMS: Final = ("streamGenerateContent", "streamRawPredict")
 _EMPTY: Final[dict[str, Any]] = {}
 _SAMPLED: Final = "rows of a sampled log: what is not in it may have happened (--sampling-rate)"
@@ -78,29 +80,24 @@ def _request_id(record: dict[str, Any], ledger: Ledger) -> Any:
 
 def _body(full: Any, payload: Any) -> Any:
     """Return a body from its JSON column, else from the payload: texts that hold its parts."""
-    value = _parsed(full)
+    value = parsed(full)
     if value not in (None, ""):
         return value
-    parts = _parsed(payload)
+    parts = parsed(payload)
     if type(parts) is not list:
         return parts
-    values = [_parsed(part) for part in parts]
+    if parts and all(type(part) is str and part.startswith(_EVENTS) for part in parts):
+        return "".join(parts)  # server-sent events, as a partner model streams them
+    values = [parsed(part) for part in parts]
     return values[0] if len(values) == 1 else values or None
-
-
-def _parsed(value: Any) -> Any:
-    if type(value) is str and value.lstrip()[:1] in ("{", "["):
-        try:
-            return loads(value)[0]
-        except (BadJson, RecursionError):
-            return value
-    return value
 
 
 def _model(record: dict[str, Any], request: Any) -> Any:
     found = record.get("model") or record.get("deployed_model_id")
     if not found and type(request) is dict:
         found = request.get("model")
+    if not found and (named := _MODEL.search(str(record.get("endpoint")))):
+        return named[1]
     return found.rpartition("/")[2] if type(found) is str else found
 
 

@@ -33,6 +33,7 @@ class Wrapped(Source):
     ``signs``: names that every file's first record has. ``columns``: what records can fill.
     """
 
+    reads_tables = True
     signs: frozenset[str] = frozenset()
     name = ""
     columns: frozenset[str] = BODY_COLUMNS
