@@ -19,6 +19,7 @@ from stillwatch.schema.snapshot import (
     EVIDENCE,
     SLOTS,
     Action,
+    Ground,
     Mark,
     Pursuit,
     Seed,
@@ -31,7 +32,7 @@ from stillwatch.schema.snapshot import (
 )
 from stillwatch.store import Run
 
-__all__ = ["Compiled", "compile_snapshot", "salt_of"]
+__all__ = ["Compiled", "Grounds", "compile_snapshot", "salt_of"]
 
 _MIN_CARRIERS: Final = 3  # core members that carry a template before it is one of theirs
 _MOST_MARKS: Final = 5_000  # near-duplicate bands a campaign
@@ -48,6 +49,12 @@ _BURST_OTHERS: Final = 0.05  # of all other accounts may have been created in th
 _POSITION: Final = {0: "head", 1: "tail", 2: "system"}
 _LINKS: Final = {"payment": "payment_hash", "device": "device_hash", "phone": "phone_hash",
                  "email": "email_hash"}  # fmt: skip
+
+
+# Owner → its access, and what that rests on.
+Grounds = Mapping[str, tuple[str, Ground]]
+_NO_OWNER: Final = Ground("", "no owner of the account is named")
+_NO_ANSWER: Final = Ground("", "no answer names the account's owner")
 
 
 class Compiled(NamedTuple):
@@ -85,6 +92,7 @@ def compile_snapshot(
     judged: Judgement | None = None,
     only: Sequence[str] = (),
     as_of: datetime | None = None,
+    grounds: Grounds | None = None,
 ) -> Compiled:
     """Return what the guard needs of a run.
 
@@ -96,9 +104,11 @@ def compile_snapshot(
     template, address, link, conversation or share of the budget; a campaign that was let go as a
     whole is not in it at all, whoever has joined it since.
     ``as_of``: what had been seen before that time alone (replays measure with it how early
-    knowledge would have acted).
+    knowledge would have acted). ``grounds``: the ownership answers that the run was scanned with;
+    decisions cite what they rest on.
 
     Raises:
+        EvidenceError: ``grounds`` answer otherwise than the run was told.
         EvidenceError: an action or ``only`` names a campaign that the run does not accuse.
         InputError: the run lacks its stages.
     """
@@ -119,6 +129,7 @@ def compile_snapshot(
     until_us = (1 << 62) if as_of is None else to_micros(as_of)
     facts = _Facts(run, _members(campaigns, freed), _members(campaigns, freed, edge=True), until_us)
     asked = {**_mild(judgement.actions, ladder), **ordered}
+    rests_on, cited = facts.cited(salt, grounds) if grounds is not None else ((), {})
     snapshot = Snapshot(
         version=version,
         salt=salt,
@@ -132,6 +143,8 @@ def compile_snapshot(
         known=facts.known(salt),
         channels=facts.channels(salt),
         access=facts.access(salt),
+        grounds=rests_on,
+        cited=cited,
         templates=facts.templates(),
         marks=(*facts.bands(), *facts.network("h_prefix", "exit_prefix"),
                *facts.network("h_client", "client"), *facts.links(salt)),
@@ -287,6 +300,27 @@ class _Facts:
     def access(self, salt: bytes) -> dict[int, str]:
         rows = self._ask("SELECT account_id, access FROM accounts WHERE access <> 'clear'")
         return {subject_key(salt, r["account_id"]): r["access"] for r in rows}
+
+    def cited(self, salt: bytes, grounds: Grounds) -> tuple[tuple[Ground, ...], dict[int, int]]:
+        """Return what ownership answers rest on, and of each account which. Raises EvidenceError"""
+        rows = self._ask(
+            """SELECT a.account_id, a.access, min(p.owner_entity_id) AS owner
+               FROM accounts a LEFT JOIN people p ON p.account_id = a.account_id
+               GROUP BY ALL ORDER BY a.account_id"""
+        )
+        places: dict[Ground, int] = {}
+        found = {}
+        for r in rows:
+            access, ground = grounds.get(r["owner"] or "", ("undetermined", _NO_ANSWER))
+            ground = ground if r["owner"] else _NO_OWNER
+            if access != r["access"]:
+                raise EvidenceError(
+                    "the run was scanned with other ownership answers", where="--ownership",
+                    hint="give the table that the scan took, or scan again",
+                )  # fmt: skip
+            if access != "clear":
+                found[subject_key(salt, r["account_id"])] = places.setdefault(ground, len(places))
+        return tuple(places), found
 
     def burst(self, number: int) -> tuple[int, int] | None:
         """Return the 72 hours in which at least half of the accused were created, and few others.

@@ -12,7 +12,7 @@ from stillwatch.guard.permit_use import charge
 from stillwatch.guard.pursue import Against, pursue
 from stillwatch.guard.request import Origin, Request, request_of_text
 from stillwatch.guard.seen import Capacity, Record, Seen
-from stillwatch.guard.table import RANK, Table
+from stillwatch.guard.table import RANK, Asked, Table
 from stillwatch.schema import Judgement
 from stillwatch.schema.snapshot import Seed, Snapshot
 
@@ -172,12 +172,13 @@ class Guard(Seen):
 
     def _act(self, request: Request, against: Against) -> Decision:
         table, subject, account = self._table, against.subject, against.account
-        by_access, of_access = self._by_access(request, subject, account)
+        asked = self._by_access(request, subject, account)
+        by_access, citation = asked.verdict, ""
         pursued = pursue(self, request, against, by_access)
         verdict, reasons = pursued.verdict, pursued.reasons
         retry_after, level, ttl = pursued.retry_after_s, pursued.level, pursued.ttl_s
         if by_access != "allow":
-            reasons = (*reasons, *of_access)
+            reasons, citation = (*reasons, *asked.reasons), asked.citation
             if RANK[by_access] > RANK[verdict]:
                 verdict, level, retry_after = by_access, "access", 0
                 # What verification or a permit's end may change is asked for anew soon.
@@ -188,24 +189,23 @@ class Guard(Seen):
         # What is known of a channel's owner is said of the channel, not of its end users.
         who = account if level == "access" else subject
         return self._answer(
-            who, verdict, reasons, pursued.campaign_id, ttl, level, pursued.bits, retry_after
-        )
+            who, verdict, reasons, pursued.campaign_id, ttl, level, pursued.bits, retry_after,
+            citation,
+        )  # fmt: skip
 
-    def _by_access(
-        self, request: Request, subject: int, account: int
-    ) -> tuple[str, tuple[str, ...]]:
+    def _by_access(self, request: Request, subject: int, account: int) -> Asked:
         """Return the verdict of ownership answers; whom the account's verification has freed of
         step-up is watched. An end user's own verification says nothing about the account's owner.
         It outlives the snapshot's time: who owns an account is no finding that grows stale in days.
         """
-        verdict, why = self._table.access_verdict(subject, account)
-        if verdict != "allow" and self._table.is_undone(
+        asked = self._table.access_verdict(subject, account)
+        if asked.verdict != "allow" and self._table.is_undone(
             "access", request.account_id, request.end_user_id, subject, account
         ):
-            return "allow", ()
-        if verdict == "step_up" and self.verified.get(account, 0) > request.ts_us:
-            return "watch", (why, "has passed verification")
-        return verdict, (why,)
+            return Asked("allow", (), "")
+        if asked.verdict == "step_up" and self.verified.get(account, 0) > request.ts_us:
+            return Asked("watch", (*asked.reasons, "has passed verification"), asked.citation)
+        return asked
 
     def _answer(
         self,
@@ -217,6 +217,7 @@ class Guard(Seen):
         level: str,
         bits: int = 0,
         retry_after_s: int = 0,
+        citation: str = "",
     ) -> Decision:
         mode = self._table.mode
         verdict = would
@@ -231,4 +232,5 @@ class Guard(Seen):
             verdict, reasons, campaign_id, ttl_s if would == "allow" else 0, self.name_next(), mode,
             would,
             retry_after_s, level, named_kinds(bits) if bits else (), subject,
+            citation,
         )  # fmt: skip
