@@ -53,7 +53,7 @@ from stillwatch.cases.findings import (
 from stillwatch.cases.identity import Match, Merge, match_campaigns
 from stillwatch.cases.integrity import Verified, verify_book
 from stillwatch.cases.judgement import Judgement, read_judgement
-from stillwatch.cases.notices import read_notice
+from stillwatch.cases.notices import access_notice, read_notice
 from stillwatch.cases.opening import Seen, open_cases
 from stillwatch.cases.pack import Pack, export_case
 from stillwatch.cases.pack_check import CheckedPack, verify_pack
@@ -103,6 +103,7 @@ __all__ = [
     "Stratum",
     "Terms",
     "Verified",
+    "access_notice",
     "add_note",
     "appeal",
     "approve",

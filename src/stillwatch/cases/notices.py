@@ -20,7 +20,7 @@ from stillwatch.cases.terms import Terms
 from stillwatch.errors import ConfigError
 from stillwatch.schema import REASONS, Decision, to_micros
 
-__all__ = ["read_notice", "write_notice"]
+__all__ = ["access_notice", "read_notice", "write_notice"]
 
 _WIDTH: Final = 80
 _VERDICTS: Final = {
@@ -42,7 +42,8 @@ def write_notice(writer: Writer, decision: Decision, terms: Terms) -> None:
     analyst can get into it, and no other account is named.
     """
     appeal_by = writer.now + terms.time_to_appeal
-    text = _template().render(
+    text = _rendered(
+        "notice.txt.jinja",
         verdict=_VERDICTS[decision.verdict],
         expires=_day(decision.expires),
         reason=REASONS[decision.reason],
@@ -53,13 +54,38 @@ def write_notice(writer: Writer, decision: Decision, terms: Terms) -> None:
         hours=round(terms.time_to_decide.total_seconds() / 3600),
         decision_id=decision.id,
     )
-    text = "\n".join(
-        textwrap.fill(line, _WIDTH, subsequent_indent="  " if line.startswith("- ") else "")
-        for line in text.split("\n")
-    )
     writer.add(
         "notice.written",
         {"decision_id": decision.id, "appeal_by_us": to_micros(appeal_by), "text": text},
+    )
+
+
+def access_notice(
+    decision_id: str, verdict: str, said: Mapping[str, Any], terms: Terms, now: datetime
+) -> str:
+    """Return the notice of a verdict by ownership alone, from what its citation says.
+
+    It names the rules with their version and text, and no holding: who holds what of whom was told
+    to us, and not by whoever gets this.
+
+    Raises ConfigError: the verdict is not adverse.
+    """
+    if verdict not in _VERDICTS:
+        raise ConfigError(f"{verdict} has no notice", where=decision_id,
+                          hint="a notice is of what was refused or asked for")  # fmt: skip
+    return _rendered(
+        "access_notice.txt.jinja",
+        verdict=_VERDICTS[verdict],
+        access=said["access"],
+        rules=[
+            _visible(f"{r['title']} (rule {r['id']}, version {r['version']}). {r['text']}")
+            for r in said["rules"]
+            if r["access"] == said["access"]
+        ],
+        as_of=said["as_of"],
+        contact=terms.contact,
+        appeal_by=_day(now + terms.time_to_appeal),
+        decision_id=decision_id,
     )
 
 
@@ -81,9 +107,17 @@ def read_notice(book: Book, decision_id: str, account_id: str) -> str:
     return f"Account: {_visible(account_id)}\n\n{text}"
 
 
+def _rendered(template: str, **values: object) -> str:
+    """Return a notice, its lines no longer than 80 characters."""
+    return "\n".join(
+        textwrap.fill(line, _WIDTH, subsequent_indent="  " if line.startswith("- ") else "")
+        for line in _template(template).render(**values).split("\n")
+    )
+
+
 @cache
-def _template() -> Template:
-    source = files("stillwatch.cases").joinpath("templates/notice.txt.jinja")
+def _template(name: str) -> Template:
+    source = files("stillwatch.cases").joinpath(f"templates/{name}")
     # Plain text, not HTML: nothing to escape, and nothing that came from outside goes in.
     environment = Environment(  # noqa: S701
         undefined=StrictUndefined, trim_blocks=True, keep_trailing_newline=True

@@ -19,6 +19,7 @@ from stillwatch.schema.snapshot import (
     EVIDENCE,
     SLOTS,
     Action,
+    Ground,
     Mark,
     Pursuit,
     Seed,
@@ -31,19 +32,29 @@ from stillwatch.schema.snapshot import (
 )
 from stillwatch.store import Run
 
-__all__ = ["Compiled", "compile_snapshot", "salt_of"]
+__all__ = ["Compiled", "Grounds", "compile_snapshot", "salt_of"]
 
 _MIN_CARRIERS: Final = 3  # core members that carry a template before it is one of theirs
 _MOST_MARKS: Final = 5_000  # near-duplicate bands a campaign
 _MOST_SEEDS: Final = 200_000
 _KNOWN_EXCHANGES: Final = 10  # so many requests a scan must have had to judge an account clear
 _NETWORK_SHARE: Final = 0.3  # as for the scan: of all carriers, so many are core members
+# Of so many core carriers of a template one more carrier counts for nothing where the scan itself
+# has it at this campaign's edge, on watch, with too few requests to be judged: that is a member
+# whom it could not accuse yet. Who is framed has a history, or more company.
+_CORE_PER_YOUNG: Final = 20
 _BURST_HOURS: Final = 72
 _BURST_MIN: Final = 8
 _BURST_OTHERS: Final = 0.05  # of all other accounts may have been created in the burst
 _POSITION: Final = {0: "head", 1: "tail", 2: "system"}
 _LINKS: Final = {"payment": "payment_hash", "device": "device_hash", "phone": "phone_hash",
                  "email": "email_hash"}  # fmt: skip
+
+
+# Owner → its access, and what that rests on.
+Grounds = Mapping[str, tuple[str, Ground]]
+_NO_OWNER: Final = Ground("", "no owner of the account is named")
+_NO_ANSWER: Final = Ground("", "no answer names the account's owner")
 
 
 class Compiled(NamedTuple):
@@ -81,6 +92,7 @@ def compile_snapshot(
     judged: Judgement | None = None,
     only: Sequence[str] = (),
     as_of: datetime | None = None,
+    grounds: Grounds | None = None,
 ) -> Compiled:
     """Return what the guard needs of a run.
 
@@ -92,9 +104,11 @@ def compile_snapshot(
     template, address, link, conversation or share of the budget; a campaign that was let go as a
     whole is not in it at all, whoever has joined it since.
     ``as_of``: what had been seen before that time alone (replays measure with it how early
-    knowledge would have acted).
+    knowledge would have acted). ``grounds``: the ownership answers that the run was scanned with;
+    decisions cite what they rest on.
 
     Raises:
+        EvidenceError: ``grounds`` answer otherwise than the run was told.
         EvidenceError: an action or ``only`` names a campaign that the run does not accuse.
         InputError: the run lacks its stages.
     """
@@ -111,10 +125,11 @@ def compile_snapshot(
     names = sorted(set(only or accused) - set(let_go))
     campaigns = [accused[name] for name in names]
     verdicts = {a: v for a, v in judgement.verdicts.items() if a not in judgement.restored}
-    core = _core_table(campaigns, freed_accounts(judgement, created_us))
+    freed = freed_accounts(judgement, created_us)
     until_us = (1 << 62) if as_of is None else to_micros(as_of)
-    facts = _Facts(run, core, until_us)
+    facts = _Facts(run, _members(campaigns, freed), _members(campaigns, freed, edge=True), until_us)
     asked = {**_mild(judgement.actions, ladder), **ordered}
+    rests_on, cited = facts.cited(salt, grounds) if grounds is not None else ((), {})
     snapshot = Snapshot(
         version=version,
         salt=salt,
@@ -128,6 +143,8 @@ def compile_snapshot(
         known=facts.known(salt),
         channels=facts.channels(salt),
         access=facts.access(salt),
+        grounds=rests_on,
+        cited=cited,
         templates=facts.templates(),
         marks=(*facts.bands(), *facts.network("h_prefix", "exit_prefix"),
                *facts.network("h_client", "client"), *facts.links(salt)),
@@ -170,12 +187,16 @@ def _mild(actions: Mapping[str, Action], ladder: Ladder) -> dict[str, Action]:
     }
 
 
-def _core_table(campaigns: Sequence[Mapping[str, Any]], restored: Collection[str]) -> pa.Table:
+def _members(
+    campaigns: Sequence[Mapping[str, Any]], freed: Collection[str], *, edge: bool = False
+) -> pa.Table:
+    """Return the core of each campaign, or its ``edge``: the periphery that is on watch."""
     rows = [
         (number, m["account_id"], m["end_user_id"], m["standing"] == "accused")
         for number, campaign in enumerate(campaigns)
         for m in campaign["members"]
-        if m["role"] == "core" and m["account_id"] not in restored
+        if m["account_id"] not in freed
+        and (m["role"] != "core" and m["standing"] == "watch" if edge else m["role"] == "core")
     ]
     columns = list(zip(*rows, strict=True)) or [(), (), (), ()]
     kinds = (pa.int32(), pa.string(), pa.string(), pa.bool_())
@@ -216,9 +237,9 @@ def _unnested(columns: str) -> str:
 class _Facts:
     """Questions to a run about its campaigns' core members; all answers sorted."""
 
-    def __init__(self, run: Run, core: pa.Table, until_us: int) -> None:
+    def __init__(self, run: Run, core: pa.Table, edge: pa.Table, until_us: int) -> None:
         self._run = run
-        self._core = core
+        self._core, self._edge = core, edge
         self._with = f"""
             WITH e AS (SELECT * FROM exchanges WHERE epoch_us(ts) < {until_us}),
             active AS (SELECT sid, count(*) AS n FROM e GROUP BY sid),
@@ -238,7 +259,7 @@ class _Facts:
 
     def _ask(self, sql: str) -> list[dict[str, Any]]:
         rows: list[dict[str, Any]] = self._run.query(
-            f"{self._with} {sql}", core=self._core
+            f"{self._with} {sql}", core=self._core, edge=self._edge
         ).to_pylist()
         return rows
 
@@ -280,6 +301,27 @@ class _Facts:
         rows = self._ask("SELECT account_id, access FROM accounts WHERE access <> 'clear'")
         return {subject_key(salt, r["account_id"]): r["access"] for r in rows}
 
+    def cited(self, salt: bytes, grounds: Grounds) -> tuple[tuple[Ground, ...], dict[int, int]]:
+        """Return what ownership answers rest on, and of each account which. Raises EvidenceError"""
+        rows = self._ask(
+            """SELECT a.account_id, a.access, min(p.owner_entity_id) AS owner
+               FROM accounts a LEFT JOIN people p ON p.account_id = a.account_id
+               GROUP BY ALL ORDER BY a.account_id"""
+        )
+        places: dict[Ground, int] = {}
+        found = {}
+        for r in rows:
+            access, ground = grounds.get(r["owner"] or "", ("undetermined", _NO_ANSWER))
+            ground = ground if r["owner"] else _NO_OWNER
+            if access != r["access"]:
+                raise EvidenceError(
+                    "the run was scanned with other ownership answers", where="--ownership",
+                    hint="give the table that the scan took, or scan again",
+                )  # fmt: skip
+            if access != "clear":
+                found[subject_key(salt, r["account_id"])] = places.setdefault(ground, len(places))
+        return tuple(places), found
+
     def burst(self, number: int) -> tuple[int, int] | None:
         """Return the 72 hours in which at least half of the accused were created, and few others.
 
@@ -317,10 +359,21 @@ class _Facts:
               GROUP BY f.frame, u.rid
               HAVING count(DISTINCT f.pos) >= 2 OR NOT bool_and(f.company)),
             carriers AS (SELECT DISTINCT frame, sid FROM sent),
-            counted AS (
+            young AS (
+              SELECT c.frame, x.campaign, count(*) AS n
+              FROM edge x JOIN people p ON p.account_id = x.account_id
+               AND coalesce(p.end_user_id, '') = coalesce(x.end_user_id, '')
+              JOIN active a ON a.sid = p.sid AND a.n < {_KNOWN_EXCHANGES}
+              ANTI JOIN m ON m.sid = p.sid
+              JOIN carriers c ON c.sid = p.sid GROUP BY c.frame, x.campaign),
+            tallied AS (
               SELECT c.frame, m.campaign, count(*) AS inside,
                      (SELECT count(*) FROM carriers a WHERE a.frame = c.frame) - count(*) AS outside
-              FROM carriers c JOIN m ON m.sid = c.sid GROUP BY c.frame, m.campaign)
+              FROM carriers c JOIN m ON m.sid = c.sid GROUP BY c.frame, m.campaign),
+            counted AS (
+              SELECT t.frame, t.campaign, t.inside,
+                     t.outside - least(coalesce(y.n, 0), t.inside // {_CORE_PER_YOUNG}) AS outside
+              FROM tallied t LEFT JOIN young y ON y.frame = t.frame AND y.campaign = t.campaign)
             SELECT k.campaign, k.frame, k.inside, k.outside, f.pos, f.len, f.h, f.company
             FROM counted k JOIN frame_nodes f ON f.frame = k.frame AND f.speaks
             WHERE k.inside >= {_MIN_CARRIERS} AND k.inside >= k.outside

@@ -29,6 +29,7 @@ class Following:
     ladder: Path | None = None
     permits: Path | None = None
     effects: Path | None = None
+    ownership: Path | None = None
     valid_hours: float = 168.0
 
 
@@ -37,7 +38,7 @@ def follow_runs(what: Following, every_s: float) -> Iterator[str]:
 
     1. A run counts once its scan has ended: summary.json is there and no scan holds the folder.
     2. It is compiled where neither the snapshot in use nor the one before it came from it, so that
-       a roll-back stays; and again where ladder, permits or effects have changed since.
+       a roll-back stays; and again where a file beside it (ladder, permits …) has changed since.
     3. What fails leaves the snapshot in use; where it is to go on, it is said once and tried again.
 
     Raises, where it is to be done once, as `compile_run`.
@@ -52,7 +53,7 @@ def follow_runs(what: Following, every_s: float) -> Iterator[str]:
             made = compile_run(
                 run, key=what.key, out=what.out, ladder=what.ladder, permits=what.permits,
                 effects=what.effects, orders=[], by=None, action_hours=0.0,
-                valid_hours=what.valid_hours, version=None,
+                valid_hours=what.valid_hours, version=None, ownership=what.ownership,
             )  # fmt: skip
             text = " ".join(told_of(made, what.effects))
             yield f"Snapshot {made.snapshot.version} in {what.out}, from {run.name}: {text}"
@@ -108,7 +109,8 @@ def _is_new(what: Following, run: Path) -> bool:
 
 
 def _beside(what: Following) -> list[Path]:
-    return [p for p in (what.ladder, what.permits, what.effects) if p is not None]
+    files = (what.ladder, what.permits, what.effects, what.ownership)
+    return [p for p in files if p is not None]
 
 
 def _state(what: Following, run: Path | None) -> tuple[object, ...]:

@@ -23,6 +23,10 @@ _Others = Annotated[
     list[Path] | None,
     typer.Option(metavar="FILE", help="Public key of who signed before (PEM); may be given again."),
 ]
+_Ownership = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE", help="The answers that the scan took, so that decisions cite."),
+]
 _Run = Annotated[Path, typer.Option(metavar="DIR", help="Run directory that a scan wrote.")]
 
 
@@ -52,6 +56,7 @@ def compile_(
     effects: Annotated[
         Path | None, typer.Option(metavar="FILE", help="What `case effects` wrote.")
     ] = None,
+    ownership: _Ownership = None,
     order: Annotated[
         list[str] | None,
         typer.Option(metavar="CAMPAIGN:VERDICT", help="What a person decided; takes --by."),
@@ -78,6 +83,7 @@ def compile_(
         run, key=key, out=out, ladder=ladder, permits=permits, effects=effects,
         orders=order or [], by=by,
         action_hours=action_hours, valid_hours=valid_hours, version=version,
+        ownership=ownership,
     )  # fmt: skip
     page = Page()
     first, *more = told_of(made, effects)
@@ -102,6 +108,7 @@ def follow(
     effects: Annotated[
         Path | None, typer.Option(metavar="FILE", help="What `case effects` wrote.")
     ] = None,
+    ownership: _Ownership = None,
     valid_hours: Annotated[
         float, typer.Option(metavar="H", help="After so long the snapshot allows everything.")
     ] = 168.0,
@@ -118,7 +125,7 @@ def follow(
     from stillwatch.cli.terminal import Page
 
     page = Page()
-    what = Following(runs, key, out, ladder, permits, effects, valid_hours)
+    what = Following(runs, key, out, ladder, permits, effects, ownership, valid_hours)
     for told in follow_runs(what, every_s):
         page.sentence(told)
 
@@ -239,6 +246,44 @@ def preview(
     page = Page()
     for line in preview_text(run, campaign, days, as_json=json):
         page.sentence(line)
+
+
+@guard.command("explain")
+def explain(
+    decision: Annotated[str, typer.Argument(metavar="DECISION", help="Its id.")],
+    log: Annotated[
+        list[Path], typer.Option(metavar="FILE", help="Decision log; may be given again.")
+    ],
+    citations: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="What `ownership answer` wrote there.")
+    ] = None,
+    notice: Annotated[
+        bool, typer.Option("--notice", help="Print what the account's owner is told instead.")
+    ] = False,
+    terms: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Terms of judgement, for the notice (TOML).")
+    ] = None,
+) -> None:
+    """Show what a decision rests on: reasons, rules with their text, the chain of ownership.
+
+    The chain is for the provider's analysts; it is in no answer, no log and no notice.
+    """
+    from datetime import UTC, datetime
+
+    from stillwatch.cli.citing import explained_decision, notice_of_access
+    from stillwatch.cli.terminal import Page
+    from stillwatch.errors import ConfigError
+
+    if notice:
+        if citations is None:
+            raise ConfigError("a notice takes what was cited", where="--citations")
+        print(notice_of_access(decision, log, citations, terms, datetime.now(UTC)), end="")
+        return
+    page = Page()
+    for heading, points in explained_decision(decision, log, citations):
+        page.heading(heading)
+        for point in points:
+            page.point(point)
 
 
 @guard.command("mode")

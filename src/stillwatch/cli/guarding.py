@@ -18,7 +18,7 @@ from stillwatch.cases import (
     salt_of,
 )
 from stillwatch.cases import preview as previewed
-from stillwatch.enrich import read_permits
+from stillwatch.enrich import read_ownership, read_permits
 from stillwatch.errors import ConfigError
 from stillwatch.guard import (
     erase_from_state,
@@ -27,7 +27,7 @@ from stillwatch.guard import (
 )
 from stillwatch.policy import Ladder, permits_from_rows, read_ladder
 from stillwatch.schema import VERDICTS, from_micros, locked, to_micros, write_whole
-from stillwatch.schema.snapshot import Action, org_key, subject_key
+from stillwatch.schema.snapshot import Action, Ground, org_key, subject_key
 from stillwatch.seal import public_key, read_private_key, read_public_key
 from stillwatch.store import open_run
 
@@ -49,7 +49,7 @@ def _now() -> datetime:
 def compile_run(
     run: Path, *, key: Path, out: Path, ladder: Path | None, permits: Path | None,
     effects: Path | None, orders: list[str], by: str | None, action_hours: float,
-    valid_hours: float, version: int | None,
+    valid_hours: float, version: int | None, ownership: Path | None = None,
 ) -> Compiled:  # fmt: skip
     """Compile a run, keep the snapshot that was there, write the new one. Raises as its parts."""
     private = read_private_key(key)
@@ -66,11 +66,22 @@ def compile_run(
             permits=permits_from_rows(read_permits(permits).to_pylist()) if permits else (),
             actions=_actions(orders, by, now, action_hours),
             judged=read_judgement(effects) if effects else None,
+            grounds=None if ownership is None else _grounds(ownership),
         )
         if before is not None:
             write_whole(out.with_name(f"{out.name}.previous"), out.read_bytes())
         write_snapshot(out, made.snapshot, private)
     return made
+
+
+def _grounds(ownership: Path) -> dict[str, tuple[str, Ground]]:
+    """Return of each owner the access and what it rests on, as a table of answers has them."""
+    found = {}
+    for row in read_ownership(ownership).to_pylist():
+        day = f" as of {row['as_of']:%Y-%m-%d}" if row["as_of"] else ""
+        words = f"{row['rules'] or 'an answer of the ownership table'}{day}"
+        found[row["owner_entity_id"]] = (row["access"], Ground(row["citation"] or "", words))
+    return found
 
 
 def told_of(made: Compiled, effects: Path | None) -> Iterator[str]:
@@ -80,6 +91,12 @@ def told_of(made: Compiled, effects: Path | None) -> Iterator[str]:
         f"{len(snapshot.campaigns)} campaigns, {made.accused:,} accused, {made.templates} "
         f"templates, mode {snapshot.ladder['mode']}."
     )
+    if snapshot.access:
+        known = sum(bool(snapshot.grounds[n].citation) for n in snapshot.cited.values())
+        yield (
+            f"Ownership answers act on {len(snapshot.access):,} accounts; of {known:,} a citation "
+            "says what they rest on."
+        )
     if effects is None:
         return
     at_us = read_judgement(effects).at_us

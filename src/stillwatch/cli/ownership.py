@@ -40,17 +40,21 @@ def answer(
     out: Annotated[Path, typer.Option(metavar="FILE", help="The CSV for `scan --ownership`.")],
     policy: Annotated[Path | None, _POLICY] = None,
     service: Annotated[str, _SERVICE] = "default",
+    citations: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Add what each answer rests on, for `guard explain`."),
+    ] = None,
 ) -> None:
     """Write the answers that `scan --ownership` takes, each with the rule and chain it rests on."""
     from stillwatch.cli.terminal import Page
     from stillwatch.enrich import read_accounts
-    from stillwatch.policy import table_text
+    from stillwatch.policy import table_text, write_citations
 
     held = read_accounts(accounts)
     if "owner_entity_id" not in held.columns:
         raise ConfigError("no column owner_entity_id", where=accounts.name)
     owners = sorted({o for o in held.table["owner_entity_id"].to_pylist() if o})
-    rows, answers = _answers(statements, rules, policy, owners, at, service)
+    rows, answers, cited = _answers(statements, rules, policy, owners, at, service)
     out.write_text(table_text(rows), encoding="utf-8")
     page = Page()
     for word in ("restricted", "possible", "undetermined", "clear"):
@@ -60,6 +64,8 @@ def answer(
     if answers.notes:
         page.point(f"{len(answers.notes):,} statements to be looked at; `ownership why` names them")
     page.sentence(f"Written to {out}.")
+    if citations is not None:
+        page.sentence(f"{write_citations(citations, cited):,} new citations in {citations}.")
 
 
 @ownership.command()
@@ -75,7 +81,7 @@ def why(
     from stillwatch.cli.terminal import Page
     from stillwatch.policy import explain_owner
 
-    rows, answers = _answers(statements, rules, policy, [entity], at, service)
+    rows, answers, _ = _answers(statements, rules, policy, [entity], at, service)
     page = Page()
     for heading, points in explain_owner(answers, rows[0]):
         page.heading(heading)

@@ -12,10 +12,11 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from stillwatch.guard.decide import Capacity, Guard, Record
+from stillwatch.guard.decide import Guard
 from stillwatch.guard.decision import Decision
 from stillwatch.guard.orders import Orders, Undo, undo_value
 from stillwatch.guard.request import Origin, Request, request_of, request_of_text
+from stillwatch.guard.seen import Capacity, Record
 
 if TYPE_CHECKING:
     from stillwatch.guard.files import read_orders, read_snapshot, write_orders, write_snapshot

@@ -474,6 +474,8 @@ def _shown(service: Service, decision: Decision) -> dict[str, Any]:
         "ttl_s": decision.ttl_s, "decision_id": decision.decision_id,
         "policy_version": table.snapshot.version,
     }  # fmt: skip
+    if decision.citation:
+        shown["citation"] = decision.citation
     if decision.verdict == "throttle":
         shown["retry_after_s"] = decision.retry_after_s
     elif decision.verdict == "step_up":

@@ -13,7 +13,8 @@ class Decision(NamedTuple):
     ``mode``: off, shadow, canary (would enforce, this account is outside the canary) or enforce.
     ``ttl_s``: how long a caller may keep an *allow* for the same subject; 0 for all else, which an
     undo, the kill switch or a permit ends at once. ``evidence``: kinds that hold, ``level`` what
-    they amount to.
+    they amount to. ``citation``: the id of what an ownership answer rests on, empty without one;
+    the rule is in the reasons, the chain of ownership in the provider's file of citations alone.
     """
 
     verdict: str
@@ -27,3 +28,4 @@ class Decision(NamedTuple):
     level: str = ""
     evidence: tuple[str, ...] = ()
     subject: int = 0
+    citation: str = ""

@@ -22,7 +22,8 @@ from typing import Any, Final
 import orjson
 
 from stillwatch.errors import ConfigError
-from stillwatch.guard.decide import Guard, Record
+from stillwatch.guard.decide import Guard
+from stillwatch.guard.seen import Record
 
 __all__ = ["Gossip"]
 

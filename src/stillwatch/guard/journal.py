@@ -19,7 +19,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from stillwatch.errors import ConfigError, InputError
-from stillwatch.guard.decide import Guard, Record
+from stillwatch.guard.decide import Guard
+from stillwatch.guard.seen import Record
 from stillwatch.schema import locked, write_whole
 
 __all__ = ["Journal", "erase_from_state"]

@@ -54,7 +54,7 @@ def decision_line(noted: Noted) -> str:
         "ts_us": noted.ts_us, "decision_id": decision.decision_id, "route": noted.route,
         "subject": f"{decision.subject:016x}", "campaign_id": decision.campaign_id,
         "verdict": decision.verdict, "would": decision.would, "mode": decision.mode,
-        "level": decision.level, "reasons": decision.reasons,
+        "level": decision.level, "reasons": decision.reasons, "citation": decision.citation,
         "snapshot_version": snapshot.version, "snapshot_source": snapshot.source[:16],
     }  # fmt: skip
     return json.dumps(line) + "\n"
@@ -98,10 +98,15 @@ def ocsf_event(noted: Noted) -> dict[str, Any]:
         "evidences": [{"actor": {"user": {"uid": f"{decision.subject:016x}"}},
                        "api": {"operation": noted.route}}],
     }  # fmt: skip
+    related = []
+    if decision.citation:
+        what = {"uid": decision.citation, "type": "citation", "title": "what access rests on"}
+        related.append(what)
     if decision.campaign_id is not None:
-        event["finding_info"]["related_events"] = [
-            {"uid": decision.campaign_id, "type": "campaign", "title": "accused campaign"}
-        ]
+        what = {"uid": decision.campaign_id, "type": "campaign", "title": "accused campaign"}
+        related.append(what)
         if not by_access:
             event["finding_info"]["attacks"] = [EXTRACTION]
+    if related:
+        event["finding_info"]["related_events"] = related
     return event

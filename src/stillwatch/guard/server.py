@@ -23,10 +23,10 @@ from stillwatch.guard.asgi import (
     header_names,
     skim_of_decide,
 )
-from stillwatch.guard.decide import Record
 from stillwatch.guard.gossip import Gossip
 from stillwatch.guard.journal import Journal
 from stillwatch.guard.lane import Lane, lane_protocol
+from stillwatch.guard.seen import Record
 from stillwatch.guard.service import Service, Serving
 from stillwatch.guard.tracing import otlp_tracing
 

@@ -17,12 +17,13 @@ from typing import Any, Final, NamedTuple, TypeVar
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from stillwatch.errors import ConfigError, InputError, StillwatchError
-from stillwatch.guard.decide import Capacity, Guard
+from stillwatch.guard.decide import Guard
 from stillwatch.guard.decision import Decision
 from stillwatch.guard.files import read_judgement, read_orders, read_snapshot
 from stillwatch.guard.orders import Orders
 from stillwatch.guard.records import Noted, decision_line, ocsf_line
 from stillwatch.guard.request import Request
+from stillwatch.guard.seen import Capacity
 from stillwatch.guard.table import Table
 from stillwatch.guard.tracing import Tracing
 from stillwatch.policy import MODES, ladder_from_mapping

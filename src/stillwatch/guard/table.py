@@ -20,7 +20,7 @@ from stillwatch.schema.snapshot import (
     subject_key,
 )
 
-__all__ = ["OWN", "RANK", "Node", "Table"]
+__all__ = ["OWN", "RANK", "Asked", "Node", "Table"]
 
 RANK: Final = {verdict: rank for rank, verdict in enumerate(VERDICTS)}
 # Kinds that nobody else can make true of an account (design, section 5, point 5).
@@ -37,6 +37,14 @@ class Node(NamedTuple):
     template: int
     position: int
     alone: bool
+
+
+class Asked(NamedTuple):
+    """What an ownership answer asks for; ``citation``: the id of what it rests on, or empty."""
+
+    verdict: str
+    reasons: tuple[str, ...]
+    citation: str
 
 
 class Table:
@@ -72,6 +80,7 @@ class Table:
         self.restored = snapshot.restored
         self.channels = snapshot.channels
         self.access = snapshot.access
+        self._grounds = tuple((g.citation, g.words) for g in snapshot.grounds)
         self.fresh: dict[int, Action] = {}
         self._judge(judged or Judgement())
         self._undo(orders, frozenset((judged or Judgement()).let_go))
@@ -132,8 +141,8 @@ class Table:
         """Return whether an appeal restored an account; its end users are restored with it."""
         return subject in self.restored or account in self.restored
 
-    def access_verdict(self, subject: int, account: int) -> tuple[str, str]:
-        """Return the verdict that ownership answers ask for, and the reason in words.
+    def access_verdict(self, subject: int, account: int) -> Asked:
+        """Return the verdict that ownership answers ask for, why, and the citation.
 
         The answer is about who owns the account, so it holds for all that goes through it: a
         restricted owner is not served by naming end users. What is only possible or undetermined
@@ -142,13 +151,18 @@ class Table:
         """
         access = self.access.get(account)
         if access is None:
-            return "allow", ""
+            return Asked("allow", (), "")
         verdict = verdict_of_access(access, self.ladder)
-        if subject == account:
-            return verdict, f"ownership policy: access is {access}"
-        if access != "restricted":
-            verdict = min(verdict, self.ladder.access_end_users, key=RANK.__getitem__)
-        return verdict, f"ownership policy: access of the account it comes through is {access}"
+        why = f"ownership policy: access is {access}"
+        if subject != account:
+            why = f"ownership policy: access of the account it comes through is {access}"
+            if access != "restricted":
+                verdict = min(verdict, self.ladder.access_end_users, key=RANK.__getitem__)
+        place = self.snapshot.cited.get(account)
+        if place is None:
+            return Asked(verdict, (why,), "")
+        citation, words = self._grounds[place]
+        return Asked(verdict, (why, words), citation)
 
     def org(self, account_id: str, org_id: str | None) -> int:
         """Return the key of the organization."""

@@ -12,6 +12,12 @@ from stillwatch.policy.access import (
     example_policy,
     read_policy,
 )
+from stillwatch.policy.citations import (
+    Citation,
+    describe_citation,
+    read_citations,
+    write_citations,
+)
 from stillwatch.policy.ladder import (
     MODES,
     Ladder,
@@ -36,6 +42,7 @@ __all__ = [
     "TOUCH_COUNTS",
     "AccessDecision",
     "AccessPolicy",
+    "Citation",
     "Ladder",
     "OwnershipRow",
     "OwnershipRule",
@@ -43,6 +50,7 @@ __all__ = [
     "PermitUse",
     "access_of",
     "answer_owners",
+    "describe_citation",
     "example_policy",
     "example_rules",
     "explain_owner",
@@ -50,6 +58,7 @@ __all__ = [
     "ladder_from_mapping",
     "limit_sql",
     "permits_from_rows",
+    "read_citations",
     "read_ladder",
     "read_policy",
     "read_rules",
@@ -57,4 +66,5 @@ __all__ = [
     "table_text",
     "touched_sql",
     "verdict_of_access",
+    "write_citations",
 ]

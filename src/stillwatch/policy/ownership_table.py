@@ -10,24 +10,31 @@ from datetime import UTC, date, datetime
 from typing import Final
 
 from stillwatch.policy.access import AccessPolicy
+from stillwatch.policy.citations import Citation, cite
 from stillwatch.policy.owners import Answer, Answers, OwnershipRule, Register, answer_all
 from stillwatch.policy.owners.chains import describe
 from stillwatch.policy.owners.holdings import percent
 
 __all__ = ["OwnershipRow", "answer_owners", "explain_owner", "table_text"]
 
-_COLUMNS: Final = ("owner_entity_id", "access", "as_of", "policy")
+_COLUMNS: Final = ("owner_entity_id", "access", "as_of", "policy", "rules", "citation")
 _MOST_OF_A_CHAIN: Final = 5
 
 
 @dataclass(frozen=True)
 class OwnershipRow:
-    """One owner's access, and in ``policy`` the policies, rules and holdings that it rests on."""
+    """One owner's access, and in ``policy`` the policies, rules and holdings that it rests on.
+
+    ``rules``: policies and rules alone, with version and text, nothing of the owner; what may leave
+    the analysts' hands. ``citation``: the id of the whole, as in the file of citations.
+    """
 
     owner_entity_id: str
     access: str
     as_of: datetime
     policy: str
+    rules: str = ""
+    citation: str = ""
 
 
 def answer_owners(
@@ -38,18 +45,24 @@ def answer_owners(
     at: date,
     *,
     service: str = "default",
-) -> tuple[list[OwnershipRow], Answers]:
-    """Return a row an owner, in the order of their identifiers, and the answers behind them."""
+) -> tuple[list[OwnershipRow], Answers, list[Citation]]:
+    """Return a row an owner, in the order of their identifiers, the answers behind them, and the
+    citations that the rows name."""
     answers = answer_all(register, rules, owners, at)
     as_of = datetime(at.year, at.month, at.day, tzinfo=UTC)
-    rows = []
+    by_id = {rule.rule_id: rule for rule in rules}
+    rows, citations = [], []
     for owner, given in sorted(answers.by_entity.items()):
         decision = policy.decide(owner, given, service=service)
         behind = [a for a in given if a.access == decision.access]
         cited = "; ".join([*(f"policy {name}" for name in decision.policies),
                            *(_because(answer) for answer in behind)])  # fmt: skip
-        rows.append(OwnershipRow(owner, decision.access, as_of, cited))
-    return rows, answers
+        made = cite(owner, decision, given, by_id, register, at, service)
+        citations.append(made)
+        rows.append(
+            OwnershipRow(owner, decision.access, as_of, cited, made.rules, made.citation_id)
+        )
+    return rows, answers, citations
 
 
 def _because(answer: Answer) -> str:
@@ -68,7 +81,9 @@ def table_text(rows: Iterable[OwnershipRow]) -> str:
     writer.writerow(_COLUMNS)
     for row in rows:
         moment = row.as_of.isoformat().replace("+00:00", "Z")
-        writer.writerow((row.owner_entity_id, row.access, moment, row.policy))
+        writer.writerow(
+            (row.owner_entity_id, row.access, moment, row.policy, row.rules, row.citation)
+        )
     return out.getvalue()
 
 

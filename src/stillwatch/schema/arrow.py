@@ -139,6 +139,8 @@ OWNERSHIP = pa.schema(
         pa.field("access", pa.string(), nullable=False),
         pa.field("as_of", _TS),
         pa.field("policy", pa.string()),
+        pa.field("rules", pa.string()),
+        pa.field("citation", pa.string()),
     ]
 )
 

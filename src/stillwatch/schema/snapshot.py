@@ -23,6 +23,7 @@ __all__ = [
     "SLOTS",
     "SNAPSHOT_KIND",
     "Action",
+    "Ground",
     "Mark",
     "Pursuit",
     "Seed",
@@ -166,11 +167,21 @@ class Seed:
 
 
 @dataclass(frozen=True)
+class Ground:
+    """What an ownership answer rests on: ``citation``, the id of all of it, empty where there is
+    none; ``words``, the policies and rules alone. No owner and no holding is named here."""
+
+    citation: str
+    words: str
+
+
+@dataclass(frozen=True)
 class Snapshot:
     """All that the guard knows. ``version`` rises; ``known`` are keys of accounts judged clear.
 
     ``ordered``: subject → what people decided about it alone; it stands above its campaign's
     action. ``restored``: accounts of upheld appeals, about which no campaign says anything.
+    ``cited``: account → the place in ``grounds`` of what its ``access`` rests on.
     """
 
     version: int
@@ -185,6 +196,8 @@ class Snapshot:
     known: frozenset[int] = frozenset()
     channels: frozenset[int] = frozenset()
     access: Mapping[int, str] = field(default_factory=dict)
+    grounds: tuple[Ground, ...] = ()
+    cited: Mapping[int, int] = field(default_factory=dict)
     templates: tuple[Template, ...] = ()
     marks: tuple[Mark, ...] = ()
     seeds: tuple[Seed, ...] = ()
@@ -210,6 +223,9 @@ def _unpack(text: str) -> array[int]:
 def snapshot_payload(snapshot: Snapshot) -> dict[str, Any]:
     """Return the JSON value of a snapshot; equal snapshots give equal values."""
     accused = sorted(snapshot.accused.items())
+    cited = sorted(snapshot.cited.items())
+    words = sorted({g.words for g in snapshot.grounds})
+    place = {text: number for number, text in enumerate(words)}
     return {
         "format": FORMAT,
         "version": snapshot.version,
@@ -236,6 +252,9 @@ def snapshot_payload(snapshot: Snapshot) -> dict[str, Any]:
             word: _pack(sorted(k for k, v in snapshot.access.items() if v == word))
             for word in sorted(set(snapshot.access.values()))
         },
+        "ground_words": words,
+        "grounds": [[g.citation, place[g.words]] for g in snapshot.grounds],
+        "cited": [_pack(k for k, _ in cited), _pack(n for _, n in cited)],
         "templates": [
             [t.campaign, [[s, f"{h:016x}", c] for s, h, c in t.nodes], t.inside, t.outside]
             for t in snapshot.templates
@@ -265,7 +284,7 @@ def snapshot_from_payload(value: Any, *, where: str = "snapshot") -> Snapshot:
                 where=where, hint="compile it with the version of stillwatch that reads it",
             )  # fmt: skip
         snapshot = _read(value)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
         raise SchemaError(
             f"not a snapshot ({type(error).__name__})",
             where=where, hint="compile it again: stillwatch guard compile",
@@ -274,11 +293,15 @@ def snapshot_from_payload(value: Any, *, where: str = "snapshot") -> Snapshot:
     named = [t.campaign for t in snapshot.templates] + [m.campaign for m in snapshot.marks]
     if not all(0 <= c < count for c in [*named, *snapshot.accused.values()]):
         raise SchemaError("names a campaign that it does not hold", where=where)
+    if not all(n < len(snapshot.grounds) for n in snapshot.cited.values()):
+        raise SchemaError("cites a ground that it does not hold", where=where)
     return snapshot
 
 
 def _read(value: Mapping[str, Any]) -> Snapshot:
     keys, campaigns = value["accused"]
+    words = value.get("ground_words", ())
+    citing, grounds = value.get("cited", ("", ""))
     return Snapshot(
         version=int(value["version"]),
         salt=bytes.fromhex(value["salt"]),
@@ -294,12 +317,14 @@ def _read(value: Mapping[str, Any]) -> Snapshot:
             for c in value["campaigns"]
         ),
         accused=dict(zip(_unpack(keys), _unpack(campaigns), strict=True)),
-        # Snapshots of before there were these two hold neither.
+        # Snapshots of before there were these, and grounds, hold none of them.
         ordered={int(k, 16): Action(*action) for k, *action in value.get("ordered", ())},
         restored=frozenset(_unpack(value.get("restored", ""))),
         known=frozenset(_unpack(value["known"])),
         channels=frozenset(_unpack(value["channels"])),
         access={k: word for word, keys in value["access"].items() for k in _unpack(keys)},
+        grounds=tuple(Ground(str(c), words[n]) for c, n in value.get("grounds", ())),
+        cited=dict(zip(_unpack(citing), _unpack(grounds), strict=True)),
         templates=tuple(
             Template(int(c), tuple((int(s), int(h, 16), bool(n)) for s, h, n in nodes), i, o)
             for c, nodes, i, o in value["templates"]

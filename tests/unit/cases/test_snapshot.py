@@ -20,8 +20,8 @@ from stillwatch.cli.following import Following, follow_runs
 from stillwatch.enrich import read_permits
 from stillwatch.errors import EvidenceError, InputError, SchemaError
 from stillwatch.guard import Guard, Request, read_orders, read_snapshot
-from stillwatch.guard.decide import Record
 from stillwatch.guard.journal import Journal, erase_from_state
+from stillwatch.guard.seen import Record
 from stillwatch.policy import Ladder, permits_from_rows
 from stillwatch.scanner import scan
 from stillwatch.schema.snapshot import Action, org_key, subject_key

@@ -10,8 +10,8 @@ import pytest
 
 from stillwatch.guard import Guard, Orders
 from stillwatch.guard.budgets import BUCKETS, Budget
-from stillwatch.guard.decide import Record
 from stillwatch.guard.journal import Journal, erase_from_state
+from stillwatch.guard.seen import Record
 from stillwatch.schema.snapshot import EVIDENCE, Pursuit, subject_key
 
 from .conftest import HOUR, SALT, SMALL, T0, framed, guard, request, snapshot

@@ -7,7 +7,8 @@ no field holds one; an answer sets access and says nothing about conduct.
 """
 
 from stillwatch.policy.owners.answers import Answer, Answers, answer_all
-from stillwatch.policy.owners.holdings import UNIT, Interest, Note, Party, Register
+from stillwatch.policy.owners.chains import Step
+from stillwatch.policy.owners.holdings import UNIT, Dates, Interest, Note, Party, Register
 from stillwatch.policy.owners.read import read_statements
 from stillwatch.policy.owners.rules import OwnershipRule, example_rules, read_rules
 
@@ -15,11 +16,13 @@ __all__ = [
     "UNIT",
     "Answer",
     "Answers",
+    "Dates",
     "Interest",
     "Note",
     "OwnershipRule",
     "Party",
     "Register",
+    "Step",
     "answer_all",
     "example_rules",
     "read_rules",

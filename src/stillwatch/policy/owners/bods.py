@@ -21,8 +21,8 @@ from datetime import date
 from typing import Any, Final
 
 from stillwatch.errors import SchemaError
-from stillwatch.policy.owners.days import first_day, last_day
-from stillwatch.policy.owners.holdings import UNIT, Interest, Note, Party, Register
+from stillwatch.policy.owners.days import dates_of, first_day, last_day
+from stillwatch.policy.owners.holdings import UNIT, Dates, Interest, Note, Party, Register
 from stillwatch.policy.owners.nominees import pass_through
 from stillwatch.policy.owners.shares import from_bods
 
@@ -42,6 +42,7 @@ def register_from_bods(statements: Iterable[tuple[str, Mapping[str, Any]]], at: 
     notes: list[Note] = []
     parties: dict[str, Party] = {}
     found: list[Interest] = []
+    dates: dict[str, Dates] = {}
     for statement in _latest(statements, at):  # 1
         details, kind = statement["recordDetails"], statement["recordType"]
         closed = statement.get("recordStatus") == "closed"
@@ -52,8 +53,9 @@ def register_from_bods(statements: Iterable[tuple[str, Mapping[str, Any]]], at: 
                 notes.append(Note(statement["statementId"], "has a jurisdiction without a code"))
         elif not closed:
             found += _interests(statement, details, at, notes)
+            dates[statement["statementId"]] = _dates(statement, details, at)
     held = pass_through(found, parties)  # 5
-    return Register(parties, tuple(held), tuple(notes))
+    return Register(parties, tuple(held), tuple(notes), dates)
 
 
 def _latest(
@@ -126,6 +128,20 @@ def _interests(
         low = bounds.low if direct == "direct" else 0
         found.append(Interest(owner, asset, kind, low, bounds.high, (source,)))
     return found
+
+
+def _dates(statement: Mapping[str, Any], details: Mapping[str, Any], at: date) -> Dates:
+    stated = details.get("interests")
+    held = [
+        i
+        for i in (stated if isinstance(stated, list) else [])
+        if isinstance(i, Mapping) and _in_force(i, at)
+    ]
+    return dates_of(
+        statement.get("statementDate"),
+        [i.get("startDate") for i in held],
+        [i.get("endDate") for i in held],
+    )
 
 
 def _in_force(interest: Mapping[str, Any], at: date) -> bool:

@@ -17,8 +17,8 @@ from datetime import date
 from typing import Any, Final
 
 from stillwatch.errors import SchemaError
-from stillwatch.policy.owners.days import first_day, last_day
-from stillwatch.policy.owners.holdings import Interest, Note, Party, Register
+from stillwatch.policy.owners.days import dates_of, first_day, last_day
+from stillwatch.policy.owners.holdings import Dates, Interest, Note, Party, Register
 from stillwatch.policy.owners.shares import UNKNOWN_SHARE, Bounds, from_text
 
 __all__ = ["register_from_ftm"]
@@ -37,6 +37,7 @@ def register_from_ftm(entities: Iterable[tuple[str, Mapping[str, Any]]], at: dat
     parties: dict[str, Party] = {}
     found: list[Interest] = []
     notes: list[Note] = []
+    dates: dict[str, Dates] = {}
     for identifier, (schemata, held) in _merged(entities).items():
         if "Person" in schemata:
             parties[identifier] = Party(identifier, "person")
@@ -46,8 +47,12 @@ def register_from_ftm(entities: Iterable[tuple[str, Mapping[str, Any]]], at: dat
             parties[identifier] = Party(identifier, "arrangement")
         elif "Ownership" in schemata and _in_force(held, at):
             found += _interests(identifier, held, notes)
+            dates[identifier] = dates_of(
+                None, sorted(_texts(held, "startDate"))[:1], sorted(_texts(held, "endDate"))[-1:]
+            )
     found.sort(key=lambda i: (i.asset, i.owner or "", i.sources))
-    return Register(dict(sorted(parties.items())), tuple(found), tuple(sorted(notes, key=str)))
+    noted = tuple(sorted(notes, key=str))
+    return Register(dict(sorted(parties.items())), tuple(found), noted, dates)
 
 
 def _merged(

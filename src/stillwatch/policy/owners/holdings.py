@@ -7,11 +7,12 @@ exactly. Reading rounds a lower bound down and an upper bound up, by at most one
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import date
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
-from typing import Final
+from typing import Final, NamedTuple
 
-__all__ = ["UNIT", "Interest", "Note", "Party", "Register", "parts_of", "percent"]
+__all__ = ["UNIT", "Dates", "Interest", "Note", "Party", "Register", "parts_of", "percent"]
 
 UNIT: Final = 1_000_000_000  # the whole of an asset
 
@@ -69,13 +70,25 @@ class Note:
     text: str
 
 
+class Dates(NamedTuple):
+    """When a statement was made, and from when until when it says that something is held.
+
+    None: it does not say. Of several interests in one statement the first begin and the last end.
+    """
+
+    stated: date | None
+    since: date | None
+    until: date | None
+
+
 @dataclass(frozen=True)
 class Register:
-    """What the statements say on one day."""
+    """What the statements say on one day; ``dates``: of the statements that interests rest on."""
 
     parties: Mapping[str, Party]
     interests: tuple[Interest, ...]
     notes: tuple[Note, ...]
+    dates: Mapping[str, Dates] = field(default_factory=dict)
 
 
 def parts_of(value: Decimal, *, up: bool) -> int:

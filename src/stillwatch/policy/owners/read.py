@@ -46,7 +46,8 @@ def read_statements(paths: Sequence[str | os.PathLike[str]], at: date) -> Regist
 def _joined(registers: Sequence[Register]) -> Register:
     parties = {k: v for register in registers for k, v in register.parties.items()}
     interests: list[Interest] = [i for register in registers for i in register.interests]
-    return Register(parties, tuple(interests), tuple(n for r in registers for n in r.notes))
+    dates = {k: v for register in registers for k, v in register.dates.items()}
+    return Register(parties, tuple(interests), tuple(n for r in registers for n in r.notes), dates)
 
 
 def _objects(path: Path) -> list[tuple[str, Mapping[str, Any]]]:

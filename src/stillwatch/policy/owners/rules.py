@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
@@ -54,6 +56,16 @@ class OwnershipRule:
     def in_force_on(self, day: date) -> bool:
         """Return whether the rule applies on that day."""
         return any(begin <= day and (end is None or day < end) for begin, end in self.in_force)
+
+    @property
+    def version(self) -> str:
+        """The first 16 hexadecimal digits of SHA-256 over all that the rule says, its list too.
+
+        A rule that says anything else has another version, whether or not anybody noted it.
+        """
+        said = {k: sorted(v) if isinstance(v, frozenset) else v for k, v in asdict(self).items()}
+        text = json.dumps(said, sort_keys=True, default=date.isoformat)
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     @property
     def strict(self) -> bool:

@@ -1,0 +1,96 @@
+"""What `guard explain` joins: the decision log, and the file of citations."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from stillwatch.cases import access_notice, read_terms
+from stillwatch.errors import ConfigError, InputError
+from stillwatch.policy import Citation, describe_citation, read_citations
+from stillwatch.schema import from_micros
+
+__all__ = ["explained_decision", "notice_of_access"]
+
+
+def explained_decision(
+    decision_id: str, logs: Sequence[Path], citations: Path | None
+) -> list[tuple[str, list[str]]]:
+    """Return headings with sentences: the decision, its reasons, and what ownership rests on.
+
+    Raises InputError: a file cannot be read. ConfigError: no log has the decision. EvidenceError: a
+    citation was changed.
+    """
+    line = _line_of(decision_id, logs)
+    at = f"{from_micros(line['ts_us']):%Y-%m-%d %H:%M:%S} UTC"
+    done = [
+        f"at {at} by {line['route']}, about {line['subject']}",
+        f"{line['verdict']} was carried out, it would be {line['would']} (mode {line['mode']})",
+        f"snapshot {line['snapshot_version']}, from the run {line['snapshot_source']}",
+    ]
+    sections = [(f"Decision {decision_id}", done), ("Why", list(line["reasons"]))]
+    if line["campaign_id"]:
+        told = f"stillwatch explain {line['campaign_id']} --run RUN shows what it rests on"
+        sections.append((f"Campaign {line['campaign_id']}", [told]))
+    cited = line.get("citation")
+    if cited and citations is None:
+        sections.append((f"Citation {cited}", ["give --citations to see what it says"]))
+    elif cited and citations is not None:
+        sections += describe_citation(_citation_of(cited, citations))
+    return sections
+
+
+def notice_of_access(
+    decision_id: str, logs: Sequence[Path], citations: Path, terms: Path | None, now: datetime
+) -> str:
+    """Return what the account's owner is told of a verdict by ownership. Raises as above, and
+    ConfigError: the decision rests on no ownership answer, or refused and asked for nothing."""
+    line = _line_of(decision_id, logs)
+    if line["level"] != "access" or not line.get("citation"):
+        raise ConfigError(
+            "rests on no ownership answer that is cited", where=decision_id,
+            hint="of a case's decision: stillwatch case notice",
+        )  # fmt: skip
+    said = _citation_of(line["citation"], citations).said
+    return access_notice(decision_id, line["verdict"], said, read_terms(terms), now)
+
+
+def _line_of(decision_id: str, logs: Sequence[Path]) -> dict[str, Any]:
+    wanted = json.dumps(decision_id)
+    for log in logs:
+        try:
+            with log.open(encoding="utf-8", errors="replace") as lines:
+                for text in lines:
+                    if wanted not in text:  # most lines need not be parsed
+                        continue
+                    line = _parsed(text)
+                    if line is not None and line.get("decision_id") == decision_id:
+                        return line
+        except OSError as error:
+            raise InputError(f"cannot be read ({type(error).__name__})", where=str(log)) from error
+    raise ConfigError(
+        "no log has that decision", where=decision_id,
+        hint="what was allowed is in no log; give the logs of before a rotation too",
+    )  # fmt: skip
+
+
+def _parsed(text: str) -> dict[str, Any] | None:
+    """Return a line of the log; None of one that a full disk or a kill cut."""
+    try:
+        line = json.loads(text)
+    except ValueError:
+        return None
+    return line if isinstance(line, dict) else None
+
+
+def _citation_of(citation_id: str, citations: Path) -> Citation:
+    for citation in read_citations(citations):
+        if citation.citation_id == citation_id:
+            return citation
+    raise ConfigError(
+        f"has no citation {citation_id}", where=citations.name,
+        hint="give the file that `ownership answer --citations` wrote then",
+    )  # fmt: skip

@@ -1,0 +1,171 @@
+"""What a guard has seen since it began, in bounded memory: all that a restart must not lose."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final, NamedTuple
+
+from stillwatch.guard.books import Book
+from stillwatch.guard.budgets import Budget
+from stillwatch.guard.request import Request
+from stillwatch.guard.suspects import Suspects, level_of
+from stillwatch.guard.table import Table
+from stillwatch.schema.snapshot import Seed
+
+__all__ = ["Capacity", "Record", "Seen"]
+
+_RETRY_TOKENS: Final = 8
+
+
+class Record(NamedTuple):
+    """One change of state, as the journal and other nodes get it."""
+
+    kind: str
+    key: int
+    org: int
+    campaign: int
+    value: int
+
+
+@dataclass(frozen=True)
+class Capacity:
+    """How many values each book holds, and how many (subject, campaign) pairs."""
+
+    conversations: int = 1_000_000
+    blobs: int = 250_000
+    prompts: int = 250_000
+    suspects: int = 250_000
+
+
+class Seen:
+    """The window's state, read by the tables in use.
+
+    ``on_record`` is told every change that must survive a restart. ``joined``: subject → campaign,
+    level and when. ``verified``: subject → until when. ``permit_tokens`` and
+    ``permit_tokens_elsewhere``: (key of a permit, day) → output tokens, of this node and of all
+    others. Campaigns go by ``numbers``, which only rise.
+    """
+
+    def __init__(self, table: Table, numbers: dict[str, int], capacity: Capacity) -> None:
+        self.conversations = Book(capacity.conversations)
+        self.blobs = Book(capacity.blobs)
+        self.prompts = Book(capacity.prompts)
+        self.suspects = Suspects(capacity.suspects)
+        self.joined: dict[int, tuple[int, str, int]] = {}
+        self.verified: dict[int, int] = {}
+        self.budgets: dict[int, Budget] = {}
+        self.numbers = numbers
+        self.newest_us = 0
+        self.on_record: Callable[[Record], None] | None = None
+        self.permit_tokens: dict[tuple[int, int], int] = {}
+        self.permit_tokens_elsewhere: dict[tuple[int, int], int] = {}
+        self._most = capacity.suspects
+        self._table = table
+
+    @property
+    def table(self) -> Table:
+        """The tables in use."""
+        return self._table
+
+    def follow(self, table: Table) -> None:
+        """Read by other tables: campaigns keep their numbers, budgets their counts."""
+        self.numbers.update(table.numbers)
+        hours = table.ladder.budget_window_s / 3600
+        for number, pursuit in table.pursuits.items():
+            limit = max(1, round(table.ladder.budget_share * pursuit.rate_per_h * hours))
+            budget = self.budgets.get(number)
+            if budget is None:
+                budget = self.budgets[number] = Budget(limit, table.ladder.budget_window_s)
+            budget.limit = limit
+        self._table = table
+
+    def plant(self, seed: Seed) -> None:
+        """Put a conversation or blob of the run into its book."""
+        book = self.conversations if seed.kind == "handoff" else self.blobs
+        book.put(seed.value, seed.org, seed.campaign, seed.ts_us)
+
+    def put(self, kind: str, value: int, org: int, campaign: int, ts_us: int) -> None:
+        """Note who had a conversation (*handoff*), a blob or a refused prompt (*retry*)."""
+        self._book(kind).put(value, org, campaign, ts_us)
+        self.tell(Record(kind, value, org, campaign, ts_us))
+
+    def note_refusal(self, request: Request, org: int, campaign: int) -> None:
+        """Remember a prompt that a campaign's account was refused."""
+        if campaign >= 0 and request.h_payload and request.user_tokens >= _RETRY_TOKENS:
+            self.put("retry", request.h_payload, org, campaign, request.ts_us)
+
+    def promote(self, subject: int, campaign: int, ts_us: int) -> str:
+        """Return what a subject's evidence amounts to; remember whom it makes join."""
+        ladder = self._table.ladder
+        suspect = self.suspects.of(subject, campaign)
+        since = ts_us - ladder.evidence_window_s * 1_000_000
+        kinds = suspect.kinds(since, self._table.undone_spans)
+        level = level_of(
+            kinds, suspect.exclusive, suspect.requests,
+            known=subject in self._table.known, needed=ladder.joining_requests,
+        )  # fmt: skip
+        if level != "touched":
+            if subject not in self.joined and len(self.joined) >= self._most:
+                del self.joined[next(iter(self.joined))]
+            self.joined[subject] = (campaign, level, ts_us)
+        return level
+
+    def still_joined(
+        self, subject: int, ts_us: int, otherwise: tuple[int, str, int] = (-1, "", 0)
+    ) -> tuple[int, str]:
+        """Return campaign and level of who joined, or of ``otherwise`` where that has ended."""
+        campaign, level, joined_us = self.joined[subject]
+        # Either way: a clock that ran ahead must not hold anybody until it is that time.
+        lapsed = abs(ts_us - joined_us) >= self._table.ladder.joined_lapses_s * 1_000_000
+        gone = campaign not in self._table.pursuits
+        cleared = level == "joining" and subject in self._table.known  # by a later scan
+        if gone or cleared or lapsed or self._table.undone_at(joined_us):
+            del self.joined[subject]
+            return otherwise[0], otherwise[1]
+        return campaign, level
+
+    def note_verified(self, subject: int, until_us: int) -> None:
+        """Remember until when a subject's verification holds; a late report shortens nothing."""
+        if subject not in self.verified and len(self.verified) >= self._most:
+            del self.verified[next(iter(self.verified))]
+        self.verified[subject] = max(until_us, self.verified.get(subject, 0))
+
+    def use_permit(self, place: tuple[int, int], tokens: int) -> None:
+        """Count output tokens into a permit's day."""
+        held = self.permit_tokens
+        if place not in held and len(held) >= self._most:
+            del held[next(iter(held))]
+        held[place] = held.get(place, 0) + tokens
+
+    def apply(self, record: Record) -> None:
+        """Apply a change of state that a journal or another node reports; nothing is told on."""
+        kind, key, org, campaign, value = record
+        if kind in ("handoff", "blob_replay", "retry"):
+            self._book(kind).put(key, org, campaign, value)
+        elif kind == "verified":
+            self.note_verified(key, value)
+        elif kind == "permit":
+            self.use_permit((key, org), value)
+        elif kind == "spent":  # once, or as often as its key says
+            if campaign >= 0:
+                budget = self.budgets.get(campaign)
+                if budget is None:  # of a campaign that is not in this snapshot, but may come back
+                    budget = Budget(1, self._table.ladder.budget_window_s)
+                    self.budgets[campaign] = budget
+                budget.spend(value, max(1, key))
+        else:  # evidence: its bits, above them the exclusive ones and further requests, are in org
+            suspect = self.suspects.of(key, campaign)
+            suspect.note(org & 0xFFFF, org >> 16 & 0xFFFF, value)
+            suspect.requests += org >> 32
+            self.promote(key, campaign, value)
+
+    def tell(self, record: Record) -> None:
+        """Tell whoever keeps or passes on changes of state."""
+        if self.on_record is not None:
+            self.on_record(record)
+
+    def _book(self, kind: str) -> Book:
+        if kind == "handoff":
+            return self.conversations
+        return self.blobs if kind == "blob_replay" else self.prompts

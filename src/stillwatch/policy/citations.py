@@ -1,0 +1,177 @@
+"""What an access decision rests on: policies, rules with their version, the chain of ownership.
+
+A citation is named by the digest of all that it says, so that whoever holds the name can check the
+text: the guard carries names only, the chain stays with the provider's analysts.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any, Final
+
+from stillwatch.errors import EvidenceError, InputError
+from stillwatch.policy.access import AccessDecision
+from stillwatch.policy.owners import Answer, Dates, OwnershipRule, Register, Step
+from stillwatch.policy.owners.chains import describe
+from stillwatch.policy.owners.holdings import percent
+
+__all__ = ["Citation", "cite", "describe_citation", "read_citations", "write_citations"]
+
+_FORMAT: Final = 1
+_ID_DIGITS: Final = 32  # 128 bits
+
+
+@dataclass(frozen=True)
+class Citation:
+    """One owner's access on one day. ``said``: the JSON value that the citation's id is made of."""
+
+    citation_id: str
+    said: Mapping[str, Any]
+
+    @property
+    def rules(self) -> str:
+        """The policies and rules in words: identifiers, versions, texts; nothing of the owner."""
+        told = [f"policy {p['id']} ({p['cites']})" for p in self.said["policies"]]
+        told += [
+            f"rule {r['id']} version {r['version']} with list {r['list']}"
+            for r in self.said["rules"]
+            if r["access"] == self.said["access"]
+        ]
+        return "; ".join(dict.fromkeys(told))
+
+
+def cite(
+    owner: str, decision: AccessDecision, answers: Iterable[Answer],
+    rules: Mapping[str, OwnershipRule], register: Register, at: date, service: str,
+) -> Citation:  # fmt: skip
+    """Return the citation of a decision; every rule's answer is in it, also milder ones."""
+    said = {
+        "format": _FORMAT,
+        "owner_entity_id": owner,
+        "access": decision.access,
+        "as_of": at.isoformat(),
+        "service": service,
+        "policies": [
+            {"id": name, "cites": text}
+            for name, text in zip(decision.policies, decision.cites, strict=True)
+        ],
+        "rules": [_answered(a, rules[a.rule_id], register.dates) for a in answers],
+    }
+    return Citation(_id_of(said), said)
+
+
+def _answered(answer: Answer, rule: OwnershipRule, dates: Mapping[str, Dates]) -> dict[str, Any]:
+    return {
+        "id": rule.rule_id,
+        "version": rule.version,
+        "title": rule.title,
+        "text": " ".join(rule.legal_status.split()),
+        "checked_on": rule.checked_on.isoformat(),
+        "asks": f"{rule.method}, {rule.operator} {percent(rule.threshold)}",
+        "list": answer.list_version,
+        "interest": answer.interest,
+        "access": answer.access,
+        "parts": [answer.low, answer.high, answer.unknown],
+        "chain": [_held(step, dates) for step in answer.chain],
+    }
+
+
+def _held(step: Step, dates: Mapping[str, Dates]) -> dict[str, Any]:
+    return {
+        **asdict(step),
+        "sources": [
+            {"statement": source, **{
+                name: None if day is None else day.isoformat()
+                for name, day in dates.get(source, Dates(None, None, None))._asdict().items()
+            }}
+            for source in step.sources
+        ],
+    }  # fmt: skip
+
+
+def _id_of(said: Mapping[str, Any]) -> str:
+    text = json.dumps(said, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()[:_ID_DIGITS]
+
+
+def write_citations(path: Path, made: Iterable[Citation]) -> int:
+    """Add citations to a file, one JSON line each; return how many were new.
+
+    What is there stays, since decisions of the past name it. Raises as `read_citations`.
+    """
+    held = {c.citation_id for c in read_citations(path)} if path.exists() else set()
+    fresh = {c.citation_id: c for c in made if c.citation_id not in held}
+    with path.open("a", encoding="utf-8") as out:
+        for name, citation in fresh.items():
+            out.write(json.dumps({"citation": name, **citation.said}, sort_keys=True) + "\n")
+    return len(fresh)
+
+
+def read_citations(path: str | os.PathLike[str]) -> Iterator[Citation]:
+    """Yield the citations of a file, each checked against its id.
+
+    Raises InputError: it cannot be read. EvidenceError: a line is none, or says something else
+    than what its id was made of.
+    """
+    file = Path(path)
+    try:
+        lines = file.read_text("utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"cannot be read ({type(error).__name__})", where=str(file)) from error
+    for number, line in enumerate(lines, 1):
+        try:
+            said = json.loads(line)
+            name = said.pop("citation")
+            whole = said["format"] == _FORMAT and name == _id_of(said)
+        except (ValueError, KeyError, TypeError, AttributeError):
+            whole = False
+        if not whole:
+            raise EvidenceError(
+                "no citation, or changed since it was written", where=f"{file.name}:{number}",
+                hint="answer anew: stillwatch ownership answer --citations",
+            )  # fmt: skip
+        yield Citation(name, said)
+
+
+def describe_citation(citation: Citation) -> list[tuple[str, list[str]]]:
+    """Return headings with sentences: the access, each policy and rule, the chain with dates."""
+    said = citation.said
+    sections = [
+        (
+            f"{said['owner_entity_id']}: {said['access']} on {said['as_of']}",
+            [f"policy {p['id']}: {p['cites']}" for p in said["policies"]]
+            or ["no policy speaks of it"],
+        )
+    ]
+    for rule in said["rules"]:
+        low, high, unknown = rule["parts"]
+        points = [
+            f"version {rule['version']}, {rule['title']}: {rule['asks']} of {rule['interest']}, "
+            f"list {rule['list']}",
+            f"the text, as read on {rule['checked_on']}: {rule['text']}",
+            f"listed parties hold {percent(low)} at least, {percent(high)} at most, "
+            f"{percent(unknown)} with owners of whom nothing is known",
+        ]
+        points += [_told(step) for step in rule["chain"]]
+        sections.append((f"Rule {rule['id']}: {rule['access']}", points))
+    return sections
+
+
+def _told(step: Mapping[str, Any]) -> str:
+    sources: Sequence[Mapping[str, Any]] = step["sources"]
+    told = describe(Step(**{**step, "sources": ()}))
+    of_each = [
+        " ".join([s["statement"], *(
+            f"{word} {s[name]}"
+            for name, word in (("stated", "of"), ("since", "held since"), ("until", "until"))
+            if s[name]
+        )])
+        for s in sources
+    ]  # fmt: skip
+    return f"{told} (statement {'; '.join(of_each)})" if of_each else told
