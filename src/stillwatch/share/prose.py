@@ -48,12 +48,22 @@ _KNOWN_IDS: Final = frozenset({
 })  # fmt: skip
 
 
+# What a template or a method consists of; of accounts and requests only bands are told
+_SMALL: Final = (
+    "(?:same |different |consecutive |identical |distinct |linked )?(?:words|tokens|turns|lines|"
+    "templates|frames|bands|steps|techniques|methods|variants|patterns|openings|prefixes|stages|"
+    "phases|indicators|fields|characters|examples|messages|signals|factors|kinds|parts|sentences|"
+    "sections|paragraphs|seconds|minutes)"
+)
+
+
 def _bands() -> str:
     found = []
     for band in BANDS:
         low, high = band.split("-")
         edges = [f"(?:{n}|{int(n):,})" for n in (low, high) if n]
-        found.append(rf"{edges[0]}(?:-| to ){edges[1]}" if high else rf"{edges[0]} and more")
+        spans = rf"{edges[0]}(?:-| to ){edges[-1]}|[Bb]etween {edges[0]} and {edges[-1]}"
+        found.append(spans if high else rf"{edges[0]} and more")
     return "|".join(found)
 
 
@@ -65,7 +75,9 @@ _FORMS: Final = tuple(
         ("@date", rf"(?:\d{{1,2}} )?(?:{'|'.join(_MONTHS)}) 20\d\d"),
         ("@date", rf"(?:{'|'.join(_MONTHS)}) \d{{1,2}}, 20\d\d"),
         ("@band", rf"(?:{_bands()}) {_COUNTED}"),
-        ("@quantity", rf"(?:tens|dozens|hundreds|thousands|tens of thousands|hundreds of thousands)"
+        ("@small", rf"(?:two|three|four|five|six|seven|eight|nine|ten) {_SMALL}"),
+        ("@quantity", rf"(?:[Tt]ens|[Dd]ozens|[Hh]undreds|[Tt]housands|[Tt]ens of thousands"
+                      rf"|[Hh]undreds of thousands)"
                       rf" of {_COUNTED}"),
         ("@id", "|".join(re.escape(one) for one in sorted(_KNOWN_IDS, reverse=True))),
         ("@cve", r"CVE-(?:1999|20\d\d)-\d{4,5}"),

@@ -17,6 +17,15 @@ __all__ = ["PERSON", "Fault", "spelled", "told"]
 PERSON: Final = "needs-a-person"
 _COMMERCE: Final = "no-commerce"
 _ADVICE: Final = "no-advice"
+_MODELS: Final = frozenset({"model", "models", "llm", "llms"})
+_NOT: Final = frozenset("no none not never nobody without nothing nowhere neither nor".split(" "))
+_SERVED: Final = frozenset(
+    "answer answers response responses reply replies access completion completions".split(" ")
+)
+_SERVING: Final = frozenset(
+    "answer answers answered answering accept accepts accepted give gives given giving get gets got "
+    "receive receives received return returns returned reply replies replied help helps".split(" ")
+)
 
 
 class Fault(NamedTuple):
@@ -74,10 +83,12 @@ def _grown(held: frozenset[str]) -> Iterator[Fault]:
 def _planned(words: Sequence[str]) -> bool:
     sets = vocabulary().told
     for at, word in enumerate(words):
-        if word.removesuffix("'s") in {"model", "models", "llm", "llms"}:
-            before, after = words[max(0, at - 3) : at], words[at + 1 : at + 4]
-            if sets["newness"] & set(before) or sets["coming"] & set(after):
-                return True
+        new = not sets["newness"].isdisjoint(words[max(0, at - 3) : at])
+        coming = not sets["coming"].isdisjoint(words[at + 1 : at + 4])
+        if word.removesuffix("'s") in _MODELS and (new or coming):
+            return True
+        if word in {"one", "ones", "generation", "generations"} and new and coming:
+            return True
     return False
 
 
@@ -92,6 +103,9 @@ def _advised(words: Sequence[str]) -> bool:
             rest = rest[1:]
         if rest and rest[0] in known.orders:
             return True
+    held = set(words)
+    if held & _NOT and held & _SERVING and held & (_SERVED | known.told["providers"]):
+        return True
     return any(
         word in known.told["advisable"] and "to" in words[at + 1 : at + 6]
         for at, word in enumerate(words)
