@@ -7,7 +7,7 @@ fields, and no fixed-format value spells anything.
 1. one writing: JSON values only, not deep, not large;
 2. a fixed object equals the catalogue's, whole;
 3. the shape: listed type, listed fields, listed values, at every depth;
-4. texts are those that follow from the fields;
+4. texts are those that follow from the fields, or prose that nobody needs to read (`prose`);
 5. ids, times, markings, links, lanes hold together;
 6. what is refused is read for commercial content as well, so that a person sees why; what only
    might be commerce is held for a person. Nothing is let through by this step.
@@ -26,8 +26,9 @@ from stillwatch.errors import ShareRefused
 from stillwatch.share.catalogue import CATALOGUE, RELEASABLE
 from stillwatch.share.commercial import certainly, messages, perhaps
 from stillwatch.share.objects import BUNDLE, EXTENSIONS, FREE_TYPES
+from stillwatch.share.prose import faults
 from stillwatch.share.shape import Closed, Constant, Many, OneOf, Trouble, read_time
-from stillwatch.share.texts import texts_of
+from stillwatch.share.texts import PROSE, texts_of
 from stillwatch.share.words import EXT, IDENTITY_FIELDS, identify, lowest, written
 
 __all__ = [
@@ -144,7 +145,7 @@ def judge(obj: Any, *, now: datetime) -> list[Trouble]:
         return [rule, *_commerce(obj)]
     troubles = list(shape.check(obj, ""))
     if not troubles:
-        troubles += _texts(obj)
+        troubles += _texts(obj, now)
         troubles += _ids(obj)
         troubles += _times(obj, now)
         troubles += _marked(obj)
@@ -192,11 +193,31 @@ def _written(obj: Any) -> Iterator[Trouble]:
         yield Trouble("one-writing", "object", f"is longer than {_BYTES} bytes")
 
 
-def _texts(obj: Mapping[str, Any]) -> Iterator[Trouble]:
-    """4. Every text is the one that follows."""
-    for name, text in texts_of(obj).items():
-        if obj[name] != text:
+def _texts(obj: Mapping[str, Any], now: datetime) -> Iterator[Trouble]:
+    """4. Every text is the one that follows, or prose where prose may stand."""
+    derived, prose = texts_of(obj), PROSE.get(obj["type"], ())
+    for name, text in derived.items():
+        if obj[name] == text:
+            continue
+        if name not in prose:
             yield Trouble("no-free-text", name, "is not the text that follows from the fields")
+        elif obj[name].replace(" ", "") == text.replace(" ", ""):
+            # spaces that were moved in a text of our own are a code, whatever words they make
+            yield Trouble("closed-prose", name, "is the text that follows, with other spaces")
+        else:
+            yield from _prose(obj, name, now)
+    for name in prose:
+        if name in obj and name not in derived:
+            yield from _prose(obj, name, now)
+
+
+def _prose(obj: Mapping[str, Any], name: str, now: datetime) -> Iterator[Trouble]:
+    own = obj.get("extensions", {}).get(EXT["campaign"], {}).get("handle", "")
+    found = faults(obj[name], now=now, own=own, name=name == "name")
+    if found:
+        yield Trouble("closed-prose", name, "is neither computed nor prose of listed words")
+    for fault in found:
+        yield Trouble(fault.rule, name, fault.says)
 
 
 def _spelled(identifier: str, where: str, rule: str) -> Iterator[Trouble]:

@@ -17,7 +17,7 @@ from typing import Final, NamedTuple
 from stillwatch.share.disguise import plain, readings, shifted, squeezed, unleeted
 from stillwatch.share.spelling import repeats, spelled_bits
 
-__all__ = ["certainly", "messages", "perhaps"]
+__all__ = ["certainly", "joins", "messages", "perhaps", "spells"]
 
 _MONEY: Final = re.compile(
     r"[$€£¥₽₩₹]\s*\d|\d\s*(?:[$€£¥₽₩₹]|usd|eur|gbp|cny|rmb|jpy|円|元|руб|dollars?|euros?)\b"
@@ -136,6 +136,34 @@ def certainly(text: str) -> str:
 def perhaps(text: str) -> bool:
     """Return whether a text is more than a format: words, or signs that are not ASCII."""
     return not text.isascii() or re.search(r"[A-Za-z]{3,}\s+\S", text) is not None
+
+
+# Words of commerce that are too short to be stems, and yet are read in a row of letters
+_SHORT: Final = ("cost", "deal", "fees", "sale")
+
+
+def spells(letters: str) -> str:
+    """Return the forbidden subject that a row of lower-case letters spells, such as first letters.
+
+    >>> spells("thepriceis"), spells("tpacrit")
+    ('prices', '')
+    """
+    found = _stems().within(letters, _stems().inside, _INSIDE)
+    return found or ("prices" if any(word in letters for word in _SHORT) else "")
+
+
+def joins(first: str, second: str) -> str:
+    """Return the forbidden subject that two words make when they are read as one.
+
+    >>> joins("turn", "over"), joins("turn", "around")
+    ('costs', '')
+    """
+    both = first + second
+    for stem, subject in _stems().starts.get(both[:3], ()):
+        tight = squeezed(stem)
+        if " " not in stem and both.startswith(tight) and len(tight) > len(first):
+            return subject
+    return ""
 
 
 @cache

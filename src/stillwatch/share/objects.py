@@ -37,6 +37,7 @@ _EDGES: Final = tuple(max(1, lowest(name)) for name in BANDS)
 _COUNT: Final = Whole(1, 999_999_999, only=_EDGES)
 _PERCENT: Final = Whole(0, 100)
 _DERIVED: Final = Text(r"[\x20-\x7e]{1,512}", "the text that follows from the other fields")
+_PROSE: Final = Text(r"[A-Za-z][\x20-\x7e]{0,499}", "prose of listed words", "closed-prose")
 _MEMBER: Final = Id("identity")
 
 
@@ -156,7 +157,7 @@ FREE_TYPES: Final[dict[str, Closed]] = {
             "infrastructure_types": Many(OneOf(("anonymization", "unknown")), 1, 1),
             "extensions": _extended("infrastructure"),
         },
-        {"first_seen": Time("hour"), "last_seen": Time("hour")},
+        {"first_seen": Time("hour"), "last_seen": Time("hour"), "description": _PROSE},
     ),
     "observed-data": _object(
         "observed-data",
@@ -172,6 +173,7 @@ FREE_TYPES: Final[dict[str, Closed]] = {
             "relationship_type": OneOf(("attributed-to", "indicates", "mitigates", "uses")),
             "source_ref": _FROM, "target_ref": _TO,
         },
+        {"description": _PROSE},
     ),
     "sighting": _object(
         "sighting",
@@ -180,14 +182,17 @@ FREE_TYPES: Final[dict[str, Closed]] = {
             "first_seen": Time("day"), "last_seen": Time("day"),
             "count": _COUNT, "extensions": _extended("sighting"),
         },
+        {"description": _PROSE},
     ),
     "opinion": _object(
-        "opinion", {"opinion": OneOf(OPINIONS), "object_refs": Many(_ABOUT, 1, 1)}
+        "opinion", {"opinion": OneOf(OPINIONS), "object_refs": Many(_ABOUT, 1, 1)},
+        {"explanation": _PROSE},
     ),
     "note": _object(
         "note",
         {"content": _DERIVED, "object_refs": Many(_ABOUT, 1, 100),
          "extensions": _extended("notice")},
+        {"abstract": _PROSE},
     ),
     "report": _object(
         "report",
@@ -198,9 +203,10 @@ FREE_TYPES: Final[dict[str, Closed]] = {
         },
         {"extensions": _extended("aggregate")},
     ),
-    "intrusion-set": _object("intrusion-set", _ACTOR),
+    "intrusion-set": _object("intrusion-set", _ACTOR, {"description": _PROSE}),
     "threat-actor": _object(
-        "threat-actor", {**_ACTOR, "threat_actor_types": Many(Constant("unknown"), 1, 1)}
+        "threat-actor", {**_ACTOR, "threat_actor_types": Many(Constant("unknown"), 1, 1)},
+        {"description": _PROSE},
     ),
     "identity": Closed(
         {

@@ -36,9 +36,19 @@ RULES: Final[dict[str, Rule]] = {
         f"{_RULE} 1", "objects",
     ),
     "no-free-text": Rule(
-        "Nobody writes text: names, descriptions, patterns and notes are computed from the other "
-        "fields, and anything else is refused.",
+        "Names of members and operators, patterns and corrections are computed from the other "
+        "fields; anything else is refused.",
         f"{_RULE} 5; {_101}", "texts",
+    ),
+    "closed-prose": Rule(
+        "A description is computed, or prose that nobody needs to read first: one plain writing, "
+        "words of a closed vocabulary of the trade, numbers in listed forms only.",
+        f"{_RULE} 5; {_101}", "prose",
+    ),
+    "no-advice": Rule(
+        "Nobody says what somebody should do, whom to serve, or who did what about an account; "
+        "each provider decides alone.",
+        f"{_RULE} 4; {_101}", "prose",
     ),
     "no-commerce": Rule(
         "Prices, costs, capacity, roadmaps, customers' names and terms, volumes and training plans "

@@ -1,7 +1,7 @@
-"""Names, descriptions, patterns: each is computed from typed fields, so that no text is free.
+"""Names, descriptions, patterns: each is computed from typed fields; some may be prose instead.
 
 The guard computes them again and compares: a byte that does not follow from a typed field is
-refused.
+refused, unless the field may hold prose and the text passes `prose`.
 """
 
 from __future__ import annotations
@@ -12,7 +12,21 @@ from typing import Any, Final
 from stillwatch.share.catalogue import PROVIDER
 from stillwatch.share.words import EXT, NOTICES, shown
 
-__all__ = ["texts_of"]
+__all__ = ["PROSE", "texts_of"]
+
+# Which fields of which type may hold prose. A field that is computed as well need not be.
+PROSE: Final[Mapping[str, tuple[str, ...]]] = {
+    "campaign": ("name", "description"),
+    "indicator": ("name", "description"),
+    "infrastructure": ("name", "description"),
+    "relationship": ("description",),
+    "sighting": ("description",),
+    "opinion": ("explanation",),
+    "note": ("abstract",),
+    "report": ("name", "description"),
+    "intrusion-set": ("description",),
+    "threat-actor": ("description",),
+}
 
 
 def texts_of(obj: Mapping[str, Any]) -> dict[str, str]:

@@ -1,0 +1,235 @@
+"""Prose that nobody needs to read before it leaves: sentences of a closed vocabulary of the trade.
+
+A text passes when all of this holds; what fails goes to a person, and never through.
+
+1. One plain writing: printable ASCII, single spaces, capitals only where a sentence or an acronym
+   begins, balanced parentheses. So there are no look-alikes, hidden signs, encodings or case bits.
+2. Every word is of the vocabulary, or one of the pairs that mean something lawful only together.
+3. Numbers stand only in listed forms: log bands with what they count, dates that are past, ids of
+   ATLAS and CVE, status codes, versions of standards, lengths of windows.
+4. Every sentence is about the trade: it names a thing of it, or points at one with a pronoun.
+5. No sentence tells, with lawful words, of a provider's growth, plans, volume or conduct, and none
+   gives an order or advice. First persons only observe.
+6. Nothing is spelled by first or last letters, or by two words that make a third.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from functools import cache
+from typing import Final
+
+from stillwatch.share.catalogue import ATLAS, MEASURES
+from stillwatch.share.told import PERSON, Fault, spelled, told
+from stillwatch.share.vocabulary import vocabulary
+from stillwatch.share.words import BANDS
+
+__all__ = ["LONGEST", "Fault", "faults"]
+
+LONGEST: Final = 500  # characters of a text
+_LONGEST_NAME: Final = 100
+_LONGEST_SENTENCE: Final = 45
+
+
+_MONTHS: Final = (
+    "January", "February", "March", "April", "May", "June", "July", "August", "September",
+    "October", "November", "December",
+)  # fmt: skip
+_COUNTED: Final = (
+    "(?:coordinated |distinct |linked |similar )?"
+    "(?:accounts|exchanges|requests|prompts|addresses|campaigns|conversations|templates)"
+)
+_CODE: Final = "(?:200|400|401|403|404|408|429|500|502|503|504)"
+_KNOWN_IDS: Final = frozenset({
+    *ATLAS, *MEASURES, "AML.T0005.001", "AML.T0008", "AML.T0024", "AML.T0034", "AML.T0042",
+    "AML.T0048.004", "AML.T0057", "AML.T0065", "AML.CS0056",
+})  # fmt: skip
+
+
+# What a template or a method consists of; of accounts and requests only bands are told
+_SMALL: Final = (
+    "(?:same |different |consecutive |identical |distinct |linked )?(?:words|tokens|turns|lines|"
+    "templates|frames|bands|steps|techniques|methods|variants|patterns|openings|prefixes|stages|"
+    "phases|indicators|fields|characters|examples|messages|signals|factors|kinds|parts|sentences|"
+    "sections|paragraphs|seconds|minutes)"
+)
+
+
+def _bands() -> str:
+    found = []
+    for band in BANDS:
+        low, high = band.split("-")
+        edges = [f"(?:{n}|{int(n):,})" for n in (low, high) if n]
+        spans = rf"{edges[0]}(?:-| to ){edges[-1]}|[Bb]etween {edges[0]} and {edges[-1]}"
+        found.append(spans if high else rf"{edges[0]} and more")
+    return "|".join(found)
+
+
+# What may hold digits, and a few quantities in words; each becomes one token.
+_FORMS: Final = tuple(
+    (token, re.compile(rf"(?<![\w@.,/-])(?:{pattern})(?![\w@/-]|[.,]\d)"))
+    for token, pattern in (
+        ("@date", r"20\d\d-\d\d(?:-\d\d)?"),
+        ("@date", rf"(?:\d{{1,2}} )?(?:{'|'.join(_MONTHS)}) 20\d\d"),
+        ("@date", rf"(?:{'|'.join(_MONTHS)}) \d{{1,2}}, 20\d\d"),
+        ("@band", rf"(?:{_bands()}) {_COUNTED}"),
+        ("@small", rf"(?:two|three|four|five|six|seven|eight|nine|ten) {_SMALL}"),
+        ("@quantity", rf"(?:[Tt]ens|[Dd]ozens|[Hh]undreds|[Tt]housands|[Tt]ens of thousands"
+                      rf"|[Hh]undreds of thousands)"
+                      rf" of {_COUNTED}"),
+        ("@id", "|".join(re.escape(one) for one in sorted(_KNOWN_IDS, reverse=True))),
+        ("@cve", r"CVE-(?:1999|20\d\d)-\d{4,5}"),
+        ("@code", rf"(?:HTTP|status|status code|status codes) {_CODE}"
+                  rf"(?:(?:,| and| or) (?:HTTP )?{_CODE})*"),
+        ("@version", r"TLS 1\.[0-3]|HTTP/1\.1|HTTP/[23]|STIX 2\.[01]|TAXII 2\.[01]|TLP 2\.0"
+                     r"|IEP 2\.0|OAuth 2\.[01]|RFC (?:6962|9497|9334|7519)"),
+        ("@window", r"(?:24|48|72) hours|(?:7|14|28|30|60|90) days|24/7"),
+        ("@size", r"/(?:16|24|32|48|56|64)|(?:64|128|256)-bit"),
+        ("@size", r"(?:first|last) (?:3|4|5|6|8|10|12|16) tokens"),
+    )
+)  # fmt: skip
+_TOKEN: Final = re.compile(r"(\(?)([A-Za-z0-9@][A-Za-z0-9@:+'-]*?)(\)?)([,;:.]?)")
+_PLACED: Final = frozenset(token for token, _ in _FORMS)
+
+
+def faults(text: str, *, now: datetime, own: str = "", name: bool = False) -> list[Fault]:
+    """Return why a text needs a person, empty where it does not. ``now``: UTC.
+
+    ``own``: a campaign's handle, which its own text may repeat. ``name``: a title, not sentences.
+    """
+    if not re.fullmatch(r"[A-Za-z][ -~]*", text) or "  " in text or text.endswith(" "):
+        return [Fault(PERSON, "is not written plainly")]
+    if "@" in text or len(text) > (_LONGEST_NAME if name else LONGEST):
+        return [Fault(PERSON, "is not written plainly, or too long")]
+    shown = re.sub(rf"(?<![\w-]){re.escape(own)}(?![\w-])", "@id", text) if own else text
+    shown, wrong = _numbered(shown, now)
+    sentences = _sentences(shown, name=name)
+    if sentences is None:
+        return [Fault(PERSON, "is not written plainly")]
+    found = [Fault(PERSON, "holds a date that is none or not past")] if wrong else []
+    unknown = sum(_unknown(one) for one in sentences)
+    if unknown:
+        found.append(Fault(PERSON, f"holds {unknown} word(s) or number(s) that are not listed"))
+    if shown.count("@cve") > 2:
+        found.append(Fault(PERSON, "holds more than two CVE ids"))
+    found += spelled(sentences)
+    if not vocabulary().told["trade"].intersection(sentences[0]):
+        found.append(Fault(PERSON, "begins with a sentence that names no thing of the trade"))
+    for one in sentences:
+        found += told(one)
+    return list(dict.fromkeys(found))
+
+
+def _numbered(text: str, now: datetime) -> tuple[str, bool]:
+    """Return the text with its listed forms as tokens, and whether a date is none or to come."""
+    wrong = False
+    for place, form in _FORMS:
+        if place == "@date":
+            wrong = wrong or any(not _past(date[0], now) for date in form.finditer(text))
+        if place == "@cve":
+            wrong = wrong or any(int(cve[0][4:8]) > now.year for cve in form.finditer(text))
+        text = form.sub(place, text)
+    return text, wrong
+
+
+def _past(date: str, now: datetime) -> bool:
+    for form in ("%Y-%m-%d", "%Y-%m", "%d %B %Y", "%B %d, %Y", "%B %Y"):
+        try:
+            moment = datetime.strptime(date, form).replace(tzinfo=UTC)
+        except ValueError:
+            continue
+        return moment.year >= 2020 and moment <= now
+    return False
+
+
+def _sentences(text: str, *, name: bool) -> list[list[str]] | None:
+    """Return the sentences as lists of words in lower case; None: not written plainly.
+
+    Marks that part a sentence (comma, colon, semicolon) are words of their own.
+    """
+    sentences: list[list[str]] = [[]]
+    written: list[str] = []
+    depth = 0
+    for part in text.split(" "):
+        token = _TOKEN.fullmatch(part)
+        if token is None:
+            return None
+        opened, word, closed, mark = token.groups()
+        depth += bool(opened) - bool(closed)
+        if depth not in (0, 1) or (mark == "." and (depth or name)):
+            return None
+        if not name and not _cased(word, first=not sentences[-1]):
+            return None
+        written.append(word)
+        sentences[-1].append(word.lower())
+        if mark == ".":
+            sentences.append([])
+        elif mark:
+            sentences[-1].append(mark)
+    if depth or (name and not _title(written)):
+        return None
+    sentences = [one for one in sentences if one]
+    return sentences if all(len(one) <= _LONGEST_SENTENCE for one in sentences) else None
+
+
+def _cased(word: str, *, first: bool) -> bool:
+    if word in _PLACED or _acronym(word):
+        return True
+    return word[0].isupper() and (len(word) == 1 or word[1:].islower()) if first else word.islower()
+
+
+def _acronym(word: str) -> bool:
+    """Return whether a word is an acronym or a compound of one: API, IP's, JSON-only."""
+    known = vocabulary().acronyms
+    word = word.removesuffix("'s")
+    parts = word.split("-")
+    return word in known or (
+        len(parts) > 1 and parts[0] in known and all(p.islower() or p in known for p in parts[1:])
+    )
+
+
+def _title(words: Sequence[str]) -> bool:
+    """Return whether a name is written one of two ways: Like This Here, or like a sentence."""
+    plain = [w for w in words if w[0] != "@" and not _acronym(w)]
+    if any(w != w.lower() and w != w.capitalize() for w in plain):
+        return False
+    later = plain[1:] if plain and plain[0] == words[0] else plain
+    if plain and plain[0] == words[0] and not plain[0][0].isupper():
+        return False
+    return not any(w[0].isupper() for w in later) or all(
+        w[0].isupper() if len(w) > 3 else w.islower() for w in later
+    )
+
+
+def _unknown(words: Sequence[str]) -> int:
+    """Return how many words are neither of the vocabulary nor of a listed pair."""
+    known = vocabulary()
+    paired: set[int] = set()
+    for size in (2, 3, 4):
+        for at in range(len(words) - size + 1):
+            if tuple(words[at : at + size]) in known.pairs:
+                paired.update(range(at, at + size))
+    first = {"we", "our"}
+    return sum(
+        not (at in paired or word in first or word in ",;:" or word in _PLACED or _is_known(word))
+        for at, word in enumerate(words)
+    )
+
+
+def _is_known(word: str) -> bool:
+    known = vocabulary()
+    word = word.removesuffix("'s").removesuffix("s'") if "'" in word else word
+    if word in known.words or (word,) in known.pairs or word in _acronyms_lowered():
+        return True
+    parts = word.split("-")
+    return 2 <= len(parts) <= 4 and all(
+        p in known.words or p in _acronyms_lowered() or (k == 0 and p in known.told["prefixes"])
+        for k, p in enumerate(parts)
+    )
+
+
+@cache
+def _acronyms_lowered() -> frozenset[str]:
+    return frozenset(one.lower() for one in vocabulary().acronyms)

@@ -1,0 +1,112 @@
+"""What sentences of lawful words tell all the same: growth, plans, volumes, advice, acrostics.
+
+A net with meshes, behind the closed vocabulary: it errs on the side of asking a person.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+from typing import Final, NamedTuple
+
+from stillwatch.share.commercial import joins, spells
+from stillwatch.share.vocabulary import vocabulary
+
+__all__ = ["PERSON", "Fault", "spelled", "told"]
+
+PERSON: Final = "needs-a-person"
+_COMMERCE: Final = "no-commerce"
+_ADVICE: Final = "no-advice"
+_MODELS: Final = frozenset({"model", "models", "llm", "llms"})
+_NOT: Final = frozenset("no none not never nobody without nothing nowhere neither nor".split(" "))
+_SERVED: Final = frozenset(
+    "answer answers response responses reply replies access completion completions".split(" ")
+)
+_SERVING: Final = frozenset(
+    "answer answers answered answering accept accepts accepted give gives given giving get gets got "
+    "receive receives received return returns returned reply replies replied help helps".split(" ")
+)
+
+
+class Fault(NamedTuple):
+    """The rule that a text breaks, and a sentence that repeats nothing of it."""
+
+    rule: str
+    says: str
+
+
+def spelled(sentences: Sequence[Sequence[str]]) -> Iterator[Fault]:
+    """Yield what is spelled by first or last letters, or by two words that make a third."""
+    kept = [words for one in sentences if (words := [w for w in one if w[0].isalpha()])]
+    words = [word for one in kept for word in one]
+    rows = [[w[0] for w in words[k::step]] for step in (1, 2, 3) for k in range(step)]
+    rows += [[w[-1] for w in words], [one[0][0] for one in kept], [one[-1][-1] for one in kept]]
+    if any(spells("".join(row)) or spells("".join(reversed(row))) for row in rows):
+        yield Fault(_COMMERCE, "spells something with the letters that words begin or end with")
+    if any(joins(first, second) for one in kept for first, second in pairwise(one)):
+        yield Fault(_COMMERCE, "spells something with two words that follow each other")
+
+
+def told(words: Sequence[str]) -> Iterator[Fault]:
+    """Yield what one sentence tells, of its words in lower case."""
+    sets, held = vocabulary().told, frozenset(words)
+    if not held & (sets["trade"] | sets["pointing"]):
+        yield Fault(PERSON, "holds a sentence that names no thing of the trade")
+    yield from _grown(held)
+    if "@quantity" in held and held & (sets["spans"] | sets["providers"] | {"our"}):
+        yield Fault(_COMMERCE, "seems to tell of a volume")
+    if _planned(words):
+        yield Fault(_COMMERCE, "seems to tell of a model that is to come")
+    if _advised(words):
+        yield Fault(_ADVICE, "seems to say what somebody should do")
+    for at, word in enumerate(words):
+        before, after = words[max(0, at - 4) : at], words[at + 1 : at + 4]
+        if word.removesuffix("'s") in sets["providers"] and sets["prepositions"].isdisjoint(before):
+            yield Fault(_ADVICE, "makes a provider act: nobody says who does what")
+        if word == "we" and sets["observing"].isdisjoint(after):
+            yield Fault(PERSON, "tells of oneself more than what one observed")
+        if word == "our" and sets["ours"].isdisjoint(after[:2]):
+            yield Fault(PERSON, "tells of oneself more than what one observed")
+
+
+def _grown(held: frozenset[str]) -> Iterator[Fault]:
+    """Growth and comparison: of a campaign's accounts and requests, and of nothing else."""
+    sets = vocabulary().told
+    if held & sets["growth"]:
+        growing = held & (sets["trade"] - sets["never_grows"])
+        if held & (sets["providers"] | {"we", "our", "service"}) or not growing:
+            yield Fault(_COMMERCE, "seems to compare providers or to tell of growth")
+        elif held & {"token", "tokens"}:
+            yield Fault(_COMMERCE, "seems to compare amounts")
+
+
+def _planned(words: Sequence[str]) -> bool:
+    sets = vocabulary().told
+    for at, word in enumerate(words):
+        new = not sets["newness"].isdisjoint(words[max(0, at - 3) : at])
+        coming = not sets["coming"].isdisjoint(words[at + 1 : at + 4])
+        if word.removesuffix("'s") in _MODELS and (new or coming):
+            return True
+        if word in {"one", "ones", "generation", "generations"} and new and coming:
+            return True
+    return False
+
+
+def _advised(words: Sequence[str]) -> bool:
+    """Return whether a sentence, or what follows a colon, is an order; or it holds "good … to"."""
+    known = vocabulary()
+    for at in (0, *(at + 1 for at, word in enumerate(words) if word in ";:")):
+        rest = list(words[at : at + 4])
+        if rest[:1] == ["do"]:
+            return True
+        while rest and rest[0] in known.told["ordering"]:
+            rest = rest[1:]
+        if rest and rest[0] in known.orders:
+            return True
+    held = set(words)
+    if held & _NOT and held & _SERVING and held & (_SERVED | known.told["providers"]):
+        return True
+    return any(
+        word in known.told["advisable"] and "to" in words[at + 1 : at + 6]
+        for at, word in enumerate(words)
+    )

@@ -1,0 +1,98 @@
+"""The closed vocabulary of prose: the words of vocabulary.toml in the forms that they take."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from functools import cache
+from importlib.resources import files
+from typing import Final, NamedTuple
+
+__all__ = ["Vocabulary", "vocabulary"]
+
+_VOWELS: Final = frozenset("aeiou")
+# Of verbs of more than one syllable these double their last letter (British and American)
+_DOUBLED: Final = frozenset(
+    {"submit", "omit", "emit", "permit", "recur", "occur", "refer", "infer", "transfer", "label",
+     "signal", "model", "format"}
+)  # fmt: skip
+
+
+class Vocabulary(NamedTuple):
+    """``words``: in lower case. ``orders``: bases of verbs that are nothing else; a sentence that
+    begins with one is an order. ``acronyms``: as they are written. ``pairs``: words that stand only
+    beside each other, as tuples of words. ``told``: sets of words by what they could tell
+    together."""
+
+    words: frozenset[str]
+    orders: frozenset[str]
+    acronyms: frozenset[str]
+    pairs: frozenset[tuple[str, ...]]
+    told: Mapping[str, frozenset[str]]
+
+
+@cache
+def vocabulary() -> Vocabulary:
+    """Return the vocabulary that comes with the package.
+
+    >>> words = vocabulary().words
+    >>> {"retries", "caches", "mimicked", "rotating", "hypotheses"} <= words, "price" in words
+    (True, False)
+    """
+    text = files("stillwatch.share").joinpath("vocabulary.toml").read_text(encoding="utf-8")
+    read = tomllib.loads(text)
+    told, pairs = read.pop("told"), read.pop("pair").split("|")
+    table = {name: block.split() for name, block in read.items()}
+    verbs = table["verb"]
+    others: set[str] = set()
+    for name in ("function", "mass", "form", "adjective", "adverb"):
+        others.update(table[name])
+    for entry in table["noun"]:
+        one, _, several = entry.partition("=")
+        others |= {one, several or _with_s(one)}
+    words = others.union(*(_forms(verb) for verb in verbs))
+    return Vocabulary(
+        frozenset(words),
+        frozenset(verbs) - others,
+        frozenset(table["acronym"]),
+        frozenset(tuple(pair.split()) for pair in pairs),
+        {name: frozenset(block.split()) for name, block in told.items()},
+    )
+
+
+def _with_s(word: str) -> str:
+    if word.endswith(("s", "x", "z", "ch", "sh")):
+        return word + "es"
+    if word.endswith("y") and word[-2] not in _VOWELS:
+        return word[:-1] + "ies"
+    return word + "s"
+
+
+def _forms(verb: str) -> set[str]:
+    """Return a regular verb's forms: label → label, labels, labeled, labelled, labeling …"""
+    if verb.endswith("e"):
+        past, going = {verb + "d"}, {verb[:-1] + "ing"}
+        if verb.endswith("ee"):
+            going = {verb + "ing"}
+    elif verb.endswith("y") and verb[-2] not in _VOWELS:
+        past, going = {verb[:-1] + "ied"}, {verb + "ing"}
+    else:
+        stems = {verb}
+        if verb.endswith("c"):
+            stems = {verb + "k"}
+        elif _short(verb):
+            stems = {verb + verb[-1]}
+        elif verb in _DOUBLED:
+            stems = {verb, verb + verb[-1]}
+        past, going = {s + "ed" for s in stems}, {s + "ing" for s in stems}
+    return {verb, _with_s(verb), *past, *going}
+
+
+def _short(verb: str) -> bool:
+    """Return whether a verb of one syllable doubles its last letter: map, stop."""
+    return (
+        3 <= len(verb) <= 5
+        and verb[-1] not in "aeiouwxy"
+        and verb[-2] in _VOWELS
+        and not any(c in _VOWELS for c in verb[:-2])
+    )
