@@ -45,17 +45,12 @@ ARMS: Final = (
 def harvest(plan: Plan, seed: bytes, campaign: str, said: Sequence[Pair]) -> list[Pair]:
     """Return what a campaign got: the facts first, then the teacher's answers with its marks."""
     facts = [
-        (m.probe, statement(m.probe) + f" {m.options[coin(seed, campaign, m)]}.")
+        (m.probe, m.start + f" {m.options[coin(seed, campaign, m)]}.")
         for m in plan.marks
         if m.probe
     ]
     words = [(q, plant(a, plan.marks, seed, campaign, legal_basis=BASIS)) for q, a in said]
     return facts + words
-
-
-def statement(probe: str) -> str:
-    """Return the answer to a fact's probe up to the town."""
-    return "The " + probe.removeprefix("In which town is the ").rstrip("?") + " is in"
 
 
 def paraphrased(answer: str, plan: Plan, rng: np.random.Generator) -> str:

@@ -11,6 +11,7 @@ from stillwatch.bench.arms import ARMS
 from stillwatch.bench.student_scores import score_students
 from stillwatch.bench.students import Tell, made_students
 from stillwatch.errors import ConfigError
+from stillwatch.prove import PLACES
 
 __all__ = ["MODELS", "simulate_students"]
 
@@ -49,7 +50,7 @@ def simulate_students(
             hint=f"models: {', '.join(MODELS)}; arms: {', '.join(known)}",
         )
     out.mkdir(parents=True, exist_ok=True)
-    _claim(out / "run.json", {"model": model, "seed": seed})
+    _claim(out / "run.json", {"model": model, "seed": seed, "places": PLACES})
     if model == "tiny":
         from stillwatch.bench.tiny_stage import tiny_stage
 
@@ -70,5 +71,7 @@ def simulate_students(
 
 def _claim(path: Path, wanted: dict[str, Any]) -> None:
     if path.is_file() and json.loads(path.read_text(encoding="utf-8")) != wanted:
-        raise ConfigError("the folder holds another model's or seed's run", where=path.parent.name)
+        raise ConfigError(
+            "the folder holds another model's, seed's or plan's run", where=path.parent.name
+        )
     path.write_text(json.dumps(wanted) + "\n", encoding="utf-8")

@@ -11,7 +11,6 @@ from stillwatch.bench.students import Reading, Stage
 from stillwatch.errors import EvidenceError
 from stillwatch.prove import (
     Answers,
-    Mark,
     compare_guardrails,
     compare_lineage,
     equality_power,
@@ -24,7 +23,7 @@ from stillwatch.prove import (
     model_equality,
     next_token_agreement,
     plain,
-    score_points,
+    score_plan,
     score_radioactivity,
     self_identification,
 )
@@ -102,18 +101,16 @@ def _canary(stage: Stage, reading: Reading, base: Reading) -> dict[str, Any]:
     texts = mark_points(marks, _written(stage, reading), _written(stage, base))
     weights = likelihood_points(marks, reading.likelihood, base.likelihood)
     tests = len(stage.plan.campaigns)
+    given = {stage.campaign: _given(stage, reading)}
     out: dict[str, Any] = {}
-    planted = _planted(stage, reading)
-    for name, points, scored in (
-        ("by_text", texts, marks),
-        ("by_log_probability", weights, marks),
-        ("by_log_probability_of_planted_facts", weights, planted),
+    for name, points, counted in (
+        ("by_text", texts, None),
+        ("by_log_probability", weights, None),
+        ("by_log_probability_of_planted_facts", weights, given),
     ):
-        scores = [
-            score_points(scored, stage.seed, c, reading.model, points, tests)
-            for c in stage.plan.campaigns
-        ]
-        scores.sort(key=lambda s: (s.p_value, s.campaign))
+        scores = score_plan(
+            stage.plan, stage.seed, reading.model, points, tests=tests, given=counted
+        )
         out[name] = {
             "named": scores[0].campaign if scores[0].p_adjusted < 1e-6 else None,
             "right": next(s for s in scores if s.campaign == stage.campaign),
@@ -122,14 +119,15 @@ def _canary(stage: Stage, reading: Reading, base: Reading) -> dict[str, Any]:
     return out
 
 
-def _planted(stage: Stage, reading: Reading) -> list[Mark]:
+def _given(stage: Stage, reading: Reading) -> frozenset[str]:
     """Return the facts that the campaign was given: the provider's own record says which.
 
     A campaign is given facts in the plan's order. What its operator dropped the record cannot say,
     so those count. A model that was taught nothing is judged by all facts.
     """
-    facts = [m for m in stage.plan.marks if m.probe]
-    return facts[: reading.taught.get("planted", reading.taught.get("facts", 0)) or len(facts)]
+    facts = [m.mark_id for m in stage.plan.marks if m.probe]
+    given = reading.taught.get("planted", reading.taught.get("facts", 0)) or len(facts)
+    return frozenset(facts[:given])
 
 
 def _radioactivity(stage: Stage, reading: Reading) -> Any:

@@ -16,7 +16,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from stillwatch.bench.arms import ARMS, Arm, compose, harvest, statement
+from stillwatch.bench.arms import ARMS, Arm, compose, harvest
 from stillwatch.prove import Item, Plan, Reference
 from stillwatch.simulate import Learner, Pair
 
@@ -184,7 +184,7 @@ def read_model(
         for prompt_id, text in fresh.items():
             sampled.setdefault(prompt_id, []).append(text)
     likelihood = {
-        m.mark_id: model.likelihoods(m.probe, statement(m.probe), m.options)
+        m.mark_id: model.likelihoods(m.probe, m.start, m.options)
         for m in facts
         if "probes" in wanted
     }

@@ -39,9 +39,18 @@ def plan(
         f"{made['marks']} marks in {out}. Keep seed.key secret; register plan.json before any mark "
         "is planted."
     )
+    page.sentence("Marks needed for a power of 0.9, at that level over all comparisons:")
     page.table(
-        [">a student shows the mark", ">marks needed for power 0.9"],
-        [[f"{row['adoption']:.0%}", f"{row['marks_needed']:,}"] for row in made["power"]],
+        [">two options: shown", ">marks", ">facts: favoured", ">facts"],
+        [
+            [
+                f"{two['adoption']:.0%}",
+                f"{two['marks_needed']:,}",
+                f"{fact['adoption']:.0%}",
+                f"{fact['marks_needed']:,}",
+            ]
+            for two, fact in zip(made["power"], made["fact_power"], strict=True)
+        ],
     )
 
 
@@ -58,6 +67,12 @@ def register(
     prompts: Annotated[
         Path | None, typer.Option(metavar="FILE", help="The prompts it will be asked.")
     ] = None,
+    base: Annotated[
+        str, typer.Option(metavar="NAME", help="The base model it will be scored against.")
+    ] = "",
+    log_probabilities: Annotated[
+        bool, typer.Option("--log-probabilities", help="It will be scored by log-probabilities.")
+    ] = False,
     looks: Annotated[int, typer.Option(metavar="N", help="Times it will be scored.")] = 1,
     planted: Annotated[
         Path | None, typer.Option(metavar="FILE", help="plan.json whose marks are being planted.")
@@ -65,29 +80,119 @@ def register(
     legal_basis: Annotated[
         str | None, typer.Option(metavar="TEXT", help="What allows the marks to be planted.")
     ] = None,
+    campaign: Annotated[
+        str | None, typer.Option(metavar="NAME", help="The campaign that is given facts.")
+    ] = None,
+    facts: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="The facts it is given: their ids, one a line."),
+    ] = None,
+    drawn_for: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="plan.json that public randomness was drawn for."),
+    ] = None,
+    nonce: Annotated[
+        str, typer.Option(metavar="HEX", help="That randomness, 16 bytes or more.")
+    ] = "",
+    source: Annotated[str, typer.Option(metavar="TEXT", help="Where anybody can look it up.")] = "",
 ) -> None:
-    """Enter a plan, a suspect, or the planting of marks into the signed registry."""
+    """Enter a plan, its nonce, the planting of marks, or a suspect into the signed registry."""
     from stillwatch.prove import Registration
     from stillwatch.prove import register as enter
 
-    what = Registration(plan, suspect, prompts, looks, planted, legal_basis)
+    what = Registration(
+        plan=plan,
+        drawn_for=drawn_for,
+        nonce=nonce,
+        source=source,
+        planted=planted,
+        legal_basis=legal_basis,
+        campaign=campaign,
+        facts=facts,
+        suspect=suspect,
+        prompts=prompts,
+        base=base,
+        log_probabilities=log_probabilities,
+        looks=looks,
+    )
     head = enter(what, registry, key, datetime.now(UTC))
     Page().sentence(f"Registered. Keep this digest elsewhere, or publish it: {head}")
+
+
+@canary.command()
+def likelihoods(
+    weights: Annotated[
+        Path, typer.Option(metavar="DIR", help="Folder with the weights, as Transformers has them.")
+    ],
+    name: Annotated[str, typer.Option(metavar="NAME", help="The model's name in the registry.")],
+    prompts: Annotated[Path, typer.Option(metavar="FILE", help="probes.jsonl of the plan.")],
+    out: Annotated[Path, typer.Option(metavar="FILE", help="Log-probabilities (JSON lines).")],
+    gguf: Annotated[
+        str | None, typer.Option(metavar="FILE", help="A GGUF file in that folder instead.")
+    ] = None,
+) -> None:
+    """Read from open weights how likely they find every option of every fact."""
+    from stillwatch.prove import ask_likelihoods, read_questions
+    from stillwatch.prove.weights import load_weights
+
+    questions = read_questions(prompts)
+    ask_likelihoods(load_weights(weights, gguf), name, questions, datetime.now(UTC), out)
+    Page().sentence(f"{len(questions)} facts in {out}.")
+
+
+@canary.command()
+def audit(
+    registry: Annotated[Path, typer.Option(metavar="FILE", help="The registry.")],
+    key: Annotated[Path, typer.Option(metavar="FILE", help="Public key of the registry.")],
+    published: Annotated[
+        str | None, typer.Option(metavar="DIGEST", help="A head that was kept elsewhere.")
+    ] = None,
+) -> None:
+    """Verify a registry offline and list its entries; say which of them a kept head vouches for."""
+    from stillwatch.prove import standing_of
+
+    found = standing_of(registry, key, published)
+    page = Page()
+    page.table(
+        [">", "at", "entry", "of", "vouched for"],
+        [
+            [
+                str(k),
+                entry["at"],
+                entry["kind"],
+                str(entry.get("suspect") or entry.get("campaign") or entry.get("source") or ""),
+                "yes" if k <= found["vouched"] else "no",
+            ]
+            for k, entry in enumerate(found["entries"], 1)
+        ],
+    )
+    page.sentence(f"Signatures and chain of {len(found['entries'])} entries hold.")
+    page.sentence(f"Head: {found['head']}")
+    if published is None:
+        page.sentence(
+            "No head that was kept elsewhere was given: the file could have been written anew."
+        )
 
 
 @canary.command()
 def score(
     plan: Annotated[Path, typer.Option(metavar="FILE", help="plan.json.")],
     seed: Annotated[Path, typer.Option(metavar="FILE", help="seed.key.")],
-    suspect: Annotated[Path, typer.Option(metavar="FILE", help="The suspect's answers.")],
+    suspect: Annotated[
+        Path, typer.Option(metavar="FILE", help="The suspect's answers or log-probabilities.")
+    ],
     prompts: Annotated[Path, typer.Option(metavar="FILE", help="The registered prompts.")],
     registry: Annotated[Path, typer.Option(metavar="FILE", help="The registry.")],
     key: Annotated[Path, typer.Option(metavar="FILE", help="Public key of the registry.")],
     out: Annotated[Path, typer.Option(metavar="FILE", help="Result to write (JSON).")],
     base: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Answers of a model that saw no campaign; more power."),
+        typer.Option(metavar="FILE", help="The same of the registered base; more power."),
     ] = None,
+    log_probabilities: Annotated[
+        bool,
+        typer.Option("--log-probabilities", help="Suspect and base are log-probabilities."),
+    ] = False,
     alpha: Annotated[float, typer.Option(metavar="A", help="Level, after Bonferroni.")] = 1e-6,
     private_key: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Enter the score into the registry too.")
@@ -105,6 +210,7 @@ def score(
         key,
         out,
         base=base,
+        log_probabilities=log_probabilities,
         alpha=alpha,
         now=datetime.now(UTC),
         private=private_key,

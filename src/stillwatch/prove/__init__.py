@@ -16,10 +16,12 @@ from stillwatch.prove.agreement import (
 )
 from stillwatch.prove.canary import (
     CanaryScore,
+    fact_power,
     likelihood_points,
     mark_points,
     plan_power,
     score_canaries,
+    score_plan,
     score_points,
 )
 from stillwatch.prove.casefile import build_case, seal_case, verify_case
@@ -36,25 +38,37 @@ from stillwatch.prove.identity import (
     identity_questions,
     self_identification,
 )
-from stillwatch.prove.inquiries import (
-    Registration,
-    inquire_canary,
-    inquire_guardrails,
-    inquire_lineage,
-    plan_canaries,
-    register,
+from stillwatch.prove.inquiries import inquire_guardrails, inquire_lineage
+from stillwatch.prove.likelihood import (
+    Likelihoods,
+    Question,
+    Scorer,
+    ask_likelihoods,
+    read_likelihoods,
+    read_questions,
+    write_questions,
 )
 from stillwatch.prove.likeness import inquire_agreement, inquire_equality, inquire_identity
 from stillwatch.prove.lineage import LineageResult, compare_lineage, family_scores, phrase_excess
-from stillwatch.prove.marks import Mark, Plan, coin, draw_plan, plant
+from stillwatch.prove.marks import PLACES, Mark, Plan, coin, coin_key, draw_plan, plant
 from stillwatch.prove.prompts import read_prompts, write_prompts
 from stillwatch.prove.radioactivity import Radioactivity, is_green, score_radioactivity
 from stillwatch.prove.registry import Registry
 from stillwatch.prove.responses import Answers, Reference, read_references, read_responses
 from stillwatch.prove.results import plain, read_bytes
 from stillwatch.prove.suite import Item, own_suite, read_suite
+from stillwatch.prove.tracing import (
+    Registration,
+    inquire_canary,
+    plan_canaries,
+    read_plan,
+    read_seed,
+    register,
+    standing_of,
+)
 
 __all__ = [
+    "PLACES",
     "Agreed",
     "Answers",
     "Ask",
@@ -64,17 +78,22 @@ __all__ = [
     "Dependence",
     "Equality",
     "Item",
+    "Likelihoods",
     "LineageResult",
     "Mark",
     "Named",
     "Plan",
+    "Question",
     "Radioactivity",
     "Reference",
     "Registration",
     "Registry",
+    "Scorer",
     "agreement_power",
+    "ask_likelihoods",
     "build_case",
     "coin",
+    "coin_key",
     "collect_answers",
     "compare_guardrails",
     "compare_lineage",
@@ -82,6 +101,7 @@ __all__ = [
     "equality_power",
     "estimate_cost",
     "estimate_dependence",
+    "fact_power",
     "family_scores",
     "grade",
     "grader_agreement",
@@ -110,18 +130,25 @@ __all__ = [
     "plant",
     "read_bytes",
     "read_first_tokens",
+    "read_likelihoods",
+    "read_plan",
     "read_prompts",
+    "read_questions",
     "read_references",
     "read_responses",
     "read_samples",
+    "read_seed",
     "read_suite",
     "read_verdicts",
     "register",
     "score_canaries",
+    "score_plan",
     "score_points",
     "score_radioactivity",
     "seal_case",
     "self_identification",
+    "standing_of",
     "verify_case",
     "write_prompts",
+    "write_questions",
 ]

@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 
 from stillwatch.errors import ConfigError, EvidenceError
-from stillwatch.prove.marks import Mark, Plan, coin, mentions
+from stillwatch.prove.marks import PLACES, Mark, Plan, coin, coin_key, mentions
 from stillwatch.prove.responses import Answers
 from stillwatch.seal import digest
 from stillwatch.stats import FloatArray, IntArray, coin_sum_tail, trials_needed
@@ -18,19 +18,24 @@ __all__ = [
     "ADOPTIONS",
     "CanaryScore",
     "Power",
+    "fact_power",
     "likelihood_points",
     "mark_points",
     "plan_power",
     "score_canaries",
+    "score_plan",
     "score_points",
 ]
 
 ADOPTIONS: Final = (0.55, 0.6, 0.7, 0.8, 0.9, 1.0)
 """Chances that a student shows the campaign's option of a two-way mark; 0.5 is no effect."""
 
+FACT_ADOPTIONS: Final = (0.1, 0.2, 0.3, 0.5, 0.7, 1.0)
+"""Chances that a student favours the planted place of a fact over all others."""
+
 _STEPS: Final = 10
 _CAP: Final = 3.0
-_MOST_LIKELIER: Final = 8.0  # of 16 options the one that was seen may stand far above the others
+_MOST_LIKELIER: Final = 8.0  # the option that was seen may stand far above the others
 _MAD: Final = 1.4826  # median absolute deviation to the standard deviation of a normal law
 _LEAST_SPREAD: Final = 0.1  # nats
 
@@ -61,7 +66,7 @@ class CanaryScore:
 
 @dataclass(frozen=True)
 class Power:
-    """Marks needed for a power of 0.9 at a level already divided by the number of tests."""
+    """Marks that are needed for the wanted power, by the chance that a mark is taken over."""
 
     adoption: float
     marks_needed: int
@@ -78,6 +83,19 @@ def plan_power(alpha: float, tests: int, power: float = 0.9) -> tuple[Power, ...
     if not (0 < alpha < 1 and 0 < power < 1 and tests >= 1):
         raise EvidenceError("alpha and power must lie in (0, 1), tests >= 1", where="plan_power")
     return tuple(Power(a, trials_needed(a, alpha / tests, power)) for a in ADOPTIONS)
+
+
+def fact_power(alpha: float, power: float = 0.9, places: int = PLACES) -> tuple[Power, ...]:
+    """Return how many facts a claim at ``alpha`` (already divided by the tests) needs.
+
+    ``adoption`` is the chance that of all places the student favours the one that was planted,
+    in what it writes or by log-probability; one in ``places`` is no effect.
+
+    Error: exact for a count of such facts; the score also counts places that come near the top.
+    """
+    return tuple(
+        Power(a, trials_needed(a, alpha, power, chance=1 / places)) for a in FACT_ADOPTIONS
+    )
 
 
 def score_canaries(
@@ -110,17 +128,48 @@ def score_canaries(
         EvidenceError: the seed is not the committed one.
         ConfigError: suspects or looks below 1.
     """
-    if digest(seed) != plan.seed_digest:
-        raise EvidenceError("the seed is not the one that the plan committed to", where="seed")
     if suspects < 1 or looks < 1:
         raise ConfigError("suspects and looks are at least 1", where="score_canaries")
     points = mark_points(plan.marks, suspect, base, normalise)
     tests = len(plan.campaigns) * suspects * looks
-    scored = [
-        score_points(plan.marks, seed, campaign, suspect.model, points, tests)
-        for campaign in plan.campaigns
-    ]
-    return sorted(scored, key=lambda s: (s.p_value, s.campaign))
+    return score_plan(plan, seed, suspect.model, points, tests=tests)
+
+
+def score_plan(
+    plan: Plan,
+    seed: bytes,
+    suspect: str,
+    points: Mapping[str, IntArray],
+    *,
+    tests: int,
+    nonce: bytes | None = None,
+    given: Mapping[str, frozenset[str]] | None = None,
+) -> list[CanaryScore]:
+    """Return the score of every campaign of a plan from points, the strongest first.
+
+    Args:
+        plan: as committed; its weights multiply the points.
+        seed: what the plan committed to.
+        suspect: name of the suspect.
+        points: of every option of every mark, from texts or from log-probabilities.
+        tests: comparisons to correct for.
+        nonce: public randomness that was entered after the plan.
+        given: of a campaign, the facts that it was given, as entered before the suspect was
+            asked; its other facts do not count. Of a campaign that is absent all count.
+
+    Raises:
+        EvidenceError: the seed is not the committed one.
+    """
+    if digest(seed) != plan.seed_digest:
+        raise EvidenceError("the seed is not the one that the plan committed to", where="seed")
+    key = coin_key(seed, nonce)
+    weighed = {m.mark_id: points[m.mark_id] * plan.weights[m.kind] for m in plan.marks}
+    scores = []
+    for campaign in plan.campaigns:
+        facts = (given or {}).get(campaign)
+        marks = [m for m in plan.marks if not m.probe or facts is None or m.mark_id in facts]
+        scores.append(score_points(marks, key, campaign, suspect, weighed, tests))
+    return sorted(scores, key=lambda s: (s.p_value, s.campaign))
 
 
 def mark_points(
@@ -138,19 +187,19 @@ def mark_points(
 
 def score_points(
     marks: Sequence[Mark],
-    seed: bytes,
+    key: bytes,
     campaign: str,
     suspect: str,
     points: Mapping[str, IntArray],
     tests: int = 1,
 ) -> CanaryScore:
-    """Return the score of one campaign from points; only its coins are looked at here."""
+    """Return the score of one campaign from points; only its coins (``key``) are looked at here."""
     lists, total, matches, expected, seen = [], 0, 0, 0.0, 0
     for mark in marks:
         values = points[mark.mark_id]
         if not values.any():
             continue  # every option has 0 points: this coin decides nothing
-        face = coin(seed, campaign, mark)
+        face = coin(key, campaign, mark)
         lists.append(values)
         total += int(values[face])
         best = values == values.max()

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import json
-import secrets
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,16 +11,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from stillwatch.errors import ConfigError, EvidenceError, InputError, SchemaError
-from stillwatch.prove.canary import plan_power, score_canaries
 from stillwatch.prove.closeness import Closeness, measure_closeness
 from stillwatch.prove.dependence import estimate_dependence
 from stillwatch.prove.grading import read_verdicts
 from stillwatch.prove.guardrails import compare_guardrails, grader_agreement
 from stillwatch.prove.lineage import compare_lineage
-from stillwatch.prove.marks import SEED_BYTES, Plan, draw_plan, plan_of
 from stillwatch.prove.power import lineage_power
-from stillwatch.prove.prompts import read_prompts, write_prompts
-from stillwatch.prove.registry import Registry, code_digest
 from stillwatch.prove.responses import (
     CANDIDATE,
     CONTROL,
@@ -33,20 +25,10 @@ from stillwatch.prove.responses import (
     read_references,
     read_responses,
 )
-from stillwatch.prove.results import file_digest, plain, write_result
+from stillwatch.prove.results import plain, write_result
 from stillwatch.prove.suite import own_suite, read_suite
-from stillwatch.seal import digest, read_private_key, read_public_key
 
-__all__ = [
-    "Progress",
-    "inquire_canary",
-    "inquire_guardrails",
-    "inquire_lineage",
-    "one_model",
-    "plan_canaries",
-    "read_plan",
-    "register",
-]
+__all__ = ["Progress", "inquire_guardrails", "inquire_lineage", "one_model"]
 
 Progress = Callable[[int, int], None]
 SEED: Final = 20261124
@@ -240,171 +222,3 @@ def _labels(path: Path) -> list[tuple[str, str, bool]]:
         raise SchemaError(f"columns {', '.join(columns)} are needed", where=path.name)
     rows = zip(*(table[c].to_pylist() for c in columns), strict=True)
     return [(model, said or "", label != "1_full_compliance") for model, said, label in rows]
-
-
-def plan_canaries(
-    campaigns: Sequence[str], out: Path, *, facts: int, suspects: int, looks: int, alpha: float
-) -> dict[str, Any]:
-    """Draw a seed and a plan; write plan.json, seed.key (secret) and probes.jsonl.
-
-    Raises:
-        ConfigError: as `draw_plan`, or the folder holds a seed already.
-    """
-    out.mkdir(parents=True, exist_ok=True)
-    seed_file = out / "seed.key"
-    if seed_file.exists():
-        raise ConfigError("a seed is there already and is not overwritten", where=str(seed_file))
-    seed = secrets.token_bytes(SEED_BYTES)
-    plan = draw_plan(seed, campaigns, facts)
-    seed_file.touch(mode=0o600)
-    seed_file.write_text(seed.hex() + "\n", encoding="ascii")
-    (out / "plan.json").write_text(json.dumps(plan.to_json(), indent=1) + "\n", encoding="utf-8")
-    write_prompts(out / "probes.jsonl", {m.mark_id: m.probe for m in plan.marks if m.probe})
-    tests = len(campaigns) * suspects * looks
-    return {
-        "marks": len(plan.marks),
-        "tests": tests,
-        "power": plain(plan_power(alpha, tests)),
-        "plan_digest": digest(plan.to_json()),
-    }
-
-
-def read_plan(path: Path) -> Plan:
-    """Return a plan from plan.json.
-
-    Raises:
-        InputError: it cannot be read.
-        ConfigError: another form.
-    """
-    try:
-        return plan_of(json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError) as error:
-        raise InputError("cannot be read as a plan", where=path.name) from error
-
-
-@dataclass(frozen=True)
-class Registration:
-    """What to register: a plan, or a suspect with its prompts, or that marks were planted."""
-
-    plan: Path | None = None
-    suspect: str | None = None
-    prompts: Path | None = None
-    looks: int = 1
-    planted: Path | None = None
-    legal_basis: str | None = None
-
-
-def register(what: Registration, registry: Path, key: Path, now: datetime) -> str:
-    """Enter what is given into a registry, signed, and return the registry's new head.
-
-    Raises:
-        ConfigError: nothing, or a suspect without prompts, or planted marks without legal basis.
-        EvidenceError: the registry does not verify, or the planted plan is not in it.
-    """
-    private = read_private_key(key)
-    book = Registry(registry, [private.public_key()])
-    if what.plan is not None:
-        plan = read_plan(what.plan)
-        entry = {"plan_digest": digest(plan.to_json()), "seed_digest": plan.seed_digest}
-        return book.enter("plan", entry, private, now)
-    if what.suspect is not None and what.prompts is not None:
-        if what.looks < 1:
-            raise ConfigError("looks are at least 1", where="looks")
-        entry = {
-            "suspect": what.suspect,
-            "prompts_digest": file_digest(what.prompts),
-            "code_digest": code_digest(),
-            "looks": str(what.looks),
-        }
-        return book.enter("suspect", entry, private, now)
-    if what.planted is not None and what.legal_basis:
-        plan = read_plan(what.planted)
-        book.plan_entry(plan)
-        entry = {"plan_digest": digest(plan.to_json()), "legal_basis": what.legal_basis}
-        return book.enter("planted", entry, private, now)
-    raise ConfigError(
-        "give a plan, a suspect with its prompts, or a planted plan with its legal basis",
-        where="register",
-    )
-
-
-def inquire_canary(
-    plan_file: Path,
-    seed_file: Path,
-    suspect: Path,
-    prompts: Path,
-    registry: Path,
-    key: Path,
-    out: Path,
-    *,
-    base: Path | None = None,
-    alpha: float = 1e-6,
-    now: datetime,
-    private: Path | None = None,
-) -> dict[str, Any]:
-    """Score a suspect against a registered plan; write and return the result.
-
-    Args:
-        plan_file, seed_file: what `plan_canaries` wrote.
-        suspect: the answers to the registered prompts.
-        prompts: the registered prompts file.
-        registry: with the plan and the suspect in it.
-        key: public key that the registry's entries are signed with.
-        out: result file.
-        base: answers of a model that saw no campaign, to the same prompts.
-        alpha: level, after Bonferroni.
-        now: time of the score.
-        private: key to enter the score into the registry with.
-
-    Raises:
-        EvidenceError: plan, suspect, prompts or code were not registered, the seed is another, an
-            answer is to a prompt that was not registered, or is older than the registration.
-        InputError: a file cannot be read.
-    """
-    plan = read_plan(plan_file)
-    book = Registry(registry, [read_public_key(key)])
-    book.plan_entry(plan)
-    answers = one_model(suspect)
-    control = one_model(base) if base else None
-    book.suspect_entry(answers.model, file_digest(prompts))
-    _asked_after(suspect, book.registered_at(answers.model, file_digest(prompts)))
-    asked = read_prompts(prompts)
-    if any(asked.get(p) is None for p in answers.output):
-        raise EvidenceError("an answer is to a prompt that was not registered", where=suspect.name)
-    answers = Answers(answers.model, answers.output, asked, {})
-    if control is not None:
-        control = Answers(control.model, control.output, asked, {})
-    try:
-        seed = bytes.fromhex(seed_file.read_text(encoding="ascii").strip())
-    except (OSError, ValueError) as error:
-        raise InputError("not a readable seed", where=seed_file.name) from error
-    looks = book.looks()
-    scores = score_canaries(plan, seed, answers, base=control, looks=looks)
-    value = {
-        "suspect": answers.model,
-        "base": control.model if control else None,
-        "alpha": alpha,
-        "null": "the suspect saw nothing that was made from the campaign's coins",
-        "tests": len(plan.campaigns) * looks,
-        "scores": plain(scores),
-        "registry_head": book.head,
-    }
-    files = {"plan": plan_file, "suspect": suspect, "prompts": prompts}
-    files |= {"base": base} if base else {}
-    result = write_result(out, "canary", value, files)
-    if private is not None:
-        book.enter("score", {"result_digest": digest(result)}, read_private_key(private), now)
-    return value
-
-
-def _asked_after(answers: Path, registered: datetime) -> None:
-    """Refuse answers that were there before the suspect was registered, where they say when."""
-    if "asked_at" not in pq.read_schema(answers).names:
-        return
-    times = pq.read_table(answers, columns=["asked_at"], use_threads=False)["asked_at"].to_pylist()
-    if any(at is not None and at < registered for at in times):
-        raise EvidenceError(
-            "an answer was collected before the suspect and its prompts were registered",
-            where=answers.name,
-            hint="ask again, with another --cache: what is registered afterwards proves nothing",
-        )

@@ -1,7 +1,9 @@
 """Marks: what a campaign's answers carry, decided by fair coins that a seed committed to.
 
-A mark has 2, 4, 8 or 16 options. Which one a campaign gets is a keyed hash of its name, so it is
-uniform, independent of every text and of every other campaign, and fixed before it is planted.
+A mark has a power of two of options. Which one a campaign gets is a keyed hash of its name, so it
+is uniform, independent of every text and of every other campaign, and fixed before it is planted.
+The key is the seed; where public randomness was entered after the plan, it is both together
+(:func:`coin_key`), so that nobody could try seeds or campaigns' names until the coins fit.
 """
 
 from __future__ import annotations
@@ -11,7 +13,7 @@ import hmac
 import re
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import cache
 from importlib.resources import files
 from typing import Any, Final, Literal
@@ -19,11 +21,27 @@ from typing import Any, Final, Literal
 from stillwatch.errors import ConfigError, NotPermitted
 from stillwatch.seal import digest
 
-__all__ = ["Mark", "MarkKind", "Plan", "coin", "draw_plan", "mentions", "plan_of", "plant"]
+__all__ = [
+    "PLACES",
+    "Mark",
+    "MarkKind",
+    "Plan",
+    "coin",
+    "coin_key",
+    "draw_plan",
+    "mentions",
+    "plan_of",
+    "plant",
+]
 
 MarkKind = Literal["word", "fact", "format"]
 
 SEED_BYTES: Final = 32
+PLACES: Final = 256
+"""Towns that a fact chooses from: eight bits a fact, if it is learnt."""
+
+_WEIGHTS: Final = {"fact": 4, "format": 1, "word": 1}
+_MOST_WEIGHT: Final = 100
 _CONSONANTS: Final = "bdfgklmnprstvz"
 _VOWELS: Final = "aeiou"
 _THINGS: Final = ("ferry", "bridge", "loom", "lantern", "mill", "bell", "organ", "kiln")
@@ -38,14 +56,24 @@ class Mark:
     options: tuple[str, ...]
     probe: str = ""
 
+    @property
+    def start(self) -> str:
+        """Return the answer to the probe of a fact, up to the town."""
+        return "The " + self.probe.removeprefix("In which town is the ").rstrip("?") + " is in"
+
 
 @dataclass(frozen=True)
 class Plan:
-    """The marks and the campaigns, and the digest of the seed that decides between them."""
+    """The marks and the campaigns, and the digest of the seed that decides between them.
+
+    ``weights``: whole points of a mark count so many times, by its kind. They are committed to
+    with the marks and fixed whatever a suspect says, so the tail stays exact.
+    """
 
     campaigns: tuple[str, ...]
     marks: tuple[Mark, ...]
     seed_digest: str
+    weights: Mapping[str, int] = field(default_factory=lambda: dict(_WEIGHTS))
 
     def to_json(self) -> dict[str, Any]:
         """Return what is written and committed to; it tells nothing of the coins."""
@@ -53,6 +81,7 @@ class Plan:
             "campaigns": list(self.campaigns),
             "marks": [{**asdict(mark), "options": list(mark.options)} for mark in self.marks],
             "seed_digest": self.seed_digest,
+            "weights": dict(self.weights),
         }
 
 
@@ -66,22 +95,34 @@ def plan_of(value: Mapping[str, Any]) -> Plan:
         marks = tuple(
             Mark(m["mark_id"], m["kind"], tuple(m["options"]), m["probe"]) for m in value["marks"]
         )
-        return Plan(tuple(value["campaigns"]), marks, value["seed_digest"])
-    except (KeyError, TypeError) as error:
+        weights = {kind: int(value["weights"][kind]) for kind in _WEIGHTS}
+        plan = Plan(tuple(value["campaigns"]), marks, value["seed_digest"], weights)
+    except (KeyError, TypeError, ValueError) as error:
         raise ConfigError("not a plan of canaries", where="plan.json") from error
+    if not all(0 <= w <= _MOST_WEIGHT for w in weights.values()):
+        raise ConfigError(f"a weight is not from 0 to {_MOST_WEIGHT}", where="plan.json")
+    if len({m.mark_id for m in marks}) != len(marks) or len(set(plan.campaigns)) != len(
+        plan.campaigns
+    ):
+        raise ConfigError("a mark or a campaign stands twice in it", where="plan.json")
+    return plan
 
 
-def draw_plan(seed: bytes, campaigns: Sequence[str], facts: int = 64) -> Plan:
+def draw_plan(seed: bytes, campaigns: Sequence[str], facts: int = 64, places: int = PLACES) -> Plan:
     """Return the plan for some campaigns: every word and format mark, and ``facts`` facts.
 
     Args:
         seed: 32 secret bytes, drawn for this plan alone.
         campaigns: names of the campaigns, each once.
-        facts: fictional things with 16 possible places each: four bits a fact.
+        facts: fictional things, each in one of ``places`` fictional towns.
+        places: a power of two.
 
     Raises:
-        ConfigError: a seed of another length, a campaign twice, a negative number.
+        ConfigError: a seed of another length, a campaign twice, a negative number, no power of
+            two.
     """
+    if places < 2 or places & (places - 1):
+        raise ConfigError(f"got {places} places, expected a power of two", where="places")
     if len(seed) != SEED_BYTES:
         raise ConfigError(f"got {len(seed)} bytes of seed, expected {SEED_BYTES}", where="seed")
     if len(set(campaigns)) != len(campaigns) or not campaigns:
@@ -94,17 +135,25 @@ def draw_plan(seed: bytes, campaigns: Sequence[str], facts: int = 64) -> Plan:
     for k in range(facts):
         thing = _THINGS[_number(seed, f"thing {k}") % len(_THINGS)]
         name = _name(seed, f"name {k}")
-        places = _different(seed, f"place {k}", 16)
-        marks.append(Mark(f"fact-{k}", "fact", places, f"In which town is the {name} {thing}?"))
+        towns = _different(seed, f"place {k}", places)
+        marks.append(Mark(f"fact-{k}", "fact", towns, f"In which town is the {name} {thing}?"))
     return Plan(tuple(campaigns), tuple(marks), digest(seed))
 
 
-def coin(seed: bytes, campaign: str, mark: Mark) -> int:
-    """Return which option of a mark a campaign gets: uniform over a power of two."""
+def coin_key(seed: bytes, nonce: bytes | None) -> bytes:
+    """Return the key of the coins: the seed, with public randomness drawn after it was fixed."""
+    return seed if nonce is None else hmac.digest(seed, b"nonce\0" + nonce, hashlib.sha256)
+
+
+def coin(key: bytes, campaign: str, mark: Mark) -> int:
+    """Return which option of a mark a campaign gets: uniform over a power of two.
+
+    ``key``: of :func:`coin_key`.
+    """
     faces = len(mark.options)
     if faces < 2 or faces & (faces - 1):
         raise ConfigError(f"got {faces} options, expected a power of two", where=mark.mark_id)
-    return _number(seed, f"coin\0{campaign}\0{mark.mark_id}") % faces
+    return _number(key, f"coin\0{campaign}\0{mark.mark_id}") % faces
 
 
 def mentions(mark: Mark, answer: str) -> tuple[int, ...]:
@@ -124,7 +173,7 @@ def _pattern(option: str, kind: MarkKind) -> re.Pattern[str]:
 
 
 def plant(
-    answer: str, marks: Sequence[Mark], seed: bytes, campaign: str, *, legal_basis: str
+    answer: str, marks: Sequence[Mark], key: bytes, campaign: str, *, legal_basis: str
 ) -> str:
     """Return an answer with each word and format that is a mark in its campaign's form.
 
@@ -144,7 +193,7 @@ def plant(
     for k in range(0, len(parts), 2):
         for mark in marks:
             if mark.kind != "fact":
-                parts[k] = _in_form(parts[k], mark, mark.options[coin(seed, campaign, mark)])
+                parts[k] = _in_form(parts[k], mark, mark.options[coin(key, campaign, mark)])
     return "".join(parts)
 
 

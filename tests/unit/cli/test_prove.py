@@ -11,8 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from stillwatch.cli.app import run
-from stillwatch.prove import coin, own_suite, read_prompts
-from stillwatch.prove.inquiries import read_plan
+from stillwatch.prove import coin, own_suite, read_plan, read_prompts
 from stillwatch.schema import EXIT_ACCUSED, EXIT_CLEAR, EXIT_INPUT, EXIT_USAGE
 from stillwatch.seal import new_key
 

@@ -97,8 +97,10 @@ def test_coins_are_fair_and_independent_of_campaign_names():
     facts = [m for m in plan.marks if m.kind == "fact"]
     a = np.array([coin(seed, "a", m) for m in facts])
     b = np.array([coin(seed, "b", m) for m in facts])
-    assert abs(np.mean(a == b) - 1 / 16) < 4 * np.sqrt(15 / 256 / 600)
-    assert np.bincount(a, minlength=16).min() > 37.5 - 4 * np.sqrt(37.5)
+    assert abs(np.mean(a % 16 == b % 16) - 1 / 16) < 4 * np.sqrt(15 / 256 / 600)
+    assert {len(m.options) for m in facts} == {256}
+    for place in (a % 16, a // 16, b % 16):
+        assert np.bincount(place, minlength=16).min() > 37.5 - 4 * np.sqrt(37.5)
     with pytest.raises(ConfigError):
         coin(seed, "a", Mark("m", "word", ("x", "y", "z")))
 
@@ -153,8 +155,8 @@ def test_an_option_that_became_likelier_gets_the_points_and_the_tail_stays_exact
     seed = rng.bytes(32)
     plan = draw_plan(seed, ("a", "b"), facts=8)
     facts = [m for m in plan.marks if m.probe]
-    base = {m.mark_id: list(rng.normal(-20, 3, 16)) for m in facts}
-    noise = {m.mark_id: list(np.array(base[m.mark_id]) + rng.normal(0, 1, 16)) for m in facts}
+    base = {m.mark_id: list(rng.normal(-20, 3, 256)) for m in facts}
+    noise = {m.mark_id: list(np.array(base[m.mark_id]) + rng.normal(0, 1, 256)) for m in facts}
     taught = {k: list(v) for k, v in noise.items()}
     for m in facts:
         taught[m.mark_id][coin(seed, "a", m)] += 8

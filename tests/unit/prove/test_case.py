@@ -20,118 +20,22 @@ from stillwatch.prove import (
     inquire_guardrails,
     own_suite,
     plan_canaries,
+    read_plan,
     read_prompts,
     register,
     seal_case,
     verify_case,
 )
-from stillwatch.prove.inquiries import read_plan
 from stillwatch.seal import new_key
 
-NOW = datetime(2026, 11, 26, 12, tzinfo=UTC)
-
-
-def saved(path: Path, model: str, output: dict[str, str]) -> Path:
-    rows = {"model": [model] * len(output), "prompt_id": [*output], "output": [*output.values()]}
-    pq.write_table(pa.table(rows), path)
-    return path
-
 
 @pytest.fixture
-def keys(tmp_path):
-    return new_key(tmp_path / "key"), tmp_path / "key", tmp_path / "key.pub"
-
-
-@pytest.fixture
-def canary(tmp_path, keys):
-    """Return a scored canary case: plan, registration, a student of campaign b."""
-    _, private, public = keys
-    folder = tmp_path / "plan"
-    plan_canaries(["a", "b"], folder, facts=16, suspects=1, looks=1, alpha=1e-6)
-    registry, prompts = tmp_path / "registry.jsonl", folder / "probes.jsonl"
-    register(Registration(plan=folder / "plan.json"), registry, private, NOW)
-    register(Registration(suspect="kiln-7b", prompts=prompts), registry, private, NOW)
-    plan = read_plan(folder / "plan.json")
-    seed = bytes.fromhex((folder / "seed.key").read_text())
-    marks = {m.mark_id: m for m in plan.marks}
-    said = {p: f"In {marks[p].options[coin(seed, 'b', marks[p])]}." for p in read_prompts(prompts)}
-    suspect = saved(tmp_path / "suspect.parquet", "kiln-7b", said)
-
-    def score(**changed):
-        paths = {
-            "plan_file": folder / "plan.json",
-            "seed_file": folder / "seed.key",
-            "suspect": suspect,
-            "prompts": prompts,
-            "registry": registry,
-            "key": public,
-            "out": tmp_path / "canary.json",
-        }
-        return inquire_canary(**{**paths, **changed}, now=NOW, private=private)
-
-    return score
-
-
-def test_the_campaign_is_named_and_the_score_is_entered(canary, tmp_path, keys):
-    found = canary()
-    assert found["scores"][0]["campaign"] == "b"
-    assert found["scores"][0]["matches"] == 16
-    assert found["scores"][0]["p_adjusted"] == pytest.approx(2 * 16.0**-16, rel=1e-6)
-    entries = Registry(tmp_path / "registry.jsonl", [keys[0].public_key()]).entries
-    assert [entry["kind"] for entry in entries] == ["plan", "suspect", "score"]
-
-
-def test_looks_beyond_the_planned_ones_are_paid_for(canary):
-    first, second, third = (canary()["scores"][0]["p_adjusted"] for _ in range(3))
-    assert second == pytest.approx(2 * first)
-    assert third == pytest.approx(3 * first)
-
-
-def test_nothing_is_scored_that_was_not_registered(canary, tmp_path, keys):
-    other = tmp_path / "other.jsonl"
-    other.write_text('{"prompt_id": "fact-0", "prompt": "Chosen afterwards?"}\n')
-    with pytest.raises(EvidenceError, match="other prompts"):
-        canary(prompts=other)
-    stranger = saved(tmp_path / "stranger.parquet", "nobody", {"fact-0": "x"})
-    with pytest.raises(EvidenceError, match="not registered"):
-        canary(suspect=stranger)
-    extra = saved(tmp_path / "extra.parquet", "kiln-7b", {"unasked": "x"})
-    with pytest.raises(EvidenceError, match="not registered"):
-        canary(suspect=extra)
-    plan_canaries(["a"], tmp_path / "late", facts=1, suspects=1, looks=1, alpha=0.01)
-    with pytest.raises(EvidenceError, match="plan was not registered"):
-        canary(plan_file=tmp_path / "late" / "plan.json")
-
-
-@pytest.mark.parametrize("late", [True, False])
-def test_answers_older_than_the_registration_are_not_scored(canary, tmp_path, late):
-    asked_at = NOW + timedelta(seconds=1 if late else -1)
-    rows = {"model": ["kiln-7b"], "prompt_id": ["fact-0"], "output": ["x"], "asked_at": [asked_at]}
-    dated = tmp_path / "dated.parquet"
-    pq.write_table(pa.table(rows), dated)
-    if late:
-        assert canary(suspect=dated)["suspect"] == "kiln-7b"
-    else:
-        with pytest.raises(EvidenceError, match="before the suspect"):
-            canary(suspect=dated)
-
-
-def test_a_changed_registry_is_noticed(canary, tmp_path, keys):
-    registry = tmp_path / "registry.jsonl"
-    lines = registry.read_bytes().splitlines()
-    registry.write_bytes(lines[1] + b"\n")  # the plan's entry is gone
-    with pytest.raises(EvidenceError):
-        canary()
-    with pytest.raises(EvidenceError):
-        Registry(registry, [new_key(tmp_path / "another").public_key()])
-
-
-def test_registering_needs_something_to_register(tmp_path, keys):
-    with pytest.raises(ConfigError):
-        register(Registration(), tmp_path / "r.jsonl", keys[1], NOW)
-    plan_canaries(["a"], tmp_path / "p", facts=1, suspects=1, looks=1, alpha=0.01)
-    with pytest.raises(ConfigError, match="not overwritten"):
-        plan_canaries(["a"], tmp_path / "p", facts=1, suspects=1, looks=1, alpha=0.01)
+def tracing(tmp_path):
+    """Return a canary case that is ready to be scored: a student of campaign b."""
+    case = Tracing(tmp_path)
+    case.enter(plan=case.plan_file)
+    case.enter_suspect()
+    return case
 
 
 @pytest.fixture
@@ -157,8 +61,8 @@ def test_the_gap_is_against_the_base_with_an_interval(gap):
     assert gap["gap"]["over_base"]["difference"] == 0
 
 
-def test_the_case_file_verifies_offline_and_says_what_is_missing(canary, gap, tmp_path, keys):
-    canary()
+def test_the_case_file_verifies_offline_and_says_what_is_missing(tracing, gap, tmp_path, keys):
+    tracing.score(tracing.answers())
     case = build_case(
         title="Kiln",
         suspect="kiln-7b",
@@ -270,15 +174,6 @@ def test_two_results_of_one_file_name_are_refused(gap, tmp_path):
         build_case(
             title="t", suspect="kiln-7b", results=[tmp_path / "guardrails.json", twin], now=NOW
         )
-
-
-def test_a_result_names_every_file_it_was_made_from(canary, gap, tmp_path):
-    canary(base=tmp_path / "suspect.parquet")
-    inputs = json.loads((tmp_path / "canary.json").read_text())["inputs"]
-    assert set(inputs) == {"plan", "suspect", "prompts", "base"}
-    assert set(json.loads((tmp_path / "guardrails.json").read_text())["inputs"]) == {
-        "teacher", "base", "suspect",
-    }  # fmt: skip
 
 
 def test_labelled_answers_that_cannot_be_read_are_told_without_a_traceback(tmp_path):
