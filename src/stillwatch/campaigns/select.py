@@ -45,7 +45,7 @@ class Choice:
 
 
 def choose(
-    scores: pa.Table, *, alpha: float, look: int, largest: float,
+    scores: pa.Table, *, alpha: float, look: int, largest: float, looks: int | None = None,
     registered: Mapping[int, float] | None = None,
 ) -> Choice:  # fmt: skip
     """Select by weighted e-BH with e = min(e_coordinated, e_extractive).
@@ -58,10 +58,10 @@ def choose(
     the others' list is, and a registered one competes with that list alone.
 
     The null of an accusation is "not coordinated or not extractive": rejecting one of them
-    accuses nobody. The level of look t is alpha·6/(π²t²). Error: false discovery rate ≤ that
-    level over the cohorts of this look, for any dependence between them: a weighted sum of
-    e-values whose weights the data behind each e-value do not choose, all weights adding up to the
-    number of hypotheses, has a mean of at most its weight under the null (Wang & Ramdas 2022; the
+    accuses nobody. The level of look t is alpha·6/(π²t²), or alpha / ``looks``. Error: false
+    discovery rate ≤ that level over the cohorts of this look, for any dependence between them: a
+    weighted sum of e-values whose weights the data behind each e-value do not choose, all weights
+    adding up to the number of hypotheses, has a mean of at most its weight under the null (Wang & Ramdas 2022; the
     weights as in Genovese, Roeder & Wasserman 2006). It does not matter who chose the list.
     """
     tested = [row for row in scores.to_pylist() if row["tested"]]
@@ -69,7 +69,7 @@ def choose(
     prior = {row["cohort"]: row["weight"] for row in tested}
     total = sum(prior.values())
     listed = dict(registered or {})
-    level = alpha_at_look(alpha, look)
+    level = alpha_at_look(alpha, look, looks)
     cohorts = tuple(sorted(own.keys() | listed.keys()))
     e = np.array([listed.get(c, own.get(c, 0.0)) for c in cohorts])
     if not cohorts:

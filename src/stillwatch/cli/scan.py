@@ -110,6 +110,12 @@ def scan(
             metavar="N", min=1, help="Which look at this traffic it is; later ones need more."
         ),
     ] = 1,
+    looks: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N", min=1, help="Looks that share alpha evenly; else all ever, by number."
+        ),
+    ] = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on where a scan into --out was stopped.")
     ] = False,
@@ -152,6 +158,7 @@ def scan(
             now=datetime.now(UTC),
             resume=resume,
             look=look,
+            looks=looks,
             progress=report,
             query=query,
         )

@@ -20,7 +20,7 @@ def watch(
     ] = Path("stillwatch-watch"),
     window: Annotated[str, typer.Option(metavar="SPAN", help="What a look covers.")] = "7d",
     every: Annotated[
-        str, typer.Option(metavar="SPAN", help="How often to look; each look needs more evidence.")
+        str, typer.Option(metavar="SPAN", help="How often to look; what looks need, they share.")
     ] = "7d",
     late: Annotated[
         str, typer.Option(metavar="SPAN", help="How late an exchange may arrive.")
@@ -30,11 +30,12 @@ def watch(
         typer.Option(metavar="SPAN", help="Wait no more when nothing came for so long; as --late."),
     ] = None,
     budget: Annotated[
-        str | None,
+        str,
         typer.Option(
-            metavar="SPAN", help="One alpha for each such stretch; else one for all looks ever."
+            metavar="SPAN",
+            help="Looks of any such stretch share alpha; `ever`: all, each less than the last.",
         ),
-    ] = None,
+    ] = "28d",
     once: Annotated[
         bool, typer.Option("--once", help="One round, for cron; ends with the codes of scan.")
     ] = False,
@@ -123,7 +124,7 @@ def watch(
             parse_span(every, where="--every"),
             slack,
             slack if idle is None else parse_span(idle, where="--idle"),
-            None if budget is None else parse_span(budget, where="--budget"),
+            None if budget == "ever" else parse_span(budget, where="--budget"),
         ),
         db=db or str(out / "cases.db"),
         format=format,

@@ -165,6 +165,7 @@ def scan(
     resume: bool = False,
     without: Sequence[str] = (),
     look: int = 1,
+    looks: int | None = None,
     progress: Callable[[Progress], None] | None = None,
     query: str | Path | None = None,
 ) -> ScanResult:
@@ -188,6 +189,7 @@ def scan(
     ``sampling_rate``: the share of requests that the log holds, taken at random.
     ``without``: signals to switch off (docs/signals), for ablations; summary.json names them.
     ``look``: which look at this traffic it is, from 1, where no baseline tells a later one.
+    ``looks``: how many looks share alpha evenly; None: all looks ever, each less than the last.
 
     Raises InputError (nothing readable, too many rejects), ConfigError (an option; a resumed run
     that was asked for something else), SchemaError (a side table), RunnerError (a full disk).
@@ -201,6 +203,7 @@ def scan(
         since=since,
         until=until,
         look=max(earlier.look + 1, look),
+        looks=looks,
         without=_known(without),
         sampling_rate=sampling_rate,
     )
@@ -252,8 +255,8 @@ def scan(
             own = earlier.calibrated(runner.query(_SCORES), references)
             registered = _register(runner, listed, earlier, references)
             choice = choose(
-                own, alpha=alpha, look=settings.look, largest=references.largest_e,
-                registered=registered,
+                own, alpha=alpha, look=settings.look, looks=looks,
+                largest=references.largest_e, registered=registered,
             )  # fmt: skip
             drift = earlier.drift(runner, choice, references)
             tell(Progress("judge", 0, 1, "steps"))

@@ -50,7 +50,7 @@ SUMMARY_FIELDS: Final = {
     "since": "the first exchange",
     "until": "the last exchange",
     "look": "the how-manyth look at this traffic: looks share one budget of alpha",
-    "alpha": "tolerated share of false campaigns among those selected, over all looks",
+    "alpha": "tolerated share of false campaigns among those selected, by the looks that share it",
     "alpha_spent": "the part of alpha that this look may spend",
     "calibrated_on_your_traffic": "whether earlier runs gave enough local cohorts",
     "reference": "the benign cohorts that *extractive* is read against: size, limits, largest e, "

@@ -22,6 +22,7 @@ class Settings:
     ``without``: names of signals that are switched off, sorted: *not evaluable* in this scan.
     ``sampling_rate``: the share of requests that the log holds, taken at random; amounts are scaled
     by it, and what the log lacks proves nothing.
+    ``looks``: how many looks share alpha evenly; None: all looks for ever, each less than the last.
     """
 
     alpha: float = 0.01
@@ -37,6 +38,7 @@ class Settings:
     posterior: float = 0.999
     without: tuple[str, ...] = ()
     sampling_rate: float = 1.0
+    looks: int | None = None
 
     def __post_init__(self) -> None:
         if not 0 < self.alpha < 1:
@@ -48,6 +50,10 @@ class Settings:
                 "a share above 0, at most 1", where="--sampling-rate",
                 hint="0.1 where one request in ten is logged",
             )  # fmt: skip
+        if self.looks is not None and self.looks < 1:
+            raise ConfigError(
+                "expected 1 or more", where="--looks", hint="4 where four share alpha"
+            )
         if self.since and self.until and self.since >= self.until:
             raise ConfigError("the window is empty", where="--since", hint="since before until")
 
@@ -60,4 +66,6 @@ class Settings:
         plain["without"] = list(self.without)
         if self.sampling_rate == 1:
             del plain["sampling_rate"]
+        if self.looks is None:
+            del plain["looks"]
         return plain

@@ -107,8 +107,8 @@ def look_alerts(run: Run, look: Look) -> list[Alert]:
     if look.blunt:
         title = f"look {look.number} could accuse nobody: its share of alpha is too small"
         data = {
-            "text": f"it is look {look.place} of its budget and may spend {look.alpha_spent:.2g}; "
-            "look less often, or give --budget",
+            "text": f"it may spend {look.alpha_spent:.2g}; look less often (--every), or promise "
+            "for a shorter time (--budget)",
             **_look(look),
         }
         alerts.append(_alert("look.blunt", [look.number], at, title, data))

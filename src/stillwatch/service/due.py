@@ -41,9 +41,10 @@ class Cadence:
 
     ``window``: what a look covers. ``every``: looks end at multiples of it since 1970. ``late``: an
     exchange arrives at most so long after exchanges that are so much younger. ``idle``: when
-    nothing has arrived for so long, nothing more is waited for. ``budget``: exchanges are cut into
-    stretches of this length, and the looks at each stretch spend one alpha; no window reaches over
-    a cut, so that no exchange is judged under two budgets. None: all looks ever spend one.
+    nothing has arrived for so long, nothing more is waited for. ``budget``: the looks of any
+    stretch of this length share one alpha evenly. It is at least as long as ``window``, so that the
+    looks that see one exchange spend one alpha at most, too. None: all looks ever share one, each
+    less than the last.
     """
 
     window: timedelta
@@ -55,8 +56,13 @@ class Cadence:
     def __post_init__(self) -> None:
         if self.budget is not None and self.budget % self.every:
             raise ConfigError(
-                "looks would not end where a stretch ends", where="--budget",
+                "a stretch would hold more looks at one time than at another", where="--budget",
                 hint="give a multiple of --every",
+            )  # fmt: skip
+        if self.budget is not None and self.budget < self.window:
+            raise ConfigError(
+                "an exchange would be judged by looks that spend more than one alpha",
+                where="--budget", hint="give as much as --window, or more",
             )  # fmt: skip
         if self.every > self.window:
             raise ConfigError(
@@ -94,16 +100,14 @@ class Cadence:
             return None
         return until
 
-    def stretch(self, until: datetime) -> datetime:
-        """Return where the stretch begins whose budget a look that ends there spends."""
-        if self.budget is None:
-            return _EPOCH
-        last = until - timedelta(microseconds=1)
-        return last - (last - _EPOCH) % self.budget
+    @property
+    def looks(self) -> int | None:
+        """How many looks share one alpha evenly; None where all looks ever do."""
+        return None if self.budget is None else self.budget // self.every
 
     def since(self, until: datetime) -> datetime:
         """Return where the window of a look begins that ends there."""
-        return max(until - self.window, self.stretch(until))
+        return until - self.window
 
     def _floor(self, moment: datetime) -> datetime:
         return moment - (moment - _EPOCH) % self.every

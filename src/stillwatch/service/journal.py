@@ -24,16 +24,17 @@ _FILE: Final = "looks.json"
 class Look:
     """One look. Times in microseconds since 1970.
 
-    ``place``: which look of its budget it is, from 1; it decides what it may spend. ``state``:
-    begun; scanned, when its run is whole; done, when cases and alerts are told. Known once scanned:
-    ``accused`` (campaigns), and ``blunt``: not even a perfect cohort could have been accused.
+    ``looks``: how many share alpha evenly with it; None: all looks ever share it, by their number.
+    ``state``: begun; scanned, when its run is whole; done, when cases and alerts are told. Known
+    once scanned: ``accused`` (campaigns), and ``blunt``: not even a perfect cohort could have been
+    accused.
     """
 
     number: int
-    place: int
     since_us: int
     until_us: int
     state: str
+    looks: int | None = None
     scanned_us: int = 0
     accused: int = 0
     alpha_spent: float = 0.0
@@ -66,7 +67,9 @@ class Journal:
         if not self._path.is_file():
             return
         try:
-            self.looks = tuple(Look(**row) for row in json.loads(self._path.read_bytes()))
+            rows = json.loads(self._path.read_bytes())
+            # journals of before budgets were even told each look's place in its stretch
+            self.looks = tuple(Look(**{k: v for k, v in r.items() if k != "place"}) for r in rows)
             numbers = [look.number for look in self.looks]
             if numbers != list(range(1, len(numbers) + 1)):
                 raise ValueError("looks are missing")
@@ -89,14 +92,13 @@ class Journal:
         done = [look.until_us for look in self.looks if look.state == DONE]
         return done[-1] if done else None
 
-    def begin(self, since_us: int, until_us: int, *, budget_us: int) -> Look:
+    def begin(self, since_us: int, until_us: int, *, looks: int | None) -> Look:
         """Enter a look; one that was begun only gives up its number to it.
 
-        ``budget_us``: where the stretch begins whose budget it shares with the looks before it.
+        ``looks``: how many share alpha evenly with it, None where all looks ever do.
         """
         kept = self.looks if self.open is None else self.looks[:-1]
-        place = 1 + sum(look.until_us > budget_us for look in kept)
-        look = Look(len(kept) + 1, place, since_us, until_us, BEGUN)
+        look = Look(len(kept) + 1, since_us, until_us, BEGUN, looks)
         self._write((*kept, look))
         return look
 

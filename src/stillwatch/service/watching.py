@@ -174,9 +174,7 @@ class Watch:
             return None, None
         self._tried = tried
         look = self._journal.begin(
-            to_micros(since),
-            to_micros(until),
-            budget_us=to_micros(self._plan.cadence.stretch(until)),
+            to_micros(since), to_micros(until), looks=self._plan.cadence.looks
         )
         try:
             days = StoredDays(
@@ -206,7 +204,8 @@ class Watch:
     def _scan(self, look: Look, days: StoredDays, now: datetime) -> None:
         run_dir = self._run_dir(look)
         options = {
-            "since": look.since, "until": look.until, "look": look.place, "out": run_dir,
+            "since": look.since, "until": look.until, "look": look.number,
+            "looks": look.looks, "out": run_dir,
             "format": self._plan.format, "max_rejects": self._plan.max_rejects,
             "progress": self._tell, "now": now, **self._plan.scan,
         }  # fmt: skip
@@ -267,7 +266,7 @@ class Watch:
             "looks": len(done),
             "last_look": None if last is None else {
                 "number": last.number, "since": _stamp(last.since), "until": _stamp(last.until),
-                "look_of_budget": last.place, "alpha_spent": last.alpha_spent,
+                "looks_that_share": last.looks, "alpha_spent": last.alpha_spent,
                 "accused_campaigns": last.accused, "cannot_accuse": last.blunt,
                 "run": f"runs/{last.name}",
             },

@@ -65,6 +65,8 @@ def test_later_looks_ask_for_more():
     assert [bool(c.selected) for c in chosen] == [True, True, False]
     assert [c.alpha for c in chosen] == [alpha_at_look(0.01, k) for k in (1, 2, 3)]
     assert np.diff([c.needed for c in chosen]).min() > 0
+    shared = [choose(rows, alpha=0.01, look=k, looks=4, largest=LARGEST) for k in (1, 99)]
+    assert [(c.alpha, c.needed) for c in shared] == [(0.0025, 400)] * 2
 
 
 def test_cannot_accuse_is_said_where_even_a_perfect_cohort_would_fail():

@@ -8,6 +8,7 @@ import pytest
 
 from stillwatch.errors import ConfigError
 from stillwatch.service import Cadence, Standing, parse_span
+from stillwatch.stats import alpha_at_look
 
 HOUR = timedelta(hours=1)
 START = datetime(2026, 3, 1, tzinfo=UTC)
@@ -70,21 +71,32 @@ def test_windows_leave_no_gaps():
 
 
 def test_without_a_budget_of_its_own_every_look_shares_one():
-    assert CADENCE.stretch(at(1)) == CADENCE.stretch(at(90_000))
+    assert CADENCE.looks is None
     assert CADENCE.since(at(30)) == at(6)
 
 
-def test_no_window_reaches_over_the_cut_between_two_budgets():
-    cadence = Cadence(24 * HOUR, HOUR, HOUR, HOUR, budget=48 * HOUR)
-    cut = cadence.stretch(at(30))
-    assert (cut - datetime(1970, 1, 1, tzinfo=UTC)) % (48 * HOUR) == timedelta(0)
-    for hours in range(1, 49):
-        until = cut + hours * HOUR
-        assert cadence.stretch(until) == cut
-        assert cadence.since(until) == max(until - 24 * HOUR, cut)
-    assert cadence.since(cut + 49 * HOUR) == cut + 48 * HOUR
+@pytest.mark.parametrize(("window", "every", "budget"), [(24, 1, 48), (24, 24, 24), (7, 2, 8)])
+def test_no_stretch_and_no_exchange_sees_more_than_one_alpha(window, every, budget):
+    cadence = Cadence(window * HOUR, every * HOUR, HOUR, HOUR, budget=budget * HOUR)
+    assert cadence.looks is not None
+    level = alpha_at_look(0.01, 1, cadence.looks)
+    ends, moment = [], START
+    while moment <= at(400):  # every look that is ever due, as rounds an hour apart find it
+        due = cadence.due(Standing(moment, moment, ends[-1] if ends else None), now=moment)
+        ends += [] if due is None else [due]
+        moment += HOUR
+    assert len(ends) > 300 / every
+    for hour in range(100, 300):  # whatever the hour a stretch begins
+        looks = [e for e in ends if at(hour) <= e < at(hour + budget)]
+        assert len(looks) * level <= 0.01 + 1e-12
+        sees = [e for e in ends if cadence.since(e) <= at(hour) < e]
+        assert 0 < len(sees) * level <= 0.01 + 1e-12
+    assert max(len([e for e in ends if at(h) <= e < at(h + budget)]) * level
+               for h in range(100, 300)) == pytest.approx(0.01), "and no less is spent"  # fmt: skip
 
 
-def test_a_stretch_ends_where_a_look_ends():
+def test_a_budget_that_would_spend_more_than_alpha_is_refused():
     with pytest.raises(ConfigError, match="multiple of --every"):
         Cadence(24 * HOUR, 2 * HOUR, HOUR, HOUR, budget=25 * HOUR)
+    with pytest.raises(ConfigError, match="as much as --window"):
+        Cadence(24 * HOUR, 2 * HOUR, HOUR, HOUR, budget=22 * HOUR)

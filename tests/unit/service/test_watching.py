@@ -292,18 +292,43 @@ def test_days_must_outlive_the_window(tiny, tmp_path):
 
 def test_times_of_the_journal_are_those_of_the_look(tmp_path):
     journal = Journal(tmp_path)
-    look = journal.begin(0, 86_400_000_000, budget_us=0)
+    look = journal.begin(0, 86_400_000_000, looks=4)
     assert look.until == from_micros(86_400_000_000)
     assert Journal(tmp_path).open == look
 
 
-def test_looks_are_counted_within_their_budget(tmp_path):
+def test_a_look_that_was_killed_gives_its_number_to_the_next(tmp_path):
     journal = Journal(tmp_path)
-    places = []
-    for end, budget in ((2, 0), (4, 0), (6, 4), (8, 4), (10, 8)):
-        look = journal.begin(0, end, budget_us=budget)
-        journal.begin(0, end, budget_us=budget)  # as after a kill
-        places.append(look.place)
+    for end in (2, 4, 6):
+        journal.begin(0, end, looks=None)
+        journal.begin(0, end, looks=4)  # as after a kill
         journal.step(journal.looks[-1], "done")
-    assert places == [1, 2, 1, 2, 1]
-    assert [look.number for look in Journal(tmp_path).looks] == [1, 2, 3, 4, 5]
+    read = Journal(tmp_path).looks
+    assert [(look.number, look.looks) for look in read] == [(1, 4), (2, 4), (3, 4)]
+
+
+def test_a_journal_of_the_plan_before_still_counts(tmp_path):
+    (tmp_path / "looks.json").write_text(
+        '[{"number": 1, "place": 1, "since_us": 0, "until_us": 2, "state": "done"}]'
+    )
+    assert Journal(tmp_path).begin(0, 4, looks=None).number == 2
+
+
+def test_looks_that_share_evenly_need_no_more_as_time_goes_on(tiny, pieces, tmp_path):
+    """Eight looks a day apart: each may spend a fourth, and is the batch scan of its window."""
+    given = plan(tmp_path, tiny, cadence=Cadence(2 * DAY, DAY, HOUR, 30 * DAY, budget=4 * DAY))
+    spent = []
+    for file in pieces:
+        deliver(tmp_path, file)
+        with Watch(given) as watch:
+            made = watch.round(now=clock(file)).look
+        if made is not None:
+            spent.append((made.number, made.alpha_spent))
+    assert [number for number, _ in spent] == list(range(1, len(spent) + 1))
+    assert len(spent) >= 5
+    assert {alpha for _, alpha in spent} == {0.01 / 4}
+    last = Journal(tmp_path / "watch").looks[-1]
+    lying = [tmp_path / "in" / f.name for f in in_window(pieces, last.since, last.until)]
+    scan(lying, accounts=tiny.accounts_csv, since=last.since, until=last.until, look=last.number,
+         looks=last.looks, out=tmp_path / "batch", threads=1)  # fmt: skip
+    assert differing(tmp_path / "watch" / "runs" / last.name, tmp_path / "batch") == []
