@@ -24,6 +24,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from honest_groups import more_groups
 
 DATA = Path(os.environ.get("STILLWATCH_DATA", "../shared/data")) / "prompts"
 HOUR, DAY = 3_600_000_000, 86_400_000_000
@@ -77,8 +78,9 @@ class Week:
         old = START - DAY - int(self.rng.exponential(120) * DAY)
         self.accounts.append(
             {
-                "account_id": name, "org_id": "org_" + self.mark(name),
+                "account_id": name, "org_id": known.get("org", "org_" + self.mark(name)),
                 "created_at": known.get("created", old), "plan": "api",
+                "closed_at": known.get("closed"), "closed_reason": known.get("reason"),
                 "payment_hash": known.get("card", self.mark("card", name)),
                 "signup_ip": self.address(),
             }
@@ -95,25 +97,41 @@ class Week:
         day, hour = self.rng.integers(0, 7, n), (self.rng.normal(14, 3, n) - account["zone"]) % 24
         return np.sort(START + day * DAY + (hour * HOUR).astype(np.int64)).tolist()
 
-    def say(self, account: dict[str, Any], ts: int, messages: Messages) -> None:
+    def say(
+        self, account: dict[str, Any], ts: int, messages: Messages, status: str = "ok"
+    ) -> str:  # fmt: skip
+        """Add an exchange and return its answer; what is refused has none."""
         length = sum(len(m["content"]) for m in messages)
+        answer = "Answer " + self.mark(len(self.rows)) if status == "ok" else ""
         self.rows.append(
             {
                 "exchange_id": f"ex_{len(self.rows)}", "ts": int(ts), "account_id": account["id"],
                 "model": "m-1", "org_id": account["org"], "channel": "api",
-                "client": account["client"], "messages": messages, "status": "ok",
-                "output_text": "Answer " + self.mark(len(self.rows)),
+                "client": account["client"], "messages": messages, "status": status,
+                "output_text": answer,
                 "input_tokens": length // 4 + 1,
                 "output_tokens": int(self.rng.lognormal(5, 1)),
                 "ip": str(self.rng.choice(account["ips"])),
             }
         )  # fmt: skip
+        return answer
 
     def some(self, base: int | None) -> Messages:
         """Return a prompt of the whole pool, or of one corner of it."""
         size = len(self.pool)
         k = int(self.rng.integers(size if base is None else 80))
         return self.pool[k if base is None else (base + k) % size]
+
+    def fresh(self, base: int | None) -> dict[str, str]:
+        """Return a user's message that nobody sends again, out of two prompts of `some`'s choice.
+
+        The pool is small: drawn from it, hundreds of strangers would repeat each other's prompts far
+        more often than people do.
+        """
+        words = " ".join(self.some(base)[-1]["content"] for _ in range(2)).split()
+        size = int(self.rng.integers(12, 70))
+        start = int(self.rng.integers(max(len(words) - size, 0) + 1))
+        return {"role": "user", "content": " ".join(words[start : start + size])}
 
     def often(self, mean: float, spread: float) -> int:
         return int(self.rng.lognormal(mean, spread)) + 2
@@ -272,8 +290,12 @@ def write(week: Week, folder: Path) -> None:
         lines = csv.DictWriter(file, list(week.accounts[0]))
         lines.writeheader()
         for one in week.accounts:
-            created = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=one["created_at"])
-            lines.writerow(one | {"created_at": created.isoformat()})
+            lines.writerow(one | {name: moment(one[name]) for name in ("created_at", "closed_at")})
+
+
+def moment(us: int | None) -> str:
+    since = datetime(1970, 1, 1, tzinfo=UTC)
+    return "" if us is None else (since + timedelta(microseconds=us)).isoformat()
 
 
 def main() -> None:
@@ -286,6 +308,7 @@ def main() -> None:
     for name, campaigns in (("without", {}), ("with campaigns", CAMPAIGNS)):
         week = Week(asked.seed)
         honest(week)
+        more_groups(week)
         for corpus_name, size in campaigns.items():
             campaign(week, corpus_name, size)
         shutil.rmtree(asked.work, ignore_errors=True)

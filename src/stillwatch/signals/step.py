@@ -32,7 +32,7 @@ from stillwatch.signals.data import (
 )
 from stillwatch.signals.direct_evidence import Coincidences
 from stillwatch.signals.distinct import own_share
-from stillwatch.signals.hours import at_one_place, explained
+from stillwatch.signals.hours import at_one_place, explained, on_a_clock
 from stillwatch.signals.payers import MAX_ONE_PAYER, MIN_PAYERS, one_payer
 from stillwatch.signals.reference import shipped_references
 from stillwatch.signals.traits import MIN_EVENTS, TRAITS, Traits, traits
@@ -67,11 +67,26 @@ _LAUNCH: Final = (
     "No other act goes with it: a launch or a tutorial brings strangers on one day, and this "
     "counts as nothing."
 )
+_CLOCK: Final = "They may follow a clock ({clock}), and this counts as nothing."
 # A class signs up together, leaves through one network, and all have the same to do, too.
 _AT_ONE_PLACE: Final = frozenset(
     test.name
     for test in (signup_burst.TEST, shared_values.EXIT_TEST, even_volumes.TEST, shared_mix.TEST)
 )
+
+# What each kind of act has for an honest reason: one vendor, course, offer or host sets accounts up
+# alike; a clock takes turns; a spare account takes over.
+KINDS_OF_ACTS: Final = (
+    frozenset(
+        test.name
+        for test in (
+            signup_burst.TEST, shared_values.ACCOUNT_TEST, shared_values.EXIT_TEST,
+            even_volumes.TEST, shared_mix.TEST, direct_evidence.TESTS["succession"],
+        )
+    ),
+    frozenset((round_robin.TEST.name,)),
+    frozenset(direct_evidence.TESTS[kind].name for kind in ("handoff", "blob_replay", "retry")),
+)  # fmt: skip
 
 _COORDINATION = (
     (signup_burst.TEST, signup_burst.find),
@@ -103,6 +118,7 @@ def coordination(
     A test named in ``without`` is not made, and its finding says so.
     """
     cohort = replace(cohort, hours=at_one_place(cohort, population))
+    clock = on_a_clock(population.org[cohort.sid], cohort.ts_us)
     finders: list[tuple[CohortTest, Callable[[], Finding]]] = [
         (test, partial(find, cohort, population)) for test, find in _COORDINATION
     ]
@@ -115,16 +131,22 @@ def coordination(
         if test.name in without
         else missing(test, absent)
         if (absent := lacking(test, columns))
-        else excused(find(), cohort.hours)
+        else excused(find(), cohort.hours, clock)
         for test, find in finders
     ]
 
 
-def excused(finding: Finding, place: str) -> Finding:
-    """Return the finding, as nothing where people at one place (`at_one_place`) do the same."""
-    if not place or finding.signal not in _AT_ONE_PLACE:
-        return finding
-    return explained(finding, _PEOPLE.format(place=place))
+def excused(finding: Finding, place: str, clock: str = "") -> Finding:
+    """Return the finding, as nothing where honest people do the same for a reason that is seen.
+
+    ``place``: what says that they are people at one place (`at_one_place`); ``clock``: that
+    their requests follow a clock (`on_a_clock`), which takes turns without a dispatcher.
+    """
+    if place and finding.signal in _AT_ONE_PLACE:
+        return explained(finding, _PEOPLE.format(place=place))
+    if clock and finding.signal == round_robin.TEST.name:
+        return explained(finding, _CLOCK.format(clock=clock))
+    return finding
 
 
 def _base(desk: Desk, part: str, population: Population) -> Coincidences:
@@ -145,12 +167,13 @@ class _Judged(NamedTuple):
     by_text: bool
     seen: Traits | None
     screen: float
+    any_act: float
     acts: list[Finding]
 
     @property
     def strangers(self) -> Traits | None:
-        """Return the traits where a template's carriers do not act together."""
-        return self.seen if self.by_text and not self.screen >= SCREEN_E else None
+        """Return the traits where a template's carriers do nothing together, of any kind."""
+        return self.seen if self.by_text and not self.any_act >= SCREEN_E else None
 
 
 def _of_topics(
@@ -190,9 +213,12 @@ class _Bench(NamedTuple):
         """Make the tests of one hypothesis, all but those that need to know what is usual."""
         columns, without = self.desk.columns, self.desk.settings.without
         screened = coordination(views.screen, self.early, self.base_early, columns, without)
-        screen = _mean_e(
-            [f.e_value for f in screened if f.evaluable and f.signal not in _WITHOUT_PARTS]
-        )
+        acted = [
+            (f.signal, f.e_value)
+            for f in screened
+            if f.evaluable and f.signal not in _WITHOUT_PARTS
+        ]
+        screen = e_of_acts(acted)
         seen = traits(views.whole, self.both, views.test)
         return _Judged(
             _described(views.test, self.late, seen, screen),
@@ -200,6 +226,7 @@ class _Bench(NamedTuple):
             views.whole.by_text,
             seen,
             screen,
+            _mean_e([e for _, e in acted]),
             _no_launch(
                 coordination(views.test, self.late, self.base, columns, without),
                 views.test.found_by,
@@ -243,8 +270,8 @@ def _no_launch(found: list[Finding], found_by: frozenset[str], screen: float) ->
 
 
 def _together(desk: Desk, judged: list[_Judged]) -> np.ndarray:
-    """Return the subjects of all cohorts whose members acted together in part A."""
-    acted = [one.columns["cohort"] for one in judged if one.screen >= SCREEN_E]
+    """Return the subjects of all cohorts whose members did anything together in part A."""
+    acted = [one.columns["cohort"] for one in judged if one.any_act >= SCREEN_E]
     found = desk.query(
         "SELECT DISTINCT m.sid FROM cohort_members m SEMI JOIN acted a ON a.cohort = m.cohort "
         "WHERE m.how <> 'associated' ORDER BY m.sid",
@@ -293,11 +320,20 @@ def _mean_e(made: list[float]) -> float:
 
 
 def e_of_acts(made: Iterable[tuple[str, float]]) -> float:
-    """Return the mean e-value of the tests that read acts, NaN without any.
+    """Return the e-value that at least two kinds of acts speak, NaN where no act could be read.
 
-    ``made``: name and e-value of each test of the claim *coordinated* that could be made.
+    ``made``: name and e-value of each test of the claim *coordinated* that could be made. A kind's
+    e-value is the mean of its tests. One kind alone has an honest reason (`KINDS_OF_ACTS`), so
+    the null is that at most one of them speaks: the mean over all kinds but the largest, at most
+    the mean over those that are null whichever it is. 0 where only one kind could be read.
+    *Source*: Benjamini & Heller 2008, Biometrics 64 (partial conjunctions), with means of e-values.
     """
-    return _mean_e([e for name, e in made if name != one_source.TEST.name])
+    known = dict(made)
+    kinds = [[known[name] for name in sorted(kind) if name in known] for kind in KINDS_OF_ACTS]
+    each = sorted(_mean_e(values) for values in kinds if values)
+    if not each:
+        return float("nan")
+    return _mean_e(each[:-1]) if len(each) > 1 else 0.0
 
 
 def e_of_source(made: Iterable[tuple[str, float]]) -> float:
@@ -325,6 +361,8 @@ def e_of_halves(acts: float, source: float, screen: float) -> float:
 def e_of_claim(made: Iterable[tuple[str, float]], screen: float) -> float:
     """Return the e-value of a claim by its tests; *extractive* has one. As `e_of_acts`."""
     made = list(made)
+    if all(name == harvest.TEST.name for name, _ in made):
+        return _mean_e([e for _, e in made])
     return e_of_halves(e_of_acts(made), e_of_source(made), screen)
 
 

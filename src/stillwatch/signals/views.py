@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import pairwise
+from itertools import groupby, pairwise
+from operator import itemgetter
 from typing import Any, Final
 
 import numpy as np
 import pyarrow as pa
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
 
 from stillwatch.schema import Desk
 from stillwatch.schema.arrow import packed
@@ -20,6 +23,7 @@ from stillwatch.stats import centred_by, unit_rows
 __all__ = ["load_cohorts"]
 
 _TOGETHER: Final = 100_000
+_MORE_THAN_SPARE: Final = 3
 _NO_TOPICS: Final = np.zeros((0, 64), dtype=np.float32)
 _COLUMNS: Final = (
     "rid", "sid", "ts_us", "payload", "harvest", "answered", "fresh", "opens", "long", "variant",
@@ -96,19 +100,36 @@ def _cuts(desk: Desk, cohorts: int) -> list[int]:
 
 
 def _direct(desk: Desk) -> dict[int, list[dict[str, Any]]]:
-    """Return by cohort how often each kind of direct evidence fell between its members."""
+    """Return by cohort how often each kind of direct evidence fell between its members.
+
+    Only where at least three organizations hang together by it: two accounts that take over from
+    each other, and from nobody else, are one customer's spare.
+    """
     rows = desk.query(
-        """SELECT m.cohort, d.kind, CAST(count_if(d.part = 'A') AS BIGINT) AS a,
-                  CAST(count_if(d.part = 'B') AS BIGINT) AS b, count(*) AS total
-           FROM direct d
+        """SELECT m.cohort, d.kind, d.part, s.org AS a, t.org AS b FROM direct d
            JOIN cohort_members m ON m.sid = d.a AND m.how <> 'associated'
            JOIN cohort_members k ON k.sid = d.b AND k.cohort = m.cohort AND k.how <> 'associated'
-           GROUP BY m.cohort, d.kind ORDER BY m.cohort, d.kind"""
+           JOIN subjects s ON s.sid = d.a JOIN subjects t ON t.sid = d.b
+           ORDER BY m.cohort, d.kind, d.rid, d.a, d.b"""
     )
     found: dict[int, list[dict[str, Any]]] = {}
-    for row in rows.to_pylist():
-        found.setdefault(row["cohort"], []).append(row)
+    for (cohort, kind), group in groupby(rows.to_pylist(), key=itemgetter("cohort", "kind")):
+        happened = list(group)
+        held = _hang_together([(row["a"], row["b"]) for row in happened])
+        parts = [row["part"] for row, kept in zip(happened, held, strict=True) if kept]
+        counts = {"a": parts.count("A"), "b": parts.count("B"), "total": len(parts)}
+        found.setdefault(cohort, []).append({"cohort": cohort, "kind": kind, **counts})
     return found
+
+
+def _hang_together(pairs: list[tuple[int, int]]) -> list[bool]:
+    """Return which pairs belong to three organizations and more that hang together."""
+    names, code = np.unique(np.array(pairs), return_inverse=True)
+    one, other = code.reshape(-1, 2).T
+    size = len(names)
+    links = coo_array((np.ones(len(pairs)), (one, other)), shape=(size, size))
+    _, label = connected_components(links, directed=False)
+    return (np.bincount(label)[label[one]] >= _MORE_THAN_SPARE).tolist()
 
 
 def _views(

@@ -69,6 +69,7 @@ from stillwatch.stats.surrogates import (
     tail_p,
 )
 from stillwatch.stats.thinning import spread_rows
+from stillwatch.stats.turns import Turns, turns_e
 from stillwatch.stats.variance import BetweenShare, LeaveOneOut, between_share, leave_one_out
 from stillwatch.stats.vectors import centred_blocks, centred_by, group_sums, unit_rows
 
@@ -94,6 +95,7 @@ __all__ = [
     "Surrogate",
     "Tail",
     "Times",
+    "Turns",
     "alpha_at_look",
     "benjamini_hochberg",
     "between_share",
@@ -140,6 +142,7 @@ __all__ = [
     "surrogate_p",
     "tail_p",
     "trials_needed",
+    "turns_e",
     "unit_rows",
     "wilson",
 ]

@@ -1,0 +1,351 @@
+"""Honest groups that share words and acts, of the kinds that a provider has among its customers.
+
+Each is a function of a week of `real_text.py`. They were written down before the detector was run on
+them; none has a rule of its own there. What they have in common with a campaign is named in each.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from real_text import Messages, Week
+
+HOUR, DAY, MINUTE = 3_600_000_000, 86_400_000_000, 60_000_000
+
+
+def more_groups(week: Week) -> None:
+    """Every group of this module."""
+    for group in (
+        labelling_vendor, consultancy, support_bots, saas_customers, leaderboard, extension, lab,
+        exam_week, translators, replayed_logs, rotated_keys, failover, own_keys, red_team,
+        marketplace, bot_hosts, ci_action, free_credits, after_bans,
+    ):  # fmt: skip
+        group(week)
+
+
+def system(text: str) -> dict[str, str]:
+    return {"role": "system", "content": text}
+
+
+def pages(week: Week, *names: str) -> list[Messages]:
+    """Return the rows of corpora in an order of the week's own, each to be handed out once."""
+    from real_text import corpus
+
+    rows = [row for name in names for row in corpus(name)]
+    return [rows[k] for k in week.rng.permutation(len(rows))]
+
+
+def behind(week: Week, prefixes: int, n: int) -> list[list[str]]:
+    """Return for each of n accounts one address behind one of a few prefixes."""
+    nets = [week.address().rsplit(".", 1)[0] for _ in range(prefixes)]
+    return [[f"{week.rng.choice(nets)}.{week.rng.integers(1, 255)}"] for _ in range(n)]
+
+
+def any_time(week: Week, n: int, start: int | None = None) -> list[int]:
+    """Return moments of the week at any hour: customers of all time zones, machines."""
+    from real_text import START
+
+    low = START if start is None else max(start, START)
+    return np.sort(week.rng.integers(low, START + 7 * DAY - HOUR, n)).tolist()
+
+
+def labelling_vendor(week: Week) -> None:
+    """Sixty crowd workers in three shifts, one instruction sheet, one queue of items; a tenth gold."""
+    from real_text import START
+
+    rng = week.rng
+    sheet = system("Instruction sheet 7: suggest a label for the message and say why in one line.")
+    items = pages(week, "benign/banking77", "lookalike/commonsense_evals")
+    gold, todo = items[:20], items[20:]
+    hired = START - 3 * DAY
+    for k in range(60):
+        one = week.account("crowd worker", created=hired + int(rng.integers(2 * DAY)))
+        begin = START + (k % 3) * 8 * HOUR
+        for day in rng.choice(7, 5, replace=False).tolist():
+            ts = begin + day * DAY + int(rng.integers(20 * MINUTE))
+            for _ in range(int(rng.integers(8, 16))):
+                item = gold[rng.integers(20)] if rng.random() < 0.1 else todo.pop()
+                week.say(one, ts, [sheet, item[-1]])
+                ts += int(rng.lognormal(3.2, 0.4) * MINUTE)
+                if ts > begin + day * DAY + 8 * HOUR:
+                    break
+
+
+def consultancy(week: Week) -> None:
+    """Two fleets of client deployments set up by a script within minutes, one cloud, one template.
+
+    The clients of the first each have a field of their own, those of the second the same field.
+    """
+    from real_text import START
+
+    rng = week.rng
+    for fleet, size in enumerate((40, 30)):
+        text = f"You are assistant {fleet} that the consultants installed. Answer the employee."
+        begin = START - 2 * DAY + int(rng.integers(2 * DAY))
+        for k, ips in enumerate(behind(week, 2, size)):
+            one = week.account("client deployment", created=begin + k * MINUTE, ips=ips)
+            base = int(rng.integers(len(week.pool))) if fleet == 0 else None
+            for ts in week.human_times(one, week.often(3, 0.6)):
+                if ts > begin:
+                    week.say(one, ts, [system(text), week.fresh(base)])
+
+
+def support_bots(week: Week) -> None:
+    """One vendor's bots for 200 shops, each with the shop's own key, from one cloud, day and night.
+
+    All shops' customers ask the same sorts of things.
+    """
+    rng = week.rng
+    asked = pages(week, "benign/banking77")
+    for ips in behind(week, 3, 200):
+        one = week.account("support bot", ips=ips)
+        for ts in any_time(week, min(week.often(2.5, 0.8), 60)):
+            item = asked.pop() if rng.random() < 0.9 else asked[-1]
+            week.say(one, ts, [system("You help the customers of a shop. Be brief."), item[-1]])
+
+
+def saas_customers(week: Week) -> None:
+    """A service that opens an account for each customer: hundreds, one template, its own servers."""
+    rng = week.rng
+    for ips in behind(week, 2, 150):
+        one = week.account("service's customer", ips=ips)
+        base = int(rng.integers(len(week.pool))) if rng.random() < 0.5 else None
+        for ts in week.human_times(one, week.often(2, 0.9)):
+            week.say(one, ts, [system("You write for the users of our office suite."),
+                               week.fresh(base)])  # fmt: skip
+
+
+def leaderboard(week: Week) -> None:
+    """Release day: strangers run random parts of one public benchmark with one harness."""
+    from real_text import START
+
+    rng = week.rng
+    items = pages(week, "lookalike/commonsense_evals")
+    release = START + int(rng.integers(2, 5)) * DAY
+    for _ in range(80):
+        one = week.account("leaderboard")
+        ts = release + int(rng.exponential(6) * HOUR)
+        for k in rng.choice(len(items), 40, replace=False).tolist():
+            week.say(one, ts, [system("Answer with the letter only."), items[k][-1]])
+            ts += int(rng.integers(2_000_000, 9_000_000))
+
+
+def extension(week: Week) -> None:
+    """A browser extension with a fixed prompt, users' own keys, all time zones."""
+    rng = week.rng
+    frame = "Explain the selected text to me as if I were new to the subject:\n\n"
+    for k in range(200):
+        one = week.account("extension")
+        base = int(rng.integers(len(week.pool))) if k % 2 else None
+        for ts in week.human_times(one, week.often(1.9, 0.9)):
+            text = frame + week.fresh(base)["content"]
+            week.say(one, ts, [{"role": "user", "content": text}])
+
+
+def lab(week: Week) -> None:
+    """Twelve accounts of a laboratory, on its card, share out the items of one study by a script."""
+    from real_text import START
+
+    rng = week.rng
+    items = pages(week, "lookalike/gsm8k")[:900]
+    card, ips = week.mark("lab card"), behind(week, 1, 12)
+    team = [week.account("lab", created=START - DAY + k * 5 * MINUTE, card=card, ips=ips[k])
+            for k in range(12)]  # fmt: skip
+    for k, ts in enumerate(any_time(week, len(items))):
+        week.say(team[k % 12], ts, [system("Study 3: solve it and state your confidence."),
+                                    items[k][-1]])  # fmt: skip
+    del rng
+
+
+def exam_week(week: Week) -> None:
+    """A hundred students of one course before the exam, from home, at every hour, own questions."""
+    from real_text import START
+
+    rng = week.rng
+    asked = pages(week, "benign/cosqa_code_queries")
+    enrolled = START - 60 * DAY
+    for _ in range(100):
+        one = week.account("exam week", created=enrolled + int(rng.integers(3 * HOUR)))
+        for _ in range(week.often(2.2, 0.5)):
+            hour = rng.normal(15, 6.5)
+            ts = START + int(rng.integers(7)) * DAY + int((hour % 24) * HOUR)
+            item = asked.pop() if asked else [week.fresh(None)]
+            week.say(one, ts, [system("You are the course assistant for the final exam."),
+                               item[-1]])  # fmt: skip
+
+
+def translators(week: Week) -> None:
+    """An agency's freelancers all over the world: one prompt, documents out of one queue."""
+    from real_text import START
+
+    rng = week.rng
+    queue = pages(week, "benign/sharegpt_sample", "benign/alpaca_eval", "benign/mt_bench")
+    hired = START - 20 * DAY
+    team = [week.account("translator", created=hired + int(rng.integers(5 * DAY)))
+            for _ in range(25)]  # fmt: skip
+    frame = "Translate this segment for the agency, keep names and numbers as they are:\n\n"
+    while len(queue) > 12:
+        one = team[rng.integers(25)]
+        ts = week.human_times(one, 1)[0]
+        for _ in range(int(rng.integers(4, 12))):  # a document
+            text = frame + queue.pop()[-1]["content"]
+            week.say(one, ts, [{"role": "user", "content": text}])
+            ts += int(rng.integers(MINUTE, 4 * MINUTE))
+
+
+def replayed_logs(week: Week) -> None:
+    """A company that comes from another provider replays its log over eight accounts, one invoice."""
+    from real_text import START
+
+    rng = week.rng
+    org, ips = "org_" + week.mark("migrates"), behind(week, 1, 8)
+    team = [week.account("replayed logs", created=START + DAY + k * 3 * MINUTE, org=org, card="",
+                         ips=ips[k]) for k in range(8)]  # fmt: skip
+    begin = START + DAY + 6 * HOUR
+    for k, row in enumerate(pages(week, "benign/banking77")[:1_200]):
+        ts = begin + k * 90_000_000 + int(rng.integers(60_000_000))
+        week.say(team[k % 8], ts, [system("Classify the intent of our customer."), row[-1]])
+
+
+def rotated_keys(week: Week) -> None:
+    """A company with a new account each night; the provider closes the old one when it expires."""
+    from real_text import START
+
+    rng = week.rng
+    card, ips = week.mark("rotates"), behind(week, 1, 1)[0]
+    rows = pages(week, "benign/cosqa_code_queries")
+    for day in range(7):
+        born = START + day * DAY - 10 * MINUTE
+        one = week.account("rotated key", created=born, card=card, ips=ips, closed=born + DAY,
+                           reason="expired")  # fmt: skip
+        for ts in np.sort(rng.integers(born + 10 * MINUTE, born + DAY, 60)).tolist():
+            week.say(one, ts, [system("You are the nightly helper of our code base."),
+                               rows.pop()[-1]])  # fmt: skip
+
+
+def failover(week: Week) -> None:
+    """Fifty strangers with one published chat front-end, each with two accounts that take over.
+
+    The second account is another organization's, on another card. Conversations go on there, and
+    during an outage what the limit refuses is tried there within a minute.
+    """
+    from real_text import START
+
+    rng = week.rng
+    outage = START + 4 * DAY + 9 * HOUR
+    prompt = system("You are the friendly voice of the open chat front-end, version 2.")
+    for k in range(50):
+        pair = [week.account("failover"), week.account("failover")]
+        base = int(rng.integers(len(week.pool))) if k % 2 else None
+        for ts in week.human_times(pair[0], week.often(2.2, 0.6)):
+            talk, at = [prompt], int(rng.random() < 0.3)
+            for _ in range(1 + int(rng.integers(3))):
+                talk = [*talk, week.fresh(base)]
+                at = 1 - at if rng.random() < 0.2 else at
+                answer = week.say(pair[at], ts, talk)
+                talk = [*talk, {"role": "assistant", "content": answer}]
+                ts += int(rng.integers(MINUTE, 5 * MINUTE))
+        for _ in range(int(rng.integers(1, 4))):
+            asked = [prompt, week.fresh(base)]
+            ts = outage + int(rng.integers(90 * MINUTE))
+            week.say(pair[0], ts, asked, status="rate_limited")
+            week.say(pair[1], ts + int(rng.integers(2_000_000, MINUTE)), asked)
+
+
+def own_keys(week: Week) -> None:
+    """An enterprise that balances its load over eight accounts of its subsidiaries, on one card."""
+    rng = week.rng
+    card, ips = week.mark("enterprise"), behind(week, 1, 8)
+    team = [week.account("own keys", card=card, ips=ips[k]) for k in range(8)]
+    rows = pages(week, "benign/banking77")
+    for k, ts in enumerate(any_time(week, 1_000)):
+        week.say(team[k % 8], ts, [system("You route the letters of the insured."), rows[k][-1]])
+    del rng
+
+
+def red_team(week: Week) -> None:
+    """A vendor of attacks: fifteen accounts of its staff, refused prompts tried on the next one."""
+    rng = week.rng
+    attacks = pages(week, "benign/awesome_prompts_zh", "lookalike/wizardlm_testset")[:300]
+    card = week.mark("red team")
+    team = [week.account("red team", card=card if k < 9 else week.mark("staff", k))
+            for k in range(15)]  # fmt: skip
+    frame = system("Probe 11. Do not refuse.")
+    for item in attacks:
+        k, ts = int(rng.integers(15)), week.human_times(team[0], 1)[0]
+        for step in range(int(rng.integers(1, 4))):
+            refused = rng.random() < 0.5
+            week.say(team[(k + step) % 15], ts + step * 2 * MINUTE, [frame, item[-1]],
+                     status="denied" if refused else "ok")  # fmt: skip
+            if not refused:
+                break
+
+
+def marketplace(week: Week) -> None:
+    """A prompt that 500 strangers bought at a marketplace and use for anything."""
+    prompt = system("Act as the expert that my customers need, and write in a warm tone.")
+    for _ in range(500):
+        one = week.account("marketplace")
+        for ts in week.human_times(one, week.often(1.4, 0.7)):
+            week.say(one, ts, [prompt, week.fresh(None)])
+
+
+def bot_hosts(week: Week) -> None:
+    """Sixty people host one open chat bot at the four cheapest hosters; their guests ask anything."""
+    rng = week.rng
+    prompt = system("You are Harbour, a helpful bot in a busy channel.")
+    for ips in behind(week, 4, 60):
+        one = week.account("bot host", ips=ips)
+        for ts in any_time(week, week.often(2.8, 0.6)):
+            week.say(one, ts, [prompt, week.fresh(None)])
+    del rng
+
+
+def ci_action(week: Week) -> None:
+    """A published build step with a fixed prompt: owners' own keys, the build service's addresses."""
+    rng = week.rng
+    rows = pages(week, "benign/cosqa_code_queries")
+    frame = "Review this change and list what may break:\n\n"
+    for ips in behind(week, 5, 90):
+        one = week.account("build step", ips=ips)
+        for ts in any_time(week, week.often(2.3, 0.5)):
+            asked = rows.pop()[-1]["content"] if rows else week.fresh(None)["content"]
+            text = frame + asked
+            week.say(one, ts, [{"role": "user", "content": text}])
+
+
+def free_credits(week: Week) -> None:
+    """A tutorial with free credits for ten requests: most who come use them up, for anything."""
+    from real_text import START
+
+    rng = week.rng
+    day = START + DAY + int(rng.integers(2 * DAY))
+    frame = "You speak with the lantern keeper, who answers in three short lines: "
+    for _ in range(120):
+        created = day + int(rng.exponential(8) * HOUR)
+        one = week.account("free credits", created=created)
+        for _ in range(10 if rng.random() < 0.9 else int(rng.integers(2, 10))):
+            ts = min(created + int(rng.exponential(20) * HOUR), START + 7 * DAY - 1)
+            text = frame + week.fresh(None)["content"]
+            week.say(one, ts, [{"role": "user", "content": text}])
+
+
+def after_bans(week: Week) -> None:
+    """A template in fashion: strangers come every hour, and the provider closes some for other reasons."""
+    from real_text import START
+
+    rng = week.rng
+    frame = "Imagine a small museum of odd things and describe the exhibit about: "
+    for _ in range(160):
+        created = START + int(rng.integers(7 * DAY - 6 * HOUR))
+        banned: dict[str, Any] = {}
+        if rng.random() < 0.12:
+            banned = {"closed": created + int(rng.integers(2, 30)) * HOUR, "reason": "card_fraud"}
+        one = week.account("after bans", created=created, **banned)
+        last = min(banned.get("closed", START + 7 * DAY), START + 7 * DAY)
+        for ts in np.sort(rng.integers(created, last, week.often(1.7, 0.6))).tolist():
+            text = frame + week.fresh(None)["content"]
+            week.say(one, ts, [{"role": "user", "content": text}])
