@@ -29,6 +29,7 @@ _INSTALL: Final = "pip install 'stillwatch[{extra}]' (docs/scaling.md)"
 _SPARK: Final = {
     "spark.app.name": "stillwatch",
     "spark.ui.enabled": "false",
+    "spark.ui.showConsoleProgress": "false",
     "spark.log.level": "ERROR",
     "spark.speculation": "true",
     "spark.sql.execution.pyspark.udf.simplifiedTraceback.enabled": "true",
@@ -166,9 +167,9 @@ def _joined(master: str) -> Any:
             "only a client of Spark Connect is installed", where="--engine",
             hint=_INSTALL.format(extra="spark") + ", or give sc://HOST:PORT",
         )  # fmt: skip
+    if master.startswith("local-cluster"):  # its workers are of this machine
+        os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
     builder = SparkSession.builder.master(master)
     for name, value in _SPARK.items():
         builder = builder.config(name, value)
-    if master.startswith("local-cluster"):  # its workers are of this machine
-        builder = builder.config("spark.pyspark.python", sys.executable)
     return builder.getOrCreate()

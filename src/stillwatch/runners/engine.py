@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 import stillwatch
-from stillwatch.errors import RunnerError
+from stillwatch.errors import RunnerError, StillwatchError
 from stillwatch.runners.cluster import Cluster
 from stillwatch.runners.local import ENGINES, SPILL, LocalRunner, listed
 from stillwatch.runners.tasks import (
@@ -65,7 +65,11 @@ class EngineRunner(LocalRunner):
         (self.folder / SPILL / ".token").write_text(token, encoding="ascii")
         versions = {"stillwatch": stillwatch.__version__, **ENGINES}
         self._ground = Ground(str(self.folder / SPILL), token, tuple(sorted(versions.items())))
-        self._told(cluster.each(partial(probe, self._ground), _PROBES, "the first tasks"))
+        try:
+            self._told(cluster.each(partial(probe, self._ground), _PROBES, "the first tasks"))
+        except StillwatchError:
+            self.close()
+            raise
 
     def map_items(
         self, output: str, reader: Reader, items: Sequence[Mapping[str, Any]], schema: pa.Schema,

@@ -194,11 +194,18 @@ class LocalRunner:
                 self._con.unregister(name)
 
     def _write_sql(self, step: Step, given: str = "") -> None:
-        """Write the rows of a step's SQL, or of ``given``, which selects the same rows."""
+        """Write the rows of a step's SQL, or of ``given``, which selects the same rows.
+
+        What a key splits may come from an engine, in many files, of which nothing tells that a
+        column has no nulls; so nothing may tell it here either, or the bytes would be others.
+        """
         if step.sql is None:
             raise RunnerError("nothing to execute", where=f"step {step.name}")
         order = f" ORDER BY {', '.join(step.order_by)}" if step.order_by else ""
-        select = f"SELECT * FROM ({given or step.sql(self.settings)}){order}"
+        rows = f"({given or step.sql(self.settings)}) made"
+        if step.key:
+            rows += " FULL JOIN (SELECT 1 WHERE false) nothing ON true"
+        select = f"SELECT made.* FROM {rows}{order}"
         with self._aside(step.output) as aside, self._engine():
             self._in_memory(
                 self._con.execute,

@@ -107,7 +107,7 @@ def _version(name: str) -> str:
         import stillwatch
 
         return stillwatch.__version__
-    return ENGINES[name]
+    return str(ENGINES[name])
 
 
 def probe(ground: Ground, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
