@@ -27,6 +27,5 @@ ACTS_STEP = Step(
     output="acts",
     sql=acts_sql,
     order_by=("sid", "rid"),
-    key="sid",
     group_rows=4_096,
 )

@@ -119,6 +119,10 @@ def scan(
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on where a scan into --out was stopped.")
     ] = False,
+    engine: Annotated[
+        str,
+        typer.Option(metavar="ENGINE", help="Who reads the logs: local, sail, sc://…, spark://…."),
+    ] = "local",
     quiet: Annotated[bool, typer.Option("--quiet", help="Show no progress.")] = False,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print summary.json instead of sentences.")
@@ -161,6 +165,7 @@ def scan(
             looks=looks,
             progress=report,
             query=query,
+            engine=engine,
         )
     if as_json:
         print((result.run_dir / SUMMARY).read_text(encoding="utf-8").rstrip("\n"))

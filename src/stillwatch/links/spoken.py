@@ -39,7 +39,6 @@ CHOSEN_STEP = Step(
     output="chosen",
     sql=chosen_sql,
     order_by=("cohort", "rid"),
-    key="cohort",
 )
 
 
@@ -65,5 +64,4 @@ SPOKEN_STEP = Step(
     output="spoken",
     sql=spoken_sql,
     order_by=("cohort", "rid"),
-    key="cohort",
 )

@@ -118,6 +118,8 @@ REPEATS_STEP = Step(
     output="repeats",
     sql=repeats_sql,
     order_by=("exchange_id",),
+    key="exchange_id",
+    reads=("exchange_id", "ts", "digest"),
 )
 PEOPLE_STEP = Step(
     name="people",
@@ -131,7 +133,6 @@ EXCHANGES_STEP = Step(
     inputs=("features", "repeats", "people"),
     output="exchanges",
     sql=exchanges_sql,
-    key="account_id",
     bulky=True,
 )
 
@@ -163,4 +164,5 @@ FOLLOW_UPS_STEP = Step(
     sql=follow_ups_sql,
     order_by=("rid",),
     key="sid",
+    reads=("sid", "rid", "prefix_full", "prefix_before_last_user", "h_payload"),
 )

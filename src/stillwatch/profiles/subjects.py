@@ -43,4 +43,18 @@ SUBJECTS_STEP = Step(
     sql=subjects_sql,
     order_by=("sid",),
     key="sid",
+    reads=(
+        "sid",
+        "ts",
+        "status",
+        "n_turns",
+        "input_tokens",
+        "output_tokens",
+        "cost_micro_usd",
+        "h_system",
+        "h_tools",
+        "h_payload",
+        "h_client",
+        "h_prefix",
+    ),
 )

@@ -1,9 +1,24 @@
 """Steps are executed here and nowhere else.
 
 Input: batches of exchanges, side tables, Steps. Output: one Parquet file per table under the
-run's `stages` folder. Promise: the bytes of a table depend on rows and settings alone.
+run's `stages` folder (the features that an engine's workers made are a folder of such files).
+Promise: the bytes of a table depend on rows and settings alone, not on what ran the step.
+
+`LocalRunner` is this process; `EngineRunner` has Spark or Sail read the logs and run the steps
+that a key splits (docs/scaling.md), by two moves: map over files, and the same SQL by key.
 """
 
-from stillwatch.runners.local import ENGINES, SPILL, LocalRunner
+from stillwatch.runners.cluster import check_engine, open_cluster
+from stillwatch.runners.engine import EngineRunner
+from stillwatch.runners.local import ENGINES, PARTS, SPILL, LocalRunner, holds
 
-__all__ = ["ENGINES", "SPILL", "LocalRunner"]
+__all__ = [
+    "ENGINES",
+    "PARTS",
+    "SPILL",
+    "EngineRunner",
+    "LocalRunner",
+    "check_engine",
+    "holds",
+    "open_cluster",
+]

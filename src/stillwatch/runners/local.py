@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -15,12 +16,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from stillwatch.errors import ConfigError, RunnerError
-from stillwatch.schema import Settings, Step
+from stillwatch.schema import Settings, Step, write_whole
 
-__all__ = ["ENGINES", "SPILL", "LocalRunner", "parse_memory"]
+__all__ = ["ENGINES", "PARTS", "SPILL", "LocalRunner", "holds", "parse_memory"]
 
 ENGINES = {"duckdb": duckdb.__version__, "pyarrow": pa.__version__}
 SPILL = "spill"
+PARTS = ".parts"
+_WHOLE = "whole.json"
 
 _SIZE = re.compile(r"^\s*(\d+(?:\.\d+)?)\s*(kb|mb|gb|tb|kib|mib|gib|tib)?\s*$", re.IGNORECASE)
 _ROW_GROUP = 65_536
@@ -43,7 +46,8 @@ class LocalRunner:
     """One DuckDB connection over the Parquet files of one run.
 
     ``memory``: a size; DuckDB gets 60 % of it, the rest is left to Arrow and the tests.
-    Tables are written aside and renamed, so a table that exists is whole.
+    Tables are written aside and renamed, so a table that exists is whole. One that an engine's
+    workers wrote is a folder of parts, whole when it holds the list of them.
     """
 
     def __init__(
@@ -66,7 +70,7 @@ class LocalRunner:
         limit = max(parse_memory(memory) * 6 // 10, 256_000_000)
         for statement in (
             f"SET memory_limit = '{limit}B'",
-            f"SET temp_directory = '{_quoted(spill)}'",
+            f"SET temp_directory = {quoted(spill)}",
             f"SET threads = {self.threads}",
             "SET preserve_insertion_order = true",
             "SET TimeZone = 'UTC'",
@@ -83,6 +87,22 @@ class LocalRunner:
     def path(self, table: str) -> Path:
         """Return the Parquet file of a table."""
         return self.folder / f"{table}.parquet"
+
+    def parts(self, table: str) -> list[Path]:
+        """Return the files that hold the rows of a table: one, or those that workers wrote."""
+        folder = self._parts_folder(table)
+        if self.path(table).is_file() or not (folder / _WHOLE).is_file():
+            return [self.path(table)]
+        return [folder / name for name in json.loads((folder / _WHOLE).read_bytes())]
+
+    def _parts_folder(self, table: str) -> Path:
+        return self.folder / f"{table}{PARTS}"
+
+    def _settle(self, table: str, names: Sequence[str]) -> None:
+        """Let a table be these parts in its folder, from now on and for a run that goes on."""
+        _to_disk(self._parts_folder(table))
+        write_whole(self._parts_folder(table) / _WHOLE, json.dumps(list(names)).encode())
+        self._view(table)
 
     def map(
         self,
@@ -132,13 +152,11 @@ class LocalRunner:
         Raises RunnerError when one cannot be read.
         """
         columns = ", ".join(f'"{name}"' for name in schema.names)
-        files = ", ".join(f"'{_quoted(part)}'" for part in parts)
         live = f"WHERE file NOT IN ({', '.join(map(str, without))})" if without else ""
         self._running = f"table {table}"
         with self._engine():
             self._con.execute(
-                f"CREATE OR REPLACE VIEW {table} AS "
-                f"SELECT {columns} FROM read_parquet([{files}]) {live}"
+                f"CREATE OR REPLACE VIEW {table} AS SELECT {columns} FROM {listed(parts)} {live}"
             )
         self._running = "query"
 
@@ -175,15 +193,23 @@ class LocalRunner:
             for name in tables:
                 self._con.unregister(name)
 
-    def _write_sql(self, step: Step) -> None:
+    def _write_sql(self, step: Step, given: str = "") -> None:
+        """Write the rows of a step's SQL, or of ``given``, which selects the same rows.
+
+        What a key splits may come from an engine, in many files, of which nothing tells that a
+        column has no nulls; so nothing may tell it here either, or the bytes would be others.
+        """
         if step.sql is None:
             raise RunnerError("nothing to execute", where=f"step {step.name}")
         order = f" ORDER BY {', '.join(step.order_by)}" if step.order_by else ""
-        select = f"SELECT * FROM ({step.sql(self.settings)}){order}"
+        rows = f"({given or step.sql(self.settings)}) made"
+        if step.key:
+            rows += " FULL JOIN (SELECT 1 WHERE false) nothing ON true"
+        select = f"SELECT made.* FROM {rows}{order}"
         with self._aside(step.output) as aside, self._engine():
             self._in_memory(
                 self._con.execute,
-                f"COPY ({select}) TO '{_quoted(aside)}' (FORMAT parquet, "
+                f"COPY ({select}) TO {quoted(aside)} (FORMAT parquet, "
                 f"{_FAST if step.bulky else 'COMPRESSION zstd'}, "
                 f"ROW_GROUP_SIZE {step.group_rows or _ROW_GROUP})",
             )
@@ -235,8 +261,26 @@ class LocalRunner:
             aside.unlink(missing_ok=True)
 
     def _view(self, table: str) -> None:
-        source = f"read_parquet('{_quoted(self.path(table))}')"
-        self._con.execute(f"CREATE OR REPLACE VIEW {table} AS SELECT * FROM {source}")
+        self._con.execute(
+            f"CREATE OR REPLACE VIEW {table} AS SELECT * FROM {listed(self.parts(table))}"
+        )
+
+
+def holds(folder: Path, table: str) -> bool:
+    """Tell whether a table of a run's stages is whole, in one file or in parts."""
+    return (folder / f"{table}.parquet").is_file() or (
+        folder / f"{table}{PARTS}" / _WHOLE
+    ).is_file()
+
+
+def listed(files: Iterable[Path | str]) -> str:
+    """Return SQL of the rows of Parquet files."""
+    return f"read_parquet([{', '.join(map(quoted, files))}])"
+
+
+def quoted(path: Path | str) -> str:
+    """Return a path as SQL writes it."""
+    return "'" + str(path).replace("'", "''") + "'"
 
 
 def _to_disk(path: Path) -> None:
@@ -245,10 +289,6 @@ def _to_disk(path: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
-
-
-def _quoted(path: Path) -> str:
-    return str(path).replace("'", "''")
 
 
 def _first_line(error: Exception) -> str:

@@ -11,7 +11,7 @@ from typing import Final
 from stillwatch.campaigns import ACTS_STEP
 from stillwatch.errors import ConfigError
 from stillwatch.pipeline import DISCOVERY
-from stillwatch.runners import SPILL
+from stillwatch.runners import PARTS, SPILL
 from stillwatch.schema import (
     ACCOUNTS,
     CAMPAIGNS,
@@ -40,8 +40,9 @@ _RUN_FILES: Final = frozenset({SUMMARY, CAMPAIGNS, ACCOUNTS, SUBJECTS, SIGNALS, 
 _TABLES: Final = {*STAGES_KEPT, "features", "accounts", *(step.output for step in STEPS)}
 # A table written aside is named `table.part`, without the .parquet.
 _STAGE_FILES: Final = frozenset(
-    {SPILL, RESUME, "frames", "frames.jsonl", *_TABLES, *(f"{t}.parquet" for t in _TABLES)}
-)
+    {SPILL, RESUME, "frames", "frames.jsonl", f"features{PARTS}", *_TABLES,
+     *(f"{t}.parquet" for t in _TABLES)}
+)  # fmt: skip
 
 
 def claimed(run_dir: Path) -> AbstractContextManager[None]:
@@ -73,10 +74,11 @@ def clear(run_dir: Path, *, keep: frozenset[str] = frozenset()) -> None:
     """
     stages = run_dir / STAGES
     inside = list(stages.iterdir()) if stages.is_dir() else []
-    kept = {f"{name}.parquet" for name in keep} | ({RESUME} if keep else set())
+    kept = {f"{name}{end}" for name in keep for end in (".parquet", PARTS)}
+    kept |= {RESUME} if keep else set()
     doomed = [p for p in (*run_dir.iterdir(), *inside) if p != stages and p.name not in kept]
     for path in sorted(doomed, key=lambda p: (p.name not in (TIMING, RESUME), p.name)):
-        if path.name == SPILL:
+        if path.name == SPILL or path.name.endswith(PARTS):
             shutil.rmtree(path)
         else:
             path.unlink()

@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import platform
 import resource
+import shutil
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -48,7 +49,7 @@ from stillwatch.errors import ConfigError, InputError
 from stillwatch.pipeline import DISCOVERY, FEATURES, features
 from stillwatch.policy import permits_from_rows
 from stillwatch.report import write_report
-from stillwatch.runners import LocalRunner
+from stillwatch.runners import PARTS, EngineRunner, LocalRunner, check_engine, holds, open_cluster
 from stillwatch.scanner.described import refuse_silence
 from stillwatch.scanner.disk import refuse_small_disk
 from stillwatch.scanner.enrichment import Enrichment
@@ -71,6 +72,7 @@ from stillwatch.scanner.resume import (
     save_reading,
     was_finished,
 )
+from stillwatch.scanner.spread import SpreadLogs
 from stillwatch.scanner.summary import Baseline, read_baseline, summarize
 from stillwatch.scanner.templates import write_frames
 from stillwatch.schema import (
@@ -109,12 +111,17 @@ _SCORES = "SELECT * FROM cohort_scores ORDER BY cohort"
 
 def _feed(
     inputs: Sequence[str | Path] | StoredDays, format: str, max_rejects: float,
-    now: datetime | None, query: str | Path | None,
+    now: datetime | None, query: str | Path | None, engine: str,
 ) -> Feed:  # fmt: skip
+    check_engine(engine)
     if isinstance(inputs, StoredDays):
+        if engine != "local":
+            raise ConfigError("days were read already", where="--engine", hint="leave it out")
         return inputs
     paths = [str(path) for path in inputs]
     opened = open_inputs(paths, format=format, max_rejects=max_rejects, now=now, query=query)
+    if engine != "local":
+        return SpreadLogs(opened, paths, format, now=now, max_rejects=max_rejects)
     return Logs(opened, paths, format, once=query is not None)
 
 
@@ -168,6 +175,7 @@ def scan(
     looks: int | None = None,
     progress: Callable[[Progress], None] | None = None,
     query: str | Path | None = None,
+    engine: str = "local",
 ) -> ScanResult:
     """Scan logs for adversarial distillation and write a run directory.
 
@@ -190,6 +198,8 @@ def scan(
     ``without``: signals to switch off (docs/signals), for ablations; summary.json names them.
     ``look``: which look at this traffic it is, from 1, where no baseline tells a later one.
     ``looks``: how many looks share alpha evenly; None: all looks ever, each less than the last.
+    ``engine``: who reads the logs and runs the steps that a key splits (docs/scaling.md): this
+    process (``local``), ``sail``, ``sc://…``, ``spark://…``, ``local-cluster[…]``; the same bytes.
 
     Raises InputError (nothing readable, too many rejects), ConfigError (an option; a resumed run
     that was asked for something else), SchemaError (a side table), RunnerError (a full disk).
@@ -215,11 +225,12 @@ def scan(
     restored = read_corrections(corrections) if corrections else frozenset()
     told = read_indicators(indicators, now=now) if indicators else ()
     listed = read_corroborated(corroborated) if corroborated else None
-    feed = _feed(inputs, format, max_rejects, now, query)
-    if isinstance(feed, StoredDays) and (keys or networks):
+    feed = _feed(inputs, format, max_rejects, now, query, engine)
+    if isinstance(feed, StoredDays | SpreadLogs) and (keys or networks):
         raise ConfigError(
-            "keys and networks are joined to exchanges when these are read, and days were",
-            where="--keys" if keys else "--networks", hint="scan the logs themselves",
+            "keys and networks are joined to exchanges when this process reads these",
+            where="--keys" if keys else "--networks",
+            hint="scan the logs themselves, without --engine",
         )  # fmt: skip
     run_dir = Path(out) if out is not None else Path(tempfile.mkdtemp(prefix="stillwatch-"))
     columns = feed.columns | {f"accounts.{c}" for c in (side.columns if side else ())}
@@ -236,14 +247,14 @@ def scan(
          "indicators in force": [one.indicator_id for one in told],
          **settings.as_dict()},
     )  # fmt: skip
-    with claimed(run_dir):
+    with claimed(run_dir), ExitStack() as closing:
         kept = _begin(run_dir, key, feed, resume=resume)
         if kept is None:
             return ScanResult(run_dir)
         if listed is not None:  # what a stopped run left may tell of the registered already
             kept -= {"findings", "cohort_scores"}
-        runner = LocalRunner(
-            run_dir / STAGES, settings, columns=columns, memory=memory, threads=threads
+        runner = _runner(
+            closing, engine, feed, run_dir / STAGES, settings, columns, memory, threads
         )
         try:
             _read(runner, feed, enrichment, run_dir, key, kept, tell, seconds)
@@ -277,10 +288,23 @@ def scan(
         finally:
             runner.close()
         settle(run_dir)
-        timing = _timing(started, seconds, feed, memory, threads)
+        timing = _timing(started, seconds, feed, memory, threads, engine)
         write_whole(run_dir / TIMING, _json({**timing, "kept": sorted(kept), KEY: key}))
         _tidy(run_dir)
     return ScanResult(run_dir)
+
+
+def _runner(
+    closing: ExitStack, engine: str, feed: Feed, folder: Path, settings: Settings,
+    columns: frozenset[str], memory: str, threads: int | None,
+) -> LocalRunner:  # fmt: skip
+    if not isinstance(feed, SpreadLogs):
+        return LocalRunner(folder, settings, columns=columns, memory=memory, threads=threads)
+    feed.runner = EngineRunner(
+        folder, settings, cluster=closing.enter_context(open_cluster(engine)),
+        columns=columns, memory=memory, threads=threads,
+    )  # fmt: skip
+    return feed.runner
 
 
 def _begin(
@@ -309,7 +333,7 @@ def _begin(
             refuse_other(read[0], key)
             feed.ledger.restore(read[1])
             tables = ("features", "context", *(step.output for step in STEPS))
-            kept = frozenset(t for t in tables if (run_dir / STAGES / f"{t}.parquet").is_file())
+            kept = frozenset(t for t in tables if holds(run_dir / STAGES, t))
     clear(run_dir, keep=kept)
     return kept
 
@@ -317,7 +341,9 @@ def _begin(
 def _tidy(run_dir: Path) -> None:
     """Remove what only an unfinished run needs."""
     for path in (run_dir / STAGES).iterdir():
-        if path.name == RESUME or (path.suffix == ".parquet" and path.stem not in STAGES_KEPT):
+        if path.name.endswith(PARTS):
+            shutil.rmtree(path)
+        elif path.name == RESUME or (path.suffix == ".parquet" and path.stem not in STAGES_KEPT):
             path.unlink()
 
 
@@ -465,13 +491,18 @@ def _rounded(value: Any) -> Any:
 
 
 def _timing(
-    started: float, seconds: dict[str, float], feed: Feed, memory: str, threads: int | None
+    started: float,
+    seconds: dict[str, float],
+    feed: Feed,
+    memory: str,
+    threads: int | None,
+    engine: str,
 ) -> dict[str, Any]:
     peak_kb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return {
         "seconds": {"total": round(time.monotonic() - started, 3), **seconds},
         "peak_memory_mb": round(peak_kb / 1024),
-        "engine": "local",
+        "engine": engine.partition("?")[0].partition(";")[0],
         "memory": memory,
         "threads": threads or os.cpu_count(),
         "machine": {"python": platform.python_version(), "platform": platform.platform()},

@@ -29,9 +29,11 @@ class Step:
     Exactly one of ``sql`` and ``function`` is set. ``sql(settings)`` returns a SELECT over
     views named like ``inputs``; the runner writes its rows, ordered by ``order_by``, to the table
     ``output``. ``function(desk) -> pyarrow.Table`` gets a `Desk`, whose ``query(sql)`` returns an
-    Arrow table over the same views. ``key`` is the column by which a distributed runner may
-    split the step, or empty where the step is small and runs once. ``group_rows``: rows of a
-    Parquet row group, small where single keys are looked up; 0 leaves it to the runner.
+    Arrow table over the same views. ``key``: a column of the first of ``inputs`` such that the
+    SQL on the rows of some of its values, beside the other inputs as a whole, gives what the SQL on
+    all rows gives of those values; empty where there is none. ``reads``: the columns of the
+    first input that the SQL of such a step names; an engine moves no others. ``group_rows``: rows
+    of a Parquet row group, small where single keys are looked up; 0 leaves it to the runner.
     ``bulky``: the table is as long and wide as the log, and written fast rather than small.
     """
 
@@ -42,9 +44,12 @@ class Step:
     function: Callable[..., Any] | None = None
     order_by: tuple[str, ...] = ()
     key: str = ""
+    reads: tuple[str, ...] = ()
     group_rows: int = 0
     bulky: bool = False
 
     def __post_init__(self) -> None:
         if (self.sql is None) == (self.function is None):
             raise ValueError(f"step {self.name}: give either sql or function")
+        if bool(self.key) != (self.key in self.reads):
+            raise ValueError(f"step {self.name}: a key is one of the columns that it reads")

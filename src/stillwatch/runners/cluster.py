@@ -1,0 +1,175 @@
+"""A session with an engine: Sail, Spark Connect, or a Spark master; two moves and no more.
+
+Whatever an engine can do besides (its SQL, its readers, its functions) is not used: these differ
+from engine to engine, and from DuckDB.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import re
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any, Final
+
+import pyarrow as pa
+
+from stillwatch.errors import ConfigError, RunnerError
+from stillwatch.runners.tasks import NOTE_DDL
+
+__all__ = ["Cluster", "check_engine", "open_cluster"]
+
+_ADDRESS: Final = re.compile(
+    r"local|sail|sc://[^\s/]+.*|spark://[\w.:,\[\]-]+|local-cluster\[\d+,\s*\d+,\s*\d+\]"
+)
+_INSTALL: Final = "pip install 'stillwatch[{extra}]' (docs/scaling.md)"
+# Tasks name their parts uniquely, so that a second attempt beside a slow first one does no harm.
+_SPARK: Final = {
+    "spark.app.name": "stillwatch",
+    "spark.ui.enabled": "false",
+    "spark.ui.showConsoleProgress": "false",
+    "spark.log.level": "ERROR",
+    "spark.speculation": "true",
+    "spark.sql.execution.pyspark.udf.simplifiedTraceback.enabled": "true",
+}
+
+Task = Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]
+
+
+def check_engine(engine: str) -> None:
+    """Raise ConfigError for an address of which it is not known that a scan runs there."""
+    if not _ADDRESS.fullmatch(engine):
+        raise ConfigError(
+            "not an engine that a scan runs on", where="--engine",
+            hint="local, sail, sc://HOST:PORT, spark://HOST:PORT or local-cluster[N,CORES,MB]",
+        )  # fmt: skip
+
+
+class Cluster:
+    """Use `open_cluster`. Notes come back as (item, note as JSON, rows), in no order."""
+
+    def __init__(self, session: Any, failures: tuple[type[Exception], ...]) -> None:
+        self._session = session
+        self._failures = failures
+
+    def each(self, task: Task, tasks: int, what: str) -> list[tuple[int, str, bytes]]:
+        """Run ``task`` on so many partitions, each with its number.
+
+        Raises RunnerError where the engine gave up. ``what``: names the work in it.
+        """
+        with self._failing(what):
+            numbers = self._session.range(0, tasks, 1, tasks)
+            return _notes(numbers.mapInArrow(task, NOTE_DDL))
+
+    def by_key(
+        self, read: Task, tasks: int, columns: str, key: str, parts: int, task: Task, what: str
+    ) -> list[tuple[int, str, bytes]]:
+        """Split what ``read`` yields (``columns`` as the engine declares them) by a key.
+
+        Raises RunnerError where the engine gave up.
+        """
+        with self._failing(what):
+            numbers = self._session.range(0, tasks, 1, tasks)
+            rows = numbers.mapInArrow(read, columns).repartition(parts, key)
+            return _notes(rows.mapInArrow(task, NOTE_DDL))
+
+    @contextmanager
+    def _failing(self, what: str) -> Iterator[None]:
+        try:
+            yield
+        except self._failures as error:
+            missing = "No module named 'stillwatch" in str(error)
+            raise RunnerError(
+                "the workers do not have stillwatch" if missing
+                else f"the engine gave up ({type(error).__name__})",
+                where=what,
+                hint="install it, in the same version, where the engine's Python is" if missing
+                else "read the engine's own log, then go on with --resume",
+            ) from error  # fmt: skip
+
+
+def _notes(frame: Any) -> list[tuple[int, str, bytes]]:
+    return [(row["item"], row["note"], bytes(row["rows"])) for row in frame.collect()]
+
+
+@contextmanager
+def open_cluster(engine: str) -> Iterator[Cluster]:
+    """Open a session with an engine, and close it, and what was started for it, at the end.
+
+    Raises ConfigError (no such kind of engine, its client or Java is not installed), RunnerError
+    (nobody answers there).
+    """
+    check_engine(engine)
+    _need("pyspark", "sail" if engine == "sail" else "spark")
+    from pyspark.errors import PySparkException
+
+    failures: tuple[type[Exception], ...] = (PySparkException,)
+    if importlib.util.find_spec("py4j") is not None:
+        from py4j.protocol import Py4JError
+
+        failures += (Py4JError,)
+    with ExitStack() as closing:
+        try:
+            if engine == "sail":
+                session = _connected(closing.enter_context(_sail()))
+            elif engine.startswith("sc://"):
+                session = _connected(engine)
+            else:
+                session = _joined(engine)
+        except failures as error:
+            raise RunnerError(
+                f"no session with the engine ({type(error).__name__})",
+                where="--engine",
+                hint="is it running there, and, for spark://, is there Java 17 or later here?",
+            ) from error
+        closing.callback(session.stop)
+        yield Cluster(session, failures)
+
+
+def _need(package: str, extra: str) -> None:
+    if importlib.util.find_spec(package) is None:
+        raise ConfigError(
+            f"{package} is not installed", where="--engine", hint=_INSTALL.format(extra=extra)
+        )
+
+
+@contextmanager
+def _sail() -> Iterator[str]:
+    """Start Sail in this process and yield its address."""
+    _need("pysail", "sail")
+    os.environ.setdefault("RUST_LOG", "error")
+    from pysail.spark import SparkConnectServer
+
+    server = SparkConnectServer(ip="127.0.0.1", port=0)
+    server.start()
+    try:
+        yield f"sc://127.0.0.1:{server.listening_address[1]}"
+    finally:
+        server.stop()
+
+
+def _connected(address: str) -> Any:
+    from pyspark.sql import SparkSession
+
+    session = SparkSession.builder.remote(address).create()
+    session.range(1).collect()  # a client says nothing before it is asked something
+    return session
+
+
+def _joined(master: str) -> Any:
+    from pyspark.sql import SparkSession
+    from pyspark.util import is_remote_only
+
+    if is_remote_only():
+        raise ConfigError(
+            "only a client of Spark Connect is installed", where="--engine",
+            hint=_INSTALL.format(extra="spark") + ", or give sc://HOST:PORT",
+        )  # fmt: skip
+    if master.startswith("local-cluster"):  # its workers are of this machine
+        os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
+    builder = SparkSession.builder.master(master)
+    for name, value in _SPARK.items():
+        builder = builder.config(name, value)
+    return builder.getOrCreate()

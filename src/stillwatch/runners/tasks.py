@@ -1,0 +1,278 @@
+"""What runs on an engine's workers: one call a task, told by position and answered by a note.
+
+A task reads files that every worker sees, writes its rows to a part of its own in the run's folder
+and answers with a note; the node believes the parts that notes name and no others. A task that was
+killed, repeated or run twice therefore leaves a file that nothing names, and changes nothing.
+What a worker says is wrong with the input travels as a note too: an engine would try it again.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+import uuid
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+from typing import Any, Final
+
+import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from stillwatch import errors
+from stillwatch.errors import ConfigError, StillwatchError
+from stillwatch.runners.local import ENGINES, listed, quoted
+from stillwatch.runners.wire import received, sent
+
+__all__ = [
+    "NOTE",
+    "NOTE_DDL",
+    "TASK_MEMORY",
+    "Ground",
+    "Keyed",
+    "Reader",
+    "collect_rows",
+    "probe",
+    "raise_noted",
+    "read_rows",
+    "run_key",
+    "write_parts",
+]
+
+# What a task answers: which item it is about, a JSON object, and rows as an Arrow stream.
+NOTE: Final = pa.schema(
+    [pa.field("item", pa.int64()), pa.field("note", pa.string()), pa.field("rows", pa.binary())]
+)
+NOTE_DDL: Final = "item BIGINT, note STRING, rows BINARY"
+TASK_MEMORY: Final = "1GB"
+_ROW_GROUP: Final = 65_536
+
+Item = Mapping[str, Any]
+# Yields the batches of one item and returns what is to be noted of it.
+Reader = Callable[[Item], Generator[pa.RecordBatch, None, dict[str, Any]]]
+
+
+@dataclass(frozen=True)
+class Ground:
+    """What a task must find where it runs.
+
+    ``folder``: the run's, as the node names it. ``token``: what the node wrote there, in
+    ``.token``. ``versions``: of everything that decides bytes, by name.
+    """
+
+    folder: str
+    token: str
+    versions: tuple[tuple[str, str], ...]
+
+    def check(self) -> None:
+        """Raise ConfigError where a worker's results would be others or go astray."""
+        for name, version in self.versions:
+            here = _version(name)
+            if here != version:
+                raise ConfigError(
+                    f"a worker has {name} {here}, this node {version}",
+                    where="--engine", hint="install the same versions on every worker",
+                )  # fmt: skip
+        try:
+            told = (Path(self.folder) / ".token").read_text(encoding="ascii")
+        except OSError:
+            told = ""
+        if told != self.token:
+            raise ConfigError(
+                "a worker does not see the run's folder", where="--out",
+                hint="give a folder on a file system that all workers share, under the same path",
+            )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Keyed:
+    """A step that is run on every part of a key.
+
+    ``table``, ``schema``: the split table and its columns that the SQL reads. ``beside``: other
+    tables, whole, as files of Parquet by name.
+    """
+
+    sql: str
+    table: str
+    schema: pa.Schema
+    beside: tuple[tuple[str, tuple[str, ...]], ...]
+    out: str
+
+
+def _version(name: str) -> str:
+    if name == "stillwatch":
+        import stillwatch
+
+        return stillwatch.__version__
+    return str(ENGINES[name])
+
+
+def probe(ground: Ground, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """Answer whether a worker can work here."""
+    for batch in batches:
+        for item in batch.column(0).to_pylist():
+            yield _answered(item, lambda _: _checked(ground), {})
+
+
+def _checked(ground: Ground) -> dict[str, Any]:
+    ground.check()
+    return {}
+
+
+def write_parts(
+    ground: Ground, items: Sequence[Sequence[Item]], reader: Reader, schema: pa.Schema, out: str,
+    batches: Iterator[pa.RecordBatch],
+) -> Iterator[pa.RecordBatch]:  # fmt: skip
+    """Write the rows of each item to a part in the folder ``out`` and note its name and rows.
+
+    ``items``: by task; the tasks of this call are the numbers in the only column of ``batches``.
+    """
+
+    def write(item: Item) -> dict[str, Any]:
+        ground.check()
+        loose = pa.schema([column.with_nullable(True) for column in schema])
+        name = f"{uuid.uuid4().hex}.parquet"
+        aside = Path(out) / f"{name}.part"
+        rows = 0
+        # As in runners.local: hashes neither compress nor repeat.
+        with pq.ParquetWriter(
+            aside, loose, compression="lz4", use_dictionary=False, write_statistics=False
+        ) as writer:
+            made = reader(item)
+            while True:
+                try:
+                    batch = next(made)
+                except StopIteration as stop:
+                    note = dict(stop.value)
+                    break
+                whole = pa.RecordBatch.from_arrays(batch.columns, schema=loose)
+                writer.write_batch(whole, row_group_size=_ROW_GROUP)
+                rows += batch.num_rows
+        _publish(aside, Path(out) / name)
+        return {**note, "part": name, "rows": rows}
+
+    yield from _each(items, write, batches)
+
+
+def collect_rows(
+    ground: Ground, items: Sequence[Sequence[Item]], reader: Reader,
+    batches: Iterator[pa.RecordBatch],
+) -> Iterator[pa.RecordBatch]:  # fmt: skip
+    """Answer with the rows of each item themselves: for what is little and must not be stored."""
+    for batch in batches:
+        for task in batch.column(0).to_pylist():
+            for item in items[task]:
+                yield _answered(item["item"], lambda held: _gathered(ground, reader, held), item)
+
+
+def _gathered(ground: Ground, reader: Reader, item: Item) -> tuple[dict[str, Any], bytes]:
+    ground.check()
+    made, rows = reader(item), []
+    while True:
+        try:
+            rows.append(next(made))
+        except StopIteration as stop:
+            note = dict(stop.value)
+            break
+    rows = [batch for batch in rows if batch.num_rows]
+    if not rows:
+        return note, b""
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, rows[0].schema) as writer:
+        for batch in rows:
+            writer.write_batch(batch)
+    return note, sink.getvalue().to_pybytes()
+
+
+def read_rows(
+    items: Sequence[Sequence[Item]], schema: pa.Schema, batches: Iterator[pa.RecordBatch]
+) -> Iterator[pa.RecordBatch]:
+    """Yield row groups of a table's parts in the types of the wire, to be split by a key."""
+    for batch in batches:
+        for task in batch.column(0).to_pylist():
+            for item in items[task]:
+                file = pq.ParquetFile(item["path"])
+                groups = range(item["first"], item["stop"])
+                for rows in file.iter_batches(
+                    _ROW_GROUP, row_groups=groups, columns=schema.names, use_threads=False
+                ):
+                    yield sent(rows.select(schema.names))
+
+
+def run_key(
+    ground: Ground, keyed: Keyed, batches: Iterator[pa.RecordBatch]
+) -> Iterator[pa.RecordBatch]:
+    """Run a step's SQL on the rows of one partition; note the part with what it gave."""
+    first = next((batch for batch in batches if batch.num_rows), None)
+    if first is None:
+        return
+    yield _answered(0, lambda _: _keyed(ground, keyed, chain([first], batches)), {})
+
+
+def _keyed(ground: Ground, keyed: Keyed, batches: Iterator[pa.RecordBatch]) -> dict[str, Any]:
+    ground.check()
+    name = f"{uuid.uuid4().hex}.parquet"
+    aside = Path(keyed.out) / f"{name}.part"
+    with tempfile.TemporaryDirectory() as spill, duckdb.connect() as con:
+        for setting in (
+            f"memory_limit = '{TASK_MEMORY}'",
+            f"temp_directory = {quoted(spill)}",
+            "threads = 1",
+            "TimeZone = 'UTC'",
+            "enable_progress_bar = false",
+        ):
+            con.execute(f"SET {setting}")
+        rows = pa.RecordBatchReader.from_batches(
+            keyed.schema, (received(batch, keyed.schema) for batch in batches)
+        )
+        con.register("arriving", rows)
+        con.execute(f"CREATE TABLE {keyed.table} AS SELECT * FROM arriving")
+        con.unregister("arriving")
+        for table, files in keyed.beside:
+            con.execute(f"CREATE VIEW {table} AS SELECT * FROM {listed(files)}")
+        seen = con.execute(f"SELECT count(*) FROM {keyed.table}").fetchone()
+        con.execute(f"COPY ({keyed.sql}) TO {quoted(aside)} (FORMAT parquet)")
+    _publish(aside, Path(keyed.out) / name)
+    return {"part": name, "seen": seen[0] if seen else 0}
+
+
+def _each(
+    items: Sequence[Sequence[Item]], work: Callable[[Item], dict[str, Any]],
+    batches: Iterator[pa.RecordBatch],
+) -> Iterator[pa.RecordBatch]:  # fmt: skip
+    for batch in batches:
+        for task in batch.column(0).to_pylist():
+            for item in items[task]:
+                yield _answered(item["item"], work, item)
+
+
+def _answered(
+    number: int, work: Callable[[Item], dict[str, Any] | tuple[dict[str, Any], bytes]], item: Item
+) -> pa.RecordBatch:
+    """Return the note of one piece of work; what is wrong with input or set-up is one, too."""
+    rows = b""
+    try:
+        done = work(item)
+        note, rows = done if isinstance(done, tuple) else (done, b"")
+    except StillwatchError as error:
+        note = {"error": [type(error).__name__, error.message, error.where, error.hint]}
+    return pa.RecordBatch.from_pydict(
+        {"item": [number], "note": [json.dumps(note)], "rows": [rows]}, schema=NOTE
+    )
+
+
+def raise_noted(note: Mapping[str, Any]) -> None:
+    """Raise the error that a note tells of, if it does."""
+    if "error" in note:
+        kind, message, where, hint = note["error"]
+        raise getattr(errors, kind)(message, where=where, hint=hint)
+
+
+def _publish(aside: Path, target: Path) -> None:
+    """Bring a part to the disk under its name: the node may look before the engine is done."""
+    with aside.open("rb") as file:
+        os.fsync(file.fileno())
+    aside.replace(target)

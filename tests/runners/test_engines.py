@@ -1,0 +1,185 @@
+"""Sail and Spark leave the bytes that one process leaves, also where an executor is killed."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from stillwatch.scanner import ScanResult
+from stillwatch.simulate import SimulatedWorld
+
+if TYPE_CHECKING:
+    from tests.runners.conftest import Scan, Scanned
+
+pytestmark = pytest.mark.slow
+
+HERE = Path(__file__).parent
+QUIET = {"SPARK_LOCAL_IP": "127.0.0.1", "OMP_NUM_THREADS": "1"}
+
+
+def sibling(name: str) -> Any:
+    spec = spec_from_file_location(name, HERE / f"{name}.py")
+    assert spec
+    assert spec.loader
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="session")
+def python() -> Path:
+    found: Path = sibling("engines").engines_python()
+    return found
+
+
+@pytest.fixture
+def begin(python: Path, world: SimulatedWorld, tmp_path: Path) -> Any:
+    """Return what starts a scan on an engine, of the world's own files where no other is given."""
+
+    def start(engine: str, *words: Any, logs: Path | None = None) -> subprocess.Popen[str]:
+        sides = ("--accounts", world.accounts_csv, "--permits", world.permits_csv,
+                 "--ownership", world.ownership_csv)  # fmt: skip
+        command = (python, "-m", "stillwatch.cli", "scan", logs or world.out / "exchanges", *sides,
+                   "--out", tmp_path / "run", "--engine", engine, "--quiet", *words)  # fmt: skip
+        return subprocess.Popen(
+            [str(word) for word in command], text=True, env={**os.environ, **QUIET},
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        )  # fmt: skip
+
+    return start
+
+
+def ended(process: subprocess.Popen[str], code: int) -> str:
+    """Wait for a scan and return what it said on its standard error."""
+    _, said = process.communicate(timeout=400)
+    assert process.returncode == code, said[-3000:]
+    return said
+
+
+def of_run(folder: Path) -> Scanned:
+    made: Scanned = sibling("conftest").scanned(ScanResult(folder))
+    return made
+
+
+@contextlib.contextmanager
+def sail_server(python: Path) -> Iterator[str]:
+    """Run Sail as a process of its own and yield its address."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = [python.parent / "sail", "spark", "server", "--ip", "127.0.0.1", "--port", str(port)]
+    server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        until = time.monotonic() + 60
+        while time.monotonic() < until:
+            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+                break
+            time.sleep(0.05)
+        yield f"sc://127.0.0.1:{port}"
+    finally:
+        server.send_signal(signal.SIGINT)
+        try:
+            server.wait(20)
+        except subprocess.TimeoutExpired:
+            server.kill()
+
+
+def test_sail_leaves_the_same_bytes(begin: Any, plain: Scanned, tmp_path: Path) -> None:
+    ended(begin("sail"), 3)
+    assert plain.differing(of_run(tmp_path / "run")) == []
+    assert json.loads((tmp_path / "run" / "timing.json").read_text())["engine"] == "sail"
+
+
+def with_broken_rows(source: Path, folder: Path) -> Path:
+    """Cut a log of JSON lines into five files, each with a line that is no JSON, and an empty one."""
+    folder.mkdir()
+    lines = source.read_bytes().splitlines(keepends=True)
+    for k in range(5):
+        (folder / f"{k}.jsonl").write_bytes(b"".join([*lines[k::5], b'{"broken": \n']))
+    (folder / "empty.jsonl").touch()
+    return folder
+
+
+def test_what_is_rejected_is_the_same_over_spark_connect(
+    begin: Any, python: Path, world: SimulatedWorld, scan_of: Scan, tmp_path: Path
+) -> None:
+    """Ledgers of many tasks become one: also in rejected.jsonl, whose lines name files and lines."""
+    logs = with_broken_rows(world.out / "litellm.jsonl", tmp_path / "logs")
+    here = scan_of(logs)
+    with sail_server(python) as address:
+        ended(begin(address, logs=logs), 3)
+    there = of_run(tmp_path / "run")
+    assert here.differing(there) == []
+    assert there.summary["rejected"] == 5
+    assert len(there.files["rejected.jsonl"].splitlines()) == 5
+
+
+def test_a_damaged_file_stops_the_scan_with_its_name_and_nothing_is_left_of_the_tasks(
+    begin: Any, world: SimulatedWorld, tmp_path: Path
+) -> None:
+    logs = tmp_path / "logs"
+    shutil.copytree(world.out / "exchanges", logs / "deep")
+    one = sorted((logs / "deep").iterdir())[2]
+    whole = one.read_bytes()
+    one.write_bytes(whole[: len(whole) // 2] + bytes(2_000) + whole[len(whole) // 2 + 2_000 :])
+    said = ended(begin("sail", logs=logs), 2)
+    assert f"{one.name}:" in said
+    assert "damaged" in said
+    assert not (tmp_path / "run" / "stages" / "spill").exists()
+    one.write_bytes(whole)
+    ended(begin("sail", "--resume", logs=logs), 3)
+
+
+def executors(root: int) -> list[int]:
+    """Return the process ids of Spark's executors among the descendants of a process."""
+    parents = {}
+    for folder in Path("/proc").iterdir():
+        if folder.name.isdigit():
+            with contextlib.suppress(OSError):
+                stat = (folder / "stat").read_text().rpartition(")")[2].split()
+                parents[int(folder.name)] = int(stat[1])
+    found = []
+    for pid in parents:
+        above = pid
+        while above in parents and above != root:
+            above = parents[above]
+        with contextlib.suppress(OSError):
+            words = Path(f"/proc/{pid}/cmdline").read_bytes()
+            if above == root and b"CoarseGrainedExecutorBackend" in words and b"java" in words:
+                found.append(pid)
+    return found
+
+
+def test_spark_leaves_the_same_bytes_though_an_executor_is_killed(
+    begin: Any, plain: Scanned, tmp_path: Path
+) -> None:
+    """It is killed when the first part of the features is there and others are still to come."""
+    process = begin("local-cluster[2,1,1024]")
+    parts = tmp_path / "run" / "stages" / "features.parts"
+    while process.poll() is None and not list(parts.glob("*.parquet")):
+        time.sleep(0.005)
+    victims = executors(process.pid)
+    if victims:
+        os.kill(victims[0], signal.SIGKILL)
+    whole = (parts / "whole.json").exists()
+    ended(process, 3)
+    assert victims
+    assert not whole
+    assert plain.differing(of_run(tmp_path / "run")) == []
+
+
+def test_nobody_at_the_address_is_told(begin: Any) -> None:
+    said = ended(begin("sc://127.0.0.1:9"), 1)
+    assert "no session with the engine" in said
