@@ -4,6 +4,6 @@ Input: batches of exchanges, side tables, Steps. Output: one Parquet file per ta
 run's `stages` folder. Promise: the bytes of a table depend on rows and settings alone.
 """
 
-from stillwatch.runners.local import ENGINES, SPILL, LocalRunner
+from stillwatch.runners.local import ENGINES, SPILL, LocalRunner, engine_bytes
 
-__all__ = ["ENGINES", "SPILL", "LocalRunner"]
+__all__ = ["ENGINES", "SPILL", "LocalRunner", "engine_bytes"]

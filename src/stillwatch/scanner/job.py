@@ -48,7 +48,7 @@ from stillwatch.errors import ConfigError, InputError
 from stillwatch.pipeline import DISCOVERY, FEATURES, features
 from stillwatch.policy import permits_from_rows
 from stillwatch.report import write_report
-from stillwatch.runners import LocalRunner
+from stillwatch.runners import LocalRunner, engine_bytes
 from stillwatch.scanner.described import refuse_silence
 from stillwatch.scanner.disk import refuse_small_disk
 from stillwatch.scanner.enrichment import Enrichment
@@ -194,6 +194,7 @@ def scan(
     What was rejected stays in the folder's rejected.jsonl.
     """
     started = time.monotonic()
+    engine_bytes(memory)  # what is wrong with it is told before an earlier run is touched
     labels = read_labels(corrections) if corrections and baseline else {}
     earlier = read_baseline([Path(p) for p in baseline], labels)
     settings = Settings(
