@@ -176,6 +176,17 @@ def test_a_failed_run_leaves_no_results_of_an_earlier_one(
     assert names(out) == {"rejected.jsonl"}
 
 
+@pytest.mark.parametrize("memory", ["four", "10MB"])
+def test_a_wrong_size_of_memory_touches_no_earlier_run(
+    tiny: SimulatedWorld, out: Path, memory: str
+) -> None:
+    scan_tiny(tiny, out)
+    before = contents(out)
+    with pytest.raises(ConfigError):
+        scan_tiny(tiny, out, memory=memory)
+    assert contents(out) == before
+
+
 def test_a_wrong_side_table_touches_no_earlier_run(
     tiny: SimulatedWorld, tmp_path: Path, out: Path
 ) -> None:

@@ -25,7 +25,8 @@ Format = Annotated[
     ),
 ]
 Memory = Annotated[
-    str, typer.Option(metavar="SIZE", help="Memory limit; beyond it the disk is used.")
+    str,
+    typer.Option(metavar="SIZE", help="Memory limit, 512MB and more; beyond it the disk is used."),
 ]
 MaxRejects = Annotated[
     float,

@@ -10,7 +10,7 @@ that a key splits (docs/scaling.md), by two moves: map over files, and the same 
 
 from stillwatch.runners.cluster import check_engine, open_cluster
 from stillwatch.runners.engine import EngineRunner
-from stillwatch.runners.local import ENGINES, PARTS, SPILL, LocalRunner, holds
+from stillwatch.runners.local import ENGINES, PARTS, SPILL, LocalRunner, engine_bytes, holds
 
 __all__ = [
     "ENGINES",
@@ -19,6 +19,7 @@ __all__ = [
     "EngineRunner",
     "LocalRunner",
     "check_engine",
+    "engine_bytes",
     "holds",
     "open_cluster",
 ]

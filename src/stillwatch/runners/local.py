@@ -18,12 +18,13 @@ import pyarrow.parquet as pq
 from stillwatch.errors import ConfigError, RunnerError
 from stillwatch.schema import Settings, Step, write_whole
 
-__all__ = ["ENGINES", "PARTS", "SPILL", "LocalRunner", "holds", "parse_memory"]
+__all__ = ["ENGINES", "PARTS", "SPILL", "LocalRunner", "engine_bytes", "holds", "parse_memory"]
 
 ENGINES = {"duckdb": duckdb.__version__, "pyarrow": pa.__version__}
 SPILL = "spill"
 PARTS = ".parts"
 _WHOLE = "whole.json"
+_LEAST_MEMORY = 512_000_000
 
 _SIZE = re.compile(r"^\s*(\d+(?:\.\d+)?)\s*(kb|mb|gb|tb|kib|mib|gib|tib)?\s*$", re.IGNORECASE)
 _ROW_GROUP = 65_536
@@ -42,10 +43,24 @@ def parse_memory(text: str) -> int:
     return int(float(match[1]) * (1024 if "i" in unit else 1000) ** power)
 
 
+def engine_bytes(memory: str) -> int:
+    """Return what of ``--memory`` the engine gets: 60 %, the rest is Arrow's and the tests'.
+
+    Raises ConfigError where it is no size, or less than the engine and Python can live on.
+    """
+    size = parse_memory(memory)
+    if size < _LEAST_MEMORY:
+        raise ConfigError(
+            f"expected at least {_LEAST_MEMORY // 10**6} MB, got {size / 1e6:,.0f}",
+            where="--memory", hint="a million exchanges want 4GB, and do with 2GB",
+        )  # fmt: skip
+    return size * 6 // 10
+
+
 class LocalRunner:
     """One DuckDB connection over the Parquet files of one run.
 
-    ``memory``: a size; DuckDB gets 60 % of it, the rest is left to Arrow and the tests.
+    ``memory``: as `engine_bytes`.
     Tables are written aside and renamed, so a table that exists is whole. One that an engine's
     workers wrote is a folder of parts, whole when it holds the list of them.
     """
@@ -59,6 +74,7 @@ class LocalRunner:
         memory: str = "4GB",
         threads: int | None = None,
     ) -> None:
+        limit = engine_bytes(memory)
         self.folder = folder
         self.settings = settings
         self.columns = columns
@@ -67,7 +83,6 @@ class LocalRunner:
         self._con = duckdb.connect()
         spill = folder / SPILL
         self.threads = max(1, threads or os.cpu_count() or 1)
-        limit = max(parse_memory(memory) * 6 // 10, 256_000_000)
         for statement in (
             f"SET memory_limit = '{limit}B'",
             f"SET temp_directory = {quoted(spill)}",

@@ -49,7 +49,15 @@ from stillwatch.errors import ConfigError, InputError
 from stillwatch.pipeline import DISCOVERY, FEATURES, features
 from stillwatch.policy import permits_from_rows
 from stillwatch.report import write_report
-from stillwatch.runners import PARTS, EngineRunner, LocalRunner, check_engine, holds, open_cluster
+from stillwatch.runners import (
+    PARTS,
+    EngineRunner,
+    LocalRunner,
+    check_engine,
+    engine_bytes,
+    holds,
+    open_cluster,
+)
 from stillwatch.scanner.described import refuse_silence
 from stillwatch.scanner.disk import refuse_small_disk
 from stillwatch.scanner.enrichment import Enrichment
@@ -206,6 +214,7 @@ def scan(
     What was rejected stays in the folder's rejected.jsonl.
     """
     started = time.monotonic()
+    engine_bytes(memory)  # what is wrong with it is told before an earlier run is touched
     labels = read_labels(corrections) if corrections and baseline else {}
     earlier = read_baseline([Path(p) for p in baseline], labels)
     settings = Settings(

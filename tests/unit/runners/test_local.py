@@ -8,7 +8,7 @@ import pytest
 
 from stillwatch.errors import ConfigError, RunnerError
 from stillwatch.runners import LocalRunner
-from stillwatch.runners.local import parse_memory
+from stillwatch.runners.local import engine_bytes, parse_memory
 from stillwatch.schema import Settings, Step
 
 NUMBERS = pa.table({"n": pa.array([3, 1, 2], pa.int64()), "word": ["c", "a", "b"]})
@@ -49,6 +49,16 @@ def test_what_is_no_size_is_refused_by_the_name_of_the_option(text, tmp_path):
     assert caught.value.where == "--memory"
     with pytest.raises(ConfigError):
         LocalRunner(tmp_path / "x", Settings(), memory=text)
+
+
+@pytest.mark.parametrize(("text", "fits"), [("511MB", False), ("10 mb", False), ("512MB", True)])
+def test_less_memory_than_a_scan_can_live_on_is_refused(text, fits):
+    if fits:
+        assert engine_bytes(text) == 307_200_000
+        return
+    with pytest.raises(ConfigError, match="at least 512 MB") as caught:
+        engine_bytes(text)
+    assert caught.value.where == "--memory"
 
 
 def test_a_step_of_sql_writes_its_rows_in_order(runner):
