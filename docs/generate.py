@@ -314,10 +314,10 @@ def formats() -> str:
     parts = [
         REMARK,
         "# Log formats\n\nTold by content, never by name; plain, .gz or .zst. Every row is read or "
-        "entered in `rejected.jsonl` with its line and the reason. JSON may be objects a line, arrays "
-        "(also several in a file), or pages of an API (`data`, `events`, `logEvents`, `requests`); "
-        "text may be UTF-8 or, with its mark, UTF-16; rows of `spendlogs`, `vertex`, `helicone`, "
-        "`envoy` and `langfuse` may be Parquet or Arrow.\n\n",
+        "entered in `rejected.jsonl` with its line and the reason. JSON may be objects a line, "
+        "arrays (also several in a file), or pages of an API (`data`, `events`, `logEvents`, "
+        "`requests`); text may be UTF-8 or, with its mark, UTF-16; rows of `spendlogs`, `vertex`, "
+        "`helicone`, `envoy` and `langfuse` may be Parquet or Arrow.\n\n",
         row("`--format`", ""),
         row("---", "---"),
     ]

@@ -2,65 +2,18 @@
 
 from __future__ import annotations
 
-import datetime
-import ipaddress
 import ssl
+import sys
 from pathlib import Path
 
 import httpx
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 
 from stillwatch.errors import ConfigError
 from stillwatch.share.hub import Listen, serve
 
-NOW = datetime.datetime.now(datetime.UTC)
-
-
-def certificate(folder: Path, name: str, issuer: str | None = None) -> tuple[Path, Path]:
-    """Write a certificate of loopback and its key; its own issuer unless one is named."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
-    signer, signed_by = key, subject
-    if issuer is not None:
-        loaded = serialization.load_pem_private_key((folder / f"{issuer}.key").read_bytes(), None)
-        assert isinstance(loaded, ec.EllipticCurvePrivateKey)
-        signer = loaded
-        signed_by = x509.load_pem_x509_certificate((folder / f"{issuer}.pem").read_bytes()).subject
-    made = (
-        x509.CertificateBuilder()
-        .subject_name(subject)
-        .issuer_name(signed_by)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(NOW - datetime.timedelta(days=1))
-        .not_valid_after(NOW + datetime.timedelta(days=1))
-        .add_extension(x509.BasicConstraints(ca=issuer is None, path_length=None), critical=True)
-        .add_extension(
-            x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]),
-            critical=False,
-        )
-        .sign(signer, hashes.SHA256())
-    )
-    pem, private = folder / f"{name}.pem", folder / f"{name}.key"
-    pem.write_bytes(made.public_bytes(serialization.Encoding.PEM))
-    private.write_bytes(
-        key.private_bytes(
-            serialization.Encoding.PEM,
-            serialization.PrivateFormat.PKCS8,
-            serialization.NoEncryption(),
-        )
-    )
-    return pem, private
-
-
-def trusting(ca: Path, version: ssl.TLSVersion | None = None) -> ssl.SSLContext:
-    context = ssl.create_default_context(cafile=str(ca))
-    if version is not None:
-        context.minimum_version = context.maximum_version = version
-    return context
+sys.path.insert(0, str(Path(__file__).parents[1] / "fixtures"))
+from certificates import certificate, trusting
 
 
 def test_8_2_2_tls(new_hub, tmp_path):

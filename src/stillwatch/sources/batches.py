@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import groupby
+from operator import itemgetter
 from pathlib import PurePosixPath
 from typing import Any, BinaryIO
 
@@ -23,7 +24,7 @@ import pyarrow as pa
 from stillwatch.schema.arrow import EXCHANGE
 from stillwatch.sources.admit import admit
 from stillwatch.sources.bodies import BODY_COLUMNS
-from stillwatch.sources.garbage import collector_paused
+from stillwatch.sources.garbage import without_collector
 from stillwatch.sources.json_rows import Records, read_records
 from stillwatch.sources.json_text import canonical
 from stillwatch.sources.ledger import Ledger
@@ -38,7 +39,12 @@ _NAMES = frozenset(EXCHANGE.names)
 _FILES = ("input_file_id", "output_file_id", "error_file_id")
 _TOLD = frozenset({"id", "created_at", *_FILES, *(_NAMES - {"ts", "status", "model"})})
 _BYTES = 4 << 20
+_MEMORY_BYTES = 64 << 20  # so much waits in memory; what is more, on disk
 _EACH_ROW = 2_048
+_EACH_LINE = 300
+_Line = tuple[str, str, str, str, int, int, bytes]
+_Waiting = tuple[str, str, str, int, int, bytes]
+_Records = dict[str, list[tuple[dict[str, Any], int]]]
 _APART = "\0"
 _HINT = "give the batch objects beside the files, with account_id in each: see docs/formats.md"
 _ROUTES = {"message_batch": "/v1/messages"}
@@ -57,6 +63,8 @@ class Batches(Source):
 
     def __init__(self) -> None:
         self._base: Scratch | None = None
+        self._held: list[_Line] = []
+        self._held_bytes = 0
         self._by_id: dict[str, dict[str, Any]] = {}
         self._by_folder: dict[str, list[dict[str, Any]]] = {}
 
@@ -77,22 +85,31 @@ class Batches(Source):
         return self.columns
 
     def read(self, handle: BinaryIO, where: str, ledger: Ledger) -> Iterator[pa.RecordBatch]:
-        """Shelve every line on disk, since its batch and its other half may come later."""
+        """Shelve every line, since its batch and its other half may come later."""
         for reason in ("required value missing (account_id)", "no readable time (ts)"):
             ledger.hints[reason] = _HINT
-        base = self._base = self._base or Scratch(*_TABLES)
-        file, folder = PurePosixPath(where), str(PurePosixPath(where).parent)
-        for records in read_records(handle, where, ledger, Records):
-            rows = []
+        stem, folder = _stem(PurePosixPath(where)), str(PurePosixPath(where).parent)
+
+        def shelve(records: Records) -> None:
             for value, line in zip(records.objects, records.lines, strict=True):
                 if _is_batch(value):
                     self._enter(value, folder)
                     ledger.notes["batch objects"] += 1
                     continue
                 key = _key(value, line)
-                rows.append((where, _stem(file), folder, key, _kind(value), line, _packed(value)))
-            base.write("INSERT INTO held VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
+                packed = _packed(value)
+                self._held.append((where, stem, folder, key, _kind(value), line, packed))
+                self._held_bytes += len(packed) + _EACH_LINE
+            if self._held_bytes > _MEMORY_BYTES:
+                self._spill()
+
+        for _ in without_collector(shelve, read_records(handle, where, ledger, Records)):
             yield from ()
+
+    def _spill(self) -> None:
+        self._base = self._base or Scratch(*_TABLES)
+        self._base.write("INSERT INTO held VALUES (?, ?, ?, ?, ?, ?, ?)", self._held)
+        self._held, self._held_bytes = [], 0
 
     def _enter(self, batch: dict[str, Any], folder: str) -> None:
         told = {k: v for k, v in batch.items() if k in _TOLD}
@@ -110,30 +127,54 @@ class Batches(Source):
         return here[0] if len(here) == 1 else {}
 
     def rest(self, ledger: Ledger) -> Iterator[pa.RecordBatch]:
-        if self._base is None:
-            return
-        files = self._base.rows("SELECT DISTINCT file, stem, folder FROM held").fetchall()
-        batches = {file: self._batch_of(stem, folder) for file, stem, folder in files}
-        scopes = [(file, batches[file].get("id") or folder) for file, _, folder in files]
-        self._base.write("INSERT INTO batch_of VALUES (?, ?)", [(f, str(s)) for f, s in scopes])
-        rows = self._base.rows(
-            "SELECT batch, key, held.file, kind, line, row FROM held JOIN batch_of "
-            "ON batch_of.file = held.file ORDER BY batch, key, kind, held.file, line"
-        )
-        waiting: dict[str, list[tuple[dict[str, Any], int]]] = {}
+        def convert(waiting: _Records) -> list[pa.RecordBatch]:
+            return [_admitted(some, file, ledger) for file, some in waiting.items()]
+
+        for batches in without_collector(convert, self._wrapped(ledger)):
+            yield from batches
+        self._held = []
+        if self._base is not None:
+            self._base.close()
+            self._base = None
+
+    def _wrapped(self, ledger: Ledger) -> Iterator[_Records]:
+        """Yield what `pairs` reads, by file, some megabytes at a time."""
+        if self._base is not None:
+            self._spill()
+        batches: dict[str, dict[str, Any]] = {}
+        waiting: _Records = {}
         size = 0
-        for (scope, key), group in groupby(rows, lambda row: (row[0], row[1])):
+        for (scope, key), group in groupby(self._by_batch(batches), itemgetter(0, 1)):
             held = [row[2:] for row in group]
             for record, file, line in _joined(held, ledger):
                 whole = _wrapper(record, batches[file], f"{scope}/{key.partition(_APART)[0]}")
                 waiting.setdefault(file, []).append((whole, line))
             size += _EACH_ROW + sum(len(row[3]) for row in held)
             if size >= _BYTES:
-                yield from (_admitted(some, file, ledger) for file, some in waiting.items())
+                yield waiting
                 waiting, size = {}, 0
-        yield from (_admitted(some, file, ledger) for file, some in waiting.items())
-        self._base.close()
-        self._base = None
+        if waiting:
+            yield waiting
+
+    def _by_batch(self, batches: dict[str, dict[str, Any]]) -> Iterator[_Waiting]:
+        """Return all lines, those of one batch and key together; fill in each file's batch."""
+        base = self._base
+        files = (
+            {line[:3] for line in self._held}
+            if base is None
+            else base.rows("SELECT DISTINCT file, stem, folder FROM held").fetchall()
+        )
+        batches |= {file: self._batch_of(stem, folder) for file, stem, folder in files}
+        scopes = {file: str(batches[file].get("id") or folder) for file, _, folder in files}
+        if base is None:
+            self._held.sort(key=lambda line: (scopes[line[0]], line[3], line[4], line[0], line[5]))
+            return ((scopes[f], key, f, kind, line, row) for f, _, _, key, kind, line, row
+                    in self._held)  # fmt: skip
+        base.write("INSERT INTO batch_of VALUES (?, ?)", list(scopes.items()))
+        return base.rows(
+            "SELECT batch, key, held.file, kind, line, row FROM held JOIN batch_of "
+            "ON batch_of.file = held.file ORDER BY batch, key, kind, held.file, line"
+        )
 
 
 def _is_batch(value: dict[str, Any]) -> bool:
@@ -215,7 +256,5 @@ def _wrapper(record: dict[str, Any], batch: dict[str, Any], fallback: str) -> di
 def _admitted(
     waiting: list[tuple[dict[str, Any], int]], file: str, ledger: Ledger
 ) -> pa.RecordBatch:
-    with collector_paused():
-        columns = pair_columns([record for record, _ in waiting])
-        lines = np.asarray([line for _, line in waiting], np.int64)
-        return admit(columns, lines, file, ledger)
+    columns = pair_columns([record for record, _ in waiting])
+    return admit(columns, np.asarray([line for _, line in waiting], np.int64), file, ledger)

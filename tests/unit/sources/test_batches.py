@@ -147,3 +147,28 @@ def test_a_run_leaves_nothing_for_the_next() -> None:
     source = Batches()
     assert source.for_run() is not source
     assert read(BATCH)[0] == read(BATCH)[0]
+
+
+@pytest.mark.parametrize("limit", [0, 3_000])
+def test_what_waits_on_disk_is_read_as_what_waits_in_memory(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, limit: int
+) -> None:
+    """The same rows in the same order, duplicates and lines of two batches with one id included."""
+    shutil.copytree(folder, folder / "again")
+
+    def found() -> list[dict[str, Any]]:
+        opened = open_inputs([folder], now=NOW, max_rejects=1.0)
+        return [row for batch in opened.batches() for row in batch.to_pylist()]
+
+    kept = found()
+    spilled: list[int] = []
+    spill = Batches._spill
+
+    def counted(source: Batches) -> None:
+        spilled.append(len(source._held))
+        spill(source)
+
+    monkeypatch.setattr(Batches, "_spill", counted)
+    monkeypatch.setattr("stillwatch.sources.batches._MEMORY_BYTES", limit)
+    assert found() == kept
+    assert sum(spilled) >= len(kept) == 36
