@@ -43,8 +43,8 @@ class Serving:
     """How a guard is served. Sizes in bytes, times in seconds unless named otherwise.
 
     ``account_header``, ``end_user_header``, ``org_header``, ``plan_header``, ``created_header``
-    (when the account was made): what a gateway names them by, in lower case; an empty one is not looked at, because a caller can send any header that
-    its gateway does not set itself.
+    (when the account was made): what a gateway names them by, in lower case; an empty one is not
+    looked at, because a caller can send any header that its gateway does not set itself.
     ``trusted_hops``: proxies of one's own between the caller and the gateway (x-forwarded-for).
     ``tokens``: callers must show one of them; none means that anybody on the socket may ask.
     ``metrics_token``: /metrics, which names campaigns, takes one too.
