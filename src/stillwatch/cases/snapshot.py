@@ -41,7 +41,7 @@ _KNOWN_EXCHANGES: Final = 10  # so many requests a scan must have had to judge a
 _NETWORK_SHARE: Final = 0.3  # as for the scan: of all carriers, so many are core members
 # Of so many core carriers of a template one more carrier counts for nothing where the scan itself
 # has it at this campaign's edge, on watch, with too few requests to be judged: that is a member
-# whom it could not accuse yet. Who is framed has a history, or more company.
+# whom it could not accuse yet. Who is framed is older, has a history, or more company.
 _CORE_PER_YOUNG: Final = 20
 _BURST_HOURS: Final = 72
 _BURST_MIN: Final = 8
@@ -127,7 +127,10 @@ def compile_snapshot(
     verdicts = {a: v for a, v in judgement.verdicts.items() if a not in judgement.restored}
     freed = freed_accounts(judgement, created_us)
     until_us = (1 << 62) if as_of is None else to_micros(as_of)
-    facts = _Facts(run, _members(campaigns, freed), _members(campaigns, freed, edge=True), until_us)
+    facts = _Facts(
+        run, _members(campaigns, freed), _members(campaigns, freed, edge=True), until_us,
+        timedelta(days=ladder.established_days),
+    )  # fmt: skip
     asked = {**_mild(judgement.actions, ladder), **ordered}
     rests_on, cited = facts.cited(salt, grounds) if grounds is not None else ((), {})
     snapshot = Snapshot(
@@ -219,6 +222,7 @@ def _pursuit(
         facts.rates.get(number, 0.0),
         ordered.get(str(campaign["campaign_id"])),
         facts.burst(number),
+        facts.begun.get(number, 0),
     )
 
 
@@ -237,7 +241,9 @@ def _unnested(columns: str) -> str:
 class _Facts:
     """Questions to a run about its campaigns' core members; all answers sorted."""
 
-    def __init__(self, run: Run, core: pa.Table, edge: pa.Table, until_us: int) -> None:
+    def __init__(
+        self, run: Run, core: pa.Table, edge: pa.Table, until_us: int, established: timedelta
+    ) -> None:
         self._run = run
         self._core, self._edge = core, edge
         self._with = f"""
@@ -248,14 +254,15 @@ class _Facts:
                    AND coalesce(p.end_user_id, '') = coalesce(c.end_user_id, '')
                   JOIN active a ON a.sid = p.sid
                   ORDER BY p.sid, c.campaign)"""
-        self.rates = {
-            r["campaign"]: round(r["n"] / max(r["hours"], 1.0), 6)
-            for r in self._ask(
-                """SELECT m.campaign, count(*) AS n,
-                          (max(epoch_us(e.ts)) - min(epoch_us(e.ts))) / 3.6e9 AS hours
-                   FROM e JOIN m ON m.sid = e.sid WHERE m.accused GROUP BY m.campaign"""
-            )
-        }
+        seen = self._ask(
+            """SELECT m.campaign, count(*) AS n, min(epoch_us(e.ts)) AS begun_us,
+                      (max(epoch_us(e.ts)) - min(epoch_us(e.ts))) / 3.6e9 AS hours
+               FROM e JOIN m ON m.sid = e.sid WHERE m.accused GROUP BY m.campaign"""
+        )
+        self.rates = {r["campaign"]: round(r["n"] / max(r["hours"], 1.0), 6) for r in seen}
+        self.begun = {r["campaign"]: r["begun_us"] for r in seen}
+        spared = established // timedelta(microseconds=1)
+        self._young_from_us = max(self.begun.values(), default=0) - spared if spared else -(1 << 62)
 
     def _ask(self, sql: str) -> list[dict[str, Any]]:
         rows: list[dict[str, Any]] = self._run.query(
@@ -363,6 +370,7 @@ class _Facts:
               SELECT c.frame, x.campaign, count(*) AS n
               FROM edge x JOIN people p ON p.account_id = x.account_id
                AND coalesce(p.end_user_id, '') = coalesce(x.end_user_id, '')
+               AND epoch_us(p.created_at) > {self._young_from_us}
               JOIN active a ON a.sid = p.sid AND a.n < {_KNOWN_EXCHANGES}
               ANTI JOIN m ON m.sid = p.sid
               JOIN carriers c ON c.sid = p.sid GROUP BY c.frame, x.campaign),

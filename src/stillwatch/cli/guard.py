@@ -390,6 +390,9 @@ def serve(
     plan_header: Annotated[
         str, typer.Option(metavar="NAME", help="Header for the plan, likewise.")
     ] = "",
+    created_header: Annotated[
+        str, typer.Option(metavar="NAME", help="Header for when the account was made, likewise.")
+    ] = "",
     trusted_hops: Annotated[
         int, typer.Option(metavar="N", help="Proxies of your own before the gateway.")
     ] = 0,
@@ -442,6 +445,7 @@ def serve(
             tokens=tokens_of(token_file), fail_closed=frozenset(fail_closed or ()),
             account_header=account_header.lower(), end_user_header=end_user_header.lower(),
             org_header=org_header.lower(), plan_header=plan_header.lower(),
+            created_header=created_header.lower(),
             metrics_token=metrics_token, max_body=max_body, max_headers=max_headers,
             body_timeout_s=body_timeout,
             capacity=Capacity(capacity, capacity // 4, capacity // 4, capacity // 4),

@@ -49,6 +49,8 @@ _RAW_NAMES: Final = {
     "payment_hash": ("payment", "payment_fingerprint", "card_fingerprint", "card", "card_number"),
     "device_hash": ("device", "device_id"),
 }
+# Text of whoever made the table, in which identifiers stand in clear.
+_IN_WORDS: Final = frozenset({("ownership", "policy")})
 _EVERYONE: Final = "*"
 _NO_ADDRESS: Final = "addresses that are none, left out"
 _NO_COUNTRY: Final = "telephone numbers without a country code, alike only as they are written"
@@ -169,7 +171,7 @@ def _records(file: Path, table: str, notes: Counter[str]) -> tuple[list[Record],
         for line, values in records:
             values["email_hash"] = plain[line].get("user_email")
         return records, columns | ({"email_hash"} if theirs == "LiteLLM_UserTable" else set())
-    known = SIDE_TABLES[table].names
+    known = [n for n in SIDE_TABLES[table].names if (table, n) not in _IN_WORDS]
     found = {n for n in columns if n in known} | {o for o, n in raw.items() if n in columns}
     if table == "accounts" and raw["email_hash"] in columns:
         found.add("email_domain")

@@ -16,6 +16,7 @@ from stillwatch.guard.bodies import (
     columns_of_call,
     ending_of,
     identifier,
+    moment_or_0,
     named,
     parse,
     request_of_body,
@@ -119,7 +120,7 @@ def decide_now(service: Service, given: list[tuple[bytes, bytes]], data: bytes) 
 def header_names(serving: Serving) -> frozenset[bytes]:
     """Return the names of the headers that are looked at, and of those that HTTP itself needs."""
     given = (serving.account_header, serving.end_user_header, serving.org_header,
-             serving.plan_header)  # fmt: skip
+             serving.plan_header, serving.created_header)  # fmt: skip
     return _HEADERS | {name.encode("latin-1") for name in given if name}
 
 
@@ -458,6 +459,7 @@ def _authz_request(
         service.clock_us(), identifier(account, "the account"), named(of(serving.end_user_header)),
         named(of(serving.org_header)), model if isinstance(model, str) else "",
         named(of(serving.plan_header)), address, ja4, agent,
+        created_us=moment_or_0(of(serving.created_header), service.clock_us()),
     )  # fmt: skip
     try:
         columns = columns_of_call(body) if body else {}

@@ -21,6 +21,7 @@ __all__ = [
     "columns_of_call",
     "ending_of",
     "identifier",
+    "moment_or_0",
     "named",
     "parse",
     "request_of_body",
@@ -195,6 +196,14 @@ def _origin(value: Mapping[str, Any], ts_us: int, account: str) -> Origin:
         _text(value.get("ja4"), "ja4"), _text(value.get("user_agent"), "user_agent"),
         _links(value.get("links")), _time(value.get("account_created_at"), ts_us, missing=0),
     )  # fmt: skip
+
+
+def moment_or_0(value: Any, now_us: int) -> int:
+    """Return a time in µs; 0 where there is none, or one that cannot be read."""
+    try:
+        return _time(value, now_us, missing=0)
+    except BadBody:
+        return 0
 
 
 def _time(value: Any, now_us: int, missing: int | None = None) -> int:

@@ -62,9 +62,12 @@ def exclusive_bits(table: Table, request: Request, campaign: int, bits: int) -> 
 
     A near-duplicate is none: who copies a victim's template makes near-duplicates of the
     victim's prompts. An end user of a channel account shows none either: the channel has a
-    history, and its operator, not the end user, chose template and address.
+    history, and its operator, not the end user, chose template and address. Nor does an account
+    that was there long before the campaign: it may be whom the campaign copies, silent in the log.
     """
     if not bits & _BIT["frame"] or table.is_channel(request.account_id):
+        return 0
+    if table.is_established(campaign, request.created_us):
         return 0
     for nodes, value in zip(table.nodes, request.frames, strict=True):
         for node in nodes.get(value, ()):

@@ -23,12 +23,16 @@ _METHODS = frozenset({"POST", "PUT", "PATCH"})
 
 
 class Caller(NamedTuple):
-    """Who calls, by the service's own authentication; permits may name organization and plan."""
+    """Who calls, by the service's own authentication; permits may name organization and plan.
+
+    ``created_us``: when the account was made, in microseconds since 1970; 0 where it is not known.
+    """
 
     account_id: str
     org_id: str | None = None
     plan: str | None = None
     end_user_id: str | None = None
+    created_us: int = 0
 
 
 class GuardMiddleware:
@@ -116,6 +120,7 @@ class GuardMiddleware:
             model=model if isinstance(model, str) else "", plan=caller.plan,
             ip=client[0] if client else None,
             user_agent=headers.get(b"user-agent", b"").decode("latin-1")[:512] or None,
+            created_us=caller.created_us,
         )  # fmt: skip
 
 

@@ -42,9 +42,9 @@ _UNREAD: Final = (-1,)  # the stamp of a file that must be read again
 class Serving:
     """How a guard is served. Sizes in bytes, times in seconds unless named otherwise.
 
-    ``account_header``, ``end_user_header``, ``org_header``, ``plan_header``: what a gateway names
-    them by, in lower case; an empty one is not looked at, because a caller can send any header that
-    its gateway does not set itself.
+    ``account_header``, ``end_user_header``, ``org_header``, ``plan_header``, ``created_header``
+    (when the account was made): what a gateway names them by, in lower case; an empty one is not
+    looked at, because a caller can send any header that its gateway does not set itself.
     ``trusted_hops``: proxies of one's own between the caller and the gateway (x-forwarded-for).
     ``tokens``: callers must show one of them; none means that anybody on the socket may ask.
     ``metrics_token``: /metrics, which names campaigns, takes one too.
@@ -68,6 +68,7 @@ class Serving:
     end_user_header: str = ""
     org_header: str = ""
     plan_header: str = ""
+    created_header: str = ""
     trusted_hops: int = 0
     metrics_token: bool = False
     max_body: int = 1_048_576

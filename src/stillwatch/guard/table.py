@@ -28,6 +28,7 @@ OWN: Final = sum(
     EVIDENCE[k]
     for k in ("payment", "device", "phone", "email", "handoff", "blob_replay", "signup_burst")
 )
+_DAY_US: Final = 86_400_000_000
 _POSITION: Final = {"head": 1, "tail": 2, "system": 4}
 
 
@@ -180,6 +181,12 @@ class Table:
     def exclusive(self, inside: int, outside: int) -> bool:
         """Return whether as good as nobody but core members carried a value in the run."""
         return inside >= self.ladder.exclusive_share * (inside + outside)
+
+    def is_established(self, campaign: int, created_us: int) -> bool:
+        """Return whether an account was there long before a campaign, or may have been."""
+        days = self.ladder.established_days
+        begun = self.pursuits[campaign].begun_us or self.snapshot.created_us
+        return days > 0 and created_us < begun - days * _DAY_US
 
     def in_canary(self, subject: int) -> bool:
         """Return whether a subject is enforced upon; the same subjects at every restart."""

@@ -31,8 +31,11 @@ class Ladder:
     which nobody has decided. A campaign's budget is ``budget_share`` of its own rate in the run,
     at least one request in ``budget_window_s``; the whole campaign spends it. ``person_for``:
     verdicts that take a named person. ``exclusive_share``: share of a template's carriers that
-    must be core members before it helps to join. ``silent_alteration``: summarize without saying
-    so; it takes ``silent_legal_basis`` and ``silent_approved_by``. ``access_…``: of an ownership
+    must be core members before it helps to join; it never does for an account that was there
+    ``established_days`` before the campaign was first seen, or that does not say since when it is
+    there, as whoever is framed may be silent in the log (0: asks for no date).
+    ``silent_alteration``: summarize without saying so; it takes ``silent_legal_basis`` and
+    ``silent_approved_by``. ``access_…``: of an ownership
     answer, a policy of its own: *undetermined* and *possible* are stepped up at most, and watched
     while there is no ``step_up_url``: who cannot verify would be denied.
     ``access_end_users``: the most that these two carry to the end users of a channel account, who
@@ -51,6 +54,7 @@ class Ladder:
     budget_window_s: int = 21_600
     joining_requests: int = 1
     exclusive_share: float = 0.98
+    established_days: int = 90
     evidence_window_s: int = 604_800
     joined_lapses_s: int = 259_200
     book_window_s: int = 86_400
@@ -98,6 +102,8 @@ class Ladder:
             found.append("an access has no budget: throttling by it would deny without saying so")
         if not 0.5 <= self.exclusive_share <= 1 or not 0 <= self.budget_share <= 1:
             found.append("exclusive_share must lie in 0.5..1, budget_share in 0..1")
+        if self.established_days < 0:
+            found.append("established_days must be 0 or more")
         found.extend(f"{name} must be at least 1" for name in _WHOLE if getattr(self, name) < 1)
         if self.silent_alteration and not (self.silent_legal_basis and self.silent_approved_by):
             found.append("silent_alteration takes silent_legal_basis and silent_approved_by")

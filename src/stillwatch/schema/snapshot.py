@@ -121,6 +121,7 @@ class Pursuit:
 
     ``rate_per_h``: requests of its accused in the run. ``burst_us``: the time, from and to, in
     which half of its accused and few others were created; None where there is none.
+    ``begun_us``: when the run saw it first; 0 in snapshots of before that was asked.
     """
 
     campaign_id: str
@@ -128,6 +129,7 @@ class Pursuit:
     rate_per_h: float
     action: Action | None = None
     burst_us: tuple[int, int] | None = None
+    begun_us: int = 0
 
 
 @dataclass(frozen=True)
@@ -240,6 +242,7 @@ def snapshot_payload(snapshot: Snapshot) -> dict[str, Any]:
                 "rate_per_h": c.rate_per_h,
                 "action": None if c.action is None else list(astuple(c.action)),
                 "burst_us": None if c.burst_us is None else list(c.burst_us),
+                "begun_us": c.begun_us,
             }
             for c in snapshot.campaigns
         ],
@@ -313,6 +316,7 @@ def _read(value: Mapping[str, Any]) -> Snapshot:
                 str(c["campaign_id"]), tuple(c["methods"]), float(c["rate_per_h"]),
                 None if c["action"] is None else Action(*c["action"]),
                 None if c["burst_us"] is None else (int(c["burst_us"][0]), int(c["burst_us"][1])),
+                int(c.get("begun_us", 0)),
             )
             for c in value["campaigns"]
         ),

@@ -85,6 +85,31 @@ def test_templates_and_marks_are_the_campaigns_own(run, world):
     assert not honest & set(made.accused)
 
 
+def edged(run: Run, folder: Path, count: int) -> Run:
+    """The run, had the scan left that many members of its largest campaign on watch at its edge."""
+    shutil.copytree(run.path, folder)
+    campaigns = [json.loads(x) for x in (folder / "campaigns.jsonl").read_text().splitlines()]
+    largest = max(campaigns, key=lambda c: len(c["members"]))
+    for member in [m for m in largest["members"] if m["role"] == "core"][:count]:
+        member.update(role="periphery", standing="watch")
+    text = "".join(json.dumps(c) + "\n" for c in campaigns)
+    (folder / "campaigns.jsonl").write_text(text)
+    return open_run(folder)
+
+
+@pytest.mark.parametrize(
+    ("days", "edge", "outside"), [(0, 0, 0), (36_500, 0, 0), (1, 0, 2), (0, 2, 2), (1, 2, 4)]
+)
+def test_a_few_at_a_campaigns_edge_who_are_too_new_to_be_judged_leave_its_template_its_own(
+    run, tmp_path, days, edge, outside
+):
+    """Two carriers are on watch at its edge, and ``edge`` more are put there: one of twenty core
+    carriers is let pass, so two; none whose account is older than the ladder asks."""
+    made = compiled(edged(run, tmp_path / "run", edge), ladder=Ladder(established_days=days))
+    template = max(made.snapshot.templates, key=lambda t: t.inside)
+    assert (template.inside, template.outside) == (58 - edge, outside)
+
+
 def test_what_came_after_as_of_is_not_known(run):
     early = compiled(run, as_of=datetime(2026, 11, 17, tzinfo=UTC)).snapshot
     late = compiled(run).snapshot

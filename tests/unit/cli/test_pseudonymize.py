@@ -129,7 +129,9 @@ def test_keys_permits_and_owners_join_as_before(stillwatch, tmp_path, key):
         {"permit_id": "p1", "account_id": "a1", "methods": ["autograding", "relay"]},
         {"permit_id": "p2", "org_id": "*", "models": ["m"]},
     ]))  # fmt: skip
-    (tmp_path / "o.csv").write_text("owner_entity_id,access\nlei-1,restricted\n")
+    (tmp_path / "o.csv").write_text(
+        "owner_entity_id,access,policy,citation\nlei-1,restricted,x holds 75 % of lei-1,c0ffee\n"
+    )
     (tmp_path / "k.csv").write_text(
         "key_id,account_id,valid_from,valid_to\nh1,a1,,2026-02-01\nh1,a2,2026-02-01,\n"
     )
@@ -147,6 +149,8 @@ def test_keys_permits_and_owners_join_as_before(stillwatch, tmp_path, key):
     assert (two["org_id"], two["models"]) == ("*", ["m"])
     (owner,) = read_ownership(out / "ownership.csv").to_pylist()
     assert owner["owner_entity_id"] == hide.of("owner", "lei-1")
+    assert (owner["policy"], owner["citation"]) == (None, "c0ffee")
+    assert "column left out: policy: 1" in told.out
     assert "account_id" in read_keys(out / "keys.csv").columns()
     assert hide.of("key", "h1") in (out / "keys.csv").read_text()
 

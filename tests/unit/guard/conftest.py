@@ -55,7 +55,8 @@ def request(account: str = "someone", at_us: int = T0, **changes: object) -> Req
 
 
 def framed(account: str, at_us: int = T0, **changes: object) -> Request:
-    """A request that carries the campaign's template."""
+    """A request that carries the campaign's template, of an account made the day before."""
+    changes = {"created_us": T0 - 24 * HOUR, **changes}
     frames = [0] * 11
     frames[2], frames[7] = HEAD, TAIL
     return request(account, at_us, frames=tuple(frames), **changes)

@@ -188,6 +188,26 @@ def test_a_new_account_with_template_and_address_joins_and_is_throttled_at_most(
     assert decider.decide(framed("new", T0 + HOUR, h_prefix=EXIT)).verdict == "throttle"
 
 
+@pytest.mark.parametrize(
+    ("days", "age_days", "level"),
+    [(90, 89, "joining"), (90, 91, "touched"), (90, None, "touched"), (0, None, "joining")],
+)
+def test_who_may_have_been_there_before_the_campaign_does_not_join_by_template_and_address(
+    days, age_days, level
+):
+    """An attacker copies a victim's template and leaves by its address; the victim was silent in
+    the log, so that no scan has judged it clear. Where nobody says how old it is, it may be one."""
+    made = snapshot(Ladder(mode="enforce", established_days=days))
+    begun = T0 - 10 * HOUR
+    campaigns = (replace(made.campaigns[0], begun_us=begun), made.campaigns[1])
+    decider = guard(replace(made, campaigns=campaigns))
+    created = 0 if age_days is None else begun - age_days * 24 * HOUR
+    decision = decider.decide(framed("victim", T0, h_prefix=EXIT, created_us=created))
+    assert decision.level == level
+    paid = framed("victim", T0, h_prefix=EXIT, created_us=created, links={"payment": "card-1"})
+    assert decider.decide(paid).level == "joined"
+
+
 def test_template_and_card_make_joined_also_where_they_come_one_after_the_other():
     decider = guard()
     spend(decider)

@@ -26,6 +26,7 @@ from dataclasses import replace
 
 import pytest
 
+from stillwatch.guard import Origin, request_of_text
 from stillwatch.guard.gateways import (
     authz_status,
     forwarded,
@@ -35,7 +36,7 @@ from stillwatch.guard.gateways import (
 )
 from stillwatch.kernel import client_hash, prefix_hash
 from stillwatch.schema import VERDICTS
-from stillwatch.schema.snapshot import keyed_permit, subject_key
+from stillwatch.schema.snapshot import Mark, Template, keyed_permit, subject_key
 
 from .conftest import SALT, T0, guard, ordered, request, snapshot
 from .test_http import call, key, served
@@ -229,6 +230,26 @@ def test_an_end_user_counts_where_the_operator_named_its_header(tmp_path, key):
     assert call(served(tmp_path, key, made), "/authz/x", None, sent, "GET")[0] == 200
     named = served(tmp_path, key, made, end_user_header="x-end-user-id")
     assert call(named, "/authz/x", None, sent, "GET")[0] == 403
+
+
+@pytest.mark.parametrize(
+    ("header", "made_at", "levels"),
+    [("x-made", "2026-09-20T00:00:00Z", {"joining"}), ("x-made", "2021-01-01T00:00:00Z", set()),
+     ("x-made", "once upon a time", set()), ("", "2026-09-20T00:00:00Z", set())],
+)  # fmt: skip
+def test_only_a_header_that_the_operator_has_named_says_that_an_account_is_new(
+    tmp_path, key, header, made_at, levels
+):
+    text = "sort these five pears by weight and then by age, the heaviest and oldest first, please"
+    body = {"messages": [{"role": "user", "content": text}]}
+    frames = request_of_text(Origin(T0, "someone"), body).frames
+    template = Template(0, ((0, frames[0], False),), 20, 0)
+    prefix = Mark("exit_prefix", prefix_hash("192.0.2.7"), 0, 9, 0)
+    made = replace(snapshot(), templates=(template,), marks=(prefix,))
+    service = served(tmp_path, key, made, created_header=header)
+    sent = {"x-account-id": "someone", "x-made": made_at, "x-real-ip": "192.0.2.7"}
+    assert call(service, "/authz/x", body, sent)[1]["x-stillwatch-would"] == "watch"
+    assert {level for _, level, _ in service.guard.joined.values()} == levels
 
 
 def test_an_address_behind_a_long_list_is_still_found():
