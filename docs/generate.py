@@ -441,7 +441,9 @@ it apply the same rules.
 **What the hub adds.** It keeps one writing of an object, with keys and lists in order, so that no
 order comes through that a sender chose. It takes no reference to an object that it has not:
 thousands of ids that name nothing would be a letter. Fixed objects are everybody's, whoever
-submitted them first.
+submitted them first. Nobody speaks in another's name: an identity that another member has
+stands under no object of yours. With a `[[legal_basis]]` of its own it accepts and releases
+nothing once that has run out.
 
 **What stays open.** A fingerprint has 64 bits and a token 256 that the guard cannot recompute.
 Those that spell something, in any script, are refused; a sender and a receiver who agree on a
