@@ -177,6 +177,7 @@ kills: .venv/.test-stamp ## 50 random kills of a scan of a million exchanges, ea
 
 bench-antitrust: .venv/.test-stamp ## 10,000 smuggled payloads and 1,000 lawful ones through the guard
 	@$(BIN)/python tests/adversary/smuggling.py --out bench/results/antitrust.json
+	@$(BIN)/python tests/adversary/writers.py --out bench/results/antitrust-prose.json
 
 bench-share: .venv/.test-stamp ## thin slices alone and with an exchange, suite standard (resumable, half an hour)
 	@OMP_NUM_THREADS=1 $(BIN)/stillwatch bench share --suite standard --out $(WORK)/share

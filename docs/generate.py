@@ -404,32 +404,57 @@ def _plain(text: str) -> str:
 ANTITRUST = """# What may be said, and what not
 
 Competitors exchange warnings here, so what they say is closed: there is a list of objects, each
-with a list of fields, each with a list of values or a fixed format, and what is not on the list is
-refused. Nobody writes text. The same code (`stillwatch.share.refusals`) runs at the member before
-release and at the hub before acceptance, and again on what comes in. It is not legal advice, and
-none of the sources makes an exchange lawful by itself: counsel decides, dates the legal basis and
-can export everything that was said.
+with a list of fields, each with a list of values or a fixed format, and what is not on the list
+is refused. Texts are computed, or prose of a closed vocabulary. The same code
+(`stillwatch.share.refusals`) runs at the member before release and at the hub before acceptance,
+and again on what comes in. It is not legal advice, and none of the sources makes an exchange
+lawful by itself: counsel decides, dates the legal basis and can export everything that was said.
 
-**Two lanes.** *Technical*: fingerprints, techniques and claims about accused campaigns, as they are
-found. *Aggregate*: figures about several contributors, old and thick enough that nobody's own can
-be told. There is no third lane: prices, costs, capacity, roadmaps, customers and their terms,
+**Two lanes.** *Technical*: fingerprints, techniques and claims about accused campaigns, as they
+are found. *Aggregate*: figures about several contributors, old and thick enough that nobody's own
+can be told. There is no third lane: prices, costs, capacity, roadmaps, customers and their terms,
 volumes and training plans have no field, and whom to serve is each provider's own decision.
 
 **A refusal** names the rule and the field and never repeats what it refused. What a refused text
 seems to tell of is looked for in ten languages and under its disguises (look-alike letters, hidden
 characters, base64, hex, percent and HTML escapes, rot13, character codes, Morse …), so that a
-person sees why; text that is neither lawful nor certainly commercial is held for a person. Nothing
-passes by way of this search: what passes has no text that it could read.
+person sees why. Nothing passes by way of this search: it tells why, and never that it is lawful.
+
+**Prose** may stand in descriptions, in an opinion's explanation, in a correction's abstract and
+in the names of campaigns, indicators, infrastructure and reports. It passes only if nobody needs
+to read it:
+
+1. One plain writing: printable ASCII, single spaces, capitals where a sentence or an acronym
+   begins.
+2. Every word is listed in `stillwatch/share/vocabulary.toml`: English, and the words of this
+   trade. Names, numbers in words, what will be, what somebody should do and all commerce are left
+   out on purpose.
+3. Numbers stand only in listed forms: log bands with what they count, past dates, ids of ATLAS
+   and CVE, status codes, versions of standards, windows of days.
+4. Each sentence names a thing of the trade, or points at one.
+5. No sentence tells, in lawful words, of a provider's growth, volume, plans or conduct; none is
+   an order or advice; "we" only observes. No letters at the beginnings or ends of words spell
+   anything.
+
+What fails is refused, at the client and at the hub, with `needs-a-person`: the refusal says which
+rule it was and how many words are not listed, and its author writes it in other words, or tells
+it by other means after counsel has read it. No operator can wave a text through: all who receive
+it apply the same rules.
 
 **What the hub adds.** It keeps one writing of an object, with keys and lists in order, so that no
 order comes through that a sender chose. It takes no reference to an object that it has not:
 thousands of ids that name nothing would be a letter. Fixed objects are everybody's, whoever
-submitted them first.
+submitted them first. Nobody speaks in another's name: an identity that another member has
+stands under no object of yours. With a `[[legal_basis]]` of its own it accepts and releases
+nothing once that has run out.
 
 **What stays open.** A fingerprint has 64 bits and a token 256 that the guard cannot recompute.
 Those that spell something, in any script, are refused; a sender and a receiver who agree on a
-secret code beforehand could still hide some bits in them, in when they send and in which order. The
-ledger keeps who sent what.
+secret code beforehand could still hide some bits in them, in when they send and in which order.
+The ledger keeps who sent what. The same holds for the choice among lawful words. What lawful
+words tell together is looked for by a list of patterns, not understood: somebody who has read the
+list and means it will find a sentence. Two persons read what leaves, and counsel can export all
+of it.
 
 """
 

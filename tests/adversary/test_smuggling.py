@@ -33,6 +33,7 @@ smuggling = importlib.util.module_from_spec(_spec)
 _spec.loader.exec_module(smuggling)
 sys.path.insert(0, str(Path(__file__).parent))
 import redteam  # noqa: E402
+import writers  # noqa: E402
 
 NOW = smuggling.NOW
 
@@ -66,6 +67,29 @@ def test_nothing_of_a_second_maker_passes(rng):
     assert ways == {way.__name__ for way in redteam.WAYS}
     assert len(through) <= 1, through
     assert {way for way, _ in through} <= {"spelled"}
+
+
+def test_nothing_of_writers_of_prose_passes(rng):
+    through, ways = [], set()
+    for way, obj in writers.smuggled(rng, 1_150):
+        ways.add(way)
+        if not refusals(obj, now=NOW):
+            through.append((way, obj))
+    assert ways == set(writers.WAYS)
+    assert through == []
+
+
+def test_no_sentence_of_the_writers_passes_alone():
+    """Each forbidden sentence, by itself: what stands around it does not get it refused."""
+    for said in (*writers.PLAIN, *writers.VEILED, *writers.READ):
+        assert writers.faults(said, now=NOW), said
+        assert writers.faults(f"Prompts match. {said}", now=NOW), said
+
+
+def test_what_analysts_write_passes(rng):
+    """The other refusals are fingerprints that spell something by chance, and initials."""
+    refused = [found for _ in range(300) if (found := refusals(writers.lawful(rng), now=NOW))]
+    assert len(refused) <= 3, refused
 
 
 def test_the_second_maker_starts_from_lawful_objects(rng):

@@ -132,3 +132,25 @@ def test_fixed_objects_are_everybodys(competitors, desk, sender):
     assert desk.ids(sender) == [marking["id"]]
     changed = {**marking, "name": "ours"}
     assert desk.add(competitors.login(number="third"), changed)["failure_count"] == 1
+
+
+def test_nobody_speaks_in_another_members_name(competitors, desk, sender, found):
+    """A member under its own name chooses its creator: another's would forge that one's record."""
+    desk.add(sender, *found)
+    (campaign,) = (one for one in found if one["type"] == "campaign")
+    liar = competitors.login(pseudonymous=False, tier="trusted")
+    then = datetime(2026, 11, 24, tzinfo=UTC)
+    victim = competitors.office.identity(sender.pseudonym)
+    verdict = normal(make.note("appeal_upheld", [campaign["id"]], by=victim, created=then))
+    opinion = normal(make.opinion(campaign["id"], "strongly-disagree", by=victim, created=then))
+    stolen = make.contributor(victim, then)
+    status = desk.add(liar, verdict, opinion, stolen)
+    assert status["success_count"] == 0
+    assert {"another member's" in f["message"] for f in status["failures"]} == {True}
+
+    own = "identity--9b1c7e52-4f3a-4d8e-a6c1-0d52f7b98e34"
+    other = competitors.login(number="other", pseudonymous=False, tier="trusted")
+    said = normal(make.opinion(campaign["id"], "agree", by=own, created=then))
+    assert desk.add(other, make.contributor(own, then), said)["failure_count"] == 0
+    again = normal(make.opinion(campaign["id"], "disagree", by=own, created=then))
+    assert desk.add(liar, again)["success_count"] == 0

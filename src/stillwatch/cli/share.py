@@ -97,6 +97,10 @@ def prepare(
         Path | None,
         typer.Option(metavar="FILE", help="JSON lines: campaign_id, kind, value, epoch."),
     ] = None,
+    describe: Annotated[
+        str,
+        typer.Option(metavar="TEXT", help="Prose instead of the computed description."),
+    ] = "",
     home: HomeDir = _HOME,
 ) -> None:
     """Put accused campaigns into the outbox, without anybody's identity. Nothing leaves yet."""
@@ -104,10 +108,13 @@ def prepare(
     from stillwatch.share.client import prepare_campaign
 
     opened, now = _open(home), _now()
+    if describe and not campaign:
+        raise ConfigError("describes one campaign", where="--describe", hint="name it: --campaign")
     extra = read_tokens(tokens)
     for line, rows in accused_rows(run, campaign):
         own = extra.get(str(line["campaign_id"]), [])
-        _say(prepare_campaign(opened, line, [*rows, *own], now=now))
+        made = prepare_campaign(opened, line, [*rows, *own], now=now, description=describe)
+        _say(made)
 
 
 @share.command("list")

@@ -138,18 +138,13 @@ def perhaps(text: str) -> bool:
     return not text.isascii() or re.search(r"[A-Za-z]{3,}\s+\S", text) is not None
 
 
-# Words of commerce that are too short to be stems, and yet are read in a row of letters
-_SHORT: Final = ("cost", "deal", "fees", "sale")
-
-
 def spells(letters: str) -> str:
     """Return the forbidden subject that a row of lower-case letters spells, such as first letters.
 
     >>> spells("thepriceis"), spells("tpacrit")
     ('prices', '')
     """
-    found = _stems().within(letters, _stems().inside, _INSIDE)
-    return found or ("prices" if any(word in letters for word in _SHORT) else "")
+    return _stems().within(letters, _stems().inside, _INSIDE)
 
 
 def joins(first: str, second: str) -> str:

@@ -18,14 +18,9 @@ PERSON: Final = "needs-a-person"
 _COMMERCE: Final = "no-commerce"
 _ADVICE: Final = "no-advice"
 _MODELS: Final = frozenset({"model", "models", "llm", "llms"})
-_NOT: Final = frozenset("no none not never nobody without nothing nowhere neither nor".split(" "))
-_SERVED: Final = frozenset(
-    "answer answers response responses reply replies access completion completions".split(" ")
-)
-_SERVING: Final = frozenset(
-    "answer answers answered answering accept accepts accepted give gives given giving get gets got "
-    "receive receives received return returns returned reply replies replied help helps".split(" ")
-)
+_EACH: Final = frozenset({"a", "an", "one", "per", "each", "every"})
+# Words of commerce that are too short to be stems: read in first letters, forwards
+_SHORT: Final = ("cost", "deal", "fees", "sale")
 
 
 class Fault(NamedTuple):
@@ -41,7 +36,9 @@ def spelled(sentences: Sequence[Sequence[str]]) -> Iterator[Fault]:
     words = [word for one in kept for word in one]
     rows = [[w[0] for w in words[k::step]] for step in (1, 2, 3) for k in range(step)]
     rows += [[w[-1] for w in words], [one[0][0] for one in kept], [one[-1][-1] for one in kept]]
-    if any(spells("".join(row)) or spells("".join(reversed(row))) for row in rows):
+    if any(spells("".join(row)) or spells("".join(row[::-1])) for row in rows) or any(
+        short in "".join(row) for row in (rows[0], rows[-2]) for short in _SHORT
+    ):
         yield Fault(_COMMERCE, "spells something with the letters that words begin or end with")
     if any(joins(first, second) for one in kept for first, second in pairwise(one)):
         yield Fault(_COMMERCE, "spells something with two words that follow each other")
@@ -53,7 +50,11 @@ def told(words: Sequence[str]) -> Iterator[Fault]:
     if not held & (sets["trade"] | sets["pointing"]):
         yield Fault(PERSON, "holds a sentence that names no thing of the trade")
     yield from _grown(held)
-    if "@quantity" in held and held & (sets["spans"] | sets["providers"] | {"our"}):
+    often = any(
+        word in sets["spans"] and (word.endswith("ly") or words[at - 1] in _EACH)
+        for at, word in enumerate(words)
+    )
+    if "@quantity" in held and (often or held & (sets["providers"] | {"our"})):
         yield Fault(_COMMERCE, "seems to tell of a volume")
     if _planned(words):
         yield Fault(_COMMERCE, "seems to tell of a model that is to come")
@@ -61,7 +62,9 @@ def told(words: Sequence[str]) -> Iterator[Fault]:
         yield Fault(_ADVICE, "seems to say what somebody should do")
     for at, word in enumerate(words):
         before, after = words[max(0, at - 4) : at], words[at + 1 : at + 4]
-        if word.removesuffix("'s") in sets["providers"] and sets["prepositions"].isdisjoint(before):
+        doing = "by" in before and sets["observing"].isdisjoint(held)
+        alone = sets["prepositions"].isdisjoint(before)
+        if word.removesuffix("'s") in sets["providers"] and (alone or doing):
             yield Fault(_ADVICE, "makes a provider act: nobody says who does what")
         if word == "we" and sets["observing"].isdisjoint(after):
             yield Fault(PERSON, "tells of oneself more than what one observed")
@@ -104,7 +107,8 @@ def _advised(words: Sequence[str]) -> bool:
         if rest and rest[0] in known.orders:
             return True
     held = set(words)
-    if held & _NOT and held & _SERVING and held & (_SERVED | known.told["providers"]):
+    served = known.told["served"] | known.told["providers"]
+    if held & known.told["negations"] and held & known.told["serving"] and held & served:
         return True
     return any(
         word in known.told["advisable"] and "to" in words[at + 1 : at + 6]

@@ -53,8 +53,10 @@ FIXED = next(o for o in CATALOGUE.values() if o["type"] == "attack-pattern")
 BREAKS = {
     "closed-shape": ("campaign", {"unknown": 1}),
     "closed-values": ("opinion", {"opinion": "perhaps"}),
-    "no-free-text": ("campaign", {"name": "Adversarial distillation of us"}),
+    "no-free-text": ("note", {"content": "The prompts of this campaign repeat."}),
+    "closed-prose": ("campaign", {"name": "Adversarial distillation of us"}),
     "no-commerce": ("campaign", {"description": "our list price is 12"}),
+    "no-advice": ("campaign", {"description": "Interrogate these accounts."}),
     "needs-a-person": ("campaign", {"description": "a quiet green meadow"}),
     "log-bands": ("sighting", {"count": 41}),
     "rounded-times": ("campaign", {"modified": LATER}),
@@ -106,7 +108,7 @@ def test_one_writing(group):
 def test_every_rule_that_the_guard_names_is_in_the_table_and_has_a_test():
     source = "".join(
         (ROOT / "src/stillwatch/share" / name).read_text(encoding="utf-8")
-        for name in ("antitrust.py", "shape.py", "objects.py", "lanes.py", "legal.py")
+        for name in ("antitrust.py", "shape.py", "objects.py", "lanes.py", "legal.py", "told.py")
     )
     shared = "test_what_breaks_a_rule_is_refused_by_its_name"
     for name, rule in RULES.items():

@@ -156,6 +156,18 @@ def test_what_the_guard_refuses_is_not_put_into_the_outbox_and_is_in_the_ledger(
     assert verify_own(home) == 1
 
 
+def test_a_campaign_is_described_in_prose_that_nobody_needs_to_read_or_not_at_all(home):
+    text = "Accounts rotate through residential proxies and share one tool schema."
+    made = prepare_campaign(home, line(), [], now=NOW, description=text)
+    told = [one["description"] for one in made.objects if one["type"] == "campaign"]
+    assert told == [text]
+    for said in ("Accounts of Acme rotate.", "The new model begins in days."):
+        with pytest.raises(ShareRefused, match="closed-prose"):
+            prepare_campaign(
+                home, line(campaign_id="c-0f8e27b6a5d1"), [], now=NOW, description=said
+            )
+
+
 def test_only_accused_campaigns_are_shared(home):
     for standing in ("watch", "permitted"):
         with pytest.raises(ShareRefused, match="accused"):

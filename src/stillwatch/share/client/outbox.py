@@ -61,12 +61,14 @@ def prepare(
 
 
 def prepare_campaign(
-    home: Home, line: Mapping[str, Any], rows: Sequence[Mapping[str, Any]], *, now: datetime
-) -> Package:
+    home: Home, line: Mapping[str, Any], rows: Sequence[Mapping[str, Any]], *, now: datetime,
+    description: str = "",
+) -> Package:  # fmt: skip
     """Put an accused campaign with its indicators into the outbox.
 
     ``rows``: ``kind``, ``value`` and, for tokens, ``epoch``. A value that happens to look like a
-    message is left out: the guard would refuse it.
+    message is left out: the guard would refuse it. ``description``: prose instead of the computed
+    one; it passes by the rules of `prose`, or nothing is prepared.
     """
     moment = now.replace(minute=0, second=0, microsecond=0)
     clean = [row for row in rows if not messages(row["value"])]
@@ -78,6 +80,10 @@ def prepare_campaign(
     # under everything would change them, and some servers take an extension definition's `version`
     # for that of the TAXII object and fail on it (medallion 3.0.0).
     told = [one for one in made if one["id"] not in CATALOGUE]
+    if description:
+        told = [
+            one | {"description": description} if one["type"] == "campaign" else one for one in told
+        ]
     return prepare(home, told, "detection", now=now)
 
 

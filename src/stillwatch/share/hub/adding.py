@@ -22,6 +22,7 @@ from stillwatch.seal import digest
 from stillwatch.share.hub.collections import Collection
 from stillwatch.share.hub.conduct import Record, append_events, event, exhausted, use_up
 from stillwatch.share.hub.corrections import correct
+from stillwatch.share.hub.creators import named, others_identities, references
 from stillwatch.share.hub.envelopes import written
 from stillwatch.share.hub.markings import (
     Audience,
@@ -97,6 +98,7 @@ class _Surroundings:
     mine: dict[_Place, tuple[str, str]] = field(default_factory=dict)  # digest, version text
     here: frozenset[str] | None = None  # what may be referred to; None: anything
     fixed: frozenset[str] = frozenset()  # what is the same for all, whoever submitted it
+    others: frozenset[str] = frozenset()  # identities of other members
 
 
 @dataclass
@@ -229,6 +231,13 @@ async def add_objects(
     around = await _surroundings(connection, objects, member, eyes, collection, key)
     if fixed is not None:
         around.fixed = frozenset(fixed)
+        around.others = await others_identities(
+            connection,
+            [one.stix for one in objects if one.id not in fixed],
+            member,
+            collection.pk,
+            key,
+        ) - frozenset(fixed)
         around.here = around.fixed | await _referred(connection, objects, eyes, collection)
         for name, stix in fixed.items():
             if stix["type"] == "marking-definition":
@@ -305,11 +314,13 @@ def _decide(
         raise _Refused("This version is here with other content: give it a new modified.")
     if one.refused is not None:
         raise _Refused(one.refused)
+    if named(one.stix) in around.others:
+        raise _Refused("This identity is another member's, and only its own may stand here.")
     if around.owners.get(one.id, member.pk) != member.pk:
         if one.id in around.fixed:
             return None
         raise _Refused("This object belongs to another member, who alone may add versions of it.")
-    if around.here is not None and not _references(one.stix) <= around.here:
+    if around.here is not None and not references(one.stix) <= around.here:
         raise _Refused("This refers to what is not here: submit that first, or with it.")
     if one.place in around.taken_down:
         raise _Refused("This version was withdrawn by the hub's operator.")
@@ -388,25 +399,13 @@ async def _surroundings(
     return around
 
 
-def _references(stix: Mapping[str, Any]) -> set[str]:
-    """Return the ids that an object refers to, but for its creator's and its markings'."""
-    found: set[str] = set()
-    for name, value in stix.items():
-        if name not in {"created_by_ref", "object_marking_refs"}:
-            if name.endswith("_ref"):
-                found.add(value)
-            elif name.endswith("_refs"):
-                found.update(value)
-    return found
-
-
 async def _referred(
     connection: AsyncConnection, objects: Sequence[Submitted], eyes: Eyes, collection: Collection
 ) -> frozenset[str]:
     """Return which of the ids that an envelope refers to are in it, or seen by its submitter."""
     taken = [one for one in objects if one.refused is None]
     found = {one.id for one in taken}
-    names = sorted(set().union(*(_references(one.stix) for one in taken)) - found)
+    names = sorted(set().union(*(references(one.stix) for one in taken)) - found)
     for i in range(0, len(names), _CHUNK):
         query = select(VERSION.c.object_id).where(
             VERSION.c.collection == collection.pk,

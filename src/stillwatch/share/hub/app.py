@@ -139,7 +139,7 @@ async def _corrections(call: Call) -> Response:
     """No part of TAXII: what this member received and what was since revoked or deleted."""
     async with call.hub.database.reading() as connection:
         member = await call.enter(connection)
-        collection = call.reads()
+        collection = call.reads(corrections=True)
         wanted = read_filter(call.request.query_params.multi_items(), "corrections")
         most = call.hub.settings.max_page_size
         limit = min(wanted.limit or most, most)

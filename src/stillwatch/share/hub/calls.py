@@ -21,7 +21,7 @@ from starlette.responses import Response
 
 from stillwatch.share.hub.collections import Collection, collection_in, place_sql
 from stillwatch.share.hub.conduct import event, exhausted
-from stillwatch.share.hub.hub import Hub
+from stillwatch.share.hub.hub import Hub, lapsed
 from stillwatch.share.hub.media import TAXII, accepts
 from stillwatch.share.hub.members import Member, shown, who_parameters
 from stillwatch.share.hub.refusals import Refusal, not_found
@@ -85,12 +85,14 @@ class Call:
                 raise not_found()
         return self.member
 
-    def reads(self) -> Collection:
-        """Do steps 4 and 5 for a read."""
+    def reads(self, *, corrections: bool = False) -> Collection:
+        """Do steps 4 and 5 for a read; what was revoked or deleted is told without a basis, too."""
         member, collection = self._known()
         if not collection.can_read:
             raise Refusal(403, "You may not read this collection.")
         self.says_why()
+        if not corrections:
+            self.has_basis()
         if member.read_today >= member.reads_per_day:
             raise exhausted(self.at)
         return collection
@@ -105,6 +107,13 @@ class Call:
                 400, f"Every read needs a purpose: send {PURPOSE_HEADER}: {', '.join(PURPOSES)}."
             )
         self.purpose = told or f"agreement:{self.who().purpose}"
+
+    def has_basis(self) -> None:
+        """Demand a legal basis for the purpose, where the hub's settings name any."""
+        purpose = (self.purpose or "").removeprefix("agreement:")
+        over = lapsed(self.hub.bases, purpose, self.hub.clock())
+        if over:
+            raise Refusal(403, " ".join(over))
 
     def who(self) -> Member:
         """Return the member that was entered."""

@@ -13,6 +13,7 @@ from sqlalchemy import delete, insert, select
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from stillwatch.errors import ShareRefused
 from stillwatch.share.hub.adding import (
     Submitted,
     add_objects,
@@ -31,8 +32,9 @@ from stillwatch.share.hub.structure import Rules, structural
 from stillwatch.share.hub.tables import SUBMISSION
 from stillwatch.share.hub.times import DAY_US, micros
 from stillwatch.share.hub.visible import Eyes
+from stillwatch.share.legal import LegalBasis, in_force, legal_bases
 
-__all__ = ["Clock", "Hub", "database_is_away", "utc_now"]
+__all__ = ["Clock", "Hub", "database_is_away", "lapsed", "utc_now"]
 
 Clock = Callable[[], datetime]
 _POLL_S: Final = 1.0
@@ -51,6 +53,23 @@ def database_is_away(error: BaseException) -> bool:
     )
 
 
+def lapsed(bases: Sequence[LegalBasis], purpose: str, now: datetime) -> Sequence[str]:
+    """Return why nothing may be said or read for a purpose now; nothing where none is demanded."""
+    if not bases:
+        return ()
+    try:
+        in_force(bases, purpose, now=now)
+    except ShareRefused as error:
+        return (f"{error.message}.",)
+    return ()
+
+
+def _purpose_of(stix: Mapping[str, Any]) -> str:
+    """Return what an object is said for: what takes back or disputes is a correction."""
+    corrects = stix.get("revoked") is True or stix["type"] in {"note", "opinion"}
+    return "correction" if corrects else "detection"
+
+
 @dataclass
 class Hub:
     """A hub at work; one per process. Several may share one database and key."""
@@ -64,6 +83,7 @@ class Hub:
 
     def __post_init__(self) -> None:
         self.recorder = Recorder(self.database, self.record)
+        self.bases = legal_bases(self.settings.legal_basis)
         self._woken = asyncio.Event()
 
     @classmethod
@@ -76,11 +96,17 @@ class Hub:
         record: Record | None,
         clock: Clock,
     ) -> Hub:
-        """Return a hub whose structural check always comes before that of its rules."""
+        """Return a hub whose structural check always comes before that of its rules.
+
+        Raises:
+            ConfigError: a legal basis in the settings is none.
+        """
         shape = structural(settings.types, settings.max_object_bytes)
+        bases = legal_bases(settings.legal_basis)
 
         def both(stix: Mapping[str, Any]) -> Sequence[str]:
-            return shape(stix) or (rules.accept(stix) if rules.accept is not None else ())
+            rest = rules.accept(stix) if rules.accept is not None else ()
+            return shape(stix) or lapsed(bases, _purpose_of(stix), clock()) or rest
 
         every = replace(rules, accept=both)
         return cls(settings, key, Database(settings.database), every, record, clock)

@@ -87,6 +87,7 @@ async def evaluate(call: Call) -> Response:
     async with hub.database.reading() as connection:
         await call.enter(connection)
     call.says_why()
+    call.has_basis()
     try:
         asked = read_blinded(await read_body(call.request, _LARGEST))
     except NotPermitted as error:
@@ -140,6 +141,7 @@ async def propose(call: Call) -> Response:
     if not member.writes:
         raise Refusal(403, "You may not propose.")
     call.says_why()
+    call.has_basis()
     epoch, votes, asked = _proposed(await read_body(call.request, _LARGEST))
     async with hub.database.writing() as connection:
         await lock_chain(connection)

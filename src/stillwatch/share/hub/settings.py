@@ -7,7 +7,7 @@ import os
 import secrets
 import tomllib
 from pathlib import Path
-from typing import Final, Literal, NamedTuple
+from typing import Any, Final, Literal, NamedTuple
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -70,6 +70,7 @@ class Settings(BaseModel):
     candidates_per_month: int = Field(default=5_000, ge=0)
     corroborated_from: int = Field(default=2, ge=2)
     ledgers: dict[str, str] = {}
+    legal_basis: list[dict[str, Any]] = []
 
 
 def make_home(

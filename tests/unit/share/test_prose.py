@@ -1,0 +1,224 @@
+"""Prose: which texts pass without a person, and by which rule the others do not."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+
+from stillwatch.share.commercial import joins
+from stillwatch.share.prose import LONGEST, faults
+from stillwatch.share.vocabulary import vocabulary
+
+NOW = datetime(2026, 11, 27, 12, tzinfo=UTC)
+# Words of the vocabulary that begin like a word of commerce and are none
+ALIKE = {"computed", "customary", "devise", "devised", "devises", "devising"}
+
+
+def rules(text, **options):
+    return {fault.rule for fault in faults(text, now=NOW, **options)}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Accounts rotate through residential proxies and share one tool schema.",
+        "First seen on 2026-10-03, last seen in October 2026.",
+        "Prompts of 3 November 2026 and October 31, 2026 match.",
+        "We observed 100-300 accounts; between 1,000 and 3,000 exchanges match the template.",
+        "Hundreds of accounts asked for chain-of-thought reasoning (see AML.T0024.002).",
+        "HTTP 429 and 403 responses were followed by retries within 24 hours.",
+        "The IP addresses of a /24 prefix and the TLS 1.3 fingerprint match.",
+        "The exploit of CVE-2025-12345 was seen in requests of these accounts.",
+        "The campaign's prompts begin with the same eight words.",
+        "The answers are used to train a student model.",
+    ],
+)
+def test_what_an_analyst_writes_passes(text):
+    assert faults(text, now=NOW) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "rule"),
+    [
+        ("Prompts repeat  the frame.", "needs-a-person"),
+        (" Prompts repeat.", "needs-a-person"),
+        ("prompts repeat.", "needs-a-person"),
+        ("Prompts RePeat.", "needs-a-person"),
+        ("Prompts repeat .", "needs-a-person"),
+        ("Prompts (repeat.", "needs-a-person"),
+        ("Prompts repeat!", "needs-a-person"),
+        ("Prompts\nrepeat.", "needs-a-person"),
+        ("Prompts rep\u0435at.", "needs-a-person"),
+        ("Prompts repeat\u200b.", "needs-a-person"),
+        ("Prompts repeat on @date.", "needs-a-person"),
+        ("", "needs-a-person"),
+        ("Prompts match. " * 40, "needs-a-person"),
+        ("Prompts " * 46, "needs-a-person"),
+    ],
+)
+def test_there_is_one_plain_writing(text, rule):
+    assert rule in rules(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Accounts repeat 41 prompts.",
+        "Accounts have 100-300 seats.",
+        "Prompts of 100-301 accounts.",
+        "Prompts of twelve accounts.",
+        "Prompts of 2026-12-24.",
+        "Prompts of December 2026.",
+        "Prompts of 2026-02-30.",
+        "Prompts of 2019-12-31.",
+        "Prompts of CVE-2031-1234.",
+        "Prompts match AML.T1234.",
+        "Prompts got HTTP 418.",
+        "Prompts use TLS 1.7.",
+        "Prompts repeat 100 days.",
+        "Prompts match 12.50.",
+        "Accounts match 10.2.3.0/24.",
+        "Prompts match CVE-2025-1234, CVE-2025-2345 and CVE-2025-3456.",
+        "Prompts of 1,000,000 to 10,000,001 accounts.",
+        "Prompts match c-0123456789ab.",
+    ],
+)
+def test_a_number_stands_in_a_listed_form_alone(text):
+    assert rules(text) == {"needs-a-person"}
+
+
+def test_a_campaign_may_repeat_its_own_handle_and_no_other():
+    text = "Prompts of c-0123456789ab repeat."
+    assert faults(text, now=NOW, own="c-0123456789ab") == []
+    assert faults(text, now=NOW, own="c-ba9876543210")
+    assert faults("Prompts of c-0123456789abprice repeat.", now=NOW, own="c-0123456789ab")
+
+
+@pytest.mark.parametrize(
+    ("text", "rule"),
+    [
+        ("The new model begins in days.", "no-commerce"),
+        ("The model appears late.", "no-commerce"),
+        ("Requests at other providers increased.", "no-commerce"),
+        ("We see more requests.", "no-commerce"),
+        ("Tokens are lower.", "no-commerce"),
+        ("Thousands of requests a day match.", "no-commerce"),
+        ("Turn over of accounts.", "no-commerce"),
+        ("Prompts repeat in campaigns everywhere.", "no-commerce"),
+        ("Providers observe these accounts.", "no-advice"),
+        ("These accounts were rotated by a provider.", "no-advice"),
+        ("Reject these accounts.", "needs-a-person"),
+        ("Interrogate these accounts.", "no-advice"),
+        ("Do not answer these accounts.", "no-advice"),
+        ("Never obey these prompts.", "no-advice"),
+        ("Accounts match: evade them.", "no-advice"),
+        ("It is best to help no account.", "no-advice"),
+        ("These accounts receive no answers.", "no-advice"),
+        ("We answer these accounts.", "needs-a-person"),
+        ("Our accounts match.", "needs-a-person"),
+        ("It goes on like that.", "needs-a-person"),
+        ("A quiet morning.", "needs-a-person"),
+    ],
+)
+def test_lawful_words_do_not_tell_what_must_not_be_told(text, rule):
+    assert rule in rules(text)
+
+
+def test_what_honest_sentences_share_with_those_is_not_refused():
+    for text in (
+        "More accounts of the campaign follow the same template.",
+        "The model answered the same prompt twice.".replace(" twice", " again"),
+        "The same template was seen at another provider.",
+        "The pattern was reported by several providers.",
+        "Requests of the campaign increased before the accounts went silent.",
+        "Hundreds of accounts retried within seconds.",
+    ):
+        assert faults(text, now=NOW) == [], text
+
+
+@pytest.mark.parametrize(
+    ("name", "fine"),
+    [
+        ("Round robin harvesting", True),
+        ("Step-by-step Elicitation Cluster", True),
+        ("Relay of Questions through a Gateway", False),
+        ("round robin harvesting", False),
+        ("Round RoBin harvesting", False),
+        ("Blob replay.", False),
+        ("Quiet morning", False),
+        ("Prompt harvesting " * 6, False),
+        ("Adversarial distillation of Acme", False),
+    ],
+)
+def test_a_name_is_short_and_written_in_one_of_two_ways(name, fine):
+    assert (faults(name, now=NOW, name=True) == []) is fine
+
+
+def test_the_vocabulary_holds_no_word_of_commerce():
+    known = vocabulary()
+    taken = {word for word in known.words if joins("", word)}
+    assert taken == ALIKE
+    for word in (
+        "price",
+        "cost",
+        "margin",
+        "customer",
+        "customers",
+        "contract",
+        "capacity",
+        "gpu",
+        "roadmap",
+        "launch",
+        "release",
+        "revenue",
+        "discount",
+        "quarter",
+        "plan",
+        "volume",
+        "usage",
+        "demand",
+        "users",
+        "block",
+        "blocked",
+        "ban",
+        "banned",
+        "suspend",
+        "deny",
+        "refuse",
+        "serve",
+        "should",
+        "must",
+        "will",
+        "next",
+        "soon",
+        "million",
+        "percent",
+        "twelve",
+        "we",
+        "our",
+        "us",
+        "per",
+        "rate",
+        "client",
+        "payment",
+        "training",
+    ):
+        assert word not in known.words, word
+
+
+def test_every_pair_has_a_word_that_does_not_stand_alone():
+    """A pair of words that may stand anyway would be a dead line."""
+    known = vocabulary()
+    for pair in known.pairs:
+        assert not all(word in known.words for word in pair), pair
+
+
+def test_a_long_text_is_judged_in_a_blink():
+    import time
+
+    text = ("Accounts share prompts and traces. " * 20)[:LONGEST].rsplit(". ", 1)[0] + "."
+    began = time.process_time()
+    for _ in range(20):
+        assert faults(text, now=NOW) == []
+    assert time.process_time() - began < 1
