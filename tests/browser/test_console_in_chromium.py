@@ -54,6 +54,7 @@ def served(folder: Path, world: str) -> Iterator[Served]:
     kit = load("console_kit", HERE.parent / "unit" / "console" / "conftest.py")
     run_dir = kit.load_builder().write_run(folder / "run", world)
     kit.write_accounts(run_dir)
+    kit.write_requests(run_dir)
     run, book = open_run(run_dir), open_book(folder / "cases.db")
     open_cases(book, run, now=datetime.now(UTC), standings=("accused", "watch"))
     home = open_home(folder / "home")
@@ -162,8 +163,8 @@ def test_the_first_hour_from_the_printed_password_to_the_queue(browser, full):
     context.close()
 
 
-PAGES = ["queue", "case", "overview", "top", "tests", "account", "decisions", "people", "reads",
-         "pack", "password", "login"]  # fmt: skip
+PAGES = ["queue", "case", "requests", "overview", "top", "tests", "account", "decisions", "people",
+         "reads", "pack", "password", "login"]  # fmt: skip
 
 
 @pytest.mark.parametrize(("size", "scheme"), [("desk", "light"), ("phone", "dark")])
@@ -172,7 +173,12 @@ def test_a_page_is_quiet_fits_and_axe_finds_nothing(browser, full, name, size, s
     case = full.largest()
     index = full.desk.index
     ref = index.ref(index.members(full.desk.line(case).campaign_id)[0][0]["account_id"])
-    paths = {"queue": "/", "case": f"/cases/{case}", "pack": f"/cases/{case}/pack"}
+    paths = {
+        "queue": "/",
+        "case": f"/cases/{case}",
+        "pack": f"/cases/{case}/pack",
+        "requests": f"/cases/{case}/requests",
+    }
     path = {**paths, "account": f"/accounts/{ref}"}.get(name, f"/{name}")
     out = name == "login"
     with inside(browser, full, size=size, outside=out, color_scheme=scheme) as (page, seen):
@@ -393,6 +399,45 @@ def test_a_mark_made_while_the_list_arrives_stays_and_one_that_left_it_does_not(
         assert seen == []
 
 
+@pytest.mark.parametrize(
+    ("first", "second", "told"),
+    [("#whatif input[name=no-frame]", "#whatif input[name^=no-]:not([name=no-frame])",
+      "**/whatif?*"),
+     ("#rq-model", "#rq-status", "**/requests?*")],
+)  # fmt: skip
+def test_a_tick_made_while_the_answer_to_another_arrives_is_not_lost(
+    browser, full, first, second, told
+):
+    with inside(browser, full) as (page, seen):
+        page.goto(f"{full.address}/cases/{full.largest()}")
+        whole(page)
+        page.wait_for_timeout(100)
+
+        def tick(field: str) -> None:
+            if page.locator(field).first.get_attribute("type") == "checkbox":
+                page.locator(field).first.check()
+            else:
+                page.select_option(field, index=1)
+
+        waiting: list = []
+        page.route(told, lambda route: waiting.append(route))
+        tick(first)
+        until(page, "document.querySelector('.htmx-request')")
+        tick(second)
+        page.wait_for_timeout(150)
+        for route in waiting:
+            route.continue_()
+        page.unroute(told)
+        until(page, "!document.querySelector('.htmx-request')")
+        page.wait_for_timeout(150)
+        for field in (first, second):
+            one = page.locator(field).first
+            ticked = one.get_attribute("type") == "checkbox"
+            assert one.is_checked() if ticked else one.input_value(), field
+        asked = [text for text in seen if not text.startswith("console: ")]
+        assert asked == []
+
+
 def test_marks_on_another_page_of_members_go_with_the_decision(browser, full):
     with inside(browser, full) as (page, seen):
         page.goto(f"{full.address}/cases/{full.largest()}")
@@ -471,6 +516,37 @@ def test_a_kind_of_link_is_hidden_with_its_edges_and_left_out_of_what_remains(br
         assert seen == []
 
 
+def test_single_requests_are_filtered_paged_and_opened_from_the_case(browser, full):
+    with inside(browser, full) as (page, seen):
+        page.goto(f"{full.address}/cases/{full.largest()}")
+        whole(page)
+        rows = page.locator("#requests tbody tr")
+        assert rows.count() == 25
+        before = page.inner_text("#requests .pager span")
+        newest = page.inner_text("#requests tbody tr:first-child td:first-child")
+        page.click("#requests .pager a:has-text('Next')")
+        until(page, "document.querySelector('#requests .pager span')?.innerText !== it", before)
+        assert page.inner_text("#requests tbody tr:first-child td:first-child") <= newest
+        page.select_option("#rq-template", "1")
+        until(page, "document.querySelector('#requests .pager span')?.innerText.startsWith('1–')")
+        models = page.locator("#requests tbody tr td:nth-child(3)").all_inner_texts()
+        assert {text.split()[0] for text in models} == {"lumen-5"}
+        page.click("#requests a:has-text('2 alike') >> nth=0")  # with the one without template:
+        until(page, "document.querySelectorAll('#requests tbody tr').length === 1")
+        page.wait_for_timeout(100)  # the new list hears changes once it has settled
+        page.select_option("#rq-template", "")
+        until(page, "document.querySelectorAll('#requests tbody tr').length === 2")
+        page.click("#requests tbody tr:first-child th a")
+        page.wait_for_selector("#drawer h1")
+        page.wait_for_selector("#drawer .requests tbody tr")
+        assert page.locator("#drawer .requests tbody tr").count() == 3
+        page.wait_for_timeout(100)
+        assert page.locator("#requests tbody tr").count() == 2, "the case's own list stays"
+        page.select_option("#rq-of-status", "refused")
+        until(page, "document.querySelectorAll('#drawer .requests tbody tr').length === 1")
+        assert seen == []
+
+
 def test_it_works_without_scripts(browser, full):
     with inside(browser, full, java_script_enabled=False) as (page, seen):
         missing: list[str] = []
@@ -482,6 +558,11 @@ def test_it_works_without_scripts(browser, full):
         page.click("text=Not now")
         page.goto(f"{full.address}/cases/{full.largest()}/members")
         assert "members" in page.inner_text("body")
+        page.goto(f"{full.address}/cases/{full.largest()}/requests?status=refused")
+        page.select_option("#rq-model", "lumen-4")
+        page.click("main form button")
+        assert "model=lumen-4" in page.url
+        assert page.locator("tbody tr").count() > 2
         assert missing == []
         assert seen == []
 

@@ -24,10 +24,13 @@ class Template:
 
     ``carriers_inside``, ``carriers_outside``: accounts that sent it, of the campaign and not.
     ``first_model``, ``first_account``: where it was seen first; None outside the campaign.
+    ``length``, ``hash``: of how many tokens (0: the whole system prompt), and their hash.
     """
 
     campaign_id: str
     position: str
+    length: int
+    hash: int
     exchange_ids: tuple[str, ...]
     carriers_inside: int
     carriers_outside: int
@@ -123,6 +126,8 @@ def _template(
     return Template(
         campaigns[node["campaign"]].campaign_id,
         _POSITIONS[node["pos"]],
+        node["len"],
+        node["h"],
         tuple(samples),
         row["inside"],
         row["outside"],

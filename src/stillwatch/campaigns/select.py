@@ -61,8 +61,9 @@ def choose(
     accuses nobody. The level of look t is alpha·6/(π²t²), or alpha / ``looks``. Error: false
     discovery rate ≤ that level over the cohorts of this look, for any dependence between them: a
     weighted sum of e-values whose weights the data behind each e-value do not choose, all weights
-    adding up to the number of hypotheses, has a mean of at most its weight under the null (Wang & Ramdas 2022; the
-    weights as in Genovese, Roeder & Wasserman 2006). It does not matter who chose the list.
+    adding up to the number of hypotheses, has a mean of at most its weight under the null (Wang &
+    Ramdas 2022; the weights as in Genovese, Roeder & Wasserman 2006). It does not matter who chose
+    the list.
     """
     tested = [row for row in scores.to_pylist() if row["tested"]]
     own = {row["cohort"]: min(row["e_coordinated"], row["e_extractive"]) for row in tested}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any, Final
 
@@ -21,6 +21,7 @@ from stillwatch.cases import (
 from stillwatch.console.case import state_of
 from stillwatch.console.desk import Desk, Visit
 from stillwatch.console.paper import go, refuse, show
+from stillwatch.console.requests import days_told
 from stillwatch.errors import ConfigError
 from stillwatch.report.why import Section, why
 from stillwatch.store.index import Part
@@ -66,11 +67,22 @@ def show_account(desk: Desk, visit: Visit) -> Response:
         account_id=account_id, ref=ref, row=desk.index.account(account_id) or {},
         sections=sections,
         notes=read_notes_on(desk.book, account_id), labels=read_labels_on(desk.book, account_id),
-        shared=shared,
+        shared=shared, person=desk.index.person(account_id),
+        today=desk.once(("today", ref), lambda: _today(desk, account_id, campaigns)),
+        requested=list(cases) if desk.index.requests is not None else [],
         rulings=rulings, cases=list(cases), at=now, state_of=lambda r: state_of(r, now),
         appeals=[a for a in read_appeals(desk.book) if a.account_id == account_id
                  and a.decision in mine],
     )  # fmt: skip
+
+
+def _today(desk: Desk, account_id: str, campaigns: Iterable[str]) -> dict[str, Any]:
+    """Return the account's last day beside its usual one; of two campaigns, the first by name."""
+    held, last = desk.index.requests, desk.run.summary.get("until")
+    if held is None or not isinstance(last, str):
+        return {}
+    told = (days_told(held, name, account_id, last) for name in sorted(campaigns))
+    return next((one for one in told if one), {})
 
 
 def _known(desk: Desk, account_id: str) -> tuple[list[Section], list[dict[str, Any]]]:

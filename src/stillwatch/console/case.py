@@ -74,7 +74,7 @@ def show_case(desk: Desk, visit: Visit) -> Response:
         appeals=[a for a in read_appeals(desk.book) if a.decision in mine],
         entries=read_entries(desk.book, line.case_id),
         held=line.campaign_id in desk.index.heads,
-        head=desk.campaign_of(line) or {},
+        head=desk.campaign_of(line) or {}, signups=desk.index.signups(line.campaign_id),
         next=lines[place + 1].case_id if place + 1 < len(lines) else None,
         before=lines[place - 1].case_id if place else None,
         state_of=lambda r: state_of(r, now),

@@ -9,15 +9,24 @@ from zoneinfo import available_timezones
 from starlette.responses import Response
 
 from stillwatch.console.desk import COOKIE, Desk, Visit
-from stillwatch.console.entry import LONGEST, Person, begin, change_secret, end, log_in
+from stillwatch.console.entry import (
+    LONGEST,
+    Person,
+    begin,
+    change_secret,
+    check_secret,
+    end,
+    log_in,
+)
+from stillwatch.console.factor import begin_factor, confirm_factor, drop_factor, has_factor
 from stillwatch.console.habits import keep_zone
 from stillwatch.console.oidc import Provider, read_provider
 from stillwatch.console.paper import go, show
 from stillwatch.errors import ConfigError, NotPermitted
 
 __all__ = [
-    "enter", "from_provider", "leave", "set_password", "set_zone", "show_login",
-    "show_password", "to_provider",
+    "begin_second", "drop_second", "enter", "from_provider", "leave", "set_password",
+    "set_second", "set_zone", "show_login", "show_password", "to_provider",
 ]  # fmt: skip
 
 _ASKED: Final = "__Host-stillwatch-asked"
@@ -35,7 +44,7 @@ def enter(desk: Desk, visit: Visit) -> Response:
     """Begin a session for whoever knows the password."""
     try:
         person = log_in(desk.home, visit.form.get("login", ""), visit.form.get("secret", ""),
-                        now=desk.clock())  # fmt: skip
+                        code=visit.form.get("code", ""), now=desk.clock())  # fmt: skip
     except NotPermitted as error:
         return show(desk, visit, "login.html.jinja", status=403, wrong=error.message,
                     outside=desk.home.oidc.is_file())  # fmt: skip
@@ -68,7 +77,47 @@ def leave(desk: Desk, visit: Visit) -> Response:
 
 def show_password(desk: Desk, visit: Visit) -> Response:
     """Show the form for another password."""
-    return show(desk, visit, "password.html.jinja", wrong="", zones=_zones())
+    return _password(desk, visit)
+
+
+def _password(desk: Desk, visit: Visit, wrong: str = "") -> Response:
+    return show(
+        desk, visit, "password.html.jinja", status=422 if wrong else 200, wrong=wrong,
+        zones=_zones(), factor=has_factor(desk.home, visit.login),
+    )  # fmt: skip
+
+
+def begin_second(desk: Desk, visit: Visit) -> Response:
+    """Show the key of a second factor, which is not in force before a code of it came back."""
+    if visit.session is None:
+        return go("/login")
+    if visit.session.person.outside:
+        raise ConfigError("your identity provider asks for it", where="second factor")
+    try:
+        check_secret(desk.home, visit.session.person, visit.form.get("secret", ""),
+                     now=desk.clock())  # fmt: skip
+    except NotPermitted as error:
+        return _password(desk, visit, f"{error.message}. {error.hint}")
+    key, address = begin_factor(desk.home, visit.login)
+    return show(desk, visit, "factor.html.jinja", wrong="", address=address,
+                key=" ".join(key[n : n + 4] for n in range(0, len(key), 4)))  # fmt: skip
+
+
+def set_second(desk: Desk, visit: Visit) -> Response:
+    """Put a begun second factor in force."""
+    confirm_factor(desk.home, visit.login, visit.form.get("code", ""), now=desk.clock())
+    return go("/password")
+
+
+def drop_second(desk: Desk, visit: Visit) -> Response:
+    """Take the visitor's own second factor away; it asks for password and code."""
+    try:
+        log_in(desk.home, visit.login, visit.form.get("secret", ""),
+               code=visit.form.get("code", ""), now=desk.clock())  # fmt: skip
+    except NotPermitted as error:
+        return _password(desk, visit, f"{error.message}. {error.hint}")
+    drop_factor(desk.home, visit.login)
+    return go("/password")
 
 
 @cache
@@ -92,8 +141,7 @@ def set_password(desk: Desk, visit: Visit) -> Response:
             raise ConfigError("the two are not the same", where="password")
         change_secret(desk.home, person, old=visit.form.get("old", ""), new=new, now=desk.clock())
     except (ConfigError, NotPermitted) as error:
-        return show(desk, visit, "password.html.jinja", status=422,
-                    wrong=f"{error.message}. {error.hint}", zones=_zones())  # fmt: skip
+        return _password(desk, visit, f"{error.message}. {error.hint}")
     return _inside(desk, person, go("/people" if person.roles == ("admin",) else "/"))
 
 

@@ -18,6 +18,7 @@ from typing import Any, Final
 import sqlalchemy as sa
 
 from stillwatch.cases import check_person, plain_name
+from stillwatch.console.factor import drop_factor, takes
 from stillwatch.console.home import Home, failures, people, sessions
 from stillwatch.console.rights import ROLES
 from stillwatch.errors import ConfigError, NotPermitted
@@ -32,7 +33,7 @@ except ImportError as error:  # pragma: no cover
 
 __all__ = [
     "FIRST_HOUR", "IDLE", "LONGEST", "Person", "Session", "add_person", "begin", "change_secret",
-    "end", "find_person", "give_secret", "lock_person",
+    "check_secret", "end", "find_person", "give_secret", "lock_person",
     "log_in", "make_administrator", "of_subject",
     "read_people",
     "resume", "same", "set_roles",
@@ -85,6 +86,7 @@ def make_administrator(home: Home, name: str, *, now: datetime) -> str:
     It works for an hour and must be changed at once. Raises ConfigError: no name.
     """
     login = add_person(home, name, ("admin", "analyst"), replace=True)
+    drop_factor(home, login)  # whoever runs the server may: the way back from a lost device
     secret = secrets.token_urlsafe(18)
     _keep(home, login, secret, to_micros(now + FIRST_HOUR))
     return secret
@@ -154,7 +156,7 @@ def change_secret(home: Home, person: Person, *, old: str, new: str, now: dateti
     Raises NotPermitted: the old one is wrong. ConfigError: the new one is too short, too long, or
     among the first that are tried.
     """
-    log_in(home, person.login, old, now=now)
+    _try(home, person.login, old, code=None, now=now)
     if not _SHORTEST <= len(new) <= _LONGEST_SECRET:
         raise ConfigError(f"expected {_SHORTEST} to {_LONGEST_SECRET} characters", where="password")
     plain = plain_name(new)
@@ -166,12 +168,21 @@ def change_secret(home: Home, person: Person, *, old: str, new: str, now: dateti
         connection.execute(sessions.delete().where(sessions.c.login == person.login))
 
 
-def log_in(home: Home, login: str, secret: str, *, now: datetime) -> Person:
-    """Return the person whose password this is.
+def log_in(home: Home, login: str, secret: str, *, code: str = "", now: datetime) -> Person:
+    """Return the person whose password this is, and whose code, where they have a second factor.
 
     Raises NotPermitted: it is not, or there were ten failures within 15 minutes. The answer and its
-    time are the same for a login that does not exist.
+    time are the same for a login that does not exist, and for a code that does not fit.
     """
+    return _try(home, login, secret, code=code, now=now)
+
+
+def check_secret(home: Home, person: Person, secret: str, *, now: datetime) -> None:
+    """Raise NotPermitted unless the password is this person's, who is inside; it is a try."""
+    _try(home, person.login, secret, code=None, now=now)
+
+
+def _try(home: Home, login: str, secret: str, *, code: str | None, now: datetime) -> Person:
     login = plain_name(login)[:200]
     since = to_micros(now - _WINDOW)
     with home.engine.begin() as connection:
@@ -185,11 +196,15 @@ def log_in(home: Home, login: str, secret: str, *, now: datetime) -> Person:
             row.secret_until_us < to_micros(now)
         )  # fmt: skip
         good = right and row is not None and bool(row.secret) and not row.locked and not lapsed
-        if not good:
+    barred = tries >= _TRIES
+    if good and not barred and code is not None:
+        good = takes(home, login, code, now=now)
+    if not good:  # who knows the secret and is barred does not bar themselves for longer
+        with home.engine.begin() as connection:
             connection.execute(failures.insert().values(login=login, at_us=to_micros(now)))
-    if not good or tries >= _TRIES or row is None:
+    if not good or barred or row is None:
         raise NotPermitted(
-            "name or password are not right, or there were too many tries", where="log in",
+            "name, password or code are not right, or there were too many tries", where="log in",
             hint="wait 15 minutes, or ask whoever runs the console for a new secret",
         )  # fmt: skip
     return _person(row)

@@ -1,6 +1,7 @@
 """The console's own folder: who may enter, who is inside, who read what, and its keys.
 
-Nothing of a case is kept here. Passwords are Argon2id hashes, sessions and identifiers digests:
+Nothing of a case is kept here. Passwords are Argon2id hashes, sessions and identifiers digests,
+secrets of second factors encrypted:
 whoever copies the folder can neither enter nor tell whom anybody looked at. Where several consoles
 serve one team, what they share lies in PostgreSQL and the keys in each one's folder.
 """
@@ -20,8 +21,8 @@ from alembic.config import Config
 
 from stillwatch.errors import InputError
 
-__all__ = ["Home", "failures", "habits", "open_home", "people", "reads", "sessions", "skips",
-           "views"]  # fmt: skip
+__all__ = ["Home", "factors", "failures", "habits", "open_home", "people", "reads", "sessions",
+           "skips", "views"]  # fmt: skip
 
 # Not Alembic's own name: the case database may lie in the same PostgreSQL database.
 VERSIONS: Final = "console_version"
@@ -82,6 +83,13 @@ habits = sa.Table(
     "habits", metadata,
     sa.Column("login", sa.Text, primary_key=True),
     sa.Column("zone", sa.Text, nullable=False),
+)  # fmt: skip
+factors = sa.Table(
+    "factors", metadata,
+    sa.Column("login", sa.Text, primary_key=True),
+    sa.Column("secret", sa.Text, nullable=False),
+    sa.Column("confirmed", sa.Boolean, nullable=False),
+    sa.Column("last_step", sa.BigInteger, nullable=False),
 )  # fmt: skip
 
 

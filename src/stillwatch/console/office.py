@@ -16,6 +16,7 @@ from stillwatch.console.entry import (
     read_people,
     set_roles,
 )
+from stillwatch.console.factor import drop_factor, holders
 from stillwatch.console.home import reads
 from stillwatch.console.paper import csv_of, go, show
 from stillwatch.errors import ConfigError
@@ -30,7 +31,7 @@ _MOST_EXPORTED: Final = 100_000
 def show_people(desk: Desk, visit: Visit) -> Response:
     """Show everyone who may enter."""
     return show(desk, visit, "people.html.jinja", people=read_people(desk.home), secret=None,
-                who=None, outside=desk.home.oidc.is_file())  # fmt: skip
+                holders=holders(desk.home), who=None, outside=desk.home.oidc.is_file())  # fmt: skip
 
 
 def add(desk: Desk, visit: Visit) -> Response:
@@ -42,6 +43,7 @@ def add(desk: Desk, visit: Visit) -> Response:
         return go("/people")
     secret = give_secret(desk.home, login, now=desk.clock())
     return show(desk, visit, "people.html.jinja", people=read_people(desk.home), secret=secret,
+                holders=holders(desk.home),
                 who=login, outside=desk.home.oidc.is_file())  # fmt: skip
 
 
@@ -53,12 +55,15 @@ def change(desk: Desk, visit: Visit) -> Response:
         set_roles(desk.home, person.login, visit.many.get("role", ()))
     elif what in ("lock", "unlock"):
         lock_person(desk.home, person.login, locked=what == "lock")
+    elif what == "factor":
+        drop_factor(desk.home, person.login)
     elif what == "secret":
         secret = give_secret(desk.home, person.login, now=desk.clock())
         return show(desk, visit, "people.html.jinja", people=read_people(desk.home), secret=secret,
+                holders=holders(desk.home),
                     who=person.login, outside=desk.home.oidc.is_file())  # fmt: skip
     else:
-        raise ConfigError("expected roles, lock, unlock or secret", where="what")
+        raise ConfigError("expected roles, lock, unlock, secret or factor", where="what")
     return go("/people")
 
 

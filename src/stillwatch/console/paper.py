@@ -51,7 +51,8 @@ def _environment() -> Environment:
     )  # fmt: skip
     env.filters |= {
         "visible": visible, "shorten": shorten, "count": count, "compact": compact,
-        "plain": plain, "share": share, "sure": sure, "usd": usd, "time": _time, "words": _words,
+        "plain": plain, "share": share, "sure": sure, "usd": usd, "time": _time, "moment": _moment,
+        "words": _words,
         "span": _span,
     }  # fmt: skip
     env.globals |= {
@@ -77,14 +78,20 @@ def _raw(value: str) -> Markup:
 
 
 @pass_context
-def _time(context: Context, moment: datetime | None) -> str:
+def _time(context: Context, moment: datetime | None, form: str = "%Y-%m-%d %H:%M") -> str:
     """Return a time in the reader's zone, which it names."""
     if moment is None:
         return "—"
     zone = str(context.get("zone") or "UTC")
     # UTC is known without the machine's table of zones, which small images lack
     local = moment.astimezone(UTC if zone == "UTC" else ZoneInfo(zone))
-    return f"{local:%Y-%m-%d %H:%M} {local.tzname()}"
+    return f"{local:{form}} {local.tzname()}"
+
+
+@pass_context
+def _moment(context: Context, moment: datetime | None) -> str:
+    """Return a time to the second in the reader's zone."""
+    return _time(context, moment, "%Y-%m-%d %H:%M:%S")
 
 
 def _words(text: Any) -> str:

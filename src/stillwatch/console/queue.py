@@ -99,6 +99,7 @@ def show_queue(desk: Desk, visit: Visit) -> Response:
         total=len(chosen), every=len(lines), first=first, page=page, pages=pages,
         tally=Counter(line.why for line in lines), WHY=WHY, asked=asked, query=query_of(asked),
         at=desk.now(), summary=desk.run.summary, sorts=_SORTS,
+        since=parse(desk.run.summary.get("since")), until=parse(desk.run.summary.get("until")),
         open=sum(line.why not in _OVER for line in lines),
         today=_today(lines, desk.now()),
         accused=sum(line.accused for line in chosen),

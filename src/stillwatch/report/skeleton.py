@@ -14,8 +14,9 @@ __all__ = ["Frame", "frames_of"]
 
 @dataclass(frozen=True)
 class Frame:
-    """One template, ready for the page."""
+    """One template, ready for the page. ``place``: its number among its campaign's, from 1."""
 
+    place: int
     title: str
     where: str
     facts: tuple[tuple[str, str], ...]
@@ -25,17 +26,17 @@ class Frame:
 def frames_of(facts: Facts, campaign: Campaign, most: int = 3) -> tuple[list[Frame], int]:
     """Return at most ``most`` templates, the widest carried first, and how many are left out."""
     frames = sorted(
-        facts.frames.get(campaign.campaign_id, []),
+        enumerate(facts.frames.get(campaign.campaign_id, []), start=1),
         key=lambda f: (
-            not any(p.get("kind") == "text" for p in records(f.get("skeleton"))),
-            -(number(f.get("carriers_inside")) or 0),
-            str(f.get("first_seen")),
+            not any(p.get("kind") == "text" for p in records(f[1].get("skeleton"))),
+            -(number(f[1].get("carriers_inside")) or 0),
+            str(f[1].get("first_seen")),
         ),
     )
-    return [_frame(campaign, f) for f in frames[:most]], max(0, len(frames) - most)
+    return [_frame(campaign, n, f) for n, f in frames[:most]], max(0, len(frames) - most)
 
 
-def _frame(campaign: Campaign, frame: dict[str, Any]) -> Frame:
+def _frame(campaign: Campaign, place: int, frame: dict[str, Any]) -> Frame:
     inside, outside = frame.get("carriers_inside"), frame.get("carriers_outside")
     known = campaign.data.get("member_accounts")  # where the members themselves are kept apart
     members = {said(m.get("account_id")) for m in records(campaign.data.get("members"))}
@@ -47,6 +48,7 @@ def _frame(campaign: Campaign, frame: dict[str, Any]) -> Frame:
     if not any(p.get("kind") == "text" for p in records(frame.get("skeleton"))):
         title += "; its words are not the same for all and stay masked"
     return Frame(
+        place=place,
         title=title,
         where=f"{frame.get('position') or 'template'} of the prompt",
         facts=(

@@ -38,6 +38,8 @@ def _line(template: Template, texts: dict[str, dict[str, str]]) -> dict[str, Any
     return {
         "campaign_id": template.campaign_id,
         "position": template.position,
+        "length": template.length,
+        "hash": f"{template.hash:016x}",
         "skeleton": parts,
         "carriers_inside": template.carriers_inside,
         "carriers_outside": template.carriers_outside,

@@ -103,6 +103,8 @@ CAMPAIGN_FIELDS: Final = {
 FRAME_FIELDS: Final = {
     "campaign_id": "the campaign that carries the template",
     "position": "head or tail of the prompt, or system",
+    "length": "of how many tokens at that end; 0 for the whole system prompt",
+    "hash": "of those tokens, by which exchanges with it are found",
     "skeleton": "text that all sampled organizations sent alike; of payload its token counts only",
     "carriers_inside": "accounts of the campaign that sent it",
     "carriers_outside": "other accounts that sent it",

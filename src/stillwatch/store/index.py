@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 from threading import Lock
@@ -23,11 +24,12 @@ import pyarrow.compute as pc
 from stillwatch.errors import InputError
 from stillwatch.schema import CAMPAIGNS, LINK_KINDS
 from stillwatch.schema.arrow import ACCOUNT_RESULT
+from stillwatch.store.requests import Asked, Requests, lay_out
 from stillwatch.store.run import STAGE_TABLES, TABLES, Run
 
-__all__ = ["Index", "Part", "open_index"]
+__all__ = ["Asked", "Index", "Part", "Requests", "open_index"]
 
-_VERSION: Final = 2
+_VERSION: Final = 3
 _MEMBER: Final = pa.schema(
     [
         ("c", pa.int32()), ("place", pa.int32()), ("account_id", pa.string()),
@@ -173,6 +175,36 @@ class Index:
         names = ("input_tokens", "output_tokens", "cost_micro_usd")
         row = self._rows(f"SELECT {', '.join(names)} FROM harvest")[0]
         return dict(zip(names, (int(v) for v in row), strict=True))
+
+    @cached_property
+    def requests(self) -> Requests | None:
+        """Return the single requests of members; None: the run kept no exchanges."""
+        if "requests" not in self._held:
+            return None
+        return Requests(self._table, self._numbers)
+
+    def person(self, account_id: str) -> dict[str, Any]:
+        """Return ``created_at``, ``first_ts``, ``last_ts``, ``input_tokens`` and ``output_tokens``
+        of an account over the whole run; nothing where the run kept no table of subjects."""
+        if "people" not in self._held:
+            return {}
+        found: list[dict[str, Any]] = self._table(
+            "SELECT min(created_at) AS created_at, min(first_ts) AS first_ts, "
+            "max(last_ts) AS last_ts, CAST(sum(input_tokens) AS BIGINT) AS input_tokens, "
+            "CAST(sum(output_tokens) AS BIGINT) AS output_tokens FROM people "
+            "WHERE ha = hash(?) AND account_id = ?", [account_id, account_id],
+        ).to_pylist()  # fmt: skip
+        return found[0]
+
+    def signups(self, campaign_id: str) -> tuple[datetime, datetime] | None:
+        """Return when the first and the last of a campaign's accounts signed up, where known."""
+        if "people" not in self._held:
+            return None
+        low, high = self._table(
+            "SELECT signed_low AS low, signed_high AS high FROM signups WHERE c = ?",
+            [self._numbers.get(campaign_id, -1)],
+        ).to_pydict().values() or ([], [])  # fmt: skip
+        return (low[0], high[0]) if low and low[0] is not None else None
 
     def volume(self) -> pa.Table | None:
         """Return requests and tokens by day, model and campaign, where the run kept them."""
@@ -365,7 +397,7 @@ def _key(run: Run, salt: str) -> str:
     """Return what tells one run from another: its summary, and its files' sizes and times."""
     told = hashlib.sha256(f"{_VERSION} {duckdb.__version__} {salt}".encode())
     told.update(orjson.dumps(run.summary, option=orjson.OPT_SORT_KEYS))
-    for name in (CAMPAIGNS, *TABLES.values()):
+    for name in (CAMPAIGNS, *TABLES.values(), STAGE_TABLES["exchanges"]):
         file = run.path / name
         if file.is_file():
             seen = file.stat()
@@ -397,6 +429,8 @@ def _build(run: Run, file: Path, salt: str, memory: str) -> None:
             engine.unregister("batch")
         _copy_tables(run, engine, salt)
         _sum_harvest(run, engine)
+        _copy_people(run, engine)
+        lay_out(run, engine)
 
 
 def _copy_tables(run: Run, engine: Any, salt: str) -> None:
@@ -433,6 +467,23 @@ def _copy_tables(run: Run, engine: Any, salt: str) -> None:
                       count(DISTINCT b) AS accounts, sum(llr) AS nats
                FROM campaign_links GROUP BY c, a ORDER BY c, ha"""
         )
+
+
+def _copy_people(run: Run, engine: Any) -> None:
+    file = run.path / STAGE_TABLES["people"]
+    if not file.is_file():
+        return
+    quoted = str(file).replace("'", "''")
+    engine.execute(
+        "CREATE TABLE people AS SELECT account_id, hash(account_id) AS ha, created_at, first_ts, "
+        f"last_ts, input_tokens, output_tokens FROM read_parquet('{quoted}') ORDER BY ha"
+    )
+    engine.execute(
+        """CREATE TABLE signups AS
+           SELECT m.c, min(p.created_at) AS signed_low, max(p.created_at) AS signed_high
+           FROM members m JOIN people p ON p.ha = m.ha AND p.account_id = m.account_id
+           GROUP BY m.c ORDER BY m.c"""
+    )
 
 
 def _sum_harvest(run: Run, engine: Any) -> None:

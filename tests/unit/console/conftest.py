@@ -19,6 +19,7 @@ from stillwatch.cases import open_book, open_cases, read_terms
 from stillwatch.console import Desk, create_app, entry, open_home
 from stillwatch.console.desk import COOKIE
 from stillwatch.console.entry import add_person, begin, find_person
+from stillwatch.schema import TEMPLATE_COLUMNS
 from stillwatch.schema.arrow import ACCOUNT_RESULT
 from stillwatch.store import open_run
 from stillwatch.store.index import open_index
@@ -57,6 +58,44 @@ def write_accounts(run: Path) -> None:
         ),
         run / "accounts.parquet",
     )  # fmt: skip
+
+
+def write_requests(run: Path) -> None:
+    """Add the table of exchanges, which the report's worlds lack: three requests a member.
+
+    The second repeats the first's payload, and it alone carries the campaign's first template; the
+    third was refused, a day later. Of 60 members of a campaign, and of somebody outside.
+    """
+    file = run / "stages" / "frames.jsonl"
+    frames = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
+    frames = [f | {"length": 8, "hash": f"{n + 1:016x}"} for n, f in enumerate(frames)]
+    file.write_text("".join(json.dumps(f) + "\n" for f in frames), encoding="utf-8")
+    hashes = {f["campaign_id"]: (f["position"], int(f["hash"], 16)) for f in reversed(frames)}
+    rows: list[dict] = []
+    for line in (run / "campaigns.jsonl").read_text(encoding="utf-8").splitlines():
+        campaign = json.loads(line)
+        position, hashed = hashes[campaign["campaign_id"]]
+        at = "h_system" if position == "system" else f"{position}_8"
+        for n, who in enumerate([*campaign["members"][:60], {"account_id": "acct-nobody"}]):
+            for k in range(3):
+                rows.append({
+                    "rid": len(rows), "account_id": who["account_id"],
+                    "end_user_id": who.get("end_user_id"), "exchange_id": f"ex-{len(rows)}",
+                    "ts": datetime(2026, 3, 28 + k // 2, 8 + k, n % 60, tzinfo=UTC),
+                    "model": ("lumen-4", "lumen-5")[k % 2], "channel": "api",
+                    "status": "refused" if k == 2 else "ok", "input_tokens": 100 + k,
+                    "output_tokens": 40 * k, "reasoning_tokens": None, "n_turns": 1,
+                    "system_bytes": 0, "user_bytes": 300 + n, "output_bytes": 20,
+                    "h_payload": 0xFEDCBA9876543000 + 17 * n + (k == 2),
+                    "method_hints": int(k == 1),
+                    **{c: hashed if k == 1 and c == at else 1000 + k for c in TEMPLATE_COLUMNS},
+                })  # fmt: skip
+    texts = ("account_id", "end_user_id", "exchange_id", "model", "channel", "status")
+    kinds = {"ts": pa.timestamp("us", tz="UTC"), "method_hints": pa.uint16()}
+    kinds |= dict.fromkeys(texts, pa.string())
+    kinds |= dict.fromkeys(("h_payload", *TEMPLATE_COLUMNS), pa.uint64())
+    schema = pa.schema([(name, kinds.get(name, pa.int64())) for name in rows[0]])
+    pq.write_table(pa.Table.from_pylist(rows, schema=schema), run / "stages" / "exchanges.parquet")
 
 
 class Clock:
@@ -109,6 +148,7 @@ def worlds(tmp_path_factory):
             folder = tmp_path_factory.mktemp(f"console-{world}")
             run = builder.write_run(folder / "run", world)
             write_accounts(run)
+            write_requests(run)
             book = open_book(folder / "cases.db")
             open_cases(book, open_run(run), now=NOON, standings=("accused", "watch"))
             book.close()

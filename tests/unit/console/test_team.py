@@ -134,7 +134,7 @@ def test_a_folder_of_the_version_before_keeps_its_people_and_reads(tmp_path):
     add_person(home, "Ana", ("admin",))
     home.close()
     with sqlite3.connect(folder / "console.db") as database:  # as it was before migrations
-        for table in (VERSIONS, "views", "skips", "habits"):
+        for table in (VERSIONS, "views", "skips", "habits", "factors"):
             database.execute(f"DROP TABLE {table}")
     database.close()
     home = open_home(folder)

@@ -6,6 +6,7 @@ import json
 import os
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 
 from stillwatch.errors import InputError
@@ -14,7 +15,7 @@ from stillwatch.report.why import why
 from stillwatch.scanner import scan
 from stillwatch.simulate import simulate
 from stillwatch.store import open_run
-from stillwatch.store.index import open_index
+from stillwatch.store.index import Asked, open_index
 
 pytestmark = pytest.mark.slow  # a scan comes first
 
@@ -154,3 +155,44 @@ def test_an_index_reads_nothing_outside_itself(index):
         index._rows("SELECT * FROM read_text('/etc/hostname')")
     with pytest.raises(duckdb.Error):
         index._rows("SET enable_external_access = true")
+
+
+def test_the_requests_of_a_campaign_are_those_of_its_members_with_the_templates_they_carry(
+    run, index
+):
+    held, exchanges = index.requests, pq.read_table(run.path / "stages" / "exchanges.parquet")
+    assert held is not None
+    rows = exchanges.select(["exchange_id", "account_id", "end_user_id", "ts"]).to_pylist()
+    campaign = max(run.campaigns, key=lambda c: c["exchanges"])
+    who = {(m["account_id"], m["end_user_id"]) for m in campaign["members"]}
+    mine = {r["exchange_id"] for r in rows
+            if who & {(r["account_id"], None), (r["account_id"], r["end_user_id"])}}  # fmt: skip
+    shown, total = held.page(campaign["campaign_id"], Asked(), most=10**6)
+    assert (total, {r["exchange_id"] for r in shown}) == (len(mine), mine)
+    frames = [f for f in run.frames if f["campaign_id"] == campaign["campaign_id"]]
+    for place, frame in enumerate(frames, start=1):
+        at = (
+            "h_system"
+            if frame["position"] == "system"
+            else f"{frame['position']}_{frame['length']}"
+        )
+        hashes = zip(exchanges["exchange_id"].to_pylist(), exchanges[at].to_pylist(), strict=True)
+        carry = {i for i, h in hashes if h == int(frame["hash"], 16)}
+        assert len(carry) == frame["exchanges"], "the hash names the template's exchanges"
+        found, _ = held.page(campaign["campaign_id"], Asked(template=place), most=10**6)
+        assert {r["exchange_id"] for r in found} == carry & mine
+        assert found
+    assert frames
+
+
+def test_a_person_is_told_as_the_scan_saw_them(run, index):
+    people = pq.read_table(run.path / "stages" / "subjects.parquet").to_pylist()
+    one = next(p for p in people if p["end_user_id"] is None and p["created_at"])
+    told = index.person(one["account_id"])
+    for name in ("created_at", "first_ts", "last_ts", "input_tokens", "output_tokens"):
+        assert told[name] == one[name]
+    campaign = run.campaigns[0]
+    members = {m["account_id"] for m in campaign["members"]}
+    dates = [p["created_at"] for p in people if p["account_id"] in members and p["created_at"]]
+    assert index.signups(campaign["campaign_id"]) == (min(dates), max(dates))
+    assert index.signups("c-none") is None
