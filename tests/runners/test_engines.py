@@ -63,7 +63,7 @@ def begin(python: Path, world: SimulatedWorld, tmp_path: Path) -> Any:
 
 def ended(process: subprocess.Popen[str], code: int) -> str:
     """Wait for a scan and return what it said on its standard error."""
-    _, said = process.communicate(timeout=400)
+    _, said = process.communicate(timeout=900)
     assert process.returncode == code, said[-3000:]
     return said
 
@@ -103,7 +103,7 @@ def test_sail_leaves_the_same_bytes(begin: Any, plain: Scanned, tmp_path: Path) 
 
 
 def with_broken_rows(source: Path, folder: Path) -> Path:
-    """Cut a log of JSON lines into five files, each with a line that is no JSON, and an empty one."""
+    """Cut a log of JSON lines into five files, each with a line that is no JSON; add an empty."""
     folder.mkdir()
     lines = source.read_bytes().splitlines(keepends=True)
     for k in range(5):
@@ -115,7 +115,7 @@ def with_broken_rows(source: Path, folder: Path) -> Path:
 def test_what_is_rejected_is_the_same_over_spark_connect(
     begin: Any, python: Path, world: SimulatedWorld, scan_of: Scan, tmp_path: Path
 ) -> None:
-    """Ledgers of many tasks become one: also in rejected.jsonl, whose lines name files and lines."""
+    """Ledgers of many tasks become one, also in rejected.jsonl, which names files and lines."""
     logs = with_broken_rows(world.out / "litellm.jsonl", tmp_path / "logs")
     here = scan_of(logs)
     with sail_server(python) as address:
@@ -138,8 +138,22 @@ def test_a_damaged_file_stops_the_scan_with_its_name_and_nothing_is_left_of_the_
     assert f"{one.name}:" in said
     assert "damaged" in said
     assert not (tmp_path / "run" / "stages" / "spill").exists()
-    one.write_bytes(whole)
-    ended(begin("sail", "--resume", logs=logs), 3)
+
+
+def test_a_scan_that_is_killed_after_reading_goes_on_without_the_engine(
+    begin: Any, plain: Scanned, tmp_path: Path
+) -> None:
+    process = begin("sail")
+    stages = tmp_path / "run" / "stages"
+    while process.poll() is None and not (stages / "exchanges.parquet").exists():
+        time.sleep(0.005)
+    process.kill()
+    process.communicate()
+    assert (stages / "features.parts" / "whole.json").exists()
+    ended(begin("local", "--resume"), 3)
+    kept = json.loads((tmp_path / "run" / "timing.json").read_text())["kept"]
+    assert {"features", "repeats", "exchanges"} <= set(kept)
+    assert plain.differing(of_run(tmp_path / "run")) == []
 
 
 def executors(root: int) -> list[int]:
