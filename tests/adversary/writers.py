@@ -4,7 +4,8 @@
 stand. This one knows that descriptions may be prose and tries to speak in it: in paraphrase, in
 euphemisms, in numbers as words, in other tongues, by initials, in lawful words alone. Its lawful
 sentences were written apart from the vocabulary: at first 85 of 103 pieces passed, and words and
-forms that the others lacked were added then. So its share is of known writers, not of all.
+forms that the others lacked were added then. So its share is of known writers: of 20 further
+sentences 10 passed, and of 20 further ones that smuggle in lawful words 4, until they were mended.
 """
 
 from __future__ import annotations
@@ -314,6 +315,10 @@ VEILED = (
 )
 # … and in words of the vocabulary alone, by somebody who has read it.
 READ = (
+    "Accounts of this operator got errors at each provider last week.",
+    "The quality of answers to this operator is reduced everywhere.",
+    "The common practice is to delay requests of this actor.",
+    "Members have agreed about the requests of this operator.",
     "The new model appears after this campaign.",
     "The larger model begins in the same week.",
     "Our model is late.",

@@ -107,6 +107,8 @@ def _advised(words: Sequence[str]) -> bool:
         if rest and rest[0] in known.orders:
             return True
     held = set(words)
+    if _served(words):
+        return True
     served = known.told["served"] | known.told["providers"]
     if held & known.told["negations"] and held & known.told["serving"] and held & served:
         return True
@@ -114,3 +116,22 @@ def _advised(words: Sequence[str]) -> bool:
         word in known.told["advisable"] and "to" in words[at + 1 : at + 6]
         for at, word in enumerate(words)
     )
+
+
+def _served(words: Sequence[str]) -> bool:
+    """Return whether a sentence says how accounts are answered, or that members agree on it."""
+    sets, held = vocabulary().told, set(words)
+    if held & {"agree", "agrees", "agreed"} and held & (sets["providers"] | {"members", "all"}):
+        return True
+    if held & {"error", "errors", "refusal", "refusals", "@code"} and held & sets["providers"]:
+        return True
+    for at, word in enumerate(words):
+        if word in {"is", "are", "was"} and words[at + 1 : at + 2] == ["to"]:
+            return True
+        subject = {"quality", "delay", "error", "errors"} | sets["served"]
+        to = words[at + 1 : at + 5] if word == "to" else ()
+        if subject & set(words[max(0, at - 2) : at]) and {
+            "operator", "actor", "account", "accounts", "actors", "operators"
+        } & set(to):  # fmt: skip
+            return True
+    return False
