@@ -49,7 +49,7 @@ def decisions():
         verdict = {"off": "allow", "shadow": "watch", "canary": "watch"}.get(mode, would)
         name = None if level in ("", "access") else "c-1"
         yield Decision(verdict, ("member of c-1", "why"), name, 0, "n-1f", mode, would, 0, level,
-                       ("frame",), 0xABC)  # fmt: skip
+                       ("frame",), 0xABC, "c0ffee" if level == "access" else "")  # fmt: skip
 
 
 def test_every_decision_is_a_valid_detection_finding(valid):
@@ -90,8 +90,10 @@ def test_what_was_done_and_what_would_be_are_kept_apart():
 
 
 def test_an_ownership_answer_is_told_as_a_policy_and_no_attack():
-    owned = Decision("deny", ("r",), "c-1", 0, "n-1", "enforce", "deny", 0, "access", (), 1)
+    owned = Decision("deny", ("r",), "c-1", 0, "n-1", "enforce", "deny", 0, "access", (), 1, "c0f")
     told = ocsf_event(Noted(T0, owned, "decide", snapshot()))
+    related = [(e["uid"], e["type"]) for e in told["finding_info"]["related_events"]]
+    assert related == [("c0f", "citation"), ("c-1", "campaign")]
     assert told["finding_info"]["title"] == "Ownership policy"
     assert "attacks" not in told["finding_info"]
 

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 import pytest
 
+from stillwatch.errors import SchemaError
 from stillwatch.guard import Orders, Undo, undo_value
 from stillwatch.policy import Ladder
-from stillwatch.schema.snapshot import keyed_permit, subject_key
+from stillwatch.schema.snapshot import (
+    Ground,
+    keyed_permit,
+    snapshot_from_payload,
+    snapshot_payload,
+    subject_key,
+)
 
 from .conftest import HOUR, SALT, T0, guard, ordered, request, snapshot
 from .test_decide import PERMIT, spend
@@ -189,3 +197,41 @@ def test_a_channels_requests_without_an_end_user_have_one_key(user):
     undo = Undo("account", f"{subject_key(SALT, 'reseller', user):016x}", "R. Doe", T0)
     decider.load(decider.table.snapshot, Orders().with_undo(undo))
     assert decider.decide(asked).verdict == "allow"
+
+
+# 5. What an answer rests on.
+
+
+def grounded(made):
+    """The snapshot, whose accounts' answers rest on one rule."""
+    ground = Ground("c0ffee", "rule r-1 version 0123 with list v1 as of 2026-11-26")
+    return replace(made, grounds=(ground,), cited=dict.fromkeys(made.access, 0))
+
+
+def test_a_decision_cites_the_rule_and_names_what_holds_the_chain():
+    made = grounded(owned(bad_1="restricted", vague="undetermined"))
+    made = snapshot_from_payload(json.loads(json.dumps(snapshot_payload(made))))
+    decider = guard(made)
+    for account, verdict in (("bad-1", "deny"), ("vague", "step_up")):
+        decision = decider.decide(request(account))
+        assert (decision.verdict, decision.citation) == (verdict, "c0ffee")
+        assert made.grounds[0].words in decision.reasons
+    decider.verify("vague", None, T0)
+    assert decider.decide(request("vague", T0 + 1)).citation == "c0ffee"
+    assert decider.decide(request("bad-2")).citation == ""
+
+
+def test_what_is_taken_back_or_milder_than_a_campaign_s_verdict_is_cited_as_far_as_it_speaks():
+    made = grounded(owned(ordered("deny"), bad_1="undetermined"))
+    assert guard(made).decide(request("bad-1")).citation == "c0ffee"
+    undo = Undo("access", undo_value(SALT, "bad-1"), "R. Doe", T0)
+    decision = guard(made, Orders().with_undo(undo)).decide(request("bad-1"))
+    assert (decision.verdict, decision.citation) == ("deny", "")
+
+
+def test_a_snapshot_that_cites_what_it_does_not_hold_is_refused():
+    payload = snapshot_payload(grounded(owned(bad_1="restricted")))
+    with pytest.raises(SchemaError, match="does not hold"):
+        snapshot_from_payload({**payload, "grounds": []})
+    del payload["grounds"], payload["cited"], payload["ground_words"]
+    assert snapshot_from_payload(payload).cited == {}
