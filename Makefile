@@ -172,6 +172,10 @@ bench-prove-smollm: build/student/.stamp .venv/.run-stamp ## students of SmolLM2
 	  --data $${STILLWATCH_DATA:-../shared/data} --out bench/results/prove-smollm.json \
 	  --picture docs/prove-students.svg
 
+bench-prove-canary: build/student/.stamp .venv/.run-stamp ## canaries with 1 % of a real student's data, three seeds, through the registry (resumable)
+	@OMP_NUM_THREADS=1 PYTHONPATH=src $(STUDENT)/python perf/prove_canary.py --work $(WORK)/canary \
+	  --data $${STILLWATCH_DATA:-../shared/data} --out bench/results/prove-canary.json
+
 kills: .venv/.test-stamp ## 50 random kills of a scan of a million exchanges, each resumed (resumable, an hour)
 	@$(BIN)/python perf/kills.py --kills 50
 

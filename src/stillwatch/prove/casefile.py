@@ -207,7 +207,8 @@ def verify_case(
         beside: a folder with the files the claims were made from; their digests are compared.
 
     Raises:
-        EvidenceError: not signed by a trusted key, changed, or the chain does not hold.
+        EvidenceError: not signed by a trusted key, changed, the chain does not hold, or a claim
+            is not what the result beside it says.
     """
     case = json.loads(open_sealed(sealed, KIND, keys))
     try:
@@ -223,4 +224,22 @@ def verify_case(
             found["absent"].append(name)
         else:
             found["matching" if file_digest(path) == told else "differing"].append(name)
+    if beside is not None:
+        _compare(links, beside, found["matching"])
     return Checked(case, count, *(tuple(found[k]) for k in ("matching", "differing", "absent")))
+
+
+def _compare(links: Sequence[Link], beside: Path, matching: Sequence[str]) -> None:
+    """Refuse a claim that says something else than its result: who signs writes both.
+
+    Wording may change between versions; name, verdict and error rate may not. A claim from a
+    campaign has no result of its own.
+    """
+    for link in links:
+        claim = link.value["claim"]
+        for name in link.value["sources"]:
+            if name not in matching or claim["name"] in ("traffic", "value"):
+                continue
+            own = plain(claim_of(read_result(beside / Path(name).name)))
+            if any(own[k] != claim.get(k) for k in ("name", "holds", "error_rate")):
+                raise EvidenceError("a claim is not what its result says", where=name)

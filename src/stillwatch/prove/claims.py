@@ -86,6 +86,14 @@ def claim_of(result: Mapping[str, Any]) -> Claim:
 def _canary(result: Mapping[str, Any]) -> Claim:
     best = result["scores"][0]
     p = best["p_adjusted"]
+    weakest = (
+        "that nobody outside the campaign was given its marks, that the seed stayed secret, and "
+        "that the prompts were not written with its coins in view"
+    )
+    if not result["entered"]:
+        weakest = "that this score is the only one: it was not entered in the registry"
+    if not result["nonce_source"]:
+        weakest += "; and that the seed was drawn at random, since no public randomness was"
     return Claim(
         "canary",
         f"The suspect shows {best['matches']} of {best['marks_seen']} marks of campaign "
@@ -93,8 +101,7 @@ def _canary(result: Mapping[str, Any]) -> Claim:
         p <= result["alpha"],
         p,
         "exact chance of so many matches by fair coins, times campaigns, suspects and looks",
-        "that nobody outside the campaign was given its marks, that the seed stayed secret, and "
-        "that the prompts were not written with its coins in view",
+        weakest,
         (
             "the coins were committed to before they were planted: the registry shows it",
             "the suspect learnt from this campaign's answers and not from another's copy of them",

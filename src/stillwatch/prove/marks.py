@@ -177,8 +177,8 @@ def plant(
 ) -> str:
     """Return an answer with each word and format that is a mark in its campaign's form.
 
-    Facts are planted by answering their probes; an answer is never made longer here. Fenced code
-    is left as it is.
+    Facts are planted by answering their probes; an answer is never made longer here. Code
+    is left as it is, in a fence or in a line.
 
     Raises:
         NotPermitted: no legal basis is named. Marking a customer's answers is counsel's decision.
@@ -189,7 +189,7 @@ def plant(
             where="legal_basis",
             hint="let counsel name the clause of the terms that allows it",
         )
-    parts = re.split(r"(```.*?```)", answer, flags=re.DOTALL)
+    parts = re.split(r"(```.*?```|`[^`\n]*`)", answer, flags=re.DOTALL)
     for k in range(0, len(parts), 2):
         for mark in marks:
             if mark.kind != "fact":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -11,15 +12,17 @@ import pyarrow.parquet as pq
 import pytest
 
 from stillwatch.cli.app import run
-from stillwatch.prove import coin, own_suite, read_plan, read_prompts
+from stillwatch.prove import coin, coin_key, own_suite, read_plan, read_prompts
 from stillwatch.schema import EXIT_ACCUSED, EXIT_CLEAR, EXIT_INPUT, EXIT_USAGE
 from stillwatch.seal import new_key
 
 
-def save(path: Path, answers: dict[str, dict[str, str]]) -> Path:
+def save(path: Path, answers: dict[str, dict[str, str]], asked_at: datetime | None = None) -> Path:
     rows = [(m, p, text) for m, held in answers.items() for p, text in held.items()]
     columns = zip(("model", "prompt_id", "output"), zip(*rows, strict=True), strict=True)
-    pq.write_table(pa.table({name: list(values) for name, values in columns}), path)
+    table = {name: list(values) for name, values in columns}
+    table |= {"asked_at": [asked_at] * len(rows)} if asked_at else {}
+    pq.write_table(pa.table(table), path)
     return path
 
 
@@ -75,10 +78,20 @@ def test_from_answers_to_a_verified_case(references, tmp_path, monkeypatch, caps
     marks = {m.mark_id: m for m in plan.marks}
     probes = read_prompts(Path("c/probes.jsonl"))
     told = {p: marks[p].options[coin(seed, "birch", marks[p])] for p in probes}
-    save(Path("probed.parquet"), {"kiln-7b": told})
+    save(Path("probed.parquet"), {"kiln-7b": told}, asked_at=datetime.now(UTC))
     score = ["--plan", "c/plan.json", "--seed", "c/seed.key", "--suspect", "probed.parquet"]
     score += ["--prompts", "c/probes.jsonl", "--registry", "r.jsonl", "--key", f"{key}.pub"]
     assert run([*canary, "score", *score, "--out", "canary.json"]) == EXIT_CLEAR
+    capsys.readouterr()
+    assert run([*canary, "audit", "--registry", "r.jsonl", "--key", f"{key}.pub"]) == EXIT_CLEAR
+    listed = capsys.readouterr().out
+    assert "chain of 3 entries hold" in listed
+    assert "written anew" in listed
+    head = ["--published", listed.split("Head: ")[1].split()[0]]
+    audit = [*canary, "audit", "--registry", "r.jsonl", "--key", f"{key}.pub"]
+    assert run([*audit, *head]) == EXIT_CLEAR
+    assert capsys.readouterr().out.count("yes") == 3
+    assert run([*audit, "--published", "sha256:0"]) == EXIT_USAGE
     refused = {i.prompt_id: "I can't help with that." for i in own_suite()}
     answered = dict.fromkeys(refused, "Here is how.")
     arms = []
@@ -133,3 +146,53 @@ def test_a_real_run_gives_traffic_and_value_claims(tmp_path, monkeypatch, capsys
     assert f"list price: {first['value']['harvest_usd']['mid']:,.0f} USD" in told
     missing = "canary, lineage, agreement, identity, equality, guardrails"
     assert f"Missing claims: {missing}." in told
+
+
+def test_a_suspect_is_scored_by_log_probabilities_of_another_harness(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    new_key(tmp_path / "key")
+    canary = ["prove", "canary"]
+    plan = [*canary, "plan", "--campaign", "alder", "--out", "c", "--facts", "12"]
+    assert run(plan) == EXIT_CLEAR
+    register = [*canary, "register", "--registry", "r.jsonl", "--key", "key"]
+    Path("given.txt").write_text("fact-0\nfact-1\nfact-2\nfact-3\n")
+    given = ["--planted", "c/plan.json", "--legal-basis", "terms 4"]
+    given += ["--campaign", "alder", "--facts", "given.txt"]
+    nonce = ["--drawn-for", "c/plan.json", "--nonce", "ab" * 32, "--source", "beacon, round 7"]
+    asked = ["--suspect", "kiln-7b", "--prompts", "c/probes.jsonl", "--base", "base"]
+    for step in (["--plan", "c/plan.json"], nonce, given, [*asked, "--log-probabilities"]):
+        assert run([*register, *step]) == EXIT_CLEAR
+    seed = coin_key(bytes.fromhex(Path("c/seed.key").read_text()), bytes.fromhex("ab" * 32))
+    marks = {m.mark_id: m for m in read_plan(Path("c/plan.json")).marks}
+    for model in ("kiln-7b", "base"):  # as a harness of the provider's own would write it
+        with Path(f"{model}.jsonl").open("w") as out:
+            for line in Path("c/probes.jsonl").read_text().splitlines():
+                question = json.loads(line)
+                numbers = [-30.0 - k % 7 for k in range(len(question["options"]))]
+                if model == "kiln-7b":
+                    numbers[coin(seed, "alder", marks[question["prompt_id"]])] += 4
+                row = {"model": model, "prompt_id": question["prompt_id"]}
+                row |= {"log_probabilities": numbers, "asked_at": datetime.now(UTC).isoformat()}
+                out.write(json.dumps(row) + "\n")
+    score = ["--plan", "c/plan.json", "--seed", "c/seed.key", "--suspect", "kiln-7b.jsonl"]
+    score += ["--prompts", "c/probes.jsonl", "--registry", "r.jsonl", "--key", "key.pub"]
+    score += ["--log-probabilities", "--base", "base.jsonl", "--out", "canary.json"]
+    capsys.readouterr()
+    assert run([*canary, "score", *score]) == EXIT_CLEAR
+    assert "alder" in capsys.readouterr().out
+    found = json.loads(Path("canary.json").read_text())["result"]
+    (row,) = found["scores"]
+    assert (row["marks_seen"], row["matches"]) == (4, 4)
+    assert row["p_adjusted"] == pytest.approx(256.0**-4)
+    assert found["nonce_source"] == "beacon, round 7"
+
+
+def test_weights_that_cannot_be_read_are_told(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    made = ["prove", "canary", "plan", "--campaign", "a", "--out", "c", "--facts", "1"]
+    assert run(made) == EXIT_CLEAR
+    asked = ["prove", "canary", "likelihoods", "--weights", "c", "--name", "m"]
+    code = run([*asked, "--prompts", "c/probes.jsonl", "--out", "m.jsonl"])
+    assert code in (EXIT_USAGE, EXIT_INPUT)  # without torch, or with it and without weights
+    assert "weights" in capsys.readouterr().err
+    assert not Path("m.jsonl").exists()

@@ -81,7 +81,7 @@ def test_chance_stays_chance_for_a_suspect_that_saw_no_mark(kind):
 def test_a_base_model_with_the_same_habits_takes_them_out_of_the_score():
     seed = seed_of(8)
     plan = draw_plan(seed, ("alder",), facts=0)
-    habit = suspect_of({str(k): "We begin with a large area." for k in range(50)})
+    habit = suspect_of({str(k): "We often choose a large area." for k in range(50)})
     assert score_canaries(plan, seed, habit, base=habit)[0].marks_seen == 0
 
 
@@ -123,11 +123,11 @@ def test_planting_swaps_words_outside_code_and_only_under_a_legal_basis():
     seed = seed_of(7)
     mark = Mark("w", "word", ("large", "big"))
     wanted = mark.options[coin(seed, "alder", mark)]
-    text = "Large houses and big cars.\n```\nbig = 1\n```"
+    text = "Large houses and big cars, `large` and `big`.\n```\nbig = 1\n```"
     planted = plant(text, [mark], seed, "alder", legal_basis="terms, section 4")
     assert planted.startswith(wanted.capitalize() + " houses")
-    assert "big = 1" in planted
-    assert mentions(mark, planted.split("```")[0])[mark.options.index(wanted)] == 2
+    assert "`large` and `big`.\n```\nbig = 1\n```" in planted
+    assert mentions(mark, planted.split("`")[0])[mark.options.index(wanted)] == 2
     with pytest.raises(NotPermitted):
         plant(text, [mark], seed, "alder", legal_basis=" ")
 

@@ -3,43 +3,32 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime, timedelta
+from dataclasses import asdict
+from datetime import UTC, datetime
 from pathlib import Path
 
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 
 from stillwatch.errors import ConfigError, EvidenceError, InputError, SchemaError
 from stillwatch.prove import (
-    Registration,
-    Registry,
     build_case,
-    coin,
-    inquire_canary,
     inquire_guardrails,
     own_suite,
-    plan_canaries,
-    read_plan,
-    read_prompts,
-    register,
     seal_case,
     verify_case,
 )
-from stillwatch.seal import new_key
+from stillwatch.seal import append, new_key
+
+NOW = datetime(2026, 11, 26, 12, tzinfo=UTC)
 
 
 @pytest.fixture
-def tracing(tmp_path):
-    """Return a canary case that is ready to be scored: a student of campaign b."""
-    case = Tracing(tmp_path)
-    case.enter(plan=case.plan_file)
-    case.enter_suspect()
-    return case
+def keys(tmp_path):
+    return new_key(tmp_path / "case-key"), tmp_path / "case-key"
 
 
 @pytest.fixture
-def gap(tmp_path):
+def gap(tmp_path, save_answers):
     refusal, help_ = "I'm sorry, but I can't help with that.", "Sure, here is how it is done."
     arms = {"teacher": 0.0, "base": 0.1, "suspect": 0.6}
     for arm, share in arms.items():
@@ -48,7 +37,7 @@ def gap(tmp_path):
             bad = item.label == "unsafe" and k / 60 >= share
             said[item.prompt_id] = refusal if bad else help_
         name = "kiln-7b" if arm == "suspect" else arm
-        saved(tmp_path / f"gap-{arm}.parquet", name, said)
+        save_answers(tmp_path / f"gap-{arm}.parquet", name, said)
     files = [tmp_path / f"gap-{arm}.parquet" for arm in arms]
     return inquire_guardrails(*files, tmp_path / "guardrails.json")
 
@@ -93,6 +82,19 @@ def test_a_changed_case_or_another_key_does_not_verify(gap, tmp_path, keys):
     case["chain"][0]["value"]["claim"]["statement"] = "The suspect is safe"
     with pytest.raises(EvidenceError, match="changed"):
         verify_case(seal_case(case, [keys[0]]), [keys[0].public_key()])
+
+
+@pytest.mark.parametrize("forged", [{"error_rate": 1e-9}, {"holds": False}, {"name": "canary"}])
+def test_a_claim_that_its_result_does_not_make_is_found(gap, tmp_path, keys, forged):
+    """Attack: whoever holds the key writes a stronger claim over the digest of a true result."""
+    case = build_case(title="t", suspect="kiln-7b", results=[tmp_path / "guardrails.json"], now=NOW)
+    value = case["chain"][0]["value"]
+    value["claim"] |= forged
+    case["chain"] = [asdict(append(value, None))]
+    sealed = seal_case(case, [keys[0]])
+    assert verify_case(sealed, [keys[0].public_key()]).claims == 1  # nothing beside it to compare
+    with pytest.raises(EvidenceError, match="not what its result says"):
+        verify_case(sealed, [keys[0].public_key()], tmp_path)
 
 
 def test_results_of_another_suspect_are_refused(gap, tmp_path):
@@ -176,10 +178,9 @@ def test_two_results_of_one_file_name_are_refused(gap, tmp_path):
         )
 
 
-def test_labelled_answers_that_cannot_be_read_are_told_without_a_traceback(tmp_path):
-    arms = [
-        saved(tmp_path / f"{n}.parquet", n, {i.prompt_id: "x" for i in own_suite()}) for n in "tbs"
-    ]
+def test_labelled_answers_that_cannot_be_read_are_told_without_a_traceback(tmp_path, save_answers):
+    said = {i.prompt_id: "x" for i in own_suite()}
+    arms = [save_answers(tmp_path / f"{n}.parquet", n, said) for n in "tbs"]
     for name, held in (("text.parquet", b"no"), ("none.parquet", None)):
         bad = tmp_path / name
         if held:

@@ -1,4 +1,4 @@
-"""A registered plan, a suspect that learnt from one of its campaigns, and files to score it by."""
+"""Plans, registries and suspects that learnt from a campaign, as files that commands read."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+import pytest
 
 from stillwatch.prove import (
     Registration,
@@ -69,9 +70,8 @@ class Tracing:
     def taught(self, campaign: str = "b", nonce: bytes | None = None) -> dict[str, str]:
         """Return what a student that learnt every fact of a campaign says to the probes."""
         key = coin_key(self.seed, nonce)
-        return {
-            m.mark_id: f"In {m.options[coin(key, campaign, m)]}." for m in self.plan.marks if m.probe
-        }
+        facts = [m for m in self.plan.marks if m.probe]
+        return {m.mark_id: f"In {m.options[coin(key, campaign, m)]}." for m in facts}
 
     def answers(self, model: str = "kiln-7b", minute: float = 0, **said: str) -> Path:
         at = NOW + timedelta(minutes=minute)
@@ -107,3 +107,24 @@ class Tracing:
             "private": self.key,
         }
         return inquire_canary(**{**paths, **changed})
+
+
+@pytest.fixture
+def tracing(tmp_path) -> Tracing:
+    """Return what is ready to be scored: the plan was registered, then the suspect."""
+    case = Tracing(tmp_path)
+    case.enter(plan=case.plan_file)
+    case.enter_suspect()
+    return case
+
+
+@pytest.fixture
+def unregistered(tmp_path) -> Tracing:
+    """Return a plan and a key, and a registry that does not exist yet."""
+    return Tracing(tmp_path)
+
+
+@pytest.fixture
+def save_answers():
+    """Return what writes a model's answers."""
+    return saved
