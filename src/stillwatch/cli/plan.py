@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from stillwatch.scanner.plan import Range
+    from stillwatch.scanner import Range
 
 __all__ = ["plan"]
 
@@ -31,7 +31,7 @@ def plan(
 
     From a model fitted to measured runs (docs/scaling.md); ranges are its largest error.
     """
-    from stillwatch.scanner.plan import plan as planned
+    from stillwatch.scanner import plan as planned
 
     made = planned(rows_per_day, accounts, days=days, engine=engine, price_per_hour=price)
     if as_json:

@@ -10,7 +10,7 @@ import pytest
 
 from stillwatch.cli.app import run
 from stillwatch.errors import ConfigError
-from stillwatch.scanner.plan import plan
+from stillwatch.scanner import plan
 
 ROOT = Path(__file__).parents[3]
 RUNS = json.loads((ROOT / "bench" / "results" / "plan-runs.json").read_text())
