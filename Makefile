@@ -109,6 +109,10 @@ scale: .venv/.test-stamp ## one million exchanges: seconds by step, peak memory
 bench: .venv/.test-stamp ## speed and memory as ratios within one run, kept in bench/results (minutes)
 	@$(BIN)/python perf/bench.py --keep
 
+bench-plan: .venv/.test-stamp ## scans of several sizes, and the fit that `stillwatch plan` reads (resumable, minutes)
+	@OMP_NUM_THREADS=1 $(BIN)/python perf/plan_runs.py
+	@$(BIN)/python perf/plan_fit.py
+
 bench-sources: .venv/.test-stamp ## MB of JSON per second of CPU and peak memory of every JSON format (minutes)
 	@$(BIN)/python perf/json_speed.py
 

@@ -25,6 +25,7 @@ from stillwatch.cli.guard import guard
 from stillwatch.cli.hub import hub
 from stillwatch.cli.ingest import ingest
 from stillwatch.cli.ownership import ownership
+from stillwatch.cli.plan import plan
 from stillwatch.cli.prove import prove
 from stillwatch.cli.pseudonymize import pseudonymize
 from stillwatch.cli.purge import purge
@@ -90,7 +91,7 @@ def root(
 
 for _command in (
     scan, watch, explain, export, demo, ingest, pseudonymize, collect, corpora, purge, erase,
-    console,
+    console, plan,
 ):  # fmt: skip
     app.command()(_command)
 app.add_typer(simulate, name="simulate")

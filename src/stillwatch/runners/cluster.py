@@ -9,10 +9,12 @@ from __future__ import annotations
 import importlib.util
 import os
 import re
+import socket
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 import pyarrow as pa
 
@@ -25,6 +27,7 @@ _ADDRESS: Final = re.compile(
     r"local|sail|sc://[^\s/]+.*|spark://[\w.:,\[\]-]+|local-cluster\[\d+,\s*\d+,\s*\d+\]"
 )
 _INSTALL: Final = "pip install 'stillwatch[{extra}]' (docs/scaling.md)"
+_CONNECT_PORT: Final = 15_002
 # Tasks name their parts uniquely, so that a second attempt beside a slow first one does no harm.
 _SPARK: Final = {
     "spark.app.name": "stillwatch",
@@ -115,6 +118,7 @@ def open_cluster(engine: str) -> Iterator[Cluster]:
             if engine == "sail":
                 session = _connected(closing.enter_context(_sail()))
             elif engine.startswith("sc://"):
+                _refuse_silence(engine)
                 session = _connected(engine)
             else:
                 session = _joined(engine)
@@ -148,6 +152,18 @@ def _sail() -> Iterator[str]:
         yield f"sc://127.0.0.1:{server.listening_address[1]}"
     finally:
         server.stop()
+
+
+def _refuse_silence(address: str) -> None:
+    """Raise RunnerError where nobody listens: the client would try again for ten minutes."""
+    parts = urlsplit(address.partition(";")[0])
+    try:
+        socket.create_connection((parts.hostname or "", parts.port or _CONNECT_PORT), 10).close()
+    except OSError as error:
+        raise RunnerError(
+            f"nobody listens there ({error.strerror or type(error).__name__})", where="--engine",
+            hint="is the server of Spark Connect running, and is the port open from here?",
+        ) from error  # fmt: skip
 
 
 def _connected(address: str) -> Any:

@@ -10,16 +10,20 @@ from stillwatch.scanner.candidates import candidate_frames, corroborated_lines
 from stillwatch.scanner.feed import StoredDays
 from stillwatch.scanner.filling import Filled, fill_days, reading_key, waiting_files
 from stillwatch.scanner.job import prepare, scan
+from stillwatch.scanner.planning import Plan, Range, plan
 from stillwatch.scanner.result import Progress, ScanResult
 
 __all__ = [
     "Filled",
+    "Plan",
     "Progress",
+    "Range",
     "ScanResult",
     "StoredDays",
     "candidate_frames",
     "corroborated_lines",
     "fill_days",
+    "plan",
     "prepare",
     "reading_key",
     "scan",
