@@ -103,8 +103,8 @@ class Week:
     def fresh(self, base: int | None) -> dict[str, str]:
         """Return a user's message that nobody sends again, out of two prompts of `some`'s choice.
 
-        The pool is small: drawn from it, hundreds of strangers would repeat each other's far
-        more often than people do.
+        The pool is small: drawn from it, hundreds of strangers would repeat each other's prompts
+        far more often than people do.
         """
         words = " ".join(self.some(base)[-1]["content"] for _ in range(2)).split()
         size = int(self.rng.integers(12, 70))
