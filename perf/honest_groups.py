@@ -1,19 +1,18 @@
 """Honest groups that share words and acts, of the kinds that a provider has among its customers.
 
-Each is a function of a week of `real_text.py`. They were written down before the detector was run on
-them; none has a rule of its own there. What they have in common with a campaign is named in each.
+Each is a function of a week of `weeks.py`. The first nineteen were written before the detector was
+run on them (it accused seven), the last five to break the rule that mended it. None has a rule of
+its own in the detector. What each has in common with a campaign stands in its first line.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+from weeks import DAY, HOUR, START, Messages, Week, corpus
 
-if TYPE_CHECKING:
-    from real_text import Messages, Week
-
-HOUR, DAY, MINUTE = 3_600_000_000, 86_400_000_000, 60_000_000
+MINUTE = 60_000_000
 
 
 def more_groups(week: Week) -> None:
@@ -21,7 +20,8 @@ def more_groups(week: Week) -> None:
     for group in (
         labelling_vendor, consultancy, support_bots, saas_customers, leaderboard, extension, lab,
         exam_week, translators, replayed_logs, rotated_keys, failover, own_keys, red_team,
-        marketplace, bot_hosts, ci_action, free_credits, after_bans,
+        marketplace, bot_hosts, ci_action, free_credits, after_bans, shifts_on_vpn, automation,
+        digests, pollers, pipeline,
     ):  # fmt: skip
         group(week)
 
@@ -32,8 +32,6 @@ def system(text: str) -> dict[str, str]:
 
 def pages(week: Week, *names: str) -> list[Messages]:
     """Return the rows of corpora in an order of the week's own, each to be handed out once."""
-    from real_text import corpus
-
     rows = [row for name in names for row in corpus(name)]
     return [rows[k] for k in week.rng.permutation(len(rows))]
 
@@ -46,16 +44,12 @@ def behind(week: Week, prefixes: int, n: int) -> list[list[str]]:
 
 def any_time(week: Week, n: int, start: int | None = None) -> list[int]:
     """Return moments of the week at any hour: customers of all time zones, machines."""
-    from real_text import START
-
     low = START if start is None else max(start, START)
     return np.sort(week.rng.integers(low, START + 7 * DAY - HOUR, n)).tolist()
 
 
 def labelling_vendor(week: Week) -> None:
-    """Sixty crowd workers in three shifts, one instruction sheet, one queue of items; a tenth gold."""
-    from real_text import START
-
+    """Sixty crowd workers in three shifts, one sheet, one queue of items; a tenth is gold."""
     rng = week.rng
     sheet = system("Instruction sheet 7: suggest a label for the message and say why in one line.")
     items = pages(week, "benign/banking77", "lookalike/commonsense_evals")
@@ -79,8 +73,6 @@ def consultancy(week: Week) -> None:
 
     The clients of the first each have a field of their own, those of the second the same field.
     """
-    from real_text import START
-
     rng = week.rng
     for fleet, size in enumerate((40, 30)):
         text = f"You are assistant {fleet} that the consultants installed. Answer the employee."
@@ -108,7 +100,7 @@ def support_bots(week: Week) -> None:
 
 
 def saas_customers(week: Week) -> None:
-    """A service that opens an account for each customer: hundreds, one template, its own servers."""
+    """A service with an account for each customer: hundreds, one template, its own servers."""
     rng = week.rng
     for ips in behind(week, 2, 150):
         one = week.account("service's customer", ips=ips)
@@ -120,8 +112,6 @@ def saas_customers(week: Week) -> None:
 
 def leaderboard(week: Week) -> None:
     """Release day: strangers run random parts of one public benchmark with one harness."""
-    from real_text import START
-
     rng = week.rng
     items = pages(week, "lookalike/commonsense_evals")
     release = START + int(rng.integers(2, 5)) * DAY
@@ -146,10 +136,7 @@ def extension(week: Week) -> None:
 
 
 def lab(week: Week) -> None:
-    """Twelve accounts of a laboratory, on its card, share out the items of one study by a script."""
-    from real_text import START
-
-    rng = week.rng
+    """Twelve accounts of a laboratory, on its card: a script shares out the items of one study."""
     items = pages(week, "lookalike/gsm8k")[:900]
     card, ips = week.mark("lab card"), behind(week, 1, 12)
     team = [week.account("lab", created=START - DAY + k * 5 * MINUTE, card=card, ips=ips[k])
@@ -157,13 +144,10 @@ def lab(week: Week) -> None:
     for k, ts in enumerate(any_time(week, len(items))):
         week.say(team[k % 12], ts, [system("Study 3: solve it and state your confidence."),
                                     items[k][-1]])  # fmt: skip
-    del rng
 
 
 def exam_week(week: Week) -> None:
     """A hundred students of one course before the exam, from home, at every hour, own questions."""
-    from real_text import START
-
     rng = week.rng
     asked = pages(week, "benign/cosqa_code_queries")
     enrolled = START - 60 * DAY
@@ -179,8 +163,6 @@ def exam_week(week: Week) -> None:
 
 def translators(week: Week) -> None:
     """An agency's freelancers all over the world: one prompt, documents out of one queue."""
-    from real_text import START
-
     rng = week.rng
     queue = pages(week, "benign/sharegpt_sample", "benign/alpaca_eval", "benign/mt_bench")
     hired = START - 20 * DAY
@@ -197,9 +179,7 @@ def translators(week: Week) -> None:
 
 
 def replayed_logs(week: Week) -> None:
-    """A company that comes from another provider replays its log over eight accounts, one invoice."""
-    from real_text import START
-
+    """A company that changes providers replays its log over eight accounts, on one invoice."""
     rng = week.rng
     org, ips = "org_" + week.mark("migrates"), behind(week, 1, 8)
     team = [week.account("replayed logs", created=START + DAY + k * 3 * MINUTE, org=org, card="",
@@ -212,8 +192,6 @@ def replayed_logs(week: Week) -> None:
 
 def rotated_keys(week: Week) -> None:
     """A company with a new account each night; the provider closes the old one when it expires."""
-    from real_text import START
-
     rng = week.rng
     card, ips = week.mark("rotates"), behind(week, 1, 1)[0]
     rows = pages(week, "benign/cosqa_code_queries")
@@ -232,8 +210,6 @@ def failover(week: Week) -> None:
     The second account is another organization's, on another card. Conversations go on there, and
     during an outage what the limit refuses is tried there within a minute.
     """
-    from real_text import START
-
     rng = week.rng
     outage = START + 4 * DAY + 9 * HOUR
     prompt = system("You are the friendly voice of the open chat front-end, version 2.")
@@ -257,13 +233,11 @@ def failover(week: Week) -> None:
 
 def own_keys(week: Week) -> None:
     """An enterprise that balances its load over eight accounts of its subsidiaries, on one card."""
-    rng = week.rng
     card, ips = week.mark("enterprise"), behind(week, 1, 8)
     team = [week.account("own keys", card=card, ips=ips[k]) for k in range(8)]
     rows = pages(week, "benign/banking77")
     for k, ts in enumerate(any_time(week, 1_000)):
         week.say(team[k % 8], ts, [system("You route the letters of the insured."), rows[k][-1]])
-    del rng
 
 
 def red_team(week: Week) -> None:
@@ -294,19 +268,16 @@ def marketplace(week: Week) -> None:
 
 
 def bot_hosts(week: Week) -> None:
-    """Sixty people host one open chat bot at the four cheapest hosters; their guests ask anything."""
-    rng = week.rng
+    """Sixty people host one open chat bot at four cheap hosters; their guests ask anything."""
     prompt = system("You are Harbour, a helpful bot in a busy channel.")
     for ips in behind(week, 4, 60):
         one = week.account("bot host", ips=ips)
         for ts in any_time(week, week.often(2.8, 0.6)):
             week.say(one, ts, [prompt, week.fresh(None)])
-    del rng
 
 
 def ci_action(week: Week) -> None:
-    """A published build step with a fixed prompt: owners' own keys, the build service's addresses."""
-    rng = week.rng
+    """A published build step with a fixed prompt: owners' keys, the build service's addresses."""
     rows = pages(week, "benign/cosqa_code_queries")
     frame = "Review this change and list what may break:\n\n"
     for ips in behind(week, 5, 90):
@@ -319,8 +290,6 @@ def ci_action(week: Week) -> None:
 
 def free_credits(week: Week) -> None:
     """A tutorial with free credits for ten requests: most who come use them up, for anything."""
-    from real_text import START
-
     rng = week.rng
     day = START + DAY + int(rng.integers(2 * DAY))
     frame = "You speak with the lantern keeper, who answers in three short lines: "
@@ -334,9 +303,7 @@ def free_credits(week: Week) -> None:
 
 
 def after_bans(week: Week) -> None:
-    """A template in fashion: strangers come every hour, and the provider closes some for other reasons."""
-    from real_text import START
-
+    """A template in fashion: strangers come every hour; the provider closes some for fraud."""
     rng = week.rng
     frame = "Imagine a small museum of odd things and describe the exhibit about: "
     for _ in range(160):
@@ -349,3 +316,68 @@ def after_bans(week: Week) -> None:
         for ts in np.sort(rng.integers(created, last, week.often(1.7, 0.6))).tolist():
             text = frame + week.fresh(None)["content"]
             week.say(one, ts, [{"role": "user", "content": text}])
+
+
+def shifts_on_vpn(week: Week) -> None:
+    """Thirty moderators of one contractor in three shifts, on its VPN, each item once."""
+    rng = week.rng
+    sheet = system("Moderation guide 12: say which rule the message touches, if any.")
+    todo, ips = pages(week, "lookalike/commonsense_evals"), behind(week, 2, 30)
+    for k in range(30):
+        one = week.account(
+            "moderator", created=START - 9 * DAY + int(rng.integers(DAY)), ips=ips[k]
+        )
+        for day in rng.choice(7, 5, replace=False).tolist():
+            begin = START + (k % 3) * 8 * HOUR + day * DAY
+            ts = begin + int(rng.integers(20 * MINUTE))
+            while ts < begin + 8 * HOUR:
+                week.say(one, ts, [sheet, todo.pop()[-1]])
+                ts += int(rng.lognormal(2.7, 0.5) * MINUTE)
+
+
+def automation(week: Week) -> None:
+    """A platform's ready-made recipe, run for its users from its servers at the quarter hours."""
+    rng = week.rng
+    frame = "Turn the new entry of the feed into one post for my followers:\n\n"
+    for ips in behind(week, 3, 80):
+        one = week.account("automation", ips=ips)
+        for tick in np.sort(rng.choice(7 * 96, week.often(2.8, 0.3), replace=False)).tolist():
+            ts = START + tick * 15 * MINUTE + int(rng.exponential(15_000_000))
+            week.say(one, ts, [{"role": "user", "content": frame + week.fresh(None)["content"]}])
+
+
+def digests(week: Week) -> None:
+    """A daily digest for each of 120 customers, at the hour that each chose, from one server."""
+    rng = week.rng
+    prompt = system("Write the digest of the day for our subscriber from what came in.")
+    for ips in behind(week, 1, 120):
+        one, hour = week.account("digest", ips=ips), int(rng.integers(DAY - HOUR))
+        for day in range(7):
+            for _ in range(2):
+                ts = START + day * DAY + hour + int(rng.exponential(40_000_000))
+                week.say(one, ts, [prompt, week.fresh(None)])
+
+
+def pollers(week: Week) -> None:
+    """Fifty strangers run one open monitor, which sleeps for some hours after each entry."""
+    rng = week.rng
+    prompt = system("You are Watchtower. Say what is new in this entry.")
+    born = START - 30 * DAY + int(rng.integers(DAY))
+    for _ in range(50):
+        one = week.account("poller", created=born + int(rng.exponential(12) * HOUR))
+        ts = START + int(rng.integers(HOUR))
+        while ts < START + 7 * DAY - HOUR:
+            week.say(one, ts, [prompt, week.fresh(None)])
+            ts += 187 * MINUTE + int(rng.lognormal(2.5, 0.5) * 1_000_000)
+
+
+def pipeline(week: Week) -> None:
+    """A service that sends three templates for each document of its customers, from its servers."""
+    rng = week.rng
+    steps = ("Give the document a title.", "List the people it names.", "Say what is to be done.")
+    for ips in behind(week, 2, 70):
+        one = week.account("pipeline", created=START - int(rng.exponential(40) * DAY), ips=ips)
+        for ts in any_time(week, week.often(1.7, 0.6)):
+            text = week.fresh(None)
+            for k, step in enumerate(steps):
+                week.say(one, ts + k * 5_000_000, [system(step), text])

@@ -26,6 +26,10 @@ _TICK_US: Final = _HOUR_US // 4
 _NEAR_US: Final = 90_000_000
 _ON_THE_TICK: Final = 0.5
 _LEAST_GAPS: Final = 12
+_PAUSE_US: Final = _HOUR_US // 6
+_LEAST_OF_ONE: Final = 3
+_SAME_GAP: Final = 0.02
+_UNEVEN: Final = 0.5
 NOTHING: Final = float(calibrate(1.0))
 ORDINARY: Final = frozenset(("signup_ip", "device_hash"))
 
@@ -74,21 +78,34 @@ def people_hours(ts_us: np.ndarray) -> str:
 
 
 def on_a_clock(labels: np.ndarray, ts_us: np.ndarray) -> str:
-    """Return, for a sentence, what says that the requests follow a clock; empty: nothing.
+    """Return, for a sentence, what says that the requests follow clocks; empty: nothing.
 
-    Half of the gaps between requests of one organization, of ten minutes and more, are whole
-    quarters of an hour, give or take 90 seconds: one in five is by chance. ``labels``: of each
+    Of the gaps between requests of one organization, of ten minutes and more, half are whole
+    quarters of an hour, give or take 90 seconds (one in five is by chance), or lie within 2 %
+    of the organization's usual gap, while the gaps of all together are uneven (jobs that sleep
+    an interval each; a dealer's even gaps are those of its one pool). ``labels``: of each
     request, by time.
     """
     order = np.lexsort((ts_us, labels))
-    gap = np.diff(ts_us[order])[np.diff(labels[order]) == 0]
-    gap = gap[gap >= _TICK_US * 2 // 3]
+    same = np.diff(labels[order]) == 0
+    gap, owner = np.diff(ts_us[order])[same], labels[order][1:][same]
+    owner, gap = owner[gap >= _PAUSE_US], gap[gap >= _PAUSE_US]
     if len(gap) < _LEAST_GAPS:
         return ""
-    share = float((np.abs((gap + _TICK_US // 2) % _TICK_US - _TICK_US // 2) <= _NEAR_US).mean())
-    if share < _ON_THE_TICK:
+    ticks = float((np.abs((gap + _TICK_US // 2) % _TICK_US - _TICK_US // 2) <= _NEAR_US).mean())
+    if ticks >= _ON_THE_TICK:
+        return f"{ticks:.0%} of the gaps between an organization's requests are whole quarter hours"
+    cut = np.flatnonzero(np.diff(owner)) + 1
+    usual = np.concatenate([np.full(len(one), np.median(one)) for one in np.split(gap, cut)])
+    often = np.bincount(np.unique(owner, return_inverse=True)[1])
+    several = np.repeat(often >= _LEAST_OF_ONE, often)
+    if several.sum() < _LEAST_GAPS:
         return ""
-    return f"{share:.0%} of the gaps between an organization's requests are whole quarter hours"
+    even = float((np.abs(gap - usual) <= _SAME_GAP * usual)[several].mean())
+    between = np.diff(np.sort(ts_us)).astype(np.float64)
+    if even < _ON_THE_TICK or between.std() < _UNEVEN * between.mean():
+        return ""
+    return f"{even:.0%} of an organization's gaps between requests are its usual one"
 
 
 def explained(finding: Finding, why: str) -> Finding:

@@ -16,15 +16,13 @@ __all__ = ["ACCOUNT_TEST", "EXIT_TEST", "find_account_values", "find_exits"]
 
 ACCOUNT_TEST = CohortTest(
     name="shared_account_values",
-    title="Shared payment, device, number or sign-up address",
+    title="Shared payment, number or e-mail address",
     claim="coordinated",
     null="organizations share such values as often as random organizations do",
     needs=(
         "accounts.payment_hash",
-        "accounts.device_hash",
         "accounts.phone_hash",
         "accounts.email_hash",
-        "accounts.signup_ip",
     ),
     own=True,
 )
@@ -51,13 +49,14 @@ def find_account_values(cohort: Cohort, population: Population) -> Finding:
     """Test each kind of value apart, then take the best with Bonferroni over the kinds.
 
     Null: the cohort's organizations are a random sample of all organizations. What had suggested
-    the cohort in the first place is left out, and the devices and sign-up addresses of people at
-    one place (`signals.hours`). One account per organization counts.
+    the cohort in the first place is left out, and so are devices and sign-up addresses, which
+    people at one place and accounts that a vendor's script opened share. One account per
+    organization counts.
     """
     best: tuple[float, str, SharingResult] | None = None
     tried = 0
     for kind, codes in population.codes.items():
-        if _KIND[kind] in cohort.found_by or (cohort.hours and kind in ORDINARY):
+        if _KIND[kind] in cohort.found_by or kind in ORDINARY:
             continue
         result = _test(cohort, population, codes, population.held[kind])
         if result is None:

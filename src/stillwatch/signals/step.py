@@ -74,19 +74,17 @@ _AT_ONE_PLACE: Final = frozenset(
     for test in (signup_burst.TEST, shared_values.EXIT_TEST, even_volumes.TEST, shared_mix.TEST)
 )
 
-# What each kind of act has for an honest reason: one vendor, course, offer or host sets accounts up
-# alike; a clock takes turns; a spare account takes over.
-KINDS_OF_ACTS: Final = (
-    frozenset(
-        test.name
-        for test in (
-            signup_burst.TEST, shared_values.ACCOUNT_TEST, shared_values.EXIT_TEST,
-            even_volumes.TEST, shared_mix.TEST, direct_evidence.TESTS["succession"],
-        )
-    ),
-    frozenset((round_robin.TEST.name,)),
-    frozenset(direct_evidence.TESTS[kind].name for kind in ("handoff", "blob_replay", "retry")),
-)  # fmt: skip
+# Each kind of act has an honest reason of its own: one vendor, course, offer or host sets accounts
+# up alike; a clock takes turns; a spare account takes over.
+_TURNS: Final = frozenset((round_robin.TEST.name,))
+_MOVES: Final = frozenset(
+    direct_evidence.TESTS[kind].name for kind in ("handoff", "blob_replay", "retry")
+)
+_PAYS: Final = frozenset((shared_values.ACCOUNT_TEST.name,))
+_SET_UP: Final = _PAYS | {
+    signup_burst.TEST.name, shared_values.EXIT_TEST.name, even_volumes.TEST.name,
+    shared_mix.TEST.name, direct_evidence.TESTS["succession"].name,
+}  # fmt: skip
 
 _COORDINATION = (
     (signup_burst.TEST, signup_burst.find),
@@ -218,7 +216,7 @@ class _Bench(NamedTuple):
             for f in screened
             if f.evaluable and f.signal not in _WITHOUT_PARTS
         ]
-        screen = e_of_acts(acted)
+        screen = e_of_screen(acted)
         seen = traits(views.whole, self.both, views.test)
         return _Judged(
             _described(views.test, self.late, seen, screen),
@@ -319,43 +317,72 @@ def _mean_e(made: list[float]) -> float:
     return float(mean_e(made)) if made else float("nan")
 
 
-def e_of_acts(made: Iterable[tuple[str, float]]) -> float:
-    """Return the e-value that at least two kinds of acts speak, NaN where no act could be read.
+def _kind(made: Iterable[tuple[str, float]], kind: frozenset[str]) -> float:
+    """Return the mean e-value of the tests of one kind, NaN where none could be made."""
+    return _mean_e([e for name, e in made if name in kind])
 
-    ``made``: name and e-value of each test of the claim *coordinated* that could be made. A kind's
-    e-value is the mean of its tests. One kind alone has an honest reason (`KINDS_OF_ACTS`), so
-    the null is that at most one of them speaks: the mean over all kinds but the largest, at most
-    the mean over those that are null whichever it is. 0 where only one kind could be read.
+
+def e_of_acts(made: Iterable[tuple[str, float]]) -> float:
+    """Return the e-value that two kinds of acts speak, NaN where no act could be read.
+
+    ``made``: name and e-value of each test of the claim *coordinated* that could be made. The kinds
+    are: set up alike, take turns, hand over; a kind's e-value is the mean of its tests. One
+    kind alone has an honest reason, so the null is that at most one of them speaks, whichever it
+    is: the mean over all kinds but the largest is at most the mean over those that are null. 0
+    where only one kind could be read.
     *Source*: Benjamini & Heller 2008, Biometrics 64 (partial conjunctions), with means of e-values.
     """
-    known = dict(made)
-    kinds = [[known[name] for name in sorted(kind) if name in known] for kind in KINDS_OF_ACTS]
-    each = sorted(_mean_e(values) for values in kinds if values)
+    made = list(made)
+    kinds = [_kind(made, kind) for kind in (_SET_UP, _TURNS, _MOVES)]
+    each = sorted(e for e in kinds if not np.isnan(e))
     if not each:
         return float("nan")
     return _mean_e(each[:-1]) if len(each) > 1 else 0.0
 
 
-def e_of_source(made: Iterable[tuple[str, float]]) -> float:
-    """Return the e-value of the test that reads topics, NaN without it; as `e_of_acts`."""
-    return _mean_e([e for name, e in made if name == one_source.TEST.name])
+def e_of_dealing(made: Iterable[tuple[str, float]]) -> float:
+    """Return how strongly one kind of acts speaks that no vendor, course or offer has; 0: none.
+
+    Turns, hand-overs and shared payment. With topics of one source it makes two kinds of evidence.
+    """
+    made = list(made)
+    kinds = (_kind(made, kind) for kind in (_TURNS, _MOVES, _PAYS))
+    return max((e for e in kinds if not np.isnan(e)), default=0.0)
+
+
+def e_of_screen(made: Iterable[tuple[str, float]]) -> float:
+    """Return what part A says of acting together, NaN where nothing there could be read."""
+    made = list(made)
+    acts = e_of_acts(made)
+    return acts if np.isnan(acts) else max(acts, e_of_dealing(made))
+
+
+def e_of_source(made: Iterable[tuple[str, float]], screen: float) -> float:
+    """Return the e-value of the test that reads topics, NaN without it; as `e_of_acts`.
+
+    Topics alone accuse nobody, nor do topics of accounts that are only set up alike (one vendor's
+    customers with one subject): they count where some other act speaks (5 and more), in part A
+    (``screen``) or in part B, else as none, which only makes the e-value smaller
+    (docs/adr/0018-topics-alone.md, 0021-two-kinds-of-acts.md).
+    """
+    made = list(made)
+    read = _mean_e([e for name, e in made if name == one_source.TEST.name])
+    spoken = screen >= SPEAKS_E or e_of_dealing(made) >= SPEAKS_E
+    return read if spoken or np.isnan(read) else 0.0
 
 
 def e_of_halves(acts: float, source: float, screen: float) -> float:
     """Return the e-value of the claim *coordinated*: acts and topics, three to one or one to three.
 
     Acts weigh more where the members acted together in part A already (``screen``). The weights are
-    fixed by other data, so the sum is an e-value whatever its parts depend on. Topics alone accuse
-    nobody: they count where acts speak for it too, in part A or in part B (5 and more), else as
-    none, which only makes the sum smaller (docs/adr/0018-topics-alone.md). Topics that are NaN
+    fixed by other data, so the sum is an e-value whatever its parts depend on. Topics that are NaN
     (not evaluable) leave the acts; acts that are NaN count as none; NaN without any.
     """
     if np.isnan(source):
         return acts
     acts = 0.0 if np.isnan(acts) else acts
     lean = _LEAN if screen >= SCREEN_E else 1 - _LEAN
-    topics = (1 - lean) * source if screen >= SPEAKS_E or acts >= SPEAKS_E else 0.0
-    return float(lean * min(acts, E_CEILING) + topics)
+    return float(lean * min(acts, E_CEILING) + (1 - lean) * source)
 
 
 def e_of_claim(made: Iterable[tuple[str, float]], screen: float) -> float:
@@ -363,7 +390,7 @@ def e_of_claim(made: Iterable[tuple[str, float]], screen: float) -> float:
     made = list(made)
     if all(name == harvest.TEST.name for name, _ in made):
         return _mean_e([e for _, e in made])
-    return e_of_halves(e_of_acts(made), e_of_source(made), screen)
+    return e_of_halves(e_of_acts(made), e_of_source(made, screen), screen)
 
 
 def weights(screen: np.ndarray, tested: np.ndarray) -> np.ndarray:
@@ -441,7 +468,7 @@ def _scores(desk: Desk) -> pa.Table:
                 "tested": bool(together and harvests) and _several_payers(findings[0]),
                 "e_screen": findings[0]["e_screen"],
                 "e_acts": e_of_acts(together),
-                "e_source": e_of_source(together),
+                "e_source": e_of_source(together, findings[0]["e_screen"]),
                 "usual_own": findings[0]["usual_own"],
                 "one_payer": findings[0]["one_payer"],
                 "e_coordinated": e_of_claim(together, findings[0]["e_screen"]),

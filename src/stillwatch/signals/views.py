@@ -48,7 +48,7 @@ def load_cohorts(desk: Desk, population: Population) -> Iterator[Views]:
             "ORDER BY cohort, sid"
         )
     )
-    direct = _direct(desk)
+    direct = _direct(desk, population.org)
     for low, high in pairwise(_cuts(desk, len(cohorts))):
         spoken = desk.query(_SPOKEN.format(low=low, high=high))
         events = _Rows(spoken.append_column("variant", pa.array(told_apart(desk, spoken))))
@@ -99,37 +99,36 @@ def _cuts(desk: Desk, cohorts: int) -> list[int]:
     return [*cuts, cohorts]
 
 
-def _direct(desk: Desk) -> dict[int, list[dict[str, Any]]]:
+def _direct(desk: Desk, org: np.ndarray) -> dict[int, list[dict[str, Any]]]:
     """Return by cohort how often each kind of direct evidence fell between its members.
 
     Only where at least three organizations hang together by it: two accounts that take over from
     each other, and from nobody else, are one customer's spare.
     """
     rows = desk.query(
-        """SELECT m.cohort, d.kind, d.part, s.org AS a, t.org AS b FROM direct d
+        """SELECT m.cohort, d.kind, d.part, d.a, d.b FROM direct d
            JOIN cohort_members m ON m.sid = d.a AND m.how <> 'associated'
            JOIN cohort_members k ON k.sid = d.b AND k.cohort = m.cohort AND k.how <> 'associated'
-           JOIN subjects s ON s.sid = d.a JOIN subjects t ON t.sid = d.b
-           ORDER BY m.cohort, d.kind, d.rid, d.a, d.b"""
+           ORDER BY m.cohort, d.kind, d.part, d.a, d.b"""
     )
     found: dict[int, list[dict[str, Any]]] = {}
     for (cohort, kind), group in groupby(rows.to_pylist(), key=itemgetter("cohort", "kind")):
         happened = list(group)
-        held = _hang_together([(row["a"], row["b"]) for row in happened])
+        held = _hang_together(org[[(row["a"], row["b"]) for row in happened]])
         parts = [row["part"] for row, kept in zip(happened, held, strict=True) if kept]
         counts = {"a": parts.count("A"), "b": parts.count("B"), "total": len(parts)}
         found.setdefault(cohort, []).append({"cohort": cohort, "kind": kind, **counts})
     return found
 
 
-def _hang_together(pairs: list[tuple[int, int]]) -> list[bool]:
-    """Return which pairs belong to three organizations and more that hang together."""
-    names, code = np.unique(np.array(pairs), return_inverse=True)
+def _hang_together(pairs: np.ndarray) -> list[bool]:
+    """Return which pairs (n × 2) belong to three organizations and more that hang together."""
+    names, code = np.unique(pairs, return_inverse=True)
     one, other = code.reshape(-1, 2).T
     size = len(names)
     links = coo_array((np.ones(len(pairs)), (one, other)), shape=(size, size))
     _, label = connected_components(links, directed=False)
-    return (np.bincount(label)[label[one]] >= _MORE_THAN_SPARE).tolist()
+    return [bool(kept) for kept in np.bincount(label)[label[one]] >= _MORE_THAN_SPARE]
 
 
 def _views(

@@ -14,18 +14,20 @@ __all__ = ["Turns", "turns_e"]
 
 _SHARES: Final = (0.15, 0.35, 0.6, 0.8)
 _MOST: Final = 20_000
+_NOTHING: Final = (float("nan"), float("nan"), float("nan"), 1.0)
 
 
 class Turns(NamedTuple):
     """How often the next label is among the last ``lag``.
 
-    ``seen``: observed share; ``expected``: share in a random order, given what came before;
-    ``e_value``: against a random order, 1 where nothing can be said.
+    ``seen``: observed share; ``expected``: share in a random order, given what came before, and
+    ``error``, its standard error; ``e_value``: against a random order, 1 where nothing can be said.
     """
 
     lag: int
     seen: float
     expected: float
+    error: float
     e_value: float
 
 
@@ -51,20 +53,21 @@ def turns_e(labels: NDArray[np.generic]) -> Turns:
         raise EvidenceError(f"got {labels.ndim} dimensions, expected 1", where="labels")
     codes = as_codes(labels, labels.size, "turns_e: labels")[:_MOST]
     if not len(codes):
-        return Turns(0, float("nan"), float("nan"), 1.0)
+        return Turns(0, *_NOTHING)
     total = np.bincount(codes).astype(np.int64)
     lag = max(1, int(0.5 * len(codes) ** 2 / float((total.astype(float) ** 2).sum())))
     chance, again = _chances(codes.tolist(), total.tolist(), lag)
     open_ = (chance > 0) & (chance < 1)
     p, hit = chance[open_], again[open_]
     if not len(p):
-        return Turns(lag, float("nan"), float("nan"), 1.0)
+        return Turns(lag, *_NOTHING)
     logs = [
         float(np.where(hit, np.log(share), np.log1p(-share * p) - np.log1p(-p)).sum())
         for share in _SHARES
     ]
     e_value = float(np.mean(np.exp(np.minimum(logs, 690.0))))
-    return Turns(lag, float(hit.mean()), float(p.mean()), e_value)
+    error = float(np.sqrt((p * (1 - p)).sum())) / len(p)
+    return Turns(lag, float(hit.mean()), float(p.mean()), error, e_value)
 
 
 def _chances(

@@ -10,9 +10,8 @@ import pytest
 
 from stillwatch.runners import LocalRunner
 from stillwatch.schema import Settings
-from stillwatch.signals import one_source
+from stillwatch.signals import e_of_claim, one_source
 from stillwatch.signals.distinct import LEAST_ROWS, least_distinct, own_share
-from stillwatch.signals.step import e_of_halves
 
 
 def customers(rng, shares, rows=14, directions=40):
@@ -92,12 +91,27 @@ def test_a_continued_conversation_is_no_further_topic(desk):
 
 
 def test_topics_alone_accuse_nobody():
-    """They count where acts speak too, in part A or in part B."""
-    assert e_of_halves(0.1, 25_000.0, 0.1) < 1
-    assert e_of_halves(4.9, 25_000.0, 4.9) < 5
-    assert e_of_halves(float("nan"), 25_000.0, float("nan")) == 0
-    assert e_of_halves(5.0, 25_000.0, 0.1) == pytest.approx(0.25 * 5 + 0.75 * 25_000)
-    assert e_of_halves(0.1, 25_000.0, 5.0) == pytest.approx(0.75 * 0.1 + 0.25 * 25_000)
+    """They count where accounts take turns, hand over or share a card, in part A or in part B."""
+
+    def claimed(screen, **acts):
+        return e_of_claim([*acts.items(), ("one_source", 25_000.0)], screen)
+
+    assert claimed(0.1, round_robin=0.1, even_volumes=0.1) < 1
+    assert claimed(4.9, round_robin=4.9, even_volumes=0.1) < 1
+    assert claimed(float("nan")) == 0
+    counted = 0.25 * 0.1 + 0.75 * 25_000
+    for act in ("round_robin", "shared_account_values"):
+        quiet = {"even_volumes": 0.1, "handoff": 0.1, "round_robin": 0.1}
+        assert claimed(0.1, **(quiet | {act: 15.0})) == pytest.approx(counted, rel=1e-3), act
+    assert claimed(5.0, even_volumes=0.1, handoff=0.1) == pytest.approx(0.75 * 0.1 + 0.25 * 25_000)
+
+
+def test_topics_of_accounts_that_are_only_set_up_alike_accuse_nobody():
+    """One vendor's customers with one subject: one cloud, one day, equal volumes, one pipeline."""
+    vendor = {"signup_burst": 1e90, "shared_exits": 1e90, "even_volumes": 1e90, "shared_mix": 1e90}
+    quiet = {"round_robin": 0.1, "handoff": 0.1}
+    made = [*vendor.items(), *quiet.items(), ("one_source", 25_000.0)]
+    assert e_of_claim(made, 0.1) < 1
 
 
 def test_why_topics_are_not_asked_is_said():

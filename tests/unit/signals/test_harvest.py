@@ -172,7 +172,7 @@ def test_one_source_reads_the_same_score_against_independent_cohorts():
 
 
 def test_the_claim_coordinated_leans_to_what_part_a_showed():
-    acts = [("round_robin", 12.0), ("even_volumes", 2.0)]
+    acts = [("round_robin", 12.0), ("even_volumes", 7.0)]
     both = [*acts, ("one_source", 100.0)]
     assert e_of_claim(both, 3.0) == pytest.approx(0.75 * 7.0 + 0.25 * 100.0)
     assert e_of_claim(both, 0.2) == pytest.approx(0.25 * 7.0 + 0.75 * 100.0)
@@ -184,6 +184,37 @@ def test_the_claim_coordinated_leans_to_what_part_a_showed():
         assert math.isnan(e_of_claim([], screen))
     # acts that cannot be read in part B count as none
     assert e_of_claim([("one_source", 100.0)], 6.0) == pytest.approx(0.25 * 100.0)
+
+
+@pytest.mark.parametrize(
+    "alone",
+    [
+        {"signup_burst": 1e90, "shared_exits": 1e90, "even_volumes": 1e90, "shared_mix": 1e90,
+         "succession": 1e90, "shared_account_values": 1e90},
+        {"round_robin": 1e90},
+        {"handoff": 1e90, "blob_replay": 1e90, "retry": 1e90},
+    ],
+)  # fmt: skip
+def test_one_kind_of_acts_alone_accuses_nobody(alone):
+    """A vendor sets its customers up alike, jobs take turns by the clock, a spare takes over."""
+    quiet = {"signup_burst": 0.1, "round_robin": 0.1, "handoff": 0.1}
+    assert e_of_claim((quiet | alone).items(), 9.0) < 1
+    assert e_of_claim(alone.items(), 9.0) == 0  # the others could not be read
+    second = "round_robin" if "round_robin" not in alone else "shared_exits"
+    assert e_of_claim((quiet | alone | {second: 1e9}).items(), 0.2) > 1e7
+
+
+def test_two_kinds_of_acts_are_an_e_value_whichever_kind_speaks():
+    rng = np.random.default_rng(3)
+    for loud in ("even_volumes", "round_robin", "handoff"):
+        drawn = [
+            e_of_claim(
+                {**dict(zip(("even_volumes", "round_robin", "handoff"), e, strict=True)),
+                 loud: 1e12}.items(), 0.2,
+            )
+            for e in rng.exponential(1.0, (4_000, 3))
+        ]  # fmt: skip
+        assert 0.9 < np.mean(drawn) < 1.1, loud
 
 
 def test_what_acted_together_before_counts_five_times_and_one_on_average():

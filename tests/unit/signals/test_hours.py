@@ -10,8 +10,14 @@ import pytest
 
 from stillwatch.schema import Finding
 from stillwatch.signals import shared_values
-from stillwatch.signals.hours import NOTHING, at_one_place, explained, people_hours
-from stillwatch.signals.step import _no_launch
+from stillwatch.signals.hours import (
+    NOTHING,
+    at_one_place,
+    explained,
+    on_a_clock,
+    people_hours,
+)
+from stillwatch.signals.step import _no_launch, excused
 
 HOUR = 3_600_000_000
 DAY = 24 * HOUR
@@ -84,7 +90,7 @@ def test_what_people_do_too_counts_as_nothing_and_says_so():
 
 @pytest.mark.parametrize("kind", ["signup_ip", "device_hash", "payment_hash"])
 def test_a_class_shares_its_room_but_no_card(stand, kind):
-    """Devices and sign-up addresses of people at one place are no evidence; a card is."""
+    """Devices and sign-up addresses are no evidence, at one place or not; a card is."""
     sid = np.repeat(np.arange(20), 5)
     codes = np.arange(60)
     codes[:20] = 0
@@ -93,8 +99,7 @@ def test_a_class_shares_its_room_but_no_card(stand, kind):
     for hours in ("", "90% of its requests fall into 6 hours"):
         cohort = stand.cohort(sid, stand.topics(sid, 0.1), hours=hours)
         found = shared_values.find_account_values(cohort, population)
-        counts = not hours or kind == "payment_hash"
-        assert (found.evaluable and found.e_value > 100) == counts
+        assert (found.evaluable and found.e_value > 100) == (kind == "payment_hash")
 
 
 def test_a_burst_of_sign_ups_alone_is_a_launch():
@@ -111,3 +116,38 @@ def test_a_burst_of_sign_ups_alone_is_a_launch():
     assert kept(weak, screen=5.0) == 1e200  # part A showed it
     assert kept(weak, found_by=("frame", "exit_prefix")) == 1e200
     assert kept(weak, found_by=("payment",)) == 1e200
+
+
+def jobs(rng, interval_us, jitter_us, accounts=30, each=20):
+    """Jobs that sleep an interval each: whose, and when, by time."""
+    start = rng.integers(interval_us, size=accounts)
+    late = rng.exponential(jitter_us, (accounts, each)).cumsum(axis=1)
+    ts_us = (start[:, None] + np.arange(each) * interval_us + late).astype(np.int64).ravel()
+    order = np.argsort(ts_us, kind="stable")
+    return np.repeat(np.arange(accounts), each)[order], ts_us[order]
+
+
+def test_jobs_follow_a_clock_and_dealers_and_people_do_not():
+    rng = np.random.default_rng(7)
+    quarter = HOUR // 4
+    who = rng.integers(30, size=900)
+    ticks = rng.integers(7 * 96, size=900) * quarter + rng.integers(60_000_000, size=900)
+    order = np.argsort(ticks, kind="stable")
+    assert "whole quarter hours" in on_a_clock(who[order], ticks[order])
+    assert "its usual one" in on_a_clock(*jobs(rng, 47 * 60_000_000, 10_000_000))
+    assert "whole quarter hours" in on_a_clock(*jobs(rng, DAY, 1_000_000, each=7))
+    rounds = np.concatenate([rng.permutation(30) for _ in range(30)])
+    anyhow = np.sort(rng.integers(7 * DAY, size=900))
+    assert on_a_clock(rounds, anyhow) == ""
+    assert on_a_clock(np.tile(np.arange(30), 30), anyhow) == ""
+    assert on_a_clock(np.tile(np.arange(30), 30), np.arange(900) * 670_000_000) == ""  # one pool
+    assert on_a_clock(rng.integers(30, size=900), np.sort(clock(rng, 900, 8, 20))) == ""
+    assert on_a_clock(np.arange(5), np.arange(5) * quarter) == ""
+
+
+def test_a_clock_explains_turns_and_nothing_else():
+    turns = replace(finding(1e6), signal="round_robin")
+    assert excused(turns, "", "60% of the gaps are whole quarter hours").e_value == NOTHING
+    assert excused(turns, "").e_value == 1e6
+    assert excused(turns, "a night").e_value == 1e6
+    assert excused(finding(1e6), "", "a clock").e_value == 1e6

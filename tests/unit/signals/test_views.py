@@ -52,8 +52,8 @@ def desk(tmp_path: Path) -> Iterator[LocalRunner]:
         "how": ["text"] * 4 + ["associated"] + ["text"] * 10 + ["found"] * 5,
     }))  # fmt: skip
     runner.put("direct", pa.table({
-        "kind": ["handoff", "handoff"], "a": pa.array([0, 0], pa.int32()),
-        "b": pa.array([1, 4], pa.int32()), "part": ["B", "B"],
+        "kind": ["handoff"] * 5, "a": pa.array([0, 0, 1, 5, 6], pa.int32()),
+        "b": pa.array([1, 4, 2, 6, 5], pa.int32()), "part": ["B", "B", "A", "A", "B"],
     }))  # fmt: skip
     sides = [f"{side}_{n}" for side in ("head", "tail") for n in (6, 8, 10, 12, 16)]
     sent = {"rid": pa.array([row["rid"] for row in rows], pa.int64())}
@@ -87,13 +87,16 @@ def told(desk: LocalRunner) -> list[tuple[object, ...]]:
 
 
 def test_the_parts_are_apart_and_associates_stay_outside(desk):
-    first, _, empty, last = load_cohorts(desk, People())
+    first, spare, empty, last = load_cohorts(desk, People())
     assert (len(first.screen.rid), len(first.test.rid), len(first.whole.rid)) == (20, 20, 40)
     assert not set(first.screen.rid.tolist()) & set(first.test.rid.tolist())
     assert first.whole.members.tolist() == [0, 1, 2, 3]
     assert first.whole.associated.tolist() == [4]
     assert first.test.direct == {"handoff": 1}  # that to the associate does not count
-    assert first.screen.direct == {"handoff": 0}
+    assert first.screen.direct == {"handoff": 1}
+    assert first.whole.direct == {"handoff": 2}
+    # two accounts that take over from each other are one customer's
+    assert spare.test.direct == spare.screen.direct == spare.whole.direct == {"handoff": 0}
     assert first.whole.topic.shape == first.whole.raw_topic.shape == (40, 64)
     assert first.screen.topic.shape == (0, 64)
     assert empty.whole.rid.size == 0
