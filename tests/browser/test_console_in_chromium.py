@@ -538,6 +538,7 @@ def test_single_requests_are_filtered_paged_and_opened_from_the_case(browser, fu
         until(page, "document.querySelectorAll('#requests tbody tr').length === 2")
         page.click("#requests tbody tr:first-child th a")
         page.wait_for_selector("#drawer h1")
+        page.evaluate("document.querySelector('#drawer .lazy').scrollIntoView()")
         page.wait_for_selector("#drawer .requests tbody tr")
         assert page.locator("#drawer .requests tbody tr").count() == 3
         page.wait_for_timeout(100)
