@@ -132,8 +132,7 @@ def likelihoods(
     ] = None,
 ) -> None:
     """Read from open weights how likely they find every option of every fact."""
-    from stillwatch.prove import ask_likelihoods, read_questions
-    from stillwatch.prove.weights import load_weights
+    from stillwatch.prove import ask_likelihoods, load_weights, read_questions
 
     questions = read_questions(prompts)
     ask_likelihoods(load_weights(weights, gguf), name, questions, datetime.now(UTC), out)

@@ -66,6 +66,7 @@ from stillwatch.prove.tracing import (
     register,
     standing_of,
 )
+from stillwatch.prove.weights import Weights, load_weights
 
 __all__ = [
     "PLACES",
@@ -89,6 +90,7 @@ __all__ = [
     "Registration",
     "Registry",
     "Scorer",
+    "Weights",
     "agreement_power",
     "ask_likelihoods",
     "build_case",
@@ -117,6 +119,7 @@ __all__ = [
     "inquire_lineage",
     "is_green",
     "likelihood_points",
+    "load_weights",
     "mark_points",
     "measure_closeness",
     "model_equality",
