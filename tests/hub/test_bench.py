@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import random
-import sys
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parents[2] / "perf"))
 import hub as bench
 
 

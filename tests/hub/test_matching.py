@@ -7,18 +7,17 @@ import contextlib
 import hashlib
 import json
 import sqlite3
-import sys
 import threading
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 from voprf import ristretto
+from wire import Relay, found_values
 
 from stillwatch.cli.app import run
 from stillwatch.errors import ConfigError, EvidenceError, InputError, ShareRefused
@@ -26,9 +25,6 @@ from stillwatch.share.client import Holders, check, fetch_proofs, hub_client, op
 from stillwatch.share.client import open_holders as holders_of
 from stillwatch.share.hub import checkpoint, make_home
 from stillwatch.share.match import KeyHolder, epoch_of
-
-sys.path.insert(0, str(Path(__file__).parents[2] / "examples" / "exchange"))
-from wire import Relay, found_values
 
 TAXII = "application/taxii+json;version=2.1"
 CARD = "+15550000007"

@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import ssl
-import sys
-from pathlib import Path
 
 import httpx
 import pytest
+from certificates import certificate, trusting
 
 from stillwatch.errors import ConfigError
 from stillwatch.share.hub import Listen, serve
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "fixtures"))
-from certificates import certificate, trusting
 
 
 def test_8_2_2_tls(new_hub, tmp_path):

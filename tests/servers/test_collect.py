@@ -11,11 +11,9 @@ from pathlib import Path
 import anthropic
 import openai
 import pytest
+from collector import Collector, rows_in
 
 from .conftest import ROOT, free_port, program, running
-
-sys.path.insert(0, str(ROOT / "tests" / "fixtures"))
-from collector import Collector, rows_in
 
 EXAMPLES = ROOT / "examples" / "collect"
 ASK = [{"role": "user", "content": "When does the tide turn?"}]

@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 import json
-import sys
 
 import pyarrow.parquet as pq
 import pytest
+from collector import HTTP, Collector
 
 from stillwatch import scan
 from stillwatch.simulate import simulate
-
-from .conftest import ROOT
-
-sys.path.insert(0, str(ROOT / "tests" / "fixtures"))
-from collector import HTTP, Collector
 
 DIFFER = {"summary.json", "timing.json", "report.html"}  # they name the input's format
 

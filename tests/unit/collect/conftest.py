@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parents[2] / "fixtures"))
 from collector import HTTP, Collector, payload, rows_in
 
 __all__ = ["HTTP", "Collector", "payload", "rows_in"]
