@@ -27,6 +27,19 @@ STATIC_KINDS: Final = ("payment_hash", "device_hash", "phone_hash", "email_hash"
 _BACKGROUND: Final = 4_000
 
 
+class Moved(NamedTuple):
+    """Where organizations left from in part A, and where they went first in part B.
+
+    ``org``, ``prefix``: one pair each of part A, codes; ``first_new``: by organization, the first
+    prefix of part B that it had not used in part A, −1 where there is none or part A holds nothing
+    of it.
+    """
+
+    org: np.ndarray
+    prefix: np.ndarray
+    first_new: np.ndarray
+
+
 @dataclass(frozen=True)
 class Population:
     """Everybody, by sid: what members of a cohort are compared with.
@@ -34,7 +47,7 @@ class Population:
     ``volume``: exchanges of each subject in the part looked at. ``created_us``: creation times,
     NaN where unknown. ``codes[kind]``: dense value codes, −1 for missing. ``exit_code``: the
     prefix that a subject used most in the part. ``background``: topic vectors (unit length) of
-    one exchange each of random subjects.
+    one exchange each of random subjects. ``moved``: known where the part is B.
     """
 
     sids: np.ndarray
@@ -47,6 +60,7 @@ class Population:
     background: np.ndarray
     harvest_share: float
     span_us: tuple[int, int]
+    moved: Moved | None = None
 
     @cached_property
     def held(self) -> dict[str, Holdings]:
@@ -167,9 +181,10 @@ def load_population(desk: Desk) -> Population:
                    epoch_us(min(ts)) AS low, epoch_us(max(ts)) AS high FROM exchanges"""
     ).to_pylist()[0]
     created = people["created"].to_numpy(zero_copy_only=False).astype(np.float64)
+    org = _coded(people["org"])
     return Population(
         sids=people["sid"].to_numpy(),
-        org=_coded(people["org"]),
+        org=org,
         segment=_coded(people["segment"]),
         created_us=np.where(own.to_numpy(zero_copy_only=False), created, np.nan),
         codes=codes,
@@ -178,13 +193,39 @@ def load_population(desk: Desk) -> Population:
         background=unit_rows(packed(sample["topic"])),
         harvest_share=totals["h"] / max(totals["n"], 1),
         span_us=(int(totals["low"] or 0), int(totals["high"] or 0)),
+        moved=_moved(desk, org),
     )
 
 
 def in_part(desk: Desk, part: str, population: Population) -> Population:
     """Return the population with the volumes and exits of another part; all else stays."""
     volume, exit_code = _traffic(desk, part, len(population.sids))
-    return replace(population, volume=volume, exit_code=exit_code)
+    return replace(population, volume=volume, exit_code=exit_code, moved=None)
+
+
+def _moved(desk: Desk, org: np.ndarray) -> Moved:
+    """Read the address prefixes of everybody. ``org``: codes by sid."""
+    rows = desk.query(
+        """SELECT e.sid, e.h_prefix, bool_or(e.part = 'A') AS early,
+                  min(epoch_us(e.ts)) FILTER (e.part = 'B') AS late
+           FROM exchanges e JOIN subjects s ON s.sid = e.sid AND s.end_user_id IS NULL
+           WHERE e.h_prefix <> 0 AND e.part IN ('A', 'B')
+           GROUP BY e.sid, e.h_prefix ORDER BY e.sid, e.h_prefix"""
+    )
+    owner = org[rows["sid"].to_numpy()]
+    _, prefix = np.unique(rows["h_prefix"].to_numpy(), return_inverse=True)
+    early = rows["early"].to_numpy(zero_copy_only=False)
+    late = rows["late"].cast(pa.float64()).to_numpy(zero_copy_only=False)
+    size = int(prefix.max(initial=-1)) + 1
+    seen = np.unique(owner[early] * max(size, 1) + prefix[early])
+    pair = owner * max(size, 1) + prefix
+    new = np.flatnonzero(np.isfinite(late) & ~np.isin(pair, seen))
+    new = new[np.isin(owner[new], owner[early])]
+    first = new[np.lexsort((prefix[new], late[new], owner[new]))]
+    first = first[np.unique(owner[first], return_index=True)[1]]
+    first_new = np.full(int(org.max(initial=-1)) + 1, -1, dtype=np.int64)
+    first_new[owner[first]] = prefix[first]
+    return Moved(seen // max(size, 1), seen % max(size, 1), first_new)
 
 
 def _traffic(desk: Desk, part: str, size: int) -> tuple[np.ndarray, np.ndarray]:

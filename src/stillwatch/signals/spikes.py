@@ -75,6 +75,7 @@ def _spike(
         codes={k: np.concatenate([v, np.full(_ACCOUNTS, -1)]) for k, v in population.codes.items()},
         volume=np.concatenate([population.volume, volume]),
         exit_code=np.concatenate([population.exit_code, pool]),
+        moved=None,  # the five exits of a spike are a place, not a pool
     )
     none = np.zeros(0, dtype=np.int64)
     dealt = topics[rng.integers(0, len(topics), len(labels))]

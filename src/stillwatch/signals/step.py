@@ -17,6 +17,7 @@ from stillwatch.signals import (
     even_volumes,
     harvest,
     one_source,
+    rotating_exits,
     round_robin,
     shared_mix,
     shared_values,
@@ -71,8 +72,11 @@ _CLOCK: Final = "They may follow a clock ({clock}), and this counts as nothing."
 # A class signs up together, leaves through one network, and all have the same to do, too.
 _AT_ONE_PLACE: Final = frozenset(
     test.name
-    for test in (signup_burst.TEST, shared_values.EXIT_TEST, even_volumes.TEST, shared_mix.TEST)
-)
+    for test in (
+        signup_burst.TEST, shared_values.EXIT_TEST, rotating_exits.TEST, even_volumes.TEST,
+        shared_mix.TEST,
+    )
+)  # fmt: skip
 
 # Each kind of act has an honest reason of its own: one vendor, course, offer or host sets accounts
 # up alike; a clock takes turns; a spare account takes over.
@@ -80,6 +84,7 @@ _TURNS: Final = frozenset((round_robin.TEST.name,))
 _MOVES: Final = frozenset(
     direct_evidence.TESTS[kind].name for kind in ("handoff", "blob_replay", "retry")
 )
+_POOL: Final = frozenset((rotating_exits.TEST.name,))
 _PAYS: Final = frozenset((shared_values.ACCOUNT_TEST.name,))
 _SET_UP: Final = _PAYS | {
     signup_burst.TEST.name, shared_values.EXIT_TEST.name, even_volumes.TEST.name,
@@ -90,6 +95,7 @@ _COORDINATION = (
     (signup_burst.TEST, signup_burst.find),
     (shared_values.ACCOUNT_TEST, shared_values.find_account_values),
     (shared_values.EXIT_TEST, shared_values.find_exits),
+    (rotating_exits.TEST, rotating_exits.find),
     (round_robin.TEST, round_robin.find),
     (even_volumes.TEST, even_volumes.find),
     (shared_mix.TEST, shared_mix.find),
@@ -323,30 +329,34 @@ def _kind(made: Iterable[tuple[str, float]], kind: frozenset[str]) -> float:
 
 
 def e_of_acts(made: Iterable[tuple[str, float]]) -> float:
-    """Return the e-value that two kinds of acts speak, NaN where no act could be read.
+    """Return the e-value that two kinds of acts speak, or a pool of exits; NaN without any act.
 
     ``made``: name and e-value of each test of the claim *coordinated* that could be made. The kinds
-    are: set up alike, take turns, hand over; a kind's e-value is the mean of its tests. One
-    kind alone has an honest reason, so the null is that at most one of them speaks, whichever it
-    is: the mean over all kinds but the largest is at most the mean over those that are null. 0
-    where only one kind could be read.
+    are: set up alike, take turns, hand over, rotate; a kind's e-value is the mean of its tests.
+    One kind alone has an honest reason, so the null is that at most one of them speaks, whichever
+    it is: the mean over all kinds but the largest is at most the mean over those that are null. 0
+    where only one kind could be read. A rotating pool of many exits has no such reason: half of
+    the stake is on it alone, where it could be read.
     *Source*: Benjamini & Heller 2008, Biometrics 64 (partial conjunctions), with means of e-values.
     """
     made = list(made)
-    kinds = [_kind(made, kind) for kind in (_SET_UP, _TURNS, _MOVES)]
+    kinds = [_kind(made, kind) for kind in (_SET_UP, _TURNS, _MOVES, _POOL)]
     each = sorted(e for e in kinds if not np.isnan(e))
     if not each:
         return float("nan")
-    return _mean_e(each[:-1]) if len(each) > 1 else 0.0
+    two = _mean_e(each[:-1]) if len(each) > 1 else 0.0
+    pool = kinds[-1]
+    return two if np.isnan(pool) else _mean_e([two, pool])
 
 
 def e_of_dealing(made: Iterable[tuple[str, float]]) -> float:
     """Return how strongly one kind of acts speaks that no vendor, course or offer has; 0: none.
 
-    Turns, hand-overs and shared payment. With topics of one source it makes two kinds of evidence.
+    Turns, hand-overs, a rotating pool of exits and shared payment. With topics of one source it
+    makes two kinds of evidence.
     """
     made = list(made)
-    kinds = (_kind(made, kind) for kind in (_TURNS, _MOVES, _PAYS))
+    kinds = (_kind(made, kind) for kind in (_TURNS, _MOVES, _POOL, _PAYS))
     return max((e for e in kinds if not np.isnan(e)), default=0.0)
 
 
