@@ -55,7 +55,7 @@ def test_every_command_does_what_the_guide_says(hour):
     ]  # fmt: skip
     texts = list(printed.values())
     assert "0 refused" in texts[1]
-    assert "campaigns:" in texts[2]
+    assert "campaign" in texts[2]
     assert "Why this account" in texts[3]
     second = json.loads((folder / "after" / "summary.json").read_text())
     assert second["look"] == 2
