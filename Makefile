@@ -80,6 +80,9 @@ bench-ablation: .venv/.test-stamp ## recall with and without each signal (resuma
 	@OMP_NUM_THREADS=1 $(BIN)/python perf/detection.py ablation --worlds 4
 	@$(BIN)/python perf/detection.py ablation --report
 
+bench-weeks: .venv/.test-stamp ## eight weeks of published corpora with and without campaigns: who is accused (needs the data folder, minutes)
+	@$(BIN)/python perf/real_text.py --seeds 8 --keep bench/results/real-text.json
+
 bench-mmd: .venv/.test-stamp ## window MMD beside its published figure (minutes)
 	@OMP_NUM_THREADS=1 $(BIN)/python perf/detection.py mmd --worlds 3
 	@$(BIN)/python perf/detection.py mmd --report

@@ -6,19 +6,22 @@ Honest: people (half of them draw from the whole pool, so they have no topics of
 applications, public evaluations run by several, judges, strangers with one open-source prompt (some
 use it for anything), courses, a hackathon, a tutorial's followers, two plug-ins on one clock; and
 two dozen further groups (`honest_groups.py`).
-Campaigns: real generation prompts, each item once, dealt in turn to accounts behind a shared pool
-of addresses. Prints standings by family, with the campaigns and without.
+Campaigns: real generation prompts, each item once, dealt in turn or at random to accounts behind a
+shared pool of addresses, on which they stay or rotate. Prints standings by family, with the
+campaigns and without.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import shutil
 from collections import Counter, defaultdict
 from pathlib import Path
 
 import numpy as np
 from honest_groups import more_groups
+from machine import commit, describe
 from weeks import DAY, HOUR, START, Week, corpus, write
 
 APPLICATIONS = ("banking77", "cosqa_code_queries", "aider_chat_history")
@@ -149,7 +152,11 @@ def launches(week: Week) -> None:
                 week.say(one, ts, [{"role": "user", "content": text}])
 
 
-def campaign(week: Week, name: str, size: int) -> None:
+def campaign(week: Week, name: str, size: int, *, in_turn: bool, rotates: bool) -> None:
+    """Deal each item of a corpus once, in turn or at random, behind thirty shared prefixes.
+
+    ``rotates``: every request leaves through any of them, else an account stays on one or two.
+    """
     rng = week.rng
     items = corpus(f"distill/{name}")
     prefixes = [week.address().rsplit(".", 1)[0] for _ in range(30)]
@@ -161,11 +168,15 @@ def campaign(week: Week, name: str, size: int) -> None:
     for k in range(size):
         created = START + 2 * DAY - int(rng.random() * 20 * DAY)
         card = {"card": week.mark(name, k // 4)} if k % 5 == 0 else {}
-        ips = exits(int(rng.integers(1, 3)))
+        ips = exits(30 if rotates else int(rng.integers(1, 3)))
         members.append(week.account(name, "core", created=created, ips=ips, **card))
     times = np.sort(START + 2 * DAY + rng.integers(0, 5 * DAY - HOUR, len(items))).tolist()
     rounds = -(-len(items) // size)
-    turns = np.concatenate([rng.permutation(size) for _ in range(rounds)]).tolist()
+    turns = (
+        np.concatenate([rng.permutation(size) for _ in range(rounds)])
+        if in_turn
+        else rng.integers(0, size, len(items))
+    ).tolist()
     order = rng.permutation(len(items)).tolist()
     for ts, turn, item in zip(times, turns, order, strict=False):
         week.say(members[turn], ts, items[item])
@@ -175,37 +186,65 @@ def campaign(week: Week, name: str, size: int) -> None:
             week.say(one, ts, week.some(None))
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--work", type=Path, default=Path("bench/work/real"))
-    asked = parser.parse_args()
+def standings(seed: int, campaigns: dict[str, int], work: Path) -> dict[str, dict[str, int]]:
+    """Make a week, scan it, return how many of each role and family stand how."""
     from stillwatch import scan
 
-    for name, campaigns in (("without", {}), ("with campaigns", CAMPAIGNS)):
-        week = Week(asked.seed)
-        honest(week)
-        more_groups(week)
-        for corpus_name, size in campaigns.items():
-            campaign(week, corpus_name, size)
-        shutil.rmtree(asked.work, ignore_errors=True)
-        write(week, asked.work / "world")
-        result = scan(
-            [asked.work / "world" / "exchanges"], accounts=asked.work / "world" / "accounts.csv",
-            out=asked.work / "run",
-        )  # fmt: skip
-        standing = dict(
-            zip(
-                result.accounts["account_id"].to_pylist(),
-                result.accounts["standing"].to_pylist(), strict=True,
-            )
-        )  # fmt: skip
-        told: dict[tuple[str, str], Counter[str]] = defaultdict(Counter)
-        for account, family in week.family.items():
-            told[family][standing.get(account, "unseen")] += 1
-        print(f"{name}: {len(week.rows):,} exchanges, exit code {result.exit_code}")
-        for (role, family), counts in sorted(told.items()):
-            print(f"  {role:7} {family:36} {dict(counts)}")
+    week = Week(seed)
+    honest(week)
+    more_groups(week)
+    for k, (corpus_name, size) in enumerate(campaigns.items(), seed):
+        campaign(week, corpus_name, size, in_turn=k % 2 == 0, rotates=k % 3 == 0)
+    shutil.rmtree(work, ignore_errors=True)
+    write(week, work / "world")
+    result = scan(
+        [work / "world" / "exchanges"], accounts=work / "world" / "accounts.csv", out=work / "run"
+    )
+    names, stand = (result.accounts[c].to_pylist() for c in ("account_id", "standing"))
+    standing = dict(zip(names, stand, strict=True))
+    told: dict[str, Counter[str]] = defaultdict(Counter)
+    for account, (role, family) in week.family.items():
+        told[f"{role}: {family}"][standing.get(account, "unseen")] += 1
+    return {family: dict(told[family]) for family in sorted(told)}
+
+
+def summed(seeds: dict[str, dict[str, dict[str, dict[str, int]]]]) -> dict[str, dict[str, int]]:
+    """Return the totals over weeks: campaigns found, honest accounts by standing."""
+    found = {"in_all": 0, "half_and_more_accused": 0}
+    honest_ones: Counter[str] = Counter()
+    for weeks in seeds.values():
+        for told in weeks.values():
+            for family, counts in told.items():
+                if family.startswith("honest"):
+                    honest_ones.update(counts)
+                else:
+                    found["in_all"] += 1
+                    found["half_and_more_accused"] += 2 * counts.get("accused", 0) >= sum(
+                        counts.values()
+                    )
+    accounts = {"accounts": sum(honest_ones.values()), "accused": honest_ones["accused"]}
+    return {"campaigns": found, "honest": accounts | {"watch": honest_ones["watch"]}}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seed", type=int, default=1, help="the first")
+    parser.add_argument("--seeds", type=int, default=1, help="how many")
+    parser.add_argument("--work", type=Path, default=Path("bench/work/real"))
+    parser.add_argument("--keep", type=Path, help="a JSON file that takes the result")
+    asked = parser.parse_args()
+    seeds: dict[str, dict[str, dict[str, dict[str, int]]]] = {}
+    for seed in range(asked.seed, asked.seed + asked.seeds):
+        for name, campaigns in (("without", {}), ("with campaigns", CAMPAIGNS)):
+            told = seeds.setdefault(str(seed), {})[name] = standings(seed, campaigns, asked.work)
+            print(f"seed {seed}, {name}")
+            for family, counts in told.items():
+                print(f"  {family:45} {counts}", flush=True)
+    result = summed(seeds)
+    print(json.dumps(result))
+    if asked.keep:
+        told_of = {"command": "make bench-weeks", "commit": commit(), "machine": describe()}
+        asked.keep.write_text(json.dumps(told_of | result | {"seeds": seeds}, indent=1) + "\n")
 
 
 if __name__ == "__main__":
