@@ -1,8 +1,9 @@
 """Honest groups that share words and acts, of the kinds that a provider has among its customers.
 
 Each is a function of a week of `weeks.py`. The first nineteen were written before the detector was
-run on them (it accused seven), the last five to break the rule that mended it. None has a rule of
-its own in the detector. What each has in common with a campaign stands in its first line.
+run on them (it accused seven), the next five to break the rule that mended it, the last four, who
+rotate through shared exits, to break `rotating_exits`. None has a rule of its own in the detector.
+What each has in common with a campaign stands in its first line.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ def more_groups(week: Week) -> None:
         labelling_vendor, consultancy, support_bots, saas_customers, leaderboard, extension, lab,
         exam_week, translators, replayed_logs, rotated_keys, failover, own_keys, red_team,
         marketplace, bot_hosts, ci_action, free_credits, after_bans, shifts_on_vpn, automation,
-        digests, pollers, pipeline,
+        digests, pollers, pipeline, carrier_launch, vpn_template, hosted_keys, serverless,
     ):  # fmt: skip
         group(week)
 
@@ -381,3 +382,54 @@ def pipeline(week: Week) -> None:
             text = week.fresh(None)
             for k, step in enumerate(steps):
                 week.say(one, ts + k * 5_000_000, [system(step), text])
+
+
+def pool(week: Week, prefixes: int) -> list[str]:
+    """Return one address behind each of many prefixes, through which somebody rotates."""
+    return [week.address() for _ in range(prefixes)]
+
+
+def carrier_launch(week: Week) -> None:
+    """A launch on telephones: sign-ups of two days, forty prefixes of carriers, four requests."""
+    rng, ips = week.rng, pool(week, 40)
+    day = START + DAY + int(rng.integers(3 * DAY))
+    for _ in range(300):
+        created = day + int(rng.integers(2 * DAY))
+        one = week.account("carrier launch", created=created, ips=ips)
+        for ts in np.sort(created + rng.exponential(3 * HOUR, week.often(0.7, 0.6))).tolist():
+            week.say(one, min(int(ts), START + 7 * DAY - 1), [week.fresh(None)])
+
+
+def vpn_template(week: Week) -> None:
+    """Subscribers of one VPN with a template in fashion there, at their own hours, for anything."""
+    ips = pool(week, 60)
+    frame = "Answer at expert level, with every step of the reasoning: "
+    for _ in range(80):
+        one = week.account("vpn template", ips=ips)
+        for ts in week.human_times(one, week.often(2, 0.7)):
+            text = frame + week.fresh(None)["content"]
+            week.say(one, ts, [{"role": "user", "content": text}])
+
+
+def hosted_keys(week: Week) -> None:
+    """A writing tool that calls with its customers' own keys, through twelve exits of its own."""
+    ips = pool(week, 12)
+    prompt = system("You are Quill, a writing assistant. Improve the text and keep its tone.")
+    for _ in range(80):
+        one, corner = week.account("hosted key", ips=ips), int(week.rng.integers(len(week.pool)))
+        for ts in week.human_times(one, week.often(2.4, 0.8)):
+            week.say(one, ts, [prompt, week.fresh(corner)])
+
+
+def serverless(week: Week) -> None:
+    """A kit that its users run as functions of one cloud, whose exits 120 other customers have."""
+    ips = pool(week, 60)
+    prompt = system("You are Helio, the support assistant of our company.")
+    for _ in range(120):
+        one, corner = week.account("cloud customer", ips=ips), int(week.rng.integers(8000))
+        for ts in any_time(week, week.often(2, 0.8)):
+            week.say(one, ts, [week.fresh(corner)])
+    for _ in range(90):
+        one, corner = week.account("serverless", ips=ips), int(week.rng.integers(8000))
+        for ts in any_time(week, week.often(2.3, 0.8)):
+            week.say(one, ts, [prompt, week.fresh(corner)])

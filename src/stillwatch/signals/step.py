@@ -33,7 +33,7 @@ from stillwatch.signals.data import (
 )
 from stillwatch.signals.direct_evidence import Coincidences
 from stillwatch.signals.distinct import own_share
-from stillwatch.signals.hours import at_one_place, explained, on_a_clock
+from stillwatch.signals.hours import at_one_place, explained, hours_of_their_own, on_a_clock
 from stillwatch.signals.payers import MAX_ONE_PAYER, MIN_PAYERS, one_payer
 from stillwatch.signals.reference import shipped_references
 from stillwatch.signals.traits import MIN_EVENTS, TRAITS, Traits, traits
@@ -67,6 +67,10 @@ _PEOPLE: Final = (
 _LAUNCH: Final = (
     "No other act goes with it: a launch or a tutorial brings strangers on one day, and this "
     "counts as nothing."
+)
+_RESTING: Final = (
+    "They keep hours of their own ({hours}): strangers behind one carrier or VPN do the same, and "
+    "this counts as nothing."
 )
 _CLOCK: Final = "They may follow a clock ({clock}), and this counts as nothing."
 # A class signs up together, leaves through one network, and all have the same to do, too.
@@ -122,7 +126,8 @@ def coordination(
     A test named in ``without`` is not made, and its finding says so.
     """
     cohort = replace(cohort, hours=at_one_place(cohort, population))
-    clock = on_a_clock(population.org[cohort.sid], cohort.ts_us)
+    owner = population.org[cohort.sid]
+    clock, resting = (f(owner, cohort.ts_us) for f in (on_a_clock, hours_of_their_own))
     finders: list[tuple[CohortTest, Callable[[], Finding]]] = [
         (test, partial(find, cohort, population)) for test, find in _COORDINATION
     ]
@@ -135,17 +140,20 @@ def coordination(
         if test.name in without
         else missing(test, absent)
         if (absent := lacking(test, columns))
-        else excused(find(), cohort.hours, clock)
+        else excused(find(), cohort.hours, clock, resting)
         for test, find in finders
     ]
 
 
-def excused(finding: Finding, place: str, clock: str = "") -> Finding:
+def excused(finding: Finding, place: str, clock: str = "", resting: str = "") -> Finding:
     """Return the finding, as nothing where honest people do the same for a reason that is seen.
 
     ``place``: what says that they are people at one place (`at_one_place`); ``clock``: that
-    their requests follow a clock (`on_a_clock`), which takes turns without a dispatcher.
+    their requests follow a clock (`on_a_clock`), which takes turns without a dispatcher;
+    ``resting``: that each keeps hours of its own, as strangers behind one VPN do.
     """
+    if resting and finding.signal == rotating_exits.TEST.name:
+        return explained(finding, _RESTING.format(hours=resting))
     if place and finding.signal in _AT_ONE_PLACE:
         return explained(finding, _PEOPLE.format(place=place))
     if clock and finding.signal == round_robin.TEST.name:

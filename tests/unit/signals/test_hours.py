@@ -14,6 +14,7 @@ from stillwatch.signals.hours import (
     NOTHING,
     at_one_place,
     explained,
+    hours_of_their_own,
     on_a_clock,
     people_hours,
 )
@@ -151,3 +152,24 @@ def test_a_clock_explains_turns_and_nothing_else():
     assert excused(turns, "").e_value == 1e6
     assert excused(turns, "a night").e_value == 1e6
     assert excused(finding(1e6), "", "a clock").e_value == 1e6
+
+
+def test_strangers_keep_hours_of_their_own_and_one_dispatcher_does_not():
+    rng = np.random.default_rng(8)
+    who = np.repeat(np.arange(40), 8)
+    day, of_its_own = rng.integers(0, 5, len(who)), rng.uniform(0, 24, 40)[who]
+    people = ((day + 1) * 24 + of_its_own + rng.normal(0, 3, len(who))) * 3_600_000_000
+    assert "hours of an account" in hours_of_their_own(who, people.astype(np.int64))
+    dealt = rng.uniform(0, 5 * 24, len(who)) * 3_600_000_000
+    assert not hours_of_their_own(who, dealt.astype(np.int64))
+    office = ((day + 1) * 24 + 14 + rng.normal(0, 3, len(who))) * 3_600_000_000
+    assert not hours_of_their_own(who, office.astype(np.int64))  # all rest at the same time
+    once = (24 + of_its_own) * 3_600_000_000
+    assert not hours_of_their_own(who, once.astype(np.int64))  # one sitting each, and no more
+    assert not hours_of_their_own(who[:0], people[:0].astype(np.int64))
+
+
+def test_hours_of_their_own_explain_a_pool_of_exits_and_nothing_else():
+    for signal, left in (("rotating_exits", NOTHING), ("shared_exits", 1e9)):
+        finding = Finding(signal, "coordinated", 1.0, 1e-10, 1e9, 40, None, "Seen.")
+        assert excused(finding, "", "", "they rest").e_value == left
