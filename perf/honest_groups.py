@@ -390,13 +390,18 @@ def pool(week: Week, prefixes: int) -> list[str]:
 
 
 def carrier_launch(week: Week) -> None:
-    """A launch on telephones: sign-ups of two days, forty prefixes of carriers, four requests."""
+    """A country's launch on telephones: sign-ups of two days, forty carrier prefixes, a sitting.
+
+    People sleep there. A launch that knows no night, behind one pool of exits, is the shape of a
+    published campaign, and would be taken for it.
+    """
     rng, ips = week.rng, pool(week, 40)
-    day = START + DAY + int(rng.integers(3 * DAY))
+    day = START + DAY * (1 + int(rng.integers(3))) + int(rng.integers(24)) * HOUR
     for _ in range(300):
-        created = day + int(rng.integers(2 * DAY))
+        waking = int(rng.normal(8, 3.2) * HOUR)
+        created = day + int(rng.integers(2)) * DAY + min(max(waking, 0), 16 * HOUR)
         one = week.account("carrier launch", created=created, ips=ips)
-        for ts in np.sort(created + rng.exponential(3 * HOUR, week.often(0.7, 0.6))).tolist():
+        for ts in np.sort(created + rng.exponential(HOUR / 2, week.often(0.7, 0.6))).tolist():
             week.say(one, min(int(ts), START + 7 * DAY - 1), [week.fresh(None)])
 
 

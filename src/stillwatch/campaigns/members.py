@@ -16,7 +16,7 @@ from stillwatch.schema import LINK_KINDS, Desk
 __all__ = ["Belonging", "Member", "name_members", "read_belonging"]
 
 _QUEUE_NATS = 0.2
-_QUEUE_ALONE_NATS = 1.0
+_QUEUE_ALONE_NATS = 2.0
 _REPEATING = 0.2
 _LONG = 8
 _STRANGER_NATS = -2.0
@@ -84,7 +84,7 @@ def name_members(
     whose template was copied cannot help having. Everybody else is periphery. *Proven* needs two
     kinds of evidence, one of them out of other people's reach. Who runs what others run too (an
     evaluation whose words a campaign copied) does not draw on a queue that gives each item once;
-    who sends no template of the campaign has to show by more that it does (1 nat, else 0.2).
+    who sends no template of the campaign has to show by more that it does (2 nats, else 0.2).
     Of a core account a third of the requests and more speak for the cohort, and half of them where
     nothing but topics says that they act together (``acted`` False): an opening that chat users and
     a campaign have in common makes nobody a member.

@@ -24,7 +24,8 @@ TEST = CohortTest(
 _MIN = 4
 _MOST_BURSTS = 8
 _BURST_P = 1e-4
-_TIMES_CHANCE = 5.0
+_TIMES_CHANCE = 10.0
+_FEW = 4
 
 
 def find(cohort: Cohort, population: Population) -> Finding:
@@ -55,9 +56,10 @@ def burst_windows(cohort: Cohort, population: Population) -> list[tuple[float, f
     """Return the cohort's bursts of sign-ups as start and end in seconds, the densest first.
 
     An operator opens its accounts in batches: what is left after a burst is scanned again, up to
-    eight times, until none is found at p ≤ 1e-4. A burst has to be five times what everybody
-    else's rate of sign-ups would put there, so that it names its accounts and hardly anybody
-    else's. (The cohort itself is left out of that rate: it may be a third of all accounts.)
+    eight times, until none is found at p ≤ 1e-4. Its first account aside, a burst has to be ten
+    times what everybody else's rate of sign-ups would put there, so that it names its accounts
+    and hardly anybody else's: at five times a proxy's customer was created in one by chance. (The
+    cohort is left out of that rate: it may be a third of all accounts.)
     """
     mine, everybody = population.founders.apart(cohort.senders)
     mine = np.sort(mine)
@@ -68,8 +70,9 @@ def burst_windows(cohort: Cohort, population: Population) -> list[tuple[float, f
         inside = (mine >= window[0]) & (mine <= window[1])
         made = everybody.until(window[1:]) - everybody.before(window[:1])
         elsewhere = int(made[0]) - int(inside.sum())
-        chance = 1 + (len(mine) - 1) * elsewhere / max(everybody.size - len(mine), 1)
-        if not result.p_value <= _BURST_P or result.count < _TIMES_CHANCE * chance:
+        chance = (len(mine) - 1) * elsewhere / max(everybody.size - len(mine), 1)
+        rare = result.count > max(_FEW, _TIMES_CHANCE * chance)
+        if not result.p_value <= _BURST_P or not rare:
             break
         found.append((float(window[0]), float(window[1])))
         everybody = everybody.exchanged(mine[inside], [])
