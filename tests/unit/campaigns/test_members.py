@@ -104,4 +104,5 @@ def test_where_part_a_showed_no_acts_it_sends_half_of_them(roles) -> None:
 def test_without_a_template_more_of_the_queue_has_to_be_shown(roles) -> None:
     assert roles(1.0, 0.5) == {("core", True)}
     assert roles(1.0, 0.5, "found") == {("core", False)}
-    assert roles(1.0, 1.5, "found") == {("core", True)}
+    assert roles(1.0, 1.5, "found") == {("core", False)}
+    assert roles(1.0, 2.5, "found") == {("core", True)}
