@@ -73,7 +73,7 @@ def test_the_scan_accuses_somebody(plain: Scanned) -> None:
         pytest.param({}, id="again"),
         pytest.param({"threads": 1}, id="one thread"),
         pytest.param({"threads": 2}, id="two threads"),
-        pytest.param({"threads": 3, "memory": "500MB"}, id="three threads in 500 MB"),
+        pytest.param({"threads": 3, "memory": "512MB"}, id="three threads in 512 MB"),
     ],
 )
 def test_neither_time_nor_threads_nor_memory_change_a_byte(

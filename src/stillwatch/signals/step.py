@@ -89,6 +89,7 @@ _MOVES: Final = frozenset(
     direct_evidence.TESTS[kind].name for kind in ("handoff", "blob_replay", "retry")
 )
 _POOL: Final = frozenset((rotating_exits.TEST.name,))
+_HANDED: Final = frozenset(direct_evidence.TESTS[kind].name for kind in ("handoff", "blob_replay"))
 _PAYS: Final = frozenset((shared_values.ACCOUNT_TEST.name,))
 _SET_UP: Final = _PAYS | {
     signup_burst.TEST.name, shared_values.EXIT_TEST.name, even_volumes.TEST.name,
@@ -337,14 +338,15 @@ def _kind(made: Iterable[tuple[str, float]], kind: frozenset[str]) -> float:
 
 
 def e_of_acts(made: Iterable[tuple[str, float]]) -> float:
-    """Return the e-value that two kinds of acts speak, or a pool of exits; NaN without any act.
+    """Return the e-value that two kinds of acts speak, or one that may alone; NaN without any act.
 
     ``made``: name and e-value of each test of the claim *coordinated* that could be made. The kinds
     are: set up alike, take turns, hand over, rotate; a kind's e-value is the mean of its tests.
     One kind alone has an honest reason, so the null is that at most one of them speaks, whichever
     it is: the mean over all kinds but the largest is at most the mean over those that are null. 0
-    where only one kind could be read. A rotating pool of many exits has no such reason: half of
-    the stake is on it alone, where it could be read.
+    where only one kind could be read. A rotating pool of many exits, and conversations or reasoning
+    that move among three organizations and more, have no such reason: each has a share of the stake
+    by itself, where it could be read.
     *Source*: Benjamini & Heller 2008, Biometrics 64 (partial conjunctions), with means of e-values.
     """
     made = list(made)
@@ -353,8 +355,8 @@ def e_of_acts(made: Iterable[tuple[str, float]]) -> float:
     if not each:
         return float("nan")
     two = _mean_e(each[:-1]) if len(each) > 1 else 0.0
-    pool = kinds[-1]
-    return two if np.isnan(pool) else _mean_e([two, pool])
+    alone = [_kind(made, kind) for kind in (_POOL, _HANDED)]
+    return _mean_e([two, *(e for e in alone if not np.isnan(e))])
 
 
 def e_of_dealing(made: Iterable[tuple[str, float]]) -> float:

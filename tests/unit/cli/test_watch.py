@@ -127,7 +127,8 @@ def test_a_killed_watch_goes_on_tells_and_ends(small, hook, tmp_path):
         if pq.read_table(p, columns=["ts"])["ts"][0].as_py() < from_micros(look["until_us"])
     ]
     subprocess.run(command("scan", *window, "--out", tmp_path / "batch", "--accounts",
-                           small.accounts_csv, "--since", since, "--until", end, "--quiet"),
+                           small.accounts_csv, "--since", since, "--until", end, "--quiet",
+                           "--looks", look["looks"]),
                    stdout=subprocess.DEVNULL, check=False)  # fmt: skip
     one, other = contents(watch / "runs" / "look-000001"), contents(tmp_path / "batch")
     assert [n for n in one.keys() | other.keys() if one.get(n) != other.get(n)] == []
