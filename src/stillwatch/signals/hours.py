@@ -57,9 +57,9 @@ def people_hours(ts_us: np.ndarray) -> str:
     """Return, for a sentence, how the cohort keeps people's hours; empty where it does not.
 
     Either nine tenths of its requests fall into twelve hours of the window at most (a class, a
-    workshop), or, over more than two days, six hours on end of the day have 4 % of them at most (a
-    night, in one time zone; a clock that never sleeps has 25 %). Customers of all time zones
-    together, and one dispatcher, keep neither.
+    workshop), or, over a day and a quarter and more, six hours on end of the day have 4 % of them
+    at most (a night, in one time zone; a clock that never sleeps has 25 %). Customers of all time
+    zones together, and one dispatcher, keep neither.
     """
     if not len(ts_us):
         return ""
@@ -68,7 +68,7 @@ def people_hours(ts_us: np.ndarray) -> str:
     most = int(np.searchsorted(np.cumsum(counts), _MOST * len(hour)) + 1)
     if most <= _MEETING:
         return f"{_MOST:.0%} of its requests fall into {most} hours"
-    if hour[-1] - hour[0] < _LEAST_DAYS * _DAY:
+    if hour[-1] - hour[0] < _DAY + _NIGHT:  # shorter, and no hour of a night came twice
         return ""
     of_day = np.bincount(hour % _DAY, minlength=_DAY)
     night = np.convolve(np.concatenate([of_day, of_day[: _NIGHT - 1]]), np.ones(_NIGHT), "valid")
