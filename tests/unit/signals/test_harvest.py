@@ -192,12 +192,12 @@ def test_the_claim_coordinated_leans_to_what_part_a_showed():
         {"signup_burst": 1e90, "shared_exits": 1e90, "even_volumes": 1e90, "shared_mix": 1e90,
          "succession": 1e90, "shared_account_values": 1e90},
         {"round_robin": 1e90},
-        {"handoff": 1e90, "blob_replay": 1e90, "retry": 1e90},
+        {"retry": 1e90},
     ],
 )  # fmt: skip
 def test_one_kind_of_acts_alone_accuses_nobody(alone):
-    """A vendor sets its customers up alike, jobs take turns by the clock, a spare takes over."""
-    quiet = {"signup_burst": 0.1, "round_robin": 0.1, "handoff": 0.1}
+    """A vendor sets its customers up alike, jobs take turns by the clock, an outage moves prompts."""
+    quiet = {"signup_burst": 0.1, "round_robin": 0.1, "retry": 0.1}
     assert e_of_claim((quiet | alone).items(), 9.0) < 1
     assert e_of_claim(alone.items(), 9.0) == 0  # the others could not be read
     second = "round_robin" if "round_robin" not in alone else "shared_exits"
@@ -206,10 +206,10 @@ def test_one_kind_of_acts_alone_accuses_nobody(alone):
 
 def test_two_kinds_of_acts_are_an_e_value_whichever_kind_speaks():
     rng = np.random.default_rng(3)
-    for loud in ("even_volumes", "round_robin", "handoff"):
+    for loud in ("even_volumes", "round_robin", "retry"):
         drawn = [
             e_of_claim(
-                {**dict(zip(("even_volumes", "round_robin", "handoff"), e, strict=True)),
+                {**dict(zip(("even_volumes", "round_robin", "retry"), e, strict=True)),
                  loud: 1e12}.items(), 0.2,
             )
             for e in rng.exponential(1.0, (4_000, 3))
