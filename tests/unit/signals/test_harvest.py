@@ -196,7 +196,7 @@ def test_the_claim_coordinated_leans_to_what_part_a_showed():
     ],
 )  # fmt: skip
 def test_one_kind_of_acts_alone_accuses_nobody(alone):
-    """A vendor sets its customers up alike, jobs take turns by the clock, an outage moves prompts."""
+    """A vendor sets customers up alike, jobs take turns by a clock, an outage moves prompts."""
     quiet = {"signup_burst": 0.1, "round_robin": 0.1, "retry": 0.1}
     assert e_of_claim((quiet | alone).items(), 9.0) < 1
     assert e_of_claim(alone.items(), 9.0) == 0  # the others could not be read
