@@ -18,17 +18,11 @@ from stillwatch.signals import (
     shared_values,
     signup_burst,
 )
+from stillwatch.signals.claims import SCREEN_E, e_of_claim, e_of_halves
 from stillwatch.signals.reference import Reference, References, shipped_references
 from stillwatch.signals.registered import registered_cohorts, registered_findings
 from stillwatch.signals.spikes import RUNGS, SPIKES_STEP
-from stillwatch.signals.step import (
-    FINDINGS_STEP,
-    SCORES_STEP,
-    SCREEN_E,
-    e_of_claim,
-    e_of_halves,
-    lacking,
-)
+from stillwatch.signals.step import FINDINGS_STEP, SCORES_STEP, lacking
 
 TESTS = (
     signup_burst.TEST,

@@ -216,16 +216,16 @@ def _moved(desk: Desk, org: np.ndarray) -> Moved:
     _, prefix = np.unique(rows["h_prefix"].to_numpy(), return_inverse=True)
     early = rows["early"].to_numpy(zero_copy_only=False)
     late = rows["late"].cast(pa.float64()).to_numpy(zero_copy_only=False)
-    size = int(prefix.max(initial=-1)) + 1
-    seen = np.unique(owner[early] * max(size, 1) + prefix[early])
-    pair = owner * max(size, 1) + prefix
+    size = int(prefix.max(initial=0)) + 1
+    pair = owner * size + prefix
+    seen = np.unique(pair[early])
     new = np.flatnonzero(np.isfinite(late) & ~np.isin(pair, seen))
     new = new[np.isin(owner[new], owner[early])]
     first = new[np.lexsort((prefix[new], late[new], owner[new]))]
     first = first[np.unique(owner[first], return_index=True)[1]]
     first_new = np.full(int(org.max(initial=-1)) + 1, -1, dtype=np.int64)
     first_new[owner[first]] = prefix[first]
-    return Moved(seen // max(size, 1), seen % max(size, 1), first_new)
+    return Moved(seen // size, seen % size, first_new)
 
 
 def _traffic(desk: Desk, part: str, size: int) -> tuple[np.ndarray, np.ndarray]:

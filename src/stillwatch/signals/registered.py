@@ -28,8 +28,8 @@ import pyarrow as pa
 from stillwatch.schema import Desk
 from stillwatch.signals import even_volumes, round_robin
 from stillwatch.signals.data import in_part, load_population, over_both
-from stillwatch.signals.hours import at_one_place
-from stillwatch.signals.step import excused, lacking
+from stillwatch.signals.excuses import Reasons, excused
+from stillwatch.signals.step import lacking
 from stillwatch.signals.views import load_cohorts
 
 __all__ = ["registered_cohorts", "registered_findings"]
@@ -57,11 +57,11 @@ def registered_findings(desk: Desk, cohorts: frozenset[int]) -> pa.Table:
     made: dict[tuple[int, str], Any] = {}
     for views in load_cohorts(desk, late):
         if views.whole.number in cohorts:
+            seen = Reasons(views.whole, both)
             for test, find in _WHOLE:
                 if test.name not in desk.settings.without and not lacking(test, desk.columns):
                     found = find(views.whole, both)
-                    place = at_one_place(views.whole, both)
-                    made[views.whole.number, test.name] = excused(found, place)
+                    made[views.whole.number, test.name] = excused(found, seen)
     table = desk.query("SELECT * FROM findings")
     rows = table.to_pylist()
     for row in rows:

@@ -37,11 +37,8 @@ def find(cohort: Cohort, population: Population) -> Finding:
     if moved is None:
         return not_enough(TEST, 0, "read in the test blocks only")
     mine = np.zeros(len(moved.first_new), dtype=bool)
-    mine[np.unique(population.org[np.setdiff1d(cohort.members, cohort.trimmed)])] = True
-    users = np.bincount(
-        moved.prefix[mine[moved.org]], minlength=int(moved.prefix.max(initial=0)) + 1
-    )
-    pool = np.flatnonzero(users >= 2)
+    mine[population.org[np.setdiff1d(cohort.members, cohort.trimmed)]] = True
+    pool = np.flatnonzero(np.bincount(moved.prefix[mine[moved.org]]) >= 2)
     if len(pool) < _LEAST_POOL:
         return not_enough(TEST, 0, f"they share {len(pool)} prefixes: a place, not a pool")
     went = moved.first_new >= 0

@@ -15,6 +15,7 @@ import pyarrow as pa
 
 from stillwatch.schema import Desk, Step
 from stillwatch.signals import harvest, one_source
+from stillwatch.signals.claims import SPEAKS_E, e_of_claim
 from stillwatch.signals.data import Cohort, Population, load_population
 from stillwatch.signals.direct_evidence import Coincidences
 from stillwatch.signals.reference import shipped_references
@@ -93,11 +94,7 @@ def _spike(
 
 
 def _spikes(desk: Desk) -> pa.Table:
-    from stillwatch.signals.step import (
-        SPEAKS_E,
-        coordination,
-        e_of_claim,
-    )  # the step module lists this step's siblings
+    from stillwatch.signals.step import coordination  # that module lists this one's siblings
 
     population = load_population(desk)
     rows: list[dict[str, Any]] = []

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, Final, NamedTuple
 
@@ -23,6 +22,16 @@ from stillwatch.signals import (
     shared_values,
     signup_burst,
 )
+from stillwatch.signals.claims import (
+    SCREEN_E,
+    SPEAKS_E,
+    e_of_acts,
+    e_of_claim,
+    e_of_screen,
+    e_of_source,
+    mean_of,
+    weights,
+)
 from stillwatch.signals.data import (
     Cohort,
     Population,
@@ -33,69 +42,23 @@ from stillwatch.signals.data import (
 )
 from stillwatch.signals.direct_evidence import Coincidences
 from stillwatch.signals.distinct import own_share
-from stillwatch.signals.hours import at_one_place, explained, hours_of_their_own, on_a_clock
+from stillwatch.signals.excuses import Reasons, excused
+from stillwatch.signals.hours import explained
 from stillwatch.signals.payers import MAX_ONE_PAYER, MIN_PAYERS, one_payer
 from stillwatch.signals.reference import shipped_references
 from stillwatch.signals.traits import MIN_EVENTS, TRAITS, Traits, traits
 from stillwatch.signals.verdicts import missing, not_enough, switched_off
 from stillwatch.signals.views import load_cohorts
-from stillwatch.stats import E_CEILING, mean_e, round9
+from stillwatch.stats import round9
 
-__all__ = [
-    "FINDINGS_STEP",
-    "SCORES_STEP",
-    "SCREEN_E",
-    "SPEAKS_E",
-    "coordination",
-    "e_of_claim",
-    "e_of_halves",
-    "excused",
-    "lacking",
-    "weights",
-]
+__all__ = ["FINDINGS_STEP", "SCORES_STEP", "coordination", "lacking"]
 
-SCREEN_E: Final = 1.0
-SPEAKS_E: Final = 5.0
-_LIKELY: Final = 5.0
-_LEAN: Final = 0.75
 # Sign-ups and account values are the same in both parts: what reads them cannot screen.
 _WITHOUT_PARTS: Final = frozenset((signup_burst.TEST.name, shared_values.ACCOUNT_TEST.name))
-_PEOPLE: Final = (
-    "They may be people at one place ({place}): a class or an office does the same, and this "
-    "counts as nothing."
-)
 _LAUNCH: Final = (
     "No other act goes with it: a launch or a tutorial brings strangers on one day, and this "
     "counts as nothing."
 )
-_RESTING: Final = (
-    "They keep hours of their own ({hours}): strangers behind one carrier or VPN do the same, and "
-    "this counts as nothing."
-)
-_CLOCK: Final = "They may follow a clock ({clock}), and this counts as nothing."
-# A class signs up together, leaves through one network, and all have the same to do, too.
-_AT_ONE_PLACE: Final = frozenset(
-    test.name
-    for test in (
-        signup_burst.TEST, shared_values.EXIT_TEST, rotating_exits.TEST, even_volumes.TEST,
-        shared_mix.TEST,
-    )
-)  # fmt: skip
-
-# Each kind of act has an honest reason of its own: one vendor, course, offer or host sets accounts
-# up alike; a clock takes turns; a spare account takes over.
-_TURNS: Final = frozenset((round_robin.TEST.name,))
-_MOVES: Final = frozenset(
-    direct_evidence.TESTS[kind].name for kind in ("handoff", "blob_replay", "retry")
-)
-_POOL: Final = frozenset((rotating_exits.TEST.name,))
-_HANDED: Final = frozenset(direct_evidence.TESTS[kind].name for kind in ("handoff", "blob_replay"))
-_PAYS: Final = frozenset((shared_values.ACCOUNT_TEST.name,))
-_SET_UP: Final = _PAYS | {
-    signup_burst.TEST.name, shared_values.EXIT_TEST.name, even_volumes.TEST.name,
-    shared_mix.TEST.name, direct_evidence.TESTS["succession"].name,
-}  # fmt: skip
-
 _COORDINATION = (
     (signup_burst.TEST, signup_burst.find),
     (shared_values.ACCOUNT_TEST, shared_values.find_account_values),
@@ -126,9 +89,7 @@ def coordination(
 
     A test named in ``without`` is not made, and its finding says so.
     """
-    cohort = replace(cohort, hours=at_one_place(cohort, population))
-    owner = population.org[cohort.sid]
-    clock, resting = (f(owner, cohort.ts_us) for f in (on_a_clock, hours_of_their_own))
+    seen = Reasons(cohort, population)
     finders: list[tuple[CohortTest, Callable[[], Finding]]] = [
         (test, partial(find, cohort, population)) for test, find in _COORDINATION
     ]
@@ -141,25 +102,9 @@ def coordination(
         if test.name in without
         else missing(test, absent)
         if (absent := lacking(test, columns))
-        else excused(find(), cohort.hours, clock, resting)
+        else excused(find(), seen)
         for test, find in finders
     ]
-
-
-def excused(finding: Finding, place: str, clock: str = "", resting: str = "") -> Finding:
-    """Return the finding, as nothing where honest people do the same for a reason that is seen.
-
-    ``place``: what says that they are people at one place (`at_one_place`); ``clock``: that
-    their requests follow a clock (`on_a_clock`), which takes turns without a dispatcher;
-    ``resting``: that each keeps hours of its own, as strangers behind one VPN do.
-    """
-    if resting and finding.signal == rotating_exits.TEST.name:
-        return explained(finding, _RESTING.format(hours=resting))
-    if place and finding.signal in _AT_ONE_PLACE:
-        return explained(finding, _PEOPLE.format(place=place))
-    if clock and finding.signal == round_robin.TEST.name:
-        return explained(finding, _CLOCK.format(clock=clock))
-    return finding
 
 
 def _base(desk: Desk, part: str, population: Population) -> Coincidences:
@@ -239,7 +184,7 @@ class _Bench(NamedTuple):
             views.whole.by_text,
             seen,
             screen,
-            _mean_e([e for _, e in acted]),
+            mean_of([e for _, e in acted]),
             _no_launch(
                 coordination(views.test, self.late, self.base, columns, without),
                 views.test.found_by,
@@ -276,7 +221,7 @@ def _no_launch(found: list[Finding], found_by: frozenset[str], screen: float) ->
     day; who was found by more than a template, such as an exit of their own, is no stranger.
     """
     burst = signup_burst.TEST.name
-    others = _mean_e([f.e_value for f in found if f.evaluable and f.signal != burst])
+    others = mean_of([f.e_value for f in found if f.evaluable and f.signal != burst])
     if screen >= SPEAKS_E or others >= SPEAKS_E or not found_by <= {"frame"}:
         return found
     return [explained(f, _LAUNCH) if f.signal == burst else f for f in found]
@@ -325,103 +270,6 @@ def _as_row(finding: Finding) -> dict[str, Any]:
         "evaluable": finding.evaluable,
         "missing": list(finding.missing),
     }
-
-
-def _mean_e(made: list[float]) -> float:
-    """Return the mean e-value of the tests that could be made, NaN without any."""
-    return float(mean_e(made)) if made else float("nan")
-
-
-def _kind(made: Iterable[tuple[str, float]], kind: frozenset[str]) -> float:
-    """Return the mean e-value of the tests of one kind, NaN where none could be made."""
-    return _mean_e([e for name, e in made if name in kind])
-
-
-def e_of_acts(made: Iterable[tuple[str, float]]) -> float:
-    """Return the e-value that two kinds of acts speak, or one that may alone; NaN without any act.
-
-    ``made``: name and e-value of each test of the claim *coordinated* that could be made. The kinds
-    are: set up alike, take turns, hand over, rotate; a kind's e-value is the mean of its tests.
-    One kind alone has an honest reason, so the null is that at most one of them speaks, whichever
-    it is: the mean over all kinds but the largest is at most the mean over those that are null. 0
-    where only one kind could be read. A rotating pool of many exits, and conversations or reasoning
-    that move among three organizations and more, have no such reason: each has a share of the stake
-    by itself, where it could be read.
-    *Source*: Benjamini & Heller 2008, Biometrics 64 (partial conjunctions), with means of e-values.
-    """
-    made = list(made)
-    kinds = [_kind(made, kind) for kind in (_SET_UP, _TURNS, _MOVES, _POOL)]
-    each = sorted(e for e in kinds if not np.isnan(e))
-    if not each:
-        return float("nan")
-    two = _mean_e(each[:-1]) if len(each) > 1 else 0.0
-    alone = [_kind(made, kind) for kind in (_POOL, _HANDED)]
-    return _mean_e([two, *(e for e in alone if not np.isnan(e))])
-
-
-def e_of_dealing(made: Iterable[tuple[str, float]]) -> float:
-    """Return how strongly one kind of acts speaks that no vendor, course or offer has; 0: none.
-
-    Turns, hand-overs, a rotating pool of exits and shared payment. With topics of one source it
-    makes two kinds of evidence.
-    """
-    made = list(made)
-    kinds = (_kind(made, kind) for kind in (_TURNS, _MOVES, _POOL, _PAYS))
-    return max((e for e in kinds if not np.isnan(e)), default=0.0)
-
-
-def e_of_screen(made: Iterable[tuple[str, float]]) -> float:
-    """Return what part A says of acting together, NaN where nothing there could be read."""
-    made = list(made)
-    acts = e_of_acts(made)
-    return acts if np.isnan(acts) else max(acts, e_of_dealing(made))
-
-
-def e_of_source(made: Iterable[tuple[str, float]], screen: float) -> float:
-    """Return the e-value of the test that reads topics, NaN without it; as `e_of_acts`.
-
-    Topics alone accuse nobody, nor do topics of accounts that are only set up alike (one vendor's
-    customers with one subject): they count where some other act speaks (5 and more), in part A
-    (``screen``) or in part B, else as none, which only makes the e-value smaller
-    (docs/adr/0018-topics-alone.md, 0021-two-kinds-of-acts.md).
-    """
-    made = list(made)
-    read = _mean_e([e for name, e in made if name == one_source.TEST.name])
-    spoken = screen >= SPEAKS_E or e_of_dealing(made) >= SPEAKS_E
-    return read if spoken or np.isnan(read) else 0.0
-
-
-def e_of_halves(acts: float, source: float, screen: float) -> float:
-    """Return the e-value of the claim *coordinated*: acts and topics, three to one or one to three.
-
-    Acts weigh more where the members acted together in part A already (``screen``). The weights are
-    fixed by other data, so the sum is an e-value whatever its parts depend on. Topics that are NaN
-    (not evaluable) leave the acts; acts that are NaN count as none; NaN without any.
-    """
-    if np.isnan(source):
-        return acts
-    acts = 0.0 if np.isnan(acts) else acts
-    lean = _LEAN if screen >= SCREEN_E else 1 - _LEAN
-    return float(lean * min(acts, E_CEILING) + (1 - lean) * source)
-
-
-def e_of_claim(made: Iterable[tuple[str, float]], screen: float) -> float:
-    """Return the e-value of a claim by its tests; *extractive* has one. As `e_of_acts`."""
-    made = list(made)
-    if all(name == harvest.TEST.name for name, _ in made):
-        return _mean_e([e for _, e in made])
-    return e_of_halves(e_of_acts(made), e_of_source(made, screen), screen)
-
-
-def weights(screen: np.ndarray, tested: np.ndarray) -> np.ndarray:
-    """Return how much each hypothesis counts in selection: 1 on average over those tested.
-
-    Those whose members acted together in part A count five times as much as the others. Part A is
-    apart from what is tested, so the weights cost nothing (docs/adr/0010-screen.md, 0017).
-    *Source*: Genovese, Roeder & Wasserman 2006 (weights); Wang & Ramdas 2022 (e-BH).
-    """
-    likely = np.where(np.nan_to_num(screen, nan=0.0) >= SCREEN_E, _LIKELY, 1.0)
-    return np.asarray(likely / likely[tested].mean() if tested.any() else likely)
 
 
 _FINDINGS = pa.schema(

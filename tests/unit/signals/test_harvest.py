@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from stillwatch.signals import e_of_claim, one_source
+from stillwatch.signals.claims import weights
 from stillwatch.signals.harvest import SCORED, USUAL_OWN, find, score, usual
 from stillwatch.signals.reference import KAPPA, Reference, read_reference, shipped_references
-from stillwatch.signals.step import weights
 from stillwatch.signals.traits import Traits
 from stillwatch.stats import calibrate
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from stillwatch.schema import Finding
 from stillwatch.signals import shared_values
+from stillwatch.signals.excuses import excused
 from stillwatch.signals.hours import (
     NOTHING,
     at_one_place,
@@ -18,10 +20,14 @@ from stillwatch.signals.hours import (
     on_a_clock,
     people_hours,
 )
-from stillwatch.signals.step import _no_launch, excused
+from stillwatch.signals.step import _no_launch
 
 HOUR = 3_600_000_000
 DAY = 24 * HOUR
+
+
+def seen(**reasons):
+    return SimpleNamespace(**{"place": "", "clock": "", "resting": "", **reasons})
 
 
 def clock(rng, n, low, high, days=7):
@@ -148,10 +154,10 @@ def test_jobs_follow_a_clock_and_dealers_and_people_do_not():
 
 def test_a_clock_explains_turns_and_nothing_else():
     turns = replace(finding(1e6), signal="round_robin")
-    assert excused(turns, "", "60% of the gaps are whole quarter hours").e_value == NOTHING
-    assert excused(turns, "").e_value == 1e6
-    assert excused(turns, "a night").e_value == 1e6
-    assert excused(finding(1e6), "", "a clock").e_value == 1e6
+    assert excused(turns, seen(clock="60% of the gaps are whole quarter hours")).e_value == NOTHING
+    assert excused(turns, seen()).e_value == 1e6
+    assert excused(turns, seen(place="a night")).e_value == 1e6
+    assert excused(finding(1e6), seen(clock="a clock")).e_value == 1e6
 
 
 def test_strangers_keep_hours_of_their_own_and_one_dispatcher_does_not():
@@ -172,4 +178,4 @@ def test_strangers_keep_hours_of_their_own_and_one_dispatcher_does_not():
 def test_hours_of_their_own_explain_a_pool_of_exits_and_nothing_else():
     for signal, left in (("rotating_exits", NOTHING), ("shared_exits", 1e9)):
         finding = Finding(signal, "coordinated", 1.0, 1e-10, 1e9, 40, None, "Seen.")
-        assert excused(finding, "", "", "they rest").e_value == left
+        assert excused(finding, seen(resting="they rest")).e_value == left

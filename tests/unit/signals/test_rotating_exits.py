@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from stillwatch.signals import rotating_exits
+from stillwatch.signals.claims import e_of_acts, e_of_dealing
 from stillwatch.signals.data import Moved
-from stillwatch.signals.step import e_of_acts, e_of_dealing
 
 PEOPLE, MEMBERS, POOL = 400, 40, 20
 

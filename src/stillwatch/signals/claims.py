@@ -1,0 +1,147 @@
+"""What the tests of one claim say together, as one e-value, and how much a hypothesis counts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+import numpy as np
+
+from stillwatch.signals import (
+    direct_evidence,
+    even_volumes,
+    harvest,
+    one_source,
+    rotating_exits,
+    round_robin,
+    shared_mix,
+    shared_values,
+    signup_burst,
+)
+from stillwatch.stats import E_CEILING, mean_e
+
+__all__ = [
+    "SCREEN_E",
+    "SPEAKS_E",
+    "e_of_acts",
+    "e_of_claim",
+    "e_of_dealing",
+    "e_of_halves",
+    "e_of_screen",
+    "e_of_source",
+    "mean_of",
+    "weights",
+]
+
+SCREEN_E: Final = 1.0
+SPEAKS_E: Final = 5.0
+_LIKELY: Final = 5.0
+_LEAN: Final = 0.75
+# Each kind of act has an honest reason of its own: one vendor, course, offer or host sets accounts
+# up alike; a clock takes turns; a spare account takes over.
+_TURNS: Final = frozenset((round_robin.TEST.name,))
+_HANDED: Final = frozenset(direct_evidence.TESTS[kind].name for kind in ("handoff", "blob_replay"))
+_MOVES: Final = _HANDED | {direct_evidence.TESTS["retry"].name}
+_POOL: Final = frozenset((rotating_exits.TEST.name,))
+_PAYS: Final = frozenset((shared_values.ACCOUNT_TEST.name,))
+_SET_UP: Final = _PAYS | {
+    signup_burst.TEST.name, shared_values.EXIT_TEST.name, even_volumes.TEST.name,
+    shared_mix.TEST.name, direct_evidence.TESTS["succession"].name,
+}  # fmt: skip
+
+
+def mean_of(made: list[float]) -> float:
+    """Return the mean e-value of the tests that could be made, NaN without any."""
+    return float(mean_e(made)) if made else float("nan")
+
+
+def _kind(made: Iterable[tuple[str, float]], kind: frozenset[str]) -> float:
+    """Return the mean e-value of the tests of one kind, NaN where none could be made."""
+    return mean_of([e for name, e in made if name in kind])
+
+
+def e_of_acts(made: Iterable[tuple[str, float]]) -> float:
+    """Return the e-value that two kinds of acts speak, or one that may alone; NaN without any act.
+
+    ``made``: name and e-value of each test of the claim *coordinated* that could be made. The kinds
+    are: set up alike, take turns, hand over, rotate; a kind's e-value is the mean of its tests.
+    One kind alone has an honest reason, so the null is that at most one of them speaks, whichever
+    it is: the mean over all kinds but the largest is at most the mean over those that are null. 0
+    where only one kind could be read. A rotating pool of many exits, and conversations or reasoning
+    that move among three organizations and more, have no such reason: each has a share of the stake
+    by itself, where it could be read.
+    *Source*: Benjamini & Heller 2008, Biometrics 64 (partial conjunctions), with means of e-values.
+    """
+    made = list(made)
+    kinds = [_kind(made, kind) for kind in (_SET_UP, _TURNS, _MOVES, _POOL)]
+    each = sorted(e for e in kinds if not np.isnan(e))
+    if not each:
+        return float("nan")
+    two = mean_of(each[:-1]) if len(each) > 1 else 0.0
+    alone = [_kind(made, kind) for kind in (_POOL, _HANDED)]
+    return mean_of([two, *(e for e in alone if not np.isnan(e))])
+
+
+def e_of_dealing(made: Iterable[tuple[str, float]]) -> float:
+    """Return how strongly one kind of acts speaks that no vendor, course or offer has; 0: none.
+
+    Turns, hand-overs, a rotating pool of exits and shared payment. With topics of one source it
+    makes two kinds of evidence.
+    """
+    made = list(made)
+    kinds = (_kind(made, kind) for kind in (_TURNS, _MOVES, _POOL, _PAYS))
+    return max((e for e in kinds if not np.isnan(e)), default=0.0)
+
+
+def e_of_screen(made: Iterable[tuple[str, float]]) -> float:
+    """Return what part A says of acting together, NaN where nothing there could be read."""
+    made = list(made)
+    acts = e_of_acts(made)
+    return acts if np.isnan(acts) else max(acts, e_of_dealing(made))
+
+
+def e_of_source(made: Iterable[tuple[str, float]], screen: float) -> float:
+    """Return the e-value of the test that reads topics, NaN without it; as `e_of_acts`.
+
+    Topics alone accuse nobody, nor do topics of accounts that are only set up alike (one vendor's
+    customers with one subject): they count where some other act speaks (5 and more), in part A
+    (``screen``) or in part B, else as none, which only makes the e-value smaller
+    (docs/adr/0018-topics-alone.md, 0021-two-kinds-of-acts.md).
+    """
+    made = list(made)
+    read = mean_of([e for name, e in made if name == one_source.TEST.name])
+    spoken = screen >= SPEAKS_E or e_of_dealing(made) >= SPEAKS_E
+    return read if spoken or np.isnan(read) else 0.0
+
+
+def e_of_halves(acts: float, source: float, screen: float) -> float:
+    """Return the e-value of the claim *coordinated*: acts and topics, three to one or one to three.
+
+    Acts weigh more where the members acted together in part A already (``screen``). The weights are
+    fixed by other data, so the sum is an e-value whatever its parts depend on. Topics that are NaN
+    (not evaluable) leave the acts; acts that are NaN count as none; NaN without any.
+    """
+    if np.isnan(source):
+        return acts
+    acts = 0.0 if np.isnan(acts) else acts
+    lean = _LEAN if screen >= SCREEN_E else 1 - _LEAN
+    return float(lean * min(acts, E_CEILING) + (1 - lean) * source)
+
+
+def e_of_claim(made: Iterable[tuple[str, float]], screen: float) -> float:
+    """Return the e-value of a claim by its tests; *extractive* has one. As `e_of_acts`."""
+    made = list(made)
+    if all(name == harvest.TEST.name for name, _ in made):
+        return mean_of([e for _, e in made])
+    return e_of_halves(e_of_acts(made), e_of_source(made, screen), screen)
+
+
+def weights(screen: np.ndarray, tested: np.ndarray) -> np.ndarray:
+    """Return how much each hypothesis counts in selection: 1 on average over those tested.
+
+    Those whose members acted together in part A count five times as much as the others. Part A is
+    apart from what is tested, so the weights cost nothing (docs/adr/0010-screen.md, 0017).
+    *Source*: Genovese, Roeder & Wasserman 2006 (weights); Wang & Ramdas 2022 (e-BH).
+    """
+    likely = np.where(np.nan_to_num(screen, nan=0.0) >= SCREEN_E, _LIKELY, 1.0)
+    return np.asarray(likely / likely[tested].mean() if tested.any() else likely)

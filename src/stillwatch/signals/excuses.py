@@ -1,0 +1,87 @@
+"""What a cohort's acts count for where honest people do the same for a reason that is seen."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Final
+
+import numpy as np
+
+from stillwatch.schema import Finding
+from stillwatch.signals import (
+    even_volumes,
+    rotating_exits,
+    round_robin,
+    shared_mix,
+    shared_values,
+    signup_burst,
+)
+from stillwatch.signals.data import Cohort, Population
+from stillwatch.signals.hours import (
+    NOTHING,
+    at_one_place,
+    explained,
+    hours_of_their_own,
+    on_a_clock,
+)
+
+__all__ = ["Reasons", "excused"]
+
+_PEOPLE: Final = (
+    "They may be people at one place ({place}): a class or an office does the same, and this "
+    "counts as nothing."
+)
+_RESTING: Final = (
+    "They keep hours of their own ({hours}): strangers behind one carrier or VPN do the same, and "
+    "this counts as nothing."
+)
+_CLOCK: Final = "They may follow a clock ({clock}), and this counts as nothing."
+# A class signs up together, leaves through one network, and all have the same to do, too.
+_AT_ONE_PLACE: Final = frozenset(
+    test.name
+    for test in (
+        signup_burst.TEST, shared_values.EXIT_TEST, rotating_exits.TEST, even_volumes.TEST,
+        shared_mix.TEST,
+    )
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Reasons:
+    """What is seen of a cohort in one part; each is looked for only when an act asks for it."""
+
+    cohort: Cohort
+    population: Population
+
+    @cached_property
+    def place(self) -> str:
+        """Return what says that they are people at one place (`hours.at_one_place`)."""
+        return at_one_place(self.cohort, self.population)
+
+    @cached_property
+    def clock(self) -> str:
+        """Return what says that their requests follow a clock, which takes turns by itself."""
+        return on_a_clock(self._owner, self.cohort.ts_us)
+
+    @cached_property
+    def resting(self) -> str:
+        """Return what says that each keeps hours of its own, as strangers behind one VPN do."""
+        return hours_of_their_own(self._owner, self.cohort.ts_us)
+
+    @property
+    def _owner(self) -> np.ndarray:
+        return np.asarray(self.population.org[self.cohort.sid])
+
+
+def excused(finding: Finding, seen: Reasons) -> Finding:
+    """Return the finding, as nothing where honest people do the same for a reason that is seen."""
+    if not finding.evaluable or finding.e_value <= NOTHING:
+        return finding
+    if finding.signal == rotating_exits.TEST.name and seen.resting:
+        return explained(finding, _RESTING.format(hours=seen.resting))
+    if finding.signal in _AT_ONE_PLACE and seen.place:
+        return explained(finding, _PEOPLE.format(place=seen.place))
+    if finding.signal == round_robin.TEST.name and seen.clock:
+        return explained(finding, _CLOCK.format(clock=seen.clock))
+    return finding
