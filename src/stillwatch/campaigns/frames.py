@@ -9,7 +9,7 @@ from typing import Any, Final
 import pyarrow as pa
 
 from stillwatch.campaigns.judge import Campaign
-from stillwatch.schema import Desk
+from stillwatch.schema import Desk, template_column
 
 __all__ = ["Template", "templates_of"]
 
@@ -113,7 +113,7 @@ def _hits_sql(nodes: pa.Table) -> str:
         f"""SELECT n.node, n.campaign, e.rid, e.sid, e.org, e.ts, e.exchange_id,
                    e.account_id, e.model
             FROM exchanges e JOIN nodes n ON n.pos = {pos} AND n.len = {length}
-             AND n.h = e.{"h_system" if pos == 2 else f"{_POSITIONS[pos]}_{length}"}"""
+             AND n.h = e.{template_column(_POSITIONS[pos], length)}"""
         for pos, length in places
     ]
     return f"""SELECT h.*, m.sid IS NOT NULL AS inside FROM ({" UNION ALL ".join(parts)}) h

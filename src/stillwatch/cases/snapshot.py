@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from stillwatch.cases.judgement import Judgement, freed_accounts, gone_campaigns
 from stillwatch.errors import EvidenceError
 from stillwatch.policy import Ladder, Permit
-from stillwatch.schema import VERDICTS, to_micros
+from stillwatch.schema import VERDICTS, template_column, to_micros
 from stillwatch.schema.snapshot import (
     EVIDENCE,
     SLOTS,
@@ -230,7 +230,7 @@ def _unnested(columns: str) -> str:
     """Return SQL of one row per exchange and frame hash, for the slots of a snapshot."""
     parts = []
     for side, n in SLOTS:
-        name = "h_system" if side == "system" else f"{side}_{n}"
+        name = template_column(side, n)
         code = {v: k for k, v in _POSITION.items()}[side]
         parts.append(
             f"SELECT {columns}, {code} AS pos, {n} AS len, {name} AS h FROM e WHERE {name} <> 0"

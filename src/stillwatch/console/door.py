@@ -99,7 +99,7 @@ def begin_second(desk: Desk, visit: Visit) -> Response:
     except NotPermitted as error:
         return _password(desk, visit, f"{error.message}. {error.hint}")
     key, address = begin_factor(desk.home, visit.login)
-    return show(desk, visit, "factor.html.jinja", wrong="", address=address,
+    return show(desk, visit, "factor.html.jinja", address=address,
                 key=" ".join(key[n : n + 4] for n in range(0, len(key), 4)))  # fmt: skip
 
 

@@ -30,8 +30,7 @@ _MOST_EXPORTED: Final = 100_000
 
 def show_people(desk: Desk, visit: Visit) -> Response:
     """Show everyone who may enter."""
-    return show(desk, visit, "people.html.jinja", people=read_people(desk.home), secret=None,
-                holders=holders(desk.home), who=None, outside=desk.home.oidc.is_file())  # fmt: skip
+    return _people(desk, visit)
 
 
 def add(desk: Desk, visit: Visit) -> Response:
@@ -42,9 +41,7 @@ def add(desk: Desk, visit: Visit) -> Response:
     if subject:
         return go("/people")
     secret = give_secret(desk.home, login, now=desk.clock())
-    return show(desk, visit, "people.html.jinja", people=read_people(desk.home), secret=secret,
-                holders=holders(desk.home),
-                who=login, outside=desk.home.oidc.is_file())  # fmt: skip
+    return _people(desk, visit, secret, login)
 
 
 def change(desk: Desk, visit: Visit) -> Response:
@@ -59,12 +56,17 @@ def change(desk: Desk, visit: Visit) -> Response:
         drop_factor(desk.home, person.login)
     elif what == "secret":
         secret = give_secret(desk.home, person.login, now=desk.clock())
-        return show(desk, visit, "people.html.jinja", people=read_people(desk.home), secret=secret,
-                holders=holders(desk.home),
-                    who=person.login, outside=desk.home.oidc.is_file())  # fmt: skip
+        return _people(desk, visit, secret, person.login)
     else:
         raise ConfigError("expected roles, lock, unlock, secret or factor", where="what")
     return go("/people")
+
+
+def _people(
+    desk: Desk, visit: Visit, secret: str | None = None, who: str | None = None
+) -> Response:
+    return show(desk, visit, "people.html.jinja", people=read_people(desk.home), secret=secret,
+                holders=holders(desk.home), who=who, outside=desk.home.oidc.is_file())  # fmt: skip
 
 
 def show_reads(desk: Desk, visit: Visit) -> Response:

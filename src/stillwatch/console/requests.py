@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Final
 from urllib.parse import urlencode
 
@@ -11,7 +11,7 @@ from starlette.responses import Response
 from stillwatch.console.case import missing
 from stillwatch.console.desk import Desk, Visit
 from stillwatch.console.paper import refuse, show
-from stillwatch.schema import METHODS, parse_time
+from stillwatch.schema import parse_time
 from stillwatch.store.index import Asked, Requests
 
 __all__ = ["days_told", "show_requests"]
@@ -49,7 +49,6 @@ def show_requests(desk: Desk, visit: Visit) -> Response:
         first=first, held=held is not None, of=ref, account=account, choices=choices, asked=kept,
         query=urlencode(kept), ref=desk.index.ref,
         with_payload=lambda code: urlencode({**kept, "payload": code}),
-        without_payload=urlencode({k: v for k, v in kept.items() if k != "payload"}),
     )  # fmt: skip
 
 
@@ -58,7 +57,7 @@ def _asked(visit: Visit) -> Asked:
     template = given.get("template", "")
     return Asked(
         given.get("model", ""), given.get("status", ""),
-        given["method"] if given.get("method") in METHODS else "",
+        given.get("method", ""),
         int(template) if template.isdecimal() and len(template) < 4 else None,
         given.get("payload", "")[:16], _moment(given.get("since", "")),
         _moment(given.get("until", "")),
@@ -79,7 +78,7 @@ def days_told(held: Requests, campaign_id: str, account_id: str, last: str) -> d
     days = held.days(campaign_id, account_id)
     if not days:
         return {}
-    today = datetime.fromisoformat(last).astimezone(UTC).date()
+    today = parse_time(last).date()
     now = next((d for d in days if d["day"] == today), {"requests": 0, "output_tokens": 0})
     before = [d for d in days if d["day"] < today]
     span = (today - before[0]["day"]).days if before else 0

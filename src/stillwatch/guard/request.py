@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from stillwatch.kernel import Features, client_hash, one, prefix_hash
+from stillwatch.schema import template_column
 from stillwatch.schema.snapshot import SLOTS
 
 __all__ = ["NO_FRAMES", "Origin", "Request", "request_of", "request_of_text"]
@@ -13,9 +14,7 @@ __all__ = ["NO_FRAMES", "Origin", "Request", "request_of", "request_of_text"]
 NO_FRAMES: tuple[int, ...] = (0,) * len(SLOTS)
 NO_BANDS: tuple[int, ...] = (0,) * 8
 _NEAR_TOKENS = 12  # a shorter text has too few shingles for its bands to mean likeness
-_FRAME_FIELDS = tuple(
-    Features._fields.index("h_system" if side == "system" else f"{side}_{n}") for side, n in SLOTS
-)
+_FRAME_FIELDS = tuple(Features._fields.index(template_column(side, n)) for side, n in SLOTS)
 _FIRST_BAND = Features._fields.index("band_0")
 
 

@@ -61,6 +61,7 @@ from stillwatch.schema.words import (
     TEMPLATE_LENGTHS,
     VERDICTS,
     LinkKind,
+    template_column,
 )
 
 __all__ = [
@@ -123,6 +124,7 @@ __all__ = [
     "plain_name",
     "read_effects",
     "read_toml",
+    "template_column",
     "to_micros",
     "write_whole",
 ]

@@ -37,6 +37,16 @@ TEMPLATE_COLUMNS: Final = (
     *(f"{side}_{n}" for side in ("head", "tail") for n in TEMPLATE_LENGTHS),
     "h_system",
 )
+
+
+def template_column(side: str, length: object) -> str:
+    """Return the column of an exchange's features that holds a template's node.
+
+    ``side``: head, tail or system; ``length``: in tokens, of no matter for a system prompt.
+    """
+    return "h_system" if side == "system" else f"{side}_{length}"
+
+
 # Within how long accounts are created together, in a burst.
 SIGNUP_WINDOWS_S: Final = (3_600.0, 6 * 3_600.0, 86_400.0, 3 * 86_400.0)
 

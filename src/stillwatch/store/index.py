@@ -25,7 +25,7 @@ from stillwatch.errors import InputError
 from stillwatch.schema import CAMPAIGNS, LINK_KINDS
 from stillwatch.schema.arrow import ACCOUNT_RESULT
 from stillwatch.store.requests import Asked, Requests, lay_out
-from stillwatch.store.run import STAGE_TABLES, TABLES, Run
+from stillwatch.store.run import STAGE_TABLES, TABLES, Run, rows_sql
 
 __all__ = ["Asked", "Index", "Part", "Requests", "open_index"]
 
@@ -200,11 +200,11 @@ class Index:
         """Return when the first and the last of a campaign's accounts signed up, where known."""
         if "people" not in self._held:
             return None
-        low, high = self._table(
+        rows = self._table(
             "SELECT signed_low AS low, signed_high AS high FROM signups WHERE c = ?",
             [self._numbers.get(campaign_id, -1)],
-        ).to_pydict().values() or ([], [])  # fmt: skip
-        return (low[0], high[0]) if low and low[0] is not None else None
+        ).to_pylist()
+        return (rows[0]["low"], rows[0]["high"]) if rows and rows[0]["low"] is not None else None
 
     def volume(self) -> pa.Table | None:
         """Return requests and tokens by day, model and campaign, where the run kept them."""
@@ -435,8 +435,7 @@ def _build(run: Run, file: Path, salt: str, memory: str) -> None:
 
 def _copy_tables(run: Run, engine: Any, salt: str) -> None:
     def source(name: str) -> str:
-        quoted = str(run.path / TABLES[name]).replace("'", "''")
-        return f"read_parquet('{quoted}')"
+        return rows_sql(run.path / TABLES[name])
 
     for name, order in _LAID_OUT.items():
         if run.has(name):
@@ -473,10 +472,9 @@ def _copy_people(run: Run, engine: Any) -> None:
     file = run.path / STAGE_TABLES["people"]
     if not file.is_file():
         return
-    quoted = str(file).replace("'", "''")
     engine.execute(
         "CREATE TABLE people AS SELECT account_id, hash(account_id) AS ha, created_at, first_ts, "
-        f"last_ts, input_tokens, output_tokens FROM read_parquet('{quoted}') ORDER BY ha"
+        f"last_ts, input_tokens, output_tokens FROM {rows_sql(file)} ORDER BY ha"
     )
     engine.execute(
         """CREATE TABLE signups AS
@@ -490,7 +488,7 @@ def _sum_harvest(run: Run, engine: Any) -> None:
     files = [run.path / STAGE_TABLES[name] for name in ("exchanges", "people")]
     if not all(file.is_file() for file in files):
         return
-    exchanges, people = ("read_parquet('" + str(f).replace("'", "''") + "')" for f in files)
+    exchanges, people = map(rows_sql, files)
     engine.execute(
         f"""CREATE TABLE harvest AS
             SELECT {

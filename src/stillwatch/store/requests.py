@@ -14,8 +14,8 @@ from typing import Any, Final
 
 import pyarrow as pa
 
-from stillwatch.schema import METHODS, TEMPLATE_COLUMNS
-from stillwatch.store.run import STAGE_TABLES, Run
+from stillwatch.schema import METHODS, TEMPLATE_COLUMNS, template_column
+from stillwatch.store.run import STAGE_TABLES, Run, rows_sql
 
 __all__ = ["Asked", "Requests", "lay_out"]
 
@@ -153,11 +153,10 @@ def lay_out(run: Run, engine: Any) -> None:
         f"ON n.at = '{at}' AND n.h = e.{at} AND n.c = e.c"
         for at in places
     ) or "SELECT 0::BIGINT AS rid, -1 AS c, 0 AS place WHERE false"  # fmt: skip
-    quoted = str(file).replace("'", "''")
     engine.execute(
         f"""CREATE TABLE requests AS
             WITH mine AS (
-              SELECT m.c, m.ha, e.* FROM read_parquet('{quoted}') e
+              SELECT m.c, m.ha, e.* FROM {rows_sql(file)} e
               JOIN (SELECT c, ha, account_id, list(end_user_id) AS users,
                            bool_or(end_user_id IS NULL) AS whole
                     FROM members GROUP BY c, ha, account_id) m USING (account_id)
@@ -182,9 +181,7 @@ def _nodes(run: Run, engine: Any) -> pa.Table:
         if name not in numbers:
             continue
         seen[name] += 1
-        at = "h_system" if frame.get("position") == "system" else (
-            f"{frame.get('position')}_{frame.get('length')}"
-        )  # fmt: skip
+        at = template_column(str(frame.get("position")), frame.get("length"))
         if at in TEMPLATE_COLUMNS and isinstance(frame.get("hash"), str):
             rows.append({"c": numbers[name], "place": seen[name], "at": at,
                          "h": int(frame["hash"], 16)})  # fmt: skip

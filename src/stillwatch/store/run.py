@@ -24,7 +24,7 @@ from stillwatch.schema import (
     SUMMARY,
 )
 
-__all__ = ["STAGE_TABLES", "TABLES", "Run", "open_run"]
+__all__ = ["STAGE_TABLES", "TABLES", "Run", "open_run", "rows_sql"]
 
 TABLES: Final[dict[str, str]] = {
     "accounts": ACCOUNTS,
@@ -47,6 +47,11 @@ STAGE_TABLES: Final[dict[str, str]] = {
 }
 _FRAMES: Final = f"{STAGES}/frames.jsonl"
 _HINT: Final = "give the folder that `stillwatch scan --out` wrote"
+
+
+def rows_sql(file: Path) -> str:
+    """Return SQL of the rows of a Parquet file."""
+    return "read_parquet('" + str(file).replace("'", "''") + "')"
 
 
 class Run:
@@ -164,10 +169,8 @@ class Run:
         with duckdb.connect(":memory:") as engine:
             for name, file in {**TABLES, **STAGE_TABLES}.items():
                 if (self.path / file).is_file():
-                    quoted = str(self.path / file).replace("'", "''")
-                    engine.execute(
-                        f"CREATE VIEW {name} AS SELECT * FROM read_parquet('{quoted}')"  # noqa: S608
-                    )
+                    rows = rows_sql(self.path / file)
+                    engine.execute(f"CREATE VIEW {name} AS SELECT * FROM {rows}")  # noqa: S608
             for name, table in tables.items():
                 engine.register(name, table)
             folder = str(self.path).replace("'", "''")

@@ -231,13 +231,16 @@ async def add_objects(
     around = await _surroundings(connection, objects, member, eyes, collection, key)
     if fixed is not None:
         around.fixed = frozenset(fixed)
-        around.others = await others_identities(
-            connection,
-            [one.stix for one in objects if one.id not in fixed],
-            member,
-            collection.pk,
-            key,
-        ) - frozenset(fixed)
+        around.others = (
+            await others_identities(
+                connection,
+                [one.stix for one in objects if one.id not in fixed],
+                member,
+                collection.pk,
+                key,
+            )
+            - around.fixed
+        )
         around.here = around.fixed | await _referred(connection, objects, eyes, collection)
         for name, stix in fixed.items():
             if stix["type"] == "marking-definition":

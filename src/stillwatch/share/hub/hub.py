@@ -105,8 +105,11 @@ class Hub:
         bases = legal_bases(settings.legal_basis)
 
         def both(stix: Mapping[str, Any]) -> Sequence[str]:
-            rest = rules.accept(stix) if rules.accept is not None else ()
-            return shape(stix) or lapsed(bases, _purpose_of(stix), clock()) or rest
+            return (
+                shape(stix)
+                or lapsed(bases, _purpose_of(stix), clock())
+                or (rules.accept(stix) if rules.accept is not None else ())
+            )
 
         every = replace(rules, accept=both)
         return cls(settings, key, Database(settings.database), every, record, clock)
