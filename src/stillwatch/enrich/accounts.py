@@ -80,8 +80,7 @@ def _read_file(file: Path) -> Accounts:
     if "account_id" not in columns:
         raise SchemaError("no column account_id", where=name, hint="every other one is optional")
     table = to_table(records, ACCOUNT, name)
-    ends = table.select(["valid_from", "valid_to"])
-    times = intervals_of(ends.to_pylist(), [line for line, _ in records], name)
+    times = intervals_of(table, [line for line, _ in records], name)
     refuse_overlaps(table["account_id"].to_pylist(), times, name, "account_id")
     _refuse_raw(table, records, name)
     return Accounts(table, columns & frozenset(ACCOUNT.names))

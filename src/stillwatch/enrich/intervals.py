@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from itertools import pairwise
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
+
+import pyarrow as pa
 
 from stillwatch.errors import SchemaError
 
@@ -23,11 +25,12 @@ class Interval(NamedTuple):
     line: int
 
 
-def intervals_of(rows: Iterable[dict[str, Any]], lines: Iterable[int], name: str) -> list[Interval]:
+def intervals_of(table: pa.Table, lines: Iterable[int], name: str) -> list[Interval]:
     """Return each row's interval. Raises SchemaError with file and line where it ends too soon."""
     found = []
-    for row, line in zip(rows, lines, strict=True):
-        one = Interval(row["valid_from"] or FIRST, row["valid_to"] or LAST, line)
+    begins, ends = table["valid_from"].to_pylist(), table["valid_to"].to_pylist()
+    for begin, end, line in zip(begins, ends, lines, strict=True):
+        one = Interval(begin or FIRST, end or LAST, line)
         if one.end <= one.begin:
             raise SchemaError(
                 "valid_to: expected a time after valid_from", where=f"{name}:{line}",

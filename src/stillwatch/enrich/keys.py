@@ -96,8 +96,7 @@ def read_keys(path: str | os.PathLike[str]) -> Keys:
                 "key_id holds a key; expected its hash", where=f"{name}:{line}",
                 hint="give the hash that the log has",
             )  # fmt: skip
-    ends = table.select(["valid_from", "valid_to"])
-    times = intervals_of(ends.to_pylist(), lines, name)
+    times = intervals_of(table, lines, name)
     refuse_overlaps(table["key_id"].to_pylist(), times, name, "key_id")
     return Keys(table)
 

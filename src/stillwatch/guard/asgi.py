@@ -455,11 +455,12 @@ def _authz_request(
     hops = (of("x-forwarded-for") or "")[-512:]  # its end is what one's own proxies wrote
     address = forwarded(hops, serving.trusted_hops) or of("x-real-ip")
     ja4, agent = ((of(name) or "")[:512] or None for name in ("x-ja4", "user-agent"))
+    now_us = service.clock_us()
     origin = Origin(
-        service.clock_us(), identifier(account, "the account"), named(of(serving.end_user_header)),
+        now_us, identifier(account, "the account"), named(of(serving.end_user_header)),
         named(of(serving.org_header)), model if isinstance(model, str) else "",
         named(of(serving.plan_header)), address, ja4, agent,
-        created_us=moment_or_0(of(serving.created_header), service.clock_us()),
+        created_us=moment_or_0(of(serving.created_header), now_us),
     )  # fmt: skip
     try:
         columns = columns_of_call(body) if body else {}

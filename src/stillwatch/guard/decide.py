@@ -38,13 +38,11 @@ class Guard(Seen):
         seed_books: bool = True,
         judged: Judgement | None = None,
     ) -> None:
-        numbers: dict[str, int] = {}
-        table = Table(snapshot, orders or Orders(), numbers, judged)
-        super().__init__(table, numbers, capacity or Capacity())
+        table = Table(snapshot, orders or Orders(), {}, judged)
+        super().__init__(table, capacity or Capacity())
         self._node = node
         self._count = 0
         self._seed_books = seed_books
-        self.follow(table)
         for seed in table.seeds if seed_books else ():
             self.plant(seed)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from stillwatch.guard.books import Book
 from stillwatch.guard.budgets import Budget
@@ -47,7 +47,7 @@ class Seen:
     others. Campaigns go by ``numbers``, which only rise.
     """
 
-    def __init__(self, table: Table, numbers: dict[str, int], capacity: Capacity) -> None:
+    def __init__(self, table: Table, capacity: Capacity) -> None:
         self.conversations = Book(capacity.conversations)
         self.blobs = Book(capacity.blobs)
         self.prompts = Book(capacity.prompts)
@@ -55,13 +55,13 @@ class Seen:
         self.joined: dict[int, tuple[int, str, int]] = {}
         self.verified: dict[int, int] = {}
         self.budgets: dict[int, Budget] = {}
-        self.numbers = numbers
+        self.numbers: dict[str, int] = {}
         self.newest_us = 0
         self.on_record: Callable[[Record], None] | None = None
         self.permit_tokens: dict[tuple[int, int], int] = {}
         self.permit_tokens_elsewhere: dict[tuple[int, int], int] = {}
         self._most = capacity.suspects
-        self._table = table
+        self.follow(table)
 
     @property
     def table(self) -> Table:
@@ -82,8 +82,7 @@ class Seen:
 
     def plant(self, seed: Seed) -> None:
         """Put a conversation or blob of the run into its book."""
-        book = self.conversations if seed.kind == "handoff" else self.blobs
-        book.put(seed.value, seed.org, seed.campaign, seed.ts_us)
+        self._book(seed.kind).put(seed.value, seed.org, seed.campaign, seed.ts_us)
 
     def put(self, kind: str, value: int, org: int, campaign: int, ts_us: int) -> None:
         """Note who had a conversation (*handoff*), a blob or a refused prompt (*retry*)."""
@@ -106,8 +105,7 @@ class Seen:
             known=subject in self._table.known, needed=ladder.joining_requests,
         )  # fmt: skip
         if level != "touched":
-            if subject not in self.joined and len(self.joined) >= self._most:
-                del self.joined[next(iter(self.joined))]
+            self._make_room(self.joined, subject)
             self.joined[subject] = (campaign, level, ts_us)
         return level
 
@@ -127,15 +125,13 @@ class Seen:
 
     def note_verified(self, subject: int, until_us: int) -> None:
         """Remember until when a subject's verification holds; a late report shortens nothing."""
-        if subject not in self.verified and len(self.verified) >= self._most:
-            del self.verified[next(iter(self.verified))]
+        self._make_room(self.verified, subject)
         self.verified[subject] = max(until_us, self.verified.get(subject, 0))
 
     def use_permit(self, place: tuple[int, int], tokens: int) -> None:
         """Count output tokens into a permit's day."""
         held = self.permit_tokens
-        if place not in held and len(held) >= self._most:
-            del held[next(iter(held))]
+        self._make_room(held, place)
         held[place] = held.get(place, 0) + tokens
 
     def apply(self, record: Record) -> None:
@@ -164,6 +160,11 @@ class Seen:
         """Tell whoever keeps or passes on changes of state."""
         if self.on_record is not None:
             self.on_record(record)
+
+    def _make_room(self, held: dict[Any, Any], key: object) -> None:
+        """Forget the key that came first where a new one would be too many."""
+        if key not in held and len(held) >= self._most:
+            del held[next(iter(held))]
 
     def _book(self, kind: str) -> Book:
         if kind == "handoff":

@@ -81,7 +81,6 @@ class Table:
         self.restored = snapshot.restored
         self.channels = snapshot.channels
         self.access = snapshot.access
-        self._grounds = tuple((g.citation, g.words) for g in snapshot.grounds)
         self.fresh: dict[int, Action] = {}
         self._judge(judged or Judgement())
         self._undo(orders, frozenset((judged or Judgement()).let_go))
@@ -162,8 +161,8 @@ class Table:
         place = self.snapshot.cited.get(account)
         if place is None:
             return Asked(verdict, (why,), "")
-        citation, words = self._grounds[place]
-        return Asked(verdict, (why, words), citation)
+        ground = self.snapshot.grounds[place]
+        return Asked(verdict, (why, ground.words), ground.citation)
 
     def org(self, account_id: str, org_id: str | None) -> int:
         """Return the key of the organization."""

@@ -114,9 +114,7 @@ def _interests(
             return [Interest(None, asset, kind, 0, UNIT, (source,)) for kind in _OWNING]  # 4
     components = bool(details.get("componentRecords"))
     found: list[Interest] = []
-    for interest in stated if isinstance(stated, list) else []:
-        if not isinstance(interest, Mapping) or not _in_force(interest, at):  # 2
-            continue
+    for interest in _in_force(details, at):  # 2
         kind, bounds = str(interest.get("type")), from_bods(interest.get("share"))
         if interest.get("share") and not bounds.read:
             notes.append(Note(source, "has a share that is not between 0 and 100 %"))
@@ -130,13 +128,18 @@ def _interests(
     return found
 
 
-def _dates(statement: Mapping[str, Any], details: Mapping[str, Any], at: date) -> Dates:
+def _in_force(details: Mapping[str, Any], at: date) -> list[Mapping[str, Any]]:
+    """Return the interests of one relationship that hold on the day."""
     stated = details.get("interests")
-    held = [
+    return [
         i
         for i in (stated if isinstance(stated, list) else [])
-        if isinstance(i, Mapping) and _in_force(i, at)
+        if isinstance(i, Mapping) and _is_in_force(i, at)
     ]
+
+
+def _dates(statement: Mapping[str, Any], details: Mapping[str, Any], at: date) -> Dates:
+    held = _in_force(details, at)
     return dates_of(
         statement.get("statementDate"),
         [i.get("startDate") for i in held],
@@ -144,6 +147,6 @@ def _dates(statement: Mapping[str, Any], details: Mapping[str, Any], at: date) -
     )
 
 
-def _in_force(interest: Mapping[str, Any], at: date) -> bool:
+def _is_in_force(interest: Mapping[str, Any], at: date) -> bool:
     begins, ends = first_day(interest.get("startDate")), last_day(interest.get("endDate"))
     return (begins is None or begins <= at) and (ends is None or ends > at)

@@ -48,7 +48,7 @@ def register_from_ftm(entities: Iterable[tuple[str, Mapping[str, Any]]], at: dat
         elif "Ownership" in schemata and _in_force(held, at):
             found += _interests(identifier, held, notes)
             dates[identifier] = dates_of(
-                None, sorted(_texts(held, "startDate"))[:1], sorted(_texts(held, "endDate"))[-1:]
+                None, _texts(held, "startDate")[:1], _texts(held, "endDate")[-1:]
             )
     found.sort(key=lambda i: (i.asset, i.owner or "", i.sources))
     noted = tuple(sorted(notes, key=str))

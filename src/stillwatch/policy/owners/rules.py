@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
 
@@ -57,7 +58,7 @@ class OwnershipRule:
         """Return whether the rule applies on that day."""
         return any(begin <= day and (end is None or day < end) for begin, end in self.in_force)
 
-    @property
+    @cached_property
     def version(self) -> str:
         """The first 16 hexadecimal digits of SHA-256 over all that the rule says, its list too.
 
