@@ -23,7 +23,7 @@ from playwright.sync_api import sync_playwright
 
 from stillwatch.report import write_report
 
-BUILDER = Path(__file__).parents[1] / "tests" / "unit" / "report" / "run_builder.py"
+BUILDER = Path(__file__).parents[1] / "tests" / "fixtures" / "run_builder.py"
 PAINTED = (
     "() => new Promise(r => requestAnimationFrame(() => setTimeout(() => r(performance.now()))))"
 )

@@ -6,16 +6,16 @@ in it, and the attacks that deserve a test of their own, named by attack.
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import random
-import sys
 import time
 import uuid
-from pathlib import Path
 
 import pytest
+import redteam
+import smuggling
 import stix2
+import writers
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -23,17 +23,6 @@ from stillwatch.share import content as make
 from stillwatch.share import normal, refusals, refusals_of_bundle, refusals_of_text
 from stillwatch.share.commercial import certainly, messages
 from stillwatch.share.words import EXT
-
-_spec = importlib.util.spec_from_file_location(
-    "smuggling", Path(__file__).with_name("smuggling.py")
-)
-assert _spec
-assert _spec.loader
-smuggling = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(smuggling)
-sys.path.insert(0, str(Path(__file__).parent))
-import redteam  # noqa: E402
-import writers  # noqa: E402
 
 NOW = smuggling.NOW
 

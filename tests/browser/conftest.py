@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
+import run_builder
 from playwright.sync_api import Browser, sync_playwright
 
 from stillwatch.report import write_report
@@ -25,17 +24,11 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture(scope="session")
 def report_of(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
-    file = Path(__file__).parents[1] / "unit" / "report" / "run_builder.py"
-    spec = importlib.util.spec_from_file_location("browser_run_builder", file)
-    assert spec is not None
-    assert spec.loader is not None
-    builder: Any = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(builder)
     made: dict[str, Path] = {}
 
     def make(world: str) -> Path:
         if world not in made:
-            made[world] = write_report(builder.write_run(tmp_path_factory.mktemp(world), world))
+            made[world] = write_report(run_builder.write_run(tmp_path_factory.mktemp(world), world))
         return made[world]
 
     return make

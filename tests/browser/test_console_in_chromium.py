@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+import run_builder
 import uvicorn
 
 from stillwatch.cases import open_book, open_cases, read_decisions, read_terms
@@ -52,7 +53,7 @@ class Served:
 @contextmanager
 def served(folder: Path, world: str) -> Iterator[Served]:
     kit = load("console_kit", HERE.parent / "unit" / "console" / "conftest.py")
-    run_dir = kit.load_builder().write_run(folder / "run", world)
+    run_dir = run_builder.write_run(folder / "run", world)
     kit.write_accounts(run_dir)
     kit.write_requests(run_dir)
     run, book = open_run(run_dir), open_book(folder / "cases.db")

@@ -11,17 +11,17 @@ import socket
 import subprocess
 import time
 from collections.abc import Iterator
-from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
+from postgres import free_port
 
 from stillwatch.scanner import ScanResult
 from stillwatch.simulate import SimulatedWorld
 
-if TYPE_CHECKING:
-    from tests.runners.conftest import Scan, Scanned
+from .conftest import Scan, Scanned, scanned
+from .engines import engines_python
 
 pytestmark = pytest.mark.slow
 
@@ -29,19 +29,9 @@ HERE = Path(__file__).parent
 QUIET = {"SPARK_LOCAL_IP": "127.0.0.1", "OMP_NUM_THREADS": "1"}
 
 
-def sibling(name: str) -> Any:
-    spec = spec_from_file_location(name, HERE / f"{name}.py")
-    assert spec
-    assert spec.loader
-    module = module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 @pytest.fixture(scope="session")
 def python() -> Path:
-    found: Path = sibling("engines").engines_python()
-    return found
+    return engines_python()
 
 
 @pytest.fixture
@@ -69,16 +59,13 @@ def ended(process: subprocess.Popen[str], code: int) -> str:
 
 
 def of_run(folder: Path) -> Scanned:
-    made: Scanned = sibling("conftest").scanned(ScanResult(folder))
-    return made
+    return scanned(ScanResult(folder))
 
 
 @contextlib.contextmanager
 def sail_server(python: Path) -> Iterator[str]:
     """Run Sail as a process of its own and yield its address."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     command = [python.parent / "sail", "spark", "server", "--ip", "127.0.0.1", "--port", str(port)]
     server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:

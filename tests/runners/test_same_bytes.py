@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import gzip
 import json
-from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import api_rows
 import numpy as np
 import orjson
+import otlp_rows
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -18,8 +19,7 @@ from stillwatch.schema.arrow import EXCHANGE
 from stillwatch.simulate import SimulatedWorld
 from stillwatch.sources import open_inputs
 
-if TYPE_CHECKING:
-    from tests.runners.conftest import Scan, Scanned
+from .conftest import Scan, Scanned
 
 pytestmark = pytest.mark.slow
 
@@ -154,12 +154,7 @@ def test_parquet_and_otlp_decide_the_same(
     rows: pa.Table, plain: Scanned, scan_of: Scan, tmp_path: Path, form: str
 ) -> None:
     """Spans with content in one packed file; or spans without, and their events in another."""
-    spec = spec_from_file_location("otlp_rows", ROOT / "tests" / "fixtures" / "otlp_rows.py")
-    assert spec
-    assert spec.loader
-    writer = module_from_spec(spec)
-    spec.loader.exec_module(writer)
-    for signal, line in writer.otlp_lines(rows.to_pylist(), form):
+    for signal, line in otlp_rows.otlp_lines(rows.to_pylist(), form):
         with (tmp_path / f"{signal}.jsonl").open("ab") as out:
             out.write(line + b"\n")
     (tmp_path / "traces.jsonl.gz").write_bytes(
@@ -182,16 +177,11 @@ def test_other_formats_accuse_the_same(
 
     As for LiteLLM's payloads, what follows from columns that a format lacks may differ.
     """
-    spec = spec_from_file_location("api_rows", ROOT / "tests" / "fixtures" / "api_rows.py")
-    assert spec
-    assert spec.loader
-    writer = module_from_spec(spec)
-    spec.loader.exec_module(writer)
-    made = getattr(writer, form)
+    made = getattr(api_rows, form)
     more = {"dialect": "responses"} if form == "pair" else {}
     with (tmp_path / "log.jsonl").open("wb") as out:
         out.writelines(orjson.dumps(made(row, **more)) + b"\n" for row in rows.to_pylist())
-    (tmp_path / "mapping.toml").write_text(writer.MAPPING, "utf-8")
+    (tmp_path / "mapping.toml").write_text(api_rows.MAPPING, "utf-8")
     options = {"format": str(tmp_path / "mapping.toml")} if form == "foreign" else {}
     other = scan_of(tmp_path / "log.jsonl", **options)
     assert other.summary["rejected"] == 0
@@ -207,12 +197,7 @@ def test_formats_that_lack_columns_accuse_nobody_honest(
     world: SimulatedWorld, rows: pa.Table, plain: Scanned, scan_of: Scan, tmp_path: Path, form: str
 ) -> None:
     """Whoever is accused belongs to a campaign of the simulated truth."""
-    spec = spec_from_file_location("api_rows", ROOT / "tests" / "fixtures" / "api_rows.py")
-    assert spec
-    assert spec.loader
-    writer = module_from_spec(spec)
-    spec.loader.exec_module(writer)
-    made = getattr(writer, form)
+    made = getattr(api_rows, form)
     truth = pq.read_table(world.out / "truth.parquet").to_pylist()
     guilty = {row["account_id"] for row in truth if row["role"] == "core"}
     with (tmp_path / "log.jsonl").open("wb") as out:

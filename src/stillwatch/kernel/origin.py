@@ -32,7 +32,7 @@ def address_prefix(address: str) -> str | None:
         parsed = parsed.ipv4_mapped
     if isinstance(parsed, ipaddress.IPv4Address):
         return f"{ipaddress.IPv4Address(int(parsed) >> 8 << 8)}/24"
-    return f"{ipaddress.IPv6Address(int(parsed) >> 80 << 80)}/48"
+    return _network48(parsed.packed)
 
 
 def _network48(packed: bytes) -> str:

@@ -115,7 +115,7 @@ class LocalRunner:
 
     def _settle(self, table: str, names: Sequence[str]) -> None:
         """Let a table be these parts in its folder, from now on and for a run that goes on."""
-        _to_disk(self._parts_folder(table))
+        to_disk(self._parts_folder(table))
         write_whole(self._parts_folder(table) / _WHOLE, json.dumps(list(names)).encode())
         self._view(table)
 
@@ -263,9 +263,9 @@ class LocalRunner:
         aside = self.path(table).with_suffix(".part")
         try:
             yield aside
-            _to_disk(aside)
+            to_disk(aside)
             aside.replace(self.path(table))
-            _to_disk(self.folder)
+            to_disk(self.folder)
         except OSError as error:
             raise RunnerError(
                 f"cannot be written ({error.strerror or type(error).__name__})",
@@ -298,7 +298,7 @@ def quoted(path: Path | str) -> str:
     return "'" + str(path).replace("'", "''") + "'"
 
 
-def _to_disk(path: Path) -> None:
+def to_disk(path: Path) -> None:
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)

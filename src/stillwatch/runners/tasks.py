@@ -9,11 +9,11 @@ What a worker says is wrong with the input travels as a note too: an engine woul
 from __future__ import annotations
 
 import json
-import os
 import tempfile
 import uuid
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import Any, Final
@@ -24,7 +24,7 @@ import pyarrow.parquet as pq
 
 from stillwatch import errors
 from stillwatch.errors import ConfigError, StillwatchError
-from stillwatch.runners.local import ENGINES, listed, quoted
+from stillwatch.runners.local import ENGINES, listed, quoted, to_disk
 from stillwatch.runners.wire import received, sent
 
 __all__ = [
@@ -53,6 +53,8 @@ _ROW_GROUP: Final = 65_536
 Item = Mapping[str, Any]
 # Yields the batches of one item and returns what is to be noted of it.
 Reader = Callable[[Item], Generator[pa.RecordBatch, None, dict[str, Any]]]
+# Returns what is to be noted of one item, and rows as an Arrow stream where it has any.
+Work = Callable[[Item], dict[str, Any] | tuple[dict[str, Any], bytes]]
 
 
 @dataclass(frozen=True)
@@ -141,18 +143,13 @@ def write_parts(
         with pq.ParquetWriter(
             aside, loose, compression="lz4", use_dictionary=False, write_statistics=False
         ) as writer:
-            made = reader(item)
-            while True:
-                try:
-                    batch = next(made)
-                except StopIteration as stop:
-                    note = dict(stop.value)
-                    break
+            made = _Noted(reader(item))
+            for batch in made:
                 whole = pa.RecordBatch.from_arrays(batch.columns, schema=loose)
                 writer.write_batch(whole, row_group_size=_ROW_GROUP)
                 rows += batch.num_rows
         _publish(aside, Path(out) / name)
-        return {**note, "part": name, "rows": rows}
+        return {**made.note, "part": name, "rows": rows}
 
     yield from _each(items, write, batches)
 
@@ -162,44 +159,33 @@ def collect_rows(
     batches: Iterator[pa.RecordBatch],
 ) -> Iterator[pa.RecordBatch]:  # fmt: skip
     """Answer with the rows of each item themselves: for what is little and must not be stored."""
-    for batch in batches:
-        for task in batch.column(0).to_pylist():
-            for item in items[task]:
-                yield _answered(item["item"], lambda held: _gathered(ground, reader, held), item)
+    yield from _each(items, partial(_gathered, ground, reader), batches)
 
 
 def _gathered(ground: Ground, reader: Reader, item: Item) -> tuple[dict[str, Any], bytes]:
     ground.check()
-    made, rows = reader(item), []
-    while True:
-        try:
-            rows.append(next(made))
-        except StopIteration as stop:
-            note = dict(stop.value)
-            break
-    rows = [batch for batch in rows if batch.num_rows]
+    made = _Noted(reader(item))
+    rows = [batch for batch in made if batch.num_rows]
     if not rows:
-        return note, b""
+        return made.note, b""
     sink = pa.BufferOutputStream()
     with pa.ipc.new_stream(sink, rows[0].schema) as writer:
         for batch in rows:
             writer.write_batch(batch)
-    return note, sink.getvalue().to_pybytes()
+    return made.note, sink.getvalue().to_pybytes()
 
 
 def read_rows(
     items: Sequence[Sequence[Item]], schema: pa.Schema, batches: Iterator[pa.RecordBatch]
 ) -> Iterator[pa.RecordBatch]:
     """Yield row groups of a table's parts in the types of the wire, to be split by a key."""
-    for batch in batches:
-        for task in batch.column(0).to_pylist():
-            for item in items[task]:
-                file = pq.ParquetFile(item["path"])
-                groups = range(item["first"], item["stop"])
-                for rows in file.iter_batches(
-                    _ROW_GROUP, row_groups=groups, columns=schema.names, use_threads=False
-                ):
-                    yield sent(rows.select(schema.names))
+    for item in _items_of(items, batches):
+        file = pq.ParquetFile(item["path"])
+        groups = range(item["first"], item["stop"])
+        for rows in file.iter_batches(
+            _ROW_GROUP, row_groups=groups, columns=schema.names, use_threads=False
+        ):
+            yield sent(rows.select(schema.names))
 
 
 def run_key(
@@ -239,19 +225,31 @@ def _keyed(ground: Ground, keyed: Keyed, batches: Iterator[pa.RecordBatch]) -> d
     return {"part": name, "seen": seen[0] if seen else 0}
 
 
-def _each(
-    items: Sequence[Sequence[Item]], work: Callable[[Item], dict[str, Any]],
-    batches: Iterator[pa.RecordBatch],
-) -> Iterator[pa.RecordBatch]:  # fmt: skip
+class _Noted:
+    """The batches of a reader and, when all are read, its note."""
+
+    def __init__(self, made: Generator[pa.RecordBatch, None, Mapping[str, Any]]) -> None:
+        self._made = made
+        self.note: dict[str, Any] = {}
+
+    def __iter__(self) -> Iterator[pa.RecordBatch]:
+        self.note = dict((yield from self._made))
+
+
+def _items_of(items: Sequence[Sequence[Item]], batches: Iterator[pa.RecordBatch]) -> Iterator[Item]:
     for batch in batches:
         for task in batch.column(0).to_pylist():
-            for item in items[task]:
-                yield _answered(item["item"], work, item)
+            yield from items[task]
 
 
-def _answered(
-    number: int, work: Callable[[Item], dict[str, Any] | tuple[dict[str, Any], bytes]], item: Item
-) -> pa.RecordBatch:
+def _each(
+    items: Sequence[Sequence[Item]], work: Work, batches: Iterator[pa.RecordBatch]
+) -> Iterator[pa.RecordBatch]:
+    for item in _items_of(items, batches):
+        yield _answered(item["item"], work, item)
+
+
+def _answered(number: int, work: Work, item: Item) -> pa.RecordBatch:
     """Return the note of one piece of work; what is wrong with input or set-up is one, too."""
     rows = b""
     try:
@@ -273,6 +271,5 @@ def raise_noted(note: Mapping[str, Any]) -> None:
 
 def _publish(aside: Path, target: Path) -> None:
     """Bring a part to the disk under its name: the node may look before the engine is done."""
-    with aside.open("rb") as file:
-        os.fsync(file.fileno())
+    to_disk(aside)
     aside.replace(target)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 from stillwatch.sources.bodies import BODY_COLUMNS
-from stillwatch.sources.json_text import parsed
+from stillwatch.sources.json_text import parsed, parsed_object
 from stillwatch.sources.ledger import Ledger
 from stillwatch.sources.wrapped import Wrapped, account_in
 
@@ -27,7 +27,9 @@ class Helicone(Wrapped):
     columns = BODY_COLUMNS | {"account_id", "provider", "country", "tags", "latency_ms", "cost_usd"}
 
     def wrapper(self, record: dict[str, Any], ledger: Ledger) -> dict[str, Any]:
-        properties = _object(record.get("request_properties")) or _object(record.get("properties"))
+        properties = parsed_object(record.get("request_properties")) or parsed_object(
+            record.get("properties")
+        )
         user = record.get("request_user_id")
         account = account_in(properties)
         request, response = record.get("request_body"), _response(record.get("response_body"))
@@ -52,11 +54,6 @@ class Helicone(Wrapped):
             "response": response,
             **_counts(record, response),
         }
-
-
-def _object(value: Any) -> dict[str, Any]:
-    value = parsed(value)
-    return value if type(value) is dict else {}
 
 
 def _word(value: Any) -> Any:

@@ -178,9 +178,13 @@ def open_inputs(
                 ledger.notes["empty files"] += 1
                 continue
             source = choose_source(head, file.name, format, sources)
+            names: list[str] = []
             if format == "auto" and source.name in ("parquet", "arrow"):
-                source = choose_table(table_columns(handle, head), file.name, sources) or source
-            columns |= source.present(handle, file.name)
+                names = table_columns(handle, head)
+                foreign = choose_table(names, file.name, sources)
+                if foreign is not None:
+                    source, names = foreign, []
+            columns |= source.columns & set(names) if names else source.present(handle, file.name)
             found.append((file, source))
             if file.size < 0:
                 held[file.path] = handle

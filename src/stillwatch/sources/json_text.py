@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from typing import Any
@@ -10,7 +11,7 @@ import orjson
 
 from stillwatch.schema.message import canonical
 
-__all__ = ["BadJson", "canonical", "clean", "loads", "parsed"]
+__all__ = ["BadJson", "canonical", "clean", "loads", "parsed", "parsed_object", "record_digest"]
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _OPENERS = ("{", "[", '"')
@@ -53,6 +54,19 @@ def parsed(value: Any) -> Any:
         except (BadJson, RecursionError):
             return value
     return value
+
+
+def parsed_object(value: Any) -> dict[str, Any]:
+    """Return an object, also one that stands as JSON text; {} for anything else."""
+    if type(value) is not dict:
+        value = parsed(value)
+    return value if type(value) is dict else {}
+
+
+def record_digest(record: Any, digits: int) -> str:
+    """Return the first hexadecimal digits of SHA-256 of a record in its canonical form."""
+    text = canonical(record).encode("utf-8", "replace")
+    return hashlib.sha256(text).hexdigest()[:digits]
 
 
 def clean(value: Any) -> Any:

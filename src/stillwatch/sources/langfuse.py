@@ -21,7 +21,7 @@ from stillwatch.sources.any_rows import read_rows
 from stillwatch.sources.bodies import BODY_COLUMNS
 from stillwatch.sources.garbage import without_collector
 from stillwatch.sources.json_rows import Records
-from stillwatch.sources.json_text import canonical, parsed
+from stillwatch.sources.json_text import canonical, parsed, parsed_object
 from stillwatch.sources.ledger import Ledger
 from stillwatch.sources.scratch import Scratch
 from stillwatch.sources.usage import count_of
@@ -114,7 +114,7 @@ class Langfuse(Wrapped):
         self._base = None
 
     def wrapper(self, record: dict[str, Any], ledger: Ledger) -> dict[str, Any]:
-        metadata = _object(record.get("metadata"))
+        metadata = parsed_object(record.get("metadata"))
         account, user = account_in(metadata), record.get("userId")
         given = record.get("usageDetails") or record.get("usage")
         failed = record.get("level") == "ERROR"
@@ -133,7 +133,7 @@ class Langfuse(Wrapped):
             "request": _request(record),
             "response": None if failed else _response(parsed(record.get("output"))),
             "error": _error(record.get("statusMessage")) if failed else None,
-            **_counts(_object(given)),
+            **_counts(parsed_object(given)),
         }
 
 
@@ -148,7 +148,7 @@ def _calls(values: list[Any], ledger: Ledger) -> Iterator[dict[str, Any]]:
 def _with_trace(record: dict[str, Any], told: dict[str, Any]) -> dict[str, Any]:
     """Return an observation with what only its trace tells; of metadata both."""
     whole = {**record, **{k: v for k, v in told.items() if not record.get(k)}}
-    mine, theirs = _object(record.get("metadata")), _object(told.get("metadata"))
+    mine, theirs = parsed_object(record.get("metadata")), parsed_object(told.get("metadata"))
     return {**whole, "metadata": {**theirs, **mine}} if theirs else whole
 
 
@@ -169,11 +169,6 @@ def _plain(value: Any) -> Any:
     return value
 
 
-def _object(value: Any) -> dict[str, Any]:
-    value = parsed(value)
-    return value if type(value) is dict else _EMPTY
-
-
 def _tags(tags: Any) -> dict[str, str] | None:
     tags = parsed(tags)
     return {t: "" for t in tags if type(t) is str} or None if type(tags) is list else None
@@ -181,7 +176,7 @@ def _tags(tags: Any) -> dict[str, str] | None:
 
 def _request(record: dict[str, Any]) -> dict[str, Any]:
     asked = parsed(record.get("input"))
-    parameters = _object(record.get("modelParameters"))
+    parameters = parsed_object(record.get("modelParameters"))
     if type(asked) is dict and not _BODY.isdisjoint(asked):
         return {**parameters, **asked}
     if type(asked) is dict and asked and "role" not in asked:  # what an application calls its input

@@ -27,7 +27,7 @@ from stillwatch.sources.answers import NO_ANSWER, Answer, answer_of
 from stillwatch.sources.fields import client_of, first_of, kind_of, text_of, tool_names
 from stillwatch.sources.garbage import without_collector
 from stillwatch.sources.json_rows import Records, read_records
-from stillwatch.sources.json_text import canonical, parsed
+from stillwatch.sources.json_text import canonical, parsed, parsed_object
 from stillwatch.sources.ledger import Ledger
 from stillwatch.sources.litellm_status import outcome
 from stillwatch.sources.pairs import latencies
@@ -91,11 +91,11 @@ class LiteLLM(Source):
 
     def columns_of(self, rows: _Payloads) -> dict[str, Any]:
         """Return what payloads say, under the names of EXCHANGE."""
-        meta = [_dict(row.get("metadata")) for row in rows]
+        meta = [parsed_object(row.get("metadata")) for row in rows]
         return {
             **self._who(rows, meta),
             **_what(rows),
-            **_parameters([_dict(row.get("model_parameters")) for row in rows]),
+            **_parameters([parsed_object(row.get("model_parameters")) for row in rows]),
             **_answer(rows),
             **_usage(rows, meta),
         }
@@ -137,12 +137,6 @@ class LiteLLM(Source):
                 found[place] = next((v for v in said if type(v) is str and v and
                                      v not in _NO_USER), None)  # fmt: skip
         return found
-
-
-def _dict(value: Any) -> dict[str, Any]:
-    if type(value) is not dict:
-        value = parsed(value)
-    return value if type(value) is dict else _EMPTY
 
 
 def _ja4(headers: Any) -> str | None:
@@ -293,9 +287,9 @@ def _unredacted(answer: Answer) -> Answer:
 
 def _usage(rows: _Payloads, meta: _Payloads) -> dict[str, list[Any]]:
     """Read tokens; a failed call's zeros without a usage object mean "not known"."""
-    usage = [_dict(m.get("usage_object")) for m in meta]
-    prompt = [_dict(u.get("prompt_tokens_details")) for u in usage]
-    answer = [_dict(u.get("completion_tokens_details")) for u in usage]
+    usage = [parsed_object(m.get("usage_object")) for m in meta]
+    prompt = [parsed_object(u.get("prompt_tokens_details")) for u in usage]
+    answer = [parsed_object(u.get("completion_tokens_details")) for u in usage]
     known: Callable[[str], list[Any]] = lambda key: [  # noqa: E731
         row.get(key) or (u.get(key) if u else None) for row, u in zip(rows, usage, strict=True)
     ]

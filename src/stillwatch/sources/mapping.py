@@ -26,7 +26,6 @@ bodies. Without ``exchange_id`` a row's id is a digest of the row, so that equal
 from __future__ import annotations
 
 import difflib
-import hashlib
 import tomllib
 from collections.abc import Iterator
 from datetime import datetime
@@ -46,7 +45,7 @@ from stillwatch.sources.expressions import Expression, Fields, compile_expressio
 from stillwatch.sources.fields import client_of
 from stillwatch.sources.garbage import without_collector
 from stillwatch.sources.json_rows import Records
-from stillwatch.sources.json_text import BadJson, canonical, loads
+from stillwatch.sources.json_text import BadJson, loads, record_digest
 from stillwatch.sources.ledger import Ledger
 from stillwatch.sources.pairs import unwrapped
 from stillwatch.sources.source import Source
@@ -184,7 +183,9 @@ class Mapping(Source):
             columns[name] = [value] * len(rows)
         if "exchange_id" not in self._columns:
             ids = columns.get("exchange_id") or [None] * len(rows)
-            columns["exchange_id"] = [v or _digest(row) for v, row in zip(ids, rows, strict=True)]
+            columns["exchange_id"] = [
+                v or record_digest(row, 24) for v, row in zip(ids, rows, strict=True)
+            ]
         if self._zone is not None:
             columns["ts"] = [_zoned(value, self._zone) for value in columns["ts"]]
         if "client" not in self._columns and "user_agent" in columns:
@@ -280,7 +281,3 @@ def _parsed(value: Any) -> Any:
         except (BadJson, RecursionError):
             return value
     return value
-
-
-def _digest(row: dict[str, Any]) -> str:
-    return hashlib.sha256(canonical(row).encode("utf-8", "replace")).hexdigest()[:24]

@@ -10,7 +10,6 @@ events as text, or its chunks in a list.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
 from typing import Any, BinaryIO
 
@@ -25,7 +24,7 @@ from stillwatch.sources.fields import client_of, first_of
 from stillwatch.sources.garbage import without_collector
 from stillwatch.sources.instants import instants_of
 from stillwatch.sources.json_rows import Records, read_records
-from stillwatch.sources.json_text import BadJson, canonical, loads
+from stillwatch.sources.json_text import BadJson, loads, record_digest
 from stillwatch.sources.ledger import Ledger
 from stillwatch.sources.outcomes import code_of
 from stillwatch.sources.outline import outline
@@ -125,8 +124,7 @@ def _ids(found: list[Any], records: list[dict[str, Any]], ledger: Ledger) -> lis
     for place, known in enumerate(ids):
         if known in (None, ""):
             ledger.notes[_NAMELESS] += 1
-            digest = hashlib.sha256(canonical(records[place]).encode("utf-8", "replace"))
-            ids[place] = f"sha256:{digest.hexdigest()[:32]}"
+            ids[place] = f"sha256:{record_digest(records[place], 32)}"
     return ids
 
 

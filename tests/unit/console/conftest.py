@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import shutil
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from types import ModuleType
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import run_builder
 from argon2 import PasswordHasher
 from starlette.testclient import TestClient
 
@@ -26,16 +25,6 @@ from stillwatch.store.index import open_index
 
 NOON = datetime(2026, 11, 26, 12, tzinfo=UTC)
 OURS = {"origin": "https://testserver", "sec-fetch-site": "same-origin"}
-
-
-def load_builder() -> ModuleType:
-    file = Path(__file__).parents[1] / "report" / "run_builder.py"
-    spec = importlib.util.spec_from_file_location("console_run_builder", file)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 def write_accounts(run: Path) -> None:
@@ -141,12 +130,12 @@ class Inside:
 @pytest.fixture(scope="session")
 def worlds(tmp_path_factory):
     """Return a function from a world's name to its run, case database and index, made once."""
-    builder, made = load_builder(), {}
+    made = {}
 
     def make(world: str) -> tuple[Path, Path, Path]:
         if world not in made:
             folder = tmp_path_factory.mktemp(f"console-{world}")
-            run = builder.write_run(folder / "run", world)
+            run = run_builder.write_run(folder / "run", world)
             write_accounts(run)
             write_requests(run)
             book = open_book(folder / "cases.db")

@@ -2,30 +2,19 @@
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 
 import pytest
+import run_builder
 
 from stillwatch.report import write_report
 
 
-def load_builder() -> ModuleType:
-    spec = importlib.util.spec_from_file_location(
-        "report_run_builder", Path(__file__).with_name("run_builder.py")
-    )
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 @pytest.fixture(scope="session")
 def builder() -> ModuleType:
-    return load_builder()
+    return run_builder
 
 
 @pytest.fixture(scope="session")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import importlib.util
 import json
 import random
 from datetime import timedelta
@@ -11,6 +10,7 @@ from pathlib import Path
 
 import jsonschema
 import pytest
+import smuggling
 
 from stillwatch.share import RULES, refusals
 from stillwatch.share.catalogue import CATALOGUE, TLP
@@ -18,13 +18,6 @@ from stillwatch.share.objects import json_schema
 from stillwatch.share.words import BANDS, EXT, band, identify, lowest
 
 ROOT = Path(__file__).parents[3]
-_spec = importlib.util.spec_from_file_location(
-    "smuggling", ROOT / "tests" / "adversary" / "smuggling.py"
-)
-assert _spec
-assert _spec.loader
-smuggling = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(smuggling)
 NOW = smuggling.NOW
 
 

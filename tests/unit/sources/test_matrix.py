@@ -14,12 +14,12 @@ import tomllib
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
+import api_rows
 import orjson
+import otlp_rows
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -39,16 +39,6 @@ from stillwatch.sources.source import Source
 FIXTURES = Path(__file__).parents[2] / "fixtures"
 
 
-def fixture(name: str) -> ModuleType:
-    spec = spec_from_file_location(name, FIXTURES / f"{name}.py")
-    assert spec
-    assert spec.loader
-    made = module_from_spec(spec)
-    spec.loader.exec_module(made)
-    return made
-
-
-api_rows, otlp_rows = fixture("api_rows"), fixture("otlp_rows")
 Rows = list[dict[str, Any]]
 Files = dict[str, bytes]
 DIALECTS = api_rows.DIALECTS

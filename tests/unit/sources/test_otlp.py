@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import gzip
-import importlib.util
 import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
+import otlp_rows
 import pyarrow as pa
 import pytest
 import zstandard
@@ -33,15 +32,6 @@ SETS = {
     "indexed": ["indexed.traces.jsonl"],
 }
 HELLO = "Say hello"
-
-
-def otlp_rows() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("otlp_rows", FIXTURES / "otlp_rows.py")
-    assert spec
-    assert spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 def read(*paths: Path, **options: Any) -> tuple[list[dict[str, Any]], Ledger]:
@@ -494,7 +484,7 @@ def test_parquet_and_otlp_give_the_same_exchanges(tmp_path: Path, form: str) -> 
     pq.write_table(table, tmp_path / "log.parquet")
     folder = tmp_path / "otlp"
     folder.mkdir()
-    for signal, line in otlp_rows().otlp_lines(rows, form, each=7):
+    for signal, line in otlp_rows.otlp_lines(rows, form, each=7):
         with (folder / f"{signal}.jsonl").open("ab") as out:
             out.write(line + b"\n")
     expected, _ = read(tmp_path / "log.parquet")
