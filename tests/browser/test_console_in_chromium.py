@@ -465,6 +465,8 @@ def test_the_drawer_opens_beside_the_case_and_gives_the_focus_back(browser, full
     with inside(browser, full) as (page, seen):
         page.goto(f"{full.address}/cases/{full.largest()}")
         page.wait_for_selector("#member-rows tbody a")
+        # A link that is clicked before it is bound opens the page, as it does without scripts.
+        until(page, "!document.querySelector('.htmx-request, .htmx-settling, .htmx-added')")
         link = page.locator("#member-rows tbody a").first
         name = link.inner_text()
         link.click()
