@@ -127,7 +127,11 @@ def _named(
     desk: Desk, crowd: Crowd, findings: Mapping[int, list[dict[str, Any]]], cohorts: Sequence[int]
 ) -> dict[int, list[Member]]:
     """Return the members of each cohort."""
-    known = read_belonging(desk, {c: findings[c][0]["bursts"] for c in cohorts})
+    known = read_belonging(
+        desk,
+        {c: findings[c][0]["bursts"] for c in cohorts},
+        {c: findings[c][0]["in_turn"] for c in cohorts},
+    )
     return {
         c: name_members(
             desk,

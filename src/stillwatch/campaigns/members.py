@@ -39,9 +39,11 @@ _SAYS = {
     "succession": "took up the campaign's template right after a member was banned",
     "signup_burst": "was created in a burst of the campaign's sign-ups",
     "queue": "its own prompts are drawn from the campaign's one queue of topics",
+    "turns": "its own requests come once in every round of the campaign's",
 }
 _OWN = frozenset(
-    {k for k, kind in LINK_KINDS.items() if not kind.others_can_create} | {"signup_burst", "queue"}
+    {k for k, kind in LINK_KINDS.items() if not kind.others_can_create}
+    | {"signup_burst", "queue", "turns"}
 )
 
 
@@ -143,11 +145,13 @@ def _shown(probability: float) -> str:
 
 
 def read_belonging(
-    desk: Desk, bursts: Mapping[int, Sequence[Sequence[float]]]
-) -> dict[int, Belonging]:
+    desk: Desk, bursts: Mapping[int, Sequence[Sequence[float]]],
+    in_turn: Mapping[int, Sequence[int]],
+) -> dict[int, Belonging]:  # fmt: skip
     """Return what is known of the members of each cohort, asked once for all cohorts.
 
-    ``bursts``: by cohort, its bursts of sign-ups, each from and to in seconds. A shared value
+    ``bursts``: by cohort, its bursts of sign-ups, each from and to in seconds. ``in_turn``: by
+    cohort, who takes turns by itself (`signals.round_robin.members_in_turn`). A shared value
     counts where members are at least three tenths of all its carriers. Of acts between two
     accounts only the later one speaks: what others do after it, an account cannot help.
     """
@@ -181,6 +185,9 @@ def read_belonging(
         shown[cohort].setdefault(sid, set()).add(kind)
     for cohort, sid in _fresh(desk, bursts):
         shown[cohort].setdefault(sid, set()).add("signup_burst")
+    for cohort, dealt in in_turn.items():
+        for sid in dealt:
+            shown[cohort].setdefault(sid, set()).add("turns")
     of, sids, how = belong["cohort"].to_numpy(), belong["sid"].to_numpy(), belong["how"].to_pylist()
     known, repeating, share = {}, _repeating(desk, asked), _share(desk, asked)
     for cohort in bursts:

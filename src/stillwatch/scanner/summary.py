@@ -349,7 +349,7 @@ def summarize(
     ).to_pylist()[0]
     standings = accounts["standing"].to_pylist()
     accused = [s for c in judgement.campaigns for s in c.accused]
-    needed = choice.usual if np.isfinite(choice.usual) else None
+    needed = choice.usual_asked if np.isfinite(choice.usual) else None
     settings = runner.settings
     return {
         "versions": {
@@ -406,7 +406,7 @@ def summarize(
         "watch_accounts": standings.count("watch"),
         "permitted_accounts": standings.count("permitted"),
         "prevalence": measure_prevalence(
-            runner, judgement, needed or choice.largest, RUNGS, rng
+            runner, judgement, choice.usual if needed else choice.largest, RUNGS, rng
         ),
         "value_at_risk": value_at_risk(
             scaled(tokens_of(runner, [accused])[0], settings.sampling_rate), assumptions, rng

@@ -18,7 +18,7 @@ from stillwatch.signals import (
     shared_values,
     signup_burst,
 )
-from stillwatch.signals.claims import SCREEN_E, e_of_claim, e_of_halves
+from stillwatch.signals.claims import ALONE_ASKED, SCREEN_E, e_of_claim, e_of_halves
 from stillwatch.signals.reference import Reference, References, shipped_references
 from stillwatch.signals.registered import registered_cohorts, registered_findings
 from stillwatch.signals.spikes import RUNGS, SPIKES_STEP
@@ -38,6 +38,7 @@ TESTS = (
 )
 STEPS = (FINDINGS_STEP, SCORES_STEP, SPIKES_STEP)
 __all__ = [
+    "ALONE_ASKED",
     "RUNGS",
     "SCORES_STEP",
     "SCREEN_E",

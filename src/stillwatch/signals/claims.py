@@ -21,8 +21,11 @@ from stillwatch.signals import (
 from stillwatch.stats import E_CEILING, mean_e
 
 __all__ = [
+    "ACTED_E",
+    "ALONE_ASKED",
     "SCREEN_E",
     "SPEAKS_E",
+    "acts_speak",
     "e_of_acts",
     "e_of_claim",
     "e_of_dealing",
@@ -35,7 +38,10 @@ __all__ = [
 
 SCREEN_E: Final = 1.0
 SPEAKS_E: Final = 5.0
-_LIKELY: Final = 5.0
+ACTED_E: Final = 20.0
+_LIKELIEST: Final = 25.0
+_SHARE: Final = 0.25
+ALONE_ASKED: Final = 1 - _SHARE
 _LEAN: Final = 0.75
 # Each kind of act has an honest reason of its own: one vendor, course, offer or host sets accounts
 # up alike; a clock takes turns; a spare account takes over.
@@ -136,12 +142,38 @@ def e_of_claim(made: Iterable[tuple[str, float]], screen: float) -> float:
     return e_of_halves(e_of_acts(made), e_of_source(made, screen), screen)
 
 
-def weights(screen: np.ndarray, tested: np.ndarray) -> np.ndarray:
-    """Return how much each hypothesis counts in selection: 1 on average over those tested.
+def acts_speak(made: Iterable[tuple[str, float]], screen: float) -> bool:
+    """Return whether acts, not topics, let the members be taken to act together.
 
-    Those whose members acted together in part A count five times as much as the others. Part A is
-    apart from what is tested, so the weights cost nothing (docs/adr/0010-screen.md, 0017).
-    *Source*: Genovese, Roeder & Wasserman 2006 (weights); Wang & Ramdas 2022 (e-BH).
+    ``made`` as for `e_of_acts`. Part B does (20 and more), or, where topics could be read, what
+    lets them count: something that no vendor has speaks in part A or B (5 and more). Without it
+    nothing could be selected, whatever is asked for.
     """
-    likely = np.where(np.nan_to_num(screen, nan=0.0) >= SCREEN_E, _LIKELY, 1.0)
-    return np.asarray(likely / likely[tested].mean() if tested.any() else likely)
+    made = list(made)
+    read = any(name == one_source.TEST.name for name, _ in made)
+    spoken = max(float(np.nan_to_num(screen)), e_of_dealing(made)) >= SPEAKS_E
+    return (read and spoken) or e_of_acts(made) >= ACTED_E
+
+
+def weights(
+    screen: np.ndarray, acted: np.ndarray, tested: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return how much *coordinated* and *extractive* of each hypothesis count.
+
+    All weights of those tested add up to their number. A quarter of them is for *coordinated*, as
+    its e-value in part A (``screen``) between 1 and 25: part A is apart from what is tested. The
+    rest is for *extractive*, evenly for those whose acts speak (``acted``, `acts_speak`) and 0 for
+    the others: it is read against benign cohorts that act together, so it is asked of those that
+    do, and of them alone. What was done and what was asked for are apart. So no weight is chosen by
+    the e-value that it multiplies, and they cost nothing (docs/adr/0010, 0017, 0022).
+
+    *Source*: Genovese, Roeder & Wasserman 2006 (weights); Wang & Ramdas 2022 (e-BH); Wang et al.
+    2022, Annals of Statistics 50(4) (filtering for partial conjunctions), here with e-values.
+    """
+    n = max(int(tested.sum()), 1)
+    likely = np.clip(np.nan_to_num(screen, nan=0.0), 1.0, _LIKELIEST)
+    asked = acted.astype(np.float64)
+    return (
+        _SHARE * n * likely / max(float(likely[tested].sum()), 1.0),
+        ALONE_ASKED * n * asked / max(float(asked[tested].sum()), 1.0),
+    )

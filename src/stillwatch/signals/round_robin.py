@@ -9,9 +9,9 @@ import numpy as np
 from stillwatch.schema import CohortTest, Finding, Null
 from stillwatch.signals.data import Cohort, Population
 from stillwatch.signals.verdicts import evaluated, not_enough
-from stillwatch.stats import turns_e
+from stillwatch.stats import own_turns_e, turns_e
 
-__all__ = ["TEST", "find"]
+__all__ = ["TEST", "find", "members_in_turn"]
 
 TEST = CohortTest(
     name="round_robin",
@@ -22,6 +22,9 @@ TEST = CohortTest(
     own=True,
 )
 _MIN = 30
+_LEAST_OWN = 6
+_OWN_E = 100.0
+_BLURRED = 1.1
 
 
 def find(cohort: Cohort, population: Population) -> Finding:
@@ -50,3 +53,31 @@ def find(cohort: Cohort, population: Population) -> Finding:
         f"({low:.0%}–{high:.0%}) or more",
     )
     return replace(found, e_value=turns.e_value)
+
+
+def members_in_turn(cohort: Cohort) -> np.ndarray:
+    """Return the subjects whose own requests come once in every round of the cohort's, sorted.
+
+    Each by itself: six requests and more, and an e-value of 100 against a random order
+    (`stats.own_turns_e`). Who keeps a clock of its own has even gaps in time, which the others'
+    requests only blur; a dealer's gaps are even in requests of the cohort, and time blurs them. So
+    its gaps may vary by a tenth more, at most, when they are counted in requests than in time. ``cohort``: its
+    exchanges of both parts.
+    """
+    found = []
+    order = np.argsort(cohort.sid, kind="stable")
+    sids, first = np.unique(cohort.sid[order], return_index=True)
+    for sid, places in zip(sids.tolist(), np.split(order, first[1:]), strict=True):
+        if len(places) < _LEAST_OWN:
+            continue
+        if _varies(np.diff(places)) > _BLURRED * _varies(np.diff(cohort.ts_us[places])):
+            continue
+        if own_turns_e(places, len(order)) >= _OWN_E:
+            found.append(sid)
+    return np.array(found, dtype=np.int64)
+
+
+def _varies(gaps: np.ndarray) -> float:
+    """Return the standard deviation over the mean; 0 where all are 0."""
+    mean = float(gaps.mean())
+    return float(gaps.std()) / mean if mean > 0 else 0.0

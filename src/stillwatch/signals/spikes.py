@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from stillwatch.schema import Desk, Step
 from stillwatch.signals import harvest, one_source
-from stillwatch.signals.claims import SPEAKS_E, e_of_claim
+from stillwatch.signals.claims import ALONE_ASKED, SPEAKS_E, acts_speak, e_of_claim
 from stillwatch.signals.data import Cohort, Population, load_population
 from stillwatch.signals.direct_evidence import Coincidences
 from stillwatch.signals.reference import shipped_references
@@ -102,9 +102,12 @@ def _spikes(desk: Desk) -> pa.Table:
     base = Coincidences({}, int(population.volume.sum()))
     known = shipped_references()
     usual = desk.query(
-        "SELECT min(usual_own) AS own, max(weight) AS most, min(weight) AS least, "
-        "coalesce(bool_or(NOT isnan(e_source)), true) AS distinct_here FROM cohort_scores"
+        """SELECT min(usual_own) AS own, max(w_coordinated) AS most, min(w_coordinated) AS least,
+                  count(*) FILTER (tested) AS tested, count(*) FILTER (w_extractive > 0) AS acted,
+                  coalesce(bool_or(NOT isnan(e_source)), true) AS distinct_here
+           FROM cohort_scores"""
     ).to_pylist()[0]
+    asked_of = ALONE_ASKED * (usual["tested"] + 1) / (usual["acted"] + 1)
     usual_own = usual["own"] or harvest.USUAL_OWN
     if len(population.background) >= 50:
         for rung in RUNGS:
@@ -125,13 +128,13 @@ def _spikes(desk: Desk) -> pa.Table:
                 acts = rung < max(RUNGS)  # these would have been seen in part A too
                 weight = usual["most" if acts else "least"] or 1.0
                 screen = SPEAKS_E if acts else 0.0
-                together = e_of_claim([(f.signal, f.e_value) for f in made], screen)
+                said = [(f.signal, f.e_value) for f in made]
                 rows.append(
                     {
                         "rung": rung,
                         "spike": number,
-                        "e_coordinated": weight * together,
-                        "e_extractive": weight * asked.e_value,
+                        "e_coordinated": weight * e_of_claim(said, screen),
+                        "e_extractive": asked_of * acts_speak(said, screen) * asked.e_value,
                     }
                 )
     schema = pa.schema(

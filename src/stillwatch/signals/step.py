@@ -25,6 +25,7 @@ from stillwatch.signals import (
 from stillwatch.signals.claims import (
     SCREEN_E,
     SPEAKS_E,
+    acts_speak,
     e_of_acts,
     e_of_claim,
     e_of_screen,
@@ -178,18 +179,19 @@ class _Bench(NamedTuple):
         ]
         screen = e_of_screen(acted)
         seen = traits(views.whole, self.both, views.test)
+        acts = _no_launch(
+            coordination(views.test, self.late, self.base, columns, without),
+            views.test.found_by,
+            screen,
+        )
         return _Judged(
-            _described(views.test, self.late, seen, screen),
+            _described(views.test, self.late, seen, screen) | {"in_turn": _in_turn(views, acts)},
             len(views.whole.rid),
             views.whole.by_text,
             seen,
             screen,
             mean_of([e for _, e in acted]),
-            _no_launch(
-                coordination(views.test, self.late, self.base, columns, without),
-                views.test.found_by,
-                screen,
-            ),
+            acts,
         )
 
 
@@ -212,6 +214,14 @@ def _findings(desk: Desk) -> pa.Table:
         place = table.schema.get_field_index(name)
         table = table.set_column(place, name, pa.array(round9(table[name].to_numpy())))
     return table
+
+
+def _in_turn(views: Views, acts: list[Finding]) -> list[int]:
+    """Return the members that take turns by themselves, where all together do."""
+    turns = [f.e_value for f in acts if f.evaluable and f.signal == round_robin.TEST.name]
+    if not turns or turns[0] < SPEAKS_E:
+        return []
+    return [int(sid) for sid in round_robin.members_in_turn(views.whole)]
 
 
 def _no_launch(found: list[Finding], found_by: frozenset[str], screen: float) -> list[Finding]:
@@ -279,6 +289,7 @@ _FINDINGS = pa.schema(
         ("e_screen", pa.float64()),
         ("usual_own", pa.float64()),
         ("trimmed", pa.list_(pa.int32())),
+        ("in_turn", pa.list_(pa.int32())),
         ("one_payer", pa.float64()),
         ("payers", pa.int64()),
         ("bursts", pa.list_(pa.list_(pa.float64()))),
@@ -323,12 +334,13 @@ def _scores(desk: Desk) -> pa.Table:
     by_cohort: dict[int, list[dict[str, Any]]] = {}
     for row in rows:
         by_cohort.setdefault(row["cohort"], []).append(row)
-    scored = []
+    scored, acted = [], []
     for cohort, findings in by_cohort.items():
         made = [f for f in findings if f["evaluable"]]
         together = [(f["signal"], f["e_value"]) for f in made if f["claim"] == "coordinated"]
         harvests = [f for f in made if f["claim"] == "extractive"]
         described = json.loads(findings[0]["traits"])
+        acted.append(acts_speak(together, findings[0]["e_screen"]))
         scored.append(
             {
                 "cohort": cohort,
@@ -345,16 +357,17 @@ def _scores(desk: Desk) -> pa.Table:
                 **{name: described.get(name, float("nan")) for name in TRAITS},
             }
         )
-    counted = weights(
+    weighed = weights(
         np.array([row["e_screen"] for row in scored], dtype=np.float64),
+        np.array(acted, dtype=bool),
         np.array([row["tested"] for row in scored], dtype=bool),
     )
-    for row, weight in zip(scored, counted.tolist(), strict=True):
-        row["weight"] = weight
+    for row, one, other in zip(scored, *weighed, strict=True):
+        row["w_coordinated"], row["w_extractive"] = float(one), float(other)
     schema = pa.schema(
         [
             ("cohort", pa.int32()), ("events", pa.int64()), ("tested", pa.bool_()),
-            ("weight", pa.float64()),
+            ("w_coordinated", pa.float64()), ("w_extractive", pa.float64()),
             ("e_screen", pa.float64()), ("e_acts", pa.float64()), ("e_source", pa.float64()),
             ("usual_own", pa.float64()),
             ("one_payer", pa.float64()),

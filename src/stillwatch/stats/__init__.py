@@ -69,7 +69,7 @@ from stillwatch.stats.surrogates import (
     tail_p,
 )
 from stillwatch.stats.thinning import spread_rows
-from stillwatch.stats.turns import Turns, turns_e
+from stillwatch.stats.turns import Turns, own_turns_e, turns_e
 from stillwatch.stats.variance import BetweenShare, LeaveOneOut, between_share, leave_one_out
 from stillwatch.stats.vectors import centred_blocks, centred_by, group_sums, unit_rows
 
@@ -124,6 +124,7 @@ __all__ = [
     "max_attainable",
     "mean_e",
     "needed_e",
+    "own_turns_e",
     "paired_difference",
     "poisson_dispersion_p",
     "poisson_interval",

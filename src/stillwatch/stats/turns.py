@@ -5,16 +5,23 @@ from __future__ import annotations
 from typing import Final, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
+from scipy.special import ndtr
 
 from stillwatch.errors import EvidenceError
 from stillwatch.stats.checks import as_codes
+from stillwatch.stats.hypergeometric import hypergeometric_log_pmf
 
-__all__ = ["Turns", "turns_e"]
+__all__ = ["Turns", "own_turns_e", "turns_e"]
 
 _SHARES: Final = (0.15, 0.35, 0.6, 0.8)
 _MOST: Final = 20_000
 _NOTHING: Final = (float("nan"), float("nan"), float("nan"), 1.0)
+# Where the next turn is expected, in rounds: bins, and how far it strays; how often it is in a round.
+_EDGES: Final = np.array([0, 0.25, 0.5, 0.75, 0.9, 1.1, 1.25, 1.5, 2, np.inf])
+_SPREADS: Final = (0.25, 0.07)
+_ONCE: Final = ((0.15, 0.7, 0.15), (0.05, 0.9, 0.05))
+_STAKED: Final = 0.9
 
 
 class Turns(NamedTuple):
@@ -89,3 +96,62 @@ def _chances(
             if not held[gone]:
                 remaining -= left[gone]
     return chance, again
+
+
+def own_turns_e(places: NDArray[np.int64], n: int) -> float:
+    """Bet, turn by turn, that one label comes back after a round, and once in every round.
+
+    A round is ``n / len(places)``. Given how many of it are left, in a random order the chance of
+    each gap is known, and of how often it is in the next round. Four bets, a quarter of the stake
+    on each: the next gap is a round, give or take a quarter or 7 % of one; the next round has it
+    once, with a chance of 70 or 90 %, or else never or twice. A tenth of each stake is kept back.
+
+    Args:
+        places: of the label in the order of time, from 0, ascending.
+        n: labels in all.
+
+    Returns:
+        The e-value, 1 with fewer than two places.
+
+    Error: exact; under a random order of the labels E[e_value] = 1. Source: as `turns_e`.
+    """
+    k = len(places)
+    if k < 2:
+        return 1.0
+    edges = np.floor(_EDGES * n / k)
+    gap, left, rest = np.diff(places), k - 1 - np.arange(k - 1), (n - 1 - places[:-1])[:, None]
+    chance = -np.diff(_pmf(0, rest, left[:, None], np.minimum(edges, rest)), axis=1)
+    here = np.searchsorted(edges, gap, side="left") - 1
+    bets = [_log_gain(chance, here, np.diff(ndtr((_EDGES - 1) / far))) for far in _SPREADS]
+    chance, here = _in_rounds(places, n)
+    bets += [_log_gain(chance, here, np.array([*once, 0.0])) for once in _ONCE]
+    return float(np.mean(np.exp(np.minimum(bets, 690.0))))
+
+
+def _log_gain(
+    chance: NDArray[np.float64], here: NDArray[np.int64], hoped: NDArray[np.float64]
+) -> float:
+    """Return the log of what a bet is worth. ``chance``: (turns × outcomes); ``here``: which."""
+    share = np.where(chance > 0, hoped, 0.0)
+    total = share.sum(axis=1, keepdims=True)
+    share = np.where(total > 0, share / np.where(total > 0, total, 1.0), chance)
+    staked = _STAKED * share + (1 - _STAKED) * chance
+    each = np.arange(len(here))
+    return float(np.log(staked[each, here] / chance[each, here]).sum())
+
+
+def _in_rounds(places: NDArray[np.int64], n: int) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """Return for each round the chance of 0, 1, 2 and more of the label, and how often it is."""
+    k = len(places)
+    edges = np.floor(np.arange(k + 1) * n / k)
+    count = np.diff(np.searchsorted(places, edges))
+    left, rest, size = k - np.cumsum(count) + count, n - edges[:-1], np.diff(edges)
+    few = _pmf(np.arange(3), rest[:, None], left[:, None], size[:, None])
+    chance = np.column_stack([few, np.maximum(1 - few.sum(axis=1), 0.0)])
+    return chance, np.minimum(count, 3)
+
+
+def _pmf(
+    count: ArrayLike, population: ArrayLike, marked: ArrayLike, drawn: ArrayLike
+) -> NDArray[np.float64]:
+    return np.exp(hypergeometric_log_pmf(count, population, marked, drawn))
