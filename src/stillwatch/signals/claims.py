@@ -42,7 +42,7 @@ ACTED_E: Final = 20.0
 _LIKELIEST: Final = 25.0
 _SHARE: Final = 0.25
 ALONE_ASKED: Final = 1 - _SHARE
-_LEAN: Final = 0.75
+_LEAN: Final = (0.5, 0.25)
 # Each kind of act has an honest reason of its own: one vendor, course, offer or host sets accounts
 # up alike; a clock takes turns; a spare account takes over.
 _TURNS: Final = frozenset((round_robin.TEST.name,))
@@ -121,7 +121,7 @@ def e_of_source(made: Iterable[tuple[str, float]], screen: float) -> float:
 
 
 def e_of_halves(acts: float, source: float, screen: float) -> float:
-    """Return the e-value of the claim *coordinated*: acts and topics, three to one or one to three.
+    """Return the e-value of the claim *coordinated*: acts and topics, evenly or one to three.
 
     Acts weigh more where the members acted together in part A already (``screen``). The weights are
     fixed by other data, so the sum is an e-value whatever its parts depend on. Topics that are NaN
@@ -130,7 +130,7 @@ def e_of_halves(acts: float, source: float, screen: float) -> float:
     if np.isnan(source):
         return acts
     acts = 0.0 if np.isnan(acts) else acts
-    lean = _LEAN if screen >= SCREEN_E else 1 - _LEAN
+    lean = _LEAN[0] if screen >= SCREEN_E else _LEAN[1]
     return float(lean * min(acts, E_CEILING) + (1 - lean) * source)
 
 
