@@ -53,7 +53,7 @@ def desk(tmp_path: Path) -> Iterator[LocalRunner]:
 
 
 def test_share_is_how_much_of_what_one_sends_speaks_for_the_cohort(desk: LocalRunner) -> None:
-    found = read_belonging(desk, {0: []})[0]
+    found = read_belonging(desk, {0: []}, {0: []})[0]
     assert found.share == {0: 1.0, 1: 1.0, 2: 1.0, 3: 0.25}
     assert found.repeating == {0, 3}  # each sent the one prompt that the other sent too
 
@@ -61,8 +61,9 @@ def test_share_is_how_much_of_what_one_sends_speaks_for_the_cohort(desk: LocalRu
 def test_every_burst_names_its_own_accounts(desk: LocalRunner) -> None:
     hours = [(DAY + timedelta(days=k)).timestamp() for k in (0, 2)]
     bursts = {0: [[start - 60, start + 60] for start in hours]}
-    shown = read_belonging(desk, bursts)[0].shown
+    shown = read_belonging(desk, bursts, {0: [1]})[0].shown
     assert {sid for sid, kinds in shown.items() if "signup_burst" in kinds} == {0, 2}
+    assert {sid for sid, kinds in shown.items() if "turns" in kinds} == {1}
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Selection: the smaller claim counts, at the level of the look; too weak means *cannot accuse*."""
+"""Selection: both claims count, each with its weight, at the level of the look; too weak means *cannot accuse*."""
 
 from __future__ import annotations
 
@@ -14,16 +14,18 @@ from stillwatch.stats import alpha_at_look
 LARGEST = 1e6
 
 
-def scores(*rows, weight=1.0):
+def scores(*rows, done=0.5, asked=0.5):
+    """Rows of both e-values and whether tested; ``done`` and ``asked``: weights of both claims."""
+    done, asked = (np.broadcast_to(w, len(rows)).tolist() for w in (done, asked))
     return pa.Table.from_pylist(
         [
             {"cohort": k, "e_coordinated": float(a), "e_extractive": float(b), "tested": t,
-             "weight": weight if np.isscalar(weight) else weight[k]}
+             "w_coordinated": done[k], "w_extractive": asked[k]}
             for k, (a, b, t) in enumerate(rows)
         ],
         schema=pa.schema([("cohort", pa.int32()), ("e_coordinated", pa.float64()),
                           ("e_extractive", pa.float64()), ("tested", pa.bool_()),
-                          ("weight", pa.float64())]),
+                          ("w_coordinated", pa.float64()), ("w_extractive", pa.float64())]),
     )  # fmt: skip
 
 
@@ -34,25 +36,25 @@ def test_both_claims_must_hold():
     )  # fmt: skip
     assert made.selected == {2}
     assert made.e.tolist() == [0.5, 0.5, 1e4]
-    assert made.q[2] == pytest.approx(3 / 1e4)
+    assert made.q[2] == pytest.approx(3 / (0.5 * 1e4))
 
 
 def test_selection_is_that_of_e_bh_at_the_level_of_the_look():
     needed = 4 / alpha_at_look(0.01, 1)
     at = choose(
-        scores(*[(needed * 1.0001, 1e9, True)], *[(1, 1, True)] * 3),
+        scores(*[(2 * needed * 1.0001, 1e9, True)], *[(1, 1, True)] * 3),
         alpha=0.01, look=1, largest=LARGEST,
     )  # fmt: skip
     assert at.selected == {0}
     assert at.needed == pytest.approx(needed)
     below = choose(
-        scores(*[(needed * 0.9999, 1e9, True)], *[(1, 1, True)] * 3),
+        scores(*[(2 * needed * 0.9999, 1e9, True)], *[(1, 1, True)] * 3),
         alpha=0.01, look=1, largest=LARGEST,
     )  # fmt: skip
     assert below.selected == frozenset()
     # two of them help each other: each then needs half
     two = choose(
-        scores(*[(needed * 0.5001, 1e9, True)] * 2, *[(1, 1, True)] * 2),
+        scores(*[(2 * needed * 0.5001, 1e9, True)] * 2, *[(1, 1, True)] * 2),
         alpha=0.01, look=1, largest=LARGEST,
     )  # fmt: skip
     assert two.selected == {0, 1}
@@ -60,7 +62,7 @@ def test_selection_is_that_of_e_bh_at_the_level_of_the_look():
 
 
 def test_later_looks_ask_for_more():
-    rows = scores((1_000, 1_000, True))
+    rows = scores((2_000, 2_000, True))
     chosen = [choose(rows, alpha=0.01, look=k, largest=LARGEST) for k in (1, 2, 3)]
     assert [bool(c.selected) for c in chosen] == [True, True, False]
     assert [c.alpha for c in chosen] == [alpha_at_look(0.01, k) for k in (1, 2, 3)]
@@ -70,15 +72,23 @@ def test_later_looks_ask_for_more():
 
 
 def test_cannot_accuse_is_said_where_even_a_perfect_cohort_would_fail():
-    rows = scores(*[(1, 1, True)] * 10)
-    needed = 10 / alpha_at_look(0.01, 1)
-    assert choose(rows, alpha=0.01, look=1, largest=needed * 0.99).cannot_accuse
-    assert not choose(rows, alpha=0.01, look=1, largest=needed * 1.01).cannot_accuse
+    """One that acts shares what is for *extractive* with those that do, not with everybody."""
+    level = alpha_at_look(0.01, 1)
+    rows = [(1, 1, True)] * 10
+    two = scores(*rows, done=0.25, asked=(3.75, 3.75, *[0.0] * 8))
+    for given, needed in (
+        (two, 2 / 0.75 / level),
+        (scores(*rows, done=1.0, asked=0.0), 1 / 0.75 / level),
+    ):
+        assert choose(given, alpha=0.01, look=1, largest=needed * 0.99).cannot_accuse
+        made = choose(given, alpha=0.01, look=1, largest=needed * 1.01)
+        assert not made.cannot_accuse
+        assert made.usual_asked == pytest.approx(needed)
 
 
 def test_what_was_not_tested_is_no_hypothesis():
     untested = [(math.nan, math.nan, False)] * 50
-    alone = choose(scores((700, 700, True), *untested), alpha=0.01, look=1, largest=LARGEST)
+    alone = choose(scores((1_400, 1_400, True), *untested), alpha=0.01, look=1, largest=LARGEST)
     assert alone.cohorts == (0,)
     assert alone.selected == {0}
     none = choose(scores(*untested), alpha=0.01, look=1, largest=LARGEST)
@@ -87,14 +97,25 @@ def test_what_was_not_tested_is_no_hypothesis():
     assert not none.cannot_accuse  # nothing was asked
 
 
-def test_what_is_weighted_more_needs_less():
+def test_each_claim_counts_with_its_own_weight():
     needed = 4 / alpha_at_look(0.01, 1)
-    rows = scores(*[(needed * 0.6, needed * 0.7, True)] * 2, *[(1, 1, True)] * 2,
-                  weight=(1.7, 0.3, 1.0, 1.0))  # fmt: skip
+    plain = [(1, 1, True)] * 2
+    rows = scores(*[(needed * 0.9, needed * 0.7, True)] * 2, *plain,
+                  done=(1.2, 0.3, 0.1, 0.1), asked=(1.5, 0.8, 0.0, 0.0))  # fmt: skip
     made = choose(rows, alpha=0.01, look=1, largest=LARGEST)
     assert made.selected == {0}
-    assert made.e[0] == pytest.approx(needed * 0.6), "the evidence is as it was"
-    assert made.needed_of(0) == pytest.approx(made.needed / 1.7)
+    assert made.e[0] == pytest.approx(needed * 0.7), "the evidence is as it was"
+    assert made.needed_of(0) == pytest.approx(made.needed / 1.5)
+    few = scores(*[(needed * 0.8, 1e9, True)] * 2, *plain,
+                 done=(1.2, 0.3, 0.1, 0.1), asked=(1.5, 0.8, 0.0, 0.0))  # fmt: skip
+    assert choose(few, alpha=0.01, look=1, largest=LARGEST).selected == frozenset()
+
+
+def test_whose_acts_do_not_speak_is_asked_nothing_and_selected_by_nothing():
+    rows = scores((1e9, 1e9, True), (1e9, 1e9, True), done=0.25, asked=(1.5, 0.0))
+    made = choose(rows, alpha=0.01, look=1, largest=LARGEST)
+    assert made.selected == {0}
+    assert np.isfinite(made.needed_of(1))
 
 
 def test_registered_hypotheses_share_half_of_the_level_and_ones_own_the_other_half():
@@ -102,9 +123,11 @@ def test_registered_hypotheses_share_half_of_the_level_and_ones_own_the_other_ha
     made = choose(rows, alpha=0.01, look=1, largest=LARGEST, registered={3: 8.0, 25: 8.0})
     level = alpha_at_look(0.01, 1)
     assert made.cohorts == (*range(20), 25), "25 was not tested by oneself"
-    assert sum(made.weights.values()) == pytest.approx(21), "the bound rests on this"
+    own = sum(made.weights[c] for c in range(20)) - made.weights[25]
+    assert 2 * own + 2 * made.weights[25] == pytest.approx(21), "the bound rests on this"
     assert made.needed_of(25) == pytest.approx(2 / (level / 2)), "as if the two were all"
-    assert made.usual == made.needed_of(0) == pytest.approx(20 / (level / 2))
+    assert made.usual == pytest.approx(20 / (level / 2))
+    assert made.needed_of(0) == pytest.approx(2 * made.usual), "half of it is for each claim"
     assert made.needed_of(3) < made.needed_of(25), "what is on both lists has both shares"
 
 
@@ -134,27 +157,34 @@ def test_an_empty_list_changes_nothing():
     rows = scores(*[(10.0**k, 1e9, True) for k in range(20)])
     alone = choose(rows, alpha=0.01, look=1, largest=LARGEST)
     made = choose(rows, alpha=0.01, look=1, largest=LARGEST, registered={})
-    assert set(made.weights.values()) == {1.0}
+    assert set(made.weights.values()) == {0.5}
     assert (made.selected, made.needed, made.q.tolist(), made.usual) == (
         alone.selected, alone.needed, alone.q.tolist(), alone.needed,
     )  # fmt: skip
 
 
+def worst(e):
+    """Ten that do not act and ten that ask for nothing, the other claim beyond doubt in each."""
+    rows = [*((1e200, one, True) for one in e[:10]), *((one, 1e200, True) for one in e[10:])]
+    done, asked = [1e-9] * 10 + [1.0] * 10, [1.0] * 10 + [1e-9] * 10
+    return scores(*rows, done=done, asked=asked)
+
+
 @pytest.mark.parametrize("listed", [0, 1, 4, 15, 40])
-def test_the_bound_holds_whoever_registers_what(listed):
+def test_the_bound_holds_whichever_claim_is_false_and_whoever_registers_what(listed):
     """e is 0, or what its selection needs with the chance that leaves its mean at 1: the worst."""
     rng = np.random.default_rng(5)
     level, worlds = alpha_at_look(0.2, 1), 1_000
     names = range(20 - min(listed, 10), 20 - min(listed, 10) + listed)
     total = len(set(range(20)) | set(names))
-    made = choose(scores(*[(1, 1, True)] * 20), alpha=0.2, look=1, largest=LARGEST,
+    made = choose(worst([1.0] * 20), alpha=0.2, look=1, largest=LARGEST,
                   registered=dict.fromkeys(names, 1.0))  # fmt: skip
     at = {c: total / level / made.weights[c] * (1 + 1e-9) for c in made.cohorts}
     hits = 0
     for _ in range(worlds):
         e = {c: at[c] if rng.random() < 1 / at[c] else 0.0 for c in made.cohorts}
         hits += bool(
-            choose(scores(*[(e[c], e[c], True) for c in range(20)]), alpha=0.2, look=1,
+            choose(worst([e[c] for c in range(20)]), alpha=0.2, look=1,
                    largest=LARGEST, registered={c: e[c] for c in names}).selected
         )  # fmt: skip
     slack = 4 * math.sqrt(level / worlds)

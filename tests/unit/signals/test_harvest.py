@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from stillwatch.signals import e_of_claim, one_source
-from stillwatch.signals.claims import weights
+from stillwatch.signals.claims import acts_speak, weights
 from stillwatch.signals.harvest import SCORED, USUAL_OWN, find, score, usual
 from stillwatch.signals.reference import KAPPA, Reference, read_reference, shipped_references
 from stillwatch.signals.traits import Traits
@@ -174,7 +174,7 @@ def test_one_source_reads_the_same_score_against_independent_cohorts():
 def test_the_claim_coordinated_leans_to_what_part_a_showed():
     acts = [("round_robin", 12.0), ("even_volumes", 7.0)]
     both = [*acts, ("one_source", 100.0)]
-    assert e_of_claim(both, 3.0) == pytest.approx(0.75 * 7.0 + 0.25 * 100.0)
+    assert e_of_claim(both, 3.0) == pytest.approx(0.5 * 7.0 + 0.5 * 100.0)
     assert e_of_claim(both, 0.2) == pytest.approx(0.25 * 7.0 + 0.75 * 100.0)
     assert e_of_claim(both, math.nan) == e_of_claim(both, 0.2)
     for screen in (3.0, 0.2):
@@ -183,7 +183,7 @@ def test_the_claim_coordinated_leans_to_what_part_a_showed():
         assert e_of_claim([("harvest", 7.0)], screen) == pytest.approx(7.0)
         assert math.isnan(e_of_claim([], screen))
     # acts that cannot be read in part B count as none
-    assert e_of_claim([("one_source", 100.0)], 6.0) == pytest.approx(0.25 * 100.0)
+    assert e_of_claim([("one_source", 100.0)], 6.0) == pytest.approx(0.5 * 100.0)
 
 
 @pytest.mark.parametrize(
@@ -217,15 +217,27 @@ def test_two_kinds_of_acts_are_an_e_value_whichever_kind_speaks():
         assert 0.9 < np.mean(drawn) < 1.1, loud
 
 
-def test_what_acted_together_before_counts_five_times_and_one_on_average():
-    screen = np.array([3.0, 0.2, float("nan"), 0.5, 8.0])
+def test_weights_are_as_part_a_showed_and_for_those_who_acted():
+    screen = np.array([3.0, 0.2, float("nan"), 1e30, 8.0])
+    acted = np.array([True, False, False, True, True])
     tested = np.array([True, True, True, True, False])
-    found = weights(screen, tested)
-    assert found[tested].mean() == pytest.approx(1.0)
-    assert found[0] == pytest.approx(5 * found[1])
-    assert found[1] == found[2] == found[3]
-    assert found[4] == found[0]
-    assert (weights(screen, np.zeros(5, dtype=bool)) == [5, 1, 1, 1, 5]).all()
+    done, asked = weights(screen, acted, tested)
+    assert done[tested].sum() + asked[tested].sum() == pytest.approx(4)
+    assert done[tested].sum() == pytest.approx(1), "a quarter"
+    assert (done / done[1] == pytest.approx([3, 1, 1, 25, 8])) and (asked[[1, 2]] == 0).all()
+    assert asked[0] == asked[3] == asked[4] == pytest.approx(1.5), "they share the rest evenly"
+    nobody = weights(screen, np.zeros(5, dtype=bool), tested)
+    assert (nobody[1] == 0).all() and nobody[0] == pytest.approx(done)
+    assert np.isfinite(weights(screen, acted, np.zeros(5, dtype=bool))).all()
+
+
+def test_acts_speak_where_part_b_shows_them_or_topics_may_count():
+    read = ("one_source", 0.05)
+    assert acts_speak([("round_robin", 90.0), ("even_volumes", 90.0)], 0.1)
+    assert not acts_speak([("round_robin", 90.0), ("even_volumes", 0.1)], 90.0)
+    assert acts_speak([("round_robin", 0.1), ("even_volumes", 0.1), read], 5.0)
+    assert acts_speak([("round_robin", 5.0), ("even_volumes", 0.1), read], 0.1)
+    assert not acts_speak([("shared_exits", 1e9), ("round_robin", 0.1), read], float("nan"))
 
 
 def test_a_negative_share_of_own_topics_is_chance_and_gains_nothing():

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from itertools import permutations
+from itertools import combinations, permutations
 
 import numpy as np
 import pytest
 
 from stillwatch.errors import EvidenceError
-from stillwatch.stats import turns_e
+from stillwatch.stats import own_turns_e, turns_e
 
 
 @pytest.mark.parametrize(
@@ -50,3 +50,33 @@ def test_what_cannot_be_bet_on():
         assert np.isnan(found.seen)
     with pytest.raises(EvidenceError):
         turns_e(np.zeros((2, 2)))
+
+
+@pytest.mark.parametrize(("n", "k"), [(8, 2), (12, 3), (14, 5), (9, 9)])
+def test_the_mean_over_all_places_of_one_label_is_one(n, k):
+    found = [own_turns_e(np.array(places), n) for places in combinations(range(n), k)]
+    assert np.mean(found) == pytest.approx(1.0, abs=1e-9)
+    assert k == n or max(found) > 1.1
+
+
+def test_one_that_is_dealt_to_wins_by_itself():
+    rng = np.random.default_rng(4)
+    dealt = {
+        "shuffled": np.concatenate([rng.permutation(60) for _ in range(20)]),
+        "in order": np.tile(rng.permutation(60), 7),
+        "with slips": np.tile(rng.permutation(60), 20)[
+            np.argsort(np.arange(1_200) + rng.normal(0, 8, 1_200))
+        ],
+    }
+    for name, labels in dealt.items():
+        found = [own_turns_e(np.flatnonzero(labels == k), len(labels)) for k in range(60)]
+        assert np.median(found) > 100, name
+
+
+def test_one_that_comes_in_sittings_or_at_random_loses():
+    rng = np.random.default_rng(5)
+    random = [own_turns_e(np.sort(rng.choice(1_000, 12, replace=False)), 1_000) for _ in range(500)]
+    assert np.mean(np.array(random) >= 20) <= 0.05
+    sittings = np.sort(rng.choice(20, 4, replace=False) * 50)[:, None] + np.arange(3)
+    assert own_turns_e(sittings.ravel(), 1_000) < 0.1
+    assert own_turns_e(np.array([3]), 10) == 1.0

@@ -1,0 +1,112 @@
+"""Labels dealt out at random: as often each, and whoever came lately comes no sooner again."""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import gammaln
+
+from stillwatch.errors import EvidenceError
+
+__all__ = ["Dealing", "dealing_e"]
+
+APPETITE: Final = 0.5
+SITTING: Final = 0.1
+_MOST_NATS: Final = 690.0
+_QUARTERS: Final = 4
+
+
+class Dealing(NamedTuple):
+    """How labels are dealt.
+
+    ``uneven``: coefficient of variation of the labels' own rates (what is left of the variance of
+    their counts when chance is taken away), 0 where it is negative. ``again``, ``expected``: share
+    of the labels that came within the last hour too, seen and in a random order. ``e_even``,
+    ``e_random``: e-values of both; ``e_value``: the smaller.
+    """
+
+    uneven: float
+    again: float
+    expected: float
+    e_even: float
+    e_always: float
+    e_random: float
+    e_value: float
+
+
+def dealing_e(
+    labels: NDArray[np.int64], times: NDArray[np.int64], n_labels: int, lately: int
+) -> Dealing:
+    """Bet that one hand deals: rates do not differ, and nobody works in sittings.
+
+    Null: the labels' rates have a coefficient of variation of half and more (gamma distributed), or
+    one in ten labels and more is that of somebody who came within ``lately`` (a sitting), the
+    rest in any proportion. Against the first, the likelihood of equal shares over that of a
+    coefficient of a half; against the second, of a random order over one in ten. Both ratios
+    fall as the rates or the sittings grow, so the nulls beyond have smaller means. The smaller of
+    both holds whichever is true.
+
+    Args:
+        labels: codes from 0, in the order of time. times: of each, ascending, any unit.
+        n_labels: how many labels there are, those that never come included.
+        lately: within which time somebody came lately, in that unit.
+
+    Raises:
+        EvidenceError: shapes differ, or a code is outside.
+
+    Error: exact at the edges of both nulls, given the rates' law.
+    Source: Good 1967, JRSS B 29(3) (equal shares against Dirichlet-multinomial); Shafer 2021, JRSS
+    A 184(2) (testing by betting).
+    """
+    if labels.shape != times.shape or labels.ndim != 1:
+        raise EvidenceError(f"got shapes {labels.shape} and {times.shape}", where="dealing_e")
+    if len(labels) and not 0 <= labels.min() <= labels.max() < n_labels:
+        raise EvidenceError(f"expected codes of {n_labels} labels", where="dealing_e: labels")
+    counts = np.bincount(labels, minlength=n_labels).astype(np.float64)
+    mean = counts.mean() if n_labels else 0.0
+    if n_labels < 2 or mean <= 0:
+        return Dealing(float("nan"), float("nan"), float("nan"), 1.0, 1.0, 1.0, 1.0)
+    own = max(counts.var(ddof=1) - mean, 0.0) / mean**2
+    chance, again = _lately(labels, times, counts / counts.sum(), lately)
+    logs = np.where(
+        again, np.log(chance) - np.log(SITTING + (1 - SITTING) * chance), -np.log1p(-SITTING)
+    )
+    quarters = [np.bincount(q, minlength=n_labels) for q in np.array_split(labels, _QUARTERS)]
+    e_even = float(np.exp(min(_log_even(counts), _MOST_NATS)))
+    e_always = float(np.exp(min(sum(map(_log_even, quarters)), _MOST_NATS)))
+    e_random = float(np.exp(min(float(logs.sum()), _MOST_NATS)))
+    return Dealing(
+        float(np.sqrt(own)), float(again.mean()), float(chance.mean()), e_even, e_always, e_random,
+        min(e_even, e_always, e_random),
+    )  # fmt: skip
+
+
+def _log_even(counts: NDArray[np.float64]) -> float:
+    """Return the log likelihood ratio of equal shares against gamma rates of that variation."""
+    k, total, shape = len(counts), counts.sum(), 1 / APPETITE**2
+    spread = gammaln(k * shape) - gammaln(total + k * shape)
+    spread += float((gammaln(counts + shape) - gammaln(shape)).sum())
+    return float(-total * np.log(k) - spread)
+
+
+def _lately(
+    labels: NDArray[np.int64], times: NDArray[np.int64], share: NDArray[np.float64], lately: int
+) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """Return for each label the share of those that came lately, and whether it is one of them."""
+    chance, again = np.zeros(len(labels)), np.zeros(len(labels), dtype=bool)
+    held = [0] * len(share)
+    shares, codes, first, sum_held = share.tolist(), labels.tolist(), 0, 0.0
+    starts = np.searchsorted(times, times - lately, side="left").tolist()
+    for t, code in enumerate(codes):
+        for gone in codes[first : starts[t]]:
+            held[gone] -= 1
+            if not held[gone]:
+                sum_held -= shares[gone]
+        first = max(first, starts[t])
+        chance[t], again[t] = min(max(sum_held, 1e-12), 1.0), held[code] > 0
+        if not held[code]:
+            sum_held += shares[code]
+        held[code] += 1
+    return chance, again
