@@ -1,9 +1,10 @@
 """Honest groups that share words and acts, of the kinds that a provider has among its customers.
 
 Each is a function of a week of `weeks.py`. The first nineteen were written before the detector was
-run on them (it accused seven), the next five to break the rule that mended it, the last four, who
-rotate through shared exits, to break `rotating_exits`. None has a rule of its own in the detector.
-What each has in common with a campaign stands in its first line.
+run on them (it accused seven), the next five to break the rule that mended it, the next four, who
+rotate through shared exits, to break `rotating_exits`, the last three, whose members send about as
+much as each other and keep no sittings, to break `dealt_evenly` (two did; it only watches now).
+None has a rule of its own in the detector. What each has in common with a campaign stands in its first line.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ def more_groups(week: Week) -> None:
         exam_week, translators, replayed_logs, rotated_keys, failover, own_keys, red_team,
         marketplace, bot_hosts, ci_action, free_credits, after_bans, shifts_on_vpn, automation,
         digests, pollers, pipeline, carrier_launch, vpn_template, hosted_keys, serverless,
+        branches, drip, metered,
     ):  # fmt: skip
         group(week)
 
@@ -438,3 +440,37 @@ def serverless(week: Week) -> None:
         one, corner = week.account("serverless", ips=ips), int(week.rng.integers(8000))
         for ts in any_time(week, week.often(2.3, 0.8)):
             week.say(one, ts, [prompt, week.fresh(corner)])
+
+
+def branches(week: Week) -> None:
+    """A chain's bot in ninety branches of one size, each with its own account, on one cloud."""
+    rng = week.rng
+    opened = START - 2 * DAY
+    for ips in behind(week, 6, 90):
+        one = week.account("branch", created=opened + int(rng.integers(2 * DAY)), ips=ips)
+        for ts in any_time(week, week.often(2.7, 0.3)):
+            week.say(one, ts, [system("Write the branch's note about this."), week.fresh(None)])
+
+
+def drip(week: Week) -> None:
+    """A service spreads what each of sixty customers booked over the week, on their own keys."""
+    rng = week.rng
+    for k, ips in enumerate(behind(week, 12, 60)):
+        one = week.account("drip", ips=ips)
+        base = int(rng.integers(len(week.pool))) if k % 2 else None
+        for ts in any_time(week, 25):
+            week.say(one, ts, [system("Draft a post for our customer."), week.fresh(base)])
+
+
+def metered(week: Week) -> None:
+    """Small devices behind one provider's exits, each of which uses up the plan's quota of a day.
+
+    Each house has words of its own.
+    """
+    rng = week.rng
+    for ips in behind(week, 10, 80):
+        one, base = week.account("device", ips=ips), int(rng.integers(len(week.pool)))
+        for day in range(7):
+            for _ in range(4 if rng.random() < 0.9 else int(rng.integers(4))):
+                ts = START + day * DAY + int(rng.integers(DAY))
+                week.say(one, ts, [system("You are the voice of this house."), week.fresh(base)])

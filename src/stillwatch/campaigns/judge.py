@@ -82,7 +82,11 @@ def judge(
         c: (float(e), float(q)) for c, e, q in zip(choice.cohorts, choice.e, choice.q, strict=True)
     }
     order = sorted(
-        (c for c in shown if c in choice.selected or shown[c][0] >= _WATCH_E),
+        (
+            c
+            for c in shown
+            if c in choice.selected or max(shown[c][0], choice.watch.get(c, 0.0)) >= _WATCH_E
+        ),
         key=lambda c: (c not in choice.selected, -shown[c][0], -_asked_for(findings[c]), c),
     )
     crowd = load_crowd(desk, order)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import pyarrow as pa
@@ -20,9 +20,9 @@ class Choice:
 
     ``e``, ``q``: per tested cohort, in the order of ``cohorts``. ``needed``: the e-value that
     was needed given how many were selected, at a weight of 1. ``weights``: by cohort, what its e
-    counted with. ``usual``: what one's own hypothesis of weight 1 needed. ``asked``: the weight of
-    *extractive* for one that acted. ``cannot_accuse``: even a perfect cohort could not have been
-    selected.
+    counted with. ``watch``: by cohort, the e-value that is enough to be looked at. ``usual``: what
+    one's own hypothesis of weight 1 needed. ``asked``: the weight of *extractive* for one that
+    acted. ``cannot_accuse``: even a perfect cohort could not have been selected.
     """
 
     cohorts: tuple[int, ...]
@@ -33,6 +33,7 @@ class Choice:
     alpha: float
     largest: float
     weights: Mapping[int, float]
+    watch: Mapping[int, float] = field(default_factory=dict)
     usual: float = float("nan")
     asked: float = 1.0
 
@@ -77,6 +78,7 @@ def choose(
     """
     tested = [row for row in scores.to_pylist() if row["tested"]]
     own = {row["cohort"]: min(row["e_coordinated"], row["e_extractive"]) for row in tested}
+    watch = {row["cohort"]: min(row["e_watch"], row["e_extractive"]) for row in tested}
     total = sum(row["w_coordinated"] + row["w_extractive"] for row in tested)
     counts = {
         row["cohort"]: min(
@@ -111,6 +113,6 @@ def choose(
     needed = needed_e(len(cohorts), max(len(picked), 1), level)
     usual = needed / (len(cohorts) * half / len(own)) if own else needed
     return Choice(
-        cohorts, e, q_values(weighted), picked, float(needed), level, largest, weights,
+        cohorts, e, q_values(weighted), picked, float(needed), level, largest, weights, watch,
         float(usual), float(asked or ALONE_ASKED * len(own) or 1.0),
     )  # fmt: skip

@@ -8,6 +8,7 @@ language, script or country is read.
 """
 
 from stillwatch.signals import (
+    dealt_evenly,
     direct_evidence,
     even_volumes,
     harvest,
@@ -31,6 +32,7 @@ TESTS = (
     rotating_exits.TEST,
     round_robin.TEST,
     even_volumes.TEST,
+    dealt_evenly.TEST,
     shared_mix.TEST,
     *direct_evidence.TESTS.values(),
     one_source.TEST,

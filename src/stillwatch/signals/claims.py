@@ -8,6 +8,7 @@ from typing import Final
 import numpy as np
 
 from stillwatch.signals import (
+    dealt_evenly,
     direct_evidence,
     even_volumes,
     harvest,
@@ -46,6 +47,8 @@ _LEAN: Final = (0.5, 0.25)
 # Each kind of act has an honest reason of its own: one vendor, course, offer or host sets accounts
 # up alike; a clock takes turns; a spare account takes over.
 _TURNS: Final = frozenset((round_robin.TEST.name,))
+# What a service that spreads its customers' jobs, or branches of one size, do as well.
+_WATCHED: Final = frozenset((dealt_evenly.TEST.name,))
 _HANDED: Final = frozenset(direct_evidence.TESTS[kind].name for kind in ("handoff", "blob_replay"))
 _MOVES: Final = _HANDED | {direct_evidence.TESTS["retry"].name}
 _POOL: Final = frozenset((rotating_exits.TEST.name,))
@@ -66,7 +69,7 @@ def _kind(made: Iterable[tuple[str, float]], kind: frozenset[str]) -> float:
     return mean_of([e for name, e in made if name in kind])
 
 
-def e_of_acts(made: Iterable[tuple[str, float]]) -> float:
+def e_of_acts(made: Iterable[tuple[str, float]], *, watch: bool = False) -> float:
     """Return the e-value that two kinds of acts speak, or one that may alone; NaN without any act.
 
     ``made``: name and e-value of each test of the claim *coordinated* that could be made. The kinds
@@ -75,11 +78,13 @@ def e_of_acts(made: Iterable[tuple[str, float]]) -> float:
     it is: the mean over all kinds but the largest is at most the mean over those that are null. 0
     where only one kind could be read. A rotating pool of many exits, and conversations or reasoning
     that move among three organizations and more, have no such reason: each has a share of the stake
-    by itself, where it could be read.
+    by itself, where it could be read. ``watch``: even dealing at random counts as turns, which is
+    enough to be looked at: honest services show it too.
     *Source*: Benjamini & Heller 2008, Biometrics 64 (partial conjunctions), with means of e-values.
     """
     made = list(made)
-    kinds = [_kind(made, kind) for kind in (_SET_UP, _TURNS, _MOVES, _POOL)]
+    turns = _TURNS | _WATCHED if watch else _TURNS
+    kinds = [_kind(made, kind) for kind in (_SET_UP, turns, _MOVES, _POOL)]
     each = sorted(e for e in kinds if not np.isnan(e))
     if not each:
         return float("nan")
@@ -134,12 +139,13 @@ def e_of_halves(acts: float, source: float, screen: float) -> float:
     return float(lean * min(acts, E_CEILING) + (1 - lean) * source)
 
 
-def e_of_claim(made: Iterable[tuple[str, float]], screen: float) -> float:
+def e_of_claim(made: Iterable[tuple[str, float]], screen: float, *, watch: bool = False) -> float:
     """Return the e-value of a claim by its tests; *extractive* has one. As `e_of_acts`."""
     made = list(made)
     if all(name == harvest.TEST.name for name, _ in made):
         return mean_of([e for _, e in made])
-    return e_of_halves(e_of_acts(made), e_of_source(made, screen), screen)
+    acts, source = e_of_acts(made, watch=watch), e_of_source(made, screen)
+    return e_of_halves(acts, source, screen)
 
 
 def acts_speak(made: Iterable[tuple[str, float]], screen: float) -> bool:

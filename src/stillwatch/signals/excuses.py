@@ -10,6 +10,7 @@ import numpy as np
 
 from stillwatch.schema import Finding
 from stillwatch.signals import (
+    dealt_evenly,
     even_volumes,
     rotating_exits,
     round_robin,
@@ -38,11 +39,12 @@ _RESTING: Final = (
 )
 _CLOCK: Final = "They may follow a clock ({clock}), and this counts as nothing."
 # A class signs up together, leaves through one network, and all have the same to do, too.
+_CLOCKED: Final = frozenset((round_robin.TEST.name, dealt_evenly.TEST.name))
 _AT_ONE_PLACE: Final = frozenset(
     test.name
     for test in (
         signup_burst.TEST, shared_values.EXIT_TEST, rotating_exits.TEST, even_volumes.TEST,
-        shared_mix.TEST,
+        shared_mix.TEST, dealt_evenly.TEST,
     )
 )  # fmt: skip
 
@@ -82,6 +84,6 @@ def excused(finding: Finding, seen: Reasons) -> Finding:
         return explained(finding, _RESTING.format(hours=seen.resting))
     if finding.signal in _AT_ONE_PLACE and seen.place:
         return explained(finding, _PEOPLE.format(place=seen.place))
-    if finding.signal == round_robin.TEST.name and seen.clock:
+    if finding.signal in _CLOCKED and seen.clock:
         return explained(finding, _CLOCK.format(clock=seen.clock))
     return finding

@@ -61,8 +61,8 @@ def members_in_turn(cohort: Cohort) -> np.ndarray:
     Each by itself: six requests and more, and an e-value of 100 against a random order
     (`stats.own_turns_e`). Who keeps a clock of its own has even gaps in time, which the others'
     requests only blur; a dealer's gaps are even in requests of the cohort, and time blurs them. So
-    its gaps may vary by a tenth more, at most, when they are counted in requests than in time. ``cohort``: its
-    exchanges of both parts.
+    its gaps may vary by a tenth more, at most, when they are counted in requests than in time.
+    ``cohort``: its exchanges of both parts.
     """
     found = []
     order = np.argsort(cohort.sid, kind="stable")

@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from stillwatch.schema import CohortTest, Desk, Finding, Step
 from stillwatch.signals import (
+    dealt_evenly,
     direct_evidence,
     even_volumes,
     harvest,
@@ -60,6 +61,10 @@ _LAUNCH: Final = (
     "No other act goes with it: a launch or a tutorial brings strangers on one day, and this "
     "counts as nothing."
 )
+_STRANGERS: Final = (
+    "They share neither exits nor payment: strangers with a quota each do the same, and this "
+    "counts as nothing."
+)
 _COORDINATION = (
     (signup_burst.TEST, signup_burst.find),
     (shared_values.ACCOUNT_TEST, shared_values.find_account_values),
@@ -67,6 +72,7 @@ _COORDINATION = (
     (rotating_exits.TEST, rotating_exits.find),
     (round_robin.TEST, round_robin.find),
     (even_volumes.TEST, even_volumes.find),
+    (dealt_evenly.TEST, dealt_evenly.find),
     (shared_mix.TEST, shared_mix.find),
 )
 
@@ -98,14 +104,27 @@ def coordination(
         (test, partial(direct_evidence.find, kind, cohort, population, base))
         for kind, test in direct_evidence.TESTS.items()
     ]
-    return [
-        switched_off(test)
-        if test.name in without
-        else missing(test, absent)
-        if (absent := lacking(test, columns))
-        else excused(find(), seen)
-        for test, find in finders
-    ]
+    return _backed(
+        [
+            switched_off(test)
+            if test.name in without
+            else missing(test, absent)
+            if (absent := lacking(test, columns))
+            else excused(find(), seen)
+            for test, find in finders
+        ]
+    )
+
+
+def _backed(found: list[Finding]) -> list[Finding]:
+    """Return the findings; even dealing counts where the accounts share exits or payment, too.
+
+    Strangers with a quota each, or with one small device each, have equal shares as well.
+    """
+    shared = (shared_values.EXIT_TEST.name, shared_values.ACCOUNT_TEST.name)
+    if any(f.evaluable and f.signal in shared and f.e_value >= SPEAKS_E for f in found):
+        return found
+    return [explained(f, _STRANGERS) if f.signal == dealt_evenly.TEST.name else f for f in found]
 
 
 def _base(desk: Desk, part: str, population: Population) -> Coincidences:
@@ -190,7 +209,7 @@ class _Bench(NamedTuple):
             views.whole.by_text,
             seen,
             screen,
-            mean_of([e for _, e in acted]),
+            mean_of([e for name, e in acted if name != dealt_evenly.TEST.name]),
             acts,
         )
 
@@ -353,6 +372,7 @@ def _scores(desk: Desk) -> pa.Table:
                 "one_payer": findings[0]["one_payer"],
                 "e_coordinated": e_of_claim(together, findings[0]["e_screen"]),
                 "e_extractive": harvests[0]["e_value"] if harvests else float("nan"),
+                "e_watch": e_of_claim(together, findings[0]["e_screen"], watch=True),
                 "score": harvests[0]["statistic"] if harvests else float("nan"),
                 **{name: described.get(name, float("nan")) for name in TRAITS},
             }
@@ -372,6 +392,7 @@ def _scores(desk: Desk) -> pa.Table:
             ("usual_own", pa.float64()),
             ("one_payer", pa.float64()),
             ("e_coordinated", pa.float64()), ("e_extractive", pa.float64()),
+            ("e_watch", pa.float64()),
             ("score", pa.float64()), *((name, pa.float64()) for name in TRAITS),
         ]
     )  # fmt: skip

@@ -20,6 +20,7 @@ from stillwatch.stats.coins import (
     holm_adjusted,
     trials_needed,
 )
+from stillwatch.stats.dealing import APPETITE, SITTING, Dealing, dealing_e
 from stillwatch.stats.dispersion import fano, poisson_dispersion_p
 from stillwatch.stats.evalues import (
     E_CEILING,
@@ -74,12 +75,15 @@ from stillwatch.stats.variance import BetweenShare, LeaveOneOut, between_share, 
 from stillwatch.stats.vectors import centred_blocks, centred_by, group_sums, unit_rows
 
 __all__ = [
+    "APPETITE",
     "E_CEILING",
     "P_FLOOR",
+    "SITTING",
     "TAIL_FLOOR",
     "Adjacency",
     "BetweenShare",
     "ConformalE",
+    "Dealing",
     "FloatArray",
     "Founders",
     "HabitResult",
@@ -109,6 +113,7 @@ __all__ = [
     "coin_sum_tails",
     "common_silence",
     "conformal_e",
+    "dealing_e",
     "e_bh",
     "fano",
     "finite_count_interval",

@@ -10,7 +10,7 @@ from scipy.special import gammaln
 
 from stillwatch.errors import EvidenceError
 
-__all__ = ["Dealing", "dealing_e"]
+__all__ = ["APPETITE", "SITTING", "Dealing", "dealing_e"]
 
 APPETITE: Final = 0.5
 SITTING: Final = 0.1
@@ -23,8 +23,8 @@ class Dealing(NamedTuple):
 
     ``uneven``: coefficient of variation of the labels' own rates (what is left of the variance of
     their counts when chance is taken away), 0 where it is negative. ``again``, ``expected``: share
-    of the labels that came within the last hour too, seen and in a random order. ``e_even``,
-    ``e_random``: e-values of both; ``e_value``: the smaller.
+    of the labels that had come lately too, seen and in a random order. ``e_even``, ``e_always``,
+    ``e_random``: e-values against each null; ``e_value``: the smallest.
     """
 
     uneven: float
@@ -39,14 +39,15 @@ class Dealing(NamedTuple):
 def dealing_e(
     labels: NDArray[np.int64], times: NDArray[np.int64], n_labels: int, lately: int
 ) -> Dealing:
-    """Bet that one hand deals: rates do not differ, and nobody works in sittings.
+    """Bet that one hand deals: rates do not differ, at no time, and nobody works in sittings.
 
-    Null: the labels' rates have a coefficient of variation of half and more (gamma distributed), or
-    one in ten labels and more is that of somebody who came within ``lately`` (a sitting), the
-    rest in any proportion. Against the first, the likelihood of equal shares over that of a
-    coefficient of a half; against the second, of a random order over one in ten. Both ratios
-    fall as the rates or the sittings grow, so the nulls beyond have smaller means. The smaller of
-    both holds whichever is true.
+    Null, any of three. (1) The labels have rates of their own, gamma distributed, with a
+    coefficient of variation of a half and more; (2) so they have in each quarter of the sequence,
+    whatever the whole; (3) one in ten labels and more is that of somebody who came within
+    ``lately`` (a sitting), the rest in any proportion. The bets are the likelihood of equal shares
+    over that of a coefficient of a half, of all and of the quarters, and of a random order over
+    one in ten. Each falls as what it is against grows, so the nulls beyond have smaller means. The
+    smallest holds whichever null is true.
 
     Args:
         labels: codes from 0, in the order of time. times: of each, ascending, any unit.
@@ -73,7 +74,10 @@ def dealing_e(
     logs = np.where(
         again, np.log(chance) - np.log(SITTING + (1 - SITTING) * chance), -np.log1p(-SITTING)
     )
-    quarters = [np.bincount(q, minlength=n_labels) for q in np.array_split(labels, _QUARTERS)]
+    quarters = [
+        np.bincount(q, minlength=n_labels).astype(np.float64)
+        for q in np.array_split(labels, _QUARTERS)
+    ]
     e_even = float(np.exp(min(_log_even(counts), _MOST_NATS)))
     e_always = float(np.exp(min(sum(map(_log_even, quarters)), _MOST_NATS)))
     e_random = float(np.exp(min(float(logs.sum()), _MOST_NATS)))

@@ -17,7 +17,7 @@ __all__ = ["Turns", "own_turns_e", "turns_e"]
 _SHARES: Final = (0.15, 0.35, 0.6, 0.8)
 _MOST: Final = 20_000
 _NOTHING: Final = (float("nan"), float("nan"), float("nan"), 1.0)
-# Where the next turn is expected, in rounds: bins, and how far it strays; how often it is in a round.
+# Where the next turn is expected, in rounds: bins, and how far it strays; how often in a round.
 _EDGES: Final = np.array([0, 0.25, 0.5, 0.75, 0.9, 1.1, 1.25, 1.5, 2, np.inf])
 _SPREADS: Final = (0.25, 0.07)
 _ONCE: Final = ((0.15, 0.7, 0.15), (0.05, 0.9, 0.05))

@@ -1,4 +1,4 @@
-"""Selection: both claims count, each with its weight, at the level of the look; too weak means *cannot accuse*."""
+"""Selection: both claims count, each with its weight; too weak means *cannot accuse*."""
 
 from __future__ import annotations
 
@@ -20,12 +20,13 @@ def scores(*rows, done=0.5, asked=0.5):
     return pa.Table.from_pylist(
         [
             {"cohort": k, "e_coordinated": float(a), "e_extractive": float(b), "tested": t,
-             "w_coordinated": done[k], "w_extractive": asked[k]}
+             "w_coordinated": done[k], "w_extractive": asked[k], "e_watch": float(a)}
             for k, (a, b, t) in enumerate(rows)
         ],
         schema=pa.schema([("cohort", pa.int32()), ("e_coordinated", pa.float64()),
                           ("e_extractive", pa.float64()), ("tested", pa.bool_()),
-                          ("w_coordinated", pa.float64()), ("w_extractive", pa.float64())]),
+                          ("w_coordinated", pa.float64()), ("w_extractive", pa.float64()),
+                          ("e_watch", pa.float64())]),
     )  # fmt: skip
 
 

@@ -224,10 +224,12 @@ def test_weights_are_as_part_a_showed_and_for_those_who_acted():
     done, asked = weights(screen, acted, tested)
     assert done[tested].sum() + asked[tested].sum() == pytest.approx(4)
     assert done[tested].sum() == pytest.approx(1), "a quarter"
-    assert (done / done[1] == pytest.approx([3, 1, 1, 25, 8])) and (asked[[1, 2]] == 0).all()
+    assert done / done[1] == pytest.approx([3, 1, 1, 25, 8])
+    assert (asked[[1, 2]] == 0).all()
     assert asked[0] == asked[3] == asked[4] == pytest.approx(1.5), "they share the rest evenly"
     nobody = weights(screen, np.zeros(5, dtype=bool), tested)
-    assert (nobody[1] == 0).all() and nobody[0] == pytest.approx(done)
+    assert (nobody[1] == 0).all()
+    assert nobody[0] == pytest.approx(done)
     assert np.isfinite(weights(screen, acted, np.zeros(5, dtype=bool))).all()
 
 
