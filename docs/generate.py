@@ -42,6 +42,7 @@ from stillwatch.share.words import (
 )
 from stillwatch.signals import (
     TESTS,
+    dealt_evenly,
     direct_evidence,
     even_volumes,
     harvest,
@@ -119,6 +120,7 @@ FINDERS: dict[str, Callable[..., Any]] = {
     "rotating_exits": rotating_exits.find,
     "round_robin": round_robin.find,
     "even_volumes": even_volumes.find,
+    "dealt_evenly": dealt_evenly.find,
     "shared_mix": shared_mix.find,
     **dict.fromkeys(direct_evidence.TESTS, direct_evidence.find),
     "one_source": one_source.find,

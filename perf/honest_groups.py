@@ -4,7 +4,8 @@ Each is a function of a week of `weeks.py`. The first nineteen were written befo
 run on them (it accused seven), the next five to break the rule that mended it, the next four, who
 rotate through shared exits, to break `rotating_exits`, the last three, whose members send about as
 much as each other and keep no sittings, to break `dealt_evenly` (two did; it only watches now).
-None has a rule of its own in the detector. What each has in common with a campaign stands in its first line.
+None has a rule of its own in the detector. What each has in common with a campaign stands in its
+first line.
 """
 
 from __future__ import annotations

@@ -250,14 +250,17 @@ def read_baseline(runs: Sequence[Path], labels: Mapping[str, str] | None = None)
             )
         needed = run.summary["needed_e"] or np.inf
         found = pq.read_table(table)
-        if "e_acts" not in found.column_names:
+        if "e_watch" not in found.column_names:
             raise ConfigError(
                 "an earlier run of another version", where=f"--baseline {path.name}",
                 hint="scan that window again with this version",
             )  # fmt: skip
+        tested = [r for r in found.to_pylist() if r["tested"]]
+        needed *= max((r["w_extractive"] for r in tested), default=0.0) or 1.0
         benign = [
-            r for r in found.to_pylist()
-            if r["tested"] and r["weight"] * min(r["e_coordinated"], r["e_extractive"]) < needed
+            r for r in tested
+            if min(r["w_coordinated"] * r["e_coordinated"], r["w_extractive"] * r["e_extractive"])
+            < needed
         ]  # fmt: skip
         together.append(np.array([r["score"] for r in benign if r["e_acts"] >= _TOGETHER_E]))
         apart.append(np.array([r["score"] for r in benign if not r["e_acts"] >= _TOGETHER_E]))
