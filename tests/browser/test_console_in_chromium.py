@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import socket
 import sys
 import threading
 import time
@@ -15,6 +14,7 @@ from pathlib import Path
 import pytest
 import run_builder
 import uvicorn
+from ports import free_port
 
 from stillwatch.cases import open_book, open_cases, read_decisions, read_terms
 from stillwatch.console import Desk, create_app, make_administrator, open_home
@@ -64,9 +64,7 @@ def served(folder: Path, world: str) -> Iterator[Served]:
                 frozenset({"127.0.0.1"}), False)  # fmt: skip
     for name, roles in (("Ana", ("analyst", "admin")), ("Apo", ("approver",))):
         _keep(home, add_person(home, name, roles), SECRET, None)
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     server = uvicorn.Server(uvicorn.Config(create_app(desk), port=port, log_level="warning",
                                            access_log=False))  # fmt: skip
     thread = threading.Thread(target=server.run)

@@ -20,6 +20,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from ports import free_port
 
 from stillwatch.errors import InputError, ShareRefused
 from stillwatch.schema import indicator_of
@@ -66,9 +67,7 @@ def medallion() -> Path:
 @pytest.fixture
 def server(medallion, tmp_path):
     """Yield the API root of a fresh server with one empty collection."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     root = f"http://127.0.0.1:{port}/api1/"
     data = {
         "/discovery": {"title": "t", "description": "d", "contact": "c", "default": root,

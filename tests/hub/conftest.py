@@ -15,7 +15,7 @@ from typing import Any
 
 import httpx
 import pytest
-from postgres import free_port
+from ports import free_port
 
 from stillwatch.share.hub import Office, make_home
 

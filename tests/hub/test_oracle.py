@@ -16,6 +16,7 @@ from typing import Any
 
 import httpx
 import pytest
+from ports import free_port
 
 ROOT = Path(__file__).parents[2]
 VENV = ROOT / "build" / "medallion"
@@ -244,8 +245,6 @@ def medallion(
         "taxii": {"max_page_size": 100},
     }
     (folder / "config.json").write_text(json.dumps(config))
-    from postgres import free_port
-
     port = free_port()
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from postgres import free_port
+from ports import free_port
 
 from stillwatch.scanner import ScanResult
 from stillwatch.simulate import SimulatedWorld

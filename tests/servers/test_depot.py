@@ -13,10 +13,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from ports import free_port
 
 from stillwatch.guard import Orders, write_orders
 
-from .conftest import free_port, running, snapshot
+from .conftest import running, snapshot
 from .test_faults import until
 
 CLI = [sys.executable, "-m", "stillwatch.cli"]

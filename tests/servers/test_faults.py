@@ -16,11 +16,12 @@ import time
 from dataclasses import replace
 
 import pytest
+from ports import free_port
 
 from stillwatch.guard import read_snapshot
 from stillwatch.seal import public_key
 
-from .conftest import free_port, must_have, running, snapshot, wait_for
+from .conftest import must_have, running, snapshot, wait_for
 
 
 @pytest.fixture

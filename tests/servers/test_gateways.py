@@ -11,10 +11,11 @@ from pathlib import Path
 import anthropic
 import openai
 import pytest
+from ports import free_port
 
 from stillwatch.schema.snapshot import keyed_permit
 
-from .conftest import EXAMPLES, example, free_port, must_have, program, running, snapshot
+from .conftest import EXAMPLES, example, must_have, program, running, snapshot
 
 KINDS = ["nginx", "envoy", "caddy"]
 
