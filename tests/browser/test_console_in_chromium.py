@@ -14,10 +14,11 @@ from pathlib import Path
 import pytest
 import run_builder
 import uvicorn
+from argon2 import PasswordHasher
 from ports import free_port
 
 from stillwatch.cases import open_book, open_cases, read_decisions, read_terms
-from stillwatch.console import Desk, create_app, make_administrator, open_home
+from stillwatch.console import Desk, create_app, entry, make_administrator, open_home
 from stillwatch.console.entry import _keep, add_person
 from stillwatch.store import open_run
 from stillwatch.store.index import open_index
@@ -79,6 +80,15 @@ def served(folder: Path, world: str) -> Iterator[Served]:
         thread.join()
         for held in (book, index, home):
             held.close()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def quick_hashes():
+    """Argon2id with the least work: every test logs in."""
+    quick = PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(entry, "_hasher", lambda: quick)
+        yield
 
 
 @pytest.fixture(scope="module")
