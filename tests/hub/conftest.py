@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import ssl
 import subprocess
 import sys
@@ -219,6 +220,25 @@ class Shelf:
 @pytest.fixture
 def shelf(hub: Server) -> Shelf:
     return Shelf(hub, hub.collection())
+
+
+@pytest.fixture(scope="session")
+def made_and_stopped(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a hub on SQLite that took an object, gave it out three times, and ended."""
+    server = make_server(tmp_path_factory.mktemp("stopped") / "hub", "sqlite:///hub.sqlite")
+    server.start()
+    shelf, me = Shelf(server, server.collection()), server.login()
+    shelf.add(me, indicator())
+    for _ in range(3):
+        shelf.get(me)
+    server.stop()
+    return server.home
+
+
+@pytest.fixture
+def four_events(made_and_stopped: Path, tmp_path: Path) -> Server:
+    """A copy of it, to be spoilt."""
+    return Server(shutil.copytree(made_and_stopped, tmp_path / "four-events"))
 
 
 @pytest.fixture(scope="session")
