@@ -65,7 +65,8 @@ class Server:
                 [*command, *words], stdout=out, stderr=out, stdin=subprocess.DEVNULL
             )
         url = self.url if trust is None else self.url.replace("http:", "https:")
-        for _ in range(600):
+        until = time.monotonic() + 240
+        while time.monotonic() < until:
             try:
                 if httpx.get(f"{url}/health/", verify=trust or PLAIN).status_code == 200:
                     return

@@ -201,7 +201,12 @@ def test_kill_between_database_and_ledger(new_hub, make_shelf, make_indicator, d
         threads = [threading.Thread(target=work, args=(a,)) for a in acknowledged]
         for thread in threads:
             thread.start()
-        ended.wait(0.8)
+        wanted = {action: count + 2 for action, count in acknowledged.items()}
+        until = time.monotonic() + 60
+        while any(acknowledged[a] < count for a, count in wanted.items()):
+            assert time.monotonic() < until, acknowledged
+            time.sleep(0.01)
+        ended.wait(0.3)
         server.kill()
         ended.set()
         for thread in threads:

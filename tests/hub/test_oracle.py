@@ -252,11 +252,13 @@ def medallion(
             stdout=log, stderr=log,
         )  # fmt: skip
     with httpx.Client(base_url=f"http://127.0.0.1:{port}", auth=("admin", "Password0")) as client:
-        for _ in range(300):
+        until = time.monotonic() + 120
+        while True:
             try:
                 client.get("/taxii2/")
                 break
             except httpx.ConnectError:
+                assert time.monotonic() < until, (folder / "log").read_text()
                 time.sleep(0.1)
         yield lambda one: asked(client, one)
     process.terminate()

@@ -237,7 +237,7 @@ class Guarded:
             f"http://127.0.0.1:{self.port}{path}", data=data, headers=headers or {}
         )
         try:
-            with urllib.request.urlopen(asked, timeout=10) as answer:
+            with urllib.request.urlopen(asked, timeout=60) as answer:
                 status, text = answer.status, answer.read().decode()
         except urllib.error.HTTPError as error:
             status, text = error.code, error.read().decode()

@@ -32,15 +32,18 @@ def provider():
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )  # fmt: skip
     issuer = f"http://localhost:{port}"
-    for _ in range(600):
+    until = time.monotonic() + 120
+    while True:
         try:
             httpx.get(f"{issuer}/jwks").raise_for_status()
             break
         except httpx.HTTPError:
+            assert process.poll() is None, "it ended before it listened"
+            assert time.monotonic() < until, "it did not listen in time"
             time.sleep(0.05)
     yield issuer
     process.terminate()
-    process.wait(timeout=10)
+    process.wait(timeout=60)
 
 
 def tell(provider, subject, **claims):

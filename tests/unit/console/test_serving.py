@@ -61,6 +61,7 @@ def test_older_tls_is_refused(desk, tmp_path, monkeypatch):
     thread = threading.Thread(target=serve, args=(desk, listen))
     thread.start()
     while not (servers and servers[0].started):
+        assert thread.is_alive(), "it ended before it listened"
         time.sleep(0.02)
     try:
         for version, works in ((ssl.TLSVersion.TLSv1_2, True), (ssl.TLSVersion.TLSv1_3, True),
