@@ -10,7 +10,8 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; 
   $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; break; }; done)
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -qq
-WORKERS ?= 2
+# Tests wait for servers that start, for clocks and disks: one worker more than there are cores.
+WORKERS ?= $(shell echo $$(( $$(getconf _NPROCESSORS_ONLN) + 1 )))
 
 # Every target that is a plain word is no file.
 .PHONY: $(shell grep -hoE '^[a-z-]+:' $(firstword $(MAKEFILE_LIST)) | tr -d :)
@@ -26,7 +27,7 @@ demo-share: .venv/.test-stamp ## three providers and a hub on loopback, leave de
 
 test: check ## everything: check, then the tests
 	@.ci/packages
-	@$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 
 check: .venv/.test-stamp ## linters, types, rooms, generated documents
 	@$(BIN)/ruff check .
@@ -218,7 +219,7 @@ bound:
 	  -r locks/build.in -r build/$(BOUND).txt
 	@build/$(BOUND)/bin/python -m pip --disable-pip-version-check -qq install --no-deps \
 	  --no-build-isolation --force-reinstall .
-	@build/$(BOUND)/bin/python -m pytest -q -n $(WORKERS) --dist worksteal
+	@OMP_NUM_THREADS=1 build/$(BOUND)/bin/python -m pytest -q -n $(WORKERS) --dist worksteal
 
 LOCK := build/lock/bin/uv pip compile pyproject.toml locks/build.in --universal \
   --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate --quiet \

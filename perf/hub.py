@@ -192,7 +192,7 @@ def cpu_s(hub: int) -> dict[str, float]:
 
 def serve(home: Path, workers: int) -> tuple[subprocess.Popen[bytes], int]:
     """Start the hub and wait for it."""
-    from postgres import free_port
+    from ports import free_port
 
     port = free_port()
     words = ["--home", str(home), "--port", str(port), "--workers", str(workers)]

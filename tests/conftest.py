@@ -7,15 +7,29 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from dealing import SECONDS, dealt
 from hypothesis import settings
 from postgres import Postgres
 
-ROOT = Path(__file__).parents[1]
+HERE = Path(__file__).parent
+ROOT = HERE.parent
 
 # A slow machine is no defect, and a landing must not depend on the luck of a draw.
 settings.register_profile("here", deadline=None)
 settings.register_profile("ci", deadline=None, derandomize=True)
 settings.load_profile("ci" if os.environ.get("CI") else "here")
+
+
+@pytest.hookimpl(trylast=True)  # after pytest itself has put together what shares a fixture
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    if workers > 1:
+        items[:] = dealt(items, workers, folder_of, SECONDS)
+
+
+def folder_of(item: pytest.Item) -> str:
+    """Return the folder of a test below tests/, as ``unit/cli``."""
+    return item.path.parent.relative_to(HERE).as_posix()
 
 
 @pytest.fixture(scope="session")
@@ -30,7 +44,7 @@ def stillwatch_data() -> Path:
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[Postgres]:
     """Start one PostgreSQL for every test that does not stop it; each makes a database in it."""
-    server = Postgres()
+    server = Postgres(durable=False)
     try:
         server.start()
         yield server

@@ -59,3 +59,17 @@ def test_help_loads_neither_arrow_nor_an_engine_nor_numbers(command):
 
 def test_the_search_sees_what_is_loaded():
     assert "pyarrow" in loaded_by("import stillwatch.store")
+
+
+def test_a_collector_loads_no_cases_and_no_numbers(tmp_path):
+    words = ["collect", str(tmp_path / "logs")]
+    loaded = loaded_by(
+        "import stillwatch.collect as room; room.serve = print;"
+        f" from stillwatch.cli.app import run; run({words!r})"
+    )
+    assert "stillwatch.collect.compaction" in loaded
+    assert not loaded & {"scipy", "sqlalchemy", "stillwatch.cases", "stillwatch.policy"}
+
+
+def test_cases_load_no_statistics_until_a_sample_is_weighed():
+    assert not loaded_by("import stillwatch.cases") & {"scipy.stats", "stillwatch.stats"}

@@ -20,6 +20,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from ports import free_port
 
 from stillwatch.errors import InputError, ShareRefused
 from stillwatch.schema import indicator_of
@@ -66,9 +67,7 @@ def medallion() -> Path:
 @pytest.fixture
 def server(medallion, tmp_path):
     """Yield the API root of a fresh server with one empty collection."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     root = f"http://127.0.0.1:{port}/api1/"
     data = {
         "/discovery": {"title": "t", "description": "d", "contact": "c", "default": root,
@@ -96,7 +95,7 @@ def server(medallion, tmp_path):
              str(tmp_path / "medallion.json")], stdout=log, stderr=log,
         )  # fmt: skip
     try:
-        until = time.monotonic() + 20
+        until = time.monotonic() + 120
         while True:
             with socket.socket() as probe:
                 if probe.connect_ex(("127.0.0.1", port)) == 0:
@@ -106,7 +105,7 @@ def server(medallion, tmp_path):
         yield root
     finally:
         process.terminate()
-        process.wait(10)
+        process.wait(60)
 
 
 def member(path: Path, **settings: str):
@@ -156,7 +155,7 @@ def post(root, objects):
          "Accept": "application/taxii+json;version=2.1",
          "Authorization": "Basic " + base64.b64encode(b":".join(map(str.encode, USER))).decode()},
     )  # fmt: skip
-    with urllib.request.urlopen(request, timeout=10) as answer:
+    with urllib.request.urlopen(request, timeout=60) as answer:
         assert answer.status == 202
 
 
@@ -281,4 +280,4 @@ def test_a_wrong_password_is_told_apart_from_an_outage(server):
         with pytest.raises(ShareRefused, match="purpose"):
             list(hub.objects(purpose="marketing"))
     with pytest.raises(urllib.error.HTTPError):
-        urllib.request.urlopen(f"{server}collections/", timeout=5)
+        urllib.request.urlopen(f"{server}collections/", timeout=60)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import ssl
 import subprocess
 import sys
@@ -15,7 +16,7 @@ from typing import Any
 
 import httpx
 import pytest
-from postgres import free_port
+from ports import free_port
 
 from stillwatch.share.hub import Office, make_home
 
@@ -64,7 +65,8 @@ class Server:
                 [*command, *words], stdout=out, stderr=out, stdin=subprocess.DEVNULL
             )
         url = self.url if trust is None else self.url.replace("http:", "https:")
-        for _ in range(600):
+        until = time.monotonic() + 240
+        while time.monotonic() < until:
             try:
                 if httpx.get(f"{url}/health/", verify=trust or PLAIN).status_code == 200:
                     return
@@ -219,6 +221,25 @@ class Shelf:
 @pytest.fixture
 def shelf(hub: Server) -> Shelf:
     return Shelf(hub, hub.collection())
+
+
+@pytest.fixture(scope="session")
+def made_and_stopped(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a hub on SQLite that took an object, gave it out three times, and ended."""
+    server = make_server(tmp_path_factory.mktemp("stopped") / "hub", "sqlite:///hub.sqlite")
+    server.start()
+    shelf, me = Shelf(server, server.collection()), server.login()
+    shelf.add(me, indicator())
+    for _ in range(3):
+        shelf.get(me)
+    server.stop()
+    return server.home
+
+
+@pytest.fixture
+def four_events(made_and_stopped: Path, tmp_path: Path) -> Server:
+    """A copy of it, to be spoilt."""
+    return Server(shutil.copytree(made_and_stopped, tmp_path / "four-events"))
 
 
 @pytest.fixture(scope="session")

@@ -62,19 +62,12 @@ def test_events_of_a_period(hub, shelf):
         "UPDATE event SET before = own WHERE number = 1",
     ],
 )
-def test_a_change_of_the_chain_shows(new_hub, make_shelf, make_indicator, change):
-    server = new_hub()
-    server.start()
-    shelf, me = make_shelf(server), server.login()
-    shelf.add(me, make_indicator())
-    for _ in range(3):
-        shelf.get(me)
-    server.stop()
-    assert server.office.verify()[0] == 4
-    with sqlite3.connect(server.home / "hub.sqlite") as database:
+def test_a_change_of_the_chain_shows(four_events, change):
+    assert four_events.office.verify()[0] == 4
+    with sqlite3.connect(four_events.home / "hub.sqlite") as database:
         assert database.execute(change).rowcount > 0
     with pytest.raises(EvidenceError):
-        server.office.verify()
+        four_events.office.verify()
 
 
 def test_who_received_is_known_and_told(hub, shelf, make_indicator):

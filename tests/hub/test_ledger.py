@@ -140,20 +140,13 @@ CHANGES = {
 
 
 @pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
-def test_a_change_of_the_database_shows(new_hub, make_shelf, make_indicator, change):
-    server = new_hub()
-    server.start()
-    shelf, me = make_shelf(server), server.login()
-    shelf.add(me, make_indicator())
-    for _ in range(3):
-        shelf.get(me)
-    checkpoint(server.home)
-    server.stop()
-    assert verify_ledger(server.home)[0] == 4
-    with sqlite3.connect(server.home / "hub.sqlite") as database:
+def test_a_change_of_the_database_shows(four_events, change):
+    checkpoint(four_events.home)
+    assert verify_ledger(four_events.home)[0] == 4
+    with sqlite3.connect(four_events.home / "hub.sqlite") as database:
         assert database.execute(change).rowcount > 0
     with pytest.raises(EvidenceError):  # a node that no root is made of shows in the receipts
-        verify_ledger(server.home)
+        verify_ledger(four_events.home)
 
 
 def test_a_rewritten_ledger_contradicts_what_members_and_witness_hold(
@@ -208,7 +201,12 @@ def test_kill_between_database_and_ledger(new_hub, make_shelf, make_indicator, d
         threads = [threading.Thread(target=work, args=(a,)) for a in acknowledged]
         for thread in threads:
             thread.start()
-        ended.wait(0.8)
+        wanted = {action: count + 2 for action, count in acknowledged.items()}
+        until = time.monotonic() + 60
+        while any(acknowledged[a] < count for a, count in wanted.items()):
+            assert time.monotonic() < until, acknowledged
+            time.sleep(0.01)
+        ended.wait(0.3)
         server.kill()
         ended.set()
         for thread in threads:
@@ -285,26 +283,39 @@ def test_a_transparency_report_comes_from_the_ledger(new_hub, make_shelf, make_i
         transparency(server.home, None, None)
 
 
+def new_witness(server, home: Path, url: str = "sqlite:///hub.sqlite"):
+    """Start a witness that knows a hub."""
+    signed = checkpoint(server.home)
+    make_home(home, title="A witness", database=url, role="witness")
+    with (home / "hub.toml").open("a") as file:
+        file.write(f'"{signed["ledger"]}" = "{signed["key"]}"\n')
+    one = type(server)(home)
+    one.office.migrate()
+    one.start()
+    return one
+
+
 @pytest.fixture
-def witness(new_hub, tmp_path):
+def witness(tmp_path):
     """Make a witness that knows a hub: ``witness(server)``."""
     made = []
 
     def make(server, url: str = "sqlite:///hub.sqlite"):
-        signed = checkpoint(server.home)
-        home = tmp_path / f"witness{len(made)}"
-        make_home(home, title="A witness", database=url, role="witness")
-        with (home / "hub.toml").open("a") as file:
-            file.write(f'"{signed["ledger"]}" = "{signed["key"]}"\n')
-        one = type(server)(home)
-        one.office.migrate()
-        one.start()
-        made.append(one)
-        return one
+        made.append(new_witness(server, tmp_path / f"witness{len(made)}", url))
+        return made[-1]
 
     yield make
     for one in made:
         one.stop()
+
+
+@pytest.fixture(scope="module")
+def some_witness(hub_maker, tmp_path_factory):
+    """One witness of a hub that never wrote, for requests that leave no trace."""
+    folder = tmp_path_factory.mktemp("witnessed")
+    one = new_witness(hub_maker(folder / "hub", "sqlite:///hub.sqlite"), folder / "witness")
+    yield one
+    one.stop()
 
 
 def test_a_witness_cosigns_what_continues_and_nothing_else(
@@ -360,10 +371,9 @@ def test_a_witness_cosigns_what_continues_and_nothing_else(
         (b"old 0\n\nelsewhere\n1\nAA==\n\n", 404), (b"x" * 30_000, 413),
     ],
 )  # fmt: skip
-def test_the_witness_refuses_what_is_no_request(new_hub, witness, body, status):
+def test_the_witness_refuses_what_is_no_request(some_witness, body, status):
     """C2SP tlog-witness, add-checkpoint."""
-    server = new_hub()
-    other = witness(server)
+    other = some_witness
     assert httpx.post(f"{other.url}/add-checkpoint", content=body).status_code == status
 
 

@@ -16,6 +16,7 @@ from typing import Any
 
 import httpx
 import pytest
+from ports import free_port
 
 ROOT = Path(__file__).parents[2]
 VENV = ROOT / "build" / "medallion"
@@ -244,8 +245,6 @@ def medallion(
         "taxii": {"max_page_size": 100},
     }
     (folder / "config.json").write_text(json.dumps(config))
-    from postgres import free_port
-
     port = free_port()
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(
@@ -253,11 +252,13 @@ def medallion(
             stdout=log, stderr=log,
         )  # fmt: skip
     with httpx.Client(base_url=f"http://127.0.0.1:{port}", auth=("admin", "Password0")) as client:
-        for _ in range(300):
+        until = time.monotonic() + 120
+        while True:
             try:
                 client.get("/taxii2/")
                 break
             except httpx.ConnectError:
+                assert time.monotonic() < until, (folder / "log").read_text()
                 time.sleep(0.1)
         yield lambda one: asked(client, one)
     process.terminate()

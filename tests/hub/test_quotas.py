@@ -39,7 +39,7 @@ def hammer(servers, login, ask: Callable[[Any], Any], times: int = 5) -> list[An
     def work(server) -> None:
         with server.client(login, **{"Content-Type": TAXII}) as client:
             client.get("/health/")
-            ready.wait(30)
+            ready.wait(120)
             told.extend(ask(client) for _ in range(times))
 
     threads = [threading.Thread(target=work, args=(s,)) for s in servers * 4]

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from postgres import free_port
+from ports import free_port
 
 from stillwatch.scanner import ScanResult
 from stillwatch.simulate import SimulatedWorld
@@ -69,10 +69,12 @@ def sail_server(python: Path) -> Iterator[str]:
     command = [python.parent / "sail", "spark", "server", "--ip", "127.0.0.1", "--port", str(port)]
     server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
-        until = time.monotonic() + 60
-        while time.monotonic() < until:
+        until = time.monotonic() + 240
+        while True:
             with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
                 break
+            assert server.poll() is None, "it ended before it listened"
+            assert time.monotonic() < until, "it did not listen in time"
             time.sleep(0.05)
         yield f"sc://127.0.0.1:{port}"
     finally:

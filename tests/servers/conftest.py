@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ports import free_port
 
 from stillwatch.guard import write_snapshot
 from stillwatch.policy import Ladder
@@ -49,12 +50,6 @@ def program(name: str) -> Path:
             pip = [folder / "bin" / "python", "-m", "pip", "-q", "--disable-pip-version-check"]
             subprocess.run([*pip, "install", PINS[name]], check=True)
     return folder / "bin"
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def wait_for(port: int, process: subprocess.Popen[Any], seconds: float = 240) -> None:
@@ -242,7 +237,7 @@ class Guarded:
             f"http://127.0.0.1:{self.port}{path}", data=data, headers=headers or {}
         )
         try:
-            with urllib.request.urlopen(asked, timeout=10) as answer:
+            with urllib.request.urlopen(asked, timeout=60) as answer:
                 status, text = answer.status, answer.read().decode()
         except urllib.error.HTTPError as error:
             status, text = error.code, error.read().decode()

@@ -12,8 +12,9 @@ import anthropic
 import openai
 import pytest
 from collector import Collector, rows_in
+from ports import free_port
 
-from .conftest import ROOT, free_port, program, running
+from .conftest import ROOT, program, running
 
 EXAMPLES = ROOT / "examples" / "collect"
 ASK = [{"role": "user", "content": "When does the tide turn?"}]

@@ -13,10 +13,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from ports import free_port
 
 from stillwatch.guard import Orders, write_orders
 
-from .conftest import free_port, running, snapshot
+from .conftest import running, snapshot
 from .test_faults import until
 
 CLI = [sys.executable, "-m", "stillwatch.cli"]
@@ -31,7 +32,7 @@ def store(tmp_path):
     command = [Path(sys.executable).with_name("moto_server"), "-H", "127.0.0.1", "-p", port]
     with running(command, port, tmp_path, {"MOTO_S3_CUSTOM_ENDPOINTS": ""}) as process:
         made = urllib.request.Request(f"http://127.0.0.1:{port}/bucket", method="PUT")
-        with urllib.request.urlopen(made, timeout=10) as answer:
+        with urllib.request.urlopen(made, timeout=60) as answer:
             assert answer.status == 200
         place = f"endpoint_override=127.0.0.1:{port}&scheme=http&region=us-east-1"
         yield process, f"s3://bucket/guards/eu?{place}"

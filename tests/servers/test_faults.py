@@ -16,11 +16,12 @@ import time
 from dataclasses import replace
 
 import pytest
+from ports import free_port
 
 from stillwatch.guard import read_snapshot
 from stillwatch.seal import public_key
 
-from .conftest import free_port, must_have, running, snapshot, wait_for
+from .conftest import must_have, running, snapshot, wait_for
 
 
 @pytest.fixture
@@ -32,7 +33,7 @@ def redis(tmp_path):
         yield process, port, command
 
 
-def until(condition, seconds=15.0):
+def until(condition, seconds=120.0):
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         if condition():
@@ -76,25 +77,30 @@ def test_requests_are_answered_while_redis_dies_under_load(guarded, redis):
         work = pool.submit(_load, node.port, 4.0)
         time.sleep(1.5)
         process.send_signal(signal.SIGKILL)
+        killed_at = time.monotonic()
         process.wait()
-        answers, slowest = work.result()
-    assert set(answers) == {200}
-    assert len(answers) > 50
-    assert slowest < 2.0
+        answers = work.result()
+    assert {status for _, _, status in answers} == {200}
+    before = [spent for began, spent, _ in answers if began < killed_at]
+    after = [spent for began, spent, _ in answers if began >= killed_at]
+    assert min(len(before), len(after)) > 25
+    # a guard that waited for the lost Redis would be slow on an idle machine too
+    assert max(after) < max(2.0, 3 * max(before))
 
 
-def _load(port: int, seconds: float) -> tuple[list[int], float]:
-    link = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
-    answers, slowest, end = [], 0.0, time.monotonic() + seconds
-    while time.monotonic() < end:
+def _load(port: int, seconds: float) -> list[tuple[float, float, int]]:
+    """Ask for so long, and a hundred times at least; return (begin, seconds, status) of each."""
+    link = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+    answers: list[tuple[float, float, int]] = []
+    end = time.monotonic() + seconds
+    while time.monotonic() < end or len(answers) < 100:
         began = time.monotonic()
         link.request("POST", "/v1/decide", b'{"account_id":"someone"}')
         answer = link.getresponse()
         answer.read()
-        answers.append(answer.status)
-        slowest = max(slowest, time.monotonic() - began)
+        answers.append((began, time.monotonic() - began, answer.status))
     link.close()
-    return answers, slowest
+    return answers
 
 
 def test_a_worker_killed_with_9_comes_back_with_its_state(guarded, tmp_path):
@@ -237,7 +243,7 @@ def test_only_callers_with_a_certificate_are_heard_over_mtls(guarded, tmp_path):
             context = ssl.create_default_context(cafile=str(ca))
             if shows:
                 context.load_cert_chain(cert, key)
-            link = http.client.HTTPSConnection("localhost", port, context=context, timeout=10)
+            link = http.client.HTTPSConnection("localhost", port, context=context, timeout=60)
             if shows:
                 assert _ask(link)["verdict"] == "deny"
             else:

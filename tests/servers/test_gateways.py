@@ -11,10 +11,11 @@ from pathlib import Path
 import anthropic
 import openai
 import pytest
+from ports import free_port
 
 from stillwatch.schema.snapshot import keyed_permit
 
-from .conftest import EXAMPLES, example, free_port, must_have, program, running, snapshot
+from .conftest import EXAMPLES, example, must_have, program, running, snapshot
 
 KINDS = ["nginx", "envoy", "caddy"]
 
@@ -134,7 +135,7 @@ def test_a_caller_cannot_name_another_account(kind, asked, model, tmp_path):
 
 def status_of(port: int, key: str, headers: dict[str, str]) -> int:
     """The status that a caller with these headers sees; each may be named once."""
-    link = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    link = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
     body = json.dumps({"model": "m-1", "messages": ASK}).encode()
     headers = {"authorization": f"Bearer {key}", **headers}
     link.request("POST", "/v1/chat/completions", body, headers)

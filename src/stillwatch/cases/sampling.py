@@ -14,7 +14,6 @@ import numpy as np
 
 from stillwatch.errors import ConfigError, SchemaError
 from stillwatch.schema import STANDINGS
-from stillwatch.stats import finite_count_interval
 
 __all__ = ["Design", "ErrorRates", "Rate", "Stratum", "draw_sample", "estimate_rates"]
 
@@ -114,6 +113,9 @@ def estimate_rates(design: Design, labels: Mapping[str, str], *, level: float = 
 
     Raises SchemaError: another word, or an account that was not drawn.
     """
+    # What this needs costs a command on cases as much at its start as all the rest of the room.
+    from stillwatch.stats import finite_count_interval
+
     _check(design, labels)
     each = 1.0 - (1.0 - level) / max(1, len(design.strata))
     accused, others = _Count(), _Count()

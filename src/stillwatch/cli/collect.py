@@ -58,7 +58,7 @@ def collect(
     OTLP in protobuf or JSON, plain or in gzip. An answer of 200 means that the records are on the
     disk. GET /metrics, /healthz and /readyz tell how it goes. `scan DIR` reads what was written.
     """
-    from stillwatch.cli.guarding import tokens_of
+    from stillwatch.cli.tokens import tokens_of
     from stillwatch.collect import Settings, serve
 
     serve(

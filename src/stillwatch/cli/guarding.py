@@ -18,6 +18,7 @@ from stillwatch.cases import (
     salt_of,
 )
 from stillwatch.cases import preview as previewed
+from stillwatch.cli.tokens import tokens_of
 from stillwatch.enrich import read_ownership, read_permits
 from stillwatch.errors import ConfigError
 from stillwatch.guard import (
@@ -207,16 +208,3 @@ def erase_from_guard(
     if previous.exists():
         previous.unlink()
         yield f"{previous} removed: there is nothing to roll back to until the next compile."
-
-
-def tokens_of(path: Path | None) -> tuple[str, ...]:
-    """Read the callers' tokens, one a line. Raises ConfigError."""
-    if path is None:
-        return ()
-    try:
-        found = tuple(t for t in path.read_text("utf-8").split() if t)
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError("cannot be read", where="--token-file") from error
-    if not found:
-        raise ConfigError("holds no token", where="--token-file")
-    return found

@@ -88,8 +88,10 @@ def test_who_goes_away_leaves_nothing_behind(shared):
     for _ in range(20):
         with socket.create_connection(("127.0.0.1", shared.port), 30) as line:
             line.sendall(b"POST /v1/litellm HTTP/1.1\r\nhost: x\r\ncontent-length: 500\r\n\r\n[{")
-    time.sleep(0.5)
-    assert shared.metric("pending_bytes") == 0
+    until = time.monotonic() + 60
+    while shared.metric("pending_bytes"):
+        assert time.monotonic() < until
+        time.sleep(0.05)
     assert shared.post("/v1/litellm", payload(1)).status_code == 200
 
 
@@ -138,7 +140,7 @@ def test_a_full_queue_is_answered_with_when_to_come_again(collector):
     with socket.create_connection(("127.0.0.1", one.port), 30) as line:
         line.sendall(b"POST /v1/litellm HTTP/1.1\r\nhost: x\r\ncontent-length: 700002\r\n\r\n[")
         line.sendall(b" " * 700_000)  # one byte is missing: it is held, and waited for
-        until = time.monotonic() + 20
+        until = time.monotonic() + 120
         while one.metric("pending_bytes") < 600_000:
             assert time.monotonic() < until
             time.sleep(0.05)
@@ -146,7 +148,7 @@ def test_a_full_queue_is_answered_with_when_to_come_again(collector):
         assert got.status_code == 503
         assert int(got.headers["retry-after"]) >= 1
         assert one.metric("turned_away_total") == 1
-    until = time.monotonic() + 20
+    until = time.monotonic() + 120
     while one.post("/v1/litellm", big[:-1] + b"}").status_code != 400 and one.metric(
         "pending_bytes"
     ):
@@ -157,7 +159,7 @@ def test_a_full_queue_is_answered_with_when_to_come_again(collector):
 def test_a_backlog_that_nobody_turns_into_segments_is_answered_too(collector):
     one = collector("--segment-seconds", 3600, "--backlog-gb", 0.0001)
     one.post("/v1/litellm", payload(1, words="x" * 200_000))
-    until = time.monotonic() + 20
+    until = time.monotonic() + 120
     while (got := one.post("/v1/litellm", payload(2))).status_code == 200:
         assert time.monotonic() < until
         time.sleep(0.05)

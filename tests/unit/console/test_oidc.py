@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import socket
 import subprocess
 import sys
 import threading
@@ -13,6 +12,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import httpx
 import pytest
+from ports import free_port
 from starlette.testclient import TestClient
 
 from stillwatch.console import create_app
@@ -26,23 +26,24 @@ BACK = "https://testserver/oidc/callback"
 
 @pytest.fixture(scope="module")
 def provider():
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     process = subprocess.Popen(
         [sys.executable, "-m", "oidc_provider_mock", "--port", str(port), "--require-nonce"],
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )  # fmt: skip
     issuer = f"http://localhost:{port}"
-    for _ in range(600):
+    until = time.monotonic() + 120
+    while True:
         try:
             httpx.get(f"{issuer}/jwks").raise_for_status()
             break
         except httpx.HTTPError:
+            assert process.poll() is None, "it ended before it listened"
+            assert time.monotonic() < until, "it did not listen in time"
             time.sleep(0.05)
     yield issuer
     process.terminate()
-    process.wait(timeout=10)
+    process.wait(timeout=60)
 
 
 def tell(provider, subject, **claims):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from ports import free_port
 
 from stillwatch.console.serving import Listen, hosts_of, serve
 from stillwatch.errors import ConfigError
@@ -52,9 +53,7 @@ def test_older_tls_is_refused(desk, tmp_path, monkeypatch):
     private.write_bytes(key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8,
         serialization.NoEncryption()))  # fmt: skip
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     servers = []
     run = uvicorn.Server.run
     monkeypatch.setattr(uvicorn.Server, "run", lambda self: (servers.append(self), run(self)))
@@ -62,6 +61,7 @@ def test_older_tls_is_refused(desk, tmp_path, monkeypatch):
     thread = threading.Thread(target=serve, args=(desk, listen))
     thread.start()
     while not (servers and servers[0].started):
+        assert thread.is_alive(), "it ended before it listened"
         time.sleep(0.02)
     try:
         for version, works in ((ssl.TLSVersion.TLSv1_2, True), (ssl.TLSVersion.TLSv1_3, True),

@@ -244,7 +244,7 @@ def test_a_chore_that_fails_is_done_again(node):
     async def run() -> None:
         stop = await chores.start()
         write_orders(path, OFF, key)
-        for _ in range(200):
+        for _ in range(6_000):
             await asyncio.sleep(0.01)
             if verdict(service) == "allow":
                 break

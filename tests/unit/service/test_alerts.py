@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope
+from ports import free_port
 from standardwebhooks import Webhook as Verifier
 
 from stillwatch.errors import ConfigError, InputError
@@ -87,9 +88,7 @@ class Letters:
 
 @pytest.fixture
 def letters() -> Iterator[tuple[Letters, int]]:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = int(free.getsockname()[1])
+    port = free_port()
     kept = Letters()
     server = Controller(kept, hostname="127.0.0.1", port=port)
     server.start()
