@@ -93,7 +93,7 @@ class Chapter:
 def write_chapter(facts: Facts, campaign: Campaign) -> Chapter:
     """Return the chapter of one campaign; what its record lacks is None or empty."""
     web = facts.once("web", campaign, lambda: read_web(facts, campaign))
-    frames, hidden = frames_of(facts, campaign, 3 if len(facts.shown) <= 6 else 1)
+    frames, hidden = frames_of(facts, campaign, 3 if facts.few else 1)
     rivals = records(campaign.data.get("rivals"))
     members, members_title = _members(facts, campaign)
     return Chapter(

@@ -131,8 +131,13 @@ class Facts:
     links: pa.Table | None
     made: dict[tuple[str, str], Any] = field(default_factory=dict, compare=False)
 
+    @property
+    def few(self) -> bool:
+        """Return whether there are so few chapters that each has room for several templates."""
+        return len(self.shown) <= _BUDGETS[0][0]
+
     def once(self, what: str, campaign: Campaign, make: Callable[[], Made]) -> Made:
-        """Return what is made of a campaign whatever the budget: made once for all pages."""
+        """Return what is made of a campaign alike for several pages: ``what`` tells it apart."""
         key = (what, campaign.ident)
         if key not in self.made:
             self.made[key] = make()
