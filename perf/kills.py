@@ -5,8 +5,8 @@
 An undisturbed run gives the bytes and the usual seconds, once a commit (bench/work/kills.json).
 Each kill is a SIGKILL at a moment drawn evenly from those seconds, into a run of its own, which
 ``--resume`` then finishes. One line a kill goes to bench/work/kills.jsonl, so that a stopped series
-goes on; lines of another commit are dropped. ``--minutes`` begins no further kill after so many,
-``--keep`` writes bench/results/kills.json. Ends with 1 when a byte differed.
+goes on; lines of another commit are dropped. ``--copies 1`` is the world itself, 79,000 exchanges. ``--minutes`` begins no further kill after so many,
+``--keep`` writes bench/results/kills.json, an entry a world. Ends with 1 when a byte differed.
 """
 
 from __future__ import annotations
@@ -87,8 +87,8 @@ def undisturbed(folder: Path, now: str) -> dict[str, Any]:
     return made
 
 
-def told(made: list[dict[str, Any]], usual_s: float, world_name: str) -> dict[str, Any]:
-    """Return what bench/results/kills.json says of a series."""
+def told(made: list[dict[str, Any]], usual_s: float) -> dict[str, Any]:
+    """Return what bench/results/kills.json says of a series of kills of one world."""
     killed = [m for m in made if m["killed"]]
     return {
         "kills": len(killed),
@@ -98,8 +98,9 @@ def told(made: list[dict[str, Any]], usual_s: float, world_name: str) -> dict[st
         "runs_without_a_kept_table": sum(not m["tables_kept"] for m in killed),
         "undisturbed_s": round(usual_s, 1),
         "resumed_s_median": round(median(m["resumed_s"] for m in killed), 1) if killed else None,
-        "world": world_name,
-        "each": [{k: v for k, v in m.items() if k not in ("commit", "killed")} for m in killed],
+        "each": [
+            {k: v for k, v in m.items() if k not in ("commit", "world", "killed")} for m in killed
+        ],
         "commit": commit(),
         "machine": describe(),
         "command": "make kills",
@@ -116,7 +117,7 @@ def main() -> None:
     until = time.monotonic() + 60 * asked.minutes
     folder, now = world(asked.copies), commit()
     made = [json.loads(line) for line in LOG.read_text().splitlines()] if LOG.is_file() else []
-    made = [m for m in made if m["commit"] == now]
+    made = [m for m in made if m["commit"] == now and m["world"] == folder.name]
     whole = undisturbed(folder, now)
     expected, usual_s = whole["digests"], whole["seconds"]
     rng = random.SystemRandom()
@@ -127,13 +128,22 @@ def main() -> None:
         differing = sorted(
             n for n in expected.keys() | found.keys() if expected.get(n) != found.get(n)
         )
-        made.append({"commit": now, **one, "files": len(found), "differing": differing})
+        made.append(
+            {
+                "commit": now,
+                "world": folder.name,
+                **one,
+                "files": len(found),
+                "differing": differing,
+            }
+        )
         with LOG.open("a") as log:
             log.write(json.dumps(made[-1]) + "\n")
         print(json.dumps(made[-1]), flush=True)
-    result = told(made, usual_s, folder.name)
+    result = told(made, usual_s)
     if asked.keep:
-        RESULT.write_text(json.dumps(result, indent=1) + "\n")
+        kept = json.loads(RESULT.read_text()) if RESULT.is_file() else {}
+        RESULT.write_text(json.dumps({**kept, folder.name: result}, indent=1) + "\n")
     wrong = result["with_other_bytes"]
     print(f"{result['kills']} kills, {wrong} with other bytes; {usual_s:.0f} s undisturbed")
     sys.exit(wrong > 0)
