@@ -24,6 +24,7 @@ __all__ = [
     "at",
     "listed",
     "read_facts",
+    "recommended",
     "records",
     "said",
     "smaller",
@@ -195,6 +196,13 @@ def at(data: Any, *keys: str) -> Any:
             return None
         data = data.get(key)
     return data
+
+
+def recommended(data: dict[str, Any]) -> str:
+    """Return what to do about a campaign's record, in words; nothing where it is permitted."""
+    if standing_of(data) == "permitted":
+        return "nothing"
+    return said(at(data, "recommended", "verdict"), "none").replace("_", " ")
 
 
 def read_facts(run: Run) -> Facts:
