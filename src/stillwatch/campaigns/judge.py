@@ -18,7 +18,7 @@ from stillwatch.campaigns.rivals import Seen, rivals
 from stillwatch.campaigns.select import Choice
 from stillwatch.campaigns.topics import Crowd, load_crowd
 from stillwatch.policy import Permit, PermitUse, judge_permits
-from stillwatch.schema import Desk
+from stillwatch.schema import NOT_TESTED, Desk
 from stillwatch.signals import SCREEN_E, TESTS, e_of_claim
 
 __all__ = ["Campaign", "Judgement", "judge"]
@@ -261,7 +261,7 @@ def _not_known(rows: list[dict[str, Any]]) -> list[dict[str, str]]:
     title = {test.name: test.title for test in TESTS}
     unknown.extend(
         {
-            "question": f"Not tested: {title.get(row['signal'], row['signal'])}",
+            "question": f"{NOT_TESTED}: {title.get(row['signal'], row['signal'])}",
             "data": row["text"],
         }
         for row in rows
