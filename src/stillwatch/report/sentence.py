@@ -188,7 +188,7 @@ def strip(facts: Facts) -> list[dict[str, Any]]:
         },
         {
             "label": "Look · error level",
-            "value": f"{count(s.get('look'))} · alpha {plain(s.get('alpha'))}",
+            "value": f"{count(s.get('look'))} · {plain(s.get('alpha'))}",
             "more": f"{plain(s.get('alpha_spent'))} spent here" if s.get("alpha_spent") else "",
         },
     ]
