@@ -5,7 +5,7 @@
 An undisturbed run gives the bytes and the usual seconds, once a commit (bench/work/kills.json).
 Each kill is a SIGKILL at a moment drawn evenly from those seconds, into a run of its own, which
 ``--resume`` then finishes. One line a kill goes to bench/work/kills.jsonl, so that a stopped series
-goes on; lines of another commit are dropped. ``--copies 1`` is the world itself, 79,000 exchanges.
+goes on; lines of another commit are dropped. ``--copies 1`` is the world itself, 79,000 exchanges; ``--world tiny`` is one for a slow machine.
 ``--minutes`` begins no further kill after so many, ``--keep`` writes bench/results/kills.json, an
 entry a world. Ends with 1 when a byte differed.
 """
@@ -74,6 +74,16 @@ def kill_once(folder: Path, out: Path, after_s: float) -> dict[str, Any]:
     }
 
 
+def simulated(name: str) -> Path:
+    """Return a simulated world, made now where it is not there yet."""
+    from stillwatch.simulate import simulate
+
+    out = WORK / f"kills-{name}"
+    if not (out / "truth.parquet").is_file():
+        simulate(name, seed=5, out=out)
+    return out
+
+
 def undisturbed(folder: Path, now: str) -> dict[str, Any]:
     """Return seconds and digests of a scan that nobody kills, made once a commit and world."""
     if WHOLE.is_file():
@@ -112,11 +122,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--kills", type=int, default=50)
     parser.add_argument("--copies", type=int, default=13)
+    parser.add_argument("--world", help="a world of `stillwatch simulate`, instead of the copies")
     parser.add_argument("--minutes", type=float, default=float("inf"))
     parser.add_argument("--keep", action="store_true", help="write bench/results/kills.json")
     asked = parser.parse_args()
     until = time.monotonic() + 60 * asked.minutes
-    folder, now = world(asked.copies), commit()
+    folder, now = simulated(asked.world) if asked.world else world(asked.copies), commit()
     made = [json.loads(line) for line in LOG.read_text().splitlines()] if LOG.is_file() else []
     made = [m for m in made if m["commit"] == now and m["world"] == folder.name]
     whole = undisturbed(folder, now)
