@@ -185,7 +185,7 @@ bench-prove-canary: build/student/.stamp .venv/.run-stamp ## canaries with 1 % o
 	  --data $${STILLWATCH_DATA:-../shared/data} --out bench/results/prove-canary.json
 
 kills: .venv/.test-stamp ## 50 random kills of a scan of a million exchanges, each resumed (resumable, an hour)
-	@$(BIN)/python perf/kills.py --kills 50
+	@$(BIN)/python perf/kills.py --kills 50 --keep
 
 bench-antitrust: .venv/.test-stamp ## 10,000 smuggled payloads and 1,000 lawful ones through the guard
 	@$(BIN)/python tests/adversary/smuggling.py --out bench/results/antitrust.json

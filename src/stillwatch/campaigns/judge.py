@@ -18,8 +18,8 @@ from stillwatch.campaigns.rivals import Seen, rivals
 from stillwatch.campaigns.select import Choice
 from stillwatch.campaigns.topics import Crowd, load_crowd
 from stillwatch.policy import Permit, PermitUse, judge_permits
-from stillwatch.schema import Desk
-from stillwatch.signals import SCREEN_E, e_of_claim
+from stillwatch.schema import NOT_TESTED, Desk
+from stillwatch.signals import SCREEN_E, TESTS, e_of_claim
 
 __all__ = ["Campaign", "Judgement", "judge"]
 
@@ -266,10 +266,11 @@ def _not_known(rows: list[dict[str, Any]]) -> list[dict[str, str]]:
             "a cluster is not an actor",
         }
     ]
+    title = {test.name: test.title for test in TESTS}
     unknown.extend(
         {
-            "question": f"Test {row['signal']}: {row['text']}",
-            "data": ", ".join(row["missing"]) or "a longer window",
+            "question": f"{NOT_TESTED}: {title.get(row['signal'], row['signal'])}",
+            "data": row["text"],
         }
         for row in rows
         if not row["evaluable"]

@@ -89,19 +89,34 @@ def root(
     """
 
 
-for _command in (
-    scan, watch, explain, export, demo, ingest, pseudonymize, collect, corpora, purge, erase,
-    console, plan,
-):  # fmt: skip
-    app.command()(_command)
-app.add_typer(simulate, name="simulate")
-app.add_typer(ownership, name="ownership")
-app.add_typer(case, name="case")
-app.add_typer(guard, name="guard")
-app.add_typer(hub, name="hub")
-app.add_typer(share, name="share")
-app.add_typer(prove, name="prove")
-app.add_typer(bench, name="bench")
+# The list of commands has room for a line each; a longer first sentence would be cut there.
+for _command, _line in (
+    (scan, None),
+    (watch, "Keep scanning as logs arrive."),
+    (explain, None),
+    (export, None),
+    (demo, None),
+    (ingest, None),
+    (pseudonymize, "Replace identifiers by keyed hashes."),
+    (collect, "Receive logs over HTTP as they happen."),
+    (corpora, None),
+    (purge, "Remove what is past its retention."),
+    (erase, "Erase an account from cases and runs."),
+    (console, "Show cases and evidence in a browser."),
+    (plan, "Say what a scan of so many exchanges takes."),
+):
+    app.command(short_help=_line)(_command)
+for _group, _name, _line in (
+    (simulate, "simulate", "Make labelled traffic."),
+    (ownership, "ownership", "Answer who is owned by listed parties."),
+    (case, "case", "Open cases, decide, hear appeals."),
+    (guard, "guard", "Act on accused campaigns, in shadow first."),
+    (hub, "hub", "Run a hub between providers."),
+    (share, "share", "Warn other providers, hear their warnings."),
+    (prove, "prove", "Test whether a model was trained on another."),
+    (bench, "bench", "Measure detection on simulated worlds."),
+):
+    app.add_typer(_group, name=_name, short_help=_line)
 
 
 def main() -> NoReturn:

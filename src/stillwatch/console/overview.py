@@ -27,6 +27,7 @@ from stillwatch.console.desk import Desk, Visit
 from stillwatch.console.ocsf import incident_of
 from stillwatch.console.paper import csv_of, policy_of, read_style, show, write
 from stillwatch.errors import ConfigError
+from stillwatch.report.appendix import ASSUMPTIONS
 from stillwatch.report.facts import Facts, at, listed, read_facts, records
 from stillwatch.report.numbers import number, parse
 from stillwatch.report.palette import pattern_defs
@@ -40,15 +41,6 @@ __all__ = ["as_csv", "as_ocsf", "as_page", "reckon", "show_overview"]
 
 _SEED: Final = 20261125  # the scan's default: the same assumptions give nearly the same figures
 _LISTED: Final = 25
-NAMES: Final = {
-    "input_usd_per_mtok": "list price of a million input tokens, US$",
-    "output_usd_per_mtok": "list price of a million output tokens, US$",
-    "cost_share": "cost of serving, share of the list price",
-    "paid_share": "share of the harvest that was paid for",
-    "research_usd": "what the harvested behaviour cost to build, US$",
-    "exposed_usd_per_year": "revenue a year that an imitation could displace, US$",
-    "displaced_share": "share of it that would be displaced",
-}
 
 
 @dataclass(frozen=True)
@@ -110,7 +102,7 @@ def _shown(desk: Desk) -> dict[str, Any]:
                      if r.verdict in ADVERSE and r.stands(desk.now())),
         "rates": _rates(desk), "indicators": indicators, "sightings": sightings,
         "shared_in": _shared_in(desk), "standings": desk.once("standings", desk.index.standings),
-        "value": desk.run.summary.get("value_at_risk"), "names": NAMES,
+        "value": desk.run.summary.get("value_at_risk"), "names": ASSUMPTIONS,
         "editable": desk.index.harvest is not None, "summary": desk.run.summary,
         "patterns": pattern_defs(len(facts.shown)),
         "shown": {c.campaign_id: c for c in facts.shown},
@@ -127,15 +119,15 @@ def reckon(desk: Desk, visit: Visit) -> Response:
     if tokens is None:
         raise ConfigError("the run kept no exchanges to reckon with", where="value at risk")
     ranges = {}
-    for name in NAMES:
+    for name in ASSUMPTIONS:
         try:
             given = [float(visit.form.get(f"{name}-{end}", "")) for end in ("low", "mid", "high")]
         except ValueError:
-            raise ConfigError("expected three numbers", where=NAMES[name]) from None
-        ranges[name] = check_range(given, where=NAMES[name])
+            raise ConfigError("expected three numbers", where=ASSUMPTIONS[name]) from None
+        ranges[name] = check_range(given, where=ASSUMPTIONS[name])
     value = value_at_risk(tokens, Assumptions(ranges), np.random.default_rng(_SEED))
     return show(desk, visit, "value.html.jinja" if visit.partial else "value-page.html.jinja",
-                value=value, names=NAMES, editable=True, anew=True)  # fmt: skip
+                value=value, names=ASSUMPTIONS, editable=True, anew=True)  # fmt: skip
 
 
 def as_csv(desk: Desk, visit: Visit) -> Response:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
-from stillwatch.report.facts import Facts, at, listed, records, said
+from stillwatch.report.facts import Facts, at, listed, recommended, records, said
 from stillwatch.report.numbers import (
     count,
     counted,
@@ -18,6 +18,7 @@ from stillwatch.report.numbers import (
 from stillwatch.report.svg import Table
 
 __all__ = [
+    "ASSUMPTIONS",
     "again",
     "calibration_table",
     "contamination_table",
@@ -29,11 +30,20 @@ __all__ = [
     "value_table",
 ]
 
+ASSUMPTIONS: Final = {
+    "input_usd_per_mtok": "list price of a million input tokens, US$",
+    "output_usd_per_mtok": "list price of a million output tokens, US$",
+    "cost_share": "cost of serving, share of the list price",
+    "paid_share": "share of the harvest that was paid for",
+    "research_usd": "what the harvested behaviour cost to build, US$",
+    "exposed_usd_per_year": "revenue a year that an imitation could displace, US$",
+    "displaced_share": "share of it that would be displaced",
+}
 _VALUES = (
-    ("harvest_list_price_usd", "Harvest at list price"),
-    ("serving_loss_usd", "Serving loss"),
-    ("training_spend_avoided_usd", "Training spend avoided by the operator"),
-    ("revenue_scenario_usd", "Revenue scenario"),
+    ("harvest_list_price_usd", "Harvest at list price: what the accused used"),
+    ("serving_loss_usd", "Serving loss: what serving it cost beyond what was paid"),
+    ("training_spend_avoided_usd", "Training spend that the operator may have avoided"),
+    ("revenue_scenario_usd", "Revenue a year that an imitation could displace"),
 )
 
 
@@ -150,8 +160,11 @@ def value_table(facts: Facts) -> tuple[Table | None, str]:
     value = facts.summary.get("value_at_risk")
     if not isinstance(value, dict) or not value:
         return None, ""
+    entered = any(listed(at(value, "assumptions", "exposed_usd_per_year")) or [1])
     rows = [
-        (
+        (title, "not entered", "not entered")
+        if key == "revenue_scenario_usd" and not entered
+        else (
             title,
             usd(at(value, key, "mid")),
             usd_range(at(value, key, "low"), at(value, key, "high")),
@@ -159,19 +172,15 @@ def value_table(facts: Facts) -> tuple[Table | None, str]:
         for key, title in _VALUES
     ]
     rows += [
-        (
-            f"Moves it most: {said(m.get('assumption')).replace('_', ' ')}",
-            f"± {usd(m.get('effect_usd'))}",
-            "—",
-        )
+        (f"Moved by: {ASSUMPTIONS.get(name, name)}", f"± {usd(m.get('effect_usd'))}", "—")
         for m in records(value.get("most_sensitive"))
-        if isinstance(m, dict)
+        if number(m.get("effect_usd")) and (name := said(m.get("assumption")))
     ]
     low, high = at(value, _VALUES[0][0], "low"), at(value, _VALUES[0][0], "high")
     title = "What it may be worth"
     if number(low) is not None:
         title += f": {usd_range(low, high)} at list price"
-    note = said(value.get("text"), "The figures overlap: never add them.")
+    note = said(value.get("text"), "The figures overlap: never add them.").replace("`", "")
     return Table(("Figure", "Middle", "Interval"), rows, frozenset({1, 2}), note), title
 
 
@@ -214,7 +223,7 @@ def rest_table(facts: Facts) -> tuple[Table | None, str]:
             count(c.get("exchanges")),
             count(c.get("output_tokens")),
             plain(c.get("e_value")),
-            said(at(c, "recommended", "verdict"), "none").replace("_", " "),
+            recommended(c),
         )
         for c in facts.rest
     ]

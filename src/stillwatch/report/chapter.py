@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from stillwatch.report.facts import Campaign, Facts, at, listed, records, said
+from stillwatch.report.facts import Campaign, Facts, at, listed, recommended, records, said
 from stillwatch.report.numbers import (
     compact,
     count,
@@ -14,10 +14,12 @@ from stillwatch.report.numbers import (
     number,
     parse,
     plain,
+    plain_range,
     share,
     sure,
     usd_range,
     word,
+    worded,
 )
 from stillwatch.report.pictures import (
     clock_figure,
@@ -93,8 +95,10 @@ class Chapter:
 def write_chapter(facts: Facts, campaign: Campaign) -> Chapter:
     """Return the chapter of one campaign; what its record lacks is None or empty."""
     web = facts.once("web", campaign, lambda: read_web(facts, campaign))
-    frames, hidden = frames_of(facts, campaign, 3 if len(facts.shown) <= 6 else 1)
-    rivals = records(campaign.data.get("rivals"))
+    frames, hidden = frames_of(facts, campaign, 3 if facts.few else 1)
+    rivals = [
+        {**r, "seen": worded(said(r.get("seen")))} for r in records(campaign.data.get("rivals"))
+    ]
     members, members_title = _members(facts, campaign)
     return Chapter(
         campaign=campaign,
@@ -113,7 +117,10 @@ def write_chapter(facts: Facts, campaign: Campaign) -> Chapter:
         rivals=rivals,
         coverage=coverage_figure(facts, campaign),
         collateral=collateral_figure(campaign),
-        not_known=records(campaign.data.get("not_known")),
+        not_known=[
+            {**q, "question": worded(said(q.get("question")))}
+            for q in records(campaign.data.get("not_known"))
+        ],
         members=members,
         members_title=members_title,
     )
@@ -152,7 +159,7 @@ def _fact_list(campaign: Campaign) -> list[tuple[str, str]]:
         ("Output tokens", count(d.get("output_tokens"))),
         ("Methods", methods or "none marked"),
         ("Found by", found or "not recorded"),
-        ("Recommended", said(at(d, "recommended", "verdict"), "none").replace("_", " ")),
+        ("Recommended", recommended(d)),
     ]
     if number(at(harvest, "low")) is not None:
         out.append(("Harvest at list price", usd_range(at(harvest, "low"), at(harvest, "high"))))
@@ -171,11 +178,12 @@ def _claims(facts: Facts, campaign: Campaign) -> list[Claim]:
         for i, item in enumerate(evidence):
             signal = said(item.get("signal"))
             title = said(titles.get(signal), signal.replace("_", " "))
+            p = "—" if number(item.get("p_value")) is None else plain(item["p_value"])
             rows.append(
                 Evidence(
                     title=title,
-                    sentence=said(item.get("text")),
-                    p="—" if number(item.get("p_value")) is None else plain(item["p_value"]),
+                    sentence=worded(said(item.get("text")), p_beside=p != "—"),
+                    p=p,
                     e=plain(item.get("e_value")),
                     picture=null_drawing(item, f"{campaign.ident}-{name}-{i}", title),
                 )
@@ -186,8 +194,8 @@ def _claims(facts: Facts, campaign: Campaign) -> list[Claim]:
                     signal,
                     plain(item.get("statistic")),
                     plain(at(item, "null", "expected")),
-                    "—" if number(low) is None else f"{plain(low)}–{plain(high)}",
-                    "—" if number(item.get("p_value")) is None else plain(item["p_value"]),
+                    "—" if None in (number(low), number(high)) else plain_range(low, high),
+                    p,
                     plain(item.get("e_value")),
                     count(item.get("n")),
                 )

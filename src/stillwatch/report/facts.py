@@ -24,6 +24,7 @@ __all__ = [
     "at",
     "listed",
     "read_facts",
+    "recommended",
     "records",
     "said",
     "smaller",
@@ -131,8 +132,13 @@ class Facts:
     links: pa.Table | None
     made: dict[tuple[str, str], Any] = field(default_factory=dict, compare=False)
 
+    @property
+    def few(self) -> bool:
+        """Return whether there are so few chapters that each has room for several templates."""
+        return len(self.shown) <= _BUDGETS[0][0]
+
     def once(self, what: str, campaign: Campaign, make: Callable[[], Made]) -> Made:
-        """Return what is made of a campaign whatever the budget: made once for all pages."""
+        """Return what is made of a campaign alike for several pages: ``what`` tells it apart."""
         key = (what, campaign.ident)
         if key not in self.made:
             self.made[key] = make()
@@ -190,6 +196,13 @@ def at(data: Any, *keys: str) -> Any:
             return None
         data = data.get(key)
     return data
+
+
+def recommended(data: dict[str, Any]) -> str:
+    """Return what to do about a campaign's record, in words; nothing where it is permitted."""
+    if standing_of(data) == "permitted":
+        return "nothing"
+    return said(at(data, "recommended", "verdict"), "none").replace("_", " ")
 
 
 def read_facts(run: Run) -> Facts:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from datetime import datetime
 from typing import Any, Final
 
@@ -23,12 +24,14 @@ __all__ = [
     "number",
     "parse",
     "plain",
+    "plain_range",
     "share",
     "share_range",
     "sure",
     "usd",
     "usd_range",
     "word",
+    "worded",
 ]
 
 NB: Final = "\u00a0"
@@ -73,6 +76,28 @@ def counted(value: Any, one: str, many: str | None = None) -> str:
 def word(value: int) -> str:
     """Return a number up to twelve as a word, a larger one in digits."""
     return _WORDS[value] if 0 <= value < len(_WORDS) else f"{value:,}"
+
+
+_ASIDE: Final = re.compile(r" \(p [<=] [0-9.e+-]+\)")
+_EXPONENT: Final = re.compile(r"\b(\d(?:\.\d+)?)e([+-]?\d+)\b")
+_PER_CENT: Final = re.compile(r"(?<=\d)(?:%(?=[–-]\d[\d.]*%)|(%))")
+
+
+def worded(sentence: str, *, p_beside: bool = False) -> str:
+    """Return a test's sentence with its numbers as this page writes them.
+
+    ``p_beside``: the p-value stands beside it and is left out of the sentence.
+
+    >>> worded("20% (6%–7.5%) would give 1e-06 (p < 1e-75).", p_beside=True)
+    '20\\xa0% (6–7.5\\xa0%) would give 10⁻⁶.'
+    """
+
+    def power(found: re.Match[str]) -> str:
+        raised = f"10{str(int(found[2])).translate(_SUPERSCRIPT)}"
+        return raised if found[1] == "1" else f"{found[1]}{NB}×{NB}{raised}"
+
+    told = _ASIDE.sub("", sentence) if p_beside else sentence
+    return _PER_CENT.sub(lambda found: f"{NB}%" if found[1] else "", _EXPONENT.sub(power, told))
 
 
 def _percent(value: float) -> str:
@@ -123,6 +148,11 @@ def plain(value: Any) -> str:
     if size >= 100 or n == int(n):
         return f"{n:,.0f}"
     return f"{n:.{max(0, 2 - math.floor(math.log10(size)))}f}".rstrip("0").rstrip(".")
+
+
+def plain_range(low: float, high: float) -> str:
+    """Return an interval of statistics: "0.4–1.2", and "-3.1 to 2" where a dash would mislead."""
+    return f"{plain(low)}{' to ' if low < 0 else '–'}{plain(high)}"
 
 
 def _money(value: float) -> tuple[str, str]:

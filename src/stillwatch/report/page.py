@@ -13,7 +13,7 @@ from markupsafe import Markup
 
 from stillwatch.report import appendix
 from stillwatch.report.chapter import write_chapter
-from stillwatch.report.facts import Facts, at, read_facts, said, smaller
+from stillwatch.report.facts import Campaign, Facts, at, read_facts, said, smaller
 from stillwatch.report.numbers import counted
 from stillwatch.report.palette import HUES, kind_place, pattern_defs
 from stillwatch.report.pictures import glance_rows, models_figure, prevalence_figure
@@ -47,12 +47,39 @@ def render_report(run: Run) -> str:
     A page of more than 1.5 MB is made again with less of each campaign drawn and more counted,
     then with fewer chapters.
     """
-    facts: Facts | None = read_facts(run)
-    page = ""
-    while facts is not None:
-        page = _page(facts)
-        facts = smaller(facts) if len(page.encode("utf-8")) > MOST_BYTES else None
-    return page
+    facts = read_facts(run)
+    while True:
+        less = smaller(facts)
+        if less is None:
+            return _page(facts)
+        if _fit(facts):
+            page = _page(facts)
+            if len(page.encode("utf-8")) <= MOST_BYTES:
+                return page
+        facts = less
+
+
+def _fit(facts: Facts) -> bool:
+    """Tell whether the chapters alone are small enough; stops at the one that is too many."""
+    size = 0
+    for campaign in facts.shown:
+        size += len(_chapter(facts, campaign).encode("utf-8"))
+        if size > MOST_BYTES:
+            return False
+    return True
+
+
+def _chapter(facts: Facts, campaign: Campaign) -> Markup:
+    """Return the markup of a chapter, written once for all pages that draw as much of it."""
+
+    def write() -> Markup:
+        made = _environment().get_template("chapter.html.jinja").render(
+            c=write_chapter(facts, campaign), facts=facts, degrees=DEGREES,
+            counted=counted, keep_intervals=keep_intervals,
+        )  # fmt: skip
+        return Markup(made)  # noqa: S704 - a rendered template of ours, escaped by it
+
+    return facts.once(f"chapter {facts.budget} {facts.few}", campaign, write)
 
 
 def _page(facts: Facts) -> str:
@@ -116,12 +143,11 @@ def _environment() -> Environment:
 def _context(facts: Facts) -> dict[str, Any]:
     s = facts.summary
     counts = standing_counts(facts)
-    chapters = [write_chapter(facts, c) for c in facts.shown]
     groups = [
         {
             "standing": standing,
             "rows": glance_rows(facts, facts.of(standing)),
-            "chapters": [c for c in chapters if c.campaign.standing == standing],
+            "chapters": [_chapter(facts, c) for c in facts.of(standing)],
         }
         for standing in ("accused", "permitted", "watch")
     ]

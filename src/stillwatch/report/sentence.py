@@ -187,9 +187,9 @@ def strip(facts: Facts) -> list[dict[str, Any]]:
             "warn": not calibrated,
         },
         {
-            "label": "Look · alpha",
+            "label": "Look · error level",
             "value": f"{count(s.get('look'))} · {plain(s.get('alpha'))}",
-            "more": f"{plain(s.get('alpha_spent'))} spent" if s.get("alpha_spent") else "",
+            "more": f"{plain(s.get('alpha_spent'))} spent here" if s.get("alpha_spent") else "",
         },
     ]
 

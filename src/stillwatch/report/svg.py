@@ -69,9 +69,11 @@ class El:
                 continue
             if isinstance(value, int | float):
                 shown = coord(value)
-            else:  # a path is made of our numbers alone, and longer than a reader's text may be
-                shown = str(value) if name == "d" else visible(str(value))
-            parts.append(f' {_attribute(name)}="{escape(shown)}"')
+            elif name == "d":  # made of our numbers alone, and longer than a reader's text may be
+                shown = escape(str(value))
+            else:
+                shown = escape(visible(str(value)))
+            parts.append(f' {_attribute(name)}="{shown}"')
         if not self.children:
             parts.append("/>" if self.tag in _SELF_CLOSING else f"></{self.tag}>")
             return

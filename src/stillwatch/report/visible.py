@@ -7,6 +7,7 @@ TR 39; CVE-2021-42574, "Trojan Source").
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from typing import Final
 
@@ -15,6 +16,12 @@ __all__ = ["shorten", "visible"]
 _HIDDEN_CATEGORIES: Final = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 _BLANK_LETTERS: Final = frozenset("\u115f\u1160\u2800\u3164\uffa0\u034f\u17b4\u17b5")
 _MARKS_IN_A_ROW: Final = 3
+# Letters and signs without a mark, a blank or a control among them: most of what is shown. A test
+# goes through all of them.
+_PLAIN: Final = re.compile(
+    "[ -~\u00a0-\u00ac\u00ae-\u024f\u0400-\u0482\u2010-\u2027\u2030-\u205e\u2190-\u22ff"
+    "\u25a0-\u25ff\u27e8\u27e9\u3041-\u3096\u30a1-\u30fa\u4e00-\u9fa5]*"
+)
 _LONGEST: Final = 20_000
 
 
@@ -27,7 +34,7 @@ def visible(text: str, *, lines: bool = False) -> str:
     rest = len(text) - _LONGEST
     if rest > 0:
         text = text[:_LONGEST]
-    if text.isascii() and text.isprintable():
+    if _PLAIN.fullmatch(text):
         shown = text
     else:
         shown = _escaped(text, lines)

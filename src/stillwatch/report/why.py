@@ -14,8 +14,8 @@ from stillwatch.errors import ConfigError
 from stillwatch.report.context import explain_context
 from stillwatch.report.facts import at, listed, records, said, standing_of
 from stillwatch.report.kinship import describe_links
-from stillwatch.report.numbers import count, counted, day_range, number, parse, plain, share
-from stillwatch.schema import ACCOUNTS, Settings
+from stillwatch.report.numbers import count, counted, day_range, number, parse, plain, share, worded
+from stillwatch.schema import ACCOUNTS, NOT_TESTED, Settings
 from stillwatch.store import Run
 
 __all__ = ["Section", "why"]
@@ -166,6 +166,7 @@ def _evidence(campaign: dict[str, Any], claim: str, titles: dict[str, str]) -> I
             text = _sentence(said(item.get("text"), said(item.get("signal"))))
             p, e = number(item.get("p_value")), plain(item.get("e_value"))
             known = p is None or re.search(r"\bp\s?[=<]", text)
+            text = worded(text)
             yield f"{text} (e = {e})" if known else f"{text} (p = {plain(p)}, e = {e})"
     against = [
         titles.get(str(x.get("signal")), str(x.get("signal")))
@@ -224,13 +225,16 @@ def _clearing(run: Run, row: dict[str, Any], campaign: dict[str, Any]) -> Sectio
         verdict = "this still holds" if rival.get("survives") else "it does not hold"
         points.append(
             f"{said(rival.get('title'))}? It would predict: {_clause(rival.get('predicts'))}. "
-            f"Seen: {_clause(rival.get('seen'))}. So {verdict}."
+            f"Seen: {worded(_clause(rival.get('seen')))}. So {verdict}."
         )
-    points += [
-        f"Not known: {_sentence(said(gap.get('question')))} "
-        f"What would settle it: {_clause(gap.get('data'))}."
-        for gap in records(campaign.get("not_known"))
-    ]
+    for gap in records(campaign.get("not_known")):
+        question, data = _sentence(said(gap.get("question"))), _clause(gap.get("data"))
+        untested = question.startswith(NOT_TESTED)
+        points.append(
+            f"{question} {data}."
+            if untested
+            else f"Not known: {question} What would settle it: {data}."
+        )
     return Section("What would clear it, and what else it could be", tuple(points))
 
 

@@ -94,7 +94,7 @@ CAMPAIGN_FIELDS: Final = {
     "recommended": "a verdict; `collateral`, whom it touches beside the accused; `rungs`, the same "
     "for every verdict of the ladder",
     "rivals": "honest explanations: what each predicts, what is seen, whether it survives",
-    "not_known": "open questions, each with the data that would settle it",
+    "not_known": "open questions, each with what would settle it, or why it could not be asked",
     "raster": "subjects and ticks, and how many of them stages/raster.parquet shows",
     "coverage": "requests, anchors, peers and pools behind stages/coverage.parquet",
     "value": "the harvest at list price: low, mid, high",

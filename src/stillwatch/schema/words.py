@@ -19,6 +19,7 @@ ACCESS: Final = ("clear", "restricted", "possible", "undetermined")
 ROLES: Final = ("core", "periphery")
 VERDICTS: Final = ("allow", "watch", "throttle", "step_up", "summarize", "deny")
 CLAIMS: Final = ("coordinated", "extractive", "actor")
+NOT_TESTED: Final = "Not tested"  # begins an open question of a campaign: a test not made
 METHODS: Final = (
     "cot_exfiltration",
     "cot_critiquing",

@@ -41,13 +41,61 @@ class Moved(NamedTuple):
 
 
 @dataclass(frozen=True)
+class Sent:
+    """Exchanges by subject and address prefix, in the order of both.
+
+    ``own``: by sid, whether it is no end user: these leave through their channel's exits and have
+    none of their own. ``number``: by part; ``late_us``: the first of part B, NaN without one.
+    """
+
+    own: np.ndarray
+    sid: np.ndarray
+    prefix: np.ndarray
+    number: dict[str, np.ndarray]
+    late_us: np.ndarray
+
+    def traffic(self, part: str) -> tuple[np.ndarray, np.ndarray]:
+        """Return exchanges by sid in a part, and the code of the prefix that each used most.
+
+        Of two prefixes used alike the smaller hash counts.
+        """
+        number, size = self.number[part], len(self.own)
+        volume = np.zeros(size, dtype=np.int64)
+        np.add.at(volume, self.sid, number)
+        left = np.flatnonzero((number > 0) & (self.prefix != 0) & self.own[self.sid])
+        left = left[np.lexsort((-number[left], self.sid[left]))]
+        sid, first = np.unique(self.sid[left], return_index=True)
+        exit_code = np.full(size, -1, dtype=np.int64)
+        exit_code[sid] = _coded(pa.array(self.prefix[left[first]]))
+        return volume, exit_code
+
+    def moved(self, org: np.ndarray) -> Moved:
+        """Return where organizations went. ``org``: codes by sid."""
+        kept = np.flatnonzero((self.prefix != 0) & self.own[self.sid])
+        owner = org[self.sid[kept]]
+        _, prefix = np.unique(self.prefix[kept], return_inverse=True)
+        early, late = self.number["A"][kept] > 0, self.late_us[kept]
+        size = int(prefix.max(initial=0)) + 1
+        pair = owner * size + prefix
+        seen = np.unique(pair[early])
+        new = np.flatnonzero(np.isfinite(late) & ~np.isin(pair, seen))
+        new = new[np.isin(owner[new], owner[early])]
+        first = new[np.lexsort((prefix[new], late[new], owner[new]))]
+        first = first[np.unique(owner[first], return_index=True)[1]]
+        first_new = np.full(int(org.max(initial=-1)) + 1, -1, dtype=np.int64)
+        first_new[owner[first]] = prefix[first]
+        return Moved(seen // size, seen % size, first_new)
+
+
+@dataclass(frozen=True)
 class Population:
     """Everybody, by sid: what members of a cohort are compared with.
 
     ``volume``: exchanges of each subject in the part looked at. ``created_us``: creation times,
     NaN where unknown. ``codes[kind]``: dense value codes, −1 for missing. ``exit_code``: the
     prefix that a subject used most in the part. ``background``: topic vectors (unit length) of
-    one exchange each of random subjects. ``moved``: known where the part is B.
+    one exchange each of random subjects. ``moved``: known where the part is B. ``sent``: what the
+    parts are told apart by; None where nobody asks for another part.
     """
 
     sids: np.ndarray
@@ -61,17 +109,24 @@ class Population:
     harvest_share: float
     span_us: tuple[int, int]
     moved: Moved | None = None
+    sent: Sent | None = None
 
     @cached_property
     def held(self) -> dict[str, Holdings]:
-        """Return, by kind of value and for ``exit``, how many organizations hold each code."""
-        kinds = {**self.codes, "exit": self.exit_code}
-        return {kind: Holdings(self._organizations(codes)) for kind, codes in kinds.items()}
+        """Return, by kind of value and for ``exit``, how many organizations hold each code.
 
-    def _organizations(self, codes: np.ndarray) -> np.ndarray:
+        Summed up for a kind when it is first asked for.
+        """
+        return _Held(self)
+
+    def organizations(self, kind: str) -> np.ndarray:
+        """Return how many organizations hold each code of a kind of value, or of ``exit``."""
+        codes = self.exit_code if kind == "exit" else self.codes[kind]
         known, size = codes >= 0, int(codes.max(initial=-1)) + 1
-        pairs = np.unique(self.org[known] * max(size, 1) + codes[known])
-        return np.bincount(pairs % max(size, 1), minlength=size)
+        pairs = np.sort(self.org[known] * max(size, 1) + codes[known])
+        distinct = np.ones(len(pairs), dtype=bool)
+        np.not_equal(pairs[1:], pairs[:-1], out=distinct[1:])
+        return np.bincount(pairs[distinct] % max(size, 1), minlength=size)
 
     @cached_property
     def strangers(self) -> float:
@@ -88,6 +143,18 @@ class Population:
     def founders(self) -> Founders:
         """Return who stands for each organization in a scan of creation times."""
         return Founders(self.org, self.created_s)
+
+
+class _Held(dict[str, Holdings]):
+    """Holdings of a population by kind of value, each made once."""
+
+    def __init__(self, population: Population) -> None:
+        super().__init__()
+        self._population = population
+
+    def __missing__(self, kind: str) -> Holdings:
+        self[kind] = Holdings(self._population.organizations(kind))
+        return self[kind]
 
 
 @dataclass(frozen=True)
@@ -165,7 +232,8 @@ def load_population(desk: Desk) -> Population:
         if kind == "signup_ip":  # up to its last point: the address prefix
             words = pc.replace_substring_regex(words, r"\.[^.]*\z", "")
         codes[kind] = _coded(pc.if_else(own, words, nobody))
-    volume, exit_code = _traffic(desk, "B", people.num_rows)
+    sent = _read_sent(desk)
+    volume, exit_code = sent.traffic("B")
     sample = desk.query(
         f"""WITH turns AS (
               SELECT sid, md5_number_lower(CAST(sid AS VARCHAR)) AS turn
@@ -186,72 +254,43 @@ def load_population(desk: Desk) -> Population:
         sids=people["sid"].to_numpy(),
         org=org,
         segment=_coded(people["segment"]),
-        created_us=np.where(own.to_numpy(zero_copy_only=False), created, np.nan),
+        created_us=np.where(sent.own, created, np.nan),
         codes=codes,
         volume=volume,
         exit_code=exit_code,
         background=unit_rows(packed(sample["topic"])),
         harvest_share=totals["h"] / max(totals["n"], 1),
         span_us=(int(totals["low"] or 0), int(totals["high"] or 0)),
-        moved=_moved(desk, org),
+        moved=sent.moved(org),
+        sent=sent,
     )
 
 
 def in_part(desk: Desk, part: str, population: Population) -> Population:
     """Return the population with the volumes and exits of another part; all else stays."""
-    volume, exit_code = _traffic(desk, part, len(population.sids))
+    volume, exit_code = (population.sent or _read_sent(desk)).traffic(part)
     return replace(population, volume=volume, exit_code=exit_code, moved=None)
 
 
-def _moved(desk: Desk, org: np.ndarray) -> Moved:
-    """Read the address prefixes of everybody. ``org``: codes by sid."""
+def _read_sent(desk: Desk) -> Sent:
+    own = desk.query("SELECT end_user_id IS NULL AS own FROM subjects ORDER BY sid")["own"]
     rows = desk.query(
-        """SELECT e.sid, e.h_prefix, bool_or(e.part = 'A') AS early,
-                  min(epoch_us(e.ts)) FILTER (e.part = 'B') AS late
-           FROM exchanges e JOIN subjects s ON s.sid = e.sid AND s.end_user_id IS NULL
-           WHERE e.h_prefix <> 0 AND e.part IN ('A', 'B')
-           GROUP BY e.sid, e.h_prefix ORDER BY e.sid, e.h_prefix"""
+        """SELECT sid, h_prefix, count(*) FILTER (part = 'A') AS a,
+                  count(*) FILTER (part = 'B') AS b,
+                  min(epoch_us(ts)) FILTER (part = 'B') AS late
+           FROM exchanges WHERE part IN ('A', 'B')
+           GROUP BY sid, h_prefix ORDER BY sid, h_prefix"""
     )
-    owner = org[rows["sid"].to_numpy()]
-    _, prefix = np.unique(rows["h_prefix"].to_numpy(), return_inverse=True)
-    early = rows["early"].to_numpy(zero_copy_only=False)
-    late = rows["late"].cast(pa.float64()).to_numpy(zero_copy_only=False)
-    size = int(prefix.max(initial=0)) + 1
-    pair = owner * size + prefix
-    seen = np.unique(pair[early])
-    new = np.flatnonzero(np.isfinite(late) & ~np.isin(pair, seen))
-    new = new[np.isin(owner[new], owner[early])]
-    first = new[np.lexsort((prefix[new], late[new], owner[new]))]
-    first = first[np.unique(owner[first], return_index=True)[1]]
-    first_new = np.full(int(org.max(initial=-1)) + 1, -1, dtype=np.int64)
-    first_new[owner[first]] = prefix[first]
-    return Moved(seen // size, seen % size, first_new)
-
-
-def _traffic(desk: Desk, part: str, size: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return exchanges by sid in a part, and the code of the prefix that each used most.
-
-    An end user of a channel leaves through the channel's exits and has none of its own.
-    """
-    exits = desk.query(
-        f"""SELECT sid, h_prefix FROM (
-              SELECT e.sid, e.h_prefix, count(*) AS n FROM exchanges e
-              JOIN subjects s ON s.sid = e.sid AND s.end_user_id IS NULL
-              WHERE e.part = '{part}' AND e.h_prefix <> 0 GROUP BY e.sid, e.h_prefix)
-            QUALIFY row_number() OVER (PARTITION BY sid ORDER BY n DESC, h_prefix) = 1
-            ORDER BY sid"""
+    return Sent(
+        own.to_numpy(zero_copy_only=False),
+        rows["sid"].to_numpy(),
+        rows["h_prefix"].to_numpy(),
+        {"A": rows["a"].to_numpy(), "B": rows["b"].to_numpy()},
+        rows["late"].cast(pa.float64()).to_numpy(zero_copy_only=False),
     )
-    exit_code = np.full(size, -1, dtype=np.int64)
-    exit_code[exits["sid"].to_numpy()] = _coded(exits["h_prefix"])
-    sent = desk.query(
-        f"SELECT sid, count(*) AS n FROM exchanges WHERE part = '{part}' GROUP BY sid"
-    )
-    volume = np.zeros(size, dtype=np.int64)
-    volume[sent["sid"].to_numpy()] = sent["n"].to_numpy()
-    return volume, exit_code
 
 
-def _coded(values: pa.ChunkedArray) -> np.ndarray:
+def _coded(values: pa.ChunkedArray | pa.Array) -> np.ndarray:
     """Return codes in the order of first appearance, −1 for what is missing or empty."""
     whole = values.combine_chunks() if isinstance(values, pa.ChunkedArray) else values
     if pa.types.is_string(whole.type):

@@ -6,12 +6,13 @@ import json
 from typing import Final
 
 from stillwatch.errors import InputError
-from stillwatch.schema.arrow import REQUIRED_EXCHANGE_COLUMNS
+from stillwatch.schema.arrow import ACCOUNT, OWNERSHIP, PERMIT, REQUIRED_EXCHANGE_COLUMNS
 from stillwatch.sources.batches import Batches
 from stillwatch.sources.bedrock import Bedrock
 from stillwatch.sources.canonical_arrow import CanonicalArrow
 from stillwatch.sources.canonical_csv import CanonicalCsv
 from stillwatch.sources.canonical_parquet import CanonicalParquet
+from stillwatch.sources.csv_rows import csv_header
 from stillwatch.sources.envoy import Envoy
 from stillwatch.sources.helicone import Helicone
 from stillwatch.sources.langfuse import Langfuse
@@ -40,6 +41,12 @@ SOURCES: Final[tuple[Source, ...]] = (
     CanonicalCsv(),
 )
 
+_SIDE_TABLES: Final = (
+    ("permits", PERMIT, {"permit_id"}),
+    ("accounts", ACCOUNT, {"account_id"}),
+    ("ownership", OWNERSHIP, {"owner_entity_id", "access"}),
+)
+
 
 def choose_source(
     head: bytes, name: str, format: str = "auto", sources: tuple[Source, ...] = SOURCES
@@ -57,12 +64,24 @@ def choose_source(
     for source in sources:
         if source.sniff(head, name):
             return source
+    side = _side_table(head)
     raise InputError(
         "format not recognised",
         where=name,
-        hint=f"known are {known}; name it with --format, or let `stillwatch ingest LOG --suggest` "
+        hint=f"it looks like a table of {side}: give it with --{side}, and the logs without it"
+        if side
+        else f"known are {known}; name it with --format, or let `stillwatch ingest LOG --suggest` "
         "propose a mapping file",
     )
+
+
+def _side_table(head: bytes) -> str | None:
+    """Return which of `scan`'s side tables a CSV file's first line is that of, if any."""
+    columns = set(csv_header(head))
+    for name, held, least in _SIDE_TABLES:
+        if least <= columns and 2 * len(columns & set(held.names)) > len(columns):
+            return name
+    return None
 
 
 def choose_table(columns: list[str], name: str, sources: tuple[Source, ...]) -> Source | None:

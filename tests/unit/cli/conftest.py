@@ -104,7 +104,10 @@ CAMPAIGN: dict[str, Any] = {
             "survives": False,
         }
     ],
-    "not_known": [{"question": "Who operates it?", "data": "Matchable payment fingerprints"}],
+    "not_known": [
+        {"question": "Who operates it?", "data": "Matchable payment fingerprints"},
+        {"question": "Not tested: Equal volumes", "data": "Not enough data: fewer than eight."},
+    ],
     "value": {"harvest_usd": {"low": 41e3, "mid": 42e3, "high": 44e3}},
 }
 SUMMARY: dict[str, Any] = {

@@ -47,6 +47,12 @@ def test_help_and_version_end_with_0(stillwatch, words):
     assert told.err == ""
 
 
+def test_no_line_of_the_list_of_commands_is_cut(stillwatch):
+    listed = stillwatch("--help").out.partition("Commands:")[2].splitlines()
+    assert sum(bool(line) for line in listed) == 21
+    assert not any(line.endswith("...") for line in listed)
+
+
 def test_version_is_the_package_version(stillwatch):
     assert stillwatch("--version").out == f"stillwatch {package.__version__}\n"
 

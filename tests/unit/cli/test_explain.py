@@ -26,6 +26,7 @@ def test_accused_account_is_told_everything(stillwatch, run_dir):
         "would make it permitted",
         "A class of students? It would predict: Nights are quiet. Seen: No quiet nights.",
         "Not known: Who operates it? What would settle it: Matchable payment fingerprints.",
+        "- Not tested: Equal volumes. Not enough data: fewer than eight.\n",
         "not calibrated on your traffic",
     ):
         assert sentence in told.out, sentence

@@ -56,6 +56,21 @@ def test_input_that_is_not_there_or_not_known(stillwatch, tmp_path):
     assert "format not recognised" in told.err
 
 
+@pytest.mark.parametrize(
+    ("side", "header"),
+    [
+        ("accounts", "account_id,org_id,created_at,plan"),
+        ("permits", "permit_id;account_id;methods;valid_until"),
+        ("ownership", '"owner_entity_id","access","as_of"'),
+    ],
+)
+def test_a_side_table_among_the_logs_is_named_with_its_option(stillwatch, tmp_path, side, header):
+    (tmp_path / "table.csv").write_text(f"{header}\n")
+    told = stillwatch("ingest", tmp_path / "table.csv", "--check")
+    assert told.code == 2
+    assert f"give it with --{side}," in told.err
+
+
 def test_output_that_exists_is_not_overwritten(stillwatch, log, tmp_path):
     (tmp_path / "out" / "exchanges").mkdir(parents=True)
     told = stillwatch("ingest", log, "--out", tmp_path / "out")

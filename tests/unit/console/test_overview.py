@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from stillwatch.campaigns import load_assumptions, value_at_risk
 from stillwatch.console.links import tie
-from stillwatch.console.overview import NAMES
+from stillwatch.report.appendix import ASSUMPTIONS
 
 TOKENS = {"input_tokens": 3_000_000_000, "output_tokens": 900_000_000, "cost_micro_usd": 0}
 
@@ -37,7 +37,7 @@ def test_the_value_is_reckoned_by_the_scans_own_code(desk, inside):
     for key in ("harvest_list_price_usd", "serving_loss_usd", "revenue_scenario_usd"):
         assert f'<td class="n">{usd(mine[key]["mid"])}</td>' in page
         assert f"{usd(mine[key]['low'])} to {usd(mine[key]['high'])}" in page
-    assert set(NAMES) == set(ranges)
+    assert set(ASSUMPTIONS) == set(ranges)
 
 
 @pytest.mark.parametrize("bad", [("3", "2", "1"), ("x", "2", "3"), ("-1", "2", "3"),

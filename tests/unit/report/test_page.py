@@ -15,7 +15,9 @@ from pathlib import Path
 import pytest
 
 from stillwatch.errors import InputError
+from stillwatch.report import page as page_module
 from stillwatch.report import write_report
+from stillwatch.report.chapter import write_chapter
 from stillwatch.report.page import MOST_BYTES
 
 WORLDS = ("full", "hostile", "empty", "cannot_accuse", "small", "bare", "many")
@@ -301,8 +303,15 @@ def test_more_than_twenty_campaigns_go_to_a_table_with_their_count(tree_of, page
 
 @pytest.mark.parametrize(("times", "chapters"), [(1, 20), (4, 11)])
 def test_a_page_that_would_be_too_large_draws_less_and_counts_the_rest(
-    builder, tmp_path, times, chapters
+    builder, tmp_path, monkeypatch, times, chapters
 ):
+    drawn = Counter()
+
+    def counting(facts, campaign):
+        drawn[facts.budget, campaign.ident] += 1
+        return write_chapter(facts, campaign)
+
+    monkeypatch.setattr(page_module, "write_chapter", counting)
     run = builder.write_run(tmp_path / "run", "many")
     campaigns = [json.loads(x) for x in (run / "campaigns.jsonl").read_text().splitlines()]
     for c in campaigns:
@@ -313,6 +322,7 @@ def test_a_page_that_would_be_too_large_draws_less_and_counts_the_rest(
     page = write_report(run).read_text(encoding="utf-8")
     assert len(page.encode()) <= MOST_BYTES
     assert page.count("<article") == chapters
+    assert set(drawn.values()) == {1}  # a chapter is drawn once for all pages of one budget
     assert f"{50 - chapters}\u00a0more campaigns without a chapter" in page
     listed = [tuple(map(int, m)) for m in re.findall(r"Members: (\d+) of (\d+)", page)]
     assert {shown for shown, _ in listed} == {3}  # the smallest budget

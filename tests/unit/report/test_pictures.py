@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
+from stillwatch.report.appendix import value_table
+from stillwatch.report.chapter import write_chapter
 from stillwatch.report.facts import Budget, read_facts
+from stillwatch.report.numbers import parse
 from stillwatch.report.pictures import (
     collateral_figure,
     coverage_figure,
+    glance_rows,
     graph_figure,
     models_figure,
     prevalence_figure,
@@ -18,6 +23,7 @@ from stillwatch.report.pictures import (
     waterfall_figure,
 )
 from stillwatch.report.web import read_web
+from stillwatch.schema import to_micros
 from stillwatch.store import open_run
 
 
@@ -83,6 +89,27 @@ def test_peak_in_the_title_is_the_highest_bar(facts):
     assert f"{peak * 100:.1f}\u00a0%" in figure.title
 
 
+def test_every_release_and_ban_is_said_in_words_in_the_wide_picture_and_under_the_slim_one(facts):
+    hours = (57, 58, 90, 100, 145)  # five in a week, the last two too close for labels on one line
+    events = [
+        {"ts": f"2026-03-{3 + h // 24:02d}T{h % 24:02d}:00:00Z", "kind": "ban",
+         "label": f"{h} accounts banned"} for h in hours
+    ]  # fmt: skip
+    since = parse("2026-03-03T00:00:00Z")
+    week = replace(
+        facts, since=to_micros(since), until=to_micros(since + timedelta(days=7)),
+        summary=facts.summary | {"events": events},
+    )  # fmt: skip
+    figure = prevalence_figure(week)
+    for n, h in enumerate(hours, 1):
+        assert f">{n} ban: {h} accounts<" in str(figure.drawings[0])
+        assert f"{n} = " in figure.caption
+        assert f"ban: {h} accounts" in figure.caption
+    many = replace(week, summary=week.summary | {"events": events * 2})
+    assert "Marks" not in prevalence_figure(many).caption
+    assert "10 = " in prevalence_figure(many).table.note
+
+
 def test_coverage_says_where_the_campaign_stands_against_its_segment(facts):
     campaign = facts.shown[0]
     figure = coverage_figure(facts, campaign)
@@ -132,6 +159,33 @@ def test_collateral_of_an_older_run_has_the_one_rung_that_it_counted(facts):
     figure = collateral_figure(replace(campaign, data=campaign.data | {"recommended": old}))
     assert [r[0] for r in figure.table.rows] == ["throttle (recommended)"]
     assert collateral_figure(replace(campaign, data={})) is None
+
+
+def test_nothing_is_recommended_against_a_permitted_campaign(facts):
+    campaign = next(c for c in facts.shown if c.standing == "permitted")
+    assert campaign.data["recommended"]["verdict"] != "nothing"
+    figure = collateral_figure(campaign)
+    assert "recommended" not in figure.title
+    assert not any("recommended" in row[0] for row in figure.table.rows)
+    assert [row.verdict for row in glance_rows(facts, [campaign])] == ["nothing"]
+    assert ("Recommended", "nothing") in write_chapter(facts, campaign).facts
+
+
+def test_value_says_what_was_not_entered_and_lists_no_assumption_that_moves_nothing(facts):
+    value = facts.summary["value_at_risk"] | {
+        "most_sensitive": [
+            {"assumption": "paid_share", "effect_usd": 3.31},
+            {"assumption": "displaced_share", "effect_usd": 0.0},
+        ],
+        "assumptions": {"exposed_usd_per_year": [0.0, 0.0, 0.0]},
+        "text": "unknown until `prove` has measured",
+    }
+    table, _ = value_table(replace(facts, summary=facts.summary | {"value_at_risk": value}))
+    rows = {row[0]: row[1:] for row in table.rows}
+    assert rows["Revenue a year that an imitation could displace"] == ("not entered",) * 2
+    moved = [name for name in rows if name.startswith("Moved by")]
+    assert moved == ["Moved by: share of the harvest that was paid for"]
+    assert table.note == "unknown until prove has measured"
 
 
 def test_each_model_has_every_release_and_ban_of_the_window(facts):

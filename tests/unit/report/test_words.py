@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import math
+import sys
 from datetime import UTC, datetime
 
 import numpy as np
@@ -24,7 +25,7 @@ from stillwatch.report.numbers import (
 from stillwatch.report.pictures.layout import place_nodes
 from stillwatch.report.pictures.nulls import null_drawing
 from stillwatch.report.svg import el, nice_ticks, time_ticks
-from stillwatch.report.visible import shorten, visible
+from stillwatch.report.visible import _PLAIN, _escaped, shorten, visible
 
 NB = "\u00a0"
 HIDDEN = (0x202E, 0x2066, 0x200B, 0x200D, 0xAD, 0xFEFF, 0, 0x1B, 0x2028, 0xD800, 0xFE0F, 0x3164)
@@ -86,6 +87,13 @@ def test_hidden_characters_are_shown(code):
 def test_honest_text_in_any_script_stays():
     for words in ("plain", "naïve café", "日本語のテキスト", "עברית", "हिन्दी", "a\u00a0b – “c”"):
         assert visible(words) == words
+
+
+def test_what_is_not_looked_at_one_by_one_is_what_would_be_left_as_it_is():
+    every = "".join(map(chr, range(sys.maxunicode + 1)))
+    plain = "".join(_PLAIN.findall(every))
+    assert len(plain) > 20_000
+    assert _escaped(plain, lines=False) == plain
 
 
 def test_combining_marks_cannot_pile_up():

@@ -21,7 +21,8 @@ _WIDTH, _LINE, _TOP, _FIRST, _STEP, _BAR = 440, 32, 24, 88, 92, 44
 
 def collateral_figure(campaign: Campaign) -> Figure | None:
     """Return a line a rung, or None when the run did not count what acting touches."""
-    chosen = said(at(campaign.data, "recommended", "verdict"), "")
+    permitted = campaign.standing == "permitted"
+    chosen = "" if permitted else said(at(campaign.data, "recommended", "verdict"), "")
     rungs = records(at(campaign.data, "recommended", "rungs"))
     if not rungs:
         touched = at(campaign.data, "recommended", "collateral")
@@ -59,7 +60,7 @@ def _title(rungs: list[dict[str, Any]], chosen: str) -> str:
     if touched is None:
         return f"Whom {what} would touch beside the accused is not known"
     whom = "no other account" if not touched else counted(touched, "other account")
-    title = f"{what}, recommended, touches {whom}"
+    title = f"{what}, recommended, touches {whom}" if chosen else f"{what} would touch {whom}"
     beyond = number(most.get("accounts")) or 0
     if beyond > touched:
         title += f"; “{_name(most)}” would touch {count(beyond)}"

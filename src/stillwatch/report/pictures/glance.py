@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from stillwatch.report.facts import Campaign, Facts, at, listed, said
+from stillwatch.report.facts import Campaign, Facts, at, listed, recommended
 from stillwatch.report.numbers import (
     DAY_US,
     count,
@@ -90,7 +90,7 @@ def _row(facts: Facts, campaign: Campaign, top: float) -> GlanceRow:
         dots=_dots(campaign, top),
         bars=_bars(campaign),
         methods=", ".join(methods) or "none marked",
-        verdict=said(at(data, "recommended", "verdict"), "none").replace("_", " "),
+        verdict=recommended(data),
         touched=count(at(collateral, "accounts")),
         touched_more=" · ".join(more),
     )

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from stillwatch.report.facts import at, listed
-from stillwatch.report.numbers import number, plain
+from stillwatch.report.numbers import number, plain, plain_range
 from stillwatch.report.svg import El, drawing, el, scale, text
 
 __all__ = ["null_drawing"]
@@ -58,7 +58,7 @@ def null_drawing(evidence: dict[str, Any], ident: str, name: str) -> El | None:
     label_x = min(max(mid_x, 52), _WIDTH - 52)
     words = f"null {plain(middle)}"
     if low is not None and high is not None:
-        words += f" ({plain(low)}–{plain(high)})"
+        words += f" ({plain_range(low, high)})"
         label_x = min(max(mid_x, 66), _WIDTH - 66)
     body.append(text(label_x, _BASE + 15, words, edge))
     title = f"{name}: seen {plain(observed)}, the null expects {plain(middle)}"

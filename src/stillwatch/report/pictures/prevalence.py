@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from stillwatch.report.facts import Facts, at, records, said, standing_of
 from stillwatch.report.numbers import DAY_US, counted, day, micros, number, share, share_range
@@ -27,6 +27,7 @@ __all__ = ["events_of", "prevalence_figure"]
 
 _WEEK = 7 * DAY_US
 _PAINTED = 8  # campaigns with a paint of their own; more would be a rainbow
+_TOLD: Final = 6  # marks under the picture; of more only the table tells
 
 
 _EXPLAINED = (
@@ -74,7 +75,7 @@ def prevalence_figure(facts: Facts) -> Figure | None:
             _draw(facts, weeks, bars, events, "prev-slim", title, desc, (350, 250), "only-slim"),
         ),
         table=_table(facts, weeks, events),
-        caption=_EXPLAINED if weeks else "",
+        caption=" ".join([*([_EXPLAINED] if weeks else []), *_marks(events)]),
         legend=_legend(facts, bars, weeks),
         extra={"events": events},
     )
@@ -150,7 +151,9 @@ def _title(facts: Facts, bars: list[_Bar]) -> str:
         if peak.stop - peak.start <= DAY_US
         else (f"in the week of {day(peak.start)}")
     )
-    return f"At the peak, {when}, {share(sum(peak.parts))} of output tokens went to campaigns"
+    return (
+        f"At the peak, {when}, {share(sum(peak.parts))} of output tokens went to accused campaigns"
+    )
 
 
 def events_of(facts: Facts) -> list[dict[str, Any]]:
@@ -255,7 +258,7 @@ def _verticals(
         at_x, ban = x(event["ts"]), event["kind"] == "ban"
         words = f"{event['n']}"
         if width > 600:
-            words += f" {'ban' if ban else 'new model'}: {shorten(event['label'], 22)}"
+            words += f" {shorten(_happened(event), 33)}"
         long = len(words) * 7.0 + 10
         late = at_x + long > width
         start = at_x - long if late else at_x
@@ -299,6 +302,18 @@ def _legend(facts: Facts, bars: list[_Bar], weeks: list[_Week]) -> tuple[tuple[E
     return tuple(items)
 
 
+def _happened(event: dict[str, Any]) -> str:
+    if event["kind"] == "ban":
+        return f"ban: {event['label'].removesuffix(' banned')}"
+    return f"new model: {event['label']}"
+
+
+def _marks(events: list[dict[str, Any]], most: int = _TOLD) -> list[str]:
+    """Return what the numbered verticals are, or nothing where there are more than ``most``."""
+    told = [f"{e['n']} = {day(e['ts'])}, {_happened(e)}" for e in events]
+    return [f"Marks: {'; '.join(told)}."] if 0 < len(told) <= most else []
+
+
 def _table(facts: Facts, weeks: list[_Week], events: list[dict[str, Any]]) -> Table:
     rows = [
         (
@@ -309,13 +324,9 @@ def _table(facts: Facts, weeks: list[_Week], events: list[dict[str, Any]]) -> Ta
         )
         for w in weeks
     ]
-    note = "; ".join(
-        f"{e['n']} = {day(e['ts'])}, {'ban' if e['kind'] == 'ban' else 'new model'}: {e['label']}"
-        for e in events
-    )
     return Table(
         ("Week of", "Detected", "Corrected", "Not excluded, up to"),
         rows,
         frozenset({1, 2, 3}),
-        f"Marks: {note}." if note else "",
+        " ".join(_marks(events, len(events))),
     )
