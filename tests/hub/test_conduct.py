@@ -145,6 +145,41 @@ def test_what_the_operator_withdrew_does_not_come_back_by_a_replay(hub, shelf, m
     assert shelf.ids(me) == [two["id"]]
 
 
+def test_another_version_of_what_the_operator_withdrew_does_not_come_back(
+    hub, shelf, make_indicator
+):
+    me, operator = hub.login(), hub.login(role="operator")
+    one = make_indicator()
+    shelf.add(me, one)
+    with hub.client(operator) as client:
+        assert client.delete(f"{shelf.objects}{one['id']}/").status_code == 200
+    told = shelf.add(me, {**one, "modified": "2026-11-03T00:00:00.000Z"})
+    assert "withdrawn" in told["failures"][0]["message"]
+
+
+def test_only_who_knew_it_learns_that_something_was_withdrawn(hub, shelf, make_indicator):
+    """To any other member the id answers as a new one does, and nobody else sees what it sent."""
+    me, operator = hub.login(), hub.login(role="operator")
+    handed, stranger, reader = (hub.login(number=n) for n in ("handed", "stranger", "reads"))
+    one, fresh = make_indicator(), make_indicator()
+    shelf.add(me, one)
+    assert shelf.ids(handed) == [one["id"]]
+    with hub.client(operator) as client:
+        assert client.delete(f"{shelf.objects}{one['id']}/").status_code == 200
+    told = shelf.add(handed, one)
+    assert "withdrawn" in told["failures"][0]["message"], "it was told of the deletion anyway"
+
+    told = shelf.add(stranger, one, fresh)
+    assert [s["id"] for s in told["successes"]] == [one["id"], fresh["id"]]
+    assert told["failure_count"] == 0
+    for path in ("objects/", "manifest/"):
+        assert shelf.ids(stranger, path) == [one["id"], fresh["id"]]
+    assert shelf.add(stranger, one)["success_count"] == 1, "the same again, as ever"
+    assert shelf.ids(reader) == [fresh["id"]]
+    assert shelf.ids(me) == [fresh["id"]]
+    assert shelf.ids(operator) == [one["id"], fresh["id"]]
+
+
 def test_a_required_purpose_is_demanded(new_hub, make_shelf):
     server = new_hub(settings='purpose = "required"\n')
     server.start()

@@ -7,8 +7,6 @@ microsecond after the one before at least: whoever pages by it can miss none tha
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -25,6 +23,7 @@ from stillwatch.share.hub.corrections import correct
 from stillwatch.share.hub.creators import named, others_identities, references
 from stillwatch.share.hub.envelopes import written
 from stillwatch.share.hub.markings import (
+    NOBODY,
     Audience,
     Marking,
     UnknownMarking,
@@ -41,11 +40,11 @@ from stillwatch.share.hub.tables import (
     MARKING,
     RECIPIENT,
     SUBMISSION,
-    TOMBSTONE,
     VERSION,
 )
 from stillwatch.share.hub.times import DAY_US, parse_timestamp, timestamp
 from stillwatch.share.hub.visible import Eyes
+from stillwatch.share.hub.withdrawn import Withdrawn, find_withdrawn
 
 __all__ = [
     "Submitted",
@@ -55,7 +54,6 @@ __all__ = [
     "finish",
     "pending_resource",
     "read_status",
-    "tombstone_key",
 ]
 
 _CHUNK: Final = 400
@@ -91,7 +89,7 @@ class _Refused(Exception):
 class _Surroundings:
     """What the database holds around the objects of one envelope, as its submitter sees it."""
 
-    taken_down: frozenset[_Place]
+    withdrawn: Withdrawn
     markings: dict[str, Marking] = field(default_factory=dict)  # stored and in the envelope
     stored_markings: set[str] = field(default_factory=set)
     owners: dict[str, int] = field(default_factory=dict)  # the first submitter of an id
@@ -138,6 +136,8 @@ def _examined(
     spec = str(stix.get("spec_version", "2.0"))
     stix = rules.form(stix)
     reasons = list(rules.accept(stix)) if rules.accept is not None else []
+    if rules.operators is not None and member.role != "operator":
+        reasons += filter(None, [rules.operators(stix)])
     if spec not in specs:
         reasons.append(f"This collection takes STIX {' and '.join(specs)}, not {spec}.")
     if member.pseudonymous and stix["type"] == "identity":
@@ -190,12 +190,6 @@ def _resource(
         if found:
             made[several] = list(found)
     return json.dumps(made, ensure_ascii=False)
-
-
-def tombstone_key(key: bytes, object_id: str, spec: str, version_key: str) -> str:
-    """Return what a deleted version leaves behind: its name under the hub's key, no content."""
-    name = "\0".join((object_id, spec, version_key)).encode()
-    return hmac.new(key, b"tombstone\0" + name, hashlib.sha256).hexdigest()
 
 
 async def add_objects(
@@ -285,8 +279,9 @@ async def add_objects(
             at=now,
         )  # fmt: skip
         events.append(event("revoke", ids=[name], recipients=reached, **told))
-    if outcome.rows or reserved:
-        count = len(outcome.rows) - reserved
+    # What is refused was examined as well; the same again costs nothing, so that a client may retry
+    count = len(outcome.rows) + len(outcome.failures) - reserved
+    if count:
         used, _ = await use_up(connection, member.pk, received // DAY_US, submitted=count)
         if count > 0 and used > member.objects_per_day:
             raise exhausted(now)
@@ -325,8 +320,16 @@ def _decide(
         raise _Refused("This object belongs to another member, who alone may add versions of it.")
     if around.here is not None and not references(one.stix) <= around.here:
         raise _Refused("This refers to what is not here: submit that first, or with it.")
-    if one.place in around.taken_down:
+    if one.place in around.withdrawn.places and one.id in around.withdrawn.known:
         raise _Refused("This version was withdrawn by the hub's operator.")
+    audience = _marked(one, member, collection, around)
+    return Audience(NOBODY) if one.place in around.withdrawn.places else audience
+
+
+def _marked(
+    one: Submitted, member: Member, collection: Collection, around: _Surroundings
+) -> Audience:
+    """Return who may see a new version by its markings; raises _Refused."""
     try:
         if one.stix["type"] != "marking-definition":
             refs = marking_refs(one.stix)
@@ -369,7 +372,8 @@ async def _surroundings(
     collection: Collection,
     key: bytes,
 ) -> _Surroundings:
-    around = _Surroundings(taken_down=await _taken_down(connection, collection, key, objects))
+    places = [one.place for one in objects if one.spec]
+    around = _Surroundings(await find_withdrawn(connection, collection.pk, key, places, member))
     for row in await connection.execute(select(MARKING).where(MARKING.c.owner == member.pk)):
         listed = None if row.recipients is None else tuple(json.loads(row.recipients))
         around.markings[row.id] = Marking(row.tlp, listed)
@@ -416,22 +420,6 @@ async def _referred(
             eyes.see(VERSION),
         )
         found |= set((await connection.execute(query)).scalars())
-    return frozenset(found)
-
-
-async def _taken_down(
-    connection: AsyncConnection, collection: Collection, key: bytes, objects: Sequence[Submitted]
-) -> frozenset[_Place]:
-    """Return which of these versions the operator has deleted: no replay brings them back."""
-    names = {tombstone_key(key, *one.place): one.place for one in objects if one.spec}
-    keys, found = sorted(names), set()
-    for i in range(0, len(keys), _CHUNK):
-        query = select(TOMBSTONE.c.key).where(
-            TOMBSTONE.c.collection == collection.pk,
-            TOMBSTONE.c.by_operator.is_(True),
-            TOMBSTONE.c.key.in_(keys[i : i + _CHUNK]),
-        )
-        found |= {names[k] for k in (await connection.execute(query)).scalars()}
     return frozenset(found)
 
 

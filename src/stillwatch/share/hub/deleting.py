@@ -8,7 +8,6 @@ from typing import Any
 from sqlalchemy import delete, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from stillwatch.share.hub.adding import tombstone_key
 from stillwatch.share.hub.collections import Collection
 from stillwatch.share.hub.conduct import Record, append_events, event
 from stillwatch.share.hub.corrections import correct
@@ -17,6 +16,7 @@ from stillwatch.share.hub.members import Member
 from stillwatch.share.hub.refusals import Refusal, not_found
 from stillwatch.share.hub.tables import COLLECTION, MARKING, TOMBSTONE, VERSION
 from stillwatch.share.hub.visible import Eyes, versions_sql
+from stillwatch.share.hub.withdrawn import WHOLE, tombstone_key
 
 __all__ = ["delete_object"]
 
@@ -71,15 +71,18 @@ async def delete_object(
                 MARKING.c.id == object_id, MARKING.c.owner.in_({row.owner for row in rows})
             )
         )
+    names = {(row.spec, row.version_key, row.owner) for row in rows}
+    if not (wanted.keywords or wanted.versions or wanted.spec_versions):
+        names |= {(WHOLE, WHOLE, row.owner) for row in rows if owner is None}
     buried = [
         {
             "collection": collection.pk,
-            "key": tombstone_key(key, object_id, row.spec, row.version_key),
-            "owner": row.owner,
-            "by_operator": owner is None and row.owner != member.pk,
+            "key": tombstone_key(key, object_id, spec, version),
+            "owner": who,
+            "by_operator": owner is None and who != member.pk,
             "deleted": now,
         }
-        for row in rows
+        for spec, version, who in sorted(names)
     ]
     await connection.execute(insert(TOMBSTONE), buried)
     told = event(
