@@ -50,7 +50,9 @@ _KNOWN_IDS: Final = frozenset({
 
 # What a template or a method consists of; of accounts and requests only bands are told
 _SMALL: Final = (
-    "(?:same |different |consecutive |identical |distinct |linked )?(?:words|tokens|turns|lines|"
+    "(?:same |different |consecutive |identical |distinct |linked |candidate |separate |possible |"
+    "unrelated |further )?(?:words|tokens|turns|lines|answers|candidates|questions|languages|roles|"
+    "personas|passages|spellings|wordings|rounds|branches|choices|options|classes|hops|"
     "templates|frames|bands|steps|techniques|methods|variants|patterns|openings|prefixes|stages|"
     "phases|indicators|fields|characters|examples|messages|signals|factors|kinds|parts|sentences|"
     "sections|paragraphs|seconds|minutes)"
@@ -79,6 +81,12 @@ _FORMS: Final = tuple(
         ("@quantity", rf"(?:[Tt]ens|[Dd]ozens|[Hh]undreds|[Tt]housands|[Tt]ens of thousands"
                       rf"|[Hh]undreds of thousands)"
                       rf" of {_COUNTED}"),
+        ("@small", r"(?:two|three|four|five|six|seven|eight|nine|ten|a few|several) "
+                   r"(?:seconds|minutes|hours|days|weeks) (?:later|earlier|apart|before|after)"),
+        ("@small", r"(?:a few|several) hundred milliseconds"),
+        ("@name", r"JSON Lines|JavaScript|TypeScript|Chromium|Chrome|Firefox|Safari|Selenium"
+                  r"|Playwright|Puppeteer|(?:Go|Rust|Java|Ruby|Perl|PHP) "
+                  r"(?:client|library|program|script|runtime|code)"),
         ("@id", "|".join(re.escape(one) for one in sorted(_KNOWN_IDS, reverse=True))),
         ("@cve", r"CVE-(?:1999|20\d\d)-\d{4,5}"),
         ("@code", rf"(?:HTTP|status|status code|status codes) {_CODE}"

@@ -58,6 +58,10 @@ def told(words: Sequence[str]) -> Iterator[Fault]:
         yield Fault(_COMMERCE, "seems to tell of a volume")
     if _planned(words):
         yield Fault(_COMMERCE, "seems to tell of a model that is to come")
+    row = "".join(f" {word}" for word in words)
+    for rule, says, pattern in vocabulary().patterns:
+        if pattern.search(row):
+            yield Fault(rule, says)
     if _advised(words):
         yield Fault(_ADVICE, "seems to say what somebody should do")
     for at, word in enumerate(words):
@@ -79,8 +83,10 @@ def _grown(held: frozenset[str]) -> Iterator[Fault]:
         growing = held & (sets["trade"] - sets["never_grows"])
         if held & (sets["providers"] | {"we", "our", "service"}) or not growing:
             yield Fault(_COMMERCE, "seems to compare providers or to tell of growth")
-        elif held & {"token", "tokens"}:
-            yield Fault(_COMMERCE, "seems to compare amounts")
+        elif held.isdisjoint(sets["campaigns"]):
+            yield Fault(_COMMERCE, "seems to tell of growth that is no campaign's")
+    if held & {"token", "tokens"} and held & (sets["growth"] | sets["moving"]):
+        yield Fault(_COMMERCE, "seems to compare amounts")
 
 
 def _planned(words: Sequence[str]) -> bool:
@@ -105,6 +111,9 @@ def _advised(words: Sequence[str]) -> bool:
         while rest and rest[0] in known.told["ordering"]:
             rest = rest[1:]
         if rest and rest[0] in known.orders:
+            return True
+        object_follows = rest[1:2] and rest[1] in known.told["determiners"]
+        if rest and rest[0] in known.bases and object_follows:  # delay these accounts
             return True
     held = set(words)
     if _served(words):
