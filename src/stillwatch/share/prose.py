@@ -52,11 +52,14 @@ _KNOWN_IDS: Final = frozenset({
 _SMALL: Final = (
     "(?:same |different |consecutive |identical |distinct |linked |candidate |separate |possible |"
     "unrelated |further )?(?:words|tokens|turns|lines|answers|candidates|questions|languages|roles|"
-    "personas|passages|spellings|wordings|rounds|branches|choices|options|classes|hops|"
+    "personas|passages|clusters|scripts|tools|proxies|spellings|wordings|rounds|branches|choices|options|classes|hops|"
     "templates|frames|bands|steps|techniques|methods|variants|patterns|openings|prefixes|stages|"
     "phases|indicators|fields|characters|examples|messages|signals|factors|kinds|parts|sentences|"
     "sections|paragraphs|seconds|minutes)"
 )
+
+
+_FEW: Final = "(?:[Tt]wo|[Tt]hree|[Ff]our|[Ff]ive|[Ss]ix|[Ss]even|[Ee]ight|[Nn]ine|[Tt]en)"
 
 
 def _bands() -> str:
@@ -77,13 +80,13 @@ _FORMS: Final = tuple(
         ("@date", rf"(?:\d{{1,2}} )?(?:{'|'.join(_MONTHS)}) 20\d\d"),
         ("@date", rf"(?:{'|'.join(_MONTHS)}) \d{{1,2}}, 20\d\d"),
         ("@band", rf"(?:{_bands()}) {_COUNTED}"),
-        ("@small", rf"(?:two|three|four|five|six|seven|eight|nine|ten) {_SMALL}"),
+        ("@small", rf"{_FEW} {_SMALL}"),
         ("@quantity", rf"(?:[Tt]ens|[Dd]ozens|[Hh]undreds|[Tt]housands|[Tt]ens of thousands"
                       rf"|[Hh]undreds of thousands)"
                       rf" of {_COUNTED}"),
-        ("@small", r"(?:two|three|four|five|six|seven|eight|nine|ten|a few|several) "
+        ("@span", rf"(?:{_FEW}|a few|several) "
                    r"(?:seconds|minutes|hours|days|weeks) (?:later|earlier|apart|before|after)"),
-        ("@small", r"(?:a few|several) hundred milliseconds"),
+        ("@span", r"(?:a few|several) hundred milliseconds"),
         ("@name", r"JSON Lines|JavaScript|TypeScript|Chromium|Chrome|Firefox|Safari|Selenium"
                   r"|Playwright|Puppeteer|(?:Go|Rust|Java|Ruby|Perl|PHP) "
                   r"(?:client|library|program|script|runtime|code)"),
