@@ -18,11 +18,10 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from functools import cache
 from typing import Final
 
 from stillwatch.share.catalogue import ATLAS, MEASURES
-from stillwatch.share.told import PERSON, Fault, spelled, told
+from stillwatch.share.told import PERSON, Fault, acronyms, names_trade, spelled, told
 from stillwatch.share.vocabulary import vocabulary
 from stillwatch.share.words import BANDS
 
@@ -126,7 +125,7 @@ def faults(text: str, *, now: datetime, own: str = "", name: bool = False) -> li
     if shown.count("@cve") > 2:
         found.append(Fault(PERSON, "holds more than two CVE ids"))
     found += spelled(sentences)
-    if not vocabulary().told["trade"].intersection(sentences[0]):
+    if not names_trade(sentences[0]):
         found.append(Fault(PERSON, "begins with a sentence that names no thing of the trade"))
     for one in sentences:
         found += told(one)
@@ -232,15 +231,10 @@ def _unknown(words: Sequence[str]) -> int:
 def _is_known(word: str) -> bool:
     known = vocabulary()
     word = word.removesuffix("'s").removesuffix("s'") if "'" in word else word
-    if word in known.words or (word,) in known.pairs or word in _acronyms_lowered():
+    if word in known.words or (word,) in known.pairs or word in acronyms():
         return True
     parts = word.split("-")
     return 2 <= len(parts) <= 4 and all(
-        p in known.words or p in _acronyms_lowered() or (k == 0 and p in known.told["prefixes"])
+        p in known.words or p in acronyms() or (k == 0 and p in known.told["prefixes"])
         for k, p in enumerate(parts)
     )
-
-
-@cache
-def _acronyms_lowered() -> frozenset[str]:
-    return frozenset(one.lower() for one in vocabulary().acronyms)

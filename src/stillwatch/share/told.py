@@ -6,18 +6,21 @@ A net with meshes, behind the closed vocabulary: it errs on the side of asking a
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import cache
 from itertools import pairwise
 from typing import Final, NamedTuple
 
 from stillwatch.share.commercial import joins, spells
 from stillwatch.share.vocabulary import vocabulary
 
-__all__ = ["PERSON", "Fault", "spelled", "told"]
+__all__ = ["PERSON", "Fault", "acronyms", "names_trade", "spelled", "told"]
 
 PERSON: Final = "needs-a-person"
 _COMMERCE: Final = "no-commerce"
 _ADVICE: Final = "no-advice"
-_MODELS: Final = frozenset({"model", "models", "llm", "llms"})
+_MODELS: Final = frozenset(
+    {"model", "models", "llm", "llms", "student", "students", "teacher", "teachers"}
+)
 _EACH: Final = frozenset({"a", "an", "one", "per", "each", "every"})
 # Words of commerce that are too short to be stems: read in first letters, forwards
 _SHORT: Final = ("cost", "deal", "fees", "sale")
@@ -47,7 +50,7 @@ def spelled(sentences: Sequence[Sequence[str]]) -> Iterator[Fault]:
 def told(words: Sequence[str]) -> Iterator[Fault]:
     """Yield what one sentence tells, of its words in lower case."""
     sets, held = vocabulary().told, frozenset(words)
-    if not held & (sets["trade"] | sets["pointing"]):
+    if not names_trade(words) and held.isdisjoint(sets["pointing"]):
         yield Fault(PERSON, "holds a sentence that names no thing of the trade")
     yield from _grown(held)
     often = any(
@@ -74,6 +77,19 @@ def told(words: Sequence[str]) -> Iterator[Fault]:
             yield Fault(PERSON, "tells of oneself more than what one observed")
         if word == "our" and sets["ours"].isdisjoint(after[:2]):
             yield Fault(PERSON, "tells of oneself more than what one observed")
+
+
+def names_trade(words: Sequence[str]) -> bool:
+    """Return whether a sentence names a thing of the trade; what has an acronym is one."""
+    known = vocabulary()
+    things = known.told["trade"].union(acronyms())
+    return any(word.removesuffix("'s").removesuffix("'") in things for word in words)
+
+
+@cache
+def acronyms() -> frozenset[str]:
+    """Return the acronyms of the vocabulary in lower case."""
+    return frozenset(one.lower() for one in vocabulary().acronyms)
 
 
 def _grown(held: frozenset[str]) -> Iterator[Fault]:
