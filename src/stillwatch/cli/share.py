@@ -117,6 +117,27 @@ def prepare(
         _say(made)
 
 
+@share.command()
+def wording(
+    text: Annotated[str, typer.Argument(metavar="TEXT", help="As for prepare --describe.")],
+) -> None:
+    """Say whether a description may be shared as it is, and which of its words are not listed.
+
+    For its author's eyes: a refusal itself never repeats a word.
+    """
+    from stillwatch.share.prose import faults, unlisted
+
+    now = _now()
+    found = faults(text, now=now)
+    for fault in found:
+        print(f"{fault.rule}: the text {fault.says}")
+    if words := unlisted(text, now=now):
+        print(f"not listed: {', '.join(words)}")
+    if found:
+        raise typer.Exit(1)
+    print("may be shared as it is")
+
+
 @share.command("list")
 def list_packages(home: HomeDir = _HOME) -> None:
     """Name the packages of the outbox, and how far each is."""

@@ -25,7 +25,7 @@ from stillwatch.share.told import PERSON, Fault, acronyms, names_trade, spelled,
 from stillwatch.share.vocabulary import vocabulary
 from stillwatch.share.words import BANDS
 
-__all__ = ["LONGEST", "Fault", "faults"]
+__all__ = ["LONGEST", "Fault", "faults", "unlisted"]
 
 LONGEST: Final = 500  # characters of a text
 _LONGEST_NAME: Final = 100
@@ -49,12 +49,13 @@ _KNOWN_IDS: Final = frozenset({
 
 # What a template or a method consists of; of accounts and requests only bands are told
 _SMALL: Final = (
-    "(?:same |different |consecutive |identical |distinct |linked |candidate |separate |possible |"
-    "unrelated |further )?(?:words|tokens|turns|lines|answers|candidates|questions|languages|roles|"
-    "personas|passages|clusters|scripts|tools|proxies|spellings|wordings|rounds|branches|choices|options|classes|hops|"
-    "templates|frames|bands|steps|techniques|methods|variants|patterns|openings|prefixes|stages|"
-    "phases|indicators|fields|characters|examples|messages|signals|factors|kinds|parts|sentences|"
-    "sections|paragraphs|seconds|minutes)"
+    "(?:same |different |consecutive |identical |distinct |linked |candidate |alternative |"
+    "separate |possible |unrelated |further )?(?:words|tokens|turns|lines|answers|candidates|questions|"
+    "languages|roles|personas|passages|clusters|scripts|tools|proxies|solutions|schedulers|"
+    "spellings|wordings|rounds|branches|choices|options|classes|hops|templates|frames|bands|steps|"
+    "techniques|methods|variants|patterns|openings|prefixes|stages|phases|indicators|fields|"
+    "characters|examples|messages|signals|factors|kinds|parts|sentences|sections|paragraphs|"
+    "seconds|minutes)"
 )
 
 
@@ -119,7 +120,7 @@ def faults(text: str, *, now: datetime, own: str = "", name: bool = False) -> li
     if sentences is None:
         return [Fault(PERSON, "is not written plainly")]
     found = [Fault(PERSON, "holds a date that is none or not past")] if wrong else []
-    unknown = sum(_unknown(one) for one in sentences)
+    unknown = sum(len(_unknown(one)) for one in sentences)
     if unknown:
         found.append(Fault(PERSON, f"holds {unknown} word(s) or number(s) that are not listed"))
     if shown.count("@cve") > 2:
@@ -213,8 +214,18 @@ def _title(words: Sequence[str]) -> bool:
     )
 
 
-def _unknown(words: Sequence[str]) -> int:
-    """Return how many words are neither of the vocabulary nor of a listed pair."""
+def unlisted(text: str, *, now: datetime, own: str = "") -> list[str]:
+    """Return the words of one's own text that are not listed, for its author alone to read.
+
+    A refusal never names them. Empty where the text is not written plainly, too.
+    """
+    shown = re.sub(rf"(?<![\w-]){re.escape(own)}(?![\w-])", "@id", text) if own else text
+    sentences = _sentences(_numbered(shown, now)[0], name=False) or []
+    return list(dict.fromkeys(word for one in sentences for word in _unknown(one)))
+
+
+def _unknown(words: Sequence[str]) -> list[str]:
+    """Return the words that are neither of the vocabulary nor of a listed pair."""
     known = vocabulary()
     paired: set[int] = set()
     for size in (2, 3, 4):
@@ -222,10 +233,11 @@ def _unknown(words: Sequence[str]) -> int:
             if tuple(words[at : at + size]) in known.pairs:
                 paired.update(range(at, at + size))
     first = {"we", "our"}
-    return sum(
-        not (at in paired or word in first or word in ",;:" or word in _PLACED or _is_known(word))
+    return [
+        word
         for at, word in enumerate(words)
-    )
+        if not (at in paired or word in first | _PLACED or word in ",;:" or _is_known(word))
+    ]
 
 
 def _is_known(word: str) -> bool:
