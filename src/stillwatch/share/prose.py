@@ -50,7 +50,8 @@ _KNOWN_IDS: Final = frozenset({
 # What a template or a method consists of; of accounts and requests only bands are told
 _SMALL: Final = (
     "(?:same |different |consecutive |identical |distinct |linked |candidate |alternative |"
-    "separate |possible |unrelated |further )?(?:words|tokens|turns|lines|answers|candidates|questions|"
+    "separate |possible |unrelated |further )?(?:words|tokens|turns|lines|answers|candidates|"
+    "questions|"
     "languages|roles|personas|passages|clusters|scripts|tools|proxies|solutions|schedulers|"
     "spellings|wordings|rounds|branches|choices|options|classes|hops|templates|frames|bands|steps|"
     "techniques|methods|variants|patterns|openings|prefixes|stages|phases|indicators|fields|"
