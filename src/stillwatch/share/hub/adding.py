@@ -8,17 +8,18 @@ microsecond after the one before at least: whoever pages by it can miss none tha
 from __future__ import annotations
 
 import json
+import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from sqlalchemy import Row, insert, select, update
+from sqlalchemy import case, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from stillwatch.seal import digest
 from stillwatch.share.hub.collections import Collection
-from stillwatch.share.hub.conduct import Record, append_events, event, exhausted, use_up
+from stillwatch.share.hub.conduct import HUB, Record, append_events, event, exhausted, use_up
 from stillwatch.share.hub.corrections import correct
 from stillwatch.share.hub.creators import named, others_identities, references
 from stillwatch.share.hub.envelopes import written
@@ -33,13 +34,13 @@ from stillwatch.share.hub.markings import (
     read_marking,
 )
 from stillwatch.share.hub.members import Member, pseudonym_identity
+from stillwatch.share.hub.statuses import detail, finish, resource
 from stillwatch.share.hub.structure import Rules, identify
 from stillwatch.share.hub.tables import (
     AUDIENCE,
     COLLECTION,
     MARKING,
     RECIPIENT,
-    SUBMISSION,
     VERSION,
 )
 from stillwatch.share.hub.times import DAY_US, parse_timestamp, timestamp
@@ -50,13 +51,11 @@ __all__ = [
     "Submitted",
     "add_objects",
     "examine",
-    "failed_resource",
-    "finish",
-    "pending_resource",
-    "read_status",
 ]
 
 _CHUNK: Final = 400
+_STRETCHES: Final = 32
+_RANDOM: Final = random.SystemRandom()
 _UNVERSIONED: Final = "-"
 _Place = tuple[str, str, str]  # object id, specification version, version key
 
@@ -94,9 +93,36 @@ class _Surroundings:
     stored_markings: set[str] = field(default_factory=set)
     owners: dict[str, int] = field(default_factory=dict)  # the first submitter of an id
     mine: dict[_Place, tuple[str, str]] = field(default_factory=dict)  # digest, version text
+    revoked: dict[str, int] = field(default_factory=dict)  # own ids, by when they were taken back
     here: frozenset[str] | None = None  # what may be referred to; None: anything
     fixed: frozenset[str] = frozenset()  # what is the same for all, whoever submitted it
     others: frozenset[str] = frozenset()  # identities of other members
+
+
+class _Instants:
+    """When each version of an envelope is added: in order, a microsecond apart, by audience.
+
+    Between two versions that a member sees none is missing that it does not see: those of another
+    audience have a stretch of their own, and which of the stretches is drawn.
+    """
+
+    def __init__(self, start: int, most: int) -> None:
+        self._start, self._most = start, most
+        self._places: list[int] = []
+        self._drawn = 0
+        self._next: dict[str, int] = {}
+
+    def next(self, audience: str) -> int:
+        """Return the instant of the next version of an audience."""
+        if audience not in self._next:
+            if not self._places:
+                first = self._drawn
+                self._drawn += _STRETCHES
+                self._places = _RANDOM.sample(range(first, self._drawn), _STRETCHES)
+            self._next[audience] = self._start + self._places.pop() * self._most
+        at = self._next[audience]
+        self._next[audience] = at + 1
+        return at
 
 
 @dataclass
@@ -156,42 +182,6 @@ def _examined(
     )
 
 
-def pending_resource(identifier: str, received: int, objects: Sequence[Submitted]) -> str:
-    """Return the status resource of an envelope that is not worked off yet (section 4.3.1)."""
-    pendings = [_detail(one, received) for one in objects]
-    return _resource(identifier, received, "pending", pendings=pendings)
-
-
-def failed_resource(pending: str) -> str:
-    """Return the final status of an envelope that broke the hub: nothing of it was added."""
-    told = json.loads(pending)
-    failures = [{**one, "message": "Unable to process object."} for one in told["pendings"]]
-    made = json.loads(_resource(told["id"], 0, "complete", failures=failures))
-    return json.dumps({**made, "request_timestamp": told["request_timestamp"]}, ensure_ascii=False)
-
-
-def _detail(one: Submitted, at: int) -> dict[str, str]:
-    return {"id": one.id, "version": one.version_text or timestamp(at)}
-
-
-def _resource(
-    identifier: str, received: int, status: str, **lists: Sequence[Mapping[str, str]]
-) -> str:
-    counts = {"success": "successes", "failure": "failures", "pending": "pendings"}
-    made: dict[str, Any] = {
-        "id": identifier,
-        "status": status,
-        "request_timestamp": timestamp(received),
-        "total_count": sum(len(lists.get(name, ())) for name in counts.values()),
-    }
-    for one, several in counts.items():
-        found = lists.get(several, ())
-        made[f"{one}_count"] = len(found)
-        if found:
-            made[several] = list(found)
-    return json.dumps(made, ensure_ascii=False)
-
-
 async def add_objects(
     connection: AsyncConnection,
     objects: Sequence[Submitted],
@@ -239,31 +229,35 @@ async def add_objects(
         for name, stix in fixed.items():
             if stix["type"] == "marking-definition":
                 around.markings.setdefault(name, read_marking(stix))
-    outcome = _Outcome()
+    outcome, instants = _Outcome(), _Instants(added, len(objects))
     audiences: dict[str, int] = {}
     for one in objects:
-        at = added + len(outcome.rows)
         try:
             audience = _decide(one, member, collection, around)
         except _Refused as why:
-            outcome.failures.append({**_detail(one, at), "message": str(why)})
+            outcome.failures.append({**detail(one, added), "message": str(why)})
             continue
         if audience is None:  # the same version again: nothing changes
             text = one.version_text or around.mine[one.place][1]
             outcome.successes.append({"id": one.id, "version": text})
             continue
+        # In its place among the others, so that its submitter sees no difference
+        at = instants.next(audience.key)
+        if one.place in around.withdrawn.places:
+            audience = Audience(NOBODY)
         if audience.key not in audiences:
             audiences[audience.key] = await _audience_key(connection, audience)
         outcome.rows.append(_row(one, at, member, collection, audiences[audience.key]))
-        outcome.successes.append(_detail(one, at))
+        outcome.successes.append(detail(one, at))
         around.mine[one.place] = (one.digest, timestamp(at))
         if one.stix.get("revoked") is True:
             outcome.revoked.append(one.id)
+            _note_revoked(around, one.id, one.version)
     await _store(connection, outcome, member, collection, around.markings)
-    resource = _resource(
+    made = resource(
         identifier, received, "complete", successes=outcome.successes, failures=outcome.failures
     )
-    await finish(connection, identifier, resource, now)
+    await finish(connection, identifier, made, now)
     told: dict[str, Any] = {
         "key": key,
         "member": member.pseudonym,
@@ -278,7 +272,8 @@ async def add_objects(
             connection, collection=collection.pk, object_id=name, owner=member.pk, kind="revoked",
             at=now,
         )  # fmt: skip
-        events.append(event("revoke", ids=[name], recipients=reached, **told))
+        events.append(event("revoke", ids=[name], **told))
+        events.append(event("notify", ids=[name], recipients=reached, **told | {"member": HUB}))
     # What is refused was examined as well; the same again costs nothing, so that a client may retry
     count = len(outcome.rows) + len(outcome.failures) - reserved
     if count:
@@ -286,7 +281,7 @@ async def add_objects(
         if count > 0 and used > member.objects_per_day:
             raise exhausted(now)
     await append_events(connection, events, record)
-    return resource
+    return made
 
 
 def _told(action: str, details: Sequence[Mapping[str, str]], **told: Any) -> dict[str, Any]:
@@ -312,6 +307,8 @@ def _decide(
         raise _Refused("This version is here with other content: give it a new modified.")
     if one.refused is not None:
         raise _Refused(one.refused)
+    if one.id in around.revoked and (one.version or 0) > around.revoked[one.id]:
+        raise _Refused("This object was revoked, for good: make a new one (STIX 2.1, section 3.2).")
     if named(one.stix) in around.others:
         raise _Refused("This identity is another member's, and only its own may stand here.")
     if around.owners.get(one.id, member.pk) != member.pk:
@@ -322,8 +319,11 @@ def _decide(
         raise _Refused("This refers to what is not here: submit that first, or with it.")
     if one.place in around.withdrawn.places and one.id in around.withdrawn.known:
         raise _Refused("This version was withdrawn by the hub's operator.")
-    audience = _marked(one, member, collection, around)
-    return Audience(NOBODY) if one.place in around.withdrawn.places else audience
+    return _marked(one, member, collection, around)
+
+
+def _note_revoked(around: _Surroundings, name: str, version: int | None) -> None:
+    around.revoked[name] = min(version or 0, around.revoked.get(name, version or 0))
 
 
 def _marked(
@@ -386,7 +386,11 @@ async def _surroundings(
                 continue  # it is refused where it is decided, and so is what refers to it
     names = sorted({one.id for one in objects if one.spec})
     v = VERSION.c
-    columns = (v.object_id, v.owner, v.spec, v.version_key, v.digest, v.version_text)
+    taken_back = case((v.body.contains('"revoked":true', autoescape=True), v.body))
+    columns = (
+        v.object_id, v.owner, v.spec, v.version_key, v.digest, v.version_text, v.version,
+        taken_back.label("taken_back"),
+    )  # fmt: skip
     for i in range(0, len(names), _CHUNK):
         # What the member does not see is not there: refusals would tell of it.
         query = (
@@ -403,6 +407,8 @@ async def _surroundings(
             if row.owner == member.pk:
                 place = (row.object_id, row.spec, row.version_key)
                 around.mine[place] = (row.digest, row.version_text)
+                if row.taken_back and json.loads(row.taken_back).get("revoked") is True:
+                    _note_revoked(around, row.object_id, row.version)
     return around
 
 
@@ -451,7 +457,7 @@ async def _store(
     await connection.execute(
         update(COLLECTION)
         .where(COLLECTION.c.pk == collection.pk)
-        .values(last_added=outcome.rows[-1]["added"])
+        .values(last_added=max(row["added"] for row in outcome.rows))
     )
     stored = {row["object_id"] for row in outcome.rows if row["type"] == "marking-definition"}
     if stored:
@@ -466,22 +472,3 @@ async def _store(
             for name in sorted(stored & set(known))
         ]
         await connection.execute(make(MARKING).on_conflict_do_nothing(), rows)
-
-
-async def finish(connection: AsyncConnection, identifier: str, resource: str, now: int) -> None:
-    """Write a submission's final status; its body goes."""
-    await connection.execute(
-        update(SUBMISSION)
-        .where(SUBMISSION.c.id == identifier)
-        .values(resource=resource, finished=now, body=None)
-    )
-
-
-async def read_status(
-    connection: AsyncConnection, root: int, identifier: str, member: Member
-) -> Row[Any] | None:
-    """Return the submission of an id, if it is this member's, or the member sees all."""
-    query = select(SUBMISSION).where(SUBMISSION.c.id == identifier, SUBMISSION.c.root == root)
-    if not member.sees_all:
-        query = query.where(SUBMISSION.c.member == member.pk)
-    return (await connection.execute(query)).first()

@@ -9,7 +9,7 @@ from sqlalchemy import delete, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from stillwatch.share.hub.collections import Collection
-from stillwatch.share.hub.conduct import Record, append_events, event
+from stillwatch.share.hub.conduct import HUB, Record, append_events, event
 from stillwatch.share.hub.corrections import correct
 from stillwatch.share.hub.filters import Filter
 from stillwatch.share.hub.members import Member
@@ -85,11 +85,12 @@ async def delete_object(
         for spec, version, who in sorted(names)
     ]
     await connection.execute(insert(TOMBSTONE), buried)
-    told = event(
-        "delete", key=key, member=member.pseudonym, at=now, collection=collection.id,
-        ids=[object_id], count=len(rows), recipients=reached,
-    )  # fmt: skip
-    await append_events(connection, [told], record)
+    about: dict[str, Any] = {
+        "key": key, "at": now, "collection": collection.id, "ids": [object_id]
+    }  # fmt: skip
+    told = event("delete", member=member.pseudonym, count=len(rows), **about)
+    heard = event("notify", member=HUB, recipients=reached, **about)
+    await append_events(connection, [told, heard], record)
     return len(rows)
 
 
