@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import pyarrow.parquet as pq
-from findings import page
+from findings import page, summary
 from slices import split, world_of
 from wire import Relay, found_passages, found_values
 
@@ -174,23 +174,37 @@ def _lines(path: Path) -> list[dict[str, Any]]:
 def exchange(out: Path, *, seed: int, scale: float, shares: Sequence[int]) -> dict[str, Any]:
     """Play the whole exchange under ``out`` and return what report.html says."""
     began, now = time.monotonic(), datetime.now(UTC)
+    print(
+        f"A campaign of {sum(shares)} accounts, divided among {', '.join(PROVIDERS)} …", flush=True
+    )
     made, owner = split(world_of(scale, sum(shares)), seed, out, PROVIDERS, shares)
     providers = [Provider(name, out / name) for name in PROVIDERS]
     (out / "wire").mkdir()
     process, port = open_hub(out / "hub")
+    print(f"A hub serves on 127.0.0.1:{port}.", flush=True)
     try:
         for provider in providers:
             join(provider, out / "hub", port, out / "wire", now)
             found = scan(provider, "alone")
             provider.accused_alone = [c for c in found if c["standing"] == "accused"]
+            print(
+                f"{provider.name} joined the hub and scanned its own log: "
+                f"{len(provider.accused_alone)} campaigns accused.", flush=True,
+            )  # fmt: skip
         for provider in providers:
             if provider.accused_alone:
                 release(provider)
+                print(
+                    f"{provider.name}: {' and '.join(PEOPLE)} signed, {len(provider.packages)} "
+                    "campaigns went to the hub.", flush=True,
+                )  # fmt: skip
         for provider in providers:
             provider.pulled = provider.share("pull")
             told = str(provider.folder / "share/pulled/indicators.jsonl")
             scan(provider, "together", "--indicators", told)
             provider.share("audit")
+            known = len(_lines(Path(told)))
+            print(f"{provider.name} pulled {known} fingerprints and scanned again.", flush=True)
     finally:
         process.terminate()
         process.wait(30)
@@ -250,7 +264,7 @@ def main() -> int:
     result = exchange(given.out, seed=given.seed, scale=given.scale, shares=given.shares)
     wire = result["wire"]
     leaked = len(wire["identifiers_found"]) + len(wire["passages_found"])
-    print(f"{result['seconds']} s; {wire['bytes']:,} bytes over the wire, {leaked} leaks in them")
+    print("\n".join(("", *summary(result), "", f"{result['seconds']} s. The report:")))
     print(given.out / "report.html")
     return 1 if leaked else 0
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from html import escape
 from typing import Any, Final
 
-__all__ = ["page"]
+__all__ = ["page", "summary"]
 
 _HEAD: Final = """<!doctype html><html lang="en"><meta charset="utf-8">
 <title>Three providers and a hub</title>
@@ -28,23 +28,82 @@ def _said(counts: Mapping[str, int]) -> str:
 
 
 def _learned(one: Mapping[str, Any]) -> str:
-    shared = one["shared"]
-    contributors = sorted({row["contributor"] for row in shared})
-    points = [
-        f"It pulled {len(one['indicators'])} fingerprints in force of other members.",
-        f"{len({row['account_id'] for row in shared})} of its own accounts carry some of them, "
-        f"shared by {', '.join(contributors) or 'nobody'}.",
-        f"Accounts of the campaign (only the simulator knows which) alone: "
-        f"{_said(one['alone']['campaign'])}; with the indicators: "
-        f"{_said(one['together']['campaign'])}.",
-        f"All other accounts alone: {_said(one['alone']['others'])}; with the indicators: "
-        f"{_said(one['together']['others'])}.",
-        "It did not learn: which provider stands under the pseudonym, whose accounts carried the "
+    shared, alone, together = one["shared"], one["alone"], one["together"]
+    if one["accused_alone"]:
+        points = [
+            f"Its own log alone was enough; of the campaign's accounts: "
+            f"{_said(alone['campaign'])}. "
+            "Two persons released the campaign, and it left as fingerprints of templates, methods "
+            "and counts in bands.",
+        ]
+    else:
+        points = [
+            f"Its own log alone was not enough; of the campaign's accounts: "
+            f"{_said(alone['campaign'])}. It accused nobody, so it had nothing that may be "
+            "released.",
+        ]
+    if one["indicators"]:
+        who = ", ".join(sorted({row["contributor"] for row in shared})) or "nobody"
+        points += [
+            f"From the hub it pulled {len(one['indicators'])} fingerprints; "
+            f"{len({row['account_id'] for row in shared})} of its own accounts carry some of them. "
+            f"The contributor's name is a pseudonym: {who}.",
+            f"Scanned again with them, the campaign's accounts are: {_said(together['campaign'])}. "
+            "A partner's word puts accounts on watch for a person to look at; it accuses nobody.",
+        ]
+    else:
+        points.append("From the hub it pulled nothing: the others had nothing to tell.")
+    points += [
+        f"All its other accounts: {_said(alone['others'])} alone, {_said(together['others'])} with "
+        "what was shared.",
+        "It did not learn: which provider stands under a pseudonym, whose accounts carried the "
         "fingerprints there, how many exactly, what they asked, or what anybody did about them.",
     ]
-    if not one["accused_alone"]:
-        points.append("Alone it accused nobody, so it had nothing that may be released.")
     return "<ul>" + "".join(f"<li>{escape(p)}</li>" for p in points) + "</ul>\n"
+
+
+_EVENTS: Final = {
+    "submit": "a member handed in objects",
+    "refuse": "the hub's rules refused objects",
+    "deny": "a request was denied",
+    "read": "a member read, and nothing was handed out",
+    "release": "objects were handed to a member",
+}
+
+
+def summary(result: Mapping[str, Any]) -> list[str]:
+    """Return what came of it, in four sentences."""
+    told = [p for p in result["providers"] if p["accused_alone"]]
+    others = [p for p in result["providers"] if not p["accused_alone"]]
+    seen = sum(p["together"]["campaign"].get("watch", 0) for p in others)
+    there = sum(sum(p["together"]["campaign"].values()) for p in others)
+    alone = sum(sum(p["alone"]["campaign"].values()) for p in others) - sum(
+        p["alone"]["campaign"].get("clear", 0) for p in others
+    )
+    harmed = sum(
+        _told_of(p["together"]["others"]) - _told_of(p["alone"]["others"])
+        for p in result["providers"]
+    )
+    wire = result["wire"]
+    leaks = len(wire["identifiers_found"]) + len(wire["passages_found"])
+    return [
+        f"{_names(told)} saw enough of the campaign in its own log to accuse it.",
+        f"{_names(others)} saw too little: alone, {alone} of the campaign's {there} accounts there "
+        "stood out.",
+        f"With what was shared, {seen} of those {there} are on watch there, and {harmed} accounts "
+        "of honest customers more than before.",
+        f"{wire['bytes']:,} bytes went over the wire; identifiers of customers and passages of "
+        f"their texts in them: {leaks}.",
+    ]
+
+
+def _told_of(counts: Mapping[str, int]) -> int:
+    return sum(n for standing, n in counts.items() if standing != "clear")
+
+
+def _names(providers: Iterable[Mapping[str, Any]]) -> str:
+    names = [str(p["name"]) for p in providers]
+    return " and ".join(names) if names else "Nobody"
 
 
 def page(result: Mapping[str, Any]) -> str:
@@ -55,12 +114,20 @@ def page(result: Mapping[str, Any]) -> str:
     parts = [
         _HEAD,
         "<h1>Three providers and a hub</h1>\n",
+        "<ul>" + "".join(f"<li>{escape(line)}</li>" for line in summary(result)) + "</ul>\n",
         f"<p>Simulated: {result['exchanges']:,} exchanges of {result['accounts']:,} accounts, seed "
-        f"{result['seed']}; one campaign, divided. Took {result['seconds']} s.</p>\n",
+        f"{result['seed']}; one campaign of "
+        f"{sum(p['of_the_campaign'] for p in result['providers'])} accounts, divided among the "
+        f"three. Took {result['seconds']} s. Only the simulator knows which accounts are the "
+        "campaign's; below they are counted apart to show who saw what. <em>Accused</em>: a "
+        "finding that the provider may act upon. <em>Watch</em>: a person may look, nothing is "
+        "done. <em>Clear</em>: nothing was found.</p>\n",
         _table(
-            ("provider", "accounts", "of the campaign", "accused campaigns alone",
-             "released by two persons", "fingerprints pulled"),
-            ((p["name"], p["accounts"], p["of_the_campaign"], p["accused_alone"], p["released"],
+            ("provider", "accounts that sent requests", "of them the campaign's",
+             "campaigns accused from its own log", "campaigns released by two persons",
+             "fingerprints pulled from others"),
+            ((p["name"], sum(sum(side.values()) for side in p["alone"].values()),
+              sum(p["alone"]["campaign"].values()), p["accused_alone"], p["released"],
               len(p["indicators"])) for p in result["providers"]),
         ),
     ]  # fmt: skip
@@ -76,6 +143,9 @@ def page(result: Mapping[str, Any]) -> str:
         f"{wire['fingerprints_found']}.</p>\n",
         "<p>A fingerprint is a 64-bit hash of a text: whoever has the text recognizes it.</p>\n",
         "<h2>What the hub recorded</h2>\n",
-        _table(("event", "times"), sorted(result["events"].items())),
+        _table(
+            ("event", "times", "that is"),
+            ((name, n, _EVENTS.get(name, "")) for name, n in sorted(result["events"].items())),
+        ),
     ]
     return "".join(parts) + "</html>\n"

@@ -32,12 +32,14 @@ def test_everything_done_is_an_event_in_one_chain(hub, shelf, make_indicator):
     with hub.client(me) as client:
         client.delete(f"{shelf.objects}{one['id']}/")
     assert actions(hub, shelf) == [
-        "submit", "refuse", "read", "release", "deny", "submit", "revoke", "delete",
+        "submit", "refuse", "read", "release", "deny", "submit", "revoke", "notify", "delete",
+        "notify",
     ]  # fmt: skip
     told = [e for e in hub.office.events(None, None) if e["collection"] == shelf.id]
     assert told[3]["count"] == 1
     assert told[3]["purpose"] == "agreement:detection"
-    assert told[6]["recipients"] == told[7]["recipients"] == 1
+    assert told[7]["recipients"] == told[9]["recipients"] == 1
+    assert {e["member"] for e in told if "recipients" in e} == {"hub"}, "else a read receipt"
     count, last = hub.office.verify()
     assert count == len(hub.office.events(None, None))
     assert hub.office.verify(last) == (count, last)
@@ -136,6 +138,70 @@ def test_what_the_operator_withdrew_does_not_come_back_by_a_replay(hub, shelf, m
     assert [f["id"] for f in told["failures"]] == [one["id"]]
     assert "withdrawn" in told["failures"][0]["message"]
     assert shelf.ids(me) == [two["id"]]
+
+
+def test_another_version_of_what_the_operator_withdrew_does_not_come_back(
+    hub, shelf, make_indicator
+):
+    me, operator = hub.login(), hub.login(role="operator")
+    one = make_indicator()
+    shelf.add(me, one)
+    with hub.client(operator) as client:
+        assert client.delete(f"{shelf.objects}{one['id']}/").status_code == 200
+    told = shelf.add(me, {**one, "modified": "2026-11-03T00:00:00.000Z"})
+    assert "withdrawn" in told["failures"][0]["message"]
+
+
+def test_only_who_knew_it_learns_that_something_was_withdrawn(hub, shelf, make_indicator):
+    """To any other member the id answers as a new one does, and nobody else sees what it sent."""
+    me, operator = hub.login(), hub.login(role="operator")
+    handed, stranger, reader = (hub.login(number=n) for n in ("handed", "stranger", "reads"))
+    one, fresh = make_indicator(), make_indicator()
+    shelf.add(me, one)
+    assert shelf.ids(handed) == [one["id"]]
+    with hub.client(operator) as client:
+        assert client.delete(f"{shelf.objects}{one['id']}/").status_code == 200
+    told = shelf.add(handed, one)
+    assert "withdrawn" in told["failures"][0]["message"], "it was told of the deletion anyway"
+
+    told = shelf.add(stranger, one, fresh)
+    assert [s["id"] for s in told["successes"]] == [one["id"], fresh["id"]]
+    assert told["failure_count"] == 0
+    for path in ("objects/", "manifest/"):
+        assert shelf.ids(stranger, path) == [one["id"], fresh["id"]]
+    assert shelf.add(stranger, one)["success_count"] == 1, "the same again, as ever"
+    assert shelf.ids(reader) == [fresh["id"]]
+    assert shelf.ids(me) == [fresh["id"]]
+    assert shelf.ids(operator) == [one["id"], fresh["id"]]
+    first, second = (o["date_added"] for o in shelf.get(stranger, "manifest/").json()["objects"])
+    assert instant(second) - instant(first) == timedelta(microseconds=1), "as if it were new"
+
+
+def instant(text: str) -> datetime:
+    return datetime.fromisoformat(text)
+
+
+def test_what_is_revoked_stays_so(hub, shelf, make_indicator):
+    """STIX 2.1, section 3.2: a revocation is for good, and no later version undoes it."""
+    me, other = hub.login(), hub.login(number="other")
+    one = make_indicator()
+    revoked = {**one, "modified": "2026-11-02T00:00:00.000Z", "revoked": True}
+    again = {**one, "modified": "2026-11-03T00:00:00.000Z"}
+    early = {**one, "modified": "2026-11-01T12:00:00.000Z"}
+    assert shelf.add(me, one, revoked)["failure_count"] == 0
+    told = shelf.add(me, again, early, revoked)
+    assert "revoked, for good" in told["failures"][0]["message"]
+    assert told["failures"][0]["version"] == again["modified"]
+    assert told["success_count"] == 2, "a version of before that comes late, and the same again"
+    assert shelf.get(other).json()["objects"] == [revoked]
+    two = make_indicator()
+    both = [{**two, "modified": revoked["modified"], "revoked": True},
+            {**two, "modified": again["modified"]}]  # fmt: skip
+    assert shelf.add(me, *both)["failure_count"] == 1, "in one envelope, too"
+    nested = make_indicator(x_note={"revoked": True})
+    shelf.add(me, nested)
+    later = {**nested, "modified": "2026-11-04T00:00:00.000Z"}
+    assert shelf.add(me, later)["failure_count"] == 0, "a field of that name within is none"
 
 
 def test_a_required_purpose_is_demanded(new_hub, make_shelf):

@@ -92,6 +92,21 @@ def test_envelopes_that_are_worked_off_later_count_when_they_come(
         assert told.status_code == 429
 
 
+def test_what_is_refused_was_examined_and_counts(two_processes, make_shelf, make_indicator):
+    """Else a member could try without end what the rules let through."""
+    server = two_processes[0]
+    me, shelf = server.login(objects_per_day=10, number="tries"), make_shelf(server)
+    wrong = [make_indicator(confidence=101) for _ in range(8)]
+    assert shelf.add(me, *wrong)["failure_count"] == 8
+    with server.client(me, **{"Content-Type": TAXII}) as client:
+        told = client.post(shelf.objects, json={"objects": [make_indicator() for _ in range(3)]})
+        assert told.status_code == 429, "8 + 3 pass 10"
+    good = make_indicator()
+    for _ in range(3):  # the same again is no new object, and costs nothing
+        assert shelf.add(me, good)["success_count"] == 1
+    assert shelf.add(me, make_indicator())["success_count"] == 1
+
+
 def test_no_more_objects_are_read_than_the_day_allows(two_processes, make_shelf, make_indicator):
     server = two_processes[0]
     shelf = make_shelf(server)

@@ -12,6 +12,8 @@ from stillwatch.share import campaign_objects
 from stillwatch.share import content as make
 from stillwatch.share.antitrust import normal
 from stillwatch.share.catalogue import CATALOGUE, IEP, INTERFACE
+from stillwatch.share.content import aggregate, atlas_id
+from stillwatch.share.lanes import Contribution, combine
 
 LINE = {
     "campaign_id": "c-0123456789ab", "standing": "accused", "found_by": ["frame"],
@@ -154,3 +156,16 @@ def test_nobody_speaks_in_another_members_name(competitors, desk, sender, found)
     assert desk.add(other, make.contributor(own, then), said)["failure_count"] == 0
     again = normal(make.opinion(campaign["id"], "disagree", by=own, created=then))
     assert desk.add(liar, again)["success_count"] == 0
+
+
+def test_figures_of_several_contributors_are_the_operators_to_publish(competitors, desk, sender):
+    """A member would publish its own, or a figure from which others' could be subtracted."""
+    months = [datetime(2026, month, 1, tzinfo=UTC) for month in (3, 6)]
+    parts = [Contribution(f"identity--{k}", 2, 100, 10_000) for k in range(5)]
+    figures, _ = combine(parts, *months, [], now=datetime.now(UTC))
+    refs, published = [atlas_id("AML.T0024.002")], datetime.now(UTC).replace(microsecond=0)
+    for login, fine in ((sender, False), (competitors.login("operator"), True)):
+        by = competitors.office.identity(login.pseudonym)
+        told = desk.add(login, normal(aggregate(figures, refs, by=by, published=published)))
+        assert told["success_count"] == fine, told
+        assert fine or "aggregate-lane" in told["failures"][0]["message"]

@@ -18,7 +18,9 @@ def played(tmp_path_factory: pytest.TempPathFactory) -> Path:
     words = [str(EXAMPLE / "exchange.py"), "--out", str(out), "--scale", "0.1"]
     done = subprocess.run([sys.executable, *words], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    assert f"0 leaks in them\n{out / 'report.html'}" in done.stdout
+    assert "birch pulled" in done.stdout, "it says what it does while it does it"
+    assert "identifiers of customers and passages of their texts in them: 0." in done.stdout
+    assert done.stdout.endswith(f"{out / 'report.html'}\n")
     return out
 
 
@@ -53,6 +55,8 @@ def test_the_page_says_so_and_names_nobody(played):
     for name in ("alder", "birch", "cedar"):
         assert f"What {name} learned" in page
     assert "It did not learn:" in page
+    assert "alone, 0 of the campaign&#x27;s 6 accounts there stood out" in page
+    assert "6 of those 6 are on watch there, and 0 accounts of honest customers more" in page
     assert "None of them is in it." in page
     accounts = (played / "world" / "accounts.csv").read_text().splitlines()[1:]
     assert not [line for line in accounts if line.split(",")[0] in page]

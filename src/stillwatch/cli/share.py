@@ -28,6 +28,13 @@ Person = Annotated[str, typer.Option("--as", metavar="NAME", help="Who you are i
 Key = Annotated[Path, typer.Option("--key", metavar="FILE", help="Your private key.")]
 Offline = Annotated[bool, typer.Option("--offline", help="Sign only; send another time.")]
 Ids = Annotated[list[str], typer.Argument(metavar="ID", help="Ids of STIX objects.")]
+Purpose = Annotated[
+    str,
+    typer.Option(
+        metavar="WORD",
+        help="detection, investigation, mitigation, measurement, correction or audit.",
+    ),
+]
 _HOME = Path("share")
 
 
@@ -117,6 +124,27 @@ def prepare(
         _say(made)
 
 
+@share.command()
+def wording(
+    text: Annotated[str, typer.Argument(metavar="TEXT", help="As for prepare --describe.")],
+) -> None:
+    """Say whether a description may be shared as it is, and which of its words are not listed.
+
+    For its author's eyes: a refusal itself never repeats a word.
+    """
+    from stillwatch.share.prose import faults, unlisted
+
+    now = _now()
+    found = faults(text, now=now)
+    for fault in found:
+        print(f"{fault.rule}: the text {fault.says}")
+    if words := unlisted(text, now=now):
+        print(f"not listed: {', '.join(words)}")
+    if found:
+        raise typer.Exit(1)
+    print("may be shared as it is")
+
+
 @share.command("list")
 def list_packages(home: HomeDir = _HOME) -> None:
     """Name the packages of the outbox, and how far each is."""
@@ -188,13 +216,7 @@ def _send(home: Home, made: Package) -> None:
 
 @share.command()
 def pull(
-    purpose: Annotated[
-        str,
-        typer.Option(
-            metavar="WORD",
-            help="detection, investigation, mitigation, measurement, correction or audit.",
-        ),
-    ] = "detection",
+    purpose: Purpose = "detection",
     home: HomeDir = _HOME,
 ) -> None:
     """Fetch what others share and write pulled/indicators.jsonl."""
@@ -203,9 +225,37 @@ def pull(
     opened = _open(home)
     with _hub(opened) as hub:
         got = fetch(opened, hub, purpose=purpose, now=_now())
-    left = ", ".join(f"{name} {count}" for name, count in got.left_out.items())
-    print(f"received {got.received}, refused {got.refused}, left out: {left}")
+    print(f"received {got.received}, refused {got.refused}, left out: {_counted(got.left_out)}")
     print(f"{got.indicators} indicators in {got.path}")
+
+
+@share.command("import")
+def import_file(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A STIX 2.1 bundle, of any maker.")],
+    source: Annotated[
+        str, typer.Option(metavar="NAME", help="Your name for who sent it; again: replaced.")
+    ],
+    purpose: Purpose = "detection",
+    home: HomeDir = _HOME,
+) -> None:
+    """Add what a scan can match of a STIX file to pulled/indicators.jsonl; say what is dropped.
+
+    Nothing of it is shared further. It weighs what a newcomer's word weighs.
+    """
+    from stillwatch.share.client import INDICATORS, import_stix, write_indicators
+
+    opened, now = _open(home), _now()
+    got = import_stix(opened, file, source=source, purpose=purpose, now=now)
+    print(f"read {got.read} objects, {got.used} indicators of use")
+    for why, count in got.dropped.items():
+        print(f"dropped {count}: {why}")
+    total, left = write_indicators(opened, now=now)
+    print(f"left out: {_counted(left)}")
+    print(f"{total} indicators in {opened.pulled / INDICATORS}")
+
+
+def _counted(left: dict[str, int]) -> str:
+    return ", ".join(f"{name} {count}" for name, count in left.items())
 
 
 @share.command()

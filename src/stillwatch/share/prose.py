@@ -18,15 +18,14 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from functools import cache
 from typing import Final
 
 from stillwatch.share.catalogue import ATLAS, MEASURES
-from stillwatch.share.told import PERSON, Fault, spelled, told
+from stillwatch.share.told import PERSON, Fault, acronyms, names_trade, spelled, told
 from stillwatch.share.vocabulary import vocabulary
 from stillwatch.share.words import BANDS
 
-__all__ = ["LONGEST", "Fault", "faults"]
+__all__ = ["LONGEST", "Fault", "faults", "unlisted"]
 
 LONGEST: Final = 500  # characters of a text
 _LONGEST_NAME: Final = 100
@@ -50,11 +49,18 @@ _KNOWN_IDS: Final = frozenset({
 
 # What a template or a method consists of; of accounts and requests only bands are told
 _SMALL: Final = (
-    "(?:same |different |consecutive |identical |distinct |linked )?(?:words|tokens|turns|lines|"
-    "templates|frames|bands|steps|techniques|methods|variants|patterns|openings|prefixes|stages|"
-    "phases|indicators|fields|characters|examples|messages|signals|factors|kinds|parts|sentences|"
-    "sections|paragraphs|seconds|minutes)"
+    "(?:same |different |consecutive |identical |distinct |linked |candidate |alternative |"
+    "separate |possible |unrelated |further )?(?:words|tokens|turns|lines|answers|candidates|"
+    "questions|"
+    "languages|roles|personas|passages|clusters|scripts|tools|proxies|solutions|schedulers|"
+    "spellings|wordings|rounds|branches|choices|options|classes|hops|templates|frames|bands|steps|"
+    "techniques|methods|variants|patterns|openings|prefixes|stages|phases|indicators|fields|"
+    "characters|examples|messages|signals|factors|kinds|parts|sentences|sections|paragraphs|"
+    "seconds|minutes)"
 )
+
+
+_FEW: Final = "(?:[Tt]wo|[Tt]hree|[Ff]our|[Ff]ive|[Ss]ix|[Ss]even|[Ee]ight|[Nn]ine|[Tt]en)"
 
 
 def _bands() -> str:
@@ -75,10 +81,16 @@ _FORMS: Final = tuple(
         ("@date", rf"(?:\d{{1,2}} )?(?:{'|'.join(_MONTHS)}) 20\d\d"),
         ("@date", rf"(?:{'|'.join(_MONTHS)}) \d{{1,2}}, 20\d\d"),
         ("@band", rf"(?:{_bands()}) {_COUNTED}"),
-        ("@small", rf"(?:two|three|four|five|six|seven|eight|nine|ten) {_SMALL}"),
+        ("@small", rf"{_FEW} {_SMALL}"),
         ("@quantity", rf"(?:[Tt]ens|[Dd]ozens|[Hh]undreds|[Tt]housands|[Tt]ens of thousands"
                       rf"|[Hh]undreds of thousands)"
                       rf" of {_COUNTED}"),
+        ("@span", rf"(?:{_FEW}|a few|several) "
+                   r"(?:seconds|minutes|hours|days|weeks) (?:later|earlier|apart|before|after)"),
+        ("@span", r"(?:a few|several) hundred milliseconds"),
+        ("@name", r"JSON Lines|JavaScript|TypeScript|Chromium|Chrome|Firefox|Safari|Selenium"
+                  r"|Playwright|Puppeteer|(?:Go|Rust|Java|Ruby|Perl|PHP) "
+                  r"(?:client|library|program|script|runtime|code)"),
         ("@id", "|".join(re.escape(one) for one in sorted(_KNOWN_IDS, reverse=True))),
         ("@cve", r"CVE-(?:1999|20\d\d)-\d{4,5}"),
         ("@code", rf"(?:HTTP|status|status code|status codes) {_CODE}"
@@ -109,13 +121,13 @@ def faults(text: str, *, now: datetime, own: str = "", name: bool = False) -> li
     if sentences is None:
         return [Fault(PERSON, "is not written plainly")]
     found = [Fault(PERSON, "holds a date that is none or not past")] if wrong else []
-    unknown = sum(_unknown(one) for one in sentences)
+    unknown = sum(len(_unknown(one)) for one in sentences)
     if unknown:
         found.append(Fault(PERSON, f"holds {unknown} word(s) or number(s) that are not listed"))
     if shown.count("@cve") > 2:
         found.append(Fault(PERSON, "holds more than two CVE ids"))
     found += spelled(sentences)
-    if not vocabulary().told["trade"].intersection(sentences[0]):
+    if not names_trade(sentences[0]):
         found.append(Fault(PERSON, "begins with a sentence that names no thing of the trade"))
     for one in sentences:
         found += told(one)
@@ -203,8 +215,18 @@ def _title(words: Sequence[str]) -> bool:
     )
 
 
-def _unknown(words: Sequence[str]) -> int:
-    """Return how many words are neither of the vocabulary nor of a listed pair."""
+def unlisted(text: str, *, now: datetime, own: str = "") -> list[str]:
+    """Return the words of one's own text that are not listed, for its author alone to read.
+
+    A refusal never names them. Empty where the text is not written plainly, too.
+    """
+    shown = re.sub(rf"(?<![\w-]){re.escape(own)}(?![\w-])", "@id", text) if own else text
+    sentences = _sentences(_numbered(shown, now)[0], name=False) or []
+    return list(dict.fromkeys(word for one in sentences for word in _unknown(one)))
+
+
+def _unknown(words: Sequence[str]) -> list[str]:
+    """Return the words that are neither of the vocabulary nor of a listed pair."""
     known = vocabulary()
     paired: set[int] = set()
     for size in (2, 3, 4):
@@ -212,24 +234,20 @@ def _unknown(words: Sequence[str]) -> int:
             if tuple(words[at : at + size]) in known.pairs:
                 paired.update(range(at, at + size))
     first = {"we", "our"}
-    return sum(
-        not (at in paired or word in first or word in ",;:" or word in _PLACED or _is_known(word))
+    return [
+        word
         for at, word in enumerate(words)
-    )
+        if not (at in paired or word in first | _PLACED or word in ",;:" or _is_known(word))
+    ]
 
 
 def _is_known(word: str) -> bool:
     known = vocabulary()
     word = word.removesuffix("'s").removesuffix("s'") if "'" in word else word
-    if word in known.words or (word,) in known.pairs or word in _acronyms_lowered():
+    if word in known.words or (word,) in known.pairs or word in acronyms():
         return True
     parts = word.split("-")
     return 2 <= len(parts) <= 4 and all(
-        p in known.words or p in _acronyms_lowered() or (k == 0 and p in known.told["prefixes"])
+        p in known.words or p in acronyms() or (k == 0 and p in known.told["prefixes"])
         for k, p in enumerate(parts)
     )
-
-
-@cache
-def _acronyms_lowered() -> frozenset[str]:
-    return frozenset(one.lower() for one in vocabulary().acronyms)

@@ -6,18 +6,21 @@ A net with meshes, behind the closed vocabulary: it errs on the side of asking a
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import cache
 from itertools import pairwise
 from typing import Final, NamedTuple
 
 from stillwatch.share.commercial import joins, spells
 from stillwatch.share.vocabulary import vocabulary
 
-__all__ = ["PERSON", "Fault", "spelled", "told"]
+__all__ = ["PERSON", "Fault", "acronyms", "names_trade", "spelled", "told"]
 
 PERSON: Final = "needs-a-person"
 _COMMERCE: Final = "no-commerce"
 _ADVICE: Final = "no-advice"
-_MODELS: Final = frozenset({"model", "models", "llm", "llms"})
+_MODELS: Final = frozenset(
+    {"model", "models", "llm", "llms", "student", "students", "teacher", "teachers"}
+)
 _EACH: Final = frozenset({"a", "an", "one", "per", "each", "every"})
 # Words of commerce that are too short to be stems: read in first letters, forwards
 _SHORT: Final = ("cost", "deal", "fees", "sale")
@@ -47,7 +50,7 @@ def spelled(sentences: Sequence[Sequence[str]]) -> Iterator[Fault]:
 def told(words: Sequence[str]) -> Iterator[Fault]:
     """Yield what one sentence tells, of its words in lower case."""
     sets, held = vocabulary().told, frozenset(words)
-    if not held & (sets["trade"] | sets["pointing"]):
+    if not names_trade(words) and held.isdisjoint(sets["pointing"]):
         yield Fault(PERSON, "holds a sentence that names no thing of the trade")
     yield from _grown(held)
     often = any(
@@ -58,6 +61,10 @@ def told(words: Sequence[str]) -> Iterator[Fault]:
         yield Fault(_COMMERCE, "seems to tell of a volume")
     if _planned(words):
         yield Fault(_COMMERCE, "seems to tell of a model that is to come")
+    row = "".join(f" {word}" for word in words)
+    for rule, says, pattern in vocabulary().patterns:
+        if pattern.search(row):
+            yield Fault(rule, says)
     if _advised(words):
         yield Fault(_ADVICE, "seems to say what somebody should do")
     for at, word in enumerate(words):
@@ -72,6 +79,19 @@ def told(words: Sequence[str]) -> Iterator[Fault]:
             yield Fault(PERSON, "tells of oneself more than what one observed")
 
 
+def names_trade(words: Sequence[str]) -> bool:
+    """Return whether a sentence names a thing of the trade; what has an acronym is one."""
+    known = vocabulary()
+    things = known.told["trade"].union(acronyms())
+    return any(word.removesuffix("'s").removesuffix("'") in things for word in words)
+
+
+@cache
+def acronyms() -> frozenset[str]:
+    """Return the acronyms of the vocabulary in lower case."""
+    return frozenset(one.lower() for one in vocabulary().acronyms)
+
+
 def _grown(held: frozenset[str]) -> Iterator[Fault]:
     """Growth and comparison: of a campaign's accounts and requests, and of nothing else."""
     sets = vocabulary().told
@@ -79,8 +99,10 @@ def _grown(held: frozenset[str]) -> Iterator[Fault]:
         growing = held & (sets["trade"] - sets["never_grows"])
         if held & (sets["providers"] | {"we", "our", "service"}) or not growing:
             yield Fault(_COMMERCE, "seems to compare providers or to tell of growth")
-        elif held & {"token", "tokens"}:
-            yield Fault(_COMMERCE, "seems to compare amounts")
+        elif held.isdisjoint(sets["campaigns"]):
+            yield Fault(_COMMERCE, "seems to tell of growth that is no campaign's")
+    if held & {"token", "tokens"} and held & (sets["growth"] | sets["moving"]):
+        yield Fault(_COMMERCE, "seems to compare amounts")
 
 
 def _planned(words: Sequence[str]) -> bool:
@@ -105,6 +127,9 @@ def _advised(words: Sequence[str]) -> bool:
         while rest and rest[0] in known.told["ordering"]:
             rest = rest[1:]
         if rest and rest[0] in known.orders:
+            return True
+        object_follows = rest[1:2] and rest[1] in known.told["determiners"]
+        if rest and rest[0] in known.bases and object_follows:  # delay these accounts
             return True
     held = set(words)
     if _served(words):

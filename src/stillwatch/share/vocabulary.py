@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Mapping
 from functools import cache
@@ -14,21 +15,25 @@ _VOWELS: Final = frozenset("aeiou")
 # Of verbs of more than one syllable these double their last letter (British and American)
 _DOUBLED: Final = frozenset(
     {"submit", "omit", "emit", "permit", "recur", "occur", "refer", "infer", "transfer", "label",
-     "signal", "model", "format"}
+     "signal", "model", "format", "relabel", "reformat", "resubmit", "prefer", "deter", "debug",
+     "equip", "unwrap", "rewrap", "overlap"}
 )  # fmt: skip
 
 
 class Vocabulary(NamedTuple):
     """``words``: in lower case. ``orders``: bases of verbs that are nothing else; a sentence that
-    begins with one is an order. ``acronyms``: as they are written. ``pairs``: words that stand only
-    beside each other, as tuples of words. ``told``: sets of words by what they could tell
-    together."""
+    begins with one is an order. ``bases``: of all verbs. ``acronyms``: as they are written.
+    ``pairs``: words that stand only beside each other, as tuples of words. ``told``: sets of words
+    by what they could tell together. ``patterns``: a rule, what a sentence seems to do, and the
+    words in a row by which it does."""
 
     words: frozenset[str]
     orders: frozenset[str]
+    bases: frozenset[str]
     acronyms: frozenset[str]
     pairs: frozenset[tuple[str, ...]]
     told: Mapping[str, frozenset[str]]
+    patterns: tuple[tuple[str, str, re.Pattern[str]], ...]
 
 
 @cache
@@ -42,6 +47,7 @@ def vocabulary() -> Vocabulary:
     text = files("stillwatch.share").joinpath("vocabulary.toml").read_text(encoding="utf-8")
     read = tomllib.loads(text)
     told, pairs = read.pop("told"), read.pop("pair").split("|")
+    patterns = read.pop("patterns")
     table = {name: block.split() for name, block in read.items()}
     verbs = table["verb"]
     others: set[str] = set()
@@ -50,14 +56,43 @@ def vocabulary() -> Vocabulary:
     for entry in table["noun"]:
         one, _, several = entry.partition("=")
         others |= {one, several or _with_s(one)}
-    words = others.union(*(_forms(verb) for verb in verbs))
+    bases = frozenset(verbs + table["irregular"])
+    words = others.union(table["irregular"], *(_forms(verb) for verb in verbs))
     return Vocabulary(
         frozenset(words),
-        frozenset(verbs) - others,
+        bases - others.difference(table["form"]),
+        bases,
         frozenset(table["acronym"]),
         frozenset(tuple(pair.split()) for pair in pairs),
         {name: frozenset(block.split()) for name, block in told.items()},
+        tuple(
+            (*name.split(": ", 1), _in_a_row(line, told))
+            for name, block in patterns.items()
+            for line in block.strip().splitlines()
+        ),
     )
+
+
+def _in_a_row(line: str, told: Mapping[str, str]) -> re.Pattern[str]:
+    """Return a pattern's regular expression over words with a space before each.
+
+    >>> bool(_in_a_row("$model ~1 is|are new", {"model": "model"}).search(" the model here is new"))
+    True
+    """
+    made = ""
+    for part in line.split():
+        if part[0] == "~":
+            made += rf"(?: \S+){{0,{int(part[1:])}}}"
+        elif part[0] == "!":
+            made += rf"(?! {re.escape(part[1:])}\b)"
+        else:
+            words = [w for one in part.split("|") for w in _named(one, told)]
+            made += f" (?:{'|'.join(map(re.escape, words))})(?![^ ])"
+    return re.compile(made)
+
+
+def _named(word: str, told: Mapping[str, str]) -> list[str]:
+    return told[word[1:]].split() if word[0] == "$" else [word]
 
 
 def _with_s(word: str) -> str:

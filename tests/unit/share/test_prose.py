@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import tomllib
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
 from stillwatch.share.commercial import joins
-from stillwatch.share.prose import LONGEST, faults
+from stillwatch.share.prose import LONGEST, faults, unlisted
 from stillwatch.share.vocabulary import vocabulary
 
 NOW = datetime(2026, 11, 27, 12, tzinfo=UTC)
@@ -36,6 +38,37 @@ def rules(text, **options):
 )
 def test_what_an_analyst_writes_passes(text):
     assert faults(text, now=NOW) == []
+
+
+SENTENCES = {
+    name: block.strip().splitlines()
+    for name, block in tomllib.loads(
+        (Path(__file__).parent / "sentences.toml").read_text(encoding="utf-8")
+    ).items()
+}
+
+
+@pytest.mark.parametrize("name", ["unlawful", "unlawful_later"])
+def test_what_competitors_must_not_tell_is_refused_in_innocent_words_too(name):
+    assert len(SENTENCES[name]) == {"unlawful": 60, "unlawful_later": 131}[name]
+    assert [text for text in SENTENCES[name] if not rules(text)] == []
+
+
+@pytest.mark.parametrize(
+    ("name", "first", "step", "least"),
+    [("lawful", 0, 3, 18), ("lawful", 1, 3, 19), ("lawful", 2, 3, 16), ("lawful_later", 0, 1, 49)],
+)
+def test_most_of_what_analysts_wrote_before_the_words_were_chosen_passes(name, first, step, least):
+    """The third batch was judged once, after the words of the other two were added."""
+    batch = SENTENCES[name][first::step]
+    assert sum(not rules(text) for text in batch) >= least
+
+
+def test_an_author_is_told_which_words_are_not_listed():
+    text = "Prompts of Acme repeat the frame."
+    assert unlisted(text, now=NOW) == [], "not written plainly"
+    assert unlisted(text.replace("Acme", "acme"), now=NOW) == ["acme"]
+    assert unlisted("Prompts of c-0123456789ab repeat.", now=NOW, own="c-0123456789ab") == []
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ guard; every step can be repeated and changes nothing the second time.
 """
 
 from stillwatch.share.client.audit import export, summarize, verify_own, verify_receipt
+from stillwatch.share.client.foreign import Imported, import_stix
 from stillwatch.share.client.holders import Holders, hub_client, open_holders
 from stillwatch.share.client.home import Home, open_home, start_home
 from stillwatch.share.client.outbox import (
@@ -18,15 +19,17 @@ from stillwatch.share.client.outbox import (
 )
 from stillwatch.share.client.packages import Package, package_of, packages
 from stillwatch.share.client.proofs import Proven, check, fetch_proofs
-from stillwatch.share.client.pull import pull
+from stillwatch.share.client.pull import INDICATORS, pull, write_indicators
 from stillwatch.share.client.release import release, review
 from stillwatch.share.client.send import send
 from stillwatch.share.client.taxii import Collection
 
 __all__ = [
+    "INDICATORS",
     "Collection",
     "Holders",
     "Home",
+    "Imported",
     "Package",
     "Proven",
     "appeal",
@@ -34,6 +37,7 @@ __all__ = [
     "export",
     "fetch_proofs",
     "hub_client",
+    "import_stix",
     "open_holders",
     "open_home",
     "opine",
@@ -51,4 +55,5 @@ __all__ = [
     "summarize",
     "verify_own",
     "verify_receipt",
+    "write_indicators",
 ]

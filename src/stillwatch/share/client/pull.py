@@ -16,13 +16,14 @@ from typing import Any, Final
 from stillwatch.schema import write_whole
 from stillwatch.seal import canonical
 from stillwatch.share.antitrust import normal, refusals
+from stillwatch.share.client.foreign import imported
 from stillwatch.share.client.home import Home, stamp
 from stillwatch.share.client.taxii import Collection
 from stillwatch.share.legal import in_force
 from stillwatch.share.trust import indicators_of, screen
 from stillwatch.share.words import EXT
 
-__all__ = ["INDICATORS", "Pulled", "pull"]
+__all__ = ["INDICATORS", "Pulled", "pull", "write_indicators"]
 
 INDICATORS: Final = "indicators.jsonl"
 _OBJECTS: Final = "objects.json"
@@ -62,12 +63,20 @@ def pull(home: Home, hub: Collection, *, purpose: str, now: datetime) -> Pulled:
         _merge(held, fresh)
         write_whole(home.pulled / _OBJECTS, canonical(sorted(held.values(), key=_order)))
         write_whole(home.pulled / _CURSOR, canonical({"added_after": last}))
-    found = indicators_of(held.values(), now=now, canaries=home.canaries, arbiters=home.arbiters)
-    mine = [one for one in found if one.contributor != home.contributor]
-    kept, left = screen(mine, warninglist=home.warninglist)
+    count, left = write_indicators(home, now=now)
+    return Pulled(received, refused, count, left, home.pulled / INDICATORS)
+
+
+def write_indicators(home: Home, *, now: datetime) -> tuple[int, dict[str, int]]:
+    """Write what may be used of all that was pulled and imported; return how many, what was left
+    out by reason."""
+    held = _held(home).values()
+    found = indicators_of(held, now=now, canaries=home.canaries, arbiters=home.arbiters)
+    others = [one for one in found if one.contributor != home.contributor]
+    kept, left = screen([*others, *imported(home, now=now)], warninglist=home.warninglist)
     lines = b"".join(canonical(one.as_dict()) + b"\n" for one in kept)
     write_whole(home.pulled / INDICATORS, lines)
-    return Pulled(received, refused, len(kept), left, home.pulled / INDICATORS)
+    return len(kept), left
 
 
 def _order(one: dict[str, Any]) -> str:

@@ -7,24 +7,24 @@ microsecond after the one before at least: whoever pages by it can miss none tha
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 import json
+import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from sqlalchemy import Row, insert, select, update
+from sqlalchemy import case, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from stillwatch.seal import digest
 from stillwatch.share.hub.collections import Collection
-from stillwatch.share.hub.conduct import Record, append_events, event, exhausted, use_up
+from stillwatch.share.hub.conduct import HUB, Record, append_events, event, exhausted, use_up
 from stillwatch.share.hub.corrections import correct
 from stillwatch.share.hub.creators import named, others_identities, references
 from stillwatch.share.hub.envelopes import written
 from stillwatch.share.hub.markings import (
+    NOBODY,
     Audience,
     Marking,
     UnknownMarking,
@@ -34,31 +34,28 @@ from stillwatch.share.hub.markings import (
     read_marking,
 )
 from stillwatch.share.hub.members import Member, pseudonym_identity
+from stillwatch.share.hub.statuses import detail, finish, resource
 from stillwatch.share.hub.structure import Rules, identify
 from stillwatch.share.hub.tables import (
     AUDIENCE,
     COLLECTION,
     MARKING,
     RECIPIENT,
-    SUBMISSION,
-    TOMBSTONE,
     VERSION,
 )
 from stillwatch.share.hub.times import DAY_US, parse_timestamp, timestamp
 from stillwatch.share.hub.visible import Eyes
+from stillwatch.share.hub.withdrawn import Withdrawn, find_withdrawn
 
 __all__ = [
     "Submitted",
     "add_objects",
     "examine",
-    "failed_resource",
-    "finish",
-    "pending_resource",
-    "read_status",
-    "tombstone_key",
 ]
 
 _CHUNK: Final = 400
+_STRETCHES: Final = 32
+_RANDOM: Final = random.SystemRandom()
 _UNVERSIONED: Final = "-"
 _Place = tuple[str, str, str]  # object id, specification version, version key
 
@@ -91,14 +88,41 @@ class _Refused(Exception):
 class _Surroundings:
     """What the database holds around the objects of one envelope, as its submitter sees it."""
 
-    taken_down: frozenset[_Place]
+    withdrawn: Withdrawn
     markings: dict[str, Marking] = field(default_factory=dict)  # stored and in the envelope
     stored_markings: set[str] = field(default_factory=set)
     owners: dict[str, int] = field(default_factory=dict)  # the first submitter of an id
     mine: dict[_Place, tuple[str, str]] = field(default_factory=dict)  # digest, version text
+    revoked: dict[str, int] = field(default_factory=dict)  # own ids, by when they were taken back
     here: frozenset[str] | None = None  # what may be referred to; None: anything
     fixed: frozenset[str] = frozenset()  # what is the same for all, whoever submitted it
     others: frozenset[str] = frozenset()  # identities of other members
+
+
+class _Instants:
+    """When each version of an envelope is added: in order, a microsecond apart, by audience.
+
+    Between two versions that a member sees none is missing that it does not see: those of another
+    audience have a stretch of their own, and which of the stretches is drawn.
+    """
+
+    def __init__(self, start: int, most: int) -> None:
+        self._start, self._most = start, most
+        self._places: list[int] = []
+        self._drawn = 0
+        self._next: dict[str, int] = {}
+
+    def next(self, audience: str) -> int:
+        """Return the instant of the next version of an audience."""
+        if audience not in self._next:
+            if not self._places:
+                first = self._drawn
+                self._drawn += _STRETCHES
+                self._places = _RANDOM.sample(range(first, self._drawn), _STRETCHES)
+            self._next[audience] = self._start + self._places.pop() * self._most
+        at = self._next[audience]
+        self._next[audience] = at + 1
+        return at
 
 
 @dataclass
@@ -138,6 +162,8 @@ def _examined(
     spec = str(stix.get("spec_version", "2.0"))
     stix = rules.form(stix)
     reasons = list(rules.accept(stix)) if rules.accept is not None else []
+    if rules.operators is not None and member.role != "operator":
+        reasons += filter(None, [rules.operators(stix)])
     if spec not in specs:
         reasons.append(f"This collection takes STIX {' and '.join(specs)}, not {spec}.")
     if member.pseudonymous and stix["type"] == "identity":
@@ -154,48 +180,6 @@ def _examined(
         written(stix),
         digest(same),
     )
-
-
-def pending_resource(identifier: str, received: int, objects: Sequence[Submitted]) -> str:
-    """Return the status resource of an envelope that is not worked off yet (section 4.3.1)."""
-    pendings = [_detail(one, received) for one in objects]
-    return _resource(identifier, received, "pending", pendings=pendings)
-
-
-def failed_resource(pending: str) -> str:
-    """Return the final status of an envelope that broke the hub: nothing of it was added."""
-    told = json.loads(pending)
-    failures = [{**one, "message": "Unable to process object."} for one in told["pendings"]]
-    made = json.loads(_resource(told["id"], 0, "complete", failures=failures))
-    return json.dumps({**made, "request_timestamp": told["request_timestamp"]}, ensure_ascii=False)
-
-
-def _detail(one: Submitted, at: int) -> dict[str, str]:
-    return {"id": one.id, "version": one.version_text or timestamp(at)}
-
-
-def _resource(
-    identifier: str, received: int, status: str, **lists: Sequence[Mapping[str, str]]
-) -> str:
-    counts = {"success": "successes", "failure": "failures", "pending": "pendings"}
-    made: dict[str, Any] = {
-        "id": identifier,
-        "status": status,
-        "request_timestamp": timestamp(received),
-        "total_count": sum(len(lists.get(name, ())) for name in counts.values()),
-    }
-    for one, several in counts.items():
-        found = lists.get(several, ())
-        made[f"{one}_count"] = len(found)
-        if found:
-            made[several] = list(found)
-    return json.dumps(made, ensure_ascii=False)
-
-
-def tombstone_key(key: bytes, object_id: str, spec: str, version_key: str) -> str:
-    """Return what a deleted version leaves behind: its name under the hub's key, no content."""
-    name = "\0".join((object_id, spec, version_key)).encode()
-    return hmac.new(key, b"tombstone\0" + name, hashlib.sha256).hexdigest()
 
 
 async def add_objects(
@@ -245,31 +229,35 @@ async def add_objects(
         for name, stix in fixed.items():
             if stix["type"] == "marking-definition":
                 around.markings.setdefault(name, read_marking(stix))
-    outcome = _Outcome()
+    outcome, instants = _Outcome(), _Instants(added, len(objects))
     audiences: dict[str, int] = {}
     for one in objects:
-        at = added + len(outcome.rows)
         try:
             audience = _decide(one, member, collection, around)
         except _Refused as why:
-            outcome.failures.append({**_detail(one, at), "message": str(why)})
+            outcome.failures.append({**detail(one, added), "message": str(why)})
             continue
         if audience is None:  # the same version again: nothing changes
             text = one.version_text or around.mine[one.place][1]
             outcome.successes.append({"id": one.id, "version": text})
             continue
+        # In its place among the others, so that its submitter sees no difference
+        at = instants.next(audience.key)
+        if one.place in around.withdrawn.places:
+            audience = Audience(NOBODY)
         if audience.key not in audiences:
             audiences[audience.key] = await _audience_key(connection, audience)
         outcome.rows.append(_row(one, at, member, collection, audiences[audience.key]))
-        outcome.successes.append(_detail(one, at))
+        outcome.successes.append(detail(one, at))
         around.mine[one.place] = (one.digest, timestamp(at))
         if one.stix.get("revoked") is True:
             outcome.revoked.append(one.id)
+            _note_revoked(around, one.id, one.version)
     await _store(connection, outcome, member, collection, around.markings)
-    resource = _resource(
+    made = resource(
         identifier, received, "complete", successes=outcome.successes, failures=outcome.failures
     )
-    await finish(connection, identifier, resource, now)
+    await finish(connection, identifier, made, now)
     told: dict[str, Any] = {
         "key": key,
         "member": member.pseudonym,
@@ -284,14 +272,16 @@ async def add_objects(
             connection, collection=collection.pk, object_id=name, owner=member.pk, kind="revoked",
             at=now,
         )  # fmt: skip
-        events.append(event("revoke", ids=[name], recipients=reached, **told))
-    if outcome.rows or reserved:
-        count = len(outcome.rows) - reserved
+        events.append(event("revoke", ids=[name], **told))
+        events.append(event("notify", ids=[name], recipients=reached, **told | {"member": HUB}))
+    # What is refused was examined as well; the same again costs nothing, so that a client may retry
+    count = len(outcome.rows) + len(outcome.failures) - reserved
+    if count:
         used, _ = await use_up(connection, member.pk, received // DAY_US, submitted=count)
         if count > 0 and used > member.objects_per_day:
             raise exhausted(now)
     await append_events(connection, events, record)
-    return resource
+    return made
 
 
 def _told(action: str, details: Sequence[Mapping[str, str]], **told: Any) -> dict[str, Any]:
@@ -317,6 +307,8 @@ def _decide(
         raise _Refused("This version is here with other content: give it a new modified.")
     if one.refused is not None:
         raise _Refused(one.refused)
+    if one.id in around.revoked and (one.version or 0) > around.revoked[one.id]:
+        raise _Refused("This object was revoked, for good: make a new one (STIX 2.1, section 3.2).")
     if named(one.stix) in around.others:
         raise _Refused("This identity is another member's, and only its own may stand here.")
     if around.owners.get(one.id, member.pk) != member.pk:
@@ -325,8 +317,19 @@ def _decide(
         raise _Refused("This object belongs to another member, who alone may add versions of it.")
     if around.here is not None and not references(one.stix) <= around.here:
         raise _Refused("This refers to what is not here: submit that first, or with it.")
-    if one.place in around.taken_down:
+    if one.place in around.withdrawn.places and one.id in around.withdrawn.known:
         raise _Refused("This version was withdrawn by the hub's operator.")
+    return _marked(one, member, collection, around)
+
+
+def _note_revoked(around: _Surroundings, name: str, version: int | None) -> None:
+    around.revoked[name] = min(version or 0, around.revoked.get(name, version or 0))
+
+
+def _marked(
+    one: Submitted, member: Member, collection: Collection, around: _Surroundings
+) -> Audience:
+    """Return who may see a new version by its markings; raises _Refused."""
     try:
         if one.stix["type"] != "marking-definition":
             refs = marking_refs(one.stix)
@@ -369,7 +372,8 @@ async def _surroundings(
     collection: Collection,
     key: bytes,
 ) -> _Surroundings:
-    around = _Surroundings(taken_down=await _taken_down(connection, collection, key, objects))
+    places = [one.place for one in objects if one.spec]
+    around = _Surroundings(await find_withdrawn(connection, collection.pk, key, places, member))
     for row in await connection.execute(select(MARKING).where(MARKING.c.owner == member.pk)):
         listed = None if row.recipients is None else tuple(json.loads(row.recipients))
         around.markings[row.id] = Marking(row.tlp, listed)
@@ -382,7 +386,11 @@ async def _surroundings(
                 continue  # it is refused where it is decided, and so is what refers to it
     names = sorted({one.id for one in objects if one.spec})
     v = VERSION.c
-    columns = (v.object_id, v.owner, v.spec, v.version_key, v.digest, v.version_text)
+    taken_back = case((v.body.contains('"revoked":true', autoescape=True), v.body))
+    columns = (
+        v.object_id, v.owner, v.spec, v.version_key, v.digest, v.version_text, v.version,
+        taken_back.label("taken_back"),
+    )  # fmt: skip
     for i in range(0, len(names), _CHUNK):
         # What the member does not see is not there: refusals would tell of it.
         query = (
@@ -399,6 +407,8 @@ async def _surroundings(
             if row.owner == member.pk:
                 place = (row.object_id, row.spec, row.version_key)
                 around.mine[place] = (row.digest, row.version_text)
+                if row.taken_back and json.loads(row.taken_back).get("revoked") is True:
+                    _note_revoked(around, row.object_id, row.version)
     return around
 
 
@@ -416,22 +426,6 @@ async def _referred(
             eyes.see(VERSION),
         )
         found |= set((await connection.execute(query)).scalars())
-    return frozenset(found)
-
-
-async def _taken_down(
-    connection: AsyncConnection, collection: Collection, key: bytes, objects: Sequence[Submitted]
-) -> frozenset[_Place]:
-    """Return which of these versions the operator has deleted: no replay brings them back."""
-    names = {tombstone_key(key, *one.place): one.place for one in objects if one.spec}
-    keys, found = sorted(names), set()
-    for i in range(0, len(keys), _CHUNK):
-        query = select(TOMBSTONE.c.key).where(
-            TOMBSTONE.c.collection == collection.pk,
-            TOMBSTONE.c.by_operator.is_(True),
-            TOMBSTONE.c.key.in_(keys[i : i + _CHUNK]),
-        )
-        found |= {names[k] for k in (await connection.execute(query)).scalars()}
     return frozenset(found)
 
 
@@ -463,7 +457,7 @@ async def _store(
     await connection.execute(
         update(COLLECTION)
         .where(COLLECTION.c.pk == collection.pk)
-        .values(last_added=outcome.rows[-1]["added"])
+        .values(last_added=max(row["added"] for row in outcome.rows))
     )
     stored = {row["object_id"] for row in outcome.rows if row["type"] == "marking-definition"}
     if stored:
@@ -478,22 +472,3 @@ async def _store(
             for name in sorted(stored & set(known))
         ]
         await connection.execute(make(MARKING).on_conflict_do_nothing(), rows)
-
-
-async def finish(connection: AsyncConnection, identifier: str, resource: str, now: int) -> None:
-    """Write a submission's final status; its body goes."""
-    await connection.execute(
-        update(SUBMISSION)
-        .where(SUBMISSION.c.id == identifier)
-        .values(resource=resource, finished=now, body=None)
-    )
-
-
-async def read_status(
-    connection: AsyncConnection, root: int, identifier: str, member: Member
-) -> Row[Any] | None:
-    """Return the submission of an id, if it is this member's, or the member sees all."""
-    query = select(SUBMISSION).where(SUBMISSION.c.id == identifier, SUBMISSION.c.root == root)
-    if not member.sees_all:
-        query = query.where(SUBMISSION.c.member == member.pk)
-    return (await connection.execute(query)).first()

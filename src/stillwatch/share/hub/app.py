@@ -20,7 +20,6 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Match, Route
 
-from stillwatch.share.hub.adding import read_status
 from stillwatch.share.hub.calls import (
     FIXED_HEADERS,
     PURPOSE_HEADER,
@@ -41,6 +40,7 @@ from stillwatch.share.hub.media import TAXII, is_taxii
 from stillwatch.share.hub.reading import read_corrections, read_page
 from stillwatch.share.hub.refusals import Refusal, not_found
 from stillwatch.share.hub.settings import Settings, Signer
+from stillwatch.share.hub.statuses import read_status
 from stillwatch.share.hub.structure import Rules
 from stillwatch.share.hub.tables import API_ROOT
 from stillwatch.share.hub.witnessing import add_checkpoint, ledgers_of
@@ -317,7 +317,7 @@ def _error(refusal: Refusal) -> Response:
 
 async def _refused(call: Call, refusal: Refusal) -> Response:
     """Answer with an error; a denial to a known member is an event like any other."""
-    if call.member is not None and refusal.status in {400, 403, 404, 413, 415, 422, 429}:
+    if call.member is not None and refusal.status in {400, 401, 403, 404, 413, 415, 422, 429}:
         told = call.told("deny", status=refusal.status, method=call.request.method)
         try:
             await call.hub.recorder.note(Note(told), call.at)

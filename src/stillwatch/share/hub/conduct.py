@@ -28,6 +28,7 @@ from stillwatch.share.hub.times import DAY_US, timestamp
 
 __all__ = [
     "ACTIONS",
+    "HUB",
     "Delivery",
     "Note",
     "Record",
@@ -43,8 +44,11 @@ __all__ = [
 
 ACTIONS: Final = (
     "submit", "refuse", "deny", "read", "release", "delete", "revoke", "key", "evaluate", "propose",
-    "cosign",
+    "cosign", "notify",
 )  # fmt: skip
+# Whose entries are that no member has a receipt for: how many received an object only the operator
+# knows, since it would tell the submitter whether a rival has read it.
+HUB: Final = "hub"
 Record = Callable[[Mapping[str, Any]], None]
 _MOST_AT_ONCE: Final = 500
 _CHUNK: Final = 1_000

@@ -20,7 +20,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from stillwatch.errors import ConfigError, EvidenceError, InputError
 from stillwatch.seal import open_checkpoint, public_key
-from stillwatch.share.hub.conduct import read_events
+from stillwatch.share.hub.conduct import HUB, read_events
 from stillwatch.share.hub.database import Database
 from stillwatch.share.hub.ledger import (
     consistency,
@@ -170,9 +170,9 @@ def _counted(events: Sequence[Any]) -> dict[str, Any]:
             purposes[str(one["purpose"])] += 1
         if one["action"] == "deny":
             denied[str(one["status"])] += 1
-    told = sum(int(e.get("recipients", 0)) for e in events if e["action"] in ("revoke", "delete"))
+    told = sum(int(e.get("recipients", 0)) for e in events)
     return {
-        "members_active": band(len({e["member"] for e in events if e["member"]})),
+        "members_active": band(len({e["member"] for e in events} - {"", HUB})),
         "actions": {name: band(n) for name, n in sorted(done.items())},
         "objects": {name: band(n) for name, n in sorted(objects.items()) if n},
         "purposes": {name: band(n) for name, n in sorted(purposes.items())},

@@ -8,15 +8,15 @@ from typing import Any
 from sqlalchemy import delete, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from stillwatch.share.hub.adding import tombstone_key
 from stillwatch.share.hub.collections import Collection
-from stillwatch.share.hub.conduct import Record, append_events, event
+from stillwatch.share.hub.conduct import HUB, Record, append_events, event
 from stillwatch.share.hub.corrections import correct
 from stillwatch.share.hub.filters import Filter
 from stillwatch.share.hub.members import Member
 from stillwatch.share.hub.refusals import Refusal, not_found
 from stillwatch.share.hub.tables import COLLECTION, MARKING, TOMBSTONE, VERSION
 from stillwatch.share.hub.visible import Eyes, versions_sql
+from stillwatch.share.hub.withdrawn import WHOLE, tombstone_key
 
 __all__ = ["delete_object"]
 
@@ -71,22 +71,26 @@ async def delete_object(
                 MARKING.c.id == object_id, MARKING.c.owner.in_({row.owner for row in rows})
             )
         )
+    names = {(row.spec, row.version_key, row.owner) for row in rows}
+    if not (wanted.keywords or wanted.versions or wanted.spec_versions):
+        names |= {(WHOLE, WHOLE, row.owner) for row in rows if owner is None}
     buried = [
         {
             "collection": collection.pk,
-            "key": tombstone_key(key, object_id, row.spec, row.version_key),
-            "owner": row.owner,
-            "by_operator": owner is None and row.owner != member.pk,
+            "key": tombstone_key(key, object_id, spec, version),
+            "owner": who,
+            "by_operator": owner is None and who != member.pk,
             "deleted": now,
         }
-        for row in rows
+        for spec, version, who in sorted(names)
     ]
     await connection.execute(insert(TOMBSTONE), buried)
-    told = event(
-        "delete", key=key, member=member.pseudonym, at=now, collection=collection.id,
-        ids=[object_id], count=len(rows), recipients=reached,
-    )  # fmt: skip
-    await append_events(connection, [told], record)
+    about: dict[str, Any] = {
+        "key": key, "at": now, "collection": collection.id, "ids": [object_id]
+    }  # fmt: skip
+    told = event("delete", member=member.pseudonym, count=len(rows), **about)
+    heard = event("notify", member=HUB, recipients=reached, **about)
+    await append_events(connection, [told, heard], record)
     return len(rows)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -18,18 +19,17 @@ from stillwatch.share.hub.adding import (
     Submitted,
     add_objects,
     examine,
-    failed_resource,
-    finish,
-    pending_resource,
 )
 from stillwatch.share.hub.collections import Collection, collection_by_key
-from stillwatch.share.hub.conduct import Record, Recorder, exhausted, use_up
+from stillwatch.share.hub.conduct import Record, Recorder, append_events, event, exhausted, use_up
 from stillwatch.share.hub.database import Database
 from stillwatch.share.hub.envelopes import read_envelope
 from stillwatch.share.hub.members import Member, member_by_key
+from stillwatch.share.hub.refusals import Refusal
 from stillwatch.share.hub.settings import Settings
+from stillwatch.share.hub.statuses import failed_resource, finish, pending_resource
 from stillwatch.share.hub.structure import Rules, structural
-from stillwatch.share.hub.tables import SUBMISSION
+from stillwatch.share.hub.tables import COLLECTION, MEMBER, SUBMISSION
 from stillwatch.share.hub.times import DAY_US, micros
 from stillwatch.share.hub.visible import Eyes
 from stillwatch.share.legal import LegalBasis, in_force, legal_bases
@@ -186,9 +186,17 @@ class Hub:
         received: int,
         reserved: int = 0,
     ) -> str:
-        # As it is now: between the request and the lock an audience may have come.
+        # As it is now: since the request a right may have gone, or an audience come.
         current, audiences = await member_by_key(connection, member.pk)
-        eyes = Eyes(current.pk, audiences, current.sees_all)
+        collection = await collection_by_key(connection, collection.pk, current)
+        if not collection.can_write:
+            raise Refusal(403, "You may not write to this collection.")
+        # Who may not read sees what is its own: refusals would tell what else is there.
+        eyes = (
+            Eyes(current.pk, audiences, current.sees_all)
+            if collection.can_read
+            else Eyes(current.pk, (), False)
+        )
         return await add_objects(
             connection,
             objects,
@@ -246,12 +254,30 @@ class Hub:
             try:
                 async with connection.begin_nested():
                     await self._work_off(connection, row)
+            except Refusal as refusal:  # the member or its right is gone
+                resource = failed_resource(row.resource, refusal.message)
+                await finish(connection, row.id, resource, self.now())
+                await self._refused(connection, row, json.loads(resource)["failure_count"])
             except Exception as error:
                 if database_is_away(error):
                     raise
                 _log.error("an envelope could not be worked off: %s", type(error).__name__)
                 await finish(connection, row.id, failed_resource(row.resource), self.now())
             return True
+
+    async def _refused(self, connection: AsyncConnection, row: Any, count: int) -> None:
+        """Enter that an envelope was refused whole after it had been taken."""
+        pseudonym = await connection.scalar(
+            select(MEMBER.c.pseudonym).where(MEMBER.c.pk == row.member)
+        )
+        collection = await connection.scalar(
+            select(COLLECTION.c.id).where(COLLECTION.c.pk == row.collection)
+        )
+        told = event(
+            "refuse", key=self.key, member=str(pseudonym), at=self.now(), collection=collection,
+            count=count,
+        )  # fmt: skip
+        await append_events(connection, [told], self.record)
 
     async def _work_off(self, connection: AsyncConnection, row: Any) -> None:
         member, _ = await member_by_key(connection, row.member)

@@ -36,7 +36,7 @@ __all__ = [
 ]
 
 TIERS: Final = ("observer", "member", "trusted")
-_NOBODY: Final = len(TIERS)
+NOBODY: Final = len(TIERS)
 TLP_TIERS: Final = {"clear": 0, "green": 0, "amber": 1, "amber+strict": 2, "red": 0}
 
 # Names the members that may see what it marks:
@@ -171,7 +171,7 @@ def audience_of(
     levels = [m.tlp for m in markings if m.tlp is not None] or [default_tlp]
     lists = [set(m.recipients) for m in markings if m.recipients is not None]
     if "red" in levels and not lists:
-        return Audience(_NOBODY)
+        return Audience(NOBODY)
     tier = max(TLP_TIERS[level] for level in levels)
     if not lists:
         return Audience(tier)

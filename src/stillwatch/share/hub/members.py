@@ -172,7 +172,11 @@ def shown(row: Any, header: str | None) -> tuple[Member, tuple[int, ...]]:
 
 
 async def member_by_key(connection: AsyncConnection, pk: int) -> tuple[Member, tuple[int, ...]]:
-    """Return a member by its row, as it is now, and its audiences; without what it used."""
+    """Return a member by its row, as it is now, and its audiences; without what it used.
+
+    Raises:
+        Refusal: 401, its access has ended.
+    """
     query = (
         select(
             *(c for c in MEMBER.c if c.name not in _NOT_NEEDED),
@@ -181,9 +185,9 @@ async def member_by_key(connection: AsyncConnection, pk: int) -> tuple[Member, t
             _audiences().label("audiences"),
         )
         .set_label_style(LABEL_STYLE_TABLENAME_PLUS_COL)
-        .where(MEMBER.c.pk == pk)
+        .where(MEMBER.c.pk == pk, MEMBER.c.disabled.is_(None))
     )
-    return shown((await connection.execute(query)).one(), _NO_NAME)
+    return shown((await connection.execute(query)).first(), _NO_NAME)
 
 
 def _member(row: Any) -> Member:

@@ -23,6 +23,7 @@ from stillwatch.share.hub.database import Database
 from stillwatch.share.hub.schema import demand_current
 from stillwatch.share.hub.settings import read_key, read_settings, read_signer
 from stillwatch.share.hub.structure import Rules
+from stillwatch.share.words import EXT
 
 __all__ = ["Listen", "build", "serve"]
 
@@ -31,9 +32,18 @@ def _by_antitrust(stix: Mapping[str, Any]) -> Sequence[str]:
     return refusals(stix, now=datetime.now(UTC))
 
 
+def _aggregate(stix: Mapping[str, Any]) -> str | None:
+    """Return why figures of several contributors come from the operator alone: it has all of them,
+    and knows what was published before."""
+    extensions = stix.get("extensions")
+    if isinstance(extensions, Mapping) and EXT["aggregate"] in extensions:
+        return "aggregate-lane: figures of several contributors are published by the operator."
+    return None
+
+
 # Neither the order of keys nor an id that names nothing carries a message past the antitrust rules.
 RULES: Final[Mapping[str, Rules]] = {
-    "antitrust": Rules(_by_antitrust, normal, CATALOGUE),
+    "antitrust": Rules(_by_antitrust, normal, CATALOGUE, _aggregate),
     "structure": Rules(),
 }
 _HOME: Final = "STILLWATCH_HUB_HOME"

@@ -1,0 +1,198 @@
+"""STIX 2.1 of anybody's making, from a file → indicators for a scan; what is dropped is told.
+
+Ordinary bundles have random ids, milliseconds and fields of their own. None of it matters here:
+nothing of them is shared further, and of each indicator only a fingerprint that a scan can match is
+read, from its pattern or the extension of ours that it carries.
+
+1. A source weighs what a newcomer weighs: nobody vouches for it, and its links accuse nobody.
+2. Reading needs a legal basis and is in the ledger, as a pull is.
+3. Importing a source again replaces what it said: corrections travel by the next file.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any, Final
+
+from stillwatch.errors import ConfigError, InputError
+from stillwatch.schema import Indicator, indicator_of, parse_time, write_whole
+from stillwatch.seal import canonical
+from stillwatch.share.client.home import Home, stamp
+from stillwatch.share.legal import in_force
+from stillwatch.share.trust import Record
+from stillwatch.share.words import CLEAR_KINDS, EXT
+
+__all__ = ["IMPORTED", "Imported", "import_stix", "imported"]
+
+IMPORTED: Final = "imported.json"
+_MOST_BYTES: Final = 50_000_000
+_LONGEST: Final = timedelta(days=180)
+_SOURCE: Final = re.compile(r"[a-z0-9][a-z0-9.-]{0,39}")
+_TYPE: Final = re.compile(r"[a-z0-9][a-z0-9-]{1,60}")
+_ID: Final = re.compile(r"[a-z0-9-]{3,60}--[0-9a-f-]{36}")
+_VALUE: Final = re.compile(r"\[x-stillwatch-value:([a-z0-9_]+) = '([0-9a-f]{16})'\]")
+_OF_WHAT: Final = re.compile(r"[\s(\[]*([a-z0-9][a-z0-9-]{1,60}):")
+_TOKEN: Final = "a token under keys of another exchange"  # noqa: S105 - a reason, no secret
+
+
+@dataclass(frozen=True)
+class Imported:
+    """How many objects were read and indicators used, and why how many others were dropped."""
+
+    read: int
+    used: int
+    dropped: dict[str, int]
+
+
+class _Dropped(Exception):
+    """Why one object is of no use here."""
+
+
+def import_stix(home: Home, file: Path, *, source: str, purpose: str, now: datetime) -> Imported:
+    """Keep the usable indicators of a STIX file under the name of its source.
+
+    ``file``: a bundle, a TAXII envelope, a list of objects, or one object.
+
+    Raises:
+        InputError: it cannot be read, is too large or no STIX; a source's name is none.
+        ShareRefused: rules ``purpose`` and ``legal-basis``.
+    """
+    if not _SOURCE.fullmatch(source):
+        raise InputError(
+            "must be 1 to 40 of a-z, 0-9, dot and hyphen", where="--source",
+            hint="a name of your own for who sent it",
+        )  # fmt: skip
+    in_force(home.bases, purpose, now=now)
+    objects = _read(file)
+    campaigns = _indicated(objects)
+    kept: dict[tuple[str, str], Indicator] = {}
+    dropped: Counter[str] = Counter()
+    for one in objects:
+        try:
+            made = _indicator(one, f"import-{source}", campaigns, now)
+        except _Dropped as why:
+            dropped[str(why)] += 1
+            continue
+        if (made.kind, made.value) in kept:
+            dropped["the same fingerprint again"] += 1
+        kept.setdefault((made.kind, made.value), made)
+    rows = [kept[key].as_dict() for key in sorted(kept)]
+    with home.ledger() as ledger:
+        ledger.record({"what": "import", "at": stamp(now), "purpose": purpose, "source": source,
+                       "objects": [row["indicator_id"] for row in rows],
+                       "refused": dropped.total()})  # fmt: skip
+    home.pulled.mkdir(mode=0o700, parents=True, exist_ok=True)
+    held = {**_held(home), source: rows}
+    write_whole(home.pulled / IMPORTED, canonical({k: v for k, v in sorted(held.items()) if v}))
+    return Imported(len(objects), len(rows), dict(sorted(dropped.items())))
+
+
+def imported(home: Home, *, now: datetime) -> list[Indicator]:
+    """Return what was imported from all sources and is in force."""
+    found = [
+        indicator_of(row, where=f"{IMPORTED}.{source}")
+        for source, rows in _held(home).items()
+        for row in rows
+    ]
+    return [one for one in found if one.valid_from <= now < one.valid_until
+            and one.value not in home.canaries]  # fmt: skip
+
+
+def _held(home: Home) -> dict[str, list[dict[str, Any]]]:
+    file = home.pulled / IMPORTED
+    return dict(json.loads(file.read_bytes())) if file.exists() else {}
+
+
+def _read(file: Path) -> list[Mapping[str, Any]]:
+    try:
+        if file.stat().st_size > _MOST_BYTES:
+            raise InputError(f"is larger than {_MOST_BYTES:,} bytes", where=str(file))
+        value = json.loads(file.read_text(encoding="utf-8-sig"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise InputError(
+            f"cannot be read as JSON ({type(error).__name__})", where=str(file),
+            hint="give a STIX 2.1 bundle",
+        ) from None  # fmt: skip
+    objects = value.get("objects", [value]) if isinstance(value, dict) else value
+    if isinstance(value, dict) and value.get("type") == "bundle":
+        objects = value.get("objects", [])
+    if not isinstance(objects, list) or not all(
+        isinstance(one, dict) and isinstance(one.get("type"), str) for one in objects
+    ):
+        raise InputError(
+            "holds no STIX objects", where=str(file), hint="give a STIX 2.1 bundle"
+        )  # fmt: skip
+    return objects
+
+
+def _indicated(objects: list[Mapping[str, Any]]) -> dict[str, str]:
+    """Return which campaign each indicator indicates, where a relationship says so."""
+    return {
+        str(one.get("source_ref")): str(one.get("target_ref"))
+        for one in objects
+        if one.get("relationship_type") == "indicates"
+        and _ID.fullmatch(str(one.get("target_ref")))
+        and str(one.get("target_ref")).startswith("campaign--")
+    }
+
+
+def _indicator(
+    one: Mapping[str, Any], contributor: str, campaigns: Mapping[str, str], now: datetime
+) -> Indicator:
+    """Return the indicator that an object holds; raises _Dropped."""
+    kind = str(one["type"])
+    if kind != "indicator":
+        raise _Dropped(f"no indicator: {kind if _TYPE.fullmatch(kind) else 'of an odd type'}")
+    name = str(one.get("id"))
+    if not _ID.fullmatch(name):
+        raise _Dropped("an indicator without an id")
+    if one.get("revoked") is True:
+        raise _Dropped("revoked")
+    what, value = _fingerprint(one)
+    start, end = (_time(one.get(field)) for field in ("valid_from", "valid_until"))
+    if start is None or (end is None and "valid_until" in one):
+        raise _Dropped("without a readable time")
+    if start.year > 9000:
+        raise _Dropped("without a readable time")
+    end = min(end or start + _LONGEST, start + _LONGEST)  # rule short-lived
+    if end <= now:
+        raise _Dropped("run out (an indicator holds for 180 days at most)")
+    weight = Record(0.0, 0.0).weight
+    return Indicator(
+        name, what, value, None, campaigns.get(name, name), contributor, weight, start, end
+    )
+
+
+def _fingerprint(one: Mapping[str, Any]) -> tuple[str, str]:
+    """Return kind and value of a fingerprint that a scan matches; raises _Dropped."""
+    extensions = one.get("extensions")
+    own = extensions.get(EXT["fingerprint"]) if isinstance(extensions, Mapping) else None
+    pattern = str(one.get("pattern", ""))
+    found = _VALUE.fullmatch(pattern.strip())
+    if isinstance(own, Mapping):
+        what, value = str(own.get("kind")), str(own.get("value"))
+    elif found is not None:
+        what, value = found.groups()
+    else:
+        of = _OF_WHAT.match(pattern)
+        if of is not None and of[1] == "x-stillwatch-value":
+            raise _Dropped(_TOKEN if "token_" in pattern else "a pattern that is no single value")
+        raise _Dropped(f"a scan does not match {of[1] if of else 'its pattern'}")
+    if what.startswith("token_"):
+        raise _Dropped(_TOKEN)
+    if what not in CLEAR_KINDS or not re.fullmatch("[0-9a-f]{16}", value):
+        raise _Dropped("a fingerprint of no known kind")
+    return what, value
+
+
+def _time(text: Any) -> datetime | None:
+    try:
+        return parse_time(str(text)) if isinstance(text, str) else None
+    except (ConfigError, OverflowError):
+        return None
