@@ -41,6 +41,7 @@ from stillwatch.cases.erasure import (
     erase_from_effects,
     erase_from_run,
     erase_subjects,
+    owners_of,
 )
 from stillwatch.cases.findings import (
     Labelled,
@@ -132,6 +133,7 @@ __all__ = [
     "note_sighting",
     "open_book",
     "open_cases",
+    "owners_of",
     "page_members",
     "plain_name",
     "preview",

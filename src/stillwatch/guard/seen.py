@@ -37,6 +37,11 @@ class Capacity:
     prompts: int = 250_000
     suspects: int = 250_000
 
+    @classmethod
+    def for_conversations(cls, count: int) -> Capacity:
+        """Return the sizes beside so many conversations: a quarter of them each."""
+        return cls(count, count // 4, count // 4, count // 4)
+
 
 class Seen:
     """The window's state, read by the tables in use.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
 
 import bods_fixtures
 import pytest
@@ -18,7 +19,7 @@ from stillwatch.guard import (
     read_snapshot,
     write_orders,
 )
-from stillwatch.policy import example_rules
+from stillwatch.policy import example_rules, read_citations
 from stillwatch.scanner import scan
 from stillwatch.seal import public_key, read_private_key
 from stillwatch.simulate import simulate
@@ -137,6 +138,41 @@ def test_answers_that_the_scan_did_not_take_are_not_cited(folder, tmp_path, caps
     assert compiled(folder, tmp_path / "s.json", "--ownership", str(other)) == 1
     assert "scanned with other ownership answers" in capsys.readouterr().err
     assert not (tmp_path / "s.json").exists()
+
+
+def test_an_erased_account_leaves_no_chain_of_its_owner_and_no_name_of_a_person(
+    folder, tmp_path, capsys
+):
+    """Owners of other accounts too stay cited; a person can be taken out of every chain by name."""
+    acme, _, _, unknown = json.loads((folder / "who.json").read_text())
+    cited, run = tmp_path / "citations.jsonl", tmp_path / "run"
+
+    def begin():
+        shutil.rmtree(run, ignore_errors=True)
+        shutil.copytree(folder / "run", run)
+        shutil.copy(folder / "citations.jsonl", cited)
+        return len(cited.read_text().splitlines())
+
+    def erased(who):
+        asked = ["erase", who, "--by", "Dee", "--citations", str(cited), "--run", str(run)]
+        assert command(asked) == 0
+        list(read_citations(cited))  # what is left still holds
+        return cited.read_text(), " ".join(capsys.readouterr().out.split())
+
+    before = begin()
+    left, _ = erased(acme)
+    assert len(left.splitlines()) == before - 1
+    assert "jane" not in left
+    assert "rec-acme" not in left
+    begin()
+    left, told = erased(unknown)  # nearly every account of this world has the same owner
+    assert len(left.splitlines()) == before
+    assert "1 owners have other accounts: what is cited of them stays" in told
+    left, _ = erased("rec-jane-smith-1975")
+    assert len(left.splitlines()) == before - 1
+    assert "jane" not in left
+    assert command(["erase", acme, "--by", "Dee"]) == 1
+    assert "--citations" in capsys.readouterr().err
 
 
 def test_a_table_of_another_origin_is_cited_as_such(folder, tmp_path):
