@@ -14,6 +14,7 @@ import subprocess
 import sys
 import time
 from dataclasses import replace
+from functools import partial
 
 import pytest
 
@@ -154,6 +155,34 @@ def test_mode_undo_and_the_kill_file_act_on_a_running_guard(guarded, tmp_path):
     orders.unlink()
     until(lambda: node.ask("/readyz")[1]["problems"].get("orders"))
     assert node.verdict("bad-1") == "allow"
+
+
+def test_a_kill_file_that_went_while_no_guard_ran_still_stops_it(guarded, tmp_path):
+    """It may have been lost with its volume: only a removal that a running guard sees counts."""
+    kill = tmp_path / "KILL"
+    node = guarded("--kill-file", kill, "--state", tmp_path / "state", start=False)
+    served = partial(running, node.command(), node.port, node.folder)
+    kill.touch()
+    with served() as process:
+        assert node.verdict("bad-1") == "allow"
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    kill.unlink()
+    with served():
+        assert node.verdict("bad-1") == "allow"
+        told = node.ask("/readyz")[1]
+        assert told["mode"] == "killed"
+        assert "went while no guard ran" in told["problems"]["kill_file"]
+        kill.touch()
+        until(lambda: "kill_file" not in node.ask("/readyz")[1]["problems"])
+        assert node.verdict("bad-1") == "allow"
+        kill.unlink()
+        until(lambda: node.verdict("bad-1") == "deny")
+        kill.touch()
+        until(lambda: node.verdict("bad-1") == "allow")
+        kill.unlink()  # and at once an orderly restart: it looks once more
+    with served():
+        assert node.verdict("bad-1") == "deny"
 
 
 def test_overload_lets_requests_pass_with_a_metric_and_no_error(guarded):

@@ -72,6 +72,8 @@ class Chores:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
             await self._flush()
+            # A removal just before a restart is seen; the next guard could not tell it from a loss.
+            await asyncio.to_thread(self._service.kill_switch.look)
             if self.gossip is not None:
                 await self.gossip.close()
             if self._service.tracing is not None:
