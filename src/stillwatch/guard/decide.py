@@ -194,13 +194,17 @@ class Guard(Seen):
     def _by_access(self, request: Request, subject: int, account: int) -> Asked:
         """Return the verdict of ownership answers; whom the account's verification has freed of
         step-up is watched. An end user's own verification says nothing about the account's owner.
-        It outlives the snapshot's time: who owns an account is no finding that grows stale in days.
+        What the cases say of the very answer (an appeal, a person) makes it less. It outlives the
+        snapshot's time: who owns an account is no finding that grows stale in days.
         """
         asked = self._table.access_verdict(subject, account)
         if asked.verdict != "allow" and self._table.is_undone(
             "access", request.account_id, request.end_user_id, subject, account
         ):
             return Asked("allow", (), "")
+        ease = self._table.ease(account, request.ts_us) if self._table.eased else None
+        if ease is not None and RANK[ease[0]] < RANK[asked.verdict]:
+            asked = Asked(ease[0], (*asked.reasons, ease[1]), asked.citation)
         if asked.verdict == "step_up" and self.verified.get(account, 0) > request.ts_us:
             return Asked("watch", (*asked.reasons, "has passed verification"), asked.citation)
         return asked

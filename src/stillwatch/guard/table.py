@@ -82,6 +82,7 @@ class Table:
         self.channels = snapshot.channels
         self.access = snapshot.access
         self.fresh: dict[int, Action] = {}
+        self.eased: dict[tuple[int, str], Action] = dict(snapshot.eased)
         self._judge(judged or Judgement())
         self._undo(orders, frozenset((judged or Judgement()).let_go))
         self.nodes: tuple[dict[int, list[Node]], ...] = tuple({} for _ in SLOTS)
@@ -140,6 +141,20 @@ class Table:
     def is_restored(self, subject: int, account: int) -> bool:
         """Return whether an appeal restored an account; its end users are restored with it."""
         return subject in self.restored or account in self.restored
+
+    def ease(self, account: int, ts_us: int) -> tuple[str, str] | None:
+        """Return the most that is done about an account's ownership answer, and why; None where the
+        cases say nothing of this very answer."""
+        action = self.eased.get((account, self.access.get(account, "")))
+        if action is None or ts_us >= action.expires_us:
+            return None
+        if action.relaxes_us is None:
+            by_person = action.verdict == "allow"
+            why = "a person took it back" if by_person else "an appeal was not decided in time"
+            return action.verdict, why
+        if ts_us >= action.relaxes_us:
+            return action.relaxes_to, "an appeal was not decided in time"
+        return None
 
     def access_verdict(self, subject: int, account: int) -> Asked:
         """Return the verdict that ownership answers ask for, why, and the citation.
@@ -238,6 +253,10 @@ class Table:
         """Take in what the cases say: whom they restored and let go in any case, a verdict only
         where it was written after the snapshot was made, which may know of later ones."""
         newer = judged.at_us > self.snapshot.created_us
+        for (account, word), action in judged.eased.items():
+            key = (subject_key(self.salt, account), word)
+            if newer or key not in self.eased:
+                self.eased[key] = action
         self.restored |= {subject_key(self.salt, a) for a in judged.restored}
         self.fresh = {
             subject_key(self.salt, account): action

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import shutil
+from dataclasses import replace
 
 import bods_fixtures
 import pytest
@@ -19,6 +20,7 @@ from stillwatch.guard import (
     read_snapshot,
     write_orders,
 )
+from stillwatch.guard.files import write_effects
 from stillwatch.policy import example_rules, read_citations
 from stillwatch.scanner import scan
 from stillwatch.seal import public_key, read_private_key
@@ -111,6 +113,56 @@ def test_a_refusal_cites_its_rule_and_its_id_leads_the_analyst_to_the_chain(
     assert "rule ofac-50-percent, version" in notice
     assert f"Reference: {refused.decision_id}" in notice
     assert not any(name in notice.lower() for name in PRIVATE)
+
+
+def test_a_refusal_is_entered_appealed_and_the_guard_obeys_the_outcome(folder, tmp_path, capsys):
+    """By commands, from the log of a real guard to a snapshot and to a running one."""
+    out, log, db = tmp_path / "s.json", tmp_path / "decisions.jsonl", f"{tmp_path}/cases.db"
+    assert compiled(folder, out, "--ownership", f"{folder}/ownership.csv") == 0
+    assert "tell nobody how to object: set appeal_to" in " ".join(capsys.readouterr().out.split())
+    private = read_private_key(folder / "k.pem")
+    write_orders(tmp_path / "o.json", Orders(version=1, mode="enforce"), private)
+    effects = tmp_path / "live.json"
+    write_effects(effects, {"actions": [], "let_go": [], "verdicts": [], "corrections": []},
+                  private)  # fmt: skip
+    serving = Serving(out, (public_key(private),), orders=tmp_path / "o.json", decision_log=log,
+                      effects=effects, capacity=Capacity(100, 100, 100, 100))  # fmt: skip
+    service = Service(serving)
+    acme, opaque, *_ = json.loads((folder / "who.json").read_text())
+    at = service.guard.table.snapshot.created_us
+    for account in (acme, opaque, acme):
+        service.decide(Request(at, account), "decide")
+    service.flush_log()
+
+    entering = ["case", "refusals", "--log", str(log), "--run", f"{folder}/run", "--db", db,
+                "--snapshot", str(out), "--trust", f"{folder}/k.pem.pub",
+                "--citations", f"{folder}/citations.jsonl"]  # fmt: skip
+    assert command(entering) == 0
+    assert "2 refusals entered" in capsys.readouterr().out
+    assert command(entering) == 0
+    assert "0 refusals entered" in capsys.readouterr().out
+    reference = json.loads(log.read_text().splitlines()[0])["decision_id"]
+    said = ["case", "appeal", reference, "--account", acme, "--by", "Erika M.", "--db", db]
+    assert command(said) == 0
+    assert command(["case", "list", "--db", db]) == 0
+    told = " ".join(capsys.readouterr().out.split())
+    assert "ownership" in told
+    appeal = told.split("Appeals that wait")[1].split()[1]
+    assert command(["case", "resolve", appeal, "--outcome", "upheld", "--reason", "sold",
+                    "--by", "Cy", "--db", db]) == 0  # fmt: skip
+    held = f"{tmp_path}/effects.json"
+    assert command(["case", "effects", "--db", db, "--out", held]) == 0
+
+    write_effects(effects, json.loads((tmp_path / "effects.json").read_text()), private)
+    assert service.reload()
+    freed = service.decide(Request(at, acme), "decide")
+    assert (freed.verdict, freed.would) == ("allow", "allow")
+    assert service.decide(Request(at, opaque), "decide").verdict == "step_up"
+    ownership = ["--ownership", f"{folder}/ownership.csv"]
+    assert compiled(folder, out, *ownership, "--effects", held) == 0
+    again = Service(replace(serving, effects=None))
+    assert again.decide(Request(at, acme), "decide").verdict == "allow"
+    assert again.decide(Request(at, opaque), "decide").verdict == "step_up"
 
 
 def test_a_decision_that_no_log_has_and_a_notice_of_none_are_told(folder, tmp_path, capsys):
