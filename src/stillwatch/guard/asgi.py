@@ -294,14 +294,15 @@ async def _read(
 
 
 def _decide(service: Service, data: bytes) -> Reply:
-    decision = service.decide(request_of_body(parse(data), service.clock_us()), "decide")
+    request = request_of_body(parse(data), service.clock_us(), inline=True)
+    decision = service.decide(request, "decide")
     return Reply(200, orjson.dumps(_shown(service, decision)), _JSON)
 
 
 def _decide_batch(service: Service, data: bytes) -> Reply:
     rows = _rows(service, data)
     now_us = service.clock_us()
-    requests = [request_of_body(row, now_us) for row in rows]
+    requests = [request_of_body(row, now_us, inline=True) for row in rows]
     shown = [_shown(service, service.decide(request, "decide")) for request in requests]
     return Reply(200, orjson.dumps({"decisions": shown}), _JSON)
 

@@ -58,7 +58,7 @@ class Guard(Seen):
 
     def prepare(self, snapshot: Snapshot, orders: Orders, judged: Judgement | None = None) -> Table:
         """Return the tables of a snapshot; another thread may do it. Raises ConfigError."""
-        return Table(snapshot, orders, dict(self.numbers), judged)
+        return Table(snapshot, orders, dict(self.numbers), judged, self._table)
 
     def adopt(self, table: Table) -> tuple[Seed, ...]:
         """Use tables that were prepared; return the seeds that are left to plant."""
@@ -181,15 +181,17 @@ class Guard(Seen):
                 verdict, level, retry_after = by_access, "access", 0
                 # What verification or a permit's end may change is asked for anew soon.
                 ttl = min(ttl, table.ladder.decision_ttl_s)
-        if verdict in ("throttle", "deny"):
-            org = table.org(request.account_id, request.org_id)
-            self.note_refusal(request, org, table.accused.get(subject, -1))
         # What is known of a channel's owner is said of the channel, not of its end users.
         who = account if level == "access" else subject
-        return self._answer(
+        made = self._answer(
             who, verdict, reasons, pursued.campaign_id, ttl, level, pursued.bits, retry_after,
             citation,
         )  # fmt: skip
+        # In shadow and outside of a canary nothing was refused, so that nobody tries it elsewhere.
+        if made.verdict in ("throttle", "deny"):
+            org = table.org(request.account_id, request.org_id)
+            self.note_refusal(request, org, table.accused.get(subject, -1))
+        return made
 
     def _by_access(self, request: Request, subject: int, account: int) -> Asked:
         """Return the verdict of ownership answers; whom the account's verification has freed of

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Final, NamedTuple
@@ -53,6 +54,9 @@ class Table:
 
     One membership test over it tells nearly every honest request from the rest. Campaigns go by
     ``numbers``, which rise over all snapshots that a guard loads: what was seen keeps its sense.
+    A scan names a campaign by its exchanges, so that one which grew has another id: it goes on
+    under the number that its accounts had in the tables ``before``, or every scan would give it a
+    budget that nobody has spent and forget who joined it.
     """
 
     def __init__(
@@ -61,6 +65,7 @@ class Table:
         orders: Orders,
         numbers: dict[str, int],
         judged: Judgement | None = None,
+        before: Table | None = None,
     ) -> None:
         self.snapshot = snapshot
         self.ladder: Ladder = ladder_from_mapping(snapshot.ladder)
@@ -69,7 +74,7 @@ class Table:
         self.canary = self.ladder.canary_percent if percent is None else percent
         self.salt = snapshot.salt
         self.numbers = numbers
-        place = [numbers.setdefault(c.campaign_id, len(numbers)) for c in snapshot.campaigns]
+        place = _placed(snapshot, numbers, before)
         self.pursuits = dict(zip(place, snapshot.campaigns, strict=True))
         moved = place != list(range(len(place)))
         self.accused: Mapping[int, int] = (
@@ -292,3 +297,40 @@ class Table:
     def undone_at(self, decided_us: int) -> bool:
         """Return whether what was decided then has been taken back since."""
         return any(since <= decided_us <= at for since, at in self._undone_spans)
+
+
+def _placed(snapshot: Snapshot, numbers: dict[str, int], before: Table | None) -> list[int]:
+    """Return the number of each campaign, and enter new ones; no two of a snapshot share one."""
+    heirs = _heirs(snapshot, numbers, before) if before is not None else {}
+    place: list[int] = []
+    for k, campaign in enumerate(snapshot.campaigns):
+        number = numbers.get(campaign.campaign_id, heirs.get(k))
+        if number is None or number in place:
+            number = max(numbers.values(), default=-1) + 1
+        numbers[campaign.campaign_id] = number
+        place.append(number)
+    return place
+
+
+def _heirs(snapshot: Snapshot, numbers: Mapping[str, int], before: Table) -> dict[int, int]:
+    """Return place of a campaign with an unknown id → the number of the one that it carries on.
+
+    They share at least half of the smaller one's accused; of several the one that shares most. Only
+    campaigns that the snapshot no longer names are carried on, each by one.
+    """
+    ids = [c.campaign_id for c in snapshot.campaigns]
+    fresh = {k for k, name in enumerate(ids) if name not in numbers}
+    gone = set(before.pursuits) - {numbers[name] for name in ids if name in numbers}
+    if not (fresh and gone):
+        return {}
+    old = before.accused
+    shared = Counter(
+        (k, number) for who, k in snapshot.accused.items() if (number := old.get(who, -1)) in gone
+    )
+    sizes, were = Counter(snapshot.accused.values()), Counter(old.values())
+    found: dict[int, int] = {}
+    for (k, number), count in sorted(shared.items(), key=lambda item: (-item[1], item[0])):
+        kin = 2 * count >= min(sizes[k], were[number])
+        if k in fresh and kin and k not in found and number not in found.values():
+            found[k] = number
+    return found
