@@ -19,6 +19,7 @@ from functools import partial
 import pytest
 
 from stillwatch.guard import read_snapshot
+from stillwatch.schema.snapshot import subject_key
 from stillwatch.seal import public_key
 
 from .conftest import free_port, must_have, running, snapshot, wait_for
@@ -112,6 +113,27 @@ def test_a_worker_killed_with_9_comes_back_with_its_state(guarded, tmp_path):
         assert node.verdict("bad-2") == "throttle"
         follow = {"account_id": "x", "hashes": {"prefix_before_last_user": 987654321}}
         assert node.ask("/v1/decide", follow)[1]["verdict"] == "watch"
+
+
+def test_a_rescan_that_gives_a_campaign_another_id_gives_it_no_new_budget(guarded, tmp_path):
+    """Nor does a late clock of a gateway, nor a kill after the rescan."""
+    node = guarded("--state", tmp_path / "state", verdict="throttle")
+    assert [node.verdict("bad-1") for _ in range(7)] == ["watch"] * 6 + ["throttle"]
+    made = snapshot("throttle", version=2)
+    grown = replace(made, campaigns=(replace(made.campaigns[0], campaign_id="c-1-grown"),),
+                    accused={**made.accused, subject_key(made.salt, "bad-3"): 0})  # fmt: skip
+    node.write(grown)
+    until(lambda: node.ask("/readyz")[1]["snapshot_version"] == 2)
+    assert node.verdict("bad-3") == "throttle"
+    late = {"account_id": "bad-3", "ts": time.time_ns() // 1000 - 8 * 3_600_000_000}
+    assert {node.ask("/v1/decide", late)[1]["verdict"] for _ in range(30)} == {"throttle"}
+    assert node.verdict("bad-3") == "throttle"
+    assert node.ask("/v1/observe", {"account_id": "x", "step_up": "passed"})[0] == 202
+    time.sleep(1.0)  # something is written under the new name
+    os.kill(node.process.pid, signal.SIGKILL)
+    node.process.wait()
+    with running(node.command(), node.port, node.folder):
+        assert node.verdict("bad-3") == "throttle"
 
 
 def test_a_snapshot_half_written_is_refused_a_new_one_taken_and_rolled_back(guarded):

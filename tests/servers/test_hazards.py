@@ -53,7 +53,8 @@ def answers_early(connection: socket.socket) -> None:
     if head_of(connection):
         connection.sendall(
             b"HTTP/1.1 429 Too Many Requests\r\ncontent-type: application/json\r\n"
-            b"connection: close\r\ncontent-length: %d\r\n\r\n" % len(BEFORE_IT_IS_READ)
+            b"connection: close\r\ncontent-length: %d\r\n\r\n"
+            % len(BEFORE_IT_IS_READ)
             + BEFORE_IT_IS_READ
         )
         connection.shutdown(socket.SHUT_WR)
@@ -99,9 +100,7 @@ def test_an_answer_before_the_call_was_read_reaches_the_user(kind, asked, tmp_pa
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("guard", [hangs_up, says_nothing])
-def test_a_guard_that_stops_in_mid_request_lets_the_user_pass_at_once(
-    kind, guard, model, tmp_path
-):
+def test_a_guard_that_stops_in_mid_request_lets_the_user_pass_at_once(kind, guard, model, tmp_path):
     with (
         answering(guard) as guard_port,
         gateway(kind, tmp_path / kind, guard_port, model.server_port) as port,

@@ -146,7 +146,8 @@ class Service:
         """Take changed files into use; a file that does not hold leaves what is in use.
 
         A snapshot whose version is below the one in use is taken: that is a roll-back, and its
-        signature says who wanted it. Returns whether anything changed.
+        signature says who wanted it. Whom appeals and people have let go since stays so (see
+        `_rolled`). Returns whether anything changed.
         """
         table = self.look()
         if table is None:
@@ -167,7 +168,7 @@ class Service:
         new = old
         if self._changed("snapshot"):
             read = self._tried("snapshot", lambda: read_snapshot(serving.snapshot, serving.keys))
-            new = new._replace(snapshot=read or old.snapshot)
+            new = new._replace(snapshot=_rolled(read, old.snapshot) if read else old.snapshot)
         if self._changed("orders"):
             new = new._replace(orders=self._tried("orders", self._next_orders) or old.orders)
         if self._changed("effects"):
@@ -391,6 +392,24 @@ class Service:
                     }
                 )
             )
+
+
+def _rolled(read: Snapshot, held: Snapshot) -> Snapshot:
+    """Return a snapshot as it is used after the one in use.
+
+    A roll-back is of what a scan found. Who was restored or let go since the older snapshot was
+    made must not be acted on again for it; a guard that starts with that file knows nothing of
+    them.
+    """
+    if read.version >= held.version or read.salt != held.salt:
+        return read
+    allowed = {k: a for k, a in held.ordered.items() if a.verdict == "allow"}
+    return replace(
+        read,
+        restored=read.restored | held.restored,
+        ordered={**read.ordered, **allowed},
+        eased={**read.eased, **held.eased},
+    )
 
 
 def _stamp(path: Path | None) -> tuple[int, ...] | None:
