@@ -105,6 +105,10 @@ def test_a_worker_killed_with_9_comes_back_with_its_state(guarded, tmp_path):
     assert [node.verdict("bad-1") for _ in range(7)] == ["watch"] * 6 + ["throttle"]
     call = {"account_id": "bad-1", "hashes": {"prefix_full": 987654321}}
     assert node.ask("/v1/observe", call)[0] == 202
+    second = [*map(str, node.command()), "--port", str(free_port())]
+    refused = subprocess.run(second, capture_output=True, text=True, check=False)
+    assert refused.returncode == 1  # each would fold and remove what the other wrote
+    assert "another guard keeps its state there" in refused.stderr
     time.sleep(1.0)  # at most so much is lost
     os.kill(node.process.pid, signal.SIGKILL)
     node.process.wait()
