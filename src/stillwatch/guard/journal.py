@@ -164,6 +164,9 @@ class Journal:
                     number = guard.numbers.setdefault(name, fresh)
                 guard.apply(record._replace(campaign=number))
                 count += 1
+        for name, number in list(guard.numbers.items()):
+            for other in carried.get(name, ()):
+                guard.numbers.setdefault(other, number)
         return count
 
     def _drop_talk(self) -> None:

@@ -50,7 +50,10 @@ class Chores:
             Gossip(serving.redis_url, serving.node, service.guard) if serving.redis_url else None
         )
         if self.journal is not None:
+            known = dict(service.guard.numbers)
             restored = self.journal.restore(service.guard)
+            if service.guard.numbers != known:
+                service.refresh()
             _log.info(json.dumps({"event": "state restored", "records": restored}))
         if self.journal or self.gossip:
             service.guard.on_record = self._note

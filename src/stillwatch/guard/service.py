@@ -186,6 +186,10 @@ class Service:
             self._policy = new
         return table
 
+    def refresh(self) -> None:
+        """Build the tables anew, since a journal may have told other names of campaigns."""
+        self.guard.adopt(self.guard.prepare(*self._careful(self._policy)))
+
     def take(self, table: Table) -> tuple[Seed, ...]:
         """Use tables from the next request on; return the seeds that are left to plant."""
         seeds = self.guard.adopt(table)

@@ -271,7 +271,10 @@ class Table:
 
     def _undo(self, orders: Orders, let_go: frozenset[str]) -> None:
         undos = orders.in_force
-        gone = {u.value for u in undos if u.kind == "campaign"} | let_go
+        gone = {u.value for u in undos if u.kind == "campaign"}
+        # A campaign that is named anew stays undone; the cases say by themselves whom they let go.
+        carried = {self.numbers[name] for name in gone if name in self.numbers}
+        gone |= let_go
         self._undone_spans = tuple((int(u.value), u.at_us) for u in undos if u.kind == "since")
         self._undone: dict[str, dict[bytes, set[int]]] = {"account": {}, "access": {}}
         for undo in undos:
@@ -286,7 +289,7 @@ class Table:
             if self.undone_at(pursuit.action.at_us if pursuit.action else self.snapshot.created_us):
                 gone.add(pursuit.campaign_id)
         self.undone_campaigns = frozenset(
-            k for k, pursuit in self.pursuits.items() if pursuit.campaign_id in gone
+            k for k, pursuit in self.pursuits.items() if pursuit.campaign_id in gone or k in carried
         )
 
     @property

@@ -6,8 +6,18 @@ from dataclasses import replace
 
 import pytest
 
-from stillwatch.guard import Capacity, Guard, Orders, Request
+from stillwatch.guard import (
+    Capacity,
+    Guard,
+    Orders,
+    Request,
+    Service,
+    Undo,
+    write_orders,
+    write_snapshot,
+)
 from stillwatch.guard.journal import Journal
+from stillwatch.guard.server import Chores
 from stillwatch.policy import Ladder
 from stillwatch.schema.snapshot import EVIDENCE, Pursuit, subject_key
 
@@ -102,6 +112,32 @@ def test_a_restart_after_the_id_has_changed_gives_no_new_budget_either(tmp_path)
         journal.fold()
     decider, _ = begun(grown(version=9, names=("c-9", "c-2")))  # changed while nobody looked
     assert decider.decide(request("bad-1", T0 + HOUR)).verdict == "watch"
+
+
+def test_an_undo_of_a_campaign_holds_although_the_next_scan_calls_it_otherwise(tmp_path, key):
+    """Also over a restart; and it ends when it is withdrawn by the name that was undone."""
+    first = Orders(version=1, mode="enforce").with_undo(Undo("campaign", "c-1", "R. Doe", T0))
+    write_orders(tmp_path / "o.json", first, key)
+    serving = {"orders": tmp_path / "o.json", "state": tmp_path / "state"}
+
+    def verdict(service):
+        return call(service, "/v1/decide", {"account_id": "bad-1"})[2]["verdict"]
+
+    service = served(tmp_path, key, ordered("deny"), **serving)
+    chores = Chores(service)
+    assert verdict(service) == "allow"
+    write_snapshot(service.serving.snapshot, grown(ordered("deny")), key)
+    assert service.reload()
+    assert verdict(service) == "allow"
+    service.guard.verify("someone", None, T0)
+    chores.journal.flush(service.guard.numbers)
+    again = Service(service.serving, service.clock_us)
+    Chores(again)
+    assert verdict(again) == "allow"
+    last = first.without_undo(Undo("campaign", "c-1", "R. Doe", T0 + 1))
+    write_orders(tmp_path / "o.json", last, key)
+    assert again.reload()
+    assert verdict(again) == "deny"
 
 
 @pytest.mark.parametrize("window_s", [3_600, 86_400])
