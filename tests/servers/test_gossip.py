@@ -82,6 +82,7 @@ def test_nodes_that_cannot_hear_each_other_share_one_budget(redis, tmp_path):
         process.send_signal(signal.SIGKILL)
         process.wait()
         await each(answers=False)
+        assert {g.budgets[0].nodes for g, _ in made} == {3}  # the one that is gone takes no share
         at = now_us()
         passed = [
             sum(g.decide(Request(at + k, "bad-1")).verdict == "watch" for k in range(9))
