@@ -14,11 +14,13 @@ import subprocess
 import sys
 import time
 from dataclasses import replace
+from functools import partial
 
 import pytest
 from ports import free_port
 
 from stillwatch.guard import read_snapshot
+from stillwatch.schema.snapshot import subject_key
 from stillwatch.seal import public_key
 
 from .conftest import must_have, running, snapshot, wait_for
@@ -109,6 +111,10 @@ def test_a_worker_killed_with_9_comes_back_with_its_state(guarded, tmp_path):
     assert [node.verdict("bad-1") for _ in range(7)] == ["watch"] * 6 + ["throttle"]
     call = {"account_id": "bad-1", "hashes": {"prefix_full": 987654321}}
     assert node.ask("/v1/observe", call)[0] == 202
+    second = [*map(str, node.command()), "--port", str(free_port())]
+    refused = subprocess.run(second, capture_output=True, text=True, check=False)
+    assert refused.returncode == 1  # each would fold and remove what the other wrote
+    assert "another guard keeps its state there" in refused.stderr
     time.sleep(1.0)  # at most so much is lost
     os.kill(node.process.pid, signal.SIGKILL)
     node.process.wait()
@@ -117,6 +123,27 @@ def test_a_worker_killed_with_9_comes_back_with_its_state(guarded, tmp_path):
         assert node.verdict("bad-2") == "throttle"
         follow = {"account_id": "x", "hashes": {"prefix_before_last_user": 987654321}}
         assert node.ask("/v1/decide", follow)[1]["verdict"] == "watch"
+
+
+def test_a_rescan_that_gives_a_campaign_another_id_gives_it_no_new_budget(guarded, tmp_path):
+    """Nor does a late clock of a gateway, nor a kill after the rescan."""
+    node = guarded("--state", tmp_path / "state", verdict="throttle")
+    assert [node.verdict("bad-1") for _ in range(7)] == ["watch"] * 6 + ["throttle"]
+    made = snapshot("throttle", version=2)
+    grown = replace(made, campaigns=(replace(made.campaigns[0], campaign_id="c-1-grown"),),
+                    accused={**made.accused, subject_key(made.salt, "bad-3"): 0})  # fmt: skip
+    node.write(grown)
+    until(lambda: node.ask("/readyz")[1]["snapshot_version"] == 2)
+    assert node.verdict("bad-3") == "throttle"
+    late = {"account_id": "bad-3", "ts": time.time_ns() // 1000 - 8 * 3_600_000_000}
+    assert {node.ask("/v1/decide", late)[1]["verdict"] for _ in range(30)} == {"throttle"}
+    assert node.verdict("bad-3") == "throttle"
+    assert node.ask("/v1/observe", {"account_id": "x", "step_up": "passed"})[0] == 202
+    time.sleep(1.0)  # something is written under the new name
+    os.kill(node.process.pid, signal.SIGKILL)
+    node.process.wait()
+    with running(node.command(), node.port, node.folder):
+        assert node.verdict("bad-3") == "throttle"
 
 
 def test_a_snapshot_half_written_is_refused_a_new_one_taken_and_rolled_back(guarded):
@@ -160,6 +187,34 @@ def test_mode_undo_and_the_kill_file_act_on_a_running_guard(guarded, tmp_path):
     orders.unlink()
     until(lambda: node.ask("/readyz")[1]["problems"].get("orders"))
     assert node.verdict("bad-1") == "allow"
+
+
+def test_a_kill_file_that_went_while_no_guard_ran_still_stops_it(guarded, tmp_path):
+    """It may have been lost with its volume: only a removal that a running guard sees counts."""
+    kill = tmp_path / "KILL"
+    node = guarded("--kill-file", kill, "--state", tmp_path / "state", start=False)
+    served = partial(running, node.command(), node.port, node.folder)
+    kill.touch()
+    with served() as process:
+        assert node.verdict("bad-1") == "allow"
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    kill.unlink()
+    with served():
+        assert node.verdict("bad-1") == "allow"
+        told = node.ask("/readyz")[1]
+        assert told["mode"] == "killed"
+        assert "went while no guard ran" in told["problems"]["kill_file"]
+        kill.touch()
+        until(lambda: "kill_file" not in node.ask("/readyz")[1]["problems"])
+        assert node.verdict("bad-1") == "allow"
+        kill.unlink()
+        until(lambda: node.verdict("bad-1") == "deny")
+        kill.touch()
+        until(lambda: node.verdict("bad-1") == "allow")
+        kill.unlink()  # and at once an orderly restart: it looks once more
+    with served():
+        assert node.verdict("bad-1") == "deny"
 
 
 def test_overload_lets_requests_pass_with_a_metric_and_no_error(guarded):

@@ -315,7 +315,7 @@ def test_litellms_callback_class(asked, model, tmp_path):
     with proxy(name, tmp_path / "l", guard.port, model.server_port) as port:
         for stream in (False, True):
             assert ask_openai(port, "sk-good", stream=stream) == SAID
-            with pytest.raises(openai.PermissionDeniedError, match="deny by policy"):
+            with pytest.raises(openai.PermissionDeniedError, match="may not use the model"):
                 ask_openai(port, "sk-bad", stream=stream)
         assert len(model.calls) == 2
         assert "stillwatch_guard_observed_total" in guard.ask("/metrics")[1]
@@ -323,7 +323,7 @@ def test_litellms_callback_class(asked, model, tmp_path):
         long = [{"role": "user", "content": "tide " * 400_000}]
         with client, other:
             for more in ({"messages": long}, {"messages": ASK, "user": "x" * 600}):
-                with pytest.raises(openai.PermissionDeniedError, match="deny by policy"):
+                with pytest.raises(openai.PermissionDeniedError, match="may not use the model"):
                     client.chat.completions.create(model="m-1", **more)
         assert len(model.calls) == 2
         guard.process.terminate()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 import time
 from dataclasses import replace
 
@@ -12,7 +13,7 @@ from stillwatch.guard import Capacity, Guard, Orders, Request
 from stillwatch.guard.gossip import Gossip
 from stillwatch.schema.snapshot import keyed_permit
 
-from .conftest import SALT, US, snapshot
+from .conftest import SALT, US, running, snapshot
 from .test_faults import redis
 
 __all__ = ["redis"]  # the fixture
@@ -62,6 +63,41 @@ def test_a_budget_is_one_for_all_nodes_also_where_they_have_one_name(redis, name
         assert guard.decide(Request(at + 3, "bad-2")).verdict == "throttle"
     twins = [gossip.twin for _, gossip in made]
     assert twins.count(True) == (2 if len(set(names)) == 1 else 0)
+
+
+def test_nodes_that_cannot_hear_each_other_share_one_budget(redis, tmp_path):
+    """Each would have had the whole limit as soon as what it had heard was out of the window."""
+    process, port, command = redis
+    made = nodes(port, "n1", "n2", "n3")
+    (_, gone) = nodes(port, "n4")[0]
+
+    async def each(answers: bool) -> None:
+        for _, gossip in made:
+            assert await gossip.exchange() is answers
+
+    async def run() -> list[int]:
+        assert await gone.exchange()  # and is never heard of again
+        for _ in range(13):
+            await each(answers=True)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        await each(answers=False)
+        assert {g.budgets[0].nodes for g, _ in made} == {3}  # the one that is gone takes no share
+        at = now_us()
+        passed = [
+            sum(g.decide(Request(at + k, "bad-1")).verdict == "watch" for k in range(9))
+            for g, _ in made
+        ]
+        with running(command, port, tmp_path):
+            for _ in range(2):
+                await each(answers=True)
+            assert {g.budgets[0].nodes for g, _ in made} == {1}
+            assert {g.decide(Request(at + 9, "bad-1")).verdict for g, _ in made} == {"throttle"}
+            for gossip in (gone, *(gossip for _, gossip in made)):
+                await gossip.close()
+        return passed
+
+    assert asyncio.run(run()) == [2, 2, 2]
 
 
 def test_what_other_nodes_spent_ends_with_the_window(redis):

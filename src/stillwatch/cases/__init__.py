@@ -41,6 +41,7 @@ from stillwatch.cases.erasure import (
     erase_from_effects,
     erase_from_run,
     erase_subjects,
+    owners_of,
 )
 from stillwatch.cases.findings import (
     Labelled,
@@ -59,6 +60,13 @@ from stillwatch.cases.pack import Pack, export_case
 from stillwatch.cases.pack_check import CheckedPack, verify_pack
 from stillwatch.cases.people import check_person, plain_name
 from stillwatch.cases.preview import Preview, RungPreview, preview
+from stillwatch.cases.refusals import (
+    EnteredRefusals,
+    Refused,
+    accounts_of,
+    enter_refusals,
+    read_refused,
+)
 from stillwatch.cases.retention import Retention, purge_book, purge_runs, read_retention
 from stillwatch.cases.sample_files import read_design, read_labels, sample_run
 from stillwatch.cases.sampling import Design, ErrorRates, Rate, Stratum, draw_sample, estimate_rates
@@ -82,6 +90,7 @@ __all__ = [
     "CheckedPack",
     "Compiled",
     "Design",
+    "EnteredRefusals",
     "Entry",
     "ErasedRun",
     "ErrorRates",
@@ -96,6 +105,7 @@ __all__ = [
     "Pack",
     "Preview",
     "Rate",
+    "Refused",
     "Retention",
     "Ruling",
     "RungPreview",
@@ -104,6 +114,7 @@ __all__ = [
     "Terms",
     "Verified",
     "access_notice",
+    "accounts_of",
     "add_note",
     "appeal",
     "approve",
@@ -117,6 +128,7 @@ __all__ = [
     "draw_sample",
     "effects",
     "end_users_of",
+    "enter_refusals",
     "erase_from_book",
     "erase_from_effects",
     "erase_from_run",
@@ -132,6 +144,7 @@ __all__ = [
     "note_sighting",
     "open_book",
     "open_cases",
+    "owners_of",
     "page_members",
     "plain_name",
     "preview",
@@ -151,6 +164,7 @@ __all__ = [
     "read_members",
     "read_notes_on",
     "read_notice",
+    "read_refused",
     "read_retention",
     "read_rulings",
     "read_sightings",

@@ -13,7 +13,7 @@ from stillwatch.cases.book import Book, Writer
 from stillwatch.cases.people import check_person, plain_name
 from stillwatch.cases.terms import Terms
 from stillwatch.errors import ConfigError, NotPermitted
-from stillwatch.schema import Appeal, from_micros, to_micros
+from stillwatch.schema import OWNERSHIP, Appeal, from_micros, to_micros
 
 __all__ = ["appeal", "read_appeals", "resolve", "settle"]
 
@@ -23,12 +23,14 @@ def appeal(
 ) -> Appeal:
     """Enter an appeal of one account against one decision; its clock starts now.
 
+    ``decision_id``: the decision's, or the reference under which the guard first told of it.
     Raises ConfigError: the decision touches no such account or had no notice. NotPermitted: the
     time to appeal is over, or the account has appealed against it already.
     """
     if not by.strip():
         raise ConfigError("expected who appeals", where="by")
     with book.writing(now) as writer:
+        decision_id = _named(writer.connection, decision_id)
         row = writer.connection.execute(
             sa.select(t.notices.c.appeal_by_us)
             .join(t.decision_accounts,
@@ -64,7 +66,8 @@ def resolve(
 ) -> Appeal:
     """End an appeal, and where it is upheld carry out what follows (see `effects`).
 
-    1. It is open and its time has not run out; after that only a new decision can restrict.
+    1. It is open and its time has not run out, unless the decision stands whatever the clock says;
+       after that only a new decision can restrict.
     2. Whoever decides it neither took nor approved the decision, nor made the appeal.
     3. A reason is given.
 
@@ -77,7 +80,8 @@ def resolve(
         held = _one(writer.connection, appeal_id)
         if held.state != "open":
             raise NotPermitted(f"the appeal is {held.state}", where=appeal_id)
-        if writer.now >= held.due and not upheld:  # 1
+        stands = held.decision in _standing(writer.connection)
+        if writer.now >= held.due and not upheld and not stands:  # 1
             raise NotPermitted(
                 "its time has run out and the decision has relaxed by itself", where=appeal_id,
                 hint="decide anew on present evidence, or uphold it",
@@ -92,12 +96,17 @@ def resolve(
 
 
 def settle(book: Book, *, now: datetime) -> list[Appeal]:
-    """Write down which appeals ran out of time; they have relaxed already. Returns them."""
+    """Write down which appeals ran out of time; they have relaxed already. Returns them.
+
+    One against a decision that stands whatever the clock says stays open, overdue, until a person
+    decides it.
+    """
     with book.writing(now) as writer:
+        standing = _standing(writer.connection)
         over = [
             held
             for held in _all(writer.connection)
-            if held.state == "open" and held.due <= writer.now
+            if held.state == "open" and held.due <= writer.now and held.decision not in standing
         ]
         for held in over:
             _end(writer, held, "lapsed", "the clock", "not decided in time")
@@ -108,6 +117,10 @@ def read_appeals(book: Book) -> list[Appeal]:
     """Return all appeals, the one that is due first first."""
     with book.reading() as connection:
         return sorted(_all(connection), key=lambda a: (a.due, a.id))
+
+
+def _standing(connection: sa.Connection) -> set[str]:
+    return set(connection.scalars(sa.select(t.decisions.c.id).where(t.decisions.c.stands)))
 
 
 def _involved(connection: sa.Connection, held: Appeal) -> set[str]:
@@ -126,6 +139,8 @@ def _end(writer: Writer, held: Appeal, state: str, by: str, reason: str) -> None
     decision = writer.connection.execute(
         sa.select(t.decisions).where(t.decisions.c.id == held.decision)
     ).one()
+    if decision.reason == OWNERSHIP:
+        return  # it was no finding: no link was wrong, and it is no label of one
     for campaign in _campaigns(writer.connection, decision.case_id):
         writer.add(
             "correction",
@@ -162,6 +177,13 @@ def _sightings(connection: sa.Connection, case_id: str) -> Iterator[dict[str, An
     for row in rows:
         yield {"sighting_id": row.id, "indicator": row.indicator, "case_id": case_id,
                "count_band": row.count_band, "state": "withdrawn"}  # fmt: skip
+
+
+def _named(connection: sa.Connection, name: str) -> str:
+    found = connection.scalar(
+        sa.select(t.decisions.c.id).where(t.decisions.c.reference == name).limit(1)
+    )
+    return found or name
 
 
 def _one(connection: sa.Connection, appeal_id: str) -> Appeal:

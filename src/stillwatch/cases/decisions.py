@@ -15,7 +15,15 @@ from stillwatch.cases.notices import write_notice
 from stillwatch.cases.people import check_person, is_rule, same_person
 from stillwatch.cases.terms import Terms
 from stillwatch.errors import ConfigError, NotPermitted
-from stillwatch.schema import ADVERSE, REASONS, VERDICTS, Decision, from_micros, to_micros
+from stillwatch.schema import (
+    ADVERSE,
+    OWNERSHIP,
+    REASONS,
+    VERDICTS,
+    Decision,
+    from_micros,
+    to_micros,
+)
 
 __all__ = ["InForce", "Order", "approve", "decide", "in_force", "read_decisions", "undo"]
 
@@ -54,7 +62,7 @@ def decide(book: Book, order: Order, *, terms: Terms, now: datetime) -> Decision
     """Record a decision and, where it is adverse, its notice.
 
     1. Verdict and reason are words of the schema; allow is said by `undo`.
-    2. The case is open, and every account is a present member of it.
+    2. The case is open and a campaign's, and every account is a present member of it.
     3. What is adverse falls on accused accounts only: watch is for looking, and a permit protects.
     4. A person is named, unless the terms let a rule give this verdict.
     5. It expires, no later than the terms allow and not before now.
@@ -63,7 +71,7 @@ def decide(book: Book, order: Order, *, terms: Terms, now: datetime) -> Decision
        notice is written then. Accounts of the case that one person alone denied already count, so
        that many small decisions are not one large.
 
-    Raises ConfigError: 1, 2, 5. NotPermitted: 3, 4, 6.
+    Raises ConfigError: 1, 2, 5. NotPermitted: 2 (of ownership), 3, 4, 6.
     """
     if order.verdict not in VERDICTS or order.verdict == "allow":  # 1
         raise ConfigError("expected a verdict other than allow", where="verdict",
@@ -154,9 +162,12 @@ def undo(book: Book, decision_ids: Iterable[str], *, by: str, remark: str, now: 
     return count
 
 
-def in_force(book: Book, *, terms: Terms, now: datetime) -> dict[str, InForce]:
+def in_force(
+    book: Book, *, terms: Terms, now: datetime, ownership: bool = False
+) -> dict[str, InForce]:
     """Return the verdict that stands on each account at ``now``, without those that have none.
 
+    What the guard did by ownership rules is a policy of its own: ``ownership`` asks for it alone.
     A decision counts from its approval until it expires, is undone, or an appeal of the account is
     upheld. While an appeal is open past its time, or lapsed, the account has what the terms relax
     to. No writer has to run for that: time alone ends a verdict. Of several the strictest stands,
@@ -164,7 +175,11 @@ def in_force(book: Book, *, terms: Terms, now: datetime) -> dict[str, InForce]:
     """
     at = book.time(now)
     with book.reading() as connection:
-        decisions = [d for d in _all(connection) if not d.pending and not d.undoes]
+        decisions = [
+            d
+            for d in _all(connection)
+            if not d.pending and not d.undoes and (d.reason == OWNERSHIP) is ownership
+        ]
         undone = set(connection.scalars(
             sa.select(t.decisions.c.id).where(t.decisions.c.undone_by.is_not(None))
         ))  # fmt: skip
@@ -179,7 +194,8 @@ def in_force(book: Book, *, terms: Terms, now: datetime) -> dict[str, InForce]:
             continue
         for account in decision.accounts:
             ended = state.get((decision.id, account))
-            verdict = terms.relaxes_to if ended == "lapsed" else decision.verdict
+            lapsed = ended == "lapsed" and not decision.stands
+            verdict = terms.relaxes_to if lapsed else decision.verdict
             if ended == "upheld" or verdict == "allow":
                 continue
             new = InForce(account, verdict, decision.id, decision.case_id, decision.expires)
@@ -212,12 +228,19 @@ def _check_author(order: Order, terms: Terms) -> None:
 
 def _open_case(connection: sa.Connection, case_id: str) -> str:
     row = connection.execute(
-        sa.select(t.cases.c.state, t.cases.c.evidence_digest).where(t.cases.c.id == case_id)
+        sa.select(t.cases.c.state, t.cases.c.evidence_digest, t.cases.c.kind).where(
+            t.cases.c.id == case_id
+        )
     ).one_or_none()
     if row is None:
         raise ConfigError("there is no such case", where="case", hint="`stillwatch case list`")
     if row.state != "open":
         raise ConfigError(f"the case is {row.state}", where=case_id)
+    if row.kind != "campaign":  # 2
+        raise NotPermitted(
+            "it is of refusals by ownership, and accuses nobody", where=case_id,
+            hint="another answer refuses otherwise; an appeal or an undo ends a refusal",
+        )  # fmt: skip
     return str(row.evidence_digest)
 
 
@@ -323,5 +346,5 @@ def _decision(row: Any, accounts: tuple[str, ...]) -> Decision:
     return Decision(
         row.id, row.case_id, row.subject, row.scope, accounts, row.verdict, row.reason,
         row.evidence_digest, row.by_person, from_micros(row.at_us), from_micros(row.expires_us),
-        row.undoes, row.approved_by, bool(row.pending),
+        row.undoes, row.approved_by, bool(row.pending), bool(row.stands), row.reference,
     )  # fmt: skip

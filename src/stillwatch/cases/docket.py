@@ -208,7 +208,7 @@ def _cases(connection: sa.Connection, case_id: str | None = None) -> list[Case]:
     return [
         Case(
             row.id, tuple(campaigns.get(row.id, ())), row.state, from_micros(row.opened_us),
-            row.merged_into, row.assigned_to, row.evidence_digest,
+            row.merged_into, row.assigned_to, row.evidence_digest, row.kind,
         )
         for row in connection.execute(query)
     ]  # fmt: skip

@@ -14,8 +14,9 @@ from stillwatch.cases import tables as t
 from stillwatch.cases.appeals import read_appeals
 from stillwatch.cases.book import Book
 from stillwatch.cases.decisions import InForce, in_force, read_decisions
+from stillwatch.cases.docket import read_cases, read_members
 from stillwatch.cases.terms import Terms
-from stillwatch.schema import VERDICTS, Decision, is_rule, to_micros
+from stillwatch.schema import OWNERSHIP, VERDICTS, Appeal, Decision, is_rule, to_micros
 
 __all__ = ["effects"]
 
@@ -29,6 +30,8 @@ def effects(book: Book, *, terms: Terms, now: datetime) -> Mapping[str, Any]:
     relaxed to *allow*, on which nothing else stands, until the decision would have ended.
     ``let_go_campaigns``: campaigns of cases that a person let go as a whole, each with its core
     (see `_let_go_campaigns`).
+    ``eased``: accounts of ownership refusals on which less stands than the guard's ladder says,
+    each with the answer that it was about (see `_eased`).
     ``actions``: a row a campaign on which a decision on its whole case stands, the strictest one.
     ``corrections``: accounts that an upheld appeal restored, each with the campaign from which its
     links are to be taken, for as long as the terms say.
@@ -37,7 +40,8 @@ def effects(book: Book, *, terms: Terms, now: datetime) -> Mapping[str, Any]:
     """
     standing = in_force(book, terms=terms, now=now)
     at = book.time(now)
-    decisions = {d.id: d for d in read_decisions(book)}
+    every = {d.id: d for d in read_decisions(book)}
+    decisions = {name: d for name, d in every.items() if d.reason != OWNERSHIP}
     with book.reading() as connection:
         corrections = connection.execute(
             sa.select(t.corrections)
@@ -66,6 +70,9 @@ def effects(book: Book, *, terms: Terms, now: datetime) -> Mapping[str, Any]:
         ),
         "let_go_campaigns": _let_go_campaigns(book, list(decisions.values()), at),
         "actions": _actions(book, at),
+        "eased": _eased(
+            book, [d for d in every.values() if d.reason == OWNERSHIP], terms, at
+        ),
         "corrections": [
             {"account_id": row.account_id, "campaign_id": row.campaign_id,
              "case_id": row.case_id, "appeal_id": row.appeal_id}
@@ -123,6 +130,50 @@ class _Relaxing:
                 yield replace(decision, accounts=(one.account_id,), undoes=decision.id)
 
 
+def _eased(
+    book: Book, decisions: Sequence[Decision], terms: Terms, at: datetime
+) -> list[dict[str, Any]]:
+    """Return what now stands on accounts that were refused by ownership, where that is less.
+
+    1. An upheld appeal: *allow*, while corrections hold.
+    2. A decision that a person undid: *allow*, until it would have ended.
+    3. An appeal whose time ran out: what the terms relax to, until the decision would have ended,
+       and the same from the time that an open one is due. Not where the decision stands.
+
+    Each holds for the answer that was refused (*restricted*, *possible*, *undetermined*); of
+    several the last decision.
+    """
+    appeals: dict[tuple[str, str], Appeal] = {
+        (one.decision, one.account_id): one for one in read_appeals(book)
+    }
+    undone = {d.undoes: d for d in decisions if d.undoes}
+    answers = {c.id: {m[0]: m[2] for m in read_members(book, c.id)} for c in read_cases(book)
+               if c.kind == OWNERSHIP}  # fmt: skip
+    rows: dict[tuple[str, str], dict[str, Any]] = {}
+    for d in decisions:
+        account, word = d.subject, answers.get(d.case_id, {}).get(d.subject)
+        if d.undoes or word is None:
+            continue
+        one = appeals.get((d.id, account))
+        row = {"account_id": account, "access": word, "decision_id": d.id, "by": d.by,
+               "at_us": to_micros(d.at), "expires_us": to_micros(d.expires)}  # fmt: skip
+        if one is not None and one.state == "upheld":
+            row |= {"verdict": "allow", "by": one.resolved_by or d.by,
+                    "expires_us": to_micros(one.at + terms.corrections_hold)}  # fmt: skip
+        elif d.id in undone:
+            row |= {"verdict": "allow", "by": undone[d.id].by}
+        elif one is None or d.stands or one.state == "rejected":
+            rows.pop((account, word), None)
+            continue
+        elif one.state == "lapsed" or one.due <= at:
+            row |= {"verdict": terms.relaxes_to}
+        else:
+            row |= {"verdict": d.verdict, "relaxes_us": to_micros(one.due),
+                    "relaxes_to": terms.relaxes_to}  # fmt: skip
+        rows[account, word] = row
+    return [row for _, row in sorted(rows.items()) if to_micros(at) < row["expires_us"]]
+
+
 def _let_go(
     decisions: Iterable[Decision], standing: Collection[str], at: datetime
 ) -> list[dict[str, Any]]:
@@ -152,7 +203,10 @@ def _let_go_campaigns(
        with it.
     """
     with book.reading() as connection:
-        cases = {row.id: row for row in connection.execute(sa.select(t.cases))}
+        cases = {
+            row.id: row
+            for row in connection.execute(sa.select(t.cases).where(t.cases.c.kind != OWNERSHIP))
+        }
         present = connection.execute(
             sa.select(t.case_campaigns)
             .where(t.case_campaigns.c.current)

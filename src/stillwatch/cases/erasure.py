@@ -27,7 +27,7 @@ from stillwatch.store import Run
 
 __all__ = [
     "ErasedRun", "end_users_of", "erase_from_book", "erase_from_effects", "erase_from_run",
-    "erase_subjects",
+    "erase_subjects", "owners_of",
 ]  # fmt: skip
 
 _JSON_FILES = (
@@ -144,13 +144,28 @@ def erase_from_effects(file: Path, account_id: str) -> int:
 
 
 def end_users_of(run: Run, account_id: str) -> list[str]:
-    """Return the end users of a channel account that a run names."""
-    file = run.path / "subjects.parquet"
-    if not file.is_file():
-        return []
-    table = pq.read_table(file, columns=["account_id", "end_user_id"])
+    """Return the end users of a channel account that a run names. Raises as `owners_of`."""
+    table = _people(run, "end_user_id")
     mine = table.filter(pc.equal(table["account_id"], account_id))
     return sorted({user for user in mine["end_user_id"].to_pylist() if user})
+
+
+def owners_of(run: Run, account_id: str) -> tuple[set[str], set[str]]:
+    """Return the owners that a run knows of an account: those of it alone, and those of others too.
+
+    Raises InputError: the run's stages are missing.
+    """
+    table = _people(run, "owner_entity_id")
+    mine = pc.equal(table["account_id"], account_id)
+    own = set(table.filter(mine)["owner_entity_id"].to_pylist()) - {None, ""}
+    others = set(table.filter(pc.invert(mine))["owner_entity_id"].to_pylist())
+    return own - others, own & others
+
+
+def _people(run: Run, column: str) -> pa.Table:
+    """Return account and a column of text of everybody whom a run knows."""
+    schema = pa.schema([("account_id", pa.string()), (column, pa.string())])
+    return pa.Table.from_batches(run.batches("people", schema.names), schema)
 
 
 def erase_subjects(log: Path, subjects: Collection[int]) -> int:
@@ -174,13 +189,17 @@ def erase_subjects(log: Path, subjects: Collection[int]) -> int:
 
 
 def _subject_of(line: bytes) -> str | None:
-    """Return the key in a line of the decision log or of its OCSF form."""
+    """Return the key in a line of the decision log or of its OCSF form (guard/records.py)."""
     try:
         held = json.loads(line)
-        found = held.get("subject") or held.get("actor", {}).get("user", {}).get("uid")
-    except (ValueError, AttributeError):
+        found = held["subject"] if "subject" in held else _seen_by(held)["user"]["uid"]
+    except (ValueError, KeyError, TypeError, IndexError):
         return None
     return found if isinstance(found, str) else None
+
+
+def _seen_by(event: Mapping[str, Any]) -> Any:
+    return event["evidences"][0]["actor"]
 
 
 class _Scrub:

@@ -20,7 +20,7 @@ from stillwatch.cases.terms import Terms
 from stillwatch.errors import ConfigError
 from stillwatch.schema import REASONS, Decision, to_micros
 
-__all__ = ["access_notice", "read_notice", "write_notice"]
+__all__ = ["access_notice", "read_notice", "write_access_notice", "write_notice"]
 
 _WIDTH: Final = 80
 _VERDICTS: Final = {
@@ -73,20 +73,53 @@ def access_notice(
     if verdict not in _VERDICTS:
         raise ConfigError(f"{verdict} has no notice", where=decision_id,
                           hint="a notice is of what was refused or asked for")  # fmt: skip
+    return _of_access(
+        decision_id, verdict, said, terms, now + terms.time_to_appeal, as_of=said["as_of"],
+        stands=terms.restricted_stands and verdict == "deny",
+    )  # fmt: skip
+
+
+def write_access_notice(
+    writer: Writer, decision: Any, evidence: Mapping[str, Any], terms: Terms, *, as_of: str
+) -> None:
+    """Write the notice of a refusal that was entered; ``evidence`` as `refusals` makes it."""
+    appeal_by = writer.now + terms.time_to_appeal
+    text = _of_access(
+        decision.decision_id, decision.verdict, evidence, terms, appeal_by, as_of=as_of,
+        stands=decision.stands,
+    )  # fmt: skip
+    writer.add(
+        "notice.written",
+        {"decision_id": decision.decision_id, "appeal_by_us": to_micros(appeal_by), "text": text},
+    )
+
+
+def _of_access(
+    decision_id: str, verdict: str, said: Mapping[str, Any], terms: Terms, appeal_by: datetime, *,
+    as_of: str, stands: bool,
+) -> str:  # fmt: skip
     return _rendered(
         "access_notice.txt.jinja",
         verdict=_VERDICTS[verdict],
         access=said["access"],
         rules=[
-            _visible(f"{r['title']} (rule {r['id']}, version {r['version']}). {r['text']}")
+            _visible(_rule_text(r))
             for r in said["rules"]
-            if r["access"] == said["access"]
+            if r.get("access", said["access"]) == said["access"]
         ],
-        as_of=said["as_of"],
+        as_of=as_of,
         contact=terms.contact,
-        appeal_by=_day(now + terms.time_to_appeal),
+        appeal_by=_day(appeal_by),
+        hours=round(terms.time_to_decide.total_seconds() / 3600),
+        stands=stands,
         decision_id=decision_id,
     )
+
+
+def _rule_text(rule: Mapping[str, Any]) -> str:
+    if "id" not in rule:
+        return str(rule["text"])
+    return f"{rule['title']} (rule {rule['id']}, version {rule['version']}). {rule['text']}"
 
 
 def read_notice(book: Book, decision_id: str, account_id: str) -> str:

@@ -85,7 +85,7 @@ def _open_cases(connection: sa.Connection) -> dict[str, list[str]]:
     rows = connection.execute(
         sa.select(t.cases.c.id, t.members.c.account_id, t.members.c.role)
         .join(t.members, t.members.c.case_id == t.cases.c.id)
-        .where(t.cases.c.state == "open", t.members.c.current)
+        .where(t.cases.c.state == "open", t.cases.c.kind == "campaign", t.members.c.current)
         .order_by(t.cases.c.opened_us, t.cases.c.id, t.members.c.account_id)
     ).all()
     core: dict[str, list[str]] = {}

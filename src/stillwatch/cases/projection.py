@@ -36,7 +36,12 @@ def _case_seen(connection: sa.Connection, number: int, body: Body, at_us: int) -
     if updated.rowcount == 0:
         connection.execute(
             t.cases.insert().values(
-                id=case_id, state="open", opened_us=at_us, split_from=body["split_from"], **held
+                id=case_id,
+                state="open",
+                opened_us=at_us,
+                split_from=body["split_from"],
+                kind=body.get("kind", "campaign"),
+                **held,
             )
         )
     connection.execute(
@@ -111,7 +116,8 @@ def _decision(connection: sa.Connection, number: int, body: Body, at_us: int) ->
             scope=body["scope"], verdict=body["verdict"], reason=body["reason"],
             evidence_digest=body["evidence_digest"], by_person=body["by"], at_us=at_us,
             expires_us=body["expires_us"], undoes=body["undoes"], pending=body["pending"],
-            origin=body.get("origin"),
+            origin=body.get("origin"), stands=body.get("stands", False),
+            reference=body.get("reference"),
         )
     )  # fmt: skip
     rows = [{"decision_id": body["decision_id"], "account_id": a} for a in body["accounts"]]

@@ -31,7 +31,10 @@ _LARGE: Final = ("case.seen", "decision.made", "erasure", "purge")
 
 @dataclass(frozen=True)
 class Ruling:
-    """A decision without its list of accounts. ``number``: its entry in the history."""
+    """A decision without its list of accounts. ``number``: its entry in the history.
+
+    ``relaxes``: an appeal that is not decided in time ends it.
+    """
 
     id: str
     number: int
@@ -49,6 +52,7 @@ class Ruling:
     approved_by: str | None
     pending: bool
     origin: str | None
+    relaxes: bool = True
 
     def stands(self, now: datetime) -> bool:
         """Tell whether it is in force; an appeal may have ended it for single accounts."""
@@ -77,6 +81,7 @@ class Line:
     appeals: int
     appeal_due: datetime | None
     why: str
+    kind: str = "campaign"
 
 
 @dataclass(frozen=True)
@@ -135,7 +140,7 @@ def read_lines(book: Book, *, now: datetime) -> list[Line]:
                 strictest.expires if strictest else None, pending, len(due),
                 min(due, default=None),
                 _why(row.state, change, seen, mine, standing, pending, due, row.id in restored,
-                     now),
+                     now), row.kind,
             ))  # fmt: skip
     return sorted(lines, key=_urgency)
 
@@ -312,14 +317,17 @@ def _cases_seen() -> sa.Select[Any]:
 
 
 def _open_appeals(connection: sa.Connection, now: datetime) -> dict[str, list[datetime]]:
-    """Return, by case, when the appeals that still wait are due."""
+    """Return, by case, when the appeals that still wait are, or were, due.
+
+    One that is overdue waits on where the decision does not relax by itself.
+    """
     due: dict[str, list[datetime]] = {}
-    for case_id, due_us in connection.execute(
-        sa.select(t.decisions.c.case_id, t.appeals.c.due_us)
+    for case_id, due_us, stands in connection.execute(
+        sa.select(t.decisions.c.case_id, t.appeals.c.due_us, t.decisions.c.stands)
         .join(t.decisions, t.decisions.c.id == t.appeals.c.decision_id)
         .where(t.appeals.c.state == "open")
     ):
-        if from_micros(due_us) > now:
+        if stands or from_micros(due_us) > now:
             due.setdefault(case_id, []).append(from_micros(due_us))
     return due
 
@@ -340,5 +348,5 @@ def _ruling(row: Any, accounts: int) -> Ruling:
         row.id, int(row.id.removeprefix("decision-")), row.case_id, row.subject, row.scope,
         accounts, row.verdict, row.reason, row.by_person, from_micros(row.at_us),
         from_micros(row.expires_us), row.undoes, row.undone_by, row.approved_by, bool(row.pending),
-        row.origin,
+        row.origin, not row.stands,
     )  # fmt: skip

@@ -146,6 +146,7 @@ def compile_snapshot(
         known=facts.known(salt),
         channels=facts.channels(salt),
         access=facts.access(salt),
+        eased={(subject_key(salt, a), word): act for (a, word), act in judgement.eased.items()},
         grounds=rests_on,
         cited=cited,
         templates=facts.templates(),

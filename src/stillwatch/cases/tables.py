@@ -42,6 +42,7 @@ cases = Table(
     Column("split_from", Text),
     Column("assigned_to", Text),
     Column("evidence_digest", Text, nullable=False),
+    Column("kind", Text, nullable=False),
 )  # fmt: skip
 case_campaigns = Table(
     "case_campaigns", metadata,
@@ -89,6 +90,8 @@ decisions = Table(
     Column("pending", Boolean, nullable=False),
     Column("approved_by", Text),
     Column("origin", Text),
+    Column("stands", Boolean, nullable=False),
+    Column("reference", Text),
 )  # fmt: skip
 decision_accounts = Table(
     "decision_accounts", metadata,

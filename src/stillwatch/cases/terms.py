@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -30,6 +30,7 @@ class Terms:
     relaxes_to: str
     corrections_hold: timedelta
     contact: str
+    restricted_stands: bool = True
 
 
 def read_terms(path: str | os.PathLike[str] | None = None) -> Terms:
@@ -56,6 +57,7 @@ def _terms(held: Mapping[str, Any]) -> Terms:
     _only(
         appeal,
         {"days_to_appeal", "hours_to_decide", "relaxes_to", "days_corrections_hold", "contact"},
+        {"restricted_stands"},  # terms of before there was this have it not
     )
     _only(longest, set(VERDICTS) - {"allow"})
     automatic = frozenset(deciding["automatic"])
@@ -63,6 +65,9 @@ def _terms(held: Mapping[str, Any]) -> Terms:
         raise ValueError("automatic: a word that is no verdict")
     if appeal["relaxes_to"] not in ("allow", "watch"):
         raise ValueError("relaxes_to: expected allow or watch")
+    stands = appeal.get("restricted_stands", True)
+    if not isinstance(stands, bool):
+        raise ValueError("restricted_stands: expected true or false")
     limit = deciding["two_people_above_accounts"]
     if isinstance(limit, bool) or not isinstance(limit, int) or limit < 0:
         raise ValueError("two_people_above_accounts: expected a whole number")
@@ -75,11 +80,12 @@ def _terms(held: Mapping[str, Any]) -> Terms:
         relaxes_to=appeal["relaxes_to"],
         corrections_hold=_span(timedelta(days=appeal["days_corrections_hold"])),
         contact=str(appeal["contact"]),
+        restricted_stands=stands,
     )
 
 
-def _only(held: Mapping[str, Any], known: set[str]) -> None:
-    if set(held) != known:
+def _only(held: Mapping[str, Any], known: set[str], more: Collection[str] = ()) -> None:
+    if set(held) - set(more) != known:
         raise ValueError(f"expected {sorted(known)}, got {sorted(held)}")
 
 

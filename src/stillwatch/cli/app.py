@@ -11,7 +11,10 @@ from typing import Annotated, Final, NoReturn
 import typer
 
 from stillwatch import __version__
-from stillwatch.cli import case_evidence  # noqa: F401 - its commands join the group `case`
+from stillwatch.cli import (  # noqa: F401 - their commands join the group `case`
+    case_evidence,
+    case_refusals,
+)
 from stillwatch.cli.bench import bench
 from stillwatch.cli.case import case
 from stillwatch.cli.collect import collect

@@ -67,19 +67,25 @@ def list_(db: DB, terms: TERMS = None) -> None:
     from stillwatch.cli.terminal import Page
 
     book, page = _book(db), Page()
-    standing = in_force(book, terms=_terms(terms), now=_now())
+    now, said = _now(), _terms(terms)
+    standing = [
+        *in_force(book, terms=said, now=now).values(),
+        *in_force(book, terms=said, now=now, ownership=True).values(),
+    ]
     rows = []
     for held in read_cases(book):
         members = [m for m in read_members(book, held.id) if m[3]]
-        acting = sum(v.case_id == held.id for v in standing.values())
-        rows.append((held.id, held.state, f"{len(members):,}", f"{acting:,}",
+        acting = sum(v.case_id == held.id for v in standing)
+        rows.append((held.id, held.kind, held.state, f"{len(members):,}", f"{acting:,}",
                      held.assigned_to or "", _time(held.opened)))  # fmt: skip
-    page.table(("case", "state", ">accounts", ">under a verdict", "assigned to", "opened"), rows)
+    heads = ("case", "of", "state", ">accounts", ">under a verdict", "assigned to", "opened")
+    page.table(heads, rows)
     waiting = [a for a in read_appeals(book) if a.state == "open"]
     if waiting:
         page.heading("Appeals that wait")
         for appeal in waiting:
-            page.point(f"{appeal.id} against {appeal.decision}, due {_time(appeal.due)}")
+            late = " (overdue)" * (appeal.due <= now)
+            page.point(f"{appeal.id} against {appeal.decision}, due {_time(appeal.due)}{late}")
 
 
 @case.command()
@@ -91,7 +97,8 @@ def show(name: CASE, db: DB) -> None:
     book, page = _book(db), Page()
     held = read_case(book, name)
     page.heading(f"{held.id}: {held.state}, opened {_time(held.opened)}")
-    page.point(f"campaigns: {', '.join(held.campaign_ids)}")
+    what = "campaigns" if held.kind == "campaign" else "refusals by one ownership answer"
+    page.point(f"{what}: {', '.join(held.campaign_ids)}")
     page.point(f"evidence: {held.evidence_digest}")
     if held.merged_into:
         page.point(f"merged into {held.merged_into}")
@@ -220,12 +227,16 @@ def appeal(
     db: DB,
     terms: TERMS = None,
 ) -> None:
-    """Enter an appeal; its clock starts now."""
+    """Enter an appeal; its clock starts now, and when it has run out the decision relaxes.
+
+    Not a refusal of a certain ownership answer, unless the terms say so: it waits, overdue.
+    DECISION may be the reference that the guard gave.
+    """
     from stillwatch.cases import appeal as enter_appeal
     from stillwatch.cli.terminal import Page
 
     made = enter_appeal(_book(db), name, account, by=by, terms=_terms(terms), now=_now())
-    Page().sentence(f"{made.id}: to be decided by {_time(made.due)}, else the decision relaxes.")
+    Page().sentence(f"{made.id}: to be decided by {_time(made.due)}.")
 
 
 @case.command()

@@ -1,19 +1,19 @@
-"""What `guard explain` joins: the decision log, and the file of citations."""
+"""What `guard explain` and `erase` join: decision logs, runs, and files of citations."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from datetime import datetime
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from stillwatch.cases import access_notice, read_terms
+from stillwatch.cases import access_notice, owners_of, read_terms
 from stillwatch.errors import ConfigError, InputError
-from stillwatch.policy import Citation, describe_citation, read_citations
+from stillwatch.policy import Citation, describe_citation, erase_citations, read_citations
 from stillwatch.schema import from_micros
+from stillwatch.store import open_run
 
-__all__ = ["explained_decision", "notice_of_access"]
+__all__ = ["erase_cited", "explained_decision", "printed_notice"]
 
 
 def explained_decision(
@@ -43,11 +43,13 @@ def explained_decision(
     return sections
 
 
-def notice_of_access(
-    decision_id: str, logs: Sequence[Path], citations: Path, terms: Path | None, now: datetime
+def printed_notice(
+    decision_id: str, logs: Sequence[Path], citations: Path | None, terms: Path | None
 ) -> str:
     """Return what the account's owner is told of a verdict by ownership. Raises as above, and
     ConfigError: the decision rests on no ownership answer, or refused and asked for nothing."""
+    if citations is None:
+        raise ConfigError("a notice takes what was cited", where="--citations")
     line = _line_of(decision_id, logs)
     if line["level"] != "access" or not line.get("citation"):
         raise ConfigError(
@@ -55,7 +57,25 @@ def notice_of_access(
             hint="of a case's decision: stillwatch case notice",
         )  # fmt: skip
     said = _citation_of(line["citation"], citations).said
-    return access_notice(decision_id, line["verdict"], said, read_terms(terms), now)
+    at = from_micros(line["ts_us"])
+    return access_notice(decision_id, line["verdict"], said, read_terms(terms), at)
+
+
+def erase_cited(files: Sequence[Path], runs: Sequence[Path], account: str) -> Iterator[str]:
+    """Remove the citations of an account's owners, and those that name ``account`` itself.
+
+    Yields what was done. Raises as `owners_of` and `read_citations`.
+    """
+    if not files:
+        return
+    names, shared = {account}, set[str]()
+    for folder in runs:
+        own, others = owners_of(open_run(folder), account)
+        names, shared = names | own, shared | others
+    for file in files:
+        yield f"{erase_citations(file, names - shared):,} citations removed from {file}."
+    if shared:
+        yield f"{len(shared):,} owners have other accounts: what is cited of them stays."
 
 
 def _line_of(decision_id: str, logs: Sequence[Path]) -> dict[str, Any]:

@@ -44,9 +44,15 @@ def erase(
         list[Path] | None,
         typer.Option(metavar="DIR", help="A guard's state folder; takes --snapshot and --trust."),
     ] = None,
+    citations: Annotated[
+        list[Path] | None,
+        typer.Option(metavar="FILE", help="Citations of ownership; takes --run, for the owner."),
+    ] = None,
 ) -> None:
     """Erase an account from cases, runs and the guard's files; the history still verifies.
 
+    Of citations go those of owners whom the runs know of this account alone, and those that name
+    ACCOUNT itself: give a person's or an entity's identifier to take it out of every chain.
     Reports are rendered anew. Old versions in a depot go with `guard prune`; evidence packs that
     were handed out are not reached: docs/privacy.md says how they go.
     """
@@ -57,14 +63,17 @@ def erase(
         erase_from_run,
         open_book,
     )
+    from stillwatch.cli.citing import erase_cited
     from stillwatch.cli.guarding import erase_from_guard
     from stillwatch.cli.terminal import Page
     from stillwatch.report import write_report
     from stillwatch.store import open_run
     from stillwatch.store.days import erase_account
 
-    if db is None and not run and days is None and effects is None and snapshot is None:
-        raise ConfigError("give --db, --run, --days, --effects or --snapshot", where="erase")
+    if not any((db, run, days, effects, snapshot, citations)):
+        raise ConfigError(
+            "give --db, --run, --days, --effects, --snapshot or --citations", where="erase"
+        )
     if (decisions or state) and snapshot is None:
         raise ConfigError(
             "it holds keys, and their salt is in the snapshot",
@@ -73,6 +82,8 @@ def erase(
         )  # fmt: skip
     page = Page()
     users = sorted({u for folder in run or [] for u in end_users_of(open_run(folder), account)})
+    for told in erase_cited(citations or [], run or [], account):  # the runs still know the owner
+        page.sentence(told)
     if db is not None:
         count = erase_from_book(open_book(db), account, by=by, now=datetime.now(UTC))
         page.sentence(f"{count:,} texts of the case database rewritten.")

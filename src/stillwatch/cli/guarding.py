@@ -26,7 +26,13 @@ from stillwatch.guard import (
     read_snapshot,
     write_snapshot,
 )
-from stillwatch.policy import Ladder, permits_from_rows, read_ladder
+from stillwatch.policy import (
+    Ladder,
+    ladder_from_mapping,
+    permits_from_rows,
+    read_ladder,
+    verdict_of_access,
+)
 from stillwatch.schema import VERDICTS, from_micros, locked, to_micros, write_whole
 from stillwatch.schema.snapshot import Action, Ground, org_key, subject_key
 from stillwatch.seal import public_key, read_private_key, read_public_key
@@ -98,6 +104,10 @@ def told_of(made: Compiled, effects: Path | None) -> Iterator[str]:
             f"Ownership answers act on {len(snapshot.access):,} accounts; of {known:,} a citation "
             "says what they rest on."
         )
+    held = ladder_from_mapping(snapshot.ladder)
+    refuses = {verdict_of_access(word, held) for word in snapshot.access.values()}
+    if not held.appeal_to and refuses & {"deny", "step_up"}:
+        yield "They refuse, and tell nobody how to object: set appeal_to in the ladder."
     if effects is None:
         return
     at_us = read_judgement(effects).at_us

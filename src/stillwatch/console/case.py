@@ -18,15 +18,17 @@ from stillwatch.cases import (
 )
 from stillwatch.console.desk import Desk, Visit
 from stillwatch.console.paper import refuse, show
+from stillwatch.errors import ConfigError
 from stillwatch.report.chapter import Chapter, write_chapter
 from stillwatch.report.facts import Facts, at, read_facts, records
 from stillwatch.report.numbers import number
-from stillwatch.schema import VERDICTS
+from stillwatch.schema import OWNERSHIP, VERDICTS
 from stillwatch.store.index import Part
 
 __all__ = ["chapter_of", "facts_of", "missing", "show_case", "show_members"]
 
 _PER_PAGE: Final = 25
+_MOST_OWNED: Final = 200
 
 
 def missing(desk: Desk, visit: Visit) -> Response:
@@ -39,8 +41,11 @@ def facts_of(desk: Desk, line: Line, *, tables: tuple[str, ...] = (), members: i
     """Return what the pictures need of the case's campaign.
 
     Where this run does not hold it, the evidence of the scan that last saw it, without pictures.
-    Raises ConfigError: that evidence was purged.
+    Raises ConfigError: that evidence was purged, or the case is of no campaign.
     """
+    if line.kind == OWNERSHIP:
+        raise ConfigError("it is of refusals by ownership, and no campaign", where=line.case_id,
+                          hint="its page shows all that there is")  # fmt: skip
     if line.campaign_id in desk.index.heads:
         part = desk.index.about_campaign(line.campaign_id, tables=tables, members=members)
     else:
@@ -63,25 +68,38 @@ def show_case(desk: Desk, visit: Visit) -> Response:
     line = desk.line(visit.path["case"])
     if line is None:
         return missing(desk, visit)
-    now = desk.now()
-    rulings = read_rulings(desk.book, line.case_id)
-    mine = {r.id for r in rulings}
-    lines = desk.lines()
-    place = next(n for n, other in enumerate(lines) if other.case_id == line.case_id)
+    if line.kind == OWNERSHIP:
+        evidence = read_evidence(desk.book, line.case_id)
+        members, _ = page_members(desk.book, line.case_id, first=0, most=_MOST_OWNED)
+        return show(
+            desk, visit, "ownership.html.jinja", **_judged(desk, line), evidence=evidence,
+            members=members, ref=desk.index.ref,
+        )  # fmt: skip
     return show(
-        desk, visit, "case.html.jinja",
-        line=line, chapter=chapter_of(desk, line), rulings=rulings, at=now,
-        appeals=[a for a in read_appeals(desk.book) if a.decision in mine],
-        entries=read_entries(desk.book, line.case_id),
+        desk, visit, "case.html.jinja", **_judged(desk, line), chapter=chapter_of(desk, line),
         held=line.campaign_id in desk.index.heads,
         head=desk.campaign_of(line) or {}, signups=desk.index.signups(line.campaign_id),
-        next=lines[place + 1].case_id if place + 1 < len(lines) else None,
-        before=lines[place - 1].case_id if place else None,
-        state_of=lambda r: state_of(r, now),
         longest={v: int(d.days) for v, d in desk.terms.longest.items()},
         two_above=desk.terms.two_people_above_accounts,
         against=_against(chapter_of(desk, line)), verdicts=VERDICTS[1:], ref=desk.index.ref,
     )  # fmt: skip
+
+
+def _judged(desk: Desk, line: Line) -> dict[str, Any]:
+    """Return what every case's page shows: decisions, appeals, history, and its neighbours."""
+    now, lines = desk.now(), desk.lines()
+    rulings = read_rulings(desk.book, line.case_id)
+    mine = {r.id for r in rulings}
+    place = next(n for n, other in enumerate(lines) if other.case_id == line.case_id)
+    return {
+        "line": line, "rulings": rulings, "at": now,
+        "stands": {r.id for r in rulings if not r.relaxes},
+        "appeals": [a for a in read_appeals(desk.book) if a.decision in mine],
+        "entries": read_entries(desk.book, line.case_id),
+        "next": lines[place + 1].case_id if place + 1 < len(lines) else None,
+        "before": lines[place - 1].case_id if place else None,
+        "state_of": lambda r: state_of(r, now),
+    }  # fmt: skip
 
 
 def _against(chapter: Chapter) -> dict[str, list[bool]]:

@@ -24,11 +24,13 @@ from stillwatch.guard.bodies import (
 from stillwatch.guard.decision import Decision
 from stillwatch.guard.gateways import (
     GUARDRAIL_PATHS,
+    REFUSES,
     authz_headers,
     authz_status,
     forwarded,
     guardrail_answer,
     guardrail_request,
+    refusal_text,
 )
 from stillwatch.guard.metrics import exposition
 from stillwatch.guard.request import Origin, Request, request_of_text
@@ -203,7 +205,7 @@ def _unasked(service: Service, refused: _Refused) -> Reply:
     if refused.status == 405:
         return _error(405, str(refused))
     decision = service.unavailable(f"refused {refused.status}", "litellm")
-    return Reply(200, orjson.dumps(guardrail_answer(decision, "")), _JSON)
+    return _guardrail_reply(service, decision)
 
 
 def _guarded(service: Service, path: str, handle: Any, data: bytes | Skim) -> Reply:
@@ -220,7 +222,7 @@ def _guarded(service: Service, path: str, handle: Any, data: bytes | Skim) -> Re
         route = _CLOSED_PATHS.get(path, "decide")
         decision = _failed(service, error, route)
         if path == _GUARDRAIL:
-            return Reply(200, orjson.dumps(guardrail_answer(decision, "")), _JSON)
+            return _guardrail_reply(service, decision)
         return Reply(200, orjson.dumps(_shown(service, decision)), _JSON)
 
 
@@ -292,14 +294,15 @@ async def _read(
 
 
 def _decide(service: Service, data: bytes) -> Reply:
-    decision = service.decide(request_of_body(parse(data), service.clock_us()), "decide")
+    request = request_of_body(parse(data), service.clock_us(), inline=True)
+    decision = service.decide(request, "decide")
     return Reply(200, orjson.dumps(_shown(service, decision)), _JSON)
 
 
 def _decide_batch(service: Service, data: bytes) -> Reply:
     rows = _rows(service, data)
     now_us = service.clock_us()
-    requests = [request_of_body(row, now_us) for row in rows]
+    requests = [request_of_body(row, now_us, inline=True) for row in rows]
     shown = [_shown(service, service.decide(request, "decide")) for request in requests]
     return Reply(200, orjson.dumps({"decisions": shown}), _JSON)
 
@@ -348,8 +351,12 @@ def _guardrail(service: Service, data: bytes) -> Reply:
         if request is None:
             return Reply(200, b'{"action":"NONE"}', _JSON)
         decision = service.decide(request, "litellm")
-    url = service.guard.table.ladder.step_up_url
-    return Reply(200, orjson.dumps(guardrail_answer(decision, url)), _JSON)
+    return _guardrail_reply(service, decision)
+
+
+def _guardrail_reply(service: Service, decision: Decision) -> Reply:
+    answer = guardrail_answer(decision, service.guard.table.ladder)
+    return Reply(200, orjson.dumps(answer), _JSON)
 
 
 async def _authz(service: Service, scope: Scope, receive: Receive) -> Reply:
@@ -485,6 +492,8 @@ def _shown(service: Service, decision: Decision) -> dict[str, Any]:
         shown["step_up_url"] = table.ladder.step_up_url
     elif decision.verdict == "summarize":
         shown["disclose"] = not table.ladder.silent_alteration
+    if decision.verdict in REFUSES:
+        shown["message"] = refusal_text(decision, table.ladder)
     return shown
 
 

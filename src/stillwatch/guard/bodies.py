@@ -34,6 +34,7 @@ _TEXT_KEYS: Final = ("messages", "system", "prompt", "input", "tools")
 _LINKS: Final = ("payment", "device", "phone", "email")
 _LONGEST_ID: Final = 512
 _US_2200: Final = 7_258_118_400_000_000
+_OFF_US: Final = 300_000_000  # so far a gateway's clock may be from the guard's
 
 
 class BadBody(ValueError):
@@ -62,11 +63,12 @@ def parse(data: bytes) -> Any:
         raise BadBody("the body is not JSON") from None
 
 
-def request_of_body(value: Any, now_us: int) -> Request:
+def request_of_body(value: Any, now_us: int, *, inline: bool = False) -> Request:
     """Return the request of a contract body: hashes in ``hashes``, or text in ``messages`` & co.
 
-    ``now_us`` stands in for a missing ``ts``, and bounds it: a time more than five minutes ahead is
-    now. Raises BadBody.
+    ``now_us`` stands in for a missing ``ts``, and bounds it: no more than five minutes ahead, and
+    of a request that waits for its answer (``inline``) no more behind. A gateway whose clock is
+    hours late would turn a campaign's budget back with every burst of requests. Raises BadBody.
     """
     if type(value) is not dict:
         raise BadBody("the body must be an object")
@@ -75,6 +77,8 @@ def request_of_body(value: Any, now_us: int) -> Request:
     if type(account) is not str or not account:
         raise BadBody("account_id must be a text")
     ts_us = _time(get("ts"), now_us)
+    if inline and ts_us < now_us - _OFF_US:
+        ts_us = now_us - _OFF_US
     hashes = get("hashes")
     if hashes is None:
         if any(value.get(key) is not None for key in _TEXT_KEYS):
@@ -218,7 +222,7 @@ def _time(value: Any, now_us: int, missing: int | None = None) -> int:
             raise BadBody("a time is not ISO 8601") from error
     else:
         raise BadBody("a time must be ISO 8601, or microseconds since 1970")
-    return min(max(moment, 0), now_us + 300_000_000)
+    return min(max(moment, 0), now_us + _OFF_US)
 
 
 def _hash(value: Any, name: str) -> int:

@@ -16,14 +16,19 @@ class Budget:
     bucket, one that is later than the window into the oldest; time that goes back never frees
     anything. A clock that ran ahead and came back is believed after 24 looks in a row by times that
     are older than the window: what was spent keeps its age, and ends as if spent in time.
-    ``others``: what other nodes spent, by bucket number; of buckets that are far ahead nothing
-    counts, as a clock of theirs must be wrong.
+    ``nodes``: how many nodes decide, each alone, while they cannot tell each other what they spend;
+    each then takes its share of the limit. ``others``: what other nodes spent, by bucket number; of
+    buckets that are far ahead nothing counts, as a clock of theirs must be wrong.
     """
 
-    __slots__ = ("_behind", "_counts", "_newest", "_sum", "_width_us", "limit", "others")
+    __slots__ = (
+        "_behind", "_counts", "_newest", "_sum", "_width_us", "limit", "nodes", "others", "window_s"
+    )  # fmt: skip
 
     def __init__(self, limit: int, window_s: int) -> None:
         self.limit = limit
+        self.window_s = window_s
+        self.nodes = 1
         self._width_us = window_s * 1_000_000 // BUCKETS
         self._counts = [0] * BUCKETS
         self._newest = 0
@@ -38,6 +43,19 @@ class Budget:
             return self._sum
         oldest, newest = self._newest - BUCKETS, self._newest + _AHEAD
         return self._sum + sum(n for b, n in self.others.items() if oldest < b <= newest)
+
+    def is_spent(self, ts_us: int) -> bool:
+        """Return whether nothing is left, or nothing of this node's share while it is alone."""
+        return self.spent(ts_us) >= self.limit or (
+            self.nodes > 1 and self._sum * self.nodes >= self.limit
+        )
+
+    def over(self, window_s: int) -> Budget:
+        """Return the same spendings in another window."""
+        made = Budget(self.limit, window_s)
+        for bucket, count in sorted(self.own().items()):
+            made.spend(bucket * self._width_us, count)
+        return made
 
     def spend(self, ts_us: int, count: int = 1) -> None:
         """Count requests of the campaign that were let through."""

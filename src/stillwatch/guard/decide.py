@@ -58,7 +58,7 @@ class Guard(Seen):
 
     def prepare(self, snapshot: Snapshot, orders: Orders, judged: Judgement | None = None) -> Table:
         """Return the tables of a snapshot; another thread may do it. Raises ConfigError."""
-        return Table(snapshot, orders, dict(self.numbers), judged)
+        return Table(snapshot, orders, dict(self.numbers), judged, self._table)
 
     def adopt(self, table: Table) -> tuple[Seed, ...]:
         """Use tables that were prepared; return the seeds that are left to plant."""
@@ -181,26 +181,32 @@ class Guard(Seen):
                 verdict, level, retry_after = by_access, "access", 0
                 # What verification or a permit's end may change is asked for anew soon.
                 ttl = min(ttl, table.ladder.decision_ttl_s)
-        if verdict in ("throttle", "deny"):
-            org = table.org(request.account_id, request.org_id)
-            self.note_refusal(request, org, table.accused.get(subject, -1))
         # What is known of a channel's owner is said of the channel, not of its end users.
         who = account if level == "access" else subject
-        return self._answer(
+        made = self._answer(
             who, verdict, reasons, pursued.campaign_id, ttl, level, pursued.bits, retry_after,
             citation,
         )  # fmt: skip
+        # In shadow and outside of a canary nothing was refused, so that nobody tries it elsewhere.
+        if made.verdict in ("throttle", "deny"):
+            org = table.org(request.account_id, request.org_id)
+            self.note_refusal(request, org, table.accused.get(subject, -1))
+        return made
 
     def _by_access(self, request: Request, subject: int, account: int) -> Asked:
         """Return the verdict of ownership answers; whom the account's verification has freed of
         step-up is watched. An end user's own verification says nothing about the account's owner.
-        It outlives the snapshot's time: who owns an account is no finding that grows stale in days.
+        What the cases say of the very answer (an appeal, a person) makes it less. It outlives the
+        snapshot's time: who owns an account is no finding that grows stale in days.
         """
         asked = self._table.access_verdict(subject, account)
         if asked.verdict != "allow" and self._table.is_undone(
             "access", request.account_id, request.end_user_id, subject, account
         ):
             return Asked("allow", (), "")
+        ease = self._table.ease(account, request.ts_us) if self._table.eased else None
+        if ease is not None and RANK[ease[0]] < RANK[asked.verdict]:
+            asked = Asked(ease[0], (*asked.reasons, ease[1]), asked.citation)
         if asked.verdict == "step_up" and self.verified.get(account, 0) > request.ts_us:
             return Asked("watch", (*asked.reasons, "has passed verification"), asked.citation)
         return asked

@@ -12,6 +12,7 @@ from stillwatch.policy import Ladder
 
 __all__ = [
     "GUARDRAIL_PATHS",
+    "REFUSES",
     "authz_headers",
     "authz_status",
     "forwarded",
@@ -28,13 +29,13 @@ GUARDRAIL_PATHS: Final = (
     ("input_type",), ("model",), *(("request_data", name) for name in _DATA_FIELDS)
 )  # fmt: skip
 _PRESENT: Final = "[present]"  # LiteLLM's stand-in for a header that is not passed on
-_REFUSES: Final = {"deny": 403, "step_up": 403, "throttle": 429}
+REFUSES: Final = {"deny": 403, "step_up": 403, "throttle": 429}
 
 
 def authz_status(decision: Decision, *, auth_request: bool) -> int:
     """Return 200, 403 or 429. nginx' auth_request turns all but 2xx, 401 and 403 into an error
     500, so that it gets 403 for *throttle* too and reads the header."""
-    status = _REFUSES.get(decision.verdict, 200)
+    status = REFUSES.get(decision.verdict, 200)
     return 403 if auth_request and status == 429 else status
 
 
@@ -50,6 +51,8 @@ def authz_headers(decision: Decision, ladder: Ladder) -> list[tuple[bytes, bytes
         headers.append((b"retry-after", b"%d" % max(1, decision.retry_after_s)))
     if decision.verdict == "step_up" and ladder.step_up_url:
         headers.append((b"x-stillwatch-step-up", ladder.step_up_url.encode("latin-1", "replace")))
+    if decision.verdict in ("deny", "step_up") and ladder.appeal_to:
+        headers.append((b"x-stillwatch-appeal", ladder.appeal_to.encode("latin-1", "replace")))
     if decision.verdict == "summarize" and not ladder.silent_alteration:
         headers.append((b"x-stillwatch-disclose", b"true"))
     return headers
@@ -106,20 +109,27 @@ def guardrail_request(value: Any, now_us: int, trusted_hops: int = 0) -> Request
     return request_of_text(origin, columns)
 
 
-def guardrail_answer(decision: Decision, step_up_url: str) -> dict[str, Any]:
+def guardrail_answer(decision: Decision, ladder: Ladder) -> dict[str, Any]:
     """Return NONE, or BLOCKED with a reason that the caller's user may read."""
-    if decision.verdict not in _REFUSES:
+    if decision.verdict not in REFUSES:
         return {"action": "NONE"}
-    return {"action": "BLOCKED", "blocked_reason": refusal_text(decision, step_up_url)}
+    return {"action": "BLOCKED", "blocked_reason": refusal_text(decision, ladder)}
 
 
-def refusal_text(decision: Decision, step_up_url: str) -> str:
-    """Return what the caller's user may read, with a reference for an appeal; no evidence."""
+def refusal_text(decision: Decision, ladder: Ladder) -> str:
+    """Return what the caller's user may read: what was done, by which kind of rule, how to object
+    and by what reference; no evidence."""
+    owned = decision.level == "access"
     reason = {
-        "deny": "This account may not use the model.",
-        "step_up": f"Verify your identity first. {step_up_url}".strip(),
+        "deny": "By a rule on who owns it, this account may not use the model."
+        if owned
+        else "This account may not use the model.",
+        "step_up": f"Verify {'who owns the account' if owned else 'your identity'} first. "
+        f"{ladder.step_up_url}".strip(),
         "throttle": f"Too many requests. Try again in {max(1, decision.retry_after_s)} s.",
     }[decision.verdict]
+    if decision.verdict != "throttle" and ladder.appeal_to:
+        reason += f" To object: {ladder.appeal_to}."
     return f"{reason} Reference {decision.decision_id}."
 
 

@@ -33,6 +33,7 @@ _OWNER: Final = "stillwatch:guard:owner:"
 _MOST: Final = 20_000
 _MOST_PERMITS: Final = 5_000
 _LIVES_S: Final = 7_200
+_SILENT: Final = 10  # exchanges after which a node that says nothing new is taken for gone
 _SHARED: Final = frozenset({"handoff", "blob_replay", "retry", "evidence", "verified"})
 _log = logging.getLogger("stillwatch.guard")
 
@@ -61,7 +62,8 @@ class Gossip:
         self._waiting: deque[tuple[int, Record]] = deque(maxlen=_MOST)
         self._lines: deque[bytes] = deque(maxlen=_MOST)
         self._taken: dict[str, tuple[str, int]] = {}
-        self._serial = self._written = 0
+        self._serial = self._written = self._tick = 0
+        self._ticks: dict[str, tuple[Any, int]] = {}
         self.twin = False
         self.connected: bool | None = None
 
@@ -85,10 +87,13 @@ class Gossip:
                 what = {"event": "Redis lost: deciding alone", "error": type(error).__name__}
                 _log.warning(json.dumps(what))
             self.connected = False
+            self._share(1 + sum(silent <= _SILENT for _, silent in self._ticks.values()))
             return False
         if self.connected is False:
             _log.info(json.dumps({"event": "Redis is back"}))
         self.connected = True
+        self._note_living(heads)
+        self._share(1)
         self._hear(heads)
         for name, data in zip(fresh, told, strict=True):
             self._hear_records(name, heads[name], data or b"")
@@ -97,6 +102,23 @@ class Gossip:
     async def close(self) -> None:
         """Close the connections."""
         await self._redis.aclose()
+
+    def _note_living(self, heads: dict[str, dict[str, Any]]) -> None:
+        """Note of each node for how many exchanges it has said nothing new."""
+        before, self._ticks = self._ticks, {}
+        for name, head in heads.items():
+            tick = (head.get("run"), head.get("tick"))
+            old, silent = before.get(name, (None, 0))
+            self._ticks[name] = (tick, silent + 1 if tick == old else 0)
+
+    def _share(self, nodes: int) -> None:
+        """Let each budget be shared among nodes that cannot hear each other; 1 where they do.
+
+        Each would have the whole limit once what it has heard is out of the window, and a campaign
+        as many budgets as there are nodes.
+        """
+        for budget in self._guard.budgets.values():
+            budget.nodes = nodes
 
     async def _look_for_twin(self) -> None:
         if self.twin:
@@ -114,7 +136,9 @@ class Gossip:
         self._encode()
         head = orjson.dumps(self._head())
         pipe = self._redis.pipeline(transaction=True)
-        pipe.set(PREFIX + self._id, head, ex=_LIVES_S)
+        # What a node spent counts for the whole window, also where the node is gone by then.
+        longest = max((b.window_s for b in self._guard.budgets.values()), default=0)
+        pipe.set(PREFIX + self._id, head, ex=max(_LIVES_S, longest))
         if self._serial != self._written:
             pipe.set(_TOLD + self._id, b"\n".join(self._lines), ex=_LIVES_S)
         else:
@@ -135,10 +159,12 @@ class Gossip:
     def _head(self) -> dict[str, Any]:
         guard = self._guard
         pursuits = guard.table.pursuits
+        self._tick += 1
         permits = list(islice(reversed(guard.permit_tokens.items()), _MOST_PERMITS))
         return {
             "run": self._run,
             "newest": self._serial,
+            "tick": self._tick,
             "spent": {
                 pursuits[number].campaign_id: {str(b): n for b, n in budget.own().items()}
                 for number, budget in guard.budgets.items()

@@ -127,8 +127,11 @@ class Journal:
             files = self._state.files()[:-1]
             at = _begin_of(files)
             if len(files) - at >= 2 or (len(files) - at == 1 and not _folded(files[at])):
-                held, names = _gathered(files[at:]), dict[str, int]()
+                carried = _carried_on(files[at:])
+                held, names = _gathered(files[at:], carried), dict[str, int]()
                 data = b"".join(map(_packed, _newest(held, names, self._most)))
+                for name, number in list(names.items()):
+                    names.update(dict.fromkeys(carried.get(name, ()), number))
                 write_whole(files[-1], _head(names, folded=True) + data)
                 at = len(files) - 1
             for old in files[:at]:
@@ -144,17 +147,26 @@ class Journal:
         """Apply what earlier runs wrote, oldest first; return how many records.
 
         A last record that was cut by a kill is left out. Campaigns that the guard has not heard of
-        get numbers of their own, so that they keep their sense when a snapshot names them.
+        get numbers of their own, so that they keep their sense when a snapshot names them; one that
+        has gone on under another name goes on under the name that the snapshot has.
         """
         state = self._state.files()
         count = 0
-        for path in (*state[_begin_of(state) :], *self._talk.files()):
+        files = (*state[_begin_of(state) :], *self._talk.files())
+        carried = _carried_on(files)
+        for path in files:
             for name, record in _records(path):
                 number = record.campaign
                 if name is not None:
-                    number = guard.numbers.setdefault(name, len(guard.numbers))
+                    known = (n for n in (name, *carried.get(name, ())) if n in guard.numbers)
+                    name = next(known, name)
+                    fresh = max(guard.numbers.values(), default=-1) + 1
+                    number = guard.numbers.setdefault(name, fresh)
                 guard.apply(record._replace(campaign=number))
                 count += 1
+        for name, number in list(guard.numbers.items()):
+            for other in carried.get(name, ()):
+                guard.numbers.setdefault(other, number)
         return count
 
     def _drop_talk(self) -> None:
@@ -230,11 +242,20 @@ def _number(path: Path) -> int:
 
 def _read_head(line: bytes) -> tuple[dict[int, str], bool] | None:
     """Return the campaigns by number, and whether a file is folded; None where it is cut."""
+    names = _read_names(line)
+    if names is None:
+        return None
+    return {v: k for k, v in names.items()}, bool(json.loads(line).get("folded", False) is True)
+
+
+def _read_names(line: bytes) -> dict[str, int] | None:
+    """Return the numbers of campaigns by name; None where a head is cut."""
     try:
         held: Any = json.loads(line)
-        if not isinstance(held.get("names"), dict):  # of before there were folded ones
-            held = {"names": held, "folded": False}
-        return {int(v): str(k) for k, v in held["names"].items()}, bool(held["folded"])
+        names = held.get("names")
+        if not isinstance(names, dict):  # of before there were folded ones
+            names = held
+        return {str(k): int(v) for k, v in names.items()}
     except (ValueError, KeyError, TypeError, AttributeError):
         return None
 
@@ -280,10 +301,38 @@ class _Evidence:
         self.requests = 0
 
 
-def _gathered(files: Iterable[Path]) -> _Held:
+def _carried_on(files: Iterable[Path]) -> dict[str, tuple[str, ...]]:
+    """Return name → all names that its campaign has had, by the heads of files; of one name none.
+
+    A campaign that grew has another id in the next scan, and a guard goes on under its number.
+    Names that any head tells apart are not the same, whatever another says.
+    """
+    heads = []
+    for path in files:
+        with path.open("rb") as file:
+            heads.append(_read_names(file.readline()) or {})
+    group_of: dict[str, set[str]] = {}
+    for head in heads:
+        by_number: dict[int, set[str]] = {}
+        for name, number in head.items():
+            by_number.setdefault(number, set()).add(name)
+        for names in by_number.values():
+            if len(names) > 1:
+                whole = names.union(*(group_of.get(name, ()) for name in names))
+                group_of.update(dict.fromkeys(whole, whole))
+    return {
+        name: tuple(sorted(whole))
+        for name, whole in group_of.items()
+        if all(len({head[n] for n in whole if n in head}) < 2 for head in heads)
+    }
+
+
+def _gathered(files: Iterable[Path], carried: Mapping[str, tuple[str, ...]]) -> _Held:
     held = _Held()
     for path in files:
         for name, (kind, key, org, _, value) in _records(path):
+            if name is not None and name in carried:
+                name = carried[name][0]
             if kind == "verified":
                 held.verified[key] = max(value, held.verified.pop(key, 0))
             elif kind == "spent" and name is not None:

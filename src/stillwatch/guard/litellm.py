@@ -60,7 +60,7 @@ class StillwatchCallback(CustomLogger):
         status = _STATUS.get(answer["verdict"])
         if status is not None:
             wait = {"retry-after": str(answer.get("retry_after_s", 1))} if status == 429 else None
-            reason = f"{answer['verdict']} by policy; reference {answer['decision_id']}"
+            reason = answer.get("message") or f"reference {answer['decision_id']}"
             raise HTTPException(status, reason, headers=wait)
         metadata = data.setdefault("metadata", {})
         metadata["stillwatch_account"] = account

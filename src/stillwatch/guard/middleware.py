@@ -75,7 +75,7 @@ class GuardMiddleware:
             await self._app(passed, _replayed(messages, receive), send)
             return
         kind = "rate_limit_error" if status == 429 else "permission_error"
-        text = refusal_text(decision, ladder.step_up_url)
+        text = refusal_text(decision, ladder)
         body = orjson.dumps({"error": {"message": text, "type": kind, "code": decision.verdict}})
         headers = [
             *authz_headers(decision, ladder),

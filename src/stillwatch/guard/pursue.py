@@ -71,7 +71,7 @@ def pursue(seen: Seen, request: Request, against: Against, by_access: str) -> Pu
         reasons.append("has passed verification")
     if verdict == "throttle":  # 4
         budget = seen.budgets[campaign]
-        if budget.spent(ts) >= budget.limit:
+        if budget.is_spent(ts):
             retry_after = min(3600, budget.retry_after_s())
             reasons.append("the campaign's budget is spent")
         elif RANK[by_access] < RANK["throttle"]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
@@ -37,6 +38,11 @@ class Capacity:
     prompts: int = 250_000
     suspects: int = 250_000
 
+    @classmethod
+    def for_conversations(cls, count: int) -> Capacity:
+        """Return the sizes beside so many conversations: a quarter of them each."""
+        return cls(count, count // 4, count // 4, count // 4)
+
 
 class Seen:
     """The window's state, read by the tables in use.
@@ -52,13 +58,13 @@ class Seen:
         self.blobs = Book(capacity.blobs)
         self.prompts = Book(capacity.prompts)
         self.suspects = Suspects(capacity.suspects)
-        self.joined: dict[int, tuple[int, str, int]] = {}
-        self.verified: dict[int, int] = {}
+        self.joined: OrderedDict[int, tuple[int, str, int]] = OrderedDict()
+        self.verified: OrderedDict[int, int] = OrderedDict()
         self.budgets: dict[int, Budget] = {}
         self.numbers: dict[str, int] = {}
         self.newest_us = 0
         self.on_record: Callable[[Record], None] | None = None
-        self.permit_tokens: dict[tuple[int, int], int] = {}
+        self.permit_tokens: OrderedDict[tuple[int, int], int] = OrderedDict()
         self.permit_tokens_elsewhere: dict[tuple[int, int], int] = {}
         self._most = capacity.suspects
         self.follow(table)
@@ -69,7 +75,10 @@ class Seen:
         return self._table
 
     def follow(self, table: Table) -> None:
-        """Read by other tables: campaigns keep their numbers, budgets their counts."""
+        """Read by other tables: campaigns keep their numbers, budgets their counts.
+
+        Where the ladder has another window, what was spent in the old one counts on in the new.
+        """
         self.numbers.update(table.numbers)
         hours = table.ladder.budget_window_s / 3600
         for number, pursuit in table.pursuits.items():
@@ -77,6 +86,8 @@ class Seen:
             budget = self.budgets.get(number)
             if budget is None:
                 budget = self.budgets[number] = Budget(limit, table.ladder.budget_window_s)
+            elif budget.window_s != table.ladder.budget_window_s:
+                budget = self.budgets[number] = budget.over(table.ladder.budget_window_s)
             budget.limit = limit
         self._table = table
 
@@ -98,8 +109,8 @@ class Seen:
         """Return what a subject's evidence amounts to; remember whom it makes join."""
         ladder = self._table.ladder
         suspect = self.suspects.of(subject, campaign)
-        since = ts_us - ladder.evidence_window_s * 1_000_000
-        kinds = suspect.kinds(since, self._table.undone_spans)
+        window = ladder.evidence_window_s * 1_000_000
+        kinds = suspect.kinds(ts_us, window, self._table.undone_spans)
         level = level_of(
             kinds, suspect.exclusive, suspect.requests,
             known=subject in self._table.known, needed=ladder.joining_requests,
@@ -161,10 +172,12 @@ class Seen:
         if self.on_record is not None:
             self.on_record(record)
 
-    def _make_room(self, held: dict[Any, Any], key: object) -> None:
-        """Forget the key that came first where a new one would be too many."""
-        if key not in held and len(held) >= self._most:
-            del held[next(iter(held))]
+    def _make_room(self, held: OrderedDict[Any, Any], key: object) -> None:
+        """Forget the key that was used least lately where a new one would be too many."""
+        if key in held:
+            held.move_to_end(key)
+        elif len(held) >= self._most:
+            held.popitem(last=False)
 
     def _book(self, kind: str) -> Book:
         if kind == "handoff":

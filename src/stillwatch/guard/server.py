@@ -12,7 +12,7 @@ import time
 from collections.abc import Awaitable, Callable
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from stillwatch.errors import ConfigError
 from stillwatch.guard.asgi import (
@@ -29,6 +29,7 @@ from stillwatch.guard.lane import Lane, lane_protocol
 from stillwatch.guard.seen import Record
 from stillwatch.guard.service import Service, Serving
 from stillwatch.guard.tracing import otlp_tracing
+from stillwatch.schema import held_folder
 
 __all__ = ["Chores", "serve"]
 
@@ -49,7 +50,10 @@ class Chores:
             Gossip(serving.redis_url, serving.node, service.guard) if serving.redis_url else None
         )
         if self.journal is not None:
+            known = dict(service.guard.numbers)
             restored = self.journal.restore(service.guard)
+            if service.guard.numbers != known:
+                service.refresh()
             _log.info(json.dumps({"event": "state restored", "records": restored}))
         if self.journal or self.gossip:
             service.guard.on_record = self._note
@@ -72,6 +76,8 @@ class Chores:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
             await self._flush()
+            # A removal just before a restart is seen; the next guard could not tell it from a loss.
+            await asyncio.to_thread(self._service.kill_switch.look)
             if self.gossip is not None:
                 await self.gossip.close()
             if self._service.tracing is not None:
@@ -157,17 +163,49 @@ def serve(
     OTLP/HTTP address of a collector; ``trace_share``: see `Tracing`.
 
     Raises:
-        ConfigError: uvicorn is missing; half of a certificate was given.
+        ConfigError: uvicorn is missing; half of a certificate was given; another guard has the
+            folder of state.
         EvidenceError, InputError, SchemaError: the snapshot does not hold.
     """
     try:
-        import uvicorn
+        import uvicorn  # noqa: F401 - said before anything is read or held
     except ImportError as error:
         raise ConfigError(
             "serving needs the package uvicorn", hint="pip install 'stillwatch[guard]'"
         ) from error
     if (tls_cert is None) != (tls_key is None) or (client_ca and not tls_cert):
         raise ConfigError("a certificate and its key go together", where="--tls-cert, --tls-key")
+    with _alone(serving.state):
+        _serve(serving, host, port, _Tls(tls_cert, tls_key, client_ca), traces, trace_share)
+
+
+class _Tls(NamedTuple):
+    cert: Path | None
+    key: Path | None
+    client_ca: Path | None
+
+    def options(self) -> dict[str, Any]:
+        found: dict[str, Any] = {}
+        if self.cert is not None:
+            found = {"ssl_certfile": str(self.cert), "ssl_keyfile": str(self.key)}
+        if self.client_ca is not None:
+            found |= {"ssl_ca_certs": str(self.client_ca), "ssl_cert_reqs": ssl.CERT_REQUIRED}
+        return found
+
+
+def _alone(state: Path | None) -> contextlib.AbstractContextManager[None]:
+    """Hold the folder of state: of two guards that fold it each would lose what the other saw."""
+    if state is None:
+        return contextlib.nullcontext()
+    busy = "another guard keeps its state there"
+    return held_folder(state, where=f"--state {state}", busy=busy)
+
+
+def _serve(
+    serving: Serving, host: str, port: int, tls: _Tls, traces: str | None, trace_share: float
+) -> None:
+    import uvicorn
+
     service = Service(serving)
     if traces is not None:
         service.tracing = otlp_tracing(traces, node=serving.node, share=trace_share)
@@ -177,15 +215,10 @@ def serve(
         partial(authz_now, service), serving.body_timeout_s, serving.max_body,
         serving.max_headers, serving.max_header_bytes, header_names(serving),
     )  # fmt: skip
-    options: dict[str, Any] = {}
-    if tls_cert is not None:
-        options = {"ssl_certfile": str(tls_cert), "ssl_keyfile": str(tls_key)}
-    if client_ca is not None:
-        options |= {"ssl_ca_certs": str(client_ca), "ssl_cert_reqs": ssl.CERT_REQUIRED}
     config = uvicorn.Config(
         app_of(service, chores.start), host=host, port=port, access_log=False, log_level="warning",
         http=lane_protocol(lane), timeout_keep_alive=75, server_header=False,
-        date_header=False, proxy_headers=False, **options,
+        date_header=False, proxy_headers=False, **tls.options(),
     )  # fmt: skip
     with contextlib.suppress(KeyboardInterrupt):
         uvicorn.Server(config).run()

@@ -20,6 +20,7 @@ from stillwatch.errors import ConfigError, InputError, StillwatchError
 from stillwatch.guard.decide import Guard
 from stillwatch.guard.decision import Decision
 from stillwatch.guard.files import read_judgement, read_orders, read_snapshot
+from stillwatch.guard.kill_switch import KillSwitch
 from stillwatch.guard.orders import Orders
 from stillwatch.guard.records import Noted, decision_line, ocsf_line
 from stillwatch.guard.request import Request
@@ -51,7 +52,7 @@ class Serving:
     ``decision_log`` and ``ocsf_log``: files to which decisions other than *allow* are appended.
     ``fail_closed``: routes (decide, authz, litellm, asgi) that refuse where it cannot decide.
     ``effects``: signed effects of cases, which act without a compile. ``kill_file``: while it
-    exists everything is allowed. ``state``: folder for what must survive.
+    exists everything is allowed (see `KillSwitch`). ``state``: folder for what must survive.
     """
 
     snapshot: Path
@@ -109,7 +110,6 @@ class Service:
         self.serving = serving
         self.clock_us = clock_us or _now_us
         self.counts: Counter[tuple[str, ...]] = Counter()
-        self.killed = False
         self.shedding = False
         self.redis_ok: bool | None = None
         self.problems: dict[str, str] = {}
@@ -123,13 +123,19 @@ class Service:
         self._stamps = {name: _stamp(path) for name, path in self._paths.items()}
         snapshot = read_snapshot(serving.snapshot, serving.keys)
         self._policy = _Policy(snapshot, self._first_orders(snapshot), self._first_judgement())
-        self._look_for_kill_file(first=True)
+        self.kill_switch = KillSwitch(serving.kill_file, serving.state, self._told)
+        self.kill_switch.look(first=True)
         self.guard = Guard(
             snapshot, self._careful(self._policy).orders,
             node=f"{serving.node}-{run or secrets.token_hex(4)}", capacity=serving.capacity,
             judged=self._policy.judged,
         )  # fmt: skip
         self._tell_switches()
+
+    @property
+    def killed(self) -> bool:
+        """Whether the kill switch is on."""
+        return self.kill_switch.on
 
     @property
     def problem(self) -> str | None:
@@ -140,7 +146,8 @@ class Service:
         """Take changed files into use; a file that does not hold leaves what is in use.
 
         A snapshot whose version is below the one in use is taken: that is a roll-back, and its
-        signature says who wanted it. Returns whether anything changed.
+        signature says who wanted it. Whom appeals and people have let go since stays so (see
+        `_rolled`). Returns whether anything changed.
         """
         table = self.look()
         if table is None:
@@ -156,12 +163,12 @@ class Service:
         kind, says so, and keeps no other from acting. Above all, a kill switch or an order that
         cannot be read any more is not lifted. Raises nothing.
         """
-        self._look_for_kill_file()
+        self.kill_switch.look()
         serving, old = self.serving, self._policy
         new = old
         if self._changed("snapshot"):
             read = self._tried("snapshot", lambda: read_snapshot(serving.snapshot, serving.keys))
-            new = new._replace(snapshot=read or old.snapshot)
+            new = new._replace(snapshot=_rolled(read, old.snapshot) if read else old.snapshot)
         if self._changed("orders"):
             new = new._replace(orders=self._tried("orders", self._next_orders) or old.orders)
         if self._changed("effects"):
@@ -178,6 +185,10 @@ class Service:
         if table is not None:
             self._policy = new
         return table
+
+    def refresh(self) -> None:
+        """Build the tables anew, since a journal may have told other names of campaigns."""
+        self.guard.adopt(self.guard.prepare(*self._careful(self._policy)))
 
     def take(self, table: Table) -> tuple[Seed, ...]:
         """Use tables from the next request on; return the seeds that are left to plant."""
@@ -338,31 +349,6 @@ class Service:
         }
         return replace(read, let_go=lasting)
 
-    def _look_for_kill_file(self, *, first: bool = False) -> None:
-        """Learn whether the kill file is there; where that cannot be seen, nothing changes.
-
-        At the start (``first``) there is nothing that could stay: what cannot be seen counts as
-        thrown, because a guard that was killed and is started again must not act.
-        """
-        path = self.serving.kill_file
-        if path is None:
-            return
-        try:
-            path.stat()
-        except FileNotFoundError:
-            if path.parent.is_dir():
-                self.killed = False
-                self.problems.pop("kill_file", None)
-            else:
-                self.killed = self.killed or first
-                self._wrong("kill_file", f"{path.parent} is gone", None)
-        except OSError as error:
-            self.killed = self.killed or first
-            self._wrong("kill_file", f"{path} cannot be seen ({type(error).__name__})", None)
-        else:
-            self.killed = True
-            self.problems.pop("kill_file", None)
-
     def _changed(self, name: str) -> bool:
         stamp = _stamp(self._paths[name])
         if stamp == self._stamps[name]:
@@ -382,6 +368,12 @@ class Service:
             return None
         self.problems.pop(name, None)
         return found
+
+    def _told(self, name: str, problem: str | None) -> None:
+        if problem is None:
+            self.problems.pop(name, None)
+        else:
+            self._wrong(name, problem, None)
 
     def _wrong(self, name: str, problem: str, error: Exception | None) -> None:
         if error is not None:
@@ -404,6 +396,24 @@ class Service:
                     }
                 )
             )
+
+
+def _rolled(read: Snapshot, held: Snapshot) -> Snapshot:
+    """Return a snapshot as it is used after the one in use.
+
+    A roll-back is of what a scan found. Who was restored or let go since the older snapshot was
+    made must not be acted on again for it; a guard that starts with that file knows nothing of
+    them.
+    """
+    if read.version >= held.version or read.salt != held.salt:
+        return read
+    allowed = {k: a for k, a in held.ordered.items() if a.verdict == "allow"}
+    return replace(
+        read,
+        restored=read.restored | held.restored,
+        ordered={**read.ordered, **allowed},
+        eased={**read.eased, **held.eased},
+    )
 
 
 def _stamp(path: Path | None) -> tuple[int, ...] | None:

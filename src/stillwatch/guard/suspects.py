@@ -15,6 +15,7 @@ _FRAME: Final = EVIDENCE["frame"]
 _BURST: Final = EVIDENCE["signup_burst"]
 _CAMPAIGN_BITS: Final = 32  # numbers of campaigns only rise while a guard lives
 _CAMPAIGN_MASK: Final = (1 << _CAMPAIGN_BITS) - 1
+_AHEAD_US: Final = 86_400_000_000  # a newest time so far ahead is that of a clock that ran ahead
 _COMPANY: Final = EVIDENCE["exit_prefix"] | EVIDENCE["retry"]
 
 
@@ -38,15 +39,21 @@ class Suspect:
         bit = 1
         while bit <= kinds:
             if kinds & bit:
-                self.seen[bit] = max(ts_us, self.seen.get(bit, 0))
+                held = self.seen.get(bit, 0)
+                if ts_us > held or held - ts_us > _AHEAD_US:
+                    self.seen[bit] = ts_us
             bit <<= 1
 
-    def kinds(self, since_us: int, taken_back: tuple[tuple[int, int], ...] = ()) -> int:
-        """Return the kinds that were seen since a time, and not in a span that was taken back."""
+    def kinds(
+        self, ts_us: int, window_us: int, taken_back: tuple[tuple[int, int], ...] = ()
+    ) -> int:
+        """Return the kinds that were seen within a window of a time, and not in a span that was
+        taken back. Either way of it: what a clock that ran ahead noted must not hold until then."""
         return sum(
             bit
             for bit, ts in self.seen.items()
-            if ts >= since_us and not any(begin <= ts <= end for begin, end in taken_back)
+            if abs(ts_us - ts) <= window_us
+            and not any(begin <= ts <= end for begin, end in taken_back)
         )
 
 

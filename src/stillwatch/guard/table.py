@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Final, NamedTuple
@@ -53,6 +54,9 @@ class Table:
 
     One membership test over it tells nearly every honest request from the rest. Campaigns go by
     ``numbers``, which rise over all snapshots that a guard loads: what was seen keeps its sense.
+    A scan names a campaign by its exchanges, so that one which grew has another id: it goes on
+    under the number that its accounts had in the tables ``before``, or every scan would give it a
+    budget that nobody has spent and forget who joined it.
     """
 
     def __init__(
@@ -61,6 +65,7 @@ class Table:
         orders: Orders,
         numbers: dict[str, int],
         judged: Judgement | None = None,
+        before: Table | None = None,
     ) -> None:
         self.snapshot = snapshot
         self.ladder: Ladder = ladder_from_mapping(snapshot.ladder)
@@ -69,7 +74,7 @@ class Table:
         self.canary = self.ladder.canary_percent if percent is None else percent
         self.salt = snapshot.salt
         self.numbers = numbers
-        place = [numbers.setdefault(c.campaign_id, len(numbers)) for c in snapshot.campaigns]
+        place = _placed(snapshot, numbers, before)
         self.pursuits = dict(zip(place, snapshot.campaigns, strict=True))
         moved = place != list(range(len(place)))
         self.accused: Mapping[int, int] = (
@@ -82,6 +87,7 @@ class Table:
         self.channels = snapshot.channels
         self.access = snapshot.access
         self.fresh: dict[int, Action] = {}
+        self.eased: dict[tuple[int, str], Action] = dict(snapshot.eased)
         self._judge(judged or Judgement())
         self._undo(orders, frozenset((judged or Judgement()).let_go))
         self.nodes: tuple[dict[int, list[Node]], ...] = tuple({} for _ in SLOTS)
@@ -140,6 +146,20 @@ class Table:
     def is_restored(self, subject: int, account: int) -> bool:
         """Return whether an appeal restored an account; its end users are restored with it."""
         return subject in self.restored or account in self.restored
+
+    def ease(self, account: int, ts_us: int) -> tuple[str, str] | None:
+        """Return the most that is done about an account's ownership answer, and why; None where the
+        cases say nothing of this very answer."""
+        action = self.eased.get((account, self.access.get(account, "")))
+        if action is None or ts_us >= action.expires_us:
+            return None
+        if action.relaxes_us is None:
+            by_person = action.verdict == "allow"
+            why = "a person took it back" if by_person else "an appeal was not decided in time"
+            return action.verdict, why
+        if ts_us >= action.relaxes_us:
+            return action.relaxes_to, "an appeal was not decided in time"
+        return None
 
     def access_verdict(self, subject: int, account: int) -> Asked:
         """Return the verdict that ownership answers ask for, why, and the citation.
@@ -238,6 +258,10 @@ class Table:
         """Take in what the cases say: whom they restored and let go in any case, a verdict only
         where it was written after the snapshot was made, which may know of later ones."""
         newer = judged.at_us > self.snapshot.created_us
+        for (account, word), action in judged.eased.items():
+            key = (subject_key(self.salt, account), word)
+            if newer or key not in self.eased:
+                self.eased[key] = action
         self.restored |= {subject_key(self.salt, a) for a in judged.restored}
         self.fresh = {
             subject_key(self.salt, account): action
@@ -247,7 +271,10 @@ class Table:
 
     def _undo(self, orders: Orders, let_go: frozenset[str]) -> None:
         undos = orders.in_force
-        gone = {u.value for u in undos if u.kind == "campaign"} | let_go
+        gone = {u.value for u in undos if u.kind == "campaign"}
+        # A campaign that is named anew stays undone; the cases say by themselves whom they let go.
+        carried = {self.numbers[name] for name in gone if name in self.numbers}
+        gone |= let_go
         self._undone_spans = tuple((int(u.value), u.at_us) for u in undos if u.kind == "since")
         self._undone: dict[str, dict[bytes, set[int]]] = {"account": {}, "access": {}}
         for undo in undos:
@@ -262,7 +289,7 @@ class Table:
             if self.undone_at(pursuit.action.at_us if pursuit.action else self.snapshot.created_us):
                 gone.add(pursuit.campaign_id)
         self.undone_campaigns = frozenset(
-            k for k, pursuit in self.pursuits.items() if pursuit.campaign_id in gone
+            k for k, pursuit in self.pursuits.items() if pursuit.campaign_id in gone or k in carried
         )
 
     @property
@@ -273,3 +300,40 @@ class Table:
     def undone_at(self, decided_us: int) -> bool:
         """Return whether what was decided then has been taken back since."""
         return any(since <= decided_us <= at for since, at in self._undone_spans)
+
+
+def _placed(snapshot: Snapshot, numbers: dict[str, int], before: Table | None) -> list[int]:
+    """Return the number of each campaign, and enter new ones; no two of a snapshot share one."""
+    heirs = _heirs(snapshot, numbers, before) if before is not None else {}
+    place: list[int] = []
+    for k, campaign in enumerate(snapshot.campaigns):
+        number = numbers.get(campaign.campaign_id, heirs.get(k))
+        if number is None or number in place:
+            number = max(numbers.values(), default=-1) + 1
+        numbers[campaign.campaign_id] = number
+        place.append(number)
+    return place
+
+
+def _heirs(snapshot: Snapshot, numbers: Mapping[str, int], before: Table) -> dict[int, int]:
+    """Return place of a campaign with an unknown id → the number of the one that it carries on.
+
+    They share at least half of the smaller one's accused; of several the one that shares most. Only
+    campaigns that the snapshot no longer names are carried on, each by one.
+    """
+    ids = [c.campaign_id for c in snapshot.campaigns]
+    fresh = {k for k, name in enumerate(ids) if name not in numbers}
+    gone = set(before.pursuits) - {numbers[name] for name in ids if name in numbers}
+    if not (fresh and gone):
+        return {}
+    old = before.accused
+    shared = Counter(
+        (k, number) for who, k in snapshot.accused.items() if (number := old.get(who, -1)) in gone
+    )
+    sizes, were = Counter(snapshot.accused.values()), Counter(old.values())
+    found: dict[int, int] = {}
+    for (k, number), count in sorted(shared.items(), key=lambda item: (-item[1], item[0])):
+        kin = 2 * count >= min(sizes[k], were[number])
+        if k in fresh and kin and k not in found and number not in found.values():
+            found[k] = number
+    return found

@@ -15,6 +15,7 @@ from stillwatch.policy.access import (
 from stillwatch.policy.citations import (
     Citation,
     describe_citation,
+    erase_citations,
     read_citations,
     write_citations,
 )
@@ -51,6 +52,7 @@ __all__ = [
     "access_of",
     "answer_owners",
     "describe_citation",
+    "erase_citations",
     "example_policy",
     "example_rules",
     "explain_owner",

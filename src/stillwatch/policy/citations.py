@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date
 from pathlib import Path
@@ -20,8 +20,11 @@ from stillwatch.policy.access import AccessDecision
 from stillwatch.policy.owners import Answer, Dates, OwnershipRule, Register, Step
 from stillwatch.policy.owners.chains import describe
 from stillwatch.policy.owners.holdings import percent
+from stillwatch.schema import locked, write_whole
 
-__all__ = ["Citation", "cite", "describe_citation", "read_citations", "write_citations"]
+__all__ = [
+    "Citation", "cite", "describe_citation", "erase_citations", "read_citations", "write_citations",
+]  # fmt: skip
 
 _FORMAT: Final = 1
 _ID_DIGITS: Final = 32  # 128 bits
@@ -105,12 +108,40 @@ def write_citations(path: Path, made: Iterable[Citation]) -> int:
 
     What is there stays, since decisions of the past name it. Raises as `read_citations`.
     """
-    held = {c.citation_id for c in read_citations(path)} if path.exists() else set()
-    fresh = {c.citation_id: c for c in made if c.citation_id not in held}
-    with path.open("a", encoding="utf-8") as out:
-        for name, citation in fresh.items():
-            out.write(json.dumps({"citation": name, **citation.said}, sort_keys=True) + "\n")
+    with locked(path):
+        held = {c.citation_id for c in read_citations(path)} if path.exists() else set()
+        fresh = {c.citation_id: c for c in made if c.citation_id not in held}
+        with path.open("a", encoding="utf-8") as out:
+            out.write("".join(map(_line, fresh.values())))
     return len(fresh)
+
+
+def erase_citations(path: Path, names: Collection[str]) -> int:
+    """Remove every citation that names one of these entities or persons; return how many.
+
+    A citation is named by the digest of all that it says, so it cannot be rewritten without the
+    name: it goes whole. Decisions that name it keep the rule and its text, and lose the chain.
+    Raises as `read_citations`.
+    """
+    with locked(path):
+        held = list(read_citations(path))
+        kept = [c for c in held if _names_of(c).isdisjoint(names)]
+        if len(kept) < len(held):
+            write_whole(path, "".join(map(_line, kept)).encode())
+    return len(held) - len(kept)
+
+
+def _names_of(citation: Citation) -> set[str]:
+    """Return the identifiers of entities and persons that a citation holds."""
+    chain = [step for rule in citation.said["rules"] for step in rule["chain"]]
+    held = [citation.said["owner_entity_id"]]
+    held += [step[side] for step in chain for side in ("owner", "asset")]
+    return {name for name in held if name}
+
+
+def _line(citation: Citation) -> str:
+    said = {"citation": citation.citation_id, **citation.said}
+    return json.dumps(said, sort_keys=True) + "\n"
 
 
 def read_citations(path: str | os.PathLike[str]) -> Iterator[Citation]:

@@ -34,6 +34,7 @@ class Ladder:
     must be core members before it helps to join; it never does for an account that was there
     ``established_days`` before the campaign was first seen, or that does not say since when it is
     there, as whoever is framed may be silent in the log (0: asks for no date).
+    ``appeal_to``: where whoever is refused can object, an address or a URL; refusals say it.
     ``silent_alteration``: summarize without saying so; it takes ``silent_legal_basis`` and
     ``silent_approved_by``. ``access_…``: of an ownership
     answer, a policy of its own: *undetermined* and *possible* are stepped up at most, and watched
@@ -62,6 +63,7 @@ class Ladder:
     decision_ttl_s: int = 60
     verified_s: int = 2_592_000
     step_up_url: str = ""
+    appeal_to: str = ""
     access_restricted: str = "watch"
     access_possible: str = "step_up"
     access_undetermined: str = "step_up"
@@ -104,6 +106,8 @@ class Ladder:
             found.append("exclusive_share must lie in 0.5..1, budget_share in 0..1")
         if self.established_days < 0:
             found.append("established_days must be 0 or more")
+        if not self.appeal_to.isprintable():
+            found.append("appeal_to must be one line of printable text")
         found.extend(f"{name} must be at least 1" for name in _WHOLE if getattr(self, name) < 1)
         if self.silent_alteration and not (self.silent_legal_basis and self.silent_approved_by):
             found.append("silent_alteration takes silent_legal_basis and silent_approved_by")

@@ -40,7 +40,9 @@ class Judgement:
     ``actions``: campaign_id → what stands on its whole case. ``verdicts``: account → what stands on
     it, *allow* where a decision on it was undone. ``restored``: accounts of upheld appeals.
     ``let_go``: campaign_id → until when it is let go as a whole (None: without an end), and its
-    core as the cases last saw it. ``at_us``: when it was written, 0 where that is not said.
+    core as the cases last saw it. ``eased``: (account, ownership answer) → the most that is done
+    about it, where an appeal or a person made it less. ``at_us``: when it was written, 0 where that
+    is not said.
     """
 
     actions: Mapping[str, Action] = field(default_factory=dict)
@@ -48,6 +50,7 @@ class Judgement:
     restored: frozenset[str] = frozenset()
     let_go: Mapping[str, tuple[int | None, tuple[str, ...]]] = field(default_factory=dict)
     at_us: int = 0
+    eased: Mapping[tuple[str, str], Action] = field(default_factory=dict)
 
 
 def judgement_of(held: Any, *, where: str) -> Judgement:
@@ -71,6 +74,9 @@ def judgement_of(held: Any, *, where: str) -> Judgement:
                 for r in held.get("let_go_campaigns", ())
             },
             at_us=int(held.get("at_us", 0)),
+            eased={
+                (str(r["account_id"]), str(r["access"])): _action(r) for r in held.get("eased", ())
+            },
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise SchemaError(

@@ -9,7 +9,9 @@ from typing import Final
 __all__ = [
     "ADVERSE",
     "APPEAL_STATES",
+    "CASE_KINDS",
     "CASE_STATES",
+    "OWNERSHIP",
     "REASONS",
     "Appeal",
     "Case",
@@ -19,6 +21,10 @@ __all__ = [
 ]
 
 CASE_STATES: Final = ("open", "merged", "closed")
+CASE_KINDS: Final = ("campaign", "ownership")
+# Why the guard refused by who owns an account: no person gives it as a reason, and it is no
+# accusation.
+OWNERSHIP: Final = "ownership"
 APPEAL_STATES: Final = ("open", "upheld", "rejected", "lapsed")
 ADVERSE: Final = ("throttle", "step_up", "summarize", "deny")
 # Why a decision was taken, as codes: a notice says their sentences and never an analyst's words.
@@ -37,7 +43,10 @@ REASONS: Final[dict[str, str]] = {
 
 @dataclass(frozen=True)
 class Case:
-    """A campaign under review; it keeps its id while the campaign grows, splits or merges."""
+    """A campaign under review; it keeps its id while the campaign grows, splits or merges.
+
+    ``kind`` *ownership*: refusals that rest on one ownership answer, and accuse nobody.
+    """
 
     id: str
     campaign_ids: tuple[str, ...]
@@ -46,6 +55,7 @@ class Case:
     merged_into: str | None
     assigned_to: str | None
     evidence_digest: str
+    kind: str = "campaign"
 
 
 @dataclass(frozen=True)
@@ -53,6 +63,8 @@ class Decision:
     """A verdict about a subject until ``expires``. ``scope``: account, or case (its accounts).
 
     ``approved_by`` is empty where no second person is needed; ``pending`` while one is missing.
+    ``stands``: an appeal that is not decided in time does not relax it, since a rule of law may
+    leave no choice. ``reference``: under what id the guard told the account of it first.
     """
 
     id: str
@@ -69,6 +81,8 @@ class Decision:
     undoes: str | None
     approved_by: str | None
     pending: bool
+    stands: bool = False
+    reference: str | None = None
 
 
 @dataclass(frozen=True)

@@ -183,7 +183,9 @@ class Snapshot:
 
     ``ordered``: subject → what people decided about it alone; it stands above its campaign's
     action. ``restored``: accounts of upheld appeals, about which no campaign says anything.
-    ``cited``: account → the place in ``grounds`` of what its ``access`` rests on.
+    ``eased``: (account, its ``access``) → the most that is done about that answer, where an appeal
+    or a person made it less. ``cited``: account → the place in ``grounds`` of what its ``access``
+    rests on.
     """
 
     version: int
@@ -198,6 +200,7 @@ class Snapshot:
     known: frozenset[int] = frozenset()
     channels: frozenset[int] = frozenset()
     access: Mapping[int, str] = field(default_factory=dict)
+    eased: Mapping[tuple[int, str], Action] = field(default_factory=dict)
     grounds: tuple[Ground, ...] = ()
     cited: Mapping[int, int] = field(default_factory=dict)
     templates: tuple[Template, ...] = ()
@@ -255,6 +258,9 @@ def snapshot_payload(snapshot: Snapshot) -> dict[str, Any]:
             word: _pack(sorted(k for k, v in snapshot.access.items() if v == word))
             for word in sorted(set(snapshot.access.values()))
         },
+        "eased": [
+            [f"{k:016x}", word, *astuple(a)] for (k, word), a in sorted(snapshot.eased.items())
+        ],
         "ground_words": words,
         "grounds": [[g.citation, place[g.words]] for g in snapshot.grounds],
         "cited": [_pack(k for k, _ in cited), _pack(n for _, n in cited)],
@@ -327,6 +333,7 @@ def _read(value: Mapping[str, Any]) -> Snapshot:
         known=frozenset(_unpack(value["known"])),
         channels=frozenset(_unpack(value["channels"])),
         access={k: word for word, keys in value["access"].items() for k in _unpack(keys)},
+        eased={(int(k, 16), str(w)): Action(*a) for k, w, *a in value.get("eased", ())},
         grounds=tuple(Ground(str(c), words[n]) for c, n in value.get("grounds", ())),
         cited=dict(zip(_unpack(citing), _unpack(grounds), strict=True)),
         templates=tuple(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
+from dataclasses import replace
 
 import bods_fixtures
 import pytest
@@ -18,7 +20,8 @@ from stillwatch.guard import (
     read_snapshot,
     write_orders,
 )
-from stillwatch.policy import example_rules
+from stillwatch.guard.files import write_effects
+from stillwatch.policy import example_rules, read_citations
 from stillwatch.scanner import scan
 from stillwatch.seal import public_key, read_private_key
 from stillwatch.simulate import simulate
@@ -112,6 +115,56 @@ def test_a_refusal_cites_its_rule_and_its_id_leads_the_analyst_to_the_chain(
     assert not any(name in notice.lower() for name in PRIVATE)
 
 
+def test_a_refusal_is_entered_appealed_and_the_guard_obeys_the_outcome(folder, tmp_path, capsys):
+    """By commands, from the log of a real guard to a snapshot and to a running one."""
+    out, log, db = tmp_path / "s.json", tmp_path / "decisions.jsonl", f"{tmp_path}/cases.db"
+    assert compiled(folder, out, "--ownership", f"{folder}/ownership.csv") == 0
+    assert "tell nobody how to object: set appeal_to" in " ".join(capsys.readouterr().out.split())
+    private = read_private_key(folder / "k.pem")
+    write_orders(tmp_path / "o.json", Orders(version=1, mode="enforce"), private)
+    effects = tmp_path / "live.json"
+    write_effects(effects, {"actions": [], "let_go": [], "verdicts": [], "corrections": []},
+                  private)  # fmt: skip
+    serving = Serving(out, (public_key(private),), orders=tmp_path / "o.json", decision_log=log,
+                      effects=effects, capacity=Capacity(100, 100, 100, 100))  # fmt: skip
+    service = Service(serving)
+    acme, opaque, *_ = json.loads((folder / "who.json").read_text())
+    at = service.guard.table.snapshot.created_us
+    for account in (acme, opaque, acme):
+        service.decide(Request(at, account), "decide")
+    service.flush_log()
+
+    entering = ["case", "refusals", "--log", str(log), "--run", f"{folder}/run", "--db", db,
+                "--snapshot", str(out), "--trust", f"{folder}/k.pem.pub",
+                "--citations", f"{folder}/citations.jsonl"]  # fmt: skip
+    assert command(entering) == 0
+    assert "2 refusals entered" in capsys.readouterr().out
+    assert command(entering) == 0
+    assert "0 refusals entered" in capsys.readouterr().out
+    reference = json.loads(log.read_text().splitlines()[0])["decision_id"]
+    said = ["case", "appeal", reference, "--account", acme, "--by", "Erika M.", "--db", db]
+    assert command(said) == 0
+    assert command(["case", "list", "--db", db]) == 0
+    told = " ".join(capsys.readouterr().out.split())
+    assert "ownership" in told
+    appeal = told.split("Appeals that wait")[1].split()[1]
+    assert command(["case", "resolve", appeal, "--outcome", "upheld", "--reason", "sold",
+                    "--by", "Cy", "--db", db]) == 0  # fmt: skip
+    held = f"{tmp_path}/effects.json"
+    assert command(["case", "effects", "--db", db, "--out", held]) == 0
+
+    write_effects(effects, json.loads((tmp_path / "effects.json").read_text()), private)
+    assert service.reload()
+    freed = service.decide(Request(at, acme), "decide")
+    assert (freed.verdict, freed.would) == ("allow", "allow")
+    assert service.decide(Request(at, opaque), "decide").verdict == "step_up"
+    ownership = ["--ownership", f"{folder}/ownership.csv"]
+    assert compiled(folder, out, *ownership, "--effects", held) == 0
+    again = Service(replace(serving, effects=None))
+    assert again.decide(Request(at, acme), "decide").verdict == "allow"
+    assert again.decide(Request(at, opaque), "decide").verdict == "step_up"
+
+
 def test_a_decision_that_no_log_has_and_a_notice_of_none_are_told(folder, tmp_path, capsys):
     log = tmp_path / "decisions.jsonl"
     log.write_text('{"decision_id": "cut')
@@ -137,6 +190,41 @@ def test_answers_that_the_scan_did_not_take_are_not_cited(folder, tmp_path, caps
     assert compiled(folder, tmp_path / "s.json", "--ownership", str(other)) == 1
     assert "scanned with other ownership answers" in capsys.readouterr().err
     assert not (tmp_path / "s.json").exists()
+
+
+def test_an_erased_account_leaves_no_chain_of_its_owner_and_no_name_of_a_person(
+    folder, tmp_path, capsys
+):
+    """Owners of other accounts too stay cited; a person can be taken out of every chain by name."""
+    acme, _, _, unknown = json.loads((folder / "who.json").read_text())
+    cited, run = tmp_path / "citations.jsonl", tmp_path / "run"
+
+    def begin():
+        shutil.rmtree(run, ignore_errors=True)
+        shutil.copytree(folder / "run", run)
+        shutil.copy(folder / "citations.jsonl", cited)
+        return len(cited.read_text().splitlines())
+
+    def erased(who):
+        asked = ["erase", who, "--by", "Dee", "--citations", str(cited), "--run", str(run)]
+        assert command(asked) == 0
+        list(read_citations(cited))  # what is left still holds
+        return cited.read_text(), " ".join(capsys.readouterr().out.split())
+
+    before = begin()
+    left, _ = erased(acme)
+    assert len(left.splitlines()) == before - 1
+    assert "jane" not in left
+    assert "rec-acme" not in left
+    begin()
+    left, told = erased(unknown)  # nearly every account of this world has the same owner
+    assert len(left.splitlines()) == before
+    assert "1 owners have other accounts: what is cited of them stays" in told
+    left, _ = erased("rec-jane-smith-1975")
+    assert len(left.splitlines()) == before - 1
+    assert "jane" not in left
+    assert command(["erase", acme, "--by", "Dee"]) == 1
+    assert "--citations" in capsys.readouterr().err
 
 
 def test_a_table_of_another_origin_is_cited_as_such(folder, tmp_path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from types import SimpleNamespace
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -13,11 +14,13 @@ from stillwatch.cases import (
     appeal,
     decide,
     effects,
+    end_users_of,
     erase_from_book,
     erase_from_effects,
     erase_from_run,
     erase_subjects,
     export_case,
+    owners_of,
     read_case,
     read_evidence,
     read_members,
@@ -26,7 +29,10 @@ from stillwatch.cases import (
     verify_pack,
 )
 from stillwatch.errors import ConfigError, EvidenceError, InputError
+from stillwatch.guard.decision import Decision
+from stillwatch.guard.records import Noted, ocsf_event
 from stillwatch.seal import digest, new_key, public_key
+from stillwatch.store import open_run
 
 WHO = "acct_9f3c"
 
@@ -188,10 +194,30 @@ def test_effects_lose_the_accounts_rows_and_keep_the_others(
 def test_a_decision_log_loses_the_lines_of_the_account_and_its_end_users(tmp_path):
     log = tmp_path / "decisions.jsonl"
     lines = [json.dumps({"subject": f"{k:016x}", "verdict": "deny"}) for k in (1, 2, 3, 1)]
-    ocsf = json.dumps({"actor": {"user": {"uid": f"{2:016x}"}}})
+    event = ocsf_event(Noted(0, Decision("deny", (), None, 0, "n-1", "enforce", "deny", subject=2),
+                             "decide", SimpleNamespace(version=1, source="f" * 64)))  # fmt: skip
+    ocsf = json.dumps(event)
     log.write_text("\n".join([*lines, ocsf, "cut by a kill {", ""]))
     assert erase_subjects(log, [1, 2]) == 4
     assert log.read_text() == lines[2] + "\ncut by a kill {\n"
     assert erase_subjects(log, [1, 2]) == 0
     with pytest.raises(InputError):
         erase_subjects(tmp_path / "absent", [1])
+
+
+def test_what_a_run_knows_of_end_users_and_owners_is_found_by_account(tmp_path):
+    people = {"account_id": ["shop", "shop", "a1", "a2", "a3"],
+              "end_user_id": ["u2", "u1", None, None, None],
+              "owner_entity_id": ["e-1", "e-1", "e-2", "e-2", None]}  # fmt: skip
+    (tmp_path / "stages").mkdir()
+    (tmp_path / "summary.json").write_text("{}")
+    (tmp_path / "campaigns.jsonl").write_text("")
+    run = open_run(tmp_path)
+    with pytest.raises(InputError):
+        end_users_of(run, "shop")
+    pq.write_table(pa.table(people), tmp_path / "stages" / "subjects.parquet")
+    assert end_users_of(run, "shop") == ["u1", "u2"]
+    assert end_users_of(run, "a1") == []
+    assert owners_of(run, "shop") == ({"e-1"}, set())
+    assert owners_of(run, "a1") == (set(), {"e-2"})
+    assert owners_of(run, "a3") == (set(), set())

@@ -155,9 +155,9 @@ def test_every_answer_has_an_id_of_its_own_also_after_a_restart(tmp_path, key):
     names = []
     for _ in range(2):
         service = served(tmp_path, key)
-        for switch in (None, None, "shedding", "killed"):
+        for switch in (None, None, "shedding", "on"):
             if switch:
-                setattr(service, switch, True)
+                setattr(service.kill_switch if switch == "on" else service, switch, True)
             names.append(call(service, "/v1/decide", {"account_id": "bad-1"})[2]["decision_id"])
         head = call(service, "/authz/x", None, {}, "GET")[1]
         names.append(head["x-stillwatch-decision"])

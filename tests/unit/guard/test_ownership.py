@@ -7,10 +7,13 @@ from dataclasses import replace
 
 import pytest
 
-from stillwatch.errors import SchemaError
+from stillwatch.errors import ConfigError, SchemaError
 from stillwatch.guard import Orders, Undo, undo_value
+from stillwatch.guard.gateways import authz_headers, refusal_text
 from stillwatch.policy import Ladder
+from stillwatch.schema import Judgement
 from stillwatch.schema.snapshot import (
+    Action,
     Ground,
     keyed_permit,
     snapshot_from_payload,
@@ -235,3 +238,56 @@ def test_a_snapshot_that_cites_what_it_does_not_hold_is_refused():
         snapshot_from_payload({**payload, "grounds": []})
     del payload["grounds"], payload["cited"], payload["ground_words"]
     assert snapshot_from_payload(payload).cited == {}
+
+
+# What the cases say of an answer.
+
+
+def eased(answer: str, **action):
+    held = Action("allow", "Cy", T0, T0 + 10 * HOUR)
+    return {(subject_key(SALT, "shell"), answer): replace(held, **action)}
+
+
+@pytest.mark.parametrize("how", ["compiled", "live"])
+def test_an_upheld_appeal_frees_of_the_answer_that_it_was_about_and_of_no_other(how):
+    made = owned(shell="restricted")
+    if how == "compiled":
+        decider = guard(replace(made, eased=eased("restricted")))
+    else:
+        decider = guard(made)
+        live = {("shell", "restricted"): Action("allow", "Cy", T0, T0 + 10 * HOUR)}
+        decider.load(made, Orders(), Judgement(at_us=T0 + 1, eased=live))
+    done = decider.decide(request("shell", T0 + 1))
+    assert (done.verdict, done.would) == ("allow", "allow")
+    assert decider.decide(request("shell", T0 + 10 * HOUR)).verdict == "deny"
+    other = guard(replace(made, eased=eased("undetermined")))
+    assert other.decide(request("shell", T0 + 1)).verdict == "deny"
+
+
+def test_an_appeal_that_is_not_decided_in_time_eases_by_itself_and_frees_of_no_campaign():
+    late = eased("possible", verdict="step_up", relaxes_us=T0 + HOUR, relaxes_to="watch")
+    decider = guard(replace(owned(shell="possible"), eased=late))
+    assert decider.decide(request("shell", T0)).verdict == "step_up"
+    done = decider.decide(request("shell", T0 + HOUR))
+    assert (done.verdict, done.reasons[-1]) == ("watch", "an appeal was not decided in time")
+    free = Action("allow", "Cy", T0, T0 + 10 * HOUR)
+    accused = replace(ordered("deny"), eased={(subject_key(SALT, "bad-1"), "restricted"): free})
+    assert guard(owned(accused, bad_1="restricted")).decide(request("bad-1")).verdict == "deny"
+
+
+def test_what_was_eased_survives_the_signed_file():
+    made = replace(owned(shell="possible"), eased=eased("possible", relaxes_us=T0 + 1))
+    assert snapshot_from_payload(json.loads(json.dumps(snapshot_payload(made)))) == made
+
+
+def test_a_refusal_says_by_which_kind_of_rule_and_how_to_object():
+    ladder = replace(STRICT, appeal_to="appeals@provider.example")
+    decider = guard(owned(ladder=ladder, shell="restricted", vague="possible"))
+    told = refusal_text(decider.decide(request("shell")), ladder)
+    assert "By a rule on who owns it" in told
+    assert "To object: appeals@provider.example. Reference 0-" in told
+    assert "who owns the account" in refusal_text(decider.decide(request("vague")), ladder)
+    headers = dict(authz_headers(decider.decide(request("shell")), ladder))
+    assert headers[b"x-stillwatch-appeal"] == b"appeals@provider.example"
+    with pytest.raises(ConfigError, match="appeal_to"):
+        replace(ladder, appeal_to="a\r\nset-cookie: x")

@@ -20,10 +20,10 @@ from stillwatch.guard.files import write_effects
 from stillwatch.guard.metrics import exposition
 from stillwatch.guard.server import Chores
 from stillwatch.policy import Ladder
-from stillwatch.schema.snapshot import subject_key
+from stillwatch.schema.snapshot import Action, subject_key
 from stillwatch.seal import new_key
 
-from .conftest import SALT, SMALL, T0, ordered, request, snapshot
+from .conftest import HOUR, SALT, SMALL, T0, ordered, request, snapshot
 
 OFF = Orders(version=5, mode="off")
 ENFORCE = Orders(version=1, mode="enforce")
@@ -253,3 +253,23 @@ def test_a_chore_that_fails_is_done_again(node):
     asyncio.run(run())
     assert verdict(service) == "allow"
     assert service.counts["chore_failed",] == 1
+
+
+def test_a_roll_back_acts_on_nobody_whom_an_appeal_or_a_person_let_go_since(node):
+    """It is of what a scan found, in a hurry: nobody thinks of last night's appeal."""
+    old = ordered("deny")
+    free = Action("allow", "Cy", T0, T0 + 10 * HOUR)
+    one, two = (subject_key(SALT, name) for name in ("bad-1", "bad-2"))
+    third = {**old.accused, subject_key(SALT, "bad-3"): 0}
+    old = replace(old, accused=third)
+    newer = replace(old, version=2, restored=frozenset({one}), ordered={two: free})
+    service, _, _, key = node(made=newer)
+    assert {verdict(service, name) for name in ("bad-1", "bad-2")} == {"allow"}
+    write_snapshot(service.serving.snapshot, old, key)
+    assert service.reload()
+    assert service.ready()[1]["snapshot_version"] == 1
+    assert {verdict(service, name) for name in ("bad-1", "bad-2")} == {"allow"}
+    assert verdict(service, "bad-3") == "deny"
+    write_snapshot(service.serving.snapshot, replace(old, version=3), key)
+    assert service.reload()  # a compile that accuses them anew says so itself
+    assert verdict(service, "bad-1") == "deny"

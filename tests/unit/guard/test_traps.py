@@ -35,6 +35,7 @@ from stillwatch.guard.gateways import (
     refusal_text,
 )
 from stillwatch.kernel import client_hash, prefix_hash
+from stillwatch.policy import Ladder
 from stillwatch.schema import VERDICTS
 from stillwatch.schema.snapshot import Mark, Template, keyed_permit, subject_key
 
@@ -152,12 +153,12 @@ def test_a_name_that_is_too_long_is_not_cut_to_anothers(tmp_path, key):
 
 def test_what_the_user_reads_tells_no_evidence():
     decision = guard(ordered("deny")).decide(request("bad-1"))
-    text = guardrail_answer(decision, "")["blocked_reason"]
+    text = guardrail_answer(decision, Ladder())["blocked_reason"]
     assert decision.decision_id in text
     for word in (*decision.reasons, "c-1", "campaign", "bad-1", "member"):
         assert word not in text
     step = guard(ordered("step_up")).decide(request("bad-1"))
-    assert "https://x.test" in refusal_text(step, "https://x.test")
+    assert "https://x.test" in refusal_text(step, Ladder(step_up_url="https://x.test"))
 
 
 # Envoy, nginx, Traefik, Caddy: status style

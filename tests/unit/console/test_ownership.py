@@ -1,0 +1,71 @@
+"""A refusal by ownership in the console: in the queue, on a page of its own, with its appeal."""
+
+from __future__ import annotations
+
+import pytest
+
+from stillwatch.cases import Refused, enter_refusals
+from stillwatch.schema import to_micros
+
+from .conftest import NOON
+
+SAID = {"access": "restricted", "as_of": "2026-11-26", "policies": [{"id": "p", "cites": "terms"}],
+        "rules": [{"id": "fifty", "version": "v1", "title": "Half", "access": "restricted",
+                   "text": "<b>a guidance</b>", "chain": [{"owner": "rec-jane"}]}]}  # fmt: skip
+
+
+@pytest.fixture
+def refused(desk):
+    """A certain refusal of one account: (case, decision)."""
+    one = Refused(to_micros(NOON), 1, "n-0-1", "deny", "restricted", "", "c1")
+    made = enter_refusals(
+        desk.book, [one], {1: "acct-nobody"}, {"c1": SAID}, terms=desk.terms, now=NOON
+    )
+    ((decision, case_id, _),) = made.decisions
+    return case_id, decision
+
+
+def test_it_is_in_the_queue_and_its_page_shows_the_rule_and_no_accusation(desk, inside, refused):
+    case_id, _ = refused
+    for name in ("Ana", "Vi"):
+        who = inside(name)
+        queue = who.get("/").text
+        assert f"/cases/{case_id}" in queue
+        assert "refused by a rule; accuses nobody" in queue
+        page = who.get(f"/cases/{case_id}")
+        assert page.status_code == 200
+        assert "&lt;b&gt;a guidance&lt;/b&gt;" in page.text
+        assert "1\u00a0account refused by an ownership rule" in page.text
+        assert "rec-jane" not in page.text
+        assert "Weigh it" not in page.text
+        assert ("acct-nobody" in page.text) is (name == "Ana")
+
+
+def test_its_appeal_is_entered_overdue_and_heard_there(desk, inside, refused, clock):
+    case_id, decision = refused
+    who = inside("Con")
+    form = {"account": "acct-nobody", "appellant": "Erika M."}
+    assert who.post(f"/decisions/{decision}/appeal", form).status_code == 303
+    assert "stays until a person decides" in who.get(f"/cases/{case_id}").text
+    clock.on(hours=73)
+    who.log_in()
+    late = who.get(f"/cases/{case_id}").text
+    assert "overdue since" in late
+    assert "has relaxed" not in late
+    assert "appeal waits" in who.get("/").text
+    heard = {"outcome": "rejected", "reason": "checked the register"}
+    (appeal,) = {word for word in late.split('"') if word.startswith("/appeals/")}
+    assert who.post(appeal, heard).status_code == 303
+    assert "rejected" in who.get(f"/cases/{case_id}").text
+
+
+def test_what_only_a_campaign_has_is_refused_with_words_and_no_crash(desk, inside, refused):
+    case_id, _ = refused
+    who = inside("Apo")
+    for part in ("raster", "links", "whatif", "members", "requests", "traffic", "pack"):
+        assert who.get(f"/cases/{case_id}/{part}").status_code < 500
+    order = {"verdict": "deny", "reason": "relay", "scope": "accused"}
+    assert who.post(f"/cases/{case_id}/decide", order).status_code in (400, 403, 404, 405, 409)
+    assert who.post(f"/cases/{case_id}/weigh", order).status_code < 500
+    for path in ("/overview", "/decisions", "/top", "/tests", "/cases.ocsf"):
+        assert who.get(path).status_code < 500
