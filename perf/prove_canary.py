@@ -1,11 +1,13 @@
 """Canaries on a real small model, through the registry and by the commands' own functions.
 
-    python perf/prove_canary.py --work DIR --data DIR --out FILE [--seeds N]
+    python perf/prove_canary.py --work DIR --data DIR --out FILE [--pieces N]
 
 For every seed of `SEEDS`, in order: plan and what is planted are registered, then two suspects
 (1 % of the data from the campaign; a control of the same size) with their base; then they are
 taught and asked, and each is scored once by log-probabilities. Seeds, marks, weights and score
 were fixed in the repository before the first run. Resumable: what lies under ``--work`` is taken.
+A piece is one model taught and asked; a run stops after ``--pieces`` of them, and a seed is written
+down once both of its suspects are scored.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ import argparse
 import json
 import time
 import warnings
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -38,6 +41,10 @@ SEEDS = (20261128, 20261129, 20261130)
 TOKENS = 27_000
 ARMS = (Arm("1-percent", 0.01, tokens=TOKENS), Arm("control", 0.0, tokens=TOKENS))
 START = datetime(2026, 11, 27, tzinfo=UTC)  # a clock of the benchmark's own: same bytes every run
+
+
+class Stopped(Exception):
+    """As many pieces as were wanted are made; the next run goes on from there."""
 
 
 def say(words: str) -> None:
@@ -93,24 +100,32 @@ def commit(stage: Stage, work: Path, planted: int) -> None:
         register(step, work / "registry.jsonl", work / "key", at)
 
 
-def run(seed: int, work: Path, data: Path) -> dict[str, Any]:
-    """Return what one seed gave: both suspects against both campaigns, each scored once."""
+def run(seed: int, work: Path, data: Path, pieces: Iterator[int]) -> dict[str, Any]:
+    """Return what one seed gave: both suspects against both campaigns, each scored once.
+
+    Raises:
+        Stopped: ``pieces`` are used up.
+    """
     work.mkdir(parents=True, exist_ok=True)
-    stage = smollm_stage(seed, data, work, say)
+    stage = smollm_stage(seed, data, work.parent, say)  # one teacher answers for all seeds
     lessons = lessons_of(stage, seed)
     commit(stage, work, lessons["1-percent"][1]["planted"])
     questions = read_questions(work / "probes.jsonl")
-    say(f"seed {seed}: base")
-    base = stage.start.taught(stage.base_pairs, seed, work / "base")
     asked_at = START + timedelta(hours=1)
-    models = {"base": lambda: base} | {
-        arm.name: lambda k=k, arm=arm: base.taught(
+
+    def base() -> Any:
+        return stage.start.taught(stage.base_pairs, seed, work / "base")
+
+    models = {"base": base} | {
+        arm.name: lambda k=k, arm=arm: base().taught(
             lessons[arm.name][0], seed + 1 + k, work / arm.name
         )
         for k, arm in enumerate(ARMS)
     }
     for name, make in models.items():
         if not (work / f"{name}.jsonl").is_file():
+            if next(pieces, None) is None:
+                raise Stopped
             say(f"seed {seed}: {name} taught and asked")
             ask_likelihoods(make(), name, questions, asked_at, work / f"{name}.jsonl")
     found = {}
@@ -138,24 +153,35 @@ def main() -> None:
     parser.add_argument("--work", type=Path, required=True)
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--seeds", type=int, default=len(SEEDS))
+    parser.add_argument("--pieces", type=int, default=3 * len(SEEDS))
     given = parser.parse_args()
     import torch
 
     torch.set_num_threads(1)
     warnings.simplefilter("ignore")  # the libraries' own notices; results do not depend on them
     begun = time.process_time()
+    pieces = iter(range(given.pieces))
     rows = []
-    for seed in SEEDS[: given.seeds]:
-        rows.append(run(seed, given.work / str(seed), given.data))
-        result = {
-            "commit": machine.commit(),
-            "machine": machine.describe(),
-            "cpu_seconds": round(time.process_time() - begun),
-            "runs": rows,
-        }
-        given.out.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
-        say(json.dumps({n: s["scores"] for n, s in rows[-1]["suspects"].items()}))
+    try:
+        for seed in SEEDS:
+            rows.append(run(seed, given.work / str(seed), given.data, pieces))
+            say(json.dumps({n: s["scores"] for n, s in rows[-1]["suspects"].items()}))
+    except Stopped:
+        say(f"{len(rows)} of {len(SEEDS)} seeds are scored: run it again")
+    if rows:
+        write(given.out, rows, len(SEEDS), time.process_time() - begun)
+
+
+def write(out: Path, rows: list[dict[str, Any]], wanted: int, cpu_s: float) -> None:
+    """Write what is finished; ``cpu_seconds`` are those of this run alone."""
+    result = {
+        "commit": machine.commit(),
+        "machine": machine.describe(),
+        "cpu_seconds": round(cpu_s),
+        "seeds_wanted": wanted,
+        "runs": rows,
+    }
+    out.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":
