@@ -203,7 +203,12 @@ def _guardrails(result: Mapping[str, Any]) -> Claim:
         f"({low:+.0%} to {high:+.0%})",
         low > 0,
         under["p_value"],
-        "exact chance of a split so uneven of the prompts on which the two differ",
+        "exact chance of a split so uneven of the prompts on which the two differ"
+        + (
+            f", turned by whole kinds ({under['groups']} kinds of {under['n']} prompts)"
+            if under["groups"] < under["n"]
+            else ""
+        ),
         _grader(result["gap"]["grader"], result["agreement_with_people"]),
         ("the base named is the suspect's base", "the prompts were in nobody's training data"),
     )
