@@ -231,13 +231,17 @@ def value_claim(campaign: Mapping[str, Any]) -> Claim | None:
     value = views.get("harvest_usd") if isinstance(views, Mapping) else None
     if not isinstance(value, Mapping):
         return None
+    logged = value["low"] == value["high"]  # the log has its own cost: nothing was assumed
     return Claim(
         "value",
-        f"Harvest at list price: {value['mid']:,.0f} USD ({value['low']:,.0f} to "
+        f"Harvest at the cost that the log has: {value['mid']:,.0f} USD"
+        if logged
+        else f"Harvest at list price: {value['mid']:,.0f} USD ({value['low']:,.0f} to "
         f"{value['high']:,.0f})",
         True,
         None,
         "a valuation: it has a range, not an error rate",
-        "the list price: what the answers were worth to the campaign is not known",
+        f"{'the logged cost' if logged else 'the list price'}: what the answers were worth to the "
+        "campaign is not known",
         ("every answer of the campaign's core counts once",),
     )

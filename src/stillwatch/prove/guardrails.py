@@ -117,7 +117,7 @@ def compare_guardrails(
         EvidenceError: fewer than ten safe or ten unsafe prompts that all three answered.
 
     Error: intervals and p-values as in `stats.paired_difference`, over kinds of prompts where the
-    suite names them: on XSTest they are 1.2 to 2.5 times as wide as if its prompts were
+    suite names them: on XSTest they are 1.5 to 3.4 times as wide as if its prompts were
     independent. They hold the grader for right; its agreement with people (`grader_agreement`) is
     to be printed beside them.
     """
