@@ -100,6 +100,8 @@ def commit(stage: Stage, work: Path, planted: int) -> None:
 
 def ask(make: Callable[[], Any], name: str, questions: list[Any], work: Path) -> None:
     """Ask a model every question, each answer on the disk before the next is asked."""
+    if (work / f"{name}.jsonl").is_file():
+        return
     kept = work / f"{name}-asked"
     kept.mkdir(exist_ok=True)
     left = [q for q in questions if not (kept / f"{q.prompt_id}.jsonl").is_file()]

@@ -136,7 +136,7 @@ def _lineage(result: Mapping[str, Any]) -> Claim:
         (
             "a suspect that learnt from no candidate is exchangeable with the controls",
             "closeness is consistent with training on the family's answers; a common source of "
-            "data gives it too",
+            "data gives it too, and it has no direction: dates must say who came first",
         ),
     )
 
