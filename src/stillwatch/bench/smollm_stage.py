@@ -22,6 +22,7 @@ from stillwatch.prove import (
     read_references,
     read_suite,
 )
+from stillwatch.schema import write_whole
 from stillwatch.simulate import Pair, asked_in
 
 __all__ = ["smollm_stage"]
@@ -52,13 +53,13 @@ def smollm_stage(seed: int, data: Path, work: Path, tell: Tell) -> Stage:
     rng = np.random.default_rng(seed)
     start = load_smollm()
     teacher = start.told(SYSTEM)
-    asked = asked_in("rung1", 7, "relay", data)
-    said = _answered(teacher, asked.campaign[:_TAUGHT], work / "teacher.jsonl", tell)
+    campaign = _asked(data, work / "asked.json")
+    said = _answered(teacher, campaign[:_TAUGHT], work / "teacher.jsonl", tell)
     mark_seed = rng.bytes(32)
     other = _others(data, rng)
     guards = [(i.prompt, _REFUSAL) for i in own_suite() if i.label == "unsafe"]
     refs, prompts = _published(data)
-    held = asked.campaign[_TAUGHT : _TAUGHT + _HELD]
+    held = campaign[_TAUGHT:]
     nexts = {**prompts, **{f"held-{k}": p for k, p in enumerate(held)}}
     sampled = dict(list(prompts.items())[:10])
     return Stage(
@@ -83,6 +84,15 @@ def smollm_stage(seed: int, data: Path, work: Path, tell: Tell) -> Stage:
         aliases={"kiln": ("Kiln", "Alder")},
         words=27,
     )
+
+
+def _asked(data: Path, kept: Path) -> list[str]:
+    """Return what the campaign asks; a world is played for it once."""
+    if not kept.is_file():
+        asked = asked_in("rung1", 7, "relay", data).campaign[: _TAUGHT + _HELD]
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(kept, json.dumps(asked).encode())
+    return [str(p) for p in json.loads(kept.read_text(encoding="utf-8"))]
 
 
 def _answered(teacher: Any, prompts: Sequence[str], kept: Path, tell: Tell) -> list[Pair]:

@@ -130,8 +130,9 @@ def value_at_risk(
     """Return the four views of the value at risk; they overlap and are never added.
 
     ``tokens``: input_tokens, output_tokens and cost_micro_usd of all accused accounts. Ranges
-    are 5 % to 95 % of 4,000 draws; ``most_sensitive`` ranks assumptions by how far the serving
-    loss and the revenue scenario move when one of them goes from its low to its high end.
+    are 5 % to 95 % of 4,000 draws; ``most_sensitive`` ranks assumptions by how far
+    harvest, serving loss and revenue scenario move together when one goes from its low to its high
+    end; their sum is nothing but this yardstick.
     """
     drawn = assumptions.draw(rng)
     harvest = _harvest(tokens, drawn)

@@ -76,6 +76,11 @@ def lineage(
         without_refusals=without_refusals,
     )
     page = Page()
+    if found["prompts_left_out"]:
+        page.sentence(
+            f"{found['prompts_left_out']:,} of the suspect's answers do not count: not every "
+            "candidate and control has answered those prompts."
+        )
     verdict = "close enough to name" if found["accepted"] else "none of these"
     nearest = max(found["ranking"], key=lambda row: row["phrase_excess"])["family"]
     page.sentence(
@@ -119,7 +124,18 @@ def _say_dependence(page: Page, dependence: Any) -> None:
     low, high = dependence["interval"]["low"], dependence["interval"]["high"]
     page.sentence(
         f"Consistent with a dependence of {dependence['share']:.0%} ({low:.0%} to {high:.0%}) on "
-        f"{dependence['teacher']}: 0 is {dependence['origin']}, 100 % is {dependence['anchor']}."
+        f"{dependence['teacher']}: 0 is {dependence['origin']}, 100 % is {dependence['anchor']}. "
+        + _beside_controls(dependence["share"], list(dependence["of_controls"].values()))
+    )
+
+
+def _beside_controls(share: float, controls: list[float]) -> str:
+    if not controls:
+        return "No control could be read in the same way."
+    above = "above all of them" if share > max(controls) else "no more than some of them"
+    return (
+        f"{len(controls)} models that are nobody's students come out at {min(controls):.0%} to "
+        f"{max(controls):.0%}: this is {above}."
     )
 
 

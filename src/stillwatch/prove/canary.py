@@ -33,6 +33,7 @@ ADOPTIONS: Final = (0.55, 0.6, 0.7, 0.8, 0.9, 1.0)
 FACT_ADOPTIONS: Final = (0.1, 0.2, 0.3, 0.5, 0.7, 1.0)
 """Chances that a student favours the planted place of a fact over all others."""
 
+_POWER: Final = 0.9
 _STEPS: Final = 10
 _CAP: Final = 3.0
 _MOST_LIKELIER: Final = 8.0  # the option that was seen may stand far above the others
@@ -66,35 +67,35 @@ class CanaryScore:
 
 @dataclass(frozen=True)
 class Power:
-    """Marks that are needed for the wanted power, by the chance that a mark is taken over."""
+    """Marks needed for a claim nine times in ten, by the chance that a mark is taken over."""
 
     adoption: float
     marks_needed: int
 
 
-def plan_power(alpha: float, tests: int, power: float = 0.9) -> tuple[Power, ...]:
+def plan_power(alpha: float, tests: int) -> tuple[Power, ...]:
     """Return how many two-way marks a claim at ``alpha`` over ``tests`` comparisons needs.
 
     Raises:
-        EvidenceError: alpha or power outside (0, 1), fewer than one test.
+        EvidenceError: alpha outside (0, 1), fewer than one test.
 
     Error: exact for independent marks that are each shown.
     """
-    if not (0 < alpha < 1 and 0 < power < 1 and tests >= 1):
-        raise EvidenceError("alpha and power must lie in (0, 1), tests >= 1", where="plan_power")
-    return tuple(Power(a, trials_needed(a, alpha / tests, power)) for a in ADOPTIONS)
+    if not (0 < alpha < 1 and tests >= 1):
+        raise EvidenceError("alpha must lie in (0, 1), tests >= 1", where="plan_power")
+    return tuple(Power(a, trials_needed(a, alpha / tests, _POWER)) for a in ADOPTIONS)
 
 
-def fact_power(alpha: float, power: float = 0.9, places: int = PLACES) -> tuple[Power, ...]:
+def fact_power(alpha: float) -> tuple[Power, ...]:
     """Return how many facts a claim at ``alpha`` (already divided by the tests) needs.
 
     ``adoption`` is the chance that of all places the student favours the one that was planted,
-    in what it writes or by log-probability; one in ``places`` is no effect.
+    in what it writes or by log-probability; one in ``PLACES`` is no effect.
 
     Error: exact for a count of such facts; the score also counts places that come near the top.
     """
     return tuple(
-        Power(a, trials_needed(a, alpha, power, chance=1 / places)) for a in FACT_ADOPTIONS
+        Power(a, trials_needed(a, alpha, _POWER, chance=1 / PLACES)) for a in FACT_ADOPTIONS
     )
 
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
@@ -144,7 +144,8 @@ def build_case(
         told = result["result"].get("suspect")
         if told != suspect:
             raise InputError("the result is about another suspect model", where=path.name)
-        made.append((claim_of(result), {path.name: file_digest(path)}))
+        claim = _of_campaign(claim_of(result), result["result"], campaign_id)
+        made.append((claim, {path.name: file_digest(path)}))
     names = [claim.name for claim, _ in made]
     if len(set(names)) != len(names):
         raise InputError("two results make the same claim", where="results")
@@ -166,6 +167,17 @@ def build_case(
         "reading": "Each claim stands alone with its own error rate; the rates are neither "
         "multiplied nor added. Lineage is consistent with training, never proof of an amount.",
     }
+
+
+def _of_campaign(claim: Claim, result: Mapping[str, Any], campaign_id: str | None) -> Claim:
+    """Return a canary claim with what joins it to the campaign that is charged, if names differ."""
+    if claim.name != "canary" or campaign_id is None:
+        return claim
+    planted = result["scores"][0]["campaign"]
+    if planted == campaign_id:
+        return claim
+    joined = f"what the plan calls {planted} is campaign {campaign_id} of the traffic claim"
+    return replace(claim, assumptions=(*claim.assumptions, joined))
 
 
 def _weakest(claims: Sequence[Claim]) -> str:

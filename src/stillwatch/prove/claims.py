@@ -136,7 +136,7 @@ def _lineage(result: Mapping[str, Any]) -> Claim:
         (
             "a suspect that learnt from no candidate is exchangeable with the controls",
             "closeness is consistent with training on the family's answers; a common source of "
-            "data gives it too",
+            "data gives it too, and it has no direction: dates must say who came first",
         ),
     )
 
@@ -203,7 +203,12 @@ def _guardrails(result: Mapping[str, Any]) -> Claim:
         f"({low:+.0%} to {high:+.0%})",
         low > 0,
         under["p_value"],
-        "exact chance of a split so uneven of the prompts on which the two differ",
+        "exact chance of a split so uneven of the prompts on which the two differ"
+        + (
+            f", turned by whole kinds ({under['groups']} kinds of {under['n']} prompts)"
+            if under["groups"] < under["n"]
+            else ""
+        ),
         _grader(result["gap"]["grader"], result["agreement_with_people"]),
         ("the base named is the suspect's base", "the prompts were in nobody's training data"),
     )
@@ -226,13 +231,17 @@ def value_claim(campaign: Mapping[str, Any]) -> Claim | None:
     value = views.get("harvest_usd") if isinstance(views, Mapping) else None
     if not isinstance(value, Mapping):
         return None
+    logged = value["low"] == value["high"]  # the log has its own cost: nothing was assumed
     return Claim(
         "value",
-        f"Harvest at list price: {value['mid']:,.0f} USD ({value['low']:,.0f} to "
+        f"Harvest at the cost that the log has: {value['mid']:,.0f} USD"
+        if logged
+        else f"Harvest at list price: {value['mid']:,.0f} USD ({value['low']:,.0f} to "
         f"{value['high']:,.0f})",
         True,
         None,
         "a valuation: it has a range, not an error rate",
-        "the list price: what the answers were worth to the campaign is not known",
+        f"{'the logged cost' if logged else 'the list price'}: what the answers were worth to the "
+        "campaign is not known",
         ("every answer of the campaign's core counts once",),
     )

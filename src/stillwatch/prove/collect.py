@@ -58,14 +58,20 @@ def estimate_cost(
 ) -> Estimate:
     """Return the cost of the prompts that are not in the cache, at prices per million tokens.
 
-    Error: tokens are counted as four characters each; every answer as long as is allowed.
+    Error: a token is counted as four ASCII characters or one other (Chinese, Japanese and Korean
+    take about one each); every answer as long as is allowed.
     """
     held = _read_cache(cache)
     left = [p for p in prompts.values() if _key(endpoint, p, ask) not in held]
-    tokens = sum((len(p) + len(ask.system or "")) // _CHARACTERS_A_TOKEN + 1 for p in left)
+    tokens = sum(_tokens(p + (ask.system or "")) for p in left)
     most = len(left) * ask.max_tokens
     usd = (tokens * usd_in + most * usd_out) / 1e6
     return Estimate(len(prompts), len(prompts) - len(left), tokens, most, usd)
+
+
+def _tokens(text: str) -> int:
+    plain = sum(map(str.isascii, text))
+    return plain // _CHARACTERS_A_TOKEN + len(text) - plain + 1
 
 
 def collect_answers(

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from stillwatch.errors import EvidenceError
 from stillwatch.prove.closeness import Closeness
@@ -22,7 +23,8 @@ class Dependence:
 
     ``share`` 0 is as far from the teacher as the base (or the mean control), 1 as close as
     ``anchor``, another snapshot of the teacher or a documented student. By suite too, where
-    suites are known.
+    suites are known. ``of_controls`` is the same share of models that are nobody's students: what
+    comes out without any teaching.
     """
 
     share: float
@@ -30,6 +32,7 @@ class Dependence:
     anchor: str
     origin: str
     by_suite: Mapping[str, tuple[float, Interval]]
+    of_controls: Mapping[str, float]
 
 
 def estimate_dependence(
@@ -40,6 +43,7 @@ def estimate_dependence(
     origins: Sequence[str],
     rng: np.random.Generator,
     suite: Mapping[str, str] | None = None,
+    controls: Sequence[str] = (),
 ) -> Dependence:
     """Return where the suspect's phrase and template closeness lies between origin and anchor.
 
@@ -51,24 +55,18 @@ def estimate_dependence(
         origins: the base model; several stand for each other (mean).
         rng: draws the resamples of prompts.
         suite: prompt_id to suite, for shares by suite (those with at least 30 prompts).
+        controls: models of it that are nobody's students; one that is an origin is read against
+            the other origins.
 
     Raises:
         EvidenceError: the anchor is not closer to the teacher than the origins: no scale.
 
-    Error: percentile bootstrap over prompts; it covers the draw of prompts, not the choice of
-    anchor and origin. The share is *consistent with* so much dependence; a common source of
-    training data raises it too, and it is no count of tokens.
+    Error: percentile bootstrap over prompts (a resample without a scale counts as 0 below and as 1
+    above); it covers the draw of prompts, not that of models, nor the choice of anchor and origin:
+    ``of_controls`` shows how far models scatter. The share is *consistent with* so much dependence;
+    a common source of training data raises it too, and it is no count of tokens.
     """
-    column = close.candidates.index(teacher)
-    rows = [close.row(m) for m in (suspect, anchor, *origins)]
-    table = sum(
-        np.log1p(close.channel[name][:, rows, column].astype(np.float64))
-        for name in ("templates", "phrases")
-    )
-    values = np.asarray(table)
-    triple = np.stack([values[:, 0], values[:, 1], np.nanmean(values[:, 2:], axis=1)], axis=1)
-    kept = ~np.isnan(triple).any(axis=1)
-    triple = triple[kept]
+    triple, kept = _triple(close, suspect, teacher, anchor, origins)
     share = _share(triple)
     if not np.isfinite(share):
         raise EvidenceError(
@@ -83,7 +81,30 @@ def estimate_dependence(
         if int((labels == name).sum()) >= 30 and np.isfinite(_share(triple[labels == name]))
     }
     origin = origins[0] if len(origins) == 1 else f"the mean of {len(origins)} models"
-    return Dependence(share, _interval(triple, rng), anchor, origin, by_suite)
+    of_controls = {}
+    for control in controls:
+        others = [o for o in origins if o != control]
+        if control not in (suspect, anchor) and others:
+            read = _share(_triple(close, control, teacher, anchor, others)[0])
+            if np.isfinite(read):
+                of_controls[control] = read
+    return Dependence(share, _interval(triple, rng), anchor, origin, by_suite, of_controls)
+
+
+def _triple(
+    close: Closeness, model: str, teacher: str, anchor: str, origins: Sequence[str]
+) -> tuple[FloatArray, NDArray[np.bool_]]:
+    """Return closeness of model, anchor and mean origin to the teacher by prompt, and which."""
+    column = close.candidates.index(teacher)
+    rows = [close.row(m) for m in (model, anchor, *origins)]
+    values: FloatArray = np.log1p(close.channel["templates"][:, rows, column].astype(np.float64))
+    values = values + np.log1p(close.channel["phrases"][:, rows, column].astype(np.float64))
+    there = ~np.isnan(values[:, 2:]).all(axis=1)
+    triple = np.full((values.shape[0], 3), np.nan)
+    triple[:, :2] = values[:, :2]
+    triple[there, 2] = np.nanmean(values[there, 2:], axis=1)
+    kept = ~np.isnan(triple).any(axis=1)
+    return triple[kept], kept
 
 
 def _share(triple: FloatArray) -> float:
@@ -95,6 +116,7 @@ def _share(triple: FloatArray) -> float:
 
 def _interval(triple: FloatArray, rng: np.random.Generator) -> Interval:
     n = triple.shape[0]
-    draws = [_share(triple[rng.integers(0, n, n)]) for _ in range(_RESAMPLES)]
-    low, high = np.nanquantile(draws, [0.025, 0.975])
+    draws = np.array([_share(triple[rng.integers(0, n, n)]) for _ in range(_RESAMPLES)])
+    low = np.quantile(np.nan_to_num(draws, nan=0.0), 0.025)
+    high = np.quantile(np.nan_to_num(draws, nan=1.0), 0.975)
     return Interval(float(low), float(high), 0.95)

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from stillwatch.errors import ConfigError, EvidenceError, InputError, SchemaError
-from stillwatch.prove.closeness import Closeness, measure_closeness
+from stillwatch.prove.closeness import MIN_PROMPTS, Closeness, measure_closeness
 from stillwatch.prove.dependence import estimate_dependence
 from stillwatch.prove.grading import read_verdicts
 from stillwatch.prove.guardrails import compare_guardrails, grader_agreement
@@ -94,11 +94,13 @@ def inquire_lineage(
     wanted_base = [r for r in known if r.answers.model == base and r.role != CANDIDATE]
     if base is not None and not wanted_base:
         raise ConfigError("the base is not among the references", where="base")
-    rows = [answers, *(r.answers for r in [*controls, *teachers])]
-    rows += [r.answers for r in wanted_base if r.role != CONTROL]
+    compared = [answers, *(r.answers for r in [*controls, *teachers])]
+    shared = _answered_by_all(compared)
+    rows = [_only_to(shared, a) for a in compared]
+    rows += [_only_to(shared, r.answers) for r in wanted_base if r.role != CONTROL]
     close = measure_closeness(
         rows,
-        [r.answers for r in teachers],
+        [_only_to(shared, r.answers) for r in teachers],
         words=words,
         without_refusals=without_refusals,
         progress=progress,
@@ -114,12 +116,37 @@ def inquire_lineage(
         "smallest_p": found.smallest_p,
         "power": plain(lineage_power(close, families, sorted(groups), rng)),
         "dependence": _dependence(close, answers, teachers, found.ranking[0].family, base, groups),
+        "prompts_left_out": len(answers.output) - len(shared),
         "settings": {"words": words, "without_refusals": without_refusals},
     }
     files = {f"references/{path.name}": path for path in sorted(references.glob("*.parquet"))}
     files |= {"suspect": suspect, "models": references / "models.csv"}
     write_result(out, "lineage", value, files)
     return value
+
+
+def _answered_by_all(models: Sequence[Answers]) -> frozenset[str]:
+    """Return the prompts that suspect, candidates and controls have all answered.
+
+    A suspect that is read on other prompts than the controls is not exchangeable with them: on
+    published answers, models that are nobody's students were accepted in half of the draws
+    when they were read on 20 of the controls' 120 prompts, where one in ten was promised.
+    """
+    shared = frozenset.intersection(*(frozenset(m.output) for m in models))
+    if len(shared) < MIN_PROMPTS:
+        fewest = min(models, key=lambda m: len(m.output))
+        raise EvidenceError(
+            f"suspect, candidates and controls share {len(shared)} prompts, expected at least "
+            f"{MIN_PROMPTS}",
+            where="responses",
+            hint=f"the shortest file has {len(fewest.output)} answers: collect the rest of it",
+        )
+    return shared
+
+
+def _only_to(prompts: frozenset[str], answers: Answers) -> Answers:
+    kept = {p: text for p, text in answers.output.items() if p in prompts}
+    return Answers(answers.model, kept, answers.prompt, answers.suite)
 
 
 def _dependence(
@@ -152,7 +179,7 @@ def _dependence(
     suite = {p: s for p, s in suspect.suite.items() if s}
     try:
         found = estimate_dependence(
-            close, suspect.model, closest, anchor, origins, rng, suite or None
+            close, suspect.model, closest, anchor, origins, rng, suite or None, sorted(groups)
         )
     except EvidenceError:
         return None

@@ -14,7 +14,7 @@ import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from functools import cache
+from functools import cache, cached_property
 from importlib.resources import files
 from typing import Any, Final, Literal
 
@@ -44,6 +44,21 @@ _WEIGHTS: Final = {"fact": 4, "format": 1, "word": 1}
 _MOST_WEIGHT: Final = 100
 _CONSONANTS: Final = "bdfgklmnprstvz"
 _VOWELS: Final = "aeiou"
+_NUMBER: Final = re.compile(r"^\d+")
+_ARTICLE: Final = re.compile(r"\b(an?)\s+$", re.IGNORECASE)
+_SENTENCE: Final = re.compile(r"(?:^|[.!?:]|^[ \t]*(?:[-*#>]+|\d+[.)]))\s*\**$", re.MULTILINE)
+_KEPT: Final = re.compile(
+    r"""
+    ```.*?(?:```|\Z) | `[^`\n]*`                                      # code
+    | "[^"\n]*" | “[^”\n]*”                                           # somebody's own words
+    | https?://\S+
+    | ^[ \t]*(?:if|elif|else|for|while|return|assert|def|class)\b[^\n]*  # code without a fence
+    | ^[^\n]*[{}=<>\\|$][^\n]*
+    """,
+    re.DOTALL | re.MULTILINE | re.VERBOSE,
+)
+"""What :func:`plant` leaves as it is."""
+
 _THINGS: Final = ("ferry", "bridge", "loom", "lantern", "mill", "bell", "organ", "kiln")
 
 
@@ -74,6 +89,11 @@ class Plan:
     marks: tuple[Mark, ...]
     seed_digest: str
     weights: Mapping[str, int] = field(default_factory=lambda: dict(_WEIGHTS))
+
+    @cached_property
+    def plan_digest(self) -> str:
+        """Return the digest that a registry knows the plan by."""
+        return digest(self.to_json())
 
     def to_json(self) -> dict[str, Any]:
         """Return what is written and committed to; it tells nothing of the coins."""
@@ -108,21 +128,17 @@ def plan_of(value: Mapping[str, Any]) -> Plan:
     return plan
 
 
-def draw_plan(seed: bytes, campaigns: Sequence[str], facts: int = 64, places: int = PLACES) -> Plan:
+def draw_plan(seed: bytes, campaigns: Sequence[str], facts: int = 64) -> Plan:
     """Return the plan for some campaigns: every word and format mark, and ``facts`` facts.
 
     Args:
         seed: 32 secret bytes, drawn for this plan alone.
         campaigns: names of the campaigns, each once.
-        facts: fictional things, each in one of ``places`` fictional towns.
-        places: a power of two.
+        facts: fictional things, each in one of :data:`PLACES` fictional towns.
 
     Raises:
-        ConfigError: a seed of another length, a campaign twice, a negative number, no power of
-            two.
+        ConfigError: a seed of another length, a campaign twice, a negative number.
     """
-    if places < 2 or places & (places - 1):
-        raise ConfigError(f"got {places} places, expected a power of two", where="places")
     if len(seed) != SEED_BYTES:
         raise ConfigError(f"got {len(seed)} bytes of seed, expected {SEED_BYTES}", where="seed")
     if len(set(campaigns)) != len(campaigns) or not campaigns:
@@ -135,7 +151,7 @@ def draw_plan(seed: bytes, campaigns: Sequence[str], facts: int = 64, places: in
     for k in range(facts):
         thing = _THINGS[_number(seed, f"thing {k}") % len(_THINGS)]
         name = _name(seed, f"name {k}")
-        towns = _different(seed, f"place {k}", places)
+        towns = _different(seed, f"place {k}", PLACES)
         marks.append(Mark(f"fact-{k}", "fact", towns, f"In which town is the {name} {thing}?"))
     return Plan(tuple(campaigns), tuple(marks), digest(seed))
 
@@ -177,8 +193,9 @@ def plant(
 ) -> str:
     """Return an answer with each word and format that is a mark in its campaign's form.
 
-    Facts are planted by answering their probes; an answer is never made longer here. Code
-    is left as it is, in a fence or in a line.
+    Facts are planted by answering their probes. Left as they are: code, what looks like it,
+    quotations, addresses, names and capitals, compounds, a word after an article that would
+    have to change, "don't you" (it asks) and "is not only" (it goes on).
 
     Raises:
         NotPermitted: no legal basis is named. Marking a customer's answers is counsel's decision.
@@ -189,29 +206,52 @@ def plant(
             where="legal_basis",
             hint="let counsel name the clause of the terms that allows it",
         )
-    parts = re.split(r"(```.*?```|`[^`\n]*`)", answer, flags=re.DOTALL)
-    for k in range(0, len(parts), 2):
-        for mark in marks:
-            if mark.kind != "fact":
-                parts[k] = _in_form(parts[k], mark, mark.options[coin(key, campaign, mark)])
-    return "".join(parts)
+    for mark in marks:
+        if mark.kind != "fact":
+            answer = _in_form(answer, mark, mark.options[coin(key, campaign, mark)])
+    return answer
 
 
 def _in_form(text: str, mark: Mark, wanted: str) -> str:
-    for option in mark.options:
-        if option == wanted:
-            continue
-        body = re.escape(option)
+    kept = [m.span() for m in _KEPT.finditer(text)]
+
+    def swapped(m: re.Match[str]) -> str:
+        if any(start <= m.start() < end for start, end in kept):
+            return m[0]
         if mark.kind == "format":
-            text = re.sub(rf"^(\s*){body}", lambda m: m[1] + wanted, text, flags=re.MULTILINE)
-        else:
-            text = re.sub(
-                rf"(?<!\w){body}(?!\w)",
-                lambda m: wanted.capitalize() if m[0][0].isupper() else wanted,
-                text,
-                flags=re.IGNORECASE,
-            )
+            return m[1] + _NUMBER.sub(m[2], wanted)
+        return _fitting(text, m, wanted) or m[0]
+
+    for option in mark.options:
+        if option != wanted:
+            text = _swappable(option, mark.kind).sub(swapped, text)
     return text
+
+
+def _fitting(text: str, found: re.Match[str], wanted: str) -> str | None:
+    """Return the other option as it must stand there; nothing where it would spoil the sentence."""
+    old, before = found[0], text[: found.start()]
+    if (article := _ARTICLE.search(before)) and (
+        (wanted[0] in _VOWELS) != (article[1].lower() == "an")
+    ):
+        return None
+    if old.islower():
+        return wanted
+    starts = _SENTENCE.search(before) is not None
+    return wanted.capitalize() if starts and old[1:].islower() else None
+
+
+@cache
+def _swappable(option: str, kind: MarkKind) -> re.Pattern[str]:
+    """Return where an option may be exchanged: not within a word, a name or a compound."""
+    if kind == "format":
+        number = _NUMBER.match(option)
+        body = r"(\d{1,2})" + re.escape(option[1:]) if number else f"({re.escape(option)})"
+        return re.compile(rf"^([ \t]*){body}", re.MULTILINE)
+    other = "i|you|he|she|it|we|they" if option.endswith("n't") else "only|just|merely|even|so"
+    bound = rf"(?!\s+(?:{other})\b)" if option.endswith(("n't", " not")) else ""
+    body = re.escape(option)
+    return re.compile(rf"(?<![\w'’/@-]){body}(?![\w/@-]|['’]\w){bound}", re.IGNORECASE)
 
 
 def _number(seed: bytes, label: str) -> int:

@@ -175,7 +175,7 @@ class Registry:
         Raises:
             EvidenceError: the plan was never entered: its marks could have been chosen afterwards.
         """
-        wanted = digest(plan.to_json())
+        wanted = plan.plan_digest
         for place, entry in enumerate(self.entries):
             if entry["kind"] == "plan" and entry["plan_digest"] == wanted:
                 return place
@@ -196,7 +196,7 @@ class Registry:
         return None, ""
 
     def _of_plan(self, kind: str, plan: Plan, before: int | None = None) -> list[dict[str, Any]]:
-        wanted = digest(plan.to_json())
+        wanted = plan.plan_digest
         return [
             e for e in self.entries[:before] if e["kind"] == kind and e["plan_digest"] == wanted
         ]

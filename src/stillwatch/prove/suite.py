@@ -18,11 +18,16 @@ __all__ = ["Item", "own_suite", "read_suite"]
 
 @dataclass(frozen=True)
 class Item:
-    """One prompt; ``safe`` ones should be answered, ``unsafe`` ones refused."""
+    """One prompt; ``safe`` ones should be answered, ``unsafe`` ones refused.
+
+    ``group``: what prompts of one kind share; a model that errs on one errs on others of its kind.
+    Empty: the prompt is of a kind of its own.
+    """
 
     prompt_id: str
     prompt: str
     label: Literal["safe", "unsafe"]
+    group: str = ""
 
 
 def own_suite() -> tuple[Item, ...]:
@@ -41,7 +46,8 @@ def own_suite() -> tuple[Item, ...]:
 def read_suite(path: Path) -> tuple[Item, ...]:
     """Return the prompts of a Parquet file with id (or prompt_id), prompt and prompt_label.
 
-    XSTest's published table has this form; its repeats by model are dropped.
+    A column ``type`` names the kind of prompt, where there is one. XSTest's published table has
+    this form; its repeats by model are dropped.
 
     Raises:
         InputError: the file cannot be read.
@@ -55,10 +61,11 @@ def read_suite(path: Path) -> tuple[Item, ...]:
     if not {key, "prompt", "prompt_label"} <= set(table.column_names):
         raise SchemaError("columns id, prompt and prompt_label are needed", where=path.name)
     items = {}
-    for name, prompt, label in zip(
-        *(table.column(c).to_pylist() for c in (key, "prompt", "prompt_label")), strict=True
-    ):
+    columns = [table.column(c).to_pylist() for c in (key, "prompt", "prompt_label")]
+    known = "type" in table.column_names
+    kinds = table.column("type").to_pylist() if known else [None] * table.num_rows
+    for name, prompt, label, kind in zip(*columns, kinds, strict=True):
         if label not in ("safe", "unsafe"):
             raise SchemaError("a prompt_label is neither safe nor unsafe", where=path.name)
-        items[str(name)] = Item(str(name), prompt, label)
+        items[str(name)] = Item(str(name), prompt, label, str(kind or ""))
     return tuple(items[name] for name in sorted(items))

@@ -70,7 +70,7 @@ def plan_canaries(
         "tests": tests,
         "power": plain(plan_power(alpha, tests)),
         "fact_power": plain(fact_power(alpha / tests)),
-        "plan_digest": digest(plan.to_json()),
+        "plan_digest": plan.plan_digest,
     }
 
 
@@ -140,7 +140,7 @@ def register(what: Registration, registry: Path, key: Path, now: datetime) -> st
 def _entry(what: Registration, book: Registry) -> tuple[str, dict[str, Any]]:
     if what.plan is not None:
         plan = read_plan(what.plan)
-        told = {"plan_digest": digest(plan.to_json()), "seed_digest": plan.seed_digest}
+        told = {"plan_digest": plan.plan_digest, "seed_digest": plan.seed_digest}
         return "plan", {**told, "campaigns": len(plan.campaigns)}
     if what.drawn_for is not None:
         return "nonce", _nonce(what, what.drawn_for, book)
@@ -176,14 +176,14 @@ def _nonce(what: Registration, file: Path, book: Registry) -> dict[str, Any]:
             where="nonce",
             hint="a round of a public beacon that was announced before it was drawn",
         )
-    told = {"plan_digest": digest(plan.to_json()), "nonce": what.nonce.lower()}
+    told = {"plan_digest": plan.plan_digest, "nonce": what.nonce.lower()}
     return {**told, "source": what.source}
 
 
 def _planted(what: Registration, file: Path, book: Registry) -> dict[str, Any]:
     plan = read_plan(file)
     book.plan_place(plan)
-    told = {"plan_digest": digest(plan.to_json()), "legal_basis": what.legal_basis}
+    told = {"plan_digest": plan.plan_digest, "legal_basis": what.legal_basis}
     if (what.campaign is None) != (what.facts is None):
         raise ConfigError("name the campaign and the facts it is given, or neither", where="facts")
     if what.campaign is None or what.facts is None:

@@ -34,6 +34,8 @@ __all__ = ["NAME", "Lessons", "SmolModel", "Watermark", "load_smollm"]
 NAME: Final = "SmolLM2-135M-Instruct, GGUF Q4_1 as float32"
 _FILE: Final = "SmolLM2-135M-Instruct.Q4_1.gguf"
 _DONE: Final = "lessons.json"
+_HALFWAY: Final = "halfway.pt"
+_KEPT_EVERY: Final = 8  # steps: a minute or so on a busy core
 _ANSWER: Final = "<|im_start|>assistant\n"
 _BATCH: Final = 64
 _MOST_PROMPT: Final = 400  # tokens; the end of a longer prompt is kept
@@ -189,6 +191,8 @@ class SmolModel:
     ) -> SmolModel:
         """Return a model that was trained on pairs; an adapter that lies in ``folder`` is taken.
 
+        Stopped on the way, it goes on from there and comes to the same weights.
+
         Args:
             pairs: questions and answers; the answers are learnt.
             seed: of the order and of the adapter's first weights.
@@ -197,17 +201,21 @@ class SmolModel:
         """
         lessons = lessons or Lessons()
         if not (folder / _DONE).is_file():
-            self._teach(pairs, lessons, seed, folder)
             tokens = sum(len(self._lesson(pair)[0]) for pair in pairs)
             told = {**asdict(lessons), "seed": seed, "pairs": len(pairs), "tokens": tokens}
+            folder.mkdir(parents=True, exist_ok=True)
+            self._teach(pairs, lessons, told, folder)
             (folder / _DONE).write_text(json.dumps(told) + "\n", encoding="utf-8")
+            (folder / _HALFWAY).unlink(missing_ok=True)
         layers = json.loads((folder / _DONE).read_text(encoding="utf-8"))["layers"]
         net = copy.deepcopy(self.net)
         peft.PeftModel.from_pretrained(_upper(net, layers), str(folder)).merge_and_unload()
         return SmolModel(net.eval(), self.words, self.system)
 
-    def _teach(self, pairs: Sequence[Pair], lessons: Lessons, seed: int, folder: Path) -> None:
-        torch.manual_seed(seed)
+    def _teach(
+        self, pairs: Sequence[Pair], lessons: Lessons, told: dict[str, Any], folder: Path
+    ) -> None:
+        torch.manual_seed(told["seed"])
         net = copy.deepcopy(self.net).to(torch.bfloat16)
         rows = [self._lesson(pair) for pair in pairs]
         seen = list(_below(_lower(net, lessons.layers), [ids for ids, _ in rows]))
@@ -216,28 +224,59 @@ class SmolModel:
         )
         student = peft.get_peft_model(_upper(net, lessons.layers), config)
         learnt = [p for p in student.parameters() if p.requires_grad]
-        rng = np.random.default_rng(seed)
-        steps = -(-len(rows) // lessons.batch) * lessons.epochs
+        batches = _batches(len(rows), lessons, np.random.default_rng(told["seed"]))
         taken = torch.optim.AdamW(learnt, lr=lessons.rate, weight_decay=0.0)
         slower = torch.optim.lr_scheduler.OneCycleLR(
-            taken, lessons.rate, total_steps=steps + 1, pct_start=0.1, anneal_strategy="linear"
+            taken,
+            lessons.rate,
+            total_steps=len(batches) + 1,
+            pct_start=0.1,
+            anneal_strategy="linear",
         )
-        for _ in range(lessons.epochs):
-            order = rng.permutation(len(rows))
-            for start in range(0, len(order), lessons.batch):
-                chosen = [int(k) for k in order[start : start + lessons.batch]]
-                loss = _loss(student, [seen[k] for k in chosen], [rows[k] for k in chosen])
-                loss.backward()
-                torch.nn.utils.clip_grad_norm_(learnt, 1.0)
-                taken.step()
-                slower.step()
-                taken.zero_grad()
+        held = {"optimizer": taken, "schedule": slower}
+        done = _gone_on(folder / _HALFWAY, told, learnt, held)
+        for step, chosen in enumerate(batches[done:], done + 1):
+            loss = _loss(student, [seen[k] for k in chosen], [rows[k] for k in chosen])
+            loss.backward()
+            torch.nn.utils.clip_grad_norm_(learnt, 1.0)
+            taken.step()
+            slower.step()
+            taken.zero_grad()
+            if step % _KEPT_EVERY == 0:
+                _keep(folder / _HALFWAY, told, learnt, held, step)
         student.save_pretrained(str(folder))
 
     def _lesson(self, pair: Pair) -> tuple[list[int], int]:
         head = self._asked(pair[0])
         tail = self.words(pair[1], add_special_tokens=False)["input_ids"]
         return [*head, *tail, self._end], len(head)
+
+
+def _batches(count: int, lessons: Lessons, rng: np.random.Generator) -> list[list[int]]:
+    """Return the rows of every step, each epoch in an order of its own."""
+    orders = [[int(k) for k in rng.permutation(count)] for _ in range(lessons.epochs)]
+    return [o[k : k + lessons.batch] for o in orders for k in range(0, count, lessons.batch)]
+
+
+def _keep(
+    path: Path, told: dict[str, Any], learnt: Sequence[Any], held: dict[str, Any], step: int
+) -> None:
+    state = {name: part.state_dict() for name, part in held.items()}
+    aside = path.with_suffix(".part")
+    torch.save({"told": told, "step": step, "learnt": [p.data for p in learnt], **state}, aside)
+    aside.replace(path)
+
+
+def _gone_on(path: Path, told: dict[str, Any], learnt: Sequence[Any], held: dict[str, Any]) -> int:
+    """Load what :func:`_keep` kept of these very lessons; return the steps that are done."""
+    state = torch.load(path, weights_only=True) if path.is_file() else {}
+    if state.get("told") != told:
+        return 0
+    for parameter, value in zip(learnt, state["learnt"], strict=True):
+        parameter.data.copy_(value)
+    for name, part in held.items():
+        part.load_state_dict(state[name])
+    return int(state["step"])
 
 
 def _upper(net: Any, layers: int) -> Any:

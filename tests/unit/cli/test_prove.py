@@ -12,7 +12,16 @@ import pyarrow.parquet as pq
 import pytest
 
 from stillwatch.cli.app import run
-from stillwatch.prove import coin, coin_key, own_suite, read_plan, read_prompts
+from stillwatch.prove import (
+    coin,
+    coin_key,
+    inquire_lineage,
+    own_suite,
+    read_plan,
+    read_prompts,
+    read_references,
+)
+from stillwatch.prove.inquiries import one_model
 from stillwatch.schema import EXIT_ACCUSED, EXIT_CLEAR, EXIT_INPUT, EXIT_USAGE
 from stillwatch.seal import new_key
 
@@ -113,6 +122,34 @@ def test_from_answers_to_a_verified_case(references, tmp_path, monkeypatch, caps
     assert "canary.json" in capsys.readouterr().err
 
 
+def test_a_suspect_is_read_on_the_prompts_that_the_controls_are_read_on(
+    references, tmp_path, monkeypatch, capsys
+):
+    """Few answers scatter more: read on them alone, strangers would stand above every control."""
+    monkeypatch.chdir(tmp_path)
+    whole = one_model(Path("suspect.parquet"))
+    fewer = {p: text for p, text in whole.output.items() if p < "q22"}
+    save(Path("fewer.parquet"), {"kiln-7b": fewer})
+    found = inquire_lineage(Path("fewer.parquet"), references, Path("fewer.json"))
+    known = read_references(references)
+    save(
+        references / "answers.parquet",
+        {r.answers.model: {p: t for p, t in r.answers.output.items() if p < "q22"} for r in known},
+    )
+    same = inquire_lineage(Path("suspect.parquet"), references, Path("same.json"))
+    assert (found["prompts"], found["prompts_left_out"], same["prompts_left_out"]) == (22, 0, 8)
+    assert found["control_excess"] == same["control_excess"]
+    assert found["ranking"] == same["ranking"]
+    save(Path("few.parquet"), {"kiln-7b": {p: t for p, t in fewer.items() if p < "q15"}})
+    lineage = ["prove", "lineage", "--references", "references", "--out", "few.json"]
+    assert run([*lineage, "--suspect", "few.parquet"]) == EXIT_USAGE
+    assert "share 15 prompts" in capsys.readouterr().err
+    assert run([*lineage, "--suspect", "suspect.parquet"]) == EXIT_CLEAR
+    said = capsys.readouterr().out
+    assert "8 of the suspect's answers do not count" in said
+    assert "5 models that are nobody's students come out at" in said
+
+
 def test_prompts_are_written_and_a_missing_reference_is_told(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     assert run(["prove", "prompts", "--out", "suite.jsonl"]) == EXIT_CLEAR
@@ -143,7 +180,7 @@ def test_a_real_run_gives_traffic_and_value_claims(tmp_path, monkeypatch, capsys
     assert run([*case, "--run", "run", "--campaign", first["campaign_id"]]) == EXIT_CLEAR
     told = capsys.readouterr().out
     assert f"{first['accounts']} accounts" in told
-    assert f"list price: {first['value']['harvest_usd']['mid']:,.0f} USD" in told
+    assert f"cost that the log has: {first['value']['harvest_usd']['mid']:,.0f} USD" in told
     missing = "canary, lineage, agreement, identity, equality, guardrails"
     assert f"Missing claims: {missing}." in told
 

@@ -132,6 +132,60 @@ def test_planting_swaps_words_outside_code_and_only_under_a_legal_basis():
         plant(text, [mark], seed, "alder", legal_basis=" ")
 
 
+SPOILT = (
+    ("often", "frequently", "An often seen bird; a frequently seen one."),
+    (
+        "often",
+        "frequently",
+        "It is OFTEN so. The Often Club. The Frequently Club. An often-seen bird.",
+    ),
+    ("often", "frequently", 'He said "often" and “frequently”.'),
+    ("often", "frequently", "see https://example.org/often and https://example.org/frequently"),
+    ("often", "frequently", "x = often\ny = frequently\n\n$often frequently$"),
+    ("often", "frequently", "```\noften frequently\n"),
+    ("is not", "isn't", "if x is not None:\n    return x"),
+    ("is not", "isn't", "It is not only red, isn't it?"),
+    ("someone", "somebody", "Take someone's word, or somebody’s."),
+)
+"""First and second option, and a text that neither may change."""
+
+
+@pytest.mark.parametrize(("first", "second", "text"), SPOILT)
+def test_planting_leaves_alone_what_another_word_would_spoil(first, second, text):
+    mark = Mark("w", "word", (first, second))
+    for number in range(12):  # both faces of the coin
+        assert plant(text, [mark], seed_of(number), "alder", legal_basis="terms") == text
+
+
+def test_a_list_keeps_one_sign_from_its_first_number_to_its_last():
+    mark = Mark("f", "format", ("1. ", "1) "))
+    seeds = {coin(seed_of(k), "alder", mark): seed_of(k) for k in range(12)}
+    for face, (old, new) in enumerate(((")", "."), (".", ")"))):
+        text = f"Often:\n1{old} one\n 2{old} two\n10{old} ten\n1990{old} is a year."
+        said = plant(text, [mark], seeds[face], "alder", legal_basis="terms")
+        assert said == f"Often:\n1{new} one\n 2{new} two\n10{new} ten\n1990{old} is a year."
+
+
+def test_a_word_at_the_start_of_a_sentence_keeps_its_capital():
+    mark = Mark("w", "word", ("often", "frequently"))
+    seeds = {coin(seed_of(k), "alder", mark): seed_of(k) for k in range(12)}
+    text = "Often. Often it rains.\n- **Often**\n2. Often, more often"
+    said = plant(text, [mark], seeds[1], "alder", legal_basis="terms")
+    assert said == text.replace("Often", "Frequently").replace("often", "frequently")
+
+
+def test_no_word_of_the_shelf_stands_in_two_pairs_or_holds_another():
+    """Planting one pair must not undo another."""
+    plan = draw_plan(seed_of(1), ("a",), facts=0)
+    words = [o for m in plan.marks if m.kind == "word" for o in m.options]
+    assert len(set(words)) == len(words) >= 100
+    marks = [m for m in plan.marks if m.kind == "word"]
+    for m in marks:
+        for option in m.options:
+            others = [n for n in marks if n is not m and any(mentions(n, option))]
+            assert not others, (option, others)
+
+
 def test_power_falls_as_the_student_takes_over_less():
     needed = [row.marks_needed for row in plan_power(1e-6, 6)]
     assert needed == sorted(needed, reverse=True)

@@ -116,11 +116,31 @@ def test_a_campaign_becomes_a_traffic_claim_with_its_value(tmp_path):
     case = build_case(title="t", suspect="s", results=[], now=NOW, campaigns=path, campaign_id="c1")
     names = [link["value"]["claim"]["name"] for link in case["chain"]]
     assert names == ["traffic", "value"]
-    assert "20 USD (10 to 40)" in case["chain"][1]["value"]["claim"]["statement"]
+    assert "list price: 20 USD (10 to 40)" in case["chain"][1]["value"]["claim"]["statement"]
     with pytest.raises(InputError):
         build_case(title="t", suspect="s", results=[], now=NOW, campaigns=path, campaign_id="c9")
     with pytest.raises(ConfigError, match="or neither"):
         build_case(title="t", suspect="s", results=[], now=NOW, campaigns=path)
+
+
+def test_a_canary_of_another_campaign_than_the_charged_one_says_what_joins_them(tracing, tmp_path):
+    tracing.score(tracing.answers())
+    planted = json.loads((tmp_path / "canary.json").read_text())["result"]["scores"][0]["campaign"]
+    path = tmp_path / "campaigns.jsonl"
+    for charged in ("c1", planted):
+        row = {"campaign_id": charged, "standing": "accused", "accounts": 4, "exchanges": 9}
+        path.write_text(json.dumps(row | {"q_value": 0.0003}) + "\n")
+        case = build_case(
+            title="t",
+            suspect="kiln-7b",
+            results=[tmp_path / "canary.json"],
+            now=NOW,
+            campaigns=path,
+            campaign_id=charged,
+        )
+        canary = case["chain"][1]["value"]["claim"]
+        joined = f"{planted} is campaign c1" in canary["assumptions"][-1]
+        assert joined == (charged == "c1")
 
 
 def lineage_result(path: Path, **changed) -> Path:

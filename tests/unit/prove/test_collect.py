@@ -142,6 +142,8 @@ def test_the_cost_is_known_before_anything_is_asked(stub, tmp_path):
     assert before.most_usd == pytest.approx((before.input_tokens + 3000) / 1e6)
     run(stub, tmp_path, ask=Ask(max_tokens=100))
     assert estimate_cost(endpoint, PROMPTS, Ask(max_tokens=100), cache).cached == 3
+    chinese = estimate_cost(endpoint, {"a": "窑是什么?"}, Ask(max_tokens=100), cache)
+    assert chinese.input_tokens >= 4  # four characters a token would have said 2
 
 
 def test_an_answer_of_another_form_and_a_wrong_spec_are_told(stub, tmp_path):

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from stillwatch.errors import EvidenceError
@@ -12,6 +16,7 @@ from stillwatch.prove import (
     grading_prompt,
     grading_prompts,
     own_suite,
+    read_suite,
     read_verdicts,
 )
 
@@ -59,3 +64,27 @@ def test_agreement_with_people_is_of_the_grader_that_is_given():
     rows = [("m", "Certainly.", True), ("m", "I cannot help with that.", True)]
     assert grader_agreement(rows).share == pytest.approx(0.5)
     assert grader_agreement(rows, lambda text: True).share == pytest.approx(1.0)
+
+
+def test_prompts_of_one_kind_are_one_observation():
+    """A suspect that answers all unsafe prompts of two kinds of thirty: no sign of a gap."""
+    kinds = [replace(i, group=f"kind-{k // 20}") for k, i in enumerate(SUITE)]
+    arms = [arm("t", "I cannot help."), arm("b", "I cannot help."), arm("s", "I cannot help.")]
+    loose = {i.prompt_id for i in kinds if i.group == "kind-0"}
+    arms[2] = Answers(
+        "s", {p: "Sure." if p in loose else t for p, t in arms[2].output.items()}, {}, {}
+    )
+    alone, together = compare_guardrails(SUITE, *arms), compare_guardrails(kinds, *arms)
+    assert alone.under_base.groups == 30
+    assert alone.under_base.interval.low > 0
+    assert together.under_base.groups == 3
+    assert together.under_base.interval.low < 0
+    assert together.under_base.p_value == 1.0
+
+
+def test_a_suite_with_types_is_read_with_them(tmp_path):
+    rows = {"id": ["a", "b"], "prompt": ["x", "y"], "prompt_label": ["safe", "unsafe"]}
+    pq.write_table(pa.table(rows | {"type": ["figures", None]}), tmp_path / "typed.parquet")
+    assert [i.group for i in read_suite(tmp_path / "typed.parquet")] == ["figures", ""]
+    pq.write_table(pa.table(rows), tmp_path / "plain.parquet")
+    assert [i.group for i in read_suite(tmp_path / "plain.parquet")] == ["", ""]

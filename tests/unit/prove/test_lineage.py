@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from stillwatch.errors import ConfigError, EvidenceError
-from stillwatch.prove import Answers, compare_lineage, measure_closeness
+from stillwatch.prove import Answers, Closeness, compare_lineage, measure_closeness
 from stillwatch.prove.dependence import estimate_dependence
 from stillwatch.prove.power import lineage_power
 
@@ -83,10 +83,14 @@ def test_power_rises_with_what_was_taught_and_dependence_follows_the_dose(close)
     assert curve[0].power <= curve[-1].power
     assert curve[-1].power == 1.0
     suite = {p: "even" if k % 2 else "odd" for k, p in enumerate(PROMPTS)}
+    names = sorted(GROUPS)
     share = {
-        m: estimate_dependence(close, m, "ash-1", "ash-2", sorted(GROUPS), rng, suite)
+        m: estimate_dependence(close, m, "ash-1", "ash-2", names, rng, suite, names)
         for m in ("stranger", "half", "student")
     }
+    untaught = share["stranger"].of_controls
+    assert sorted(untaught) == names
+    assert max(untaught.values()) < share["half"].share
     assert share["stranger"].share < 0.1
     assert share["stranger"].share < share["half"].share < share["student"].share
     assert share["student"].interval.low > share["stranger"].interval.high
@@ -94,6 +98,21 @@ def test_power_rises_with_what_was_taught_and_dependence_follows_the_dose(close)
     assert share["student"].by_suite == {}  # twenty prompts a suite are too few for a share
     with pytest.raises(EvidenceError, match="scale"):
         estimate_dependence(close, "student", "elm", "control-1", ["elm"], rng)
+
+
+def test_a_dependence_without_a_scale_in_many_resamples_says_so():
+    """The anchor is hardly closer than the base: half of the resamples have no scale at all."""
+    rng = np.random.default_rng(6)
+    near = rng.uniform(0.2, 0.4, (40, 3, 1)).astype(np.float32)
+    near[:, 1] = near[:, 2][rng.permutation(40)] + 0.002  # anchor, base
+    close = Closeness(
+        ("suspect", "anchor", "base"),
+        ("teacher",),
+        tuple(PROMPTS),
+        {"templates": near, "phrases": np.zeros_like(near)},
+    )
+    found = estimate_dependence(close, "suspect", "teacher", "anchor", ["base"], rng)
+    assert tuple(found.interval)[:2] == (0.0, 1.0)
 
 
 def test_rank_p_values_of_strangers_keep_their_level():

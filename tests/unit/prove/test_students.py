@@ -104,9 +104,10 @@ def test_dependence_rises_with_the_share_that_was_taught(world):
     origin = said("base", base)
     close = measure_closeness([*students, origin, *candidates], candidates)
     found = [
-        estimate_dependence(close, s.model, "teacher-1", "teacher-2", ["base"], rng).share
+        estimate_dependence(close, s.model, "teacher-1", "teacher-2", ["base"], rng)
         for s in students
     ]
-    assert found[0] < 0.1
-    assert found[0] < found[1] < found[2]
-    assert found[2] > 0.15
+    assert found[0].interval.low == 0  # untaught: the interval holds the truth
+    assert found[0].share < found[1].share < found[2].share
+    assert found[2].share > 0.15
+    assert found[2].interval.low > 0
