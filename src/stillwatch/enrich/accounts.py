@@ -66,7 +66,8 @@ def _read_file(file: Path) -> Accounts:
         raise SchemaError(
             "no column account_id", where=name,
             hint="a table of organizations is for --organizations"
-            if {"org_id", "organization_alias"} & columns else "every other one is optional",
+            if {"org_id", "organization_alias"} & columns
+            else "give a table with a row an account; every column but account_id is optional",
         )  # fmt: skip
     table = to_table(records, ACCOUNT, name)
     lines = [line for line, _ in records]

@@ -20,6 +20,7 @@ from stillwatch.sources.otlp import Otlp
 from stillwatch.sources.pairs import Pairs
 from stillwatch.sources.source import Source
 from stillwatch.sources.spendlogs import SpendLogs
+from stillwatch.sources.strangers import stranger
 from stillwatch.sources.vertex import Vertex
 
 __all__ = ["SOURCES", "choose_source", "choose_table"]
@@ -57,11 +58,9 @@ def choose_source(
     for source in sources:
         if source.sniff(head, name):
             return source
+    got, step = stranger(head)
     raise InputError(
-        "format not recognised",
-        where=name,
-        hint=f"known are {known}; name it with --format, or let `stillwatch ingest LOG --suggest` "
-        "propose a mapping file",
+        f"format not recognised: {got}", where=name, hint=f"{step}. Known formats: {known}"
     )
 
 
