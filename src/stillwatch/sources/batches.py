@@ -93,9 +93,8 @@ class Batches(Source):
         line = "custom_id" in keys and any(
             k in keys for k in ("body", "params", "response", "result")
         )
-        object_of = "request_counts" in keys and any(
-            k in keys for k in ("input_file_id", "processing_status")
-        )
+        object_of = any({k, other} <= keys for k in ("input_file_id", "processing_status")
+                        for other in ("request_counts", "object", "type"))  # fmt: skip
         return line or object_of
 
     def present(self, handle: BinaryIO, where: str) -> frozenset[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import json
+import re
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -17,6 +18,7 @@ import pytest
 
 from stillwatch.errors import InputError
 from stillwatch.sources import Inputs, open_inputs
+from stillwatch.sources.registry import choose_source
 
 NOON = datetime(2026, 11, 1, 12, tzinfo=UTC)
 QUESTION = [{"role": "user", "content": "q"}]
@@ -391,6 +393,18 @@ def test_inputs_of_langfuse(tmp_path: Path, asked: Any, text: str) -> None:
 def test_outputs_of_langfuse(tmp_path: Path, said: Any) -> None:
     row = one(tmp_path, lines({**OBSERVATION, "output": said}))
     assert (row["output_text"], row["status"]) == ("yes", "ok")
+
+
+PAGES = Path(__file__).parents[3] / "docs" / "sources"
+
+
+@pytest.mark.parametrize("page", ["batch", "envoy", "litellm", "otlp", "pairs", "vertex"])
+def test_the_sample_of_a_page_is_known_for_what_it_is(page: str) -> None:
+    """Whoever writes a file as its page shows one is not told that nobody knows it."""
+    text = (PAGES / f"{page}.md").read_text("utf-8")
+    block = re.search(r"\n\n +(\{.*?)\n\n", text, re.S)
+    assert block is not None
+    assert choose_source(block[1].encode(), "log").name == page
 
 
 # Files that are no log
