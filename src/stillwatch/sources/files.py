@@ -236,7 +236,7 @@ class _Raw(io.RawIOBase):
                 filled += len(data)
         except (OSError, EOFError, pa.ArrowException) as error:
             raise InputError(
-                f"damaged or truncated compressed data ({_why(error)})",
+                "damaged or truncated compressed data",
                 where=self._name,
                 hint="copy the file again, or decompress what is left with zcat or zstdcat",
             ) from error

@@ -12,10 +12,12 @@ from typing import Any, NamedTuple
 from stillwatch.errors import InputError
 from stillwatch.schema import to_micros
 
-__all__ = ["BROKEN", "MIN_ROWS_TO_JUDGE", "Ledger", "Rejected"]
+__all__ = ["BROKEN", "ENDS_EARLY", "MIN_ROWS_TO_JUDGE", "Ledger", "Rejected"]
 
 MIN_ROWS_TO_JUDGE = 1_000
 BROKEN = "JSON breaks here, the rest cannot be read"
+ENDS_EARLY = "JSON ends early"
+_WRITING = "is the file still being written, or cut off? give it when it is whole"
 _DAY_US = 86_400_000_000
 
 
@@ -50,7 +52,7 @@ class Ledger:
         self.coerced: Counter[str] = Counter()
         self.notes: Counter[str] = Counter()
         self.ignored_columns: dict[str, tuple[str, ...]] = {}
-        self.hints: dict[str, str] = {}
+        self.hints: dict[str, str] = {ENDS_EARLY: _WRITING}
         self.doubt = ""
         self.listing = "read rejected.jsonl"
         self.bytes_seen = 0

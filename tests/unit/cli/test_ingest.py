@@ -64,13 +64,18 @@ def test_output_that_exists_is_not_overwritten(stillwatch, log, tmp_path):
 
 
 def test_check_of_a_log_of_which_nothing_is_accepted_says_why_and_no_more(stillwatch, tmp_path):
-    (tmp_path / "half.jsonl").write_text('{"id": "p1", "call_type": "acompletion", "startTime": 1,')
-    told = stillwatch("ingest", tmp_path / "half.jsonl", "--check", "--format", "litellm")
-    assert told.code == 2
-    assert "refused 1 times: JSON ends early; first at half.jsonl:1" in told.out
-    assert "In none of them" not in told.out
-    assert "see the reasons above" in told.err
-    assert "rejected.jsonl" not in told.err
+    log = tmp_path / "half.jsonl"
+    for text, said, step in (
+        ('{"id": "p1", "call_type": ', "JSON ends early", "is the file still being written"),
+        ('{"id": nothing}', "malformed JSON", "see the reasons above"),
+    ):
+        log.write_text(text)
+        told = stillwatch("ingest", log, "--check", "--format", "litellm")
+        assert told.code == 2
+        assert f"refused 1 times: {said}; first at half.jsonl:1" in told.out
+        assert "In none of them" not in told.out
+        assert step in told.err
+        assert "rejected.jsonl" not in told.err
 
 
 def test_check_says_what_the_log_fills_and_what_its_gaps_cost(stillwatch, log):
