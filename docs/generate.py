@@ -61,6 +61,11 @@ REMARK = "<!-- Written by docs/generate.py: change the code, then run `make docs
 TABLES = {
     "Exchange": (arrow.EXCHANGE, "One row a request. What `scan` reads; logs are turned into it."),
     "Account": (arrow.ACCOUNT, "Side table `--accounts`. Hashes are the provider's own."),
+    "Organization": (
+        arrow.ORGANIZATION,
+        "Side table `--organizations`: what its accounts' own rows leave empty "
+        "([side tables](side-tables.md)).",
+    ),
     "Key": (
         arrow.KEY,
         "Side table `--keys`: whose a key was at a time ([side tables](side-tables.md)).",

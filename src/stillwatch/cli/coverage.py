@@ -23,7 +23,12 @@ _ALSO = {
 
 
 def print_coverage(coverage: Coverage, mapping: Mapping | None) -> None:
-    """Print the columns that the first rows fill, then the signals that could not be evaluated."""
+    """Print the columns that the first rows fill, then the signals that could not be evaluated.
+
+    Where no row was accepted that says nothing about the log, unless a mapping file is at fault.
+    """
+    if not coverage.rows and mapping is None:
+        return
     page = Page()
     page.heading(f"What the first {coverage.rows:,} exchanges hold")
     heads = ["column", ">filled", "from"] if mapping else ["column", ">filled"]

@@ -6,14 +6,19 @@ import enum
 import json
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from stillwatch.errors import ConfigError
 from stillwatch.schema import STIX, write_whole
 
+if TYPE_CHECKING:
+    from stillwatch.store import Run
+
 __all__ = ["export"]
+
+_DATABASE = "the database"
 
 
 class Format(enum.StrEnum):
@@ -23,14 +28,22 @@ class Format(enum.StrEnum):
     csv = "csv"
     parquet = "parquet"
     stix = "stix"
+    postgresql = "postgresql"
 
 
 def export(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="Run directory that a scan wrote.")],
     format: Annotated[Format, typer.Option(help="What to write.")],
     out: Annotated[
-        Path, typer.Option(metavar="DIR", help="Folder for the files; made if missing.")
-    ],
+        Path | None, typer.Option(metavar="DIR", help="Folder for the files; made if missing.")
+    ] = None,
+    to: Annotated[
+        str | None,
+        typer.Option(metavar="ADDRESS", help="With postgresql: postgresql://USER@HOST/DATABASE."),
+    ] = None,
+    schema: Annotated[
+        str, typer.Option(metavar="NAME", help="With postgresql: the schema of the tables.")
+    ] = "stillwatch",
     activity: Annotated[
         bool,
         typer.Option("--activity", help="With ocsf: also each request of the accused accounts."),
@@ -42,17 +55,27 @@ def export(
     """Write a run in another form.
 
     ocsf: findings of OCSF 1.8, a JSON object a line. csv, parquet: campaigns, members, accounts,
-    subjects, signals and links. stix: the accused campaigns as a bundle without identities. csv and
-    the others but stix hold your accounts: they are for your own systems.
+    subjects, signals and links. postgresql: the same tables, and `runs`, in a database; the same
+    run again replaces its rows. stix: the accused campaigns as a bundle without identities. All but
+    stix hold your accounts: they are for your own systems.
     """
     from stillwatch.cli.terminal import Page
     from stillwatch.report.export_tables import as_csv, export_tables
     from stillwatch.report.ocsf_events import activity_events, finding_events
     from stillwatch.store import open_run
+    from stillwatch.store.warehouse import run_id
 
     held = open_run(run)
     if activity and format is not Format.ocsf:
         raise ConfigError("goes with --format ocsf", where="--activity")
+    if (to is None) is (format is Format.postgresql):
+        raise ConfigError("goes with --format postgresql", where="--to")
+    if to is not None:
+        rows = _into_database(held, to, schema)
+        Page().sentence(f"{rows:,} rows of run {run_id(held)} are in the schema {schema}.")
+        return
+    if out is None:
+        raise ConfigError("give the folder for the files", where="--out")
     out.mkdir(parents=True, exist_ok=True)
     files: list[Path] = []
     if format is Format.ocsf:
@@ -70,6 +93,18 @@ def export(
     page = Page()
     for file in files:
         page.point(f"{file} ({file.stat().st_size / 1e6:,.1f} MB)")
+
+
+def _into_database(run: Run, address: str, schema: str) -> int:
+    from stillwatch.report.export_tables import export_tables
+    from stillwatch.sources import SCHEMES, connect
+    from stillwatch.store.warehouse import run_id, run_row, write_tables
+
+    if not address.startswith(SCHEMES):
+        raise ConfigError("an address of this kind is not known", where="--to", hint=SCHEMES[0])
+    tables = {"runs": run_row(run), **export_tables(run)}
+    with connect(address, _DATABASE) as connection:
+        return write_tables(connection, schema, run_id(run), tables, where=_DATABASE)
 
 
 def _lines(file: Path, events: Iterable[dict[str, Any]]) -> Path:

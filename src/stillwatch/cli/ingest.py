@@ -55,6 +55,7 @@ def ingest(
     )
     try:
         if out is None:
+            opened.ledger.listing = "see the reasons above"
             try:
                 for _ in coverage.watching(opened.batches()):
                     pass

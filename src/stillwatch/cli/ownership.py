@@ -33,11 +33,15 @@ _SERVICE = typer.Option(metavar="NAME", help="The resource that policies speak o
 def answer(
     statements: Annotated[list[Path], _STATEMENTS],
     rules: Annotated[Path, _RULES],
-    accounts: Annotated[
-        Path, typer.Option(metavar="FILE", help="Accounts table with the column owner_entity_id.")
-    ],
     at: Annotated[datetime, _AT],
     out: Annotated[Path, typer.Option(metavar="FILE", help="The CSV for `scan --ownership`.")],
+    accounts: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Accounts table with the column owner_entity_id."),
+    ] = None,
+    organizations: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Organizations table with that column.")
+    ] = None,
     policy: Annotated[Path | None, _POLICY] = None,
     service: Annotated[str, _SERVICE] = "default",
     citations: Annotated[
@@ -47,13 +51,9 @@ def answer(
 ) -> None:
     """Write the answers that `scan --ownership` takes, each with the rule and chain it rests on."""
     from stillwatch.cli.terminal import Page
-    from stillwatch.enrich import read_accounts
     from stillwatch.policy import table_text, write_citations
 
-    held = read_accounts(accounts)
-    if "owner_entity_id" not in held.columns:
-        raise ConfigError("no column owner_entity_id", where=accounts.name)
-    owners = sorted({o for o in held.table["owner_entity_id"].to_pylist() if o})
+    owners = _owners(accounts, organizations)
     rows, answers, cited = _answers(statements, rules, policy, owners, at, service)
     out.write_text(table_text(rows), encoding="utf-8")
     page = Page()
@@ -87,6 +87,23 @@ def why(
         page.heading(heading)
         for point in points:
             page.point(point)
+
+
+def _owners(accounts: Path | None, organizations: Path | None) -> list[str]:
+    """Return the owners that the tables name, sorted. Raises ConfigError where none is given."""
+    from stillwatch.enrich import read_accounts, read_organizations
+
+    if accounts is None and organizations is None:
+        raise ConfigError("give --accounts, --organizations, or both", where="ownership answer")
+    found: set[str] = set()
+    for file, read in ((accounts, read_accounts), (organizations, read_organizations)):
+        if file is None:
+            continue
+        held = read(file)
+        if "owner_entity_id" not in held.columns:
+            raise ConfigError("no column owner_entity_id", where=file.name)
+        found |= {o for o in held.table["owner_entity_id"].to_pylist() if o}
+    return sorted(found)
 
 
 def _answers(

@@ -39,6 +39,10 @@ def pseudonymize(
     accounts: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Side table of accounts, raw values in it.")
     ] = None,
+    organizations: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Side table of organizations, raw values in it."),
+    ] = None,
     keys: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Side table of keys: whose, from when on.")
     ] = None,
@@ -91,7 +95,8 @@ def pseudonymize(
             raise ConfigError("no such kind", where="--lookup", hint=f"one of {', '.join(KINDS)}")
         _look_up(lookup, made_by)
         return
-    tables = {"accounts": accounts, "keys": keys, "permits": permits, "ownership": ownership}
+    tables = {"accounts": accounts, "organizations": organizations, "keys": keys,
+              "permits": permits, "ownership": ownership}  # fmt: skip
     given = {name: path for name, path in tables.items() if path is not None}
     if out is None or not (inputs or given):
         raise ConfigError("give --out DIR, and a log or a side table", where="pseudonymize")

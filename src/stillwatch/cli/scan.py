@@ -23,6 +23,13 @@ def scan(
         Path | None,
         typer.Option(metavar="FILE", help="Side table of accounts: CSV, Parquet or JSON lines."),
     ] = None,
+    organizations: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Side table of organizations: what their accounts' rows leave empty.",
+        ),
+    ] = None,
     keys: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="Side table of keys: whose a key was, from when on."),
@@ -140,6 +147,7 @@ def scan(
         result = scan_log(
             inputs,
             accounts=accounts,
+            organizations=organizations,
             keys=keys,
             networks=tuple(networks or ()),
             disposable=disposable,

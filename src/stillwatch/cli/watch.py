@@ -51,6 +51,10 @@ def watch(
     accounts: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Side table of accounts, read every look.")
     ] = None,
+    organizations: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Side table of organizations, read every look."),
+    ] = None,
     permits: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Side table of permits, read every look.")
     ] = None,
@@ -135,6 +139,7 @@ def watch(
         channels=channels,
         scan={
             "accounts": accounts,
+            "organizations": organizations,
             "permits": permits,
             "ownership": ownership,
             "corrections": corrections,

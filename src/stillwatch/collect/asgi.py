@@ -11,7 +11,6 @@ import json
 import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from datetime import UTC, datetime
 from functools import partial
 from typing import Any, Final, NamedTuple
 
@@ -149,7 +148,7 @@ async def _parsed(service: Service, body: bytes, decode: Any, route: str) -> Tak
     if route == "litellm":
         parse: Callable[[], Taken] = partial(take_litellm, body, most)
     else:
-        parse = partial(take_otlp, body, decode, most, datetime.now(UTC))
+        parse = partial(take_otlp, body, decode, most, service.now())
     if len(body) <= _INLINE_BYTES:
         return parse()
     async with service.parsing:

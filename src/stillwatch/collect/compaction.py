@@ -12,7 +12,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import chain
 from pathlib import Path
 from typing import Any, Final
@@ -32,7 +32,7 @@ from stillwatch.collect.wal import (
     frames_of,
     sync_folder,
 )
-from stillwatch.schema import to_micros
+from stillwatch.schema import from_micros, to_micros
 from stillwatch.schema.arrow import EXCHANGE
 from stillwatch.sources import LATER, PART, TOLD, Ledger, read_litellm_lines, read_otlp_lines
 
@@ -40,7 +40,8 @@ __all__ = ["Compacted", "compact", "tidy", "wal_files"]
 
 _WAL: Final = re.compile(r"\d{12}(?:c\d{6})?\.wal\Z")
 _GROUP_ROWS: Final = 65_536
-_LATE: Final = "events of exchanges that are stored already"
+_LATE: Final = "spans and events of exchanges that are stored already"
+_HOUR: Final = "date=%Y-%m-%d/hour=%H"
 
 
 @dataclass
@@ -76,12 +77,15 @@ def tidy(folder: Path) -> int:
 
 
 def compact(
-    folder: Path, files: list[Path], *, now: datetime, join_s: float, stored: Stored
-) -> Compacted:
+    folder: Path, files: list[Path], *, now: datetime, join_s: float, stored: Stored,
+    latest: datetime | None = None,
+) -> Compacted:  # fmt: skip
     """Turn write-ahead files into segments below ``folder`` and remove them.
 
     A span without content waits ``join_s`` seconds from its receipt for the event that has it, an
-    event as long for its span; what waits is written to a new write-ahead file.
+    event as long for its span; what waits is written to a new write-ahead file. ``latest``: the
+    latest time that was ever seen here, for a clock that fell back; what is a day later than it,
+    and than every receipt, is refused.
 
     Raises OSError when the disk takes no more: then everything is as it was.
     """
@@ -89,8 +93,9 @@ def compact(
     name = files[-1].stem.partition("c")[0]
     frames = list(_read(files, done))
     now_us = to_micros(now)
-    waiting = _Waiting(frames, now_us - int(join_s * 1e6))
-    ledger = Ledger(now=now)
+    waiting = _Waiting(frames, now_us, int(join_s * 1e6))
+    newest = max((frame_.received_us for frame_ in frames), default=now_us)
+    ledger = Ledger(now=max(now, latest or now, from_micros(newest)))
     table = _table(frames, waiting, name, ledger)
     aside: list[tuple[Path, Path]] = []
     try:
@@ -132,10 +137,12 @@ def _read(files: list[Path], done: Compacted) -> Iterator[Frame]:
 class _Waiting:
     """Which OTLP lines are not ripe: their exchange may still be told more of.
 
-    ``alone``: exchanges of which only the event has come, and will not be waited for.
+    ``alone``: exchanges of which only the event or only a span without content has come, and that
+    are not waited for. What was received while the clock was ahead counts as received now.
     """
 
-    def __init__(self, frames: list[Frame], before_us: int) -> None:
+    def __init__(self, frames: list[Frame], now_us: int, join_us: int) -> None:
+        self._now_us = now_us
         states: dict[bytes, set[bytes]] = {}
         newest: dict[bytes, int] = {}
         for frame_ in frames:
@@ -143,15 +150,20 @@ class _Waiting:
                 for line in frame_.payload.split(b"\n"):
                     key = line[1 : line.index(b" ")]
                     states.setdefault(key, set()).add(line[:1])
-                    newest[key] = max(newest.get(key, 0), frame_.received_us)
+                    newest[key] = max(newest.get(key, 0), self.received_us(frame_))
         self._keys = {
             key
             for key, found in states.items()
-            if key and newest[key] > before_us and not _complete(found)
+            if key and newest[key] > now_us - join_us and not _complete(found)
         }
-        self.alone = {key.decode() for key, found in states.items() if found == {TOLD}}
+        halves = ({TOLD}, {LATER})
+        self.alone = {key.decode() for key, found in states.items() if found in halves}
         self.alone -= {"", *(key.decode() for key in self._keys)}
         self.count = 0
+
+    def received_us(self, frame_: Frame) -> int:
+        """Return when a frame came, by a clock that may have been set back since."""
+        return min(frame_.received_us, self._now_us)
 
     def has(self, line: bytes) -> bool:
         return bool(self._keys) and line[1 : line.index(b" ")] in self._keys
@@ -204,7 +216,7 @@ def _by_hour(table: pa.Table, folder: Path) -> Iterator[tuple[Path, pa.Table]]:
     if not len(table):
         return
     table = table.sort_by([("ts", "ascending"), ("exchange_id", "ascending")])
-    hours = pc.strftime(table["ts"], "date=%Y-%m-%d/hour=%H")
+    hours = pc.strftime(table["ts"], _HOUR)
     for hour in pc.unique(hours).to_pylist():
         yield folder / hour, table.filter(pc.equal(hours, hour))
 
@@ -212,11 +224,17 @@ def _by_hour(table: pa.Table, folder: Path) -> Iterator[tuple[Path, pa.Table]]:
 def _without_late(
     rows: pa.Table, alone: set[str], target: Path, stored: Stored, ledger: Ledger
 ) -> pa.Table:
-    """Leave out what only events tell of exchanges whose span was written before they came."""
+    """Leave out what is half of an exchange that was written before it came.
+
+    An event that came too late, and a span that was delivered again without its event. An event has
+    the time of the request's end, so the hour before is looked into as well.
+    """
     mine = alone.intersection(rows["exchange_id"].to_pylist()) if alone else alone
     if not mine:
         return rows
+    before = pc.min(rows["ts"]).as_py() - timedelta(hours=1)
     late = stored.holds(mine, target)
+    late |= stored.holds(mine - late, target.parents[1] / before.strftime(_HOUR))
     if not late:
         return rows
     gone = pc.is_in(rows["exchange_id"], pa.array(sorted(late), pa.string()))
@@ -249,12 +267,14 @@ def _hold(files: list[Path], frames: list[Frame], waiting: _Waiting) -> Path | N
             lines = [line for line in frame_.payload.split(b"\n") if waiting.has(line)]
             waiting.count += len(lines)
             if lines:
-                kept.append(frame(OTLP, frame_.received_us, b"\n".join(lines)))
+                kept.append(frame(OTLP, waiting.received_us(frame_), b"\n".join(lines)))
     if not kept:
         return None
     number, _, generation = files[-1].stem.partition("c")
-    path = files[-1].with_name(f"{number}c{int(generation or 0) + 1:06d}.wal")
-    path.unlink(missing_ok=True)
+    place = int(generation or 0) + 1
+    # One that is there may hold what an earlier job, which a kill cut short, kept of other files.
+    while (path := files[-1].with_name(f"{number}c{place:06d}.wal")).exists():
+        place += 1
     made = WalFile(path)
     try:
         made.append(kept)

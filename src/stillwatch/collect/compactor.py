@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from stillwatch.collect.clock import LatestClock
 from stillwatch.collect.compaction import compact, tidy
 from stillwatch.collect.stored import Stored
 
@@ -27,15 +28,17 @@ def main(folder: Path) -> None:
     os.umask(0o077)
     os.nice(5)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the collector says when it is over
-    stored = Stored()
+    stored, clock = Stored(), LatestClock(folder)
     tidy(folder)
     for line in sys.stdin:
         job = json.loads(line)
         try:
             files = [folder / ".wal" / name for name in job["files"]]
+            now = datetime.now(UTC)
             done = compact(
-                folder, files, now=datetime.now(UTC), join_s=job["join_s"], stored=stored
-            )
+                folder, files, now=now, join_s=job["join_s"], stored=stored,
+                latest=clock.latest(now),
+            )  # fmt: skip
             answer: dict[str, Any] = done.as_dict()
         except Exception as error:  # noqa: BLE001 – the job is given again; what failed is told
             words = error.strerror if isinstance(error, OSError) else None

@@ -13,9 +13,11 @@ import os
 import sys
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
+from stillwatch.collect.clock import LatestClock
 from stillwatch.collect.compaction import Compacted, wal_files
 from stillwatch.collect.intake import Intake
 from stillwatch.collect.metrics import Metrics
@@ -41,6 +43,7 @@ class Service:
         self.problems: dict[str, str] = {}
         self._tokens = tuple(hashlib.sha256(t.encode()).digest() for t in settings.tokens)
         self._lock = _lock(settings)
+        self._clock = LatestClock(settings.folder)
         self.intake: Intake | None = None
         self._compactor: asyncio.subprocess.Process | None = None
         self._tasks: list[asyncio.Task[None]] = []
@@ -48,6 +51,10 @@ class Service:
         self._failures = 0
         self._stopping = asyncio.Event()
         self.parsing = asyncio.Semaphore(2)  # a large body takes several times its size
+
+    def now(self) -> datetime:
+        """Return the time by which records of the future are told."""
+        return self._clock.latest(datetime.now(UTC))
 
     def may_ask(self, token: str) -> bool:
         """Whether one of the tokens was shown; every one is compared, in constant time."""

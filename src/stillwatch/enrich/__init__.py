@@ -1,4 +1,4 @@
-"""Side tables: accounts, keys, permits, ownership answers, corrections, shared indicators.
+"""Side tables: accounts, organizations, keys, permits, ownership answers, corrections, indicators.
 
 Input: small files that a provider keeps beside its logs. Output: Arrow tables in the schemas of
 `schema.arrow`. Promise: what is wrong is named by file, line and field, never by value; a raw
@@ -12,6 +12,7 @@ from stillwatch.enrich.disposable import disposable_accounts, read_domains
 from stillwatch.enrich.indicators import read_corroborated, read_indicators
 from stillwatch.enrich.keys import Keys, read_keys
 from stillwatch.enrich.networks import Context, Networks, read_networks
+from stillwatch.enrich.organizations import Organizations, read_organizations
 from stillwatch.enrich.ownership import read_ownership
 from stillwatch.enrich.permits import read_permits
 from stillwatch.enrich.pseudonymize import (
@@ -28,6 +29,7 @@ __all__ = [
     "Context",
     "Keys",
     "Networks",
+    "Organizations",
     "Pseudonyms",
     "canonical_value",
     "disposable_accounts",
@@ -42,6 +44,7 @@ __all__ = [
     "read_keys",
     "read_labels",
     "read_networks",
+    "read_organizations",
     "read_ownership",
     "read_permits",
     "write_key",

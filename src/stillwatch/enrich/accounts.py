@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,26 +10,12 @@ import pyarrow as pa
 
 from stillwatch.enrich.intervals import intervals_of, refuse_overlaps
 from stillwatch.enrich.litellm_tables import accounts_of, litellm_table
-from stillwatch.enrich.table_file import Record, read_records, to_table
+from stillwatch.enrich.raw_values import refuse_raw
+from stillwatch.enrich.table_file import read_records, to_table
 from stillwatch.errors import InputError, SchemaError
 from stillwatch.schema.arrow import ACCOUNT
 
 __all__ = ["Accounts", "read_accounts"]
-
-_RAW = {
-    "email_hash": re.compile(r"@"),
-    "phone_hash": re.compile(r"^\+|^[0-9]*[() ./-][0-9() ./-]{5,20}$"),
-    "payment_hash": re.compile(r"^([0-9]{4}[ -]){3}[0-9]{1,7}$"),
-    "device_hash": re.compile(r"^([0-9A-Fa-f]{2}[:-]){5}[0-9A-Fa-f]{2}$"),
-    "email_domain": re.compile(r"@"),
-}
-# A hexadecimal hash can consist of digits by chance (1 in 1,800 at 16 digits): bare digits speak
-# for raw values only where most of the column has them.
-_DIGITS = {
-    "phone_hash": re.compile(r"^[0-9]{6,15}$"),
-    "payment_hash": re.compile(r"^[0-9]{12,19}$"),
-}
-_PSEUDONYMIZE = "run stillwatch pseudonymize where the raw values are"
 
 
 class Accounts(NamedTuple):
@@ -78,33 +63,15 @@ def _read_file(file: Path) -> Accounts:
     if theirs:
         records, columns = accounts_of(records, theirs)
     if "account_id" not in columns:
-        raise SchemaError("no column account_id", where=name, hint="every other one is optional")
+        raise SchemaError(
+            "no column account_id", where=name,
+            hint="a table of organizations is for --organizations"
+            if {"org_id", "organization_alias"} & columns
+            else "give a table with a row an account; every column but account_id is optional",
+        )  # fmt: skip
     table = to_table(records, ACCOUNT, name)
-    times = intervals_of(table, [line for line, _ in records], name)
+    lines = [line for line, _ in records]
+    times = intervals_of(table, lines, name)
     refuse_overlaps(table["account_id"].to_pylist(), times, name, "account_id")
-    _refuse_raw(table, records, name)
+    refuse_raw(table, lines, name)
     return Accounts(table, columns & frozenset(ACCOUNT.names))
-
-
-def _refuse_raw(table: pa.Table, records: list[Record], name: str) -> None:
-    for column, raw in _RAW.items():
-        values = table[column].to_pylist()
-        digits = _DIGITS.get(column)
-        if digits is not None and not _mostly(digits, values):
-            digits = None
-        for value, (line, _) in zip(values, records, strict=True):
-            if value is None:
-                continue
-            if raw.search(value) or (digits is not None and digits.search(value)):
-                raise SchemaError(
-                    f"{column} holds a raw value; expected a keyed hash"
-                    if column.endswith("_hash")
-                    else f"{column} holds an address; expected a domain",
-                    where=f"{name}:{line}",
-                    hint=_PSEUDONYMIZE,
-                )
-
-
-def _mostly(digits: re.Pattern[str], values: list[str | None]) -> bool:
-    held = [value for value in values if value is not None]
-    return 2 * sum(1 for value in held if digits.search(value)) > len(held)

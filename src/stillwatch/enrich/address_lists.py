@@ -7,8 +7,6 @@ what kind of network it is, under the names that MaxMind, DB-IP and IPinfo use.
 
 from __future__ import annotations
 
-import gzip
-import io
 import ipaddress
 import os
 from bisect import bisect_right
@@ -16,8 +14,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-import zstandard
-
+from stillwatch.enrich.unpacked import unpacked
 from stillwatch.errors import ConfigError, InputError, SchemaError
 
 if TYPE_CHECKING:
@@ -30,7 +27,6 @@ NETWORK_KINDS: Final = (
 )  # fmt: skip
 """Kinds of networks, the more particular first: of several that fit, the first counts."""
 
-_MOST_BYTES: Final = 256 << 20
 _FLAGS: Final = {
     "is_tor_exit_node": "tor", "is_public_proxy": "proxy", "is_residential_proxy": "proxy",
     "is_anonymous_vpn": "vpn", "is_hosting_provider": "datacenter",
@@ -131,14 +127,8 @@ def read_list(path: str | os.PathLike[str], kind: str) -> AddressList:
 
 def _lines(file: Path) -> Iterator[tuple[int, str]]:
     try:
-        raw = file.read_bytes()
-        if raw.startswith(b"\x28\xb5\x2f\xfd"):
-            raw = zstandard.ZstdDecompressor().stream_reader(io.BytesIO(raw)).read(_MOST_BYTES)
-        elif raw.startswith(b"\x1f\x8b"):
-            with gzip.open(io.BytesIO(raw)) as opened:
-                raw = opened.read(_MOST_BYTES)
-        text = raw.decode("utf-8")
-    except (OSError, EOFError, zstandard.ZstdError, UnicodeDecodeError) as error:
+        text = unpacked(file.read_bytes(), file.name).decode("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"cannot be read ({type(error).__name__})", where=str(file)) from error
     yield from enumerate(text.splitlines(), 1)
 

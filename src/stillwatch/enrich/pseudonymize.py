@@ -18,13 +18,13 @@ from typing import Any, Final
 import pyarrow as pa
 
 from stillwatch.enrich.canonical_values import canonical_value, has_country_code
-from stillwatch.enrich.litellm_tables import accounts_of, litellm_table
+from stillwatch.enrich.litellm_tables import accounts_of, litellm_table, organizations_of
 from stillwatch.enrich.networks import kinds_of, with_kinds
 from stillwatch.enrich.pseudonyms import Pseudonyms, is_pseudonym
 from stillwatch.enrich.table_file import Record, read_records, to_table
 from stillwatch.errors import InputError, SchemaError
 from stillwatch.schema import write_whole
-from stillwatch.schema.arrow import ACCOUNT, EXCHANGE, KEY, OWNERSHIP, PERMIT
+from stillwatch.schema.arrow import ACCOUNT, EXCHANGE, KEY, ORGANIZATION, OWNERSHIP, PERMIT
 
 __all__ = ["EXCHANGE_KINDS", "SIDE_TABLES", "pseudonymize_batch", "pseudonymize_table"]
 
@@ -51,13 +51,15 @@ _RAW_NAMES: Final = {
 }
 # Text of whoever made the table, in which identifiers stand in clear.
 _IN_WORDS: Final = frozenset({("ownership", "policy")})
+_OF_PAYERS: Final = frozenset({"accounts", "organizations"})
 _EVERYONE: Final = "*"
 _NO_ADDRESS: Final = "addresses that are none, left out"
 _NO_COUNTRY: Final = "telephone numbers without a country code, alike only as they are written"
 _TAGS: Final = "tags left out"
 
 SIDE_TABLES: Final[dict[str, pa.Schema]] = {
-    "accounts": ACCOUNT, "keys": KEY, "permits": PERMIT, "ownership": OWNERSHIP,
+    "accounts": ACCOUNT, "organizations": ORGANIZATION, "keys": KEY, "permits": PERMIT,
+    "ownership": OWNERSHIP,
 }  # fmt: skip
 """Side tables by the name of the option that gives them."""
 
@@ -160,11 +162,14 @@ def _files(source: Path) -> list[Path]:
 def _records(file: Path, table: str, notes: Counter[str]) -> tuple[list[Record], frozenset[str]]:
     """Return the rows with raw columns under the names of their hashes, and the columns."""
     records, columns = read_records(file)
+    if table == "organizations":
+        records, columns = organizations_of(records, columns)
     theirs = litellm_table(columns) if table == "accounts" else None
     raw = {
         ours: next((n for n in names if n in columns), ours)
         for ours, names in _RAW_NAMES.items()
-    }  # fmt: skip
+        if ours in SIDE_TABLES[table].names
+    }
     if theirs:
         plain = {line: values for line, values in records}
         records, columns = accounts_of(records, theirs)
@@ -180,7 +185,7 @@ def _records(file: Path, table: str, notes: Counter[str]) -> tuple[list[Record],
     renamed: list[Record] = []
     for line, values in records:
         made = {n: values.get(n) for n in known}
-        if table == "accounts":
+        if table in _OF_PAYERS:
             made |= {ours: values.get(name) for ours, name in raw.items()}
         renamed.append((line, made))
     return renamed, frozenset(found)

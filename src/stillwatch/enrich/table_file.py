@@ -1,4 +1,7 @@
-"""A small side table from CSV, Parquet, JSON or JSON lines, each value with its line."""
+"""A small side table from CSV, Parquet, JSON or JSON lines, each value with its line.
+
+CSV may be separated by commas, semicolons or tabs; any of them may be .gz or .zst.
+"""
 
 from __future__ import annotations
 
@@ -13,12 +16,14 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from stillwatch.enrich.unpacked import unpacked
 from stillwatch.errors import ConfigError, InputError, SchemaError
 from stillwatch.schema import parse_time
 
 __all__ = ["Record", "read_records", "to_table"]
 
 Record = tuple[int, dict[str, Any]]
+_DELIMITERS = ",\t;"
 _JSON = frozenset({".json", ".jsonl", ".ndjson"})
 
 
@@ -31,12 +36,19 @@ def read_records(path: str | os.PathLike[str]) -> tuple[list[Record], frozenset[
     """
     file = Path(path)
     try:
-        raw = file.read_bytes()
+        raw = unpacked(file.read_bytes(), file.name)
         if raw.startswith(b"PAR1"):
-            return _parquet(file)
+            return _parquet(raw, file.name)
+        if raw.startswith(b"PK\x03\x04"):
+            raise SchemaError(
+                "a ZIP archive or a spreadsheet", where=file.name,
+                hint="unpack it, or save the sheet as CSV",
+            )  # fmt: skip
         text = raw.decode("utf-8-sig")
     except FileNotFoundError:
-        raise InputError("no such file", where=str(file)) from None
+        raise InputError(
+            "no such file", where=str(file), hint="give CSV, Parquet, JSON or JSON lines"
+        ) from None
     except UnicodeDecodeError:
         raise SchemaError("not UTF-8", where=file.name, hint="export as UTF-8") from None
     except OSError as error:
@@ -44,30 +56,40 @@ def read_records(path: str | os.PathLike[str]) -> tuple[list[Record], frozenset[
     if file.suffix.lower() in _JSON or text.lstrip()[:1] in ("{", "["):
         records = list(_json(text, file.name))
         return records, frozenset(key for _, values in records for key in values)
-    header = next(csv.reader(text.splitlines()), [])
-    return list(_csv(text, file.name)), frozenset(header)
+    records = list(_csv(text, file.name))
+    return records, frozenset(next(_rows(text), []))
 
 
-def _parquet(file: Path) -> tuple[list[Record], frozenset[str]]:
+def _parquet(raw: bytes, name: str) -> tuple[list[Record], frozenset[str]]:
     try:
-        table = pq.read_table(file)
+        table = pq.read_table(pa.BufferReader(raw))
     except (OSError, pa.ArrowException) as error:
-        raise InputError(f"damaged Parquet ({type(error).__name__})", where=file.name) from error
+        raise InputError(
+            "damaged or truncated Parquet", where=name, hint="copy the file again"
+        ) from error
     return list(enumerate(table.to_pylist(), 1)), frozenset(table.column_names)
 
 
+def _rows(text: str) -> Any:
+    """Return a reader of CSV by what separates the names in its first line."""
+    lines = text.splitlines(keepends=True)
+    first = lines[0] if lines else ""
+    return csv.reader(lines, strict=True, delimiter=max(_DELIMITERS, key=first.count))
+
+
 def _csv(text: str, name: str) -> Iterator[Record]:
-    reader = csv.reader(text.splitlines(keepends=True), strict=True)
+    reader = _rows(text)
     try:
-        header = next(reader, [])
+        header: list[str] = next(reader, [])
         for row in reader:
             if len(row) == len(header):
                 values = dict(zip(header, row, strict=True))
                 yield reader.line_num, {k: v for k, v in values.items() if v != ""}
             elif row:
                 raise SchemaError(
-                    "wrong number of fields", where=f"{name}:{reader.line_num}", hint="check quotes"
-                )
+                    f"wrong number of fields: {len(row)}, expected {len(header)}",
+                    where=f"{name}:{reader.line_num}", hint="check quotes",
+                )  # fmt: skip
     except csv.Error as error:
         raise SchemaError(f"not CSV ({error})", where=f"{name}:{reader.line_num}") from None
 

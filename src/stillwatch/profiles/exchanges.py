@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from stillwatch.schema import Settings, Step, to_micros
 
 __all__ = [
@@ -14,6 +16,11 @@ __all__ = [
     "people_sql",
     "repeats_sql",
 ]
+
+
+_OF_THE_WHOLE: Final = ("plan", "segment", "payment_hash", "owner_entity_id")
+_OF_THE_END: Final = ("closed_at", "closed_reason")
+_OF_THE_SIGN_UP: Final = ("created_at", "email_hash", "phone_hash", "device_hash", "signup_ip")
 
 
 def repeats_sql(settings: Settings) -> str:
@@ -44,7 +51,19 @@ def people_sql(settings: Settings) -> str:
     least five end users. Segments are product × plan × channel; country and language are not
     in them. A subject without an organization is one of its own. Of an account's rows in the side
     table the one counts that holds at its last request in the window; its reader refuses two.
+    What it leaves empty its organization's row of that moment tells. Facts of a sign-up are told of
+    an organization's only account in the window: colleagues who came later did not sign up there,
+    and would look like accounts that one hand made.
     """
+    told = ", ".join(f"coalesce(a.{c}, o.{c}) AS {c}" for c in _OF_THE_WHOLE)
+    ended = ", ".join(
+        f"CASE WHEN coalesce(a.closed_reason, CAST(a.closed_at AS VARCHAR)) IS NULL "
+        f"THEN o.{c} ELSE a.{c} END AS {c}"
+        for c in _OF_THE_END
+    )
+    signed_up = ", ".join(
+        f"coalesce(a.{c}, CASE WHEN a.alone THEN o.{c} END) AS {c}" for c in _OF_THE_SIGN_UP
+    )
     return f"""
     WITH once AS ({_once("f.account_id, f.end_user_id, f.org_id, f.channel, f.ts", settings)}),
     usage AS (
@@ -55,6 +74,14 @@ def people_sql(settings: Settings) -> str:
              mode(channel ORDER BY channel) AS channel,
              max(ts) AS last_ts
       FROM once GROUP BY account_id),
+    own AS (
+      SELECT u.account_id, u.channel, u.last_ts, coalesce(a.org_id, u.org_seen) AS org_id,
+             a.* EXCLUDE (account_id, org_id)
+      FROM usage u LEFT JOIN accounts a ON {_holds("a", "account_id", "u")}),
+    held AS (
+      SELECT a.account_id, a.org_id, a.channel, {told}, {ended}, {signed_up}
+      FROM (SELECT *, count(*) OVER (PARTITION BY org_id) = 1 AS alone FROM own) a
+      LEFT JOIN organizations o ON {_holds("o", "org_id", "a")}),
     seen AS (
       SELECT DISTINCT f.account_id,
              CASE WHEN u.gateway AND u.end_users >= 5 THEN coalesce(f.end_user_id, '') END
@@ -62,20 +89,22 @@ def people_sql(settings: Settings) -> str:
       FROM once f JOIN usage u ON f.account_id = u.account_id)
     SELECT CAST(row_number() OVER (ORDER BY s.account_id, s.end_user_id NULLS FIRST) - 1 AS INTEGER)
              AS sid,
-           s.account_id, s.end_user_id,
-           coalesce(a.org_id, u.org_seen) AS org_id,
+           s.account_id, s.end_user_id, h.org_id,
            CASE WHEN s.end_user_id IS NOT NULL THEN 'u:' || s.account_id || chr(31) || s.end_user_id
-                ELSE coalesce('o:' || coalesce(a.org_id, u.org_seen), 'a:' || s.account_id) END
-             AS org,
-           coalesce(a.segment, coalesce(a.plan, 'unknown') || '/' || coalesce(u.channel, 'unknown'))
+                ELSE coalesce('o:' || h.org_id, 'a:' || s.account_id) END AS org,
+           coalesce(h.segment, coalesce(h.plan, 'unknown') || '/' || coalesce(h.channel, 'unknown'))
              AS segment,
-           a.plan, a.created_at, a.closed_at, a.closed_reason, a.owner_entity_id,
-           a.payment_hash, a.device_hash, a.phone_hash, a.email_hash, a.signup_ip
-    FROM seen s JOIN usage u ON s.account_id = u.account_id
-    LEFT JOIN accounts a ON s.account_id = a.account_id
-      AND (a.valid_from IS NULL OR a.valid_from <= u.last_ts)
-      AND (a.valid_to IS NULL OR u.last_ts < a.valid_to)
+           h.plan, h.created_at, h.closed_at, h.closed_reason, h.owner_entity_id,
+           h.payment_hash, h.device_hash, h.phone_hash, h.email_hash, h.signup_ip
+    FROM seen s JOIN held h ON s.account_id = h.account_id
     """
+
+
+def _holds(side: str, key: str, asked: str) -> str:
+    """Return the ON of a side table whose row holds at the account's last request."""
+    return f"""{side}.{key} = {asked}.{key}
+        AND ({side}.valid_from IS NULL OR {side}.valid_from <= {asked}.last_ts)
+        AND ({side}.valid_to IS NULL OR {asked}.last_ts < {side}.valid_to)"""
 
 
 def exchanges_sql(settings: Settings) -> str:
@@ -123,7 +152,7 @@ REPEATS_STEP = Step(
 )
 PEOPLE_STEP = Step(
     name="people",
-    inputs=("features", "repeats", "accounts"),
+    inputs=("features", "repeats", "accounts", "organizations"),
     output="people",
     sql=people_sql,
     order_by=("sid",),

@@ -168,31 +168,26 @@ class LocalRunner:
         """
         columns = ", ".join(f'"{name}"' for name in schema.names)
         live = f"WHERE file NOT IN ({', '.join(map(str, without))})" if without else ""
-        self._running = f"table {table}"
-        with self._engine():
+        with self._named(f"table {table}"), self._engine():
             self._con.execute(
                 f"CREATE OR REPLACE VIEW {table} AS SELECT {columns} FROM {listed(parts)} {live}"
             )
-        self._running = "query"
 
     def adopt(self, table: str) -> None:
         """Take a table that an earlier run of the same request left whole.
 
         Raises RunnerError when it cannot be read.
         """
-        self._running = f"table {table}"
-        with self._engine():
+        with self._named(f"table {table}"), self._engine():
             self._view(table)
-        self._running = "query"
 
     def run(self, step: Step) -> None:
         """Execute one step. Raises RunnerError naming the step when the engine fails."""
-        self._running = f"step {step.name}"
-        if step.function is not None:
-            self.put(step.output, step.function(self))
-        else:
+        if step.function is None:
             self._write_sql(step)
-        self._running = "query"
+            return
+        with self._named(f"step {step.name}"):
+            self.put(step.output, step.function(self))
 
     def query(self, sql: str, **tables: Any) -> pa.Table:
         """Return the rows of a SELECT over this run's tables (and the given Arrow tables).
@@ -221,7 +216,8 @@ class LocalRunner:
         if step.key:
             rows += " FULL JOIN (SELECT 1 WHERE false) nothing ON true"
         select = f"SELECT made.* FROM {rows}{order}"
-        with self._aside(step.output) as aside, self._engine():
+        named = self._named(f"step {step.name}")
+        with self._aside(step.output) as aside, named, self._engine():
             self._in_memory(
                 self._con.execute,
                 f"COPY ({select}) TO {quoted(aside)} (FORMAT parquet, "
@@ -245,6 +241,15 @@ class LocalRunner:
             return execute(sql)
         finally:
             self._con.execute(f"SET threads = {self.threads}")
+
+    @contextmanager
+    def _named(self, what: str) -> Iterator[None]:
+        """Let errors of the engine meanwhile say that they happened in this step or table."""
+        self._running = what
+        try:
+            yield
+        finally:
+            self._running = "query"
 
     @contextmanager
     def _engine(self) -> Iterator[None]:

@@ -1,6 +1,8 @@
-"""How many of the log's accounts the side table tells of: hashed otherwise, it tells of none."""
+"""How many of the log's accounts the side tables tell of: hashed otherwise, they tell of none."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
 
 from stillwatch.runners import LocalRunner
 
@@ -10,21 +12,35 @@ _SIDE = "accounts."
 
 
 def described(runner: LocalRunner) -> int | None:
-    """Return how many accounts of the window have a row in the side table; None without rows.
+    """Return of how many accounts of the window a side table tells; None where none has rows.
 
-    Reads the tables `people` and `accounts`.
+    Reads the tables `people`, `accounts` and `organizations`.
     """
+    told, known = _asked(
+        runner, "account_id IN (SELECT account_id FROM accounts) "
+        "OR org_id IN (SELECT org_id FROM organizations)",
+    )  # fmt: skip
+    return known if told else None
+
+
+def refuse_silence(runner: LocalRunner, columns: Mapping[str, frozenset[str]]) -> None:
+    """Keep the columns of those side tables alone that tell of an account of the window.
+
+    ``columns``: of an account, which `accounts` and `organizations` fill. What reads one that is
+    taken away is then not evaluable: a table of other accounts clears nobody.
+    """
+    kept = frozenset[str]()
+    for table, key in (("accounts", "account_id"), ("organizations", "org_id")):
+        if _asked(runner, f"{key} IN (SELECT {key} FROM {table})")[1]:
+            kept |= columns[table]
+    rest = frozenset(c for c in runner.columns if not c.startswith(_SIDE))
+    runner.columns = rest | {f"{_SIDE}{c}" for c in kept}
+
+
+def _asked(runner: LocalRunner, told_of: str) -> tuple[int, int]:
+    """Return the rows of both side tables, and the accounts of which ``told_of`` is true."""
     found = runner.query(
-        """SELECT (SELECT count(*) FROM accounts) AS told, count(DISTINCT account_id) AS known
-           FROM people p SEMI JOIN accounts a USING (account_id)"""
+        f"""SELECT (SELECT count(*) FROM accounts) + (SELECT count(*) FROM organizations) AS told,
+                   count(DISTINCT account_id) FILTER ({told_of}) AS known FROM people"""
     ).to_pylist()[0]
-    return found["known"] if found["told"] else None
-
-
-def refuse_silence(runner: LocalRunner) -> None:
-    """Take the side table's columns away where it tells of no account of the window.
-
-    What reads them is then not evaluable: a table of other accounts clears nobody.
-    """
-    if not described(runner):
-        runner.columns = frozenset(c for c in runner.columns if not c.startswith(_SIDE))
+    return found["told"], found["known"]

@@ -37,7 +37,13 @@ STAGES_KEPT: Final = ("exchanges", "subjects", "cohorts", "cohort_members", "coh
                       "coverage", "context")  # fmt: skip
 _RUN_FILES: Final = frozenset({SUMMARY, CAMPAIGNS, ACCOUNTS, SUBJECTS, SIGNALS, LINKS, TIMING,
                                REJECTED, REPORT, SHARED, STIX})  # fmt: skip
-_TABLES: Final = {*STAGES_KEPT, "features", "accounts", *(step.output for step in STEPS)}
+_TABLES: Final = {
+    *STAGES_KEPT,
+    "features",
+    "accounts",
+    "organizations",
+    *(step.output for step in STEPS),
+}
 # A table written aside is named `table.part`, without the .parquet.
 _STAGE_FILES: Final = frozenset(
     {SPILL, RESUME, "frames", "frames.jsonl", f"features{PARTS}", *_TABLES,

@@ -42,6 +42,7 @@ from stillwatch.enrich import (
     read_corroborated,
     read_indicators,
     read_labels,
+    read_organizations,
     read_ownership,
     read_permits,
 )
@@ -99,7 +100,7 @@ from stillwatch.schema import (
     Settings,
     write_whole,
 )
-from stillwatch.schema.arrow import ACCOUNT
+from stillwatch.schema.arrow import ACCOUNT, ORGANIZATION
 from stillwatch.share import bundle
 from stillwatch.signals import (
     SCORES_STEP,
@@ -145,6 +146,7 @@ def prepare(
     try:
         runner.map("features", features, opened.batches(), FEATURES)
         runner.put("accounts", side.table)
+        runner.put("organizations", ORGANIZATION.empty_table())
         for step in DISCOVERY:
             if step.name != "spikes":
                 runner.run(step)
@@ -157,6 +159,7 @@ def scan(
     inputs: Sequence[str | Path] | StoredDays,
     *,
     accounts: str | Path | None = None,
+    organizations: str | Path | None = None,
     keys: str | Path | None = None,
     networks: Sequence[str | Path] = (),
     disposable: str | Path | None = None,
@@ -189,11 +192,11 @@ def scan(
 
     ``inputs``: files, globs, folders, ``-``, or the address of a database, whose ``query`` is a
     file; or a window of a day store, read before, to which ``format``, ``max_rejects`` and ``now``
-    were told. ``accounts``, ``keys``, ``permits``, ``ownership``: side tables. ``networks``:
-    ``KIND=LIST`` and ``….mmdb``, what kind of network a request came from; ``disposable``: e-mail
-    domains, or ``package``; both explain and count for nothing. ``corrections``: accounts that
-    appeals restored, which make no links, and
-    what people found out about accounts, which calibrates with a ``baseline``.
+    were told. ``accounts``, ``organizations``, ``keys``, ``permits``, ``ownership``: side tables.
+    ``networks``: ``KIND=LIST`` and ``….mmdb``, what kind of network a request came from;
+    ``disposable``: e-mail domains, or ``package``; both explain and count for nothing.
+    ``corrections``: accounts that appeals restored, which make no links, and what people found out
+    about accounts, which calibrates with a ``baseline``.
     ``indicators``: what others shared; who carries it is watched at most, and judged no otherwise.
     ``corroborated``: templates that other providers proposed too (`share propose`): hypotheses that
     need less and are tested on the whole window, on this log alone (docs/adr/0016-registered.md).
@@ -228,6 +231,7 @@ def scan(
     )
     assumptions = load_assumptions(None if value is None else Path(value))
     side = read_accounts(accounts) if accounts else None
+    whole = read_organizations(organizations) if organizations else None
     enrichment = Enrichment(side, keys, networks, disposable)
     allowed = permits_from_rows(read_permits(permits).to_pylist()) if permits else ()
     answers = _answers(ownership)
@@ -242,13 +246,18 @@ def scan(
             hint="scan the logs themselves, without --engine",
         )  # fmt: skip
     run_dir = Path(out) if out is not None else Path(tempfile.mkdtemp(prefix="stillwatch-"))
-    columns = feed.columns | {f"accounts.{c}" for c in (side.columns if side else ())}
+    told_by = {
+        "accounts": side.columns if side else frozenset[str](),
+        "organizations": whole.columns if whole else frozenset[str](),
+    }
+    columns = feed.columns | {f"accounts.{c}" for held in told_by.values() for c in held}
     columns |= enrichment.columns
     tell = progress or (lambda _: None)
     seconds: dict[str, float] = {}
     key = asked(
         feed,
-        {"accounts": accounts, **enrichment.files, "permits": permits, "ownership": ownership,
+        {"accounts": accounts, "organizations": organizations, **enrichment.files,
+         "permits": permits, "ownership": ownership,
          "corrections": corrections, "indicators": indicators,
          "corroborated": corroborated, "value": value,
          "format": format if format.endswith(".toml") else None},
@@ -268,7 +277,8 @@ def scan(
         try:
             _read(runner, feed, enrichment, run_dir, key, kept, tell, seconds)
             runner.put("accounts", side.table if side else ACCOUNT.empty_table())
-            _discover(runner, kept, tell, seconds, restored)
+            runner.put("organizations", whole.table if whole else ORGANIZATION.empty_table())
+            _discover(runner, kept, tell, seconds, restored, told_by)
             began = time.monotonic()
             references = shipped_references()
             earlier.refuse_overlap(runner)
@@ -358,7 +368,7 @@ def _tidy(run_dir: Path) -> None:
 
 def _discover(
     runner: LocalRunner, kept: frozenset[str], tell: Callable[[Progress], None],
-    seconds: dict[str, float], restored: frozenset[str],
+    seconds: dict[str, float], restored: frozenset[str], told_by: dict[str, frozenset[str]],
 ) -> None:  # fmt: skip
     for number, step in enumerate(STEPS):
         tell(Progress(step.name, number, len(STEPS), "steps"))
@@ -369,7 +379,7 @@ def _discover(
             runner.run(step)
         take_out(runner, step.output, restored)
         if step.output == "people":
-            refuse_silence(runner)
+            refuse_silence(runner, told_by)
         if step.output in kept:
             continue
         seconds[step.name] = round(time.monotonic() - began, 3)

@@ -13,6 +13,7 @@ __all__ = [
     "KEY",
     "LINK",
     "MESSAGE",
+    "ORGANIZATION",
     "OWNERSHIP",
     "PERMIT",
     "REQUIRED_EXCHANGE_COLUMNS",
@@ -112,6 +113,27 @@ KEY = pa.schema(
         pa.field("account_id", pa.string()),
         pa.field("org_id", pa.string()),
         pa.field("workspace_id", pa.string()),
+        pa.field("valid_from", _TS),
+        pa.field("valid_to", _TS),
+    ]
+)
+
+# What accounts belong to. What an account's own row leaves empty, its organization's row tells;
+# those from created_at to signup_ip are of its sign-up, for which an only account stands.
+ORGANIZATION = pa.schema(
+    [
+        pa.field("org_id", pa.string(), nullable=False),
+        pa.field("closed_at", _TS),
+        pa.field("closed_reason", pa.string()),
+        pa.field("plan", pa.string()),
+        pa.field("segment", pa.string()),
+        pa.field("payment_hash", pa.string()),
+        pa.field("owner_entity_id", pa.string()),
+        pa.field("created_at", _TS),
+        pa.field("email_hash", pa.string()),
+        pa.field("phone_hash", pa.string()),
+        pa.field("device_hash", pa.string()),
+        pa.field("signup_ip", pa.string()),
         pa.field("valid_from", _TS),
         pa.field("valid_to", _TS),
     ]

@@ -43,8 +43,8 @@ SUMMARY_FIELDS: Final = {
     "duplicates": "repeated exchange ids, dropped",
     "zone_less_times": "times without a zone, taken as UTC",
     "accounts": "accounts seen",
-    "described": "those that `--accounts` tells of, null without it; where it tells of none, "
-    "what reads it is not evaluable",
+    "described": "those that `--accounts` or `--organizations` tell of, null without them; what "
+    "reads a table that tells of none is not evaluable",
     "subjects": "accounts, and the end users of channel accounts: what is judged",
     "organizations": "organizations seen; an account without one is its own",
     "since": "the first exchange",

@@ -28,10 +28,12 @@ from stillwatch.sources.pushed import (
 from stillwatch.sources.registry import SOURCES
 from stillwatch.sources.source import Source
 from stillwatch.sources.suggest import Suggestion, suggest_mapping
+from stillwatch.sources.warehouse import SCHEMES, connect
 
 __all__ = [
     "LATER",
     "PART",
+    "SCHEMES",
     "SOURCES",
     "TOLD",
     "WHOLE",
@@ -46,6 +48,7 @@ __all__ = [
     "Rejected",
     "Source",
     "Suggestion",
+    "connect",
     "find_files",
     "ingest",
     "litellm_lines",

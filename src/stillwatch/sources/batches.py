@@ -12,6 +12,7 @@ A file belongs to the batch one of whose ids it is named after (``file-1.jsonl``
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from itertools import groupby
 from operator import itemgetter
 from pathlib import PurePosixPath
@@ -55,6 +56,22 @@ _TABLES = (
 )
 
 
+@dataclass
+class _Shelf(Records):
+    """Keeps batch objects, and of every other line key, kind, place and text."""
+
+    held: list[tuple[str, int, int, bytes]] = field(default_factory=list)
+    size: int = 0
+
+    def add(self, value: dict[str, Any], line: int, text: bytes = b"") -> None:
+        if _is_batch(value):
+            self.objects.append(value)
+            return
+        text = text or _packed(value)
+        self.held.append((_key(value, line), _kind(value), line, text))
+        self.size += len(text) + _EACH_LINE
+
+
 class Batches(Source):
     """Reads batch input, output and error files, results, and batch objects."""
 
@@ -76,9 +93,8 @@ class Batches(Source):
         line = "custom_id" in keys and any(
             k in keys for k in ("body", "params", "response", "result")
         )
-        object_of = "request_counts" in keys and any(
-            k in keys for k in ("input_file_id", "processing_status")
-        )
+        object_of = any({k, other} <= keys for k in ("input_file_id", "processing_status")
+                        for other in ("request_counts", "object", "type"))  # fmt: skip
         return line or object_of
 
     def present(self, handle: BinaryIO, where: str) -> frozenset[str]:
@@ -88,22 +104,19 @@ class Batches(Source):
         """Shelve every line, since its batch and its other half may come later."""
         for reason in ("required value missing (account_id)", "no readable time (ts)"):
             ledger.hints[reason] = _HINT
-        stem, folder = _stem(PurePosixPath(where)), str(PurePosixPath(where).parent)
+        file = PurePosixPath(where)
+        stem, folder = _stem(file), str(file.parent)
 
-        def shelve(records: Records) -> None:
-            for value, line in zip(records.objects, records.lines, strict=True):
-                if _is_batch(value):
-                    self._enter(value, folder)
-                    ledger.notes["batch objects"] += 1
-                    continue
-                key = _key(value, line)
-                packed = _packed(value)
-                self._held.append((where, stem, folder, key, _kind(value), line, packed))
-                self._held_bytes += len(packed) + _EACH_LINE
+        def shelve(chunk: _Shelf) -> None:
+            for value in chunk.objects:
+                self._enter(value, folder)
+                ledger.notes["batch objects"] += 1
+            self._held += ((where, stem, folder, *line) for line in chunk.held)
+            self._held_bytes += chunk.size
             if self._held_bytes > _MEMORY_BYTES:
                 self._spill()
 
-        for _ in without_collector(shelve, read_records(handle, where, ledger, Records)):
+        for _ in without_collector(shelve, read_records(handle, where, ledger, _Shelf)):
             yield from ()
 
     def _spill(self) -> None:

@@ -71,7 +71,11 @@ def find_files(
         else:
             found.update(_on_disk(path))
     if not found:
-        raise InputError("no input files", hint="give files, globs, directories, s3:// or -")
+        raise InputError(
+            "there is no file in it" if given else "no input files", where=", ".join(given),
+            hint="names that begin with . or _ are left out; give files, globs, directories, "
+            "s3:// or -",
+        )  # fmt: skip
     names = short_names(list(found))
     return [InputFile(names[path], path, found[path]) for path in sorted(found)]
 
@@ -94,11 +98,14 @@ def _on_disk(path: str) -> Iterator[tuple[str, int]]:
     elif _GLOB & set(path):
         matches = glob.glob(path, recursive=True)
         if not matches:
-            raise InputError("no file matches", where=path)
+            raise InputError("no file matches", where=path, hint="look what is there with ls")
         for match in matches:
             yield from _walk(match) if os.path.isdir(match) else [(match, os.path.getsize(match))]
     else:
-        raise InputError("no such file or directory", where=path)
+        raise InputError(
+            "no such file or directory", where=path,
+            hint="give files, globs, directories, s3://, postgresql:// or -",
+        )  # fmt: skip
 
 
 def _walk(folder: str) -> Iterator[tuple[str, int]]:
@@ -229,7 +236,7 @@ class _Raw(io.RawIOBase):
                 filled += len(data)
         except (OSError, EOFError, pa.ArrowException) as error:
             raise InputError(
-                f"damaged or truncated compressed data ({_why(error)})",
+                "damaged or truncated compressed data",
                 where=self._name,
                 hint="copy the file again, or decompress what is left with zcat or zstdcat",
             ) from error

@@ -170,7 +170,8 @@ def open_inputs(
         format = mapping.name
     else:
         sources = tuple(source.for_run() for source in SOURCES)
-    for file in find_files(paths, query):
+    files = find_files(paths, query)
+    for file in files:
         with ExitStack() as closing:
             keep = streams if file.size < 0 else closing
             handle, head = keep.enter_context(open_file(file))
@@ -178,6 +179,8 @@ def open_inputs(
                 ledger.notes["empty files"] += 1
                 continue
             source = choose_source(head, file.name, format, sources)
+            if format != "auto" and not source.sniff(head, file.name):
+                _doubt(ledger, head, file.name, sources)
             names: list[str] = []
             if format == "auto" and source.name in ("parquet", "arrow"):
                 names = table_columns(handle, head)
@@ -189,5 +192,14 @@ def open_inputs(
             if file.size < 0:
                 held[file.path] = handle
     if not found:
-        raise InputError("every input file is empty", hint="is the export finished?")
+        raise InputError(
+            "every input file is empty", where=files[0].name, hint="is the export finished?"
+        )
     return Inputs(found, frozenset(columns), ledger, max_rejects, held, streams)
+
+
+def _doubt(ledger: Ledger, head: bytes, name: str, sources: tuple[Source, ...]) -> None:
+    """Note what a file looks like that is read as another format, for errors to tell."""
+    like = next((source.name for source in sources if source.sniff(head, name)), "")
+    if like:
+        ledger.doubt = f"leave --format out: {name} looks like {like}"

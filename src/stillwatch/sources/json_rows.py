@@ -36,8 +36,8 @@ class Records:
     objects: list[dict[str, Any]] = field(default_factory=list)
     lines: list[int] = field(default_factory=list)
 
-    def add(self, value: dict[str, Any], line: int) -> None:
-        """Take an object as soon as it is parsed."""
+    def add(self, value: dict[str, Any], line: int, text: bytes = b"") -> None:
+        """Take an object as soon as it is parsed; ``text``: its own line, where it has one."""
         self.objects.append(value)
         self.lines.append(line)
 
@@ -138,7 +138,7 @@ def _parse_lines(
         elif (items := items_of(value)) is not None:
             _add_items(items, number, records, where, ledger)
         else:
-            add(value, number)
+            add(value, number, line)
     return records
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import orjson
 
 from stillwatch.schema.message import canonical
+from stillwatch.sources.ledger import ENDS_EARLY
 
 __all__ = ["BadJson", "canonical", "clean", "loads", "parsed", "parsed_object", "record_digest"]
 
@@ -41,7 +42,7 @@ def loads(text: bytes | str) -> tuple[Any, bool]:
         raise BadJson("JSON nested too deeply") from None
     except json.JSONDecodeError as error:
         ends_early = error.pos >= len(plain.rstrip()) or error.msg.startswith("Unterminated")
-        raise BadJson("JSON ends early" if ends_early else "malformed JSON") from None
+        raise BadJson(ENDS_EARLY if ends_early else "malformed JSON") from None
     except ValueError:
         raise BadJson("JSON number too long") from None
 

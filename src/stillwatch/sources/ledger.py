@@ -12,10 +12,12 @@ from typing import Any, NamedTuple
 from stillwatch.errors import InputError
 from stillwatch.schema import to_micros
 
-__all__ = ["BROKEN", "MIN_ROWS_TO_JUDGE", "Ledger", "Rejected"]
+__all__ = ["BROKEN", "ENDS_EARLY", "MIN_ROWS_TO_JUDGE", "Ledger", "Rejected"]
 
 MIN_ROWS_TO_JUDGE = 1_000
 BROKEN = "JSON breaks here, the rest cannot be read"
+ENDS_EARLY = "JSON ends early"
+_WRITING = "is the file still being written, or cut off? give it when it is whole"
 _DAY_US = 86_400_000_000
 
 
@@ -35,7 +37,8 @@ class Rejected(NamedTuple):
 class Ledger:
     """What was read, refused, assumed and coerced; one for all inputs of a run.
 
-    ``hints``: what a format advises where a reason is the most frequent one.
+    ``hints``: what a format advises where a reason is the most frequent one. ``doubt``: what is
+    advised instead, as the files look like another format. ``listing``: where the refused are told.
 
     ``now``: aware UTC time; a row more than a day later is refused. None switches that off.
     """
@@ -49,7 +52,9 @@ class Ledger:
         self.coerced: Counter[str] = Counter()
         self.notes: Counter[str] = Counter()
         self.ignored_columns: dict[str, tuple[str, ...]] = {}
-        self.hints: dict[str, str] = {}
+        self.hints: dict[str, str] = {ENDS_EARLY: _WRITING}
+        self.doubt = ""
+        self.listing = "read rejected.jsonl"
         self.bytes_seen = 0
         self.bytes_unread = 0
 
@@ -94,7 +99,7 @@ class Ledger:
             f"{self.rows_rejected} of {self.rows_read} rows cannot be read "
             f"(allowed: {max_rejects:.2%}); most often, {count} times: {reason}",
             where=f"{first.source}:{first.line}",
-            hint=self.advice("read rejected.jsonl, mend the export, or raise --max-rejects"),
+            hint=self.advice(f"{self.listing}, mend the export, or raise --max-rejects"),
         )
 
     def judge(self, max_rejects: float, first: str) -> None:
@@ -113,6 +118,8 @@ class Ledger:
     def advice(self, otherwise: str) -> str:
         """Return what the format advises on the most frequent reason, or ``otherwise``."""
         most = self._reasons().most_common(1)
+        if self.doubt:
+            return self.doubt
         return self.hints.get(most[0][0], otherwise) if most else otherwise
 
     def _reasons(self) -> Counter[str]:

@@ -70,7 +70,7 @@ class _Walked(Records):
         self.found: list[Record] = []
         self._where, self._ledger = where, ledger
 
-    def add(self, value: dict[str, Any], line: int) -> None:
+    def add(self, value: dict[str, Any], line: int, text: bytes = b"") -> None:
         self.found += records_of(value, self._where, line, self._ledger)
 
 

@@ -49,8 +49,9 @@ class Shelf:
            message events in the order of their times.
         3. An event without a span is an exchange of its own.
         4. A message event without either is refused.
-        5. A second span or event of one key follows as a row of its own, to be counted as a
-           repeat where repeats are.
+        5. A second span of one key, as it is when it was delivered twice, takes over the same, and
+           follows as a row of its own: to be counted as a repeat where repeats are. An event or a
+           message that came twice tells nothing new, and is noted.
         """
         self._base.rows("CREATE INDEX by_key ON held (key, kind)")
         self._base.rows("CREATE INDEX told_by_key ON told (key)")
@@ -79,17 +80,28 @@ def _joined(group: Iterator[tuple[str, int, int, bytes]], ledger: Ledger) -> Ite
         for part in parts:
             ledger.unreadable(part.where, part.line, "message event without its span")
         return
-    first, *others = heads
+    events, parts = _once(events, ledger), _once(parts, ledger)
     parts.sort(key=lambda part: str(part.start_ns).zfill(20))
     said = [tuple(words) for part in parts for words in part.told]
-    facts = {**events[0].facts, **first.facts} if events else first.facts
-    resource = {**events[0].resource, **first.resource} if events else first.resource
-    failed = first.failed or any(event.failed for event in events[:1])
-    yield first._replace(facts=facts, resource=resource, failed=failed, told=[*first.told, *said])
+    for head in heads:
+        facts = {**events[0].facts, **head.facts} if events else head.facts
+        resource = {**events[0].resource, **head.resource} if events else head.resource
+        failed = head.failed or any(event.failed for event in events[:1])
+        yield head._replace(facts=facts, resource=resource, failed=failed, told=[*head.told, *said])
     if parts or events:
         ledger.notes["events joined to their spans"] += len(parts) + bool(events)
-    yield from others
     yield from events[1:]
+
+
+def _once(records: list[Record], ledger: Ledger) -> list[Record]:
+    """Return the records without those that were delivered again, from wherever."""
+    if len(records) < 2:
+        return records
+    seen: dict[bytes, Record] = {}
+    for record in records:
+        seen.setdefault(_packed(record._replace(where="", line=0)), record)
+    ledger.notes["events that came twice"] += len(records) - len(seen)
+    return list(seen.values())
 
 
 def _packed(record: Record) -> bytes:

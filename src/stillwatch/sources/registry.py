@@ -21,6 +21,7 @@ from stillwatch.sources.otlp import Otlp
 from stillwatch.sources.pairs import Pairs
 from stillwatch.sources.source import Source
 from stillwatch.sources.spendlogs import SpendLogs
+from stillwatch.sources.strangers import stranger
 from stillwatch.sources.vertex import Vertex
 
 __all__ = ["SOURCES", "choose_source", "choose_table"]
@@ -65,13 +66,11 @@ def choose_source(
         if source.sniff(head, name):
             return source
     side = _side_table(head)
+    got, step = stranger(head)
+    if side:
+        step = f"it looks like a table of {side}: give it with --{side}, and the logs without it"
     raise InputError(
-        "format not recognised",
-        where=name,
-        hint=f"it looks like a table of {side}: give it with --{side}, and the logs without it"
-        if side
-        else f"known are {known}; name it with --format, or let `stillwatch ingest LOG --suggest` "
-        "propose a mapping file",
+        f"format not recognised: {got}", where=name, hint=f"{step}. Known formats: {known}"
     )
 
 

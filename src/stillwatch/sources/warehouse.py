@@ -17,7 +17,7 @@ import pyarrow as pa
 
 from stillwatch.errors import ConfigError, InputError
 
-__all__ = ["SCHEMES", "QueryStream", "read_query"]
+__all__ = ["SCHEMES", "QueryStream", "connect", "read_query"]
 
 SCHEMES = ("postgresql://", "postgres://")
 _BATCH_BYTES = 8 << 20
@@ -47,7 +47,8 @@ class QueryStream(io.RawIOBase):
         self._where = where
         self._parts: list[memoryview] = []
         self._given = 0
-        self._connection, self._cursor = _connect(address, where)
+        self._connection = connect(address, where)
+        self._cursor = self._connection.cursor()
         try:
             self._batches = self._begin(query)
         except BaseException:
@@ -148,18 +149,21 @@ class _Sink(io.RawIOBase):
         return len(held)
 
 
-def _connect(address: str, where: str) -> tuple[Any, Any]:
+def connect(address: str, where: str) -> Any:
+    """Return ADBC's connection to a PostgreSQL database, in a transaction of its own.
+
+    Raises InputError, without the address, where it cannot be reached; ConfigError: no driver.
+    """
     try:
         import adbc_driver_manager
         from adbc_driver_postgresql import dbapi
     except ImportError as error:
         raise ConfigError(
-            f"reading PostgreSQL needs the package {error.name}",
+            f"PostgreSQL needs the package {error.name}",
             hint="pip install 'stillwatch[postgresql]'",
         ) from error
     try:
-        connection = dbapi.connect(address)
-        return connection, connection.cursor()
+        return dbapi.connect(address)
     except adbc_driver_manager.Error:
         raise InputError(
             "cannot connect to the database", where=where,

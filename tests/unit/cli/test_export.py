@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from ocsf_json_schema.embedded import OcsfJsonSchemaEmbedded
 from ocsf_json_schema.loader import get_ocsf_schema
 
-from stillwatch.report.export_tables import EXPORTED, as_csv
+from stillwatch.report.export_tables import EXPORTED, as_csv, export_tables
 from stillwatch.report.spreadsheet import csv_text
 from stillwatch.scanner import scan
 from stillwatch.simulate import simulate
@@ -119,6 +119,44 @@ def test_stix_is_the_runs_own(stillwatch, run, tmp_path):
     told = stillwatch("export", run, "--format", "stix", "--activity", "--out", tmp_path)
     assert told.code == 1
     assert stillwatch("export", tmp_path, "--format", "csv", "--out", tmp_path / "x").code == 2
+
+
+def test_a_run_is_tables_of_a_database_once(stillwatch, run, tmp_path, postgres):
+    import adbc_driver_postgresql.dbapi as dbapi
+
+    address = postgres.database("exported")
+    for _ in range(2):
+        told = stillwatch("export", run, "--format", "postgresql", "--to", address)
+        assert told.code == 0
+    held = open_run(run)
+    with dbapi.connect(address) as connection, connection.cursor() as cursor:
+        cursor.execute("SELECT * FROM stillwatch.runs")
+        (row,) = cursor.fetch_arrow_table().to_pylist()
+        assert row["run"] in told.out
+        assert row["written_at"] is not None
+        assert row["accused_accounts"] == held.summary["accused_accounts"] > 0
+        assert row["until"].isoformat() == held.summary["until"].replace("Z", "+00:00")
+        for name, table in export_tables(held).items():
+            cursor.execute(f"SELECT * FROM stillwatch.{name}")
+            got = cursor.fetch_arrow_table().drop_columns("run").cast(table.schema)
+            assert sorted(map(repr, got.to_pylist())) == sorted(map(repr, table.to_pylist())), name
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--format", "postgresql"], "--to: goes with --format postgresql"),
+        (["--format", "csv", "--to", "postgresql://x"], "--to: goes with --format postgresql"),
+        (["--format", "csv"], "--out: give the folder"),
+        (["--format", "postgresql", "--to", "mysql://a:secret@x"], "--to: an address of this kind"),
+        (["--format", "postgresql", "--to", "postgresql://a:secret@127.0.0.1:1/x"], "cannot conn"),
+    ],
+)
+def test_what_does_not_go_together_is_told(stillwatch, run, words, said):
+    told = stillwatch("export", run, *words)
+    assert told.code in (1, 2)
+    assert said in told.err
+    assert "secret" not in told.err
 
 
 # Spreadsheets

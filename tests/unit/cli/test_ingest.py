@@ -78,6 +78,21 @@ def test_output_that_exists_is_not_overwritten(stillwatch, log, tmp_path):
     assert "exists already" in told.err
 
 
+def test_check_of_a_log_of_which_nothing_is_accepted_says_why_and_no_more(stillwatch, tmp_path):
+    log = tmp_path / "half.jsonl"
+    for text, said, step in (
+        ('{"id": "p1", "call_type": ', "JSON ends early", "is the file still being written"),
+        ('{"id": nothing}', "malformed JSON", "see the reasons above"),
+    ):
+        log.write_text(text)
+        told = stillwatch("ingest", log, "--check", "--format", "litellm")
+        assert told.code == 2
+        assert f"refused 1 times: {said}; first at half.jsonl:1" in told.out
+        assert "In none of them" not in told.out
+        assert step in told.err
+        assert "rejected.jsonl" not in told.err
+
+
 def test_check_says_what_the_log_fills_and_what_its_gaps_cost(stillwatch, log):
     told = stillwatch("ingest", log, "--check").out
     assert "What the first 199 exchanges hold" in told

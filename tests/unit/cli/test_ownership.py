@@ -55,6 +55,18 @@ def test_the_answers_are_a_table_that_a_scan_reads(given, tmp_path, capsys):
     assert "Jane Smith" not in out.read_text(encoding="utf-8")
 
 
+def test_owners_of_organizations_are_looked_up_beside_those_of_accounts(given, tmp_path, capsys):
+    whole = tmp_path / "organizations.csv"
+    whole.write_text("org_id,owner_entity_id\no1,rec-of-o1\no2,rec-nobody-knows\n", "utf-8")
+    out = tmp_path / "ownership.csv"
+    files = ["--accounts", f"{tmp_path}/accounts.csv", "--organizations", str(whole)]
+    assert run(["ownership", "answer", *given, *files, "--out", str(out)]) == 0
+    assert len(read_ownership(out)) == 4
+    assert "rec-of-o1" in out.read_text(encoding="utf-8")
+    assert run(["ownership", "answer", *given, "--out", str(out)]) == 1
+    assert "give --accounts, --organizations, or both" in capsys.readouterr().err
+
+
 def test_why_prints_the_chain(given, capsys):
     assert run(["ownership", "why", "rec-acme-holdings-ltd", *given]) == 0
     told = capsys.readouterr().out

@@ -12,7 +12,14 @@ import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 import pytest
 
-from stillwatch.enrich import read_accounts, read_key, read_keys, read_ownership, read_permits
+from stillwatch.enrich import (
+    read_accounts,
+    read_key,
+    read_keys,
+    read_organizations,
+    read_ownership,
+    read_permits,
+)
 from stillwatch.scanner import scan
 from stillwatch.schema.arrow import EXCHANGE
 from stillwatch.simulate import simulate
@@ -122,6 +129,29 @@ def test_raw_values_become_hashes_that_scan_takes(stillwatch, tmp_path, key):
         assert three[column] in (None, hide.of("phone", "06601"))
     assert one["signup_ip"].rpartition(".")[0] == two["signup_ip"].rpartition(".")[0]
     assert (one["plan"], one["valid_from"].year) == ("pro", 2026)
+
+
+def test_organizations_join_as_before_and_litellms_own_table_serves(stillwatch, tmp_path, key):
+    (tmp_path / "o.csv").write_text(
+        "org_id,card,owner_entity_id,signup_ip,notes,email\n"
+        "o1,4111 1,lei-1,192.0.2.7,x,a@b.example\n"
+    )
+    (tmp_path / "l.jsonl").write_text(
+        '{"organization_id": "o1", "organization_alias": "Ann & Co", "budget_id": "b"}\n'
+    )
+    hide = read_key(key)
+    rows = []
+    for name in ("o.csv", "l.jsonl"):
+        told = stillwatch("pseudonymize", "--key", key, "--organizations", tmp_path / name,
+                          "--out", tmp_path / name[0])  # fmt: skip
+        assert told.code == 0
+        text = (tmp_path / name[0] / "organizations.csv").read_text()
+        assert not [raw for raw in ("4111", "lei-1", "192.0", "Ann", "b.example") if raw in text]
+        rows += read_organizations(tmp_path / name[0] / "organizations.csv").table.to_pylist()
+    assert rows[0]["org_id"] == rows[1]["org_id"] == hide.of("org", "o1")
+    assert rows[0]["payment_hash"] == hide.of("payment", "41111")
+    assert rows[0]["owner_entity_id"] == hide.of("owner", "lei-1")
+    assert rows[0]["email_hash"] == hide.of("email", "a@b.example")
 
 
 def test_keys_permits_and_owners_join_as_before(stillwatch, tmp_path, key):

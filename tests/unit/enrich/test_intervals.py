@@ -17,7 +17,7 @@ from stillwatch.errors import SchemaError
 from stillwatch.profiles import STEPS
 from stillwatch.runners import LocalRunner
 from stillwatch.schema import Settings
-from stillwatch.schema.arrow import ACCOUNT, EXCHANGE, KEY
+from stillwatch.schema.arrow import ACCOUNT, EXCHANGE, KEY, ORGANIZATION
 from stillwatch.sources.inputs import complete
 
 T0 = datetime(2026, 3, 1, tzinfo=UTC)
@@ -141,6 +141,7 @@ def test_an_account_counts_as_it_stood_at_its_last_request(tmp_path: Path) -> No
         log = batch([("h", day(n)) for n in (0, 3, 4, 7, 9, 11)])
         runner.map("features", features, [log], FEATURES)
         runner.put("accounts", side.table)
+        runner.put("organizations", ORGANIZATION.empty_table())
         for step in STEPS:
             if step.name in ("repeats", "people"):
                 runner.run(step)

@@ -127,7 +127,7 @@ def test_lists_are_read_packed(tmp_path: Path, pack: Any) -> None:
         ("", "vip={}", ConfigError, r"neither KIND=LIST"),
         ("", "{}", ConfigError, r"neither KIND=LIST"),
         ("no database", "{}.mmdb", InputError, r"no MaxMind database"),
-        ("\x1f\x8bno gzip", "vpn={}", InputError, r"cannot be read"),
+        ("\x1f\x8bno gzip", "vpn={}", InputError, r"damaged or truncated compressed data"),
     ],
 )
 def test_what_cannot_be_read_is_named(

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import zstandard
 
-from stillwatch.enrich import read_accounts, read_ownership, read_permits
+from stillwatch.enrich import read_accounts, read_networks, read_ownership, read_permits
 from stillwatch.errors import InputError, SchemaError
 from stillwatch.schema.arrow import ACCOUNT, OWNERSHIP, PERMIT
 
@@ -110,6 +113,51 @@ def test_defects_of_an_accounts_file(tmp_path: Path, text: str, message: str) ->
         read_accounts(put(tmp_path, "accounts.txt", text))
 
 
+COMMAS = b"account_id,org_id,declared_use\na,o1,one; two\nb,,\n"
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b'account_id;org_id;declared_use\na;o1;"one; two"\nb;;\n',
+        b"account_id\torg_id\tdeclared_use\r\na\to1\tone; two\r\nb\t\t\r\n",
+        b"\xef\xbb\xbf" + COMMAS,
+        gzip.compress(COMMAS),
+        zstandard.compress(COMMAS),
+        gzip.compress(COMMAS[:9]) + gzip.compress(COMMAS[9:]),
+    ],
+    ids=["semicolons", "tabs", "mark", "gz", "zst", "two members"],
+)
+def test_tables_as_spreadsheets_and_exports_leave_them(tmp_path: Path, raw: bytes) -> None:
+    (tmp_path / "a").write_bytes(raw)
+    table = read_accounts(tmp_path / "a").table.select(["account_id", "org_id", "declared_use"])
+    assert table.to_pylist() == [
+        {"account_id": "a", "org_id": "o1", "declared_use": "one; two"},
+        {"account_id": "b", "org_id": None, "declared_use": None},
+    ]
+
+
+def test_a_packed_parquet_is_a_table(tmp_path: Path) -> None:
+    pq.write_table(pa.table({"account_id": ["a"]}), tmp_path / "a.parquet")
+    (tmp_path / "a.gz").write_bytes(gzip.compress((tmp_path / "a.parquet").read_bytes()))
+    assert read_accounts(tmp_path / "a.gz").table["account_id"].to_pylist() == ["a"]
+
+
+@pytest.mark.parametrize("pack", [gzip.compress, zstandard.compress])
+@pytest.mark.parametrize("read", [read_accounts, lambda file: read_networks([f"vpn={file}"])])
+def test_a_copy_that_was_cut_off_is_no_shorter_table(tmp_path: Path, pack: Any, read: Any) -> None:
+    rows = "".join(f"192.0.2.{n % 250}\n" for n in range(5_000))
+    raw = pack(("account_id\n" + rows if read is read_accounts else rows).encode())
+    (tmp_path / "cut").write_bytes(raw[:-3])
+    with pytest.raises(InputError, match=r"cut: damaged or truncated compressed data"):
+        read(tmp_path / "cut")
+
+
+def test_a_spreadsheet_is_told(tmp_path: Path) -> None:
+    with pytest.raises(SchemaError, match=r"ZIP archive or a spreadsheet.*save the sheet as CSV"):
+        read_accounts(put(tmp_path, "accounts.xlsx", "PK\x03\x04"))
+
+
 def test_line_numbers_count_newlines_in_quotes(tmp_path: Path) -> None:
     path = put(tmp_path, "a.csv", 'account_id,plan,rate_limit_rpm\na,"x\ny",1\nb,z,many\n')
     with pytest.raises(SchemaError, match=r"a\.csv:4"):
@@ -123,7 +171,7 @@ def test_accounts_that_are_missing_or_no_text(tmp_path: Path) -> None:
     with pytest.raises(SchemaError, match="not UTF-8"):
         read_accounts(tmp_path / "latin.csv")
     (tmp_path / "broken.parquet").write_bytes(b"PAR1 and no more")
-    with pytest.raises(InputError, match="damaged Parquet"):
+    with pytest.raises(InputError, match="damaged or truncated Parquet"):
         read_accounts(tmp_path / "broken.parquet")
 
 

@@ -15,7 +15,7 @@ from stillwatch import links, profiles
 from stillwatch.pipeline import FEATURES, features
 from stillwatch.runners import LocalRunner
 from stillwatch.schema import Settings
-from stillwatch.schema.arrow import ACCOUNT, EXCHANGE
+from stillwatch.schema.arrow import ACCOUNT, EXCHANGE, ORGANIZATION
 
 # Midnight begins an even block of eight hours: part A until 08:00, then B (after its gap).
 START = datetime(2026, 11, 17, tzinfo=UTC)
@@ -97,6 +97,7 @@ def linked(tmp_path: Path) -> Iterator[Callable[..., LocalRunner]]:
         opened.append(runner)
         runner.map("features", features, [log.batch()], FEATURES)
         runner.put("accounts", log.accounts())
+        runner.put("organizations", ORGANIZATION.empty_table())
         for step in (*profiles.STEPS, *links.STEPS):
             runner.run(step)
         return runner

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import json
+import re
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -17,6 +18,7 @@ import pytest
 
 from stillwatch.errors import InputError
 from stillwatch.sources import Inputs, open_inputs
+from stillwatch.sources.registry import choose_source
 
 NOON = datetime(2026, 11, 1, 12, tzinfo=UTC)
 QUESTION = [{"role": "user", "content": "q"}]
@@ -391,3 +393,76 @@ def test_inputs_of_langfuse(tmp_path: Path, asked: Any, text: str) -> None:
 def test_outputs_of_langfuse(tmp_path: Path, said: Any) -> None:
     row = one(tmp_path, lines({**OBSERVATION, "output": said}))
     assert (row["output_text"], row["status"]) == ("yes", "ok")
+
+
+PAGES = Path(__file__).parents[3] / "docs" / "sources"
+
+
+@pytest.mark.parametrize("page", ["batch", "envoy", "litellm", "otlp", "pairs", "vertex"])
+def test_the_sample_of_a_page_is_known_for_what_it_is(page: str) -> None:
+    """Whoever writes a file as its page shows one is not told that nobody knows it."""
+    text = (PAGES / f"{page}.md").read_text("utf-8")
+    block = re.search(r"\n\n +(\{.*?)\n\n", text, re.S)
+    assert block is not None
+    assert choose_source(block[1].encode(), "log").name == page
+
+
+# Files that are no log
+
+
+@pytest.mark.parametrize(
+    ("head", "got", "step"),
+    [
+        (b"PK\x03\x04rest", "a ZIP archive", "unpack it"),
+        (b"x" * 257 + b"ustar\x0000", "a tar archive", "unpack it"),
+        (gzip.compress(b"x" * 257 + b"ustar\x0000"), "a tar archive", "unpack it"),
+        (b"BZh91AY", "compressed with bzip2", ".gz and .zst are read"),
+        (b"\xfd7zXZ\x00", "compressed with xz", ".gz and .zst are read"),
+        (b"Obj\x01\x04", "Avro", "convert it to Parquet"),
+        (b"SQLite format 3\x00", "an SQLite database", "CSV or JSON lines"),
+        (b"%PDF-1.7", "a PDF", "give the log itself"),
+        (b"\n<html><title>Sign in", "HTML or XML", "sign-in page"),
+        (b"\n \n\n", "blank lines alone", "is the export finished"),
+        (b'{"secret": "value"}\n', "JSON with the keys of no known format", "--suggest"),
+        (b"Dear secret,\nthe logs", "text, neither JSON nor a table", "--suggest"),
+        ("\u00fcb".encode()[:3] + b"\xe2\x82", "text, neither", "--suggest"),
+        (b"secret\x00\x01\x02", "binary data of no known kind", "give the log itself"),
+    ],
+)
+def test_a_file_that_is_no_log_is_told_for_what_it_is(
+    tmp_path: Path, head: bytes, got: str, step: str
+) -> None:
+    (tmp_path / "odd").write_bytes(head)
+    with pytest.raises(InputError) as caught:
+        open_inputs([tmp_path / "odd"])
+    assert caught.value.where == "odd"
+    assert caught.value.message.startswith(f"format not recognised: {got}")
+    assert step in caught.value.hint
+    assert "secret" not in str(caught.value)
+
+
+def test_a_format_that_was_named_wrongly_is_told(tmp_path: Path) -> None:
+    log = tmp_path / "log.jsonl"
+    log.write_text(json.dumps(PAYLOAD), "utf-8")
+    opened = open_inputs([log], format="otlp")
+    with pytest.raises(InputError, match=r"leave --format out: log\.jsonl looks like litellm"):
+        list(opened.batches())
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ([""], r"there is no file in it.*begin with \. or _ are left out"),
+        (["none"], r"none: no such file or directory.*give files"),
+        (["*.log"], r"\*\.log: no file matches.*ls"),
+        (["empty.jsonl"], r"empty\.jsonl: every input file is empty.*finished"),
+    ],
+)
+def test_nothing_to_read_is_told_with_place_and_next_step(
+    tmp_path: Path, given: list[str], said: str
+) -> None:
+    (tmp_path / ".hidden").write_text("{}", "utf-8")
+    if given == ["empty.jsonl"]:
+        (tmp_path / "empty.jsonl").touch()
+    with pytest.raises(InputError, match=said):
+        open_inputs([tmp_path / name for name in given])

@@ -515,3 +515,20 @@ def test_what_waits_survives_depth_and_size() -> None:
     assert back.facts["plain"] == "text"
     assert back.facts["huge"] == str(10**30)
     assert isinstance(back.facts["deep"], str)
+
+
+@pytest.mark.parametrize("name", ["events", "old", "spans", "events alone"])
+@pytest.mark.parametrize("signal", ["traces", "logs", "both"])
+def test_what_an_exporter_sent_again_is_the_same_exchange(
+    tmp_path: Path, name: str, signal: str
+) -> None:
+    """An acknowledgement that got lost: whole requests come twice, of one signal or of both."""
+    files = [OTLP / file for file in SETS[name]]
+    for file in files:
+        again = signal == "both" or f".{signal}." in file.name
+        (tmp_path / file.name).write_bytes(file.read_bytes() * (1 + again))
+    once, clean = read(*files)
+    twice, ledger = read(tmp_path)
+    assert ledger.rows_rejected == clean.rows_rejected * (1 + (signal != "traces"))
+    assert {repr(row) for row in twice} == {repr(row) for row in once}
+    assert len({row["exchange_id"] for row in twice}) == len(once)

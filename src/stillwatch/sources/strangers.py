@@ -1,0 +1,63 @@
+"""What a file is that is in no known format: what was got, and what to do next."""
+
+from __future__ import annotations
+
+from typing import Final
+
+__all__ = ["stranger"]
+
+_SUGGEST: Final = "let `stillwatch ingest LOG --suggest` propose a mapping file, or name its format"
+_UNPACK: Final = "unpack it and give its folder"
+_DECOMPRESS: Final = "decompress it; .gz and .zst are read as they are"
+_CONVERT: Final = "convert it to Parquet, JSON lines or CSV"
+_ELSEWHERE: Final = "give the log itself; a file that is none may not lie in the folder"
+_MAGIC: Final = (
+    (0, b"PK\x03\x04", "a ZIP archive", f"{_UNPACK}; save a spreadsheet as CSV"),
+    (257, b"ustar", "a tar archive", _UNPACK),
+    (0, b"BZh", "compressed with bzip2", _DECOMPRESS),
+    (0, b"\xfd7zXZ\x00", "compressed with xz", _DECOMPRESS),
+    (0, b"7z\xbc\xaf\x27\x1c", "a 7z archive", _UNPACK),
+    (0, b"\x04\x22\x4d\x18", "compressed with lz4", _DECOMPRESS),
+    (0, b"\xff\x06\x00\x00sNaPpY", "compressed with snappy", _DECOMPRESS),
+    (0, b"Obj\x01", "Avro", _CONVERT),
+    (0, b"ORC", "ORC", _CONVERT),
+    (0, b"SQLite format 3\x00", "an SQLite database", "export the table as CSV or JSON lines"),
+    (0, b"%PDF-", "a PDF", _ELSEWHERE),
+    (0, b"\x89PNG", "a picture", _ELSEWHERE),
+    (0, b"\xff\xd8\xff", "a picture", _ELSEWHERE),
+)
+
+
+def stranger(head: bytes) -> tuple[str, str]:
+    """Return what a file with these first bytes is, and the next step; nothing of its content.
+
+    >>> stranger(b"<!DOCTYPE html>")[0]
+    'HTML or XML'
+    """
+    for offset, magic, got, step in _MAGIC:
+        if head.startswith(magic, offset):
+            return got, step
+    text = head.removeprefix(b"\xef\xbb\xbf").strip()
+    if not text:
+        return "blank lines alone", "is the export finished?"
+    if text.startswith(b"<"):
+        return "HTML or XML", "was a sign-in page or an error saved in place of the log?"
+    if text[:1] in (b"{", b"["):
+        return "JSON with the keys of no known format", _SUGGEST
+    if _is_text(text):
+        return (
+            "text, neither JSON nor a table whose first line has exchange_id, ts, account_id "
+            "and model", f"{_SUGGEST}; {_ELSEWHERE}",
+        )  # fmt: skip
+    return "binary data of no known kind", _ELSEWHERE
+
+
+def _is_text(text: bytes) -> bool:
+    """Whether it is UTF-8 without control characters; the last character may be cut."""
+    if b"\0" in text:
+        return False
+    try:
+        text.decode()
+    except UnicodeDecodeError as error:
+        return error.start >= len(text) - 3
+    return True
