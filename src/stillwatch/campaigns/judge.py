@@ -19,7 +19,7 @@ from stillwatch.campaigns.select import Choice
 from stillwatch.campaigns.topics import Crowd, load_crowd
 from stillwatch.policy import Permit, PermitUse, judge_permits
 from stillwatch.schema import NOT_TESTED, Desk
-from stillwatch.signals import SCREEN_E, TESTS, e_of_claim
+from stillwatch.signals import SCREEN_E, TESTS, WATCHED, e_of_claim
 
 __all__ = ["Campaign", "Judgement", "judge"]
 
@@ -245,7 +245,9 @@ def _claims(rows: list[dict[str, Any]]) -> dict[str, Any]:
                     "e_value": r["e_value"], "null": json.loads(r["null"]) if r["null"] else None,
                     "n": r["n"], "text": r["text"],
                 }
-                for r in sorted(made, key=lambda r: (-r["e_value"], r["signal"]))
+                for r in sorted(
+                    made, key=lambda r: (r["signal"] in WATCHED, -r["e_value"], r["signal"])
+                )
             ],
         }  # fmt: skip
     claims["actor"] = {"confidence": 0.0, "e_value": 1.0, "evidence": [], "claim": None}

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pyarrow as pa
 
-from stillwatch.signals import ALONE_ASKED
+from stillwatch.signals import ALONE_ASKED, e_of_halves
 from stillwatch.stats import alpha_at_look, e_bh, needed_e, q_values
 
 __all__ = ["Choice", "choose"]
@@ -78,7 +78,12 @@ def choose(
     """
     tested = [row for row in scores.to_pylist() if row["tested"]]
     own = {row["cohort"]: min(row["e_coordinated"], row["e_extractive"]) for row in tested}
-    watch = {row["cohort"]: min(row["e_watch"], row["e_extractive"]) for row in tested}
+    watch = {
+        row["cohort"]: min(
+            e_of_halves(row["e_acts_watch"], row["e_source"], row["e_screen"]), row["e_extractive"]
+        )
+        for row in tested
+    }
     total = sum(row["w_coordinated"] + row["w_extractive"] for row in tested)
     counts = {
         row["cohort"]: min(

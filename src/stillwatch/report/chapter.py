@@ -142,7 +142,7 @@ def _standing_note(campaign: Campaign) -> str:
         "accused": f"Accused: e = {e} where {needed} is needed; smallest alpha that selects it "
         f"(q) = {plain(q)}.",
         "watch": f"Watch: worth an analyst's eye, and nothing acts upon it. e = {e}; an "
-        f"accusation needs {needed}.",
+        f"accusation needs {needed}, and that the accounts' acts speak.",
         "permitted": "Permitted: this distillation is inside an agreement. It is shown so that "
         "it can be checked, and no account is accused.",
     }.get(campaign.standing, "")

@@ -147,6 +147,7 @@ class Baseline:
             if row["tested"]:
                 score = row["score"]
                 source = self.apart.bounded(row["e_source"], score, references.apart, honest)
+                row["e_source"] = source
                 row["e_coordinated"] = e_of_halves(row["e_acts"], source, row["e_screen"])
                 row["e_extractive"] = self.together.bounded(
                     row["e_extractive"], score, references.together, honest
@@ -250,7 +251,7 @@ def read_baseline(runs: Sequence[Path], labels: Mapping[str, str] | None = None)
             )
         needed = run.summary["needed_e"] or np.inf
         found = pq.read_table(table)
-        if "e_watch" not in found.column_names:
+        if "e_acts_watch" not in found.column_names:
             raise ConfigError(
                 "an earlier run of another version", where=f"--baseline {path.name}",
                 hint="scan that window again with this version",

@@ -58,7 +58,7 @@ SUMMARY_FIELDS: Final = {
     "cannot_accuse": "true when not even a perfect campaign could have been accused",
     "cohorts_tested": "hypotheses",
     "cohorts_selected": "hypotheses that e-BH selected",
-    "needed_e": "the e-value that selection needed",
+    "needed_e": "the e-value of *extractive* that accounts whose acts speak needed",
     "drift": "whether benign cohorts moved away from the reference; then nothing is accused",
     "signals": "every test: evaluable or not, the columns it lacked, its null",
     "campaigns": "a line a campaign, short",
@@ -89,7 +89,7 @@ CAMPAIGN_FIELDS: Final = {
     "(signal, statistic, p, e, null, n, sentence); never mixed",
     "e_value": "the smaller of the first two claims' e-values",
     "q_value": "the smallest alpha at which it is selected",
-    "needed_e": "the e-value that selection needed",
+    "needed_e": "what selection needed of the claim that falls shorter",
     "members": "account, end user, role, standing, confidence, reasons",
     "recommended": "a verdict; `collateral`, whom it touches beside the accused; `rungs`, the same "
     "for every verdict of the ladder",

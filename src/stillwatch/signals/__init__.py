@@ -19,7 +19,7 @@ from stillwatch.signals import (
     shared_values,
     signup_burst,
 )
-from stillwatch.signals.claims import ALONE_ASKED, SCREEN_E, e_of_claim, e_of_halves
+from stillwatch.signals.claims import ALONE_ASKED, SCREEN_E, WATCHED, e_of_claim, e_of_halves
 from stillwatch.signals.reference import Reference, References, shipped_references
 from stillwatch.signals.registered import registered_cohorts, registered_findings
 from stillwatch.signals.spikes import RUNGS, SPIKES_STEP
@@ -46,6 +46,7 @@ __all__ = [
     "SCREEN_E",
     "STEPS",
     "TESTS",
+    "WATCHED",
     "Reference",
     "References",
     "e_of_claim",

@@ -26,6 +26,7 @@ __all__ = [
     "ALONE_ASKED",
     "SCREEN_E",
     "SPEAKS_E",
+    "WATCHED",
     "acts_speak",
     "e_of_acts",
     "e_of_claim",
@@ -48,7 +49,7 @@ _LEAN: Final = (0.5, 0.25)
 # up alike; a clock takes turns; a spare account takes over.
 _TURNS: Final = frozenset((round_robin.TEST.name,))
 # What a service that spreads its customers' jobs, or branches of one size, do as well.
-_WATCHED: Final = frozenset((dealt_evenly.TEST.name,))
+WATCHED: Final = frozenset((dealt_evenly.TEST.name,))
 _HANDED: Final = frozenset(direct_evidence.TESTS[kind].name for kind in ("handoff", "blob_replay"))
 _MOVES: Final = _HANDED | {direct_evidence.TESTS["retry"].name}
 _POOL: Final = frozenset((rotating_exits.TEST.name,))
@@ -83,7 +84,7 @@ def e_of_acts(made: Iterable[tuple[str, float]], *, watch: bool = False) -> floa
     *Source*: Benjamini & Heller 2008, Biometrics 64 (partial conjunctions), with means of e-values.
     """
     made = list(made)
-    turns = _TURNS | _WATCHED if watch else _TURNS
+    turns = _TURNS | WATCHED if watch else _TURNS
     kinds = [_kind(made, kind) for kind in (_SET_UP, turns, _MOVES, _POOL)]
     each = sorted(e for e in kinds if not np.isnan(e))
     if not each:
@@ -139,13 +140,12 @@ def e_of_halves(acts: float, source: float, screen: float) -> float:
     return float(lean * min(acts, E_CEILING) + (1 - lean) * source)
 
 
-def e_of_claim(made: Iterable[tuple[str, float]], screen: float, *, watch: bool = False) -> float:
+def e_of_claim(made: Iterable[tuple[str, float]], screen: float) -> float:
     """Return the e-value of a claim by its tests; *extractive* has one. As `e_of_acts`."""
     made = list(made)
     if all(name == harvest.TEST.name for name, _ in made):
         return mean_of([e for _, e in made])
-    acts, source = e_of_acts(made, watch=watch), e_of_source(made, screen)
-    return e_of_halves(acts, source, screen)
+    return e_of_halves(e_of_acts(made), e_of_source(made, screen), screen)
 
 
 def acts_speak(made: Iterable[tuple[str, float]], screen: float) -> bool:
@@ -167,11 +167,11 @@ def weights(
     """Return how much *coordinated* and *extractive* of each hypothesis count.
 
     All weights of those tested add up to their number. A quarter of them is for *coordinated*, as
-    its e-value in part A (``screen``) between 1 and 25: part A is apart from what is tested. The
+    its e-value in part A (``screen``) between 1 and 25, apart from what part B tests. The
     rest is for *extractive*, evenly for those whose acts speak (``acted``, `acts_speak`) and 0 for
     the others: it is read against benign cohorts that act together, so it is asked of those that
-    do, and of them alone. What was done and what was asked for are apart. So no weight is chosen by
-    the e-value that it multiplies, and they cost nothing (docs/adr/0010, 0017, 0022).
+    do, and of them alone. The weights are free as far as no weight is chosen by the e-value that it
+    multiplies, which is assumed and not shown: see ADR 22 for where it is not exact.
 
     *Source*: Genovese, Roeder & Wasserman 2006 (weights); Wang & Ramdas 2022 (e-BH); Wang et al.
     2022, Annals of Statistics 50(4) (filtering for partial conjunctions), here with e-values.

@@ -34,8 +34,10 @@ def find(cohort: Cohort, population: Population) -> Finding:
 
     Customers differ in appetite, have busy days, and come in sittings; each of the three loses the
     bet. Jobs do none of it: where the accounts follow a clock (`hours.on_a_clock`) it counts as
-    nothing. Not asked where three tenths and more leave through one address prefix: an office, a
-    class or a vendor's server. Members that sent nothing in the test blocks count.
+    nothing, and so where they share neither exits nor payment. Services that spread their
+    customers' jobs do the same: it puts a cohort on watch and is no evidence of any claim. Not
+    asked where three tenths and more leave through one address prefix: an office, a class or a
+    vendor's server. Members that sent nothing in the test blocks count.
     """
     heard = np.setdiff1d(np.union1d(cohort.members, cohort.sid), cohort.trimmed)
     orgs = np.unique(population.org[heard])
@@ -54,7 +56,8 @@ def find(cohort: Cohort, population: Population) -> Finding:
     text = (
         f"The rates of {len(orgs)} organizations vary by {found.uneven:.0%} (customers' by "
         f"{APPETITE:.0%} and more), and {found.again:.0%} of {len(labels):,} requests came from "
-        f"one that had sent another within the hour ({found.expected:.0%} if dealt at random)"
+        f"one that had sent another within the hour ({found.expected:.0%} if dealt at random): "
+        "worth a look, and it accuses nobody"
     )
     null = Null("customers", APPETITE, APPETITE, 1.0)
     made = evaluated(TEST, found.uneven, 1 / max(found.e_value, 1.0), len(labels), null, text)

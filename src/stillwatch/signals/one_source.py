@@ -31,7 +31,7 @@ def find(traits: Traits, n: int, reference: Reference, usual_own: float = USUAL_
     is that of `harvest`, read against benign cohorts of *independent* members; the claim
     *extractive* reads it against those that act together. Each claim holds against its own kind
     of innocence, and a campaign has to pass both (docs/adr/0017-one-source.md). In the
-    claim *coordinated* it is weighed against the acts of the other tests, one to three where these
+    claim *coordinated* it is weighed against the acts of the other tests, evenly where these
     showed in part A too, else three to one. Not asked where the least distinct quarter of this
     log's customers has less than half the own topics of the reference's, or where too few are known
     (`distinct.own_share`): there accounts that draw from one source are nothing unusual.

@@ -102,8 +102,10 @@ def _spikes(desk: Desk) -> pa.Table:
     base = Coincidences({}, int(population.volume.sum()))
     known = shipped_references()
     usual = desk.query(
-        """SELECT min(usual_own) AS own, max(w_coordinated) AS most, min(w_coordinated) AS least,
-                  count(*) FILTER (tested) AS tested, count(*) FILTER (w_extractive > 0) AS acted,
+        """SELECT min(usual_own) AS own, max(w_coordinated) FILTER (tested) AS most,
+                  min(w_coordinated) FILTER (tested) AS least,
+                  count(*) FILTER (tested) AS tested,
+                  count(*) FILTER (tested AND w_extractive > 0) AS acted,
                   coalesce(bool_or(NOT isnan(e_source)), true) AS distinct_here
            FROM cohort_scores"""
     ).to_pylist()[0]

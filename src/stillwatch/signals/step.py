@@ -250,7 +250,8 @@ def _no_launch(found: list[Finding], found_by: frozenset[str], screen: float) ->
     day; who was found by more than a template, such as an exit of their own, is no stranger.
     """
     burst = signup_burst.TEST.name
-    others = mean_of([f.e_value for f in found if f.evaluable and f.signal != burst])
+    apart = (burst, dealt_evenly.TEST.name)
+    others = mean_of([f.e_value for f in found if f.evaluable and f.signal not in apart])
     if screen >= SPEAKS_E or others >= SPEAKS_E or not found_by <= {"frame"}:
         return found
     return [explained(f, _LAUNCH) if f.signal == burst else f for f in found]
@@ -359,20 +360,21 @@ def _scores(desk: Desk) -> pa.Table:
         together = [(f["signal"], f["e_value"]) for f in made if f["claim"] == "coordinated"]
         harvests = [f for f in made if f["claim"] == "extractive"]
         described = json.loads(findings[0]["traits"])
+        acts = e_of_claim(together, findings[0]["e_screen"])
         acted.append(acts_speak(together, findings[0]["e_screen"]))
         scored.append(
             {
                 "cohort": cohort,
                 "events": findings[0]["events"],
-                "tested": bool(together and harvests) and _several_payers(findings[0]),
+                "tested": bool(harvests) and not np.isnan(acts) and _several_payers(findings[0]),
                 "e_screen": findings[0]["e_screen"],
                 "e_acts": e_of_acts(together),
                 "e_source": e_of_source(together, findings[0]["e_screen"]),
                 "usual_own": findings[0]["usual_own"],
                 "one_payer": findings[0]["one_payer"],
-                "e_coordinated": e_of_claim(together, findings[0]["e_screen"]),
+                "e_coordinated": acts,
                 "e_extractive": harvests[0]["e_value"] if harvests else float("nan"),
-                "e_watch": e_of_claim(together, findings[0]["e_screen"], watch=True),
+                "e_acts_watch": e_of_acts(together, watch=True),
                 "score": harvests[0]["statistic"] if harvests else float("nan"),
                 **{name: described.get(name, float("nan")) for name in TRAITS},
             }
@@ -392,7 +394,7 @@ def _scores(desk: Desk) -> pa.Table:
             ("usual_own", pa.float64()),
             ("one_payer", pa.float64()),
             ("e_coordinated", pa.float64()), ("e_extractive", pa.float64()),
-            ("e_watch", pa.float64()),
+            ("e_acts_watch", pa.float64()),
             ("score", pa.float64()), *((name, pa.float64()) for name in TRAITS),
         ]
     )  # fmt: skip

@@ -20,13 +20,14 @@ def scores(*rows, done=0.5, asked=0.5):
     return pa.Table.from_pylist(
         [
             {"cohort": k, "e_coordinated": float(a), "e_extractive": float(b), "tested": t,
-             "w_coordinated": done[k], "w_extractive": asked[k], "e_watch": float(a)}
+             "w_coordinated": done[k], "w_extractive": asked[k], "e_acts_watch": float(a),
+             "e_source": math.nan, "e_screen": 0.1}
             for k, (a, b, t) in enumerate(rows)
         ],
         schema=pa.schema([("cohort", pa.int32()), ("e_coordinated", pa.float64()),
                           ("e_extractive", pa.float64()), ("tested", pa.bool_()),
                           ("w_coordinated", pa.float64()), ("w_extractive", pa.float64()),
-                          ("e_watch", pa.float64())]),
+                          *((n, pa.float64()) for n in ("e_acts_watch", "e_source", "e_screen"))]),
     )  # fmt: skip
 
 

@@ -20,7 +20,8 @@ from stillwatch.signals import shipped_references
 
 SCORES = pa.schema(
     [("cohort", pa.int32()), ("tested", pa.bool_()), ("score", pa.float64()),
-     ("w_coordinated", pa.float64()), ("w_extractive", pa.float64()), ("e_watch", pa.float64()),
+     ("w_coordinated", pa.float64()), ("w_extractive", pa.float64()),
+     ("e_acts_watch", pa.float64()),
      ("e_screen", pa.float64()), ("e_acts", pa.float64()), ("e_source", pa.float64()),
      ("e_coordinated", pa.float64()), ("e_extractive", pa.float64())]
 )  # fmt: skip
@@ -30,7 +31,7 @@ NOTHING = Local(np.zeros(0))
 def rows(scores: np.ndarray, acts: float) -> list[dict[str, Any]]:
     return [
         {"cohort": k, "tested": True, "score": float(s), "e_screen": 0.1,
-         "w_coordinated": 1.0, "w_extractive": 2.0, "e_watch": 0.1, "e_acts": acts,
+         "w_coordinated": 1.0, "w_extractive": 2.0, "e_acts_watch": acts, "e_acts": acts,
          "e_source": 5_000.0, "e_coordinated": 0.25 * acts + 0.75 * 5_000.0,
          "e_extractive": 9_000.0}
         for k, s in enumerate(scores)
@@ -80,7 +81,7 @@ def test_earlier_cohorts_go_to_their_kind_and_selected_ones_to_none(tmp_path: Pa
 
 
 def test_a_run_of_another_version_is_refused_by_name(tmp_path: Path) -> None:
-    old = table(rows(np.array([1.0]), 50.0)).drop_columns(["e_watch"])
+    old = table(rows(np.array([1.0]), 50.0)).drop_columns(["e_acts_watch"])
     with pytest.raises(ConfigError, match="another version"):
         read_baseline([run_of(tmp_path / "old", old)])
 

@@ -10,10 +10,11 @@ from stillwatch.signals import TESTS
 
 
 def test_every_test_of_the_scan_can_be_named():
-    assert set(SIGNALS) == {test.name for test in TESTS}
+    """Save what a claim never rests on: it only puts on watch."""
+    assert set(SIGNALS) == {test.name for test in TESTS} - {"dealt_evenly"}
 
 
-@pytest.mark.parametrize("name", [test.name for test in TESTS])
+@pytest.mark.parametrize("name", SIGNALS)
 def test_what_a_claim_rests_on_is_told(name):
     claim = {"confidence": 0.99, "e_value": 5e3,
              "evidence": [{"signal": name, "text": "", "p_value": 1e-9}]}  # fmt: skip

@@ -63,23 +63,46 @@ def test_it_is_enough_to_be_looked_at_and_accuses_nobody():
     assert e_of_acts(made) < 1
     assert e_of_acts(made, watch=True) > 1e4
     assert e_of_claim(made, 0.1) < 1
-    assert e_of_claim(made, 0.1, watch=True) > 1e4
     assert e_of_dealing(made) < 1
 
 
-def test_members_in_turn_are_those_who_are_dealt_to(stand, rng):
-    """Not who keeps a clock of its own among them, and not who comes in sittings."""
-    rounds = np.concatenate([rng.permutation(ACCOUNTS) for _ in range(20)])
-    times = np.sort(rng.integers(0, 120 * HOUR, len(rounds)))
-    clock = np.arange(12) * 10 * HOUR + HOUR
-    sittings = (
-        np.sort(rng.integers(0, 110 * HOUR, 4)).repeat(4) + np.tile(np.arange(4), 4) * HOUR // 9
-    )
-    sid = np.concatenate([rounds, np.full(12, 50), np.full(16, 51)])
-    ts = np.concatenate([times, clock, sittings])
-    order = np.argsort(ts, kind="stable")
-    found = round_robin.members_in_turn(
-        stand.cohort(sid[order], stand.topics(sid, 0.0), ts_us=ts[order])
-    )
-    assert len(np.intersect1d(found, np.arange(ACCOUNTS))) > 0.6 * ACCOUNTS
-    assert not np.isin([50, 51], found).any()
+def habits(rng) -> dict[int, np.ndarray]:
+    """Honest accounts with clocks and habits of their own, in a week: who, and when."""
+    days = np.arange(10) * 24 * HOUR
+    return {
+        50: np.arange(28) * 6 * HOUR + rng.integers(0, HOUR // 2, 28),
+        51: days + 9 * HOUR + rng.integers(-HOUR // 2, HOUR // 2, 10),
+        52: np.sort((days[:, None] + np.array([8, 19]) * HOUR).ravel()
+                    + rng.integers(0, HOUR, 20)),
+        53: np.cumsum(rng.uniform(0.7, 1.3, 20) * 11 * HOUR).astype(np.int64),
+        54: np.sort(rng.integers(0, 230 * HOUR, 5)).repeat(4)
+            + np.tile(np.arange(4), 5) * HOUR // 9,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("pace", ["even", "random", "by day"])
+def test_members_in_turn_are_those_who_are_dealt_to(stand, rng, pace):
+    """Not who keeps a clock or habits of its own among them, whatever pace the dealer keeps."""
+    of_honest = of_members = rounds = 0
+    for _ in range(4):
+        dealt = np.tile(rng.permutation(ACCOUNTS), 20)
+        n = len(dealt)
+        times = {
+            "even": np.arange(n) * 240 * HOUR // n,
+            "random": np.sort(rng.integers(0, 240 * HOUR, n)),
+            "by day": np.sort(
+                rng.integers(10, size=n) * 24 * HOUR + rng.integers(8 * HOUR, 17 * HOUR, n)
+            ),
+        }[pace]
+        own = habits(rng)
+        sid = np.concatenate([dealt, *(np.full(len(ts), who) for who, ts in own.items())])
+        ts = np.concatenate([times, *own.values()])
+        order = np.argsort(ts, kind="stable")
+        found = round_robin.members_in_turn(
+            stand.cohort(sid[order], stand.topics(sid, 0.0), ts_us=ts[order])
+        )
+        of_honest += int((found >= 50).sum())
+        of_members += int((found < ACCOUNTS).sum())
+        rounds += ACCOUNTS
+    assert of_honest == 0
+    assert pace == "even" or of_members > 0.5 * rounds
