@@ -11,14 +11,14 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
+import argon2
+import ports
 import pytest
 import run_builder
 import uvicorn
-from argon2 import PasswordHasher
-from ports import free_port
 
 from stillwatch.cases import open_book, open_cases, read_decisions, read_terms
-from stillwatch.console import Desk, create_app, entry, make_administrator, open_home
+from stillwatch.console import Desk, create_app, make_administrator, open_home
 from stillwatch.console.entry import _keep, add_person
 from stillwatch.store import open_run
 from stillwatch.store.index import open_index
@@ -65,7 +65,7 @@ def served(folder: Path, world: str) -> Iterator[Served]:
                 frozenset({"127.0.0.1"}), False)  # fmt: skip
     for name, roles in (("Ana", ("analyst", "admin")), ("Apo", ("approver",))):
         _keep(home, add_person(home, name, roles), SECRET, None)
-    port = free_port()
+    port = ports.free_port()
     server = uvicorn.Server(uvicorn.Config(create_app(desk), port=port, log_level="warning",
                                            access_log=False))  # fmt: skip
     thread = threading.Thread(target=server.run)
@@ -85,9 +85,9 @@ def served(folder: Path, world: str) -> Iterator[Served]:
 @pytest.fixture(scope="module", autouse=True)
 def quick_hashes():
     """Argon2id with the least work: every test logs in."""
-    quick = PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)
+    quick = argon2.PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(entry, "_hasher", lambda: quick)
+        patched.setattr("stillwatch.console.entry._hasher", lambda: quick)
         yield
 
 
@@ -136,15 +136,6 @@ def until(page, truth: str, argument: object = None) -> None:
             return
         page.wait_for_timeout(25)
     raise AssertionError(f"never true: {truth}")
-
-
-def held_back(page, waiting: list) -> None:
-    """Wait until a route has caught a request: the page shows that it asks before we hear of it."""
-    for _ in range(1_200):
-        if waiting:
-            return
-        page.wait_for_timeout(25)
-    raise AssertionError("nothing was asked for")
 
 
 def whole(page) -> None:
@@ -390,6 +381,15 @@ def test_filters_marks_and_pages_change_the_list_and_freeze_nothing(browser, ful
         page.click("#member-rows .pager a:has-text('Next')")
         until(page, "document.querySelector('#member-rows tbody th')?.innerText !== it", one)
         assert seen == []
+
+
+def held_back(page, waiting: list) -> None:
+    """Wait until a route has caught a request: the page shows that it asks before we hear of it."""
+    for _ in range(1_200):
+        if waiting:
+            return
+        page.wait_for_timeout(25)
+    raise AssertionError("nothing was asked for")
 
 
 def test_a_mark_made_while_the_list_arrives_stays_and_one_that_left_it_does_not(browser, full):
