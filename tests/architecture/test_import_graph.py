@@ -8,6 +8,8 @@ import sys
 
 import pytest
 
+from stillwatch.seal import new_key
+
 HEAVY = {
     "duckdb",
     "hyperscan",
@@ -69,6 +71,18 @@ def test_a_collector_loads_no_cases_and_no_numbers(tmp_path):
     )
     assert "stillwatch.collect.compaction" in loaded
     assert not loaded & {"scipy", "sqlalchemy", "stillwatch.cases", "stillwatch.policy"}
+
+
+def test_a_guard_loads_no_cases_and_no_arrow(tmp_path):
+    key = tmp_path / "key.pem"
+    new_key(key)
+    words = ["guard", "serve", "--snapshot", "none", "--trust", f"{key}.pub"]
+    loaded = loaded_by(
+        "import stillwatch.guard as room; room.serve = lambda *_, **__: print('served');"
+        f" from stillwatch.cli.app import run; run({words!r})"
+    )
+    assert "stillwatch.guard.decide" in loaded
+    assert not loaded & {"sqlalchemy", "scipy", "pyarrow", "duckdb", "stillwatch.cases"}
 
 
 def test_cases_load_no_statistics_until_a_sample_is_weighed():

@@ -59,7 +59,7 @@ def medallion() -> Path:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not (folder / "bin" / "medallion").exists():
             subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)
-            pip = [str(folder / "bin" / "python"), "-m", "pip", "install", "-q"]
+            pip = [str(folder / "bin" / "python"), "-m", "pip", "install", "-q", "--no-compile"]
             subprocess.run([*pip, "medallion==3.0.0"], check=True)
     return folder / "bin" / "medallion"
 

@@ -231,7 +231,7 @@ def medallion(
         if not (VENV / "ready").exists():
             subprocess.run([sys.executable, "-m", "venv", str(VENV)], check=True)
             pip = [str(VENV / "bin" / "python"), "-m", "pip", "--disable-pip-version-check", "-q"]
-            subprocess.run([*pip, "install", "medallion==3.0.0"], check=True)
+            subprocess.run([*pip, "install", "--no-compile", "medallion==3.0.0"], check=True)
             (VENV / "ready").touch()
     folder = tmp_path_factory.mktemp("medallion")
     (folder / "data.json").write_text(json.dumps(medallion_data()))

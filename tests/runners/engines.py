@@ -28,5 +28,5 @@ def engines_python() -> Path:
             seen += [path for path in sys.path if path.endswith("site-packages")]
             (Path(site.stdout.strip()) / "stillwatch-tests.pth").write_text("\n".join(seen) + "\n")
             pip = [python, "-m", "pip", "-q", "--disable-pip-version-check"]
-            subprocess.run([*pip, "install", *PINS], check=True)
+            subprocess.run([*pip, "install", "--no-compile", *PINS], check=True)
     return folder / "bin" / "python"

@@ -48,7 +48,7 @@ def program(name: str) -> Path:
         if not (folder / "bin" / name).exists():
             subprocess.run([sys.executable, "-m", "venv", folder], check=True)
             pip = [folder / "bin" / "python", "-m", "pip", "-q", "--disable-pip-version-check"]
-            subprocess.run([*pip, "install", PINS[name]], check=True)
+            subprocess.run([*pip, "install", "--no-compile", PINS[name]], check=True)
     return folder / "bin"
 
 

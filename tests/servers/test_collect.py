@@ -109,7 +109,7 @@ def otel_python() -> Path:
         if not (folder / "made").exists():
             subprocess.run([sys.executable, "-m", "venv", "--clear", folder], check=True)
             pip = [folder / "bin" / "python", "-m", "pip", "-q", "--disable-pip-version-check"]
-            subprocess.run([*pip, "install", *PINS], check=True)
+            subprocess.run([*pip, "install", "--no-compile", *PINS], check=True)
             (folder / "made").touch()
     return folder / "bin" / "python"
 

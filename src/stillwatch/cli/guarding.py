@@ -18,7 +18,6 @@ from stillwatch.cases import (
     salt_of,
 )
 from stillwatch.cases import preview as previewed
-from stillwatch.cli.tokens import tokens_of
 from stillwatch.enrich import read_ownership, read_permits
 from stillwatch.errors import ConfigError
 from stillwatch.guard import (
@@ -42,7 +41,6 @@ __all__ = [
     "compile_run",
     "preview_text",
     "roll_back",
-    "tokens_of",
     "told_of",
 ]  # fmt: skip
 

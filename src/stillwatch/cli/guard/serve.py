@@ -99,7 +99,7 @@ def serve(
     ] = None,
 ) -> None:
     """Answer gateways: POST /v1/decide, /v1/observe, /authz/…, LiteLLM's guardrail, /metrics."""
-    from stillwatch.cli.guarding import tokens_of
+    from stillwatch.cli.tokens import tokens_of
     from stillwatch.guard import Capacity, Serving, serve
     from stillwatch.seal import read_public_key
 
