@@ -196,6 +196,7 @@ def _equality(result: Mapping[str, Any]) -> Claim:
 def _guardrails(result: Mapping[str, Any]) -> Claim:
     under = result["gap"]["under_base"]
     low, high = under["interval"]["low"], under["interval"]["high"]
+    kinds = under.get("groups", under["n"])  # results of before took every prompt alone
     return Claim(
         "guardrails",
         f"The suspect answers {under['first']:.0%} of the unsafe prompts, its base "
@@ -205,8 +206,8 @@ def _guardrails(result: Mapping[str, Any]) -> Claim:
         under["p_value"],
         "exact chance of a split so uneven of the prompts on which the two differ"
         + (
-            f", turned by whole kinds ({under['groups']} kinds of {under['n']} prompts)"
-            if under["groups"] < under["n"]
+            f", turned by whole kinds ({kinds} kinds of {under['n']} prompts)"
+            if kinds < under["n"]
             else ""
         ),
         _grader(result["gap"]["grader"], result["agreement_with_people"]),

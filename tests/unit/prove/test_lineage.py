@@ -105,6 +105,7 @@ def test_a_dependence_without_a_scale_in_many_resamples_says_so():
     rng = np.random.default_rng(6)
     near = rng.uniform(0.2, 0.4, (40, 3, 1)).astype(np.float32)
     near[:, 1] = near[:, 2][rng.permutation(40)] + 0.002  # anchor, base
+    near[:, 0] = near[:, 2] - 0.05  # the suspect: never closer than its base
     close = Closeness(
         ("suspect", "anchor", "base"),
         ("teacher",),
@@ -112,6 +113,7 @@ def test_a_dependence_without_a_scale_in_many_resamples_says_so():
         {"templates": near, "phrases": np.zeros_like(near)},
     )
     found = estimate_dependence(close, "suspect", "teacher", "anchor", ["base"], rng)
+    assert found.share == 0
     assert tuple(found.interval)[:2] == (0.0, 1.0)
 
 
