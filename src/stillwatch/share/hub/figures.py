@@ -19,7 +19,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-from sqlalchemy import insert, or_, select, text
+from sqlalchemy import func, insert, or_, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from stillwatch.errors import ConfigError, InputError, ShareRefused
@@ -109,9 +109,10 @@ def publish_figures(
                 where = await _collection(connection, collection, member)
                 await _demand_members(connection, parts)
                 figures, kept = combine(parts, first, last, await _earlier(connection), now=now)
-                made = _report(figures, pseudonym_identity(key, operator), now)
+                at = await _after_the_last(connection, now)
+                made = _report(figures, pseudonym_identity(key, operator), at)
                 await _add(connection, made, member, audiences, where, key, now)
-                await _keep(connection, kept, now)
+                await _keep(connection, kept, at)
                 return made
         finally:
             await database.close()
@@ -121,8 +122,7 @@ def publish_figures(
 
 def _report(figures: Mapping[str, Any], by: str, now: datetime) -> dict[str, Any]:
     refs = [content.atlas_id(_TECHNIQUE)]
-    moment = now.astimezone(UTC).replace(microsecond=0)
-    made = normal(content.aggregate(figures, refs, by=by, published=moment))
+    made = normal(content.aggregate(figures, refs, by=by, published=now))
     require(made, now=now)
     return made
 
@@ -155,6 +155,15 @@ async def _demand_members(connection: AsyncConnection, parts: Iterable[Contribut
     if unknown:
         raise ConfigError(f"{len(unknown)} of the contributors are no members' pseudonyms",
                           where="contributor", hint="stillwatch hub member list")  # fmt: skip
+
+
+async def _after_the_last(connection: AsyncConnection, now: datetime) -> datetime:
+    """Return when a report is published: its id follows from the second, so no two have one."""
+    last = await connection.scalar(select(func.max(PUBLICATION.c.published)))
+    moment = now.astimezone(UTC).replace(microsecond=0)
+    if last is None:
+        return moment
+    return max(moment, datetime.fromtimestamp(int(last) // 1_000_000 + 1, UTC))
 
 
 async def _earlier(connection: AsyncConnection) -> list[Publication]:
