@@ -451,11 +451,12 @@ it by other means after counsel has read it. No operator can wave a text through
 it apply the same rules.
 
 **What the hub adds.** It keeps one writing of an object, with keys and lists in order, so that no
-order comes through that a sender chose. It takes no reference to an object that it has not:
-thousands of ids that name nothing would be a letter. Fixed objects are everybody's, whoever
-submitted them first. Nobody speaks in another's name: an identity that another member has
-stands under no object of yours. With a `[[legal_basis]]` of its own it accepts and releases
-nothing once that has run out.
+order comes through that a sender chose. Figures of the aggregate lane come from its operator
+alone, by a command that holds them against what was published. It takes no reference to an object
+that it has not: thousands of ids that name nothing would be a letter. Fixed objects are
+everybody's, whoever submitted them first. Nobody speaks in another's name: an identity that
+another member has stands under no object of yours. With a `[[legal_basis]]` of its own it accepts
+and releases nothing once that has run out.
 
 **What stays open.** A fingerprint has 64 bits and a token 256 that the guard cannot recompute.
 Those that spell something, in any script, are refused; a sender and a receiver who agree on a
@@ -464,6 +465,12 @@ The ledger keeps who sent what. The same holds for the choice among lawful words
 words tell together is looked for by a list of patterns, not understood: somebody who has read the
 list and means it will find a sentence. Two persons read what leaves, and counsel can export all
 of it.
+
+**How well it judges.** Lawful sentences that were written before words were added for them: 25 of
+60 passed at first (twenty at a time: 8, 8, 9), so an author has to rewrite more often than not;
+`share wording` names the words. Forbidden ones in innocent words, written to pass: of 60 in three
+tries 8 did, until patterns were added. All of them are kept as tests
+(`tests/unit/share/sentences.toml`).
 
 """
 

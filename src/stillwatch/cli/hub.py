@@ -341,6 +341,48 @@ def member_add(
         print(office.identity(pseudonym))
 
 
+@hub.command("figures")
+def figures(
+    file: Annotated[
+        Path,
+        typer.Argument(metavar="FILE", help="JSON lines: a contributor's figures each."),
+    ],
+    first: Annotated[str, typer.Option(metavar="MONTH", help="First month: 2026-03.")],
+    last: Annotated[str, typer.Option(metavar="MONTH", help="Last month: 2026-06.")],
+    operator: Annotated[
+        str, typer.Option("--as", metavar="MEMBER", help="Your pseudonym, of role operator.")
+    ],
+    into: Annotated[
+        str, typer.Option("--collection", metavar="COLLECTION", help="Its id or alias.")
+    ] = "aggregate",
+    home: Home = _HOME,
+) -> None:
+    """Publish figures of several contributors, in bands.
+
+    Refused unless five contribute, none over a quarter, 90 days after the last month, and no
+    earlier publication could be subtracted. Delete the file afterwards: the hub keeps no figure.
+    """
+    import json
+
+    from stillwatch.share.hub import publish_figures, read_parts
+
+    months = [_month(text, option) for text, option in ((first, "--first"), (last, "--last"))]
+    made = publish_figures(
+        home, read_parts(file), *months, operator=operator, collection=into,
+        now=datetime.now(UTC),
+    )  # fmt: skip
+    print(json.dumps(made, indent=2, sort_keys=True))
+
+
+def _month(text: str, option: str) -> datetime:
+    from stillwatch.errors import ConfigError
+
+    try:
+        return datetime.strptime(text, "%Y-%m").replace(tzinfo=UTC)
+    except ValueError:
+        raise ConfigError("is no month", where=option, hint="write it like 2026-03") from None
+
+
 @member.command("list")
 def member_list(home: Home = _HOME) -> None:
     """List the members.

@@ -132,7 +132,7 @@ def wording(
 
     For its author's eyes: a refusal itself never repeats a word.
     """
-    from stillwatch.share.prose import faults, unlisted
+    from stillwatch.share import faults, unlisted
 
     now = _now()
     found = faults(text, now=now)

@@ -12,6 +12,7 @@ from stillwatch.share.antitrust import (
     refusals_of_bundle,
     refusals_of_text,
 )
+from stillwatch.share.prose import faults, unlisted
 from stillwatch.share.rules import RULES
 from stillwatch.share.stix import bundle, bundle_of, campaign_objects
 
@@ -20,8 +21,10 @@ __all__ = [
     "bundle",
     "bundle_of",
     "campaign_objects",
+    "faults",
     "normal",
     "refusals",
     "refusals_of_bundle",
     "refusals_of_text",
+    "unlisted",
 ]

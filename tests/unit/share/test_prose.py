@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from stillwatch.cli.app import run
 from stillwatch.share.commercial import joins
 from stillwatch.share.prose import LONGEST, faults, unlisted
 from stillwatch.share.vocabulary import vocabulary
@@ -255,3 +256,10 @@ def test_a_long_text_is_judged_in_a_blink():
     for _ in range(20):
         assert faults(text, now=NOW) == []
     assert time.process_time() - began < 1
+
+
+def test_the_command_says_why_and_names_the_words(capsys):
+    assert run(["share", "wording", "Prompts of acme repeat the frame."]) == 1
+    assert "not listed: acme" in capsys.readouterr().out
+    assert run(["share", "wording", "Prompts repeat the frame."]) == 0
+    assert "may be shared" in capsys.readouterr().out

@@ -29,6 +29,7 @@ from stillwatch.share.hub.app import create_app, create_witness
 from stillwatch.share.hub.calls import PURPOSE_HEADER
 from stillwatch.share.hub.custody import checkpoint, transparency
 from stillwatch.share.hub.custody import verify as verify_ledger
+from stillwatch.share.hub.figures import publish_figures, read_parts
 from stillwatch.share.hub.markings import RECIPIENTS_EXTENSION, TIERS, TLP_TIERS
 from stillwatch.share.hub.members import ROLES
 from stillwatch.share.hub.office import Office
@@ -60,7 +61,9 @@ __all__ = [
     "create_app",
     "create_witness",
     "make_home",
+    "publish_figures",
     "read_key",
+    "read_parts",
     "read_settings",
     "read_signer",
     "serve",

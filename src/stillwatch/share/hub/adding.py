@@ -162,8 +162,6 @@ def _examined(
     spec = str(stix.get("spec_version", "2.0"))
     stix = rules.form(stix)
     reasons = list(rules.accept(stix)) if rules.accept is not None else []
-    if rules.operators is not None and member.role != "operator":
-        reasons += filter(None, [rules.operators(stix)])
     if spec not in specs:
         reasons.append(f"This collection takes STIX {' and '.join(specs)}, not {spec}.")
     if member.pseudonymous and stix["type"] == "identity":

@@ -29,21 +29,16 @@ __all__ = ["Listen", "build", "serve"]
 
 
 def _by_antitrust(stix: Mapping[str, Any]) -> Sequence[str]:
-    return refusals(stix, now=datetime.now(UTC))
-
-
-def _aggregate(stix: Mapping[str, Any]) -> str | None:
-    """Return why figures of several contributors come from the operator alone: it has all of them,
-    and knows what was published before."""
     extensions = stix.get("extensions")
     if isinstance(extensions, Mapping) and EXT["aggregate"] in extensions:
-        return "aggregate-lane: figures of several contributors are published by the operator."
-    return None
+        # nobody by TAXII: nothing would hold them against what was published (`figures`)
+        return ("aggregate-lane: the operator publishes figures, by `hub figures` alone.",)
+    return refusals(stix, now=datetime.now(UTC))
 
 
 # Neither the order of keys nor an id that names nothing carries a message past the antitrust rules.
 RULES: Final[Mapping[str, Rules]] = {
-    "antitrust": Rules(_by_antitrust, normal, CATALOGUE, _aggregate),
+    "antitrust": Rules(_by_antitrust, normal, CATALOGUE),
     "structure": Rules(),
 }
 _HOME: Final = "STILLWATCH_HUB_HOME"

@@ -23,14 +23,12 @@ class Rules:
     ``accept``: sentences that refuse an object. ``form``: the writing that is kept of it.
     ``fixed``: objects that are the same for all members, by id: anybody may refer to them and
     submit them, and other references must be to what the hub has. None: there are none, and
-    references may be to anything. ``operators``: why only the operator may submit an object, or
-    nothing.
+    references may be to anything.
     """
 
     accept: Accept | None = None
     form: Form = dict
     fixed: Mapping[str, Mapping[str, Any]] | None = None
-    operators: Callable[[Mapping[str, Any]], str | None] | None = None
 
 
 _DOMAIN: Final = {

@@ -35,6 +35,7 @@ __all__ = [
     "MEMBER",
     "METADATA",
     "NODE",
+    "PUBLICATION",
     "RECIPIENT",
     "SUBMISSION",
     "TOKEN",
@@ -246,6 +247,16 @@ CANDIDATE: Final = Table(
     Column("epoch", String(7), primary_key=True),
     Column("token", String(64), primary_key=True),
     Column("member", _Key, _refers("member"), primary_key=True),
+)
+# Of whom figures of which months were published, so that no two can be subtracted; no figures.
+PUBLICATION: Final = Table(
+    "publication",
+    METADATA,
+    Column("pk", _Key, primary_key=True),
+    Column("first", String(32), nullable=False),  # first days of the first and the last month
+    Column("last", String(32), nullable=False),
+    Column("contributors", Text, nullable=False),  # JSON list of pseudonyms
+    Column("published", BigInteger, nullable=False),
 )
 DELIVERY: Final = Table(
     "delivery",
