@@ -39,11 +39,15 @@ def read_organizations(path: str | os.PathLike[str]) -> Organizations:
     """
     records, columns = organizations_of(*read_records(path))
     name = Path(path).name
+    if "account_id" in columns:
+        raise SchemaError(
+            "a table of accounts; expected a row an organization", where=name,
+            hint="give it as --accounts",
+        )  # fmt: skip
     if "org_id" not in columns:
         raise SchemaError(
             "no column org_id", where=name,
-            hint="a table with account_id is for --accounts" if "account_id" in columns
-            else "every other one is optional",
+            hint="give a table with a row an organization; every column but org_id is optional",
         )  # fmt: skip
     table = to_table(records, ORGANIZATION, name)
     lines = [line for line, _ in records]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-__all__ = ["stranger"]
+__all__ = ["by_magic", "stranger"]
 
 _SUGGEST: Final = "let `stillwatch ingest LOG --suggest` propose a mapping file, or name its format"
 _UNPACK: Final = "unpack it and give its folder"
@@ -28,15 +28,22 @@ _MAGIC: Final = (
 )
 
 
+def by_magic(head: bytes) -> tuple[str, str] | None:
+    """Return what a file is that can be no log, and the next step; None where it may be one."""
+    return next(
+        ((got, step) for offset, magic, got, step in _MAGIC if head.startswith(magic, offset)), None
+    )
+
+
 def stranger(head: bytes) -> tuple[str, str]:
     """Return what a file with these first bytes is, and the next step; nothing of its content.
 
     >>> stranger(b"<!DOCTYPE html>")[0]
     'HTML or XML'
     """
-    for offset, magic, got, step in _MAGIC:
-        if head.startswith(magic, offset):
-            return got, step
+    known = by_magic(head)
+    if known is not None:
+        return known
     text = head.removeprefix(b"\xef\xbb\xbf").strip()
     if not text:
         return "blank lines alone", "is the export finished?"

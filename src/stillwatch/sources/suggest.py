@@ -14,6 +14,7 @@ from stillwatch.sources.bodies import BODY_COLUMNS
 from stillwatch.sources.files import find_files, open_file
 from stillwatch.sources.ledger import Ledger
 from stillwatch.sources.sample import Seen, survey
+from stillwatch.sources.strangers import by_magic
 
 __all__ = ["Suggestion", "suggest", "suggest_mapping"]
 
@@ -106,6 +107,9 @@ def suggest_mapping(paths: Iterable[str | os.PathLike[str]], rows: int = 2_000) 
     files = find_files(paths)
     for file in files:
         with open_file(file) as (handle, head):
+            known = by_magic(head)
+            if known is not None:
+                raise InputError(f"not a log: {known[0]}", where=file.name, hint=known[1])
             for records in read_rows(handle, file.name, ledger) if head else ():
                 found += records.objects
                 if len(found) >= rows:
@@ -113,8 +117,9 @@ def suggest_mapping(paths: Iterable[str | os.PathLike[str]], rows: int = 2_000) 
         if len(found) >= rows:
             break
     if not found:
+        why = f": {ledger.rejected[0].reason}" if ledger.rejected else ""
         raise InputError(
-            "no row that can be read",
+            f"no row that can be read{why}",
             where=files[0].name,
             hint="rows may be JSON, CSV with a header, Parquet or Arrow",
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 from datetime import UTC, datetime, timedelta
@@ -13,6 +14,8 @@ import pytest
 from stillwatch.collect import compaction
 from stillwatch.collect.clock import LatestClock
 from stillwatch.collect.requests import take_otlp
+from stillwatch.collect.service import Service
+from stillwatch.collect.settings import Settings
 from stillwatch.collect.stored import Stored
 from stillwatch.collect.wal import LITELLM, OTLP, WalFile, frame
 from stillwatch.schema import to_micros
@@ -113,3 +116,18 @@ def test_what_waits_is_never_written_over(tmp_path: Path) -> None:
     waiting = compaction.wal_files(tmp_path / ".wal")
     assert compact(tmp_path, *waiting, now=NOW + timedelta(minutes=1)).rows == 2
     assert told(tmp_path) == [("1212", None), ("cdcd", None)]
+
+
+def test_files_that_were_set_aside_are_told_at_every_start(tmp_path: Path, caplog: Any) -> None:
+    (tmp_path / ".wal").mkdir()
+    (tmp_path / ".wal" / "000000000001.wal.failed").write_bytes(b"SECRET")
+
+    async def scene() -> None:
+        service = Service(Settings(folder=tmp_path))
+        await service.start()
+        await service.stop()
+
+    asyncio.run(scene())
+    (said,) = [json.loads(r.getMessage()) for r in caplog.records if r.levelname == "ERROR"]
+    assert (said["event"], said["files"]) == ("still set aside", 1)
+    assert "SECRET" not in caplog.text

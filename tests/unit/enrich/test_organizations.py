@@ -127,7 +127,7 @@ def test_a_table_of_other_organizations_makes_nothing_evaluable(people: People) 
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("account_id,plan\na,b\n", r"no column org_id.*account_id is for --accounts"),
+        ("account_id,org_id\na,b\n", r"a table of accounts; expected.*give it as --accounts"),
         ("name\nb\n", r"no column org_id"),
         ("org_id,plan\no,b\no,c\n", r"csv:3.*the same org_id as in line 2"),
         ("org_id,created_at\no,soon\n", r"csv:2.*created_at: expected a time"),

@@ -96,9 +96,15 @@ def test_hostile_keys_stay_in_their_quotes(tmp_path: Path) -> None:
 
 def test_no_rows_no_proposal(tmp_path: Path) -> None:
     log = tmp_path / "x.txt"
-    log.write_text("", "utf-8")
-    with pytest.raises(InputError, match="no row that can be read"):
-        suggest_mapping([log])
+    for text, said in (
+        ("", "no row that can be read Next"),
+        ('{"a": ', "no row that can be read: JSON ends early"),
+        ("PK\x03\x04,secret\na,b\n", "not a log: a ZIP archive Next: unpack it"),
+    ):
+        log.write_text(text, "utf-8")
+        with pytest.raises(InputError, match=said) as caught:
+            suggest_mapping([log])
+        assert "secret" not in str(caught.value)
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf")])
