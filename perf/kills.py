@@ -5,9 +5,9 @@
 An undisturbed run gives the bytes and the usual seconds, once a commit (bench/work/kills.json).
 Each kill is a SIGKILL at a moment drawn evenly from those seconds, into a run of its own, which
 ``--resume`` then finishes. One line a kill goes to bench/work/kills.jsonl, so that a stopped series
-goes on; lines of another commit are dropped. ``--copies 1`` is the world itself, 79,000 exchanges; ``--world tiny`` is one for a slow machine.
-``--minutes`` begins no further kill after so many, ``--keep`` writes bench/results/kills.json, an
-entry a world. Ends with 1 when a byte differed.
+goes on; lines of another commit are dropped. ``--copies 1`` is the world itself, 79,000 exchanges;
+``--world tiny`` is one for a slow machine. ``--minutes`` begins no further kill after so many,
+``--keep`` writes bench/results/kills.json, an entry a world. Ends with 1 when a byte differed.
 """
 
 from __future__ import annotations
