@@ -114,7 +114,7 @@ def told(made: list[dict[str, Any]], usual_s: float) -> dict[str, Any]:
         ],
         "commit": commit(),
         "machine": describe(),
-        "command": "make kills",
+        "command": " ".join(["perf/kills.py", *sys.argv[1:]]),
     }
 
 
