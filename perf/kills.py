@@ -6,9 +6,8 @@ An undisturbed run gives the bytes and the usual seconds, once a commit (bench/w
 Each kill is a SIGKILL at a moment drawn evenly from those seconds, into a run of its own, which
 ``--resume`` then finishes. One line a kill goes to bench/work/kills.jsonl, so that a stopped series
 goes on; lines of another commit are dropped. ``--copies 1`` is the world itself, 79,000 exchanges;
-``--world tiny`` is one for a slow machine.
-``--minutes`` begins no further kill after so many, ``--keep`` writes bench/results/kills.json, an
-entry a world. Ends with 1 when a byte differed.
+``--world tiny`` is one for a slow machine. ``--minutes`` begins no further kill after so many,
+``--keep`` writes bench/results/kills.json, an entry a world. Ends with 1 when a byte differed.
 """
 
 from __future__ import annotations
@@ -115,7 +114,7 @@ def told(made: list[dict[str, Any]], usual_s: float) -> dict[str, Any]:
         ],
         "commit": commit(),
         "machine": describe(),
-        "command": "make kills",
+        "command": " ".join(["perf/kills.py", *sys.argv[1:]]),
     }
 
 
