@@ -44,6 +44,9 @@ def console(
     audit: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Labelled sample of `case sample`.")
     ] = None,
+    attachments: Annotated[
+        int, typer.Option(metavar="MB", min=1, max=100, help="Largest file attached to a case.")
+    ] = 20,
     terms: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="Terms of judgement in TOML, if not the shipped."),
@@ -88,7 +91,7 @@ def console(
     index = open_index(held, folder.index, salt=folder.key("accounts"))
     desk = Desk(
         held, index, opened, read_terms(terms), folder, lambda: datetime.now(UTC),
-        hosts_of(listen), listen.secure, audit,
+        hosts_of(listen), listen.secure, audit, attachments * 1_000_000,
     )  # fmt: skip
     desk.warm()
     scheme = "https" if certificate else "http"

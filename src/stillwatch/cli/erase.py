@@ -56,6 +56,7 @@ def erase(
         erase_from_effects,
         erase_from_run,
         open_book,
+        unsearched,
     )
     from stillwatch.cli.guarding import erase_from_guard
     from stillwatch.cli.terminal import Page
@@ -74,8 +75,14 @@ def erase(
     page = Page()
     users = sorted({u for folder in run or [] for u in end_users_of(open_run(folder), account)})
     if db is not None:
-        count = erase_from_book(open_book(db), account, by=by, now=datetime.now(UTC))
+        book = open_book(db)
+        count = erase_from_book(book, account, by=by, now=datetime.now(UTC))
         page.sentence(f"{count:,} texts of the case database rewritten.")
+        for file in unsearched(book):
+            page.point(
+                f"{file.case_id}: {file.id} is no plain text, so nobody looked whom it names: "
+                "look, and remove it in the console."
+            )
     if days is not None:
         count = erase_account(days, account)
         page.sentence(f"{count:,} exchanges removed from {days}.")

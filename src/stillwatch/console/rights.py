@@ -26,6 +26,9 @@ RIGHTS: Final[dict[str, frozenset[str]]] = {
     "work": frozenset({"analyst", "approver"}),
     "decide": frozenset({"analyst"}),
     "approve": frozenset({"approver"}),
+    "attach": _ACCOUNTS,
+    # not for analysts: who attached something cannot make it vanish
+    "detach": frozenset({"approver", "counsel"}),
     "undo": frozenset({"analyst", "approver"}),
     "enter_appeal": frozenset({"analyst", "counsel"}),
     "hear_appeal": frozenset({"approver", "counsel"}),

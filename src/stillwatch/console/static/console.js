@@ -94,6 +94,11 @@
       held[e.target.checked ? "add" : "delete"](e.target.value);
       marks.set(e.target.name, held);
     }
+    if (e.target.dataset.most) { // told before it is sent: a browser may show no answer to a large one
+      const large = [...e.target.files].some((f) => f.size > +e.target.dataset.most);
+      e.target.setCustomValidity(large ? `Larger than ${e.target.dataset.most / 1e6} MB` : "");
+      e.target.reportValidity();
+    }
     if (e.target.id === "keys-on") { try { localStorage.setItem(stored, e.target.checked ? "on" : "off"); } catch { /* private windows keep nothing */ } }
     count();
   });
