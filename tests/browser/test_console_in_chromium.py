@@ -8,15 +8,22 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 import run_builder
 import uvicorn
+from playwright.sync_api import Error
 
-from stillwatch.cases import open_book, open_cases, read_decisions, read_terms
+from stillwatch.cases import (
+    open_book,
+    open_cases,
+    read_attachments,
+    read_decisions,
+    read_terms,
+)
 from stillwatch.console import Desk, create_app, make_administrator, open_home
 from stillwatch.console.entry import _keep, add_person
 from stillwatch.store import open_run
@@ -101,6 +108,8 @@ def inside(browser, served, name="Ana", size="desk", outside=False, **options):
         viewport=dict(zip(("width", "height"), SIZES[size], strict=True)), **options
     )
     page = context.new_page()
+    if options.get("java_script_enabled", True):
+        _patient(page)
     if not outside:  # by the form: no other way gets a __Host- cookie into a browser over http
         page.goto(f"{served.address}/login")
         page.fill("#login", name)
@@ -129,6 +138,29 @@ def until(page, truth: str, argument: object = None) -> None:
     raise AssertionError(f"never true: {truth}")
 
 
+def ready(page) -> None:
+    """Wait for the page to say that all that it shows hears clicks and nothing is on its way."""
+    until(page, "document.documentElement.hasAttribute('data-ready')")
+
+
+def _patient(page) -> None:
+    """Let what goes somewhere or touches a field wait for the page; `page.locator` does not."""
+
+    def before(act):
+        return lambda *args, **more: (ready(page), act(*args, **more))[1]
+
+    for name in ("click", "check", "select_option", "fill"):
+        setattr(page, name, before(getattr(page, name)))
+    for name in ("goto", "reload"):
+        go = getattr(page, name)
+        setattr(page, name, lambda *args, go=go, **more: (go(*args, **more), _settled(page))[0])
+
+
+def _settled(page) -> None:
+    if page.url.startswith("http") and page.locator("script[src*=htmx]").count():
+        ready(page)
+
+
 def whole(page) -> None:
     """Scroll to what is not there yet, so that every picture is asked for, and wait for all."""
     until(
@@ -136,6 +168,7 @@ def whole(page) -> None:
         "(document.querySelector('.lazy')?.scrollIntoView(),"
         " !document.querySelector('.lazy, .htmx-request'))",
     )
+    ready(page)
     page.evaluate("scrollTo(0, 0)")
 
 
@@ -361,7 +394,6 @@ def test_filters_marks_and_pages_change_the_list_and_freeze_nothing(browser, ful
         page.fill("#filter", full.largest())
         page.wait_for_url(f"**find={full.largest()}**")
         until(page, "document.querySelectorAll('tr[data-row]').length === 1")
-        until(page, "!document.querySelector('.htmx-request')")
         page.check("tr[data-row] input")
         until(page, "document.querySelector('#marked').textContent === '1 marked'")
         page.reload()
@@ -384,7 +416,7 @@ def test_a_mark_made_while_the_list_arrives_stays_and_one_that_left_it_does_not(
         )  # the answer is held back until we say so
         page.check("#w-new")
         until(page, "document.querySelector('.htmx-request')")
-        page.check(f"input[name=case][value={full.largest()}]")
+        page.locator(f"input[name=case][value={full.largest()}]").check()
         assert len(waiting) == 1
         waiting.pop().continue_()
         until(page, "!document.querySelector('.htmx-request')")
@@ -418,7 +450,7 @@ def test_a_tick_made_while_the_answer_to_another_arrives_is_not_lost(
             if page.locator(field).first.get_attribute("type") == "checkbox":
                 page.locator(field).first.check()
             else:
-                page.select_option(field, index=1)
+                page.locator(field).select_option(index=1)
 
         waiting: list = []
         page.route(told, lambda route: waiting.append(route))
@@ -429,8 +461,7 @@ def test_a_tick_made_while_the_answer_to_another_arrives_is_not_lost(
         for route in waiting:
             route.continue_()
         page.unroute(told)
-        until(page, "!document.querySelector('.htmx-request')")
-        page.wait_for_timeout(150)
+        ready(page)
         for field in (first, second):
             one = page.locator(field).first
             ticked = one.get_attribute("type") == "checkbox"
@@ -465,8 +496,7 @@ def test_the_drawer_opens_beside_the_case_and_gives_the_focus_back(browser, full
     with inside(browser, full) as (page, seen):
         page.goto(f"{full.address}/cases/{full.largest()}")
         page.wait_for_selector("#member-rows tbody a")
-        # A link that is clicked before it is bound opens the page, as it does without scripts.
-        until(page, "!document.querySelector('.htmx-request, .htmx-settling, .htmx-added')")
+        ready(page)  # a link that is clicked before it is bound opens the page
         link = page.locator("#member-rows tbody a").first
         name = link.inner_text()
         link.click()
@@ -536,18 +566,76 @@ def test_single_requests_are_filtered_paged_and_opened_from_the_case(browser, fu
         assert {text.split()[0] for text in models} == {"lumen-5"}
         page.click("#requests a:has-text('2 alike') >> nth=0")  # with the one without template:
         until(page, "document.querySelectorAll('#requests tbody tr').length === 1")
-        page.wait_for_timeout(100)  # the new list hears changes once it has settled
         page.select_option("#rq-template", "")
         until(page, "document.querySelectorAll('#requests tbody tr').length === 2")
         page.click("#requests tbody tr:first-child th a")
         page.wait_for_selector("#drawer h1")
         page.evaluate("document.querySelector('#drawer .lazy').scrollIntoView()")
         page.wait_for_selector("#drawer .requests tbody tr")
+        ready(page)
         assert page.locator("#drawer .requests tbody tr").count() == 3
-        page.wait_for_timeout(100)
         assert page.locator("#requests tbody tr").count() == 2, "the case's own list stays"
         page.select_option("#rq-of-status", "refused")
         until(page, "document.querySelectorAll('#drawer .requests tbody tr').length === 1")
+        assert seen == []
+
+
+def test_a_file_is_attached_taken_as_a_download_and_removed(browser, tmp_path):
+    letter = tmp_path / "page.html"
+    letter.write_bytes(b"<script>document.title = 'ran'</script>")
+    with served(tmp_path, "small") as small:
+        case = f"{small.address}/cases/{small.largest()}"
+        with inside(browser, small) as (page, seen):
+            page.goto(case)
+            page.locator("#file").set_input_files(letter)
+            page.fill("#file-remark", "what the customer sent")
+            page.keyboard.press("Enter")
+            page.wait_for_selector("#attachments tbody tr")
+            assert page.url == f"{case}#attachments"
+            with page.expect_download() as got:
+                page.click("#attachments tbody a")
+            assert got.value.suggested_filename == "page.html.attached"
+            assert Path(got.value.path()).read_bytes() == letter.read_bytes()
+            assert page.locator("#attachments summary").count() == 0, "Ana attached it"
+            large = tmp_path / "large.zip"
+            large.write_bytes(b"\0" * (small.desk.most_attached + 1))
+            page.locator("#file").set_input_files(large)
+            page.click("#attachments button:has-text('Attach')")
+            told = page.evaluate("document.querySelector('#file').validationMessage")
+            assert told == "Larger than 20 MB"
+            assert seen == []
+        with inside(browser, small, "Apo") as (page, seen):
+            page.goto(case)
+            page.click("#attachments summary")
+            page.fill("#attachments input[name=reason]", "of another case")
+            page.keyboard.press("Enter")
+            page.wait_for_selector("#attachments tr.gone")
+            assert "Apo removed it: of another case" in page.inner_text("#attachments")
+            page.evaluate(AXE)
+            found = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
+            assert [v["id"] for v in found["violations"]] == []
+            assert seen == []
+
+
+def test_a_file_opened_by_its_address_is_saved_and_a_large_one_refused_without_scripts(
+    browser, full, tmp_path
+):
+    drawing = tmp_path / "chart.svg"
+    drawing.write_text('<svg xmlns="http://www.w3.org/2000/svg" onload="alert(1)"/>')
+    large = tmp_path / "large.bin"
+    large.write_bytes(b"\0" * (full.desk.most_attached + 1_000_000))
+    with inside(browser, full, java_script_enabled=False) as (page, seen):
+        for file in (drawing, large):
+            page.goto(f"{full.address}/cases/{full.largest()}")
+            page.locator("#file").set_input_files(file)
+            page.click("#attachments button:has-text('Attach')")
+        assert "larger than 20 MB" in page.inner_text("main")
+        assert [text.split()[0] for text in seen if not text.startswith("console")] == ["413"]
+    held = read_attachments(full.desk.book, full.largest())
+    with inside(browser, full) as (page, seen):
+        with page.expect_download() as got, suppress(Error):  # a page does not come of it
+            page.goto(f"{full.address}/attachments/{held[-1].id}")
+        assert got.value.suggested_filename == "chart.svg.attached"
         assert seen == []
 
 

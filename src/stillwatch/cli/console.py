@@ -37,6 +37,12 @@ def console(
         str | None,
         typer.Option(metavar="NAME", help="Make this person an administrator; print a password."),
     ] = None,
+    require_second_factor: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="ROLE", help="Role that needs a second factor, or all; may be given again."
+        ),
+    ] = None,
     standing: Annotated[
         list[str] | None,
         typer.Option(metavar="WORD", help="Campaigns to open; may be given again. Else accused."),
@@ -67,6 +73,7 @@ def console(
         read_people,
         serve,
     )
+    from stillwatch.console.rights import roles_named
     from stillwatch.console.serving import hosts_of
     from stillwatch.errors import ConfigError
     from stillwatch.store import open_run
@@ -92,6 +99,7 @@ def console(
     desk = Desk(
         held, index, opened, read_terms(terms), folder, lambda: datetime.now(UTC),
         hosts_of(listen), listen.secure, audit, attachments * 1_000_000,
+        roles_named(require_second_factor or []),
     )  # fmt: skip
     desk.warm()
     scheme = "https" if certificate else "http"

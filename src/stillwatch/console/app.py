@@ -3,7 +3,8 @@
 1. The host is one of ours (DNS rebinding), the body is small and a form; a large one with a file
    is read only of a person who may attach it (`receiving`).
 2. A session, unless the page is for people outside (ASVS 3).
-3. The person's roles give the right that the page asks for (ASVS 4): one table, `pages.PAGES`.
+3. The person's roles give the right that the page asks for (ASVS 4): one table, `pages.PAGES`;
+   whose roles ask for a second factor gets no further without one.
 4. What changes something carries the session's token and comes from our own pages (ASVS 4.2.2).
 5. That it was read is written down, and the answer carries the security headers (ASVS 14.4).
 """
@@ -22,7 +23,8 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from stillwatch.console.desk import COOKIE, Desk, Visit
-from stillwatch.console.entry import Session, resume, same
+from stillwatch.console.door import begun_without, lacks_factor
+from stillwatch.console.entry import Session, end, resume, same
 from stillwatch.console.home import reads
 from stillwatch.console.pages import PAGES, Page
 from stillwatch.console.paper import go, read_static, refuse, static_name
@@ -33,6 +35,8 @@ from stillwatch.schema import to_micros
 
 __all__ = ["HEADERS", "create_app"]
 
+# What somebody needs who has to set up a second factor first.
+_DOOR: Final = ("password", "password.set", "factor.begin", "factor.set", "logout")
 HEADERS: Final = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; "
     "img-src 'self' data:; connect-src 'self'; form-action 'self'; base-uri 'none'; "
@@ -120,7 +124,11 @@ def _endpoint(desk: Desk, page: Page) -> Any:
 
 def _session(desk: Desk, request: Request) -> Session | None:
     token = request.cookies.get(COOKIE, "")
-    return resume(desk.home, token, now=desk.clock()) if token else None
+    session = resume(desk.home, token, now=desk.clock()) if token else None
+    if session is not None and begun_without(desk, session):
+        end(desk.home, token)
+        return None
+    return session
 
 
 def _most(desk: Desk, page: Page, request: Request) -> int:
@@ -161,6 +169,8 @@ def _gates(desk: Desk, page: Page, request: Request, visit: Visit) -> Response:
                           "An administrator can give you a role that has it.")  # fmt: skip
         if visit.session.person.must_change and page.name not in ("password", "password.set",
                                                                   "logout"):  # fmt: skip
+            return go("/password")
+        if page.name not in _DOOR and lacks_factor(desk, visit.session.person):
             return go("/password")
     if page.method == "POST" and not _is_ours(request, visit, page):  # 4
         return refuse(desk, visit, 403, "Nothing was done",

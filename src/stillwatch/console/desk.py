@@ -82,7 +82,8 @@ class Visit:
 class Desk:
     """The run, the case database, the console's folder and the clock.
 
-    ``most_attached``: bytes of one file attached to a case.
+    ``most_attached``: bytes of one file attached to a case. ``second_factor``: whoever has one of
+    these roles needs one.
     """
 
     run: Run
@@ -95,6 +96,7 @@ class Desk:
     secure: bool
     audit: Path | None = None
     most_attached: int = MOST_ATTACHED
+    second_factor: frozenset[str] = frozenset()
     _held: OrderedDict[Any, Any] = field(default_factory=OrderedDict)
     _making: dict[Any, Lock] = field(default_factory=dict)
     _lock: Lock = field(default_factory=Lock)
