@@ -18,11 +18,17 @@ import uvicorn
 from playwright.sync_api import Error
 
 from stillwatch.cases import (
+    Order,
+    add_note,
+    appeal,
+    attach,
+    decide,
     open_book,
     open_cases,
     read_attachments,
     read_decisions,
     read_terms,
+    undo,
 )
 from stillwatch.console import Desk, create_app, make_administrator, open_home
 from stillwatch.console.entry import _keep, add_person
@@ -229,6 +235,41 @@ def test_a_page_is_quiet_fits_and_axe_finds_nothing(browser, full, name, size, s
         found = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
         assert len(found["passes"]) > 12  # it did look
         assert [(v["id"], [n["target"] for n in v["nodes"][:3]]) for v in found["violations"]] == []
+
+
+@pytest.fixture(scope="module")
+def lived(tmp_path_factory):
+    """A case with a decision that was undone, one in force, an appeal, a note and files."""
+    with served(tmp_path_factory.mktemp("lived"), "small") as held:
+        desk, case, now = held.desk, held.largest(), datetime.now(UTC)
+        for verdict in ("watch", "throttle"):
+            order = Order(case, None, verdict, "relay", "Ana", None, "")
+            made = decide(desk.book, order, terms=desk.terms, now=now)
+            if verdict == "watch":
+                undo(desk.book, [made.id], by="Ana", remark="too little", now=now)
+        appeal(desk.book, made.id, made.accounts[0], by="E. M.", terms=desk.terms, now=now)
+        add_note(desk.book, case, text="the same proxy as @Apo saw", by="Ana", now=now)
+        for name in ("a letter.pdf", "w" * 110 + ".html"):
+            attach(desk.book, case, name=name, data=name.encode(), by="Ana", now=now)
+        desk.second_factor = frozenset({"counsel"})
+        yield held
+
+
+@pytest.mark.parametrize(("size", "scheme"), [("desk", "dark"), ("phone", "light")])
+def test_a_case_that_has_lived_fits_and_axe_finds_nothing(browser, lived, size, scheme):
+    with inside(browser, lived, size=size, color_scheme=scheme) as (page, seen):
+        for path in (f"/cases/{lived.largest()}", "/", "/decisions", "/people"):
+            page.goto(lived.address + path)
+            whole(page)
+            page.evaluate("document.querySelectorAll('main details').forEach(d => d.open = true)")
+            wide, room = page.evaluate(
+                "[document.documentElement.scrollWidth, document.documentElement.clientWidth]"
+            )
+            assert wide <= room, path
+            page.evaluate(AXE)
+            found = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
+            assert [v["id"] for v in found["violations"]] == [], path
+        assert seen == []
 
 
 def test_axe_would_find_a_violation(browser, full):

@@ -290,7 +290,7 @@ def _words(kind: str, held: dict[str, Any]) -> str:
         "correction": lambda: "a correction for the next scan",
         "attachment.added": lambda: (
             f"{held['attachment_id']} attached: {held['name']}, {held['bytes']:,} bytes, "
-            f"{held['digest']}"
+            f"{held['digest'][:19]}…"
         ),
         "attachment.removed": lambda: f"{held['attachment_id']} removed: {held['reason']}",
         "sighting": lambda: f"sighting {held['state']}",
