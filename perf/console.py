@@ -27,6 +27,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import numpy as np
 import orjson
 import pyarrow as pa
@@ -34,6 +35,7 @@ import pyarrow.parquet as pq
 from machine import commit, describe
 from playwright.sync_api import Page, sync_playwright
 
+from stillwatch.schema import TEMPLATE_COLUMNS
 from stillwatch.schema.arrow import ACCOUNT_RESULT, LINK, RASTER, SIGNAL, VOLUME
 
 ROOT = Path(__file__).parents[1]
@@ -117,6 +119,7 @@ def write_run(folder: Path, accounts: int, campaigns: int, largest: int) -> None
     _accounts(folder, accounts, owner)
     _links(folder, rng, counts, accounts)
     _pictures(folder, rng, counts)
+    _requests(folder, counts, accounts)
     summary = {
         "since": START.isoformat(), "until": (START + timedelta(days=DAYS)).isoformat(), "look": 1,
         "rows_kept": accounts * 60, "rejected": 0, "accounts": accounts, "organizations": accounts,
@@ -186,6 +189,67 @@ def _pictures(folder: Path, rng: np.random.Generator, counts: list[int]) -> None
     table = pa.table([list(column) for column in zip(*volume, strict=True)], schema=VOLUME)
     pq.write_table(table, folder / "stages" / "volume.parquet")
     pq.write_table(SIGNAL.empty_table(), folder / "signals.parquet")
+
+
+def _requests(folder: Path, counts: list[int], accounts: int) -> None:
+    """Write 20 requests a member and 8 of each other account, in the order of time, by a seed.
+
+    Of the columns those that the index reads. Six of ten members' requests carry the campaign's
+    template; one payload of ten occurs twice or more.
+    """
+    frames = [
+        {"campaign_id": f"c-{c:012x}", "position": "head", "length": 8, "hash": f"{c + 1:016x}",
+         "skeleton": [{"kind": "text", "text": "Review the draft below and"},
+                      {"kind": "payload", "low_tokens": 9, "high_tokens": 155}],
+         "carriers_inside": n, "carriers_outside": 0, "exchanges": n * 12,
+         "first_seen": START.isoformat(), "first_model": "nova-2", "marks": []}
+        for c, n in enumerate(counts)
+    ]  # fmt: skip
+    (folder / "stages" / "frames.jsonl").write_bytes(
+        b"".join(orjson.dumps(f) + b"\n" for f in frames)
+    )
+    members = sum(counts)
+    with duckdb.connect() as engine:
+        engine.execute("SET memory_limit = '2GB'; SET threads = 1")
+        engine.register("people", pa.table({
+            "sid": pa.array(range(accounts), pa.int32()),
+            "account_id": [name_of(i) for i in range(accounts)],
+            "c": np.repeat([*range(len(counts)), -1], [*counts, accounts - members]),
+        }))  # fmt: skip
+        engine.execute("CREATE TABLE who AS SELECT * FROM people")
+        templates = ", ".join(
+            f"CASE WHEN '{name}' = 'head_8' AND c >= 0 AND h % 10 < 6 THEN (c + 1)::UBIGINT "
+            f"ELSE hash(h, '{name}') END AS {name}"
+            for name in TEMPLATE_COLUMNS
+        )
+        engine.execute(
+            f"""COPY (SELECT row_number() OVER () - 1 AS rid, * FROM (
+                SELECT sid, account_id, NULL::VARCHAR AS end_user_id,
+                       'ex-' || sid || '-' || k AS exchange_id,
+                       to_timestamp({int(START.timestamp())} + h % {DAYS * 86_400}) AS ts,
+                       'nova-2' AS model, 'api' AS channel,
+                       CASE WHEN h % 50 = 0 THEN 'refused' ELSE 'ok' END AS status,
+                       (h % 900)::BIGINT AS input_tokens,
+                       (h % 1900)::BIGINT AS output_tokens, 0::BIGINT AS reasoning_tokens,
+                       0::BIGINT AS cost_micro_usd, 1::USMALLINT AS n_turns,
+                       0::UINTEGER AS system_bytes, (h % 4000)::UINTEGER AS user_bytes,
+                       (h % 7000)::UINTEGER AS output_bytes,
+                       CASE WHEN h % 10 = 0 THEN h % 100000 ELSE h END AS h_payload,
+                       (h % 3)::USMALLINT AS method_hints, {templates}
+                FROM (SELECT *, hash(sid, k) AS h FROM who,
+                             range(CASE WHEN c >= 0 THEN 20 ELSE 8 END) AS r(k))
+                ORDER BY ts, exchange_id))
+                TO '{folder / "stages" / "exchanges.parquet"}' (COMPRESSION zstd)"""
+        )
+        engine.execute(
+            f"""COPY (SELECT sid, account_id, NULL::VARCHAR AS end_user_id,
+                       to_timestamp({int(START.timestamp())} - sid) AS created_at,
+                       to_timestamp({int(START.timestamp())}) AS first_ts,
+                       to_timestamp({int(START.timestamp()) + DAYS * 86_400}) AS last_ts,
+                       9000::BIGINT AS input_tokens, 19000::BIGINT AS output_tokens
+                FROM who ORDER BY sid)
+                TO '{folder / "stages" / "subjects.parquet"}' (COMPRESSION zstd)"""
+        )
 
 
 def start(run: Path, work: Path) -> tuple[subprocess.Popen[str], str, str, float]:

@@ -5,21 +5,27 @@
 The run is that of `perf/console.py`, made if it is not there. The application is asked in this
 process, each page once as the first visitor and then three times more; of those the median. CPU is
 user and system time of all threads; wall times are kept beside it and mean little on a machine that
-does other things too (`load_before`). Prints one JSON object, kept in
-bench/results/console-requests.json with --keep.
+does other things too (`load_before`). `first_start` makes the index, in a process of its own:
+`peak_mb` is the most memory that it held, `index_mb` what lies on the disk; `start` finds it made.
+Prints one JSON object, kept in bench/results/console-requests.json with --keep.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import resource
+import shutil
 import statistics
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
 from console import write_run
 from machine import commit, describe
 from starlette.testclient import TestClient
@@ -42,15 +48,35 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
-def make_desk(run_dir: Path, work: Path) -> tuple[Desk, float]:
-    """Return a desk over the run, and the CPU seconds that it took to be ready."""
-    began = time.process_time()
+def make_desk(run_dir: Path, work: Path) -> Desk:
+    """Return a desk over the run."""
     run, home, book = open_run(run_dir), open_home(work / "home"), open_book(work / "cases.db")
     open_cases(book, run, now=now(), standings=("accused",))
     index = open_index(run, home.index, salt=home.key("accounts"))
     desk = Desk(run, index, book, read_terms(), home, now, frozenset({"testserver"}), True)
     desk.warm()
-    return desk, time.process_time() - began
+    return desk
+
+
+def first_start(run_dir: Path, work: Path) -> dict[str, Any]:
+    """Return what it takes to be ready for the first time, measured in a process of its own."""
+    shutil.rmtree(work / "home", ignore_errors=True)
+    for file in work.glob("cases.db*"):
+        file.unlink()
+    begun = time.perf_counter()
+    asked = [sys.executable, __file__, "--ready", str(run_dir), "--work", str(work)]
+    told = subprocess.run(asked, check=True, capture_output=True, text=True).stdout
+    size = sum(file.stat().st_size for file in (work / "home" / "index").iterdir())
+    return {**json.loads(told), "wall_s": round(time.perf_counter() - begun, 1),
+            "index_mb": size // 1_000_000}  # fmt: skip
+
+
+def ready(run_dir: Path, work: Path) -> None:
+    """Make a desk and print the CPU seconds and the peak of memory of this process."""
+    make_desk(run_dir, work)
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    print(json.dumps({"cpu_s": round(used.ru_utime + used.ru_stime, 1),
+                      "peak_mb": used.ru_maxrss // 1024}))  # fmt: skip
 
 
 def pages_of(http: TestClient, desk: Desk, csrf: str) -> dict[str, Callable[[int], Any]]:
@@ -73,6 +99,14 @@ def pages_of(http: TestClient, desk: Desk, csrf: str) -> dict[str, Callable[[int
         "raster": lambda n: http.get(f"{base}/raster", headers=PART),
         "zoom": lambda n: http.get(f"{base}/raster?since=2026-11-0{n + 2}T00:00", headers=PART),
         "links": lambda n: http.get(f"{base}/links", headers=PART),
+        "requests": lambda n: http.get(f"{base}/requests?page={n + 1}", headers=PART),
+        "requests_by_status": lambda n: http.get(
+            f"{base}/requests?status=refused&page={n + 1}", headers=PART
+        ),
+        "requests_of_one": lambda n: http.get(
+            f"{base}/requests?of={desk.index.ref(members[n + 4]['account_id'])}", headers=PART
+        ),
+        "requests_far": lambda n: http.get(f"{base}/requests?page={n + 50_000}", headers=PART),
         "what_if": lambda n: http.get(f"{base}/whatif", headers=PART),
         "what_if_without": lambda n: http.get(f"{base}/whatif?no-frame=1", headers=PART),
         "weigh": lambda n: http.post(f"{base}/weigh", data=order, headers=OURS | PART),
@@ -119,16 +153,24 @@ def main() -> None:
     parser.add_argument("--largest", type=int, default=100_000)
     parser.add_argument("--work", type=Path, default=ROOT / "build" / "bench-console")
     parser.add_argument("--keep", action="store_true")
+    parser.add_argument("--ready", type=Path, help=argparse.SUPPRESS)
     wanted = parser.parse_args()
+    if wanted.ready:
+        ready(wanted.ready, wanted.work)
+        return
     run = wanted.work / f"run-{wanted.accounts}-{wanted.campaigns}-{wanted.largest}"
     if not (run / "summary.json").is_file():
         write_run(run, wanted.accounts, wanted.campaigns, wanted.largest)
     machine = describe()
-    desk, ready = make_desk(run, wanted.work)
+    first = first_start(run, wanted.work)
+    began = time.process_time()
+    desk = make_desk(run, wanted.work)
+    again = time.process_time() - began
     result = {
         "benchmark": "console-requests", "commit": commit(), "machine": machine,
         "accounts": wanted.accounts, "campaigns": wanted.campaigns, "largest": wanted.largest,
-        "ready_cpu_s": round(ready, 1), "pages": measure(desk),
+        "requests": pq.ParquetFile(run / "stages" / "exchanges.parquet").metadata.num_rows,
+        "first_start": first, "start": {"cpu_s": round(again, 1)}, "pages": measure(desk),
     }  # fmt: skip
     text = json.dumps(result, indent=2)
     print(text)

@@ -7,7 +7,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -16,8 +16,21 @@ import ports
 import pytest
 import run_builder
 import uvicorn
+from playwright.sync_api import Error
 
-from stillwatch.cases import open_book, open_cases, read_decisions, read_terms
+from stillwatch.cases import (
+    Order,
+    add_note,
+    appeal,
+    attach,
+    decide,
+    open_book,
+    open_cases,
+    read_attachments,
+    read_decisions,
+    read_terms,
+    undo,
+)
 from stillwatch.console import Desk, create_app, make_administrator, open_home
 from stillwatch.console.entry import _keep, add_person
 from stillwatch.store import open_run
@@ -110,6 +123,8 @@ def inside(browser, served, name="Ana", size="desk", outside=False, **options):
         viewport=dict(zip(("width", "height"), SIZES[size], strict=True)), **options
     )
     page = context.new_page()
+    if options.get("java_script_enabled", True):
+        _patient(page)
     if not outside:  # by the form: no other way gets a __Host- cookie into a browser over http
         page.goto(f"{served.address}/login")
         page.fill("#login", name)
@@ -138,6 +153,29 @@ def until(page, truth: str, argument: object = None) -> None:
     raise AssertionError(f"never true: {truth}")
 
 
+def ready(page) -> None:
+    """Wait for the page to say that all that it shows hears clicks and nothing is on its way."""
+    until(page, "document.documentElement.hasAttribute('data-ready')")
+
+
+def _patient(page) -> None:
+    """Let what goes somewhere or touches a field wait for the page; `page.locator` does not."""
+
+    def before(act):
+        return lambda *args, **more: (ready(page), act(*args, **more))[1]
+
+    for name in ("click", "check", "select_option", "fill"):
+        setattr(page, name, before(getattr(page, name)))
+    for name in ("goto", "reload"):
+        go = getattr(page, name)
+        setattr(page, name, lambda *args, go=go, **more: (go(*args, **more), _settled(page))[0])
+
+
+def _settled(page) -> None:
+    if page.url.startswith("http") and page.locator("script[src*=htmx]").count():
+        ready(page)
+
+
 def whole(page) -> None:
     """Scroll to what is not there yet, so that every picture is asked for, and wait for all."""
     until(
@@ -145,6 +183,7 @@ def whole(page) -> None:
         "(document.querySelector('.lazy')?.scrollIntoView(),"
         " !document.querySelector('.lazy, .htmx-request'))",
     )
+    ready(page)
     page.evaluate("scrollTo(0, 0)")
 
 
@@ -205,6 +244,41 @@ def test_a_page_is_quiet_fits_and_axe_finds_nothing(browser, full, name, size, s
         found = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
         assert len(found["passes"]) > 12  # it did look
         assert [(v["id"], [n["target"] for n in v["nodes"][:3]]) for v in found["violations"]] == []
+
+
+@pytest.fixture(scope="module")
+def lived(tmp_path_factory):
+    """A case with a decision that was undone, one in force, an appeal, a note and files."""
+    with served(tmp_path_factory.mktemp("lived"), "small") as held:
+        desk, case, now = held.desk, held.largest(), datetime.now(UTC)
+        for verdict in ("watch", "throttle"):
+            order = Order(case, None, verdict, "relay", "Ana", None, "")
+            made = decide(desk.book, order, terms=desk.terms, now=now)
+            if verdict == "watch":
+                undo(desk.book, [made.id], by="Ana", remark="too little", now=now)
+        appeal(desk.book, made.id, made.accounts[0], by="E. M.", terms=desk.terms, now=now)
+        add_note(desk.book, case, text="the same proxy as @Apo saw", by="Ana", now=now)
+        for name in ("a letter.pdf", "w" * 110 + ".html"):
+            attach(desk.book, case, name=name, data=name.encode(), by="Ana", now=now)
+        desk.second_factor = frozenset({"counsel"})
+        yield held
+
+
+@pytest.mark.parametrize(("size", "scheme"), [("desk", "dark"), ("phone", "light")])
+def test_a_case_that_has_lived_fits_and_axe_finds_nothing(browser, lived, size, scheme):
+    with inside(browser, lived, size=size, color_scheme=scheme) as (page, seen):
+        for path in (f"/cases/{lived.largest()}", "/", "/decisions", "/people"):
+            page.goto(lived.address + path)
+            whole(page)
+            page.evaluate("document.querySelectorAll('main details').forEach(d => d.open = true)")
+            wide, room = page.evaluate(
+                "[document.documentElement.scrollWidth, document.documentElement.clientWidth]"
+            )
+            assert wide <= room, path
+            page.evaluate(AXE)
+            found = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
+            assert [v["id"] for v in found["violations"]] == [], path
+        assert seen == []
 
 
 def test_axe_would_find_a_violation(browser, full):
@@ -370,7 +444,6 @@ def test_filters_marks_and_pages_change_the_list_and_freeze_nothing(browser, ful
         page.fill("#filter", full.largest())
         page.wait_for_url(f"**find={full.largest()}**")
         until(page, "document.querySelectorAll('tr[data-row]').length === 1")
-        until(page, "!document.querySelector('.htmx-request')")
         page.check("tr[data-row] input")
         until(page, "document.querySelector('#marked').textContent === '1 marked'")
         page.reload()
@@ -403,7 +476,7 @@ def test_a_mark_made_while_the_list_arrives_stays_and_one_that_left_it_does_not(
         page.check("#w-new")
         held_back(page, waiting)
         until(page, "document.querySelector('.htmx-request')")
-        page.check(f"input[name=case][value={full.largest()}]")
+        page.locator(f"input[name=case][value={full.largest()}]").check()
         assert len(waiting) == 1
         waiting.pop().continue_()
         until(page, "!document.querySelector('.htmx-request')")
@@ -437,7 +510,7 @@ def test_a_tick_made_while_the_answer_to_another_arrives_is_not_lost(
             if page.locator(field).first.get_attribute("type") == "checkbox":
                 page.locator(field).first.check()
             else:
-                page.select_option(field, index=1)
+                page.locator(field).select_option(index=1)
 
         waiting: list = []
         held = True
@@ -450,8 +523,7 @@ def test_a_tick_made_while_the_answer_to_another_arrives_is_not_lost(
         for route in waiting:
             route.continue_()
         page.unroute(told)
-        until(page, "!document.querySelector('.htmx-request')")
-        page.wait_for_timeout(150)
+        ready(page)
         for field in (first, second):
             one = page.locator(field).first
             ticked = one.get_attribute("type") == "checkbox"
@@ -486,8 +558,7 @@ def test_the_drawer_opens_beside_the_case_and_gives_the_focus_back(browser, full
     with inside(browser, full) as (page, seen):
         page.goto(f"{full.address}/cases/{full.largest()}")
         page.wait_for_selector("#member-rows tbody a")
-        # A link that is clicked before it is bound opens the page, as it does without scripts.
-        until(page, "!document.querySelector('.htmx-request, .htmx-settling, .htmx-added')")
+        ready(page)  # a link that is clicked before it is bound opens the page
         link = page.locator("#member-rows tbody a").first
         name = link.inner_text()
         link.click()
@@ -557,18 +628,76 @@ def test_single_requests_are_filtered_paged_and_opened_from_the_case(browser, fu
         assert {text.split()[0] for text in models} == {"lumen-5"}
         page.click("#requests a:has-text('2 alike') >> nth=0")  # with the one without template:
         until(page, "document.querySelectorAll('#requests tbody tr').length === 1")
-        page.wait_for_timeout(100)  # the new list hears changes once it has settled
         page.select_option("#rq-template", "")
         until(page, "document.querySelectorAll('#requests tbody tr').length === 2")
         page.click("#requests tbody tr:first-child th a")
         page.wait_for_selector("#drawer h1")
         page.evaluate("document.querySelector('#drawer .lazy').scrollIntoView()")
         page.wait_for_selector("#drawer .requests tbody tr")
+        ready(page)
         assert page.locator("#drawer .requests tbody tr").count() == 3
-        page.wait_for_timeout(100)
         assert page.locator("#requests tbody tr").count() == 2, "the case's own list stays"
         page.select_option("#rq-of-status", "refused")
         until(page, "document.querySelectorAll('#drawer .requests tbody tr').length === 1")
+        assert seen == []
+
+
+def test_a_file_is_attached_taken_as_a_download_and_removed(browser, tmp_path):
+    letter = tmp_path / "page.html"
+    letter.write_bytes(b"<script>document.title = 'ran'</script>")
+    with served(tmp_path, "small") as small:
+        case = f"{small.address}/cases/{small.largest()}"
+        with inside(browser, small) as (page, seen):
+            page.goto(case)
+            page.locator("#file").set_input_files(letter)
+            page.fill("#file-remark", "what the customer sent")
+            page.keyboard.press("Enter")
+            page.wait_for_selector("#attachments tbody tr")
+            assert page.url == f"{case}#attachments"
+            with page.expect_download() as got:
+                page.click("#attachments tbody a")
+            assert got.value.suggested_filename == "page.html.attached"
+            assert Path(got.value.path()).read_bytes() == letter.read_bytes()
+            assert page.locator("#attachments summary").count() == 0, "Ana attached it"
+            large = tmp_path / "large.zip"
+            large.write_bytes(b"\0" * (small.desk.most_attached + 1))
+            page.locator("#file").set_input_files(large)
+            page.click("#attachments button:has-text('Attach')")
+            told = page.evaluate("document.querySelector('#file').validationMessage")
+            assert told == "Larger than 20 MB"
+            assert seen == []
+        with inside(browser, small, "Apo") as (page, seen):
+            page.goto(case)
+            page.click("#attachments summary")
+            page.fill("#attachments input[name=reason]", "of another case")
+            page.keyboard.press("Enter")
+            page.wait_for_selector("#attachments tr.gone")
+            assert "Apo removed it: of another case" in page.inner_text("#attachments")
+            page.evaluate(AXE)
+            found = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
+            assert [v["id"] for v in found["violations"]] == []
+            assert seen == []
+
+
+def test_a_file_opened_by_its_address_is_saved_and_a_large_one_refused_without_scripts(
+    browser, full, tmp_path
+):
+    drawing = tmp_path / "chart.svg"
+    drawing.write_text('<svg xmlns="http://www.w3.org/2000/svg" onload="alert(1)"/>')
+    large = tmp_path / "large.bin"
+    large.write_bytes(b"\0" * (full.desk.most_attached + 1_000_000))
+    with inside(browser, full, java_script_enabled=False) as (page, seen):
+        for file in (drawing, large):
+            page.goto(f"{full.address}/cases/{full.largest()}")
+            page.locator("#file").set_input_files(file)
+            page.click("#attachments button:has-text('Attach')")
+        assert "larger than 20 MB" in page.inner_text("main")
+        assert [text.split()[0] for text in seen if not text.startswith("console")] == ["413"]
+    held = read_attachments(full.desk.book, full.largest())
+    with inside(browser, full) as (page, seen):
+        with page.expect_download() as got, suppress(Error):  # a page does not come of it
+            page.goto(f"{full.address}/attachments/{held[-1].id}")
+        assert got.value.suggested_filename == "chart.svg.attached"
         assert seen == []
 
 

@@ -9,6 +9,16 @@ Needs ``pip install stillwatch[cases]``.
 """
 
 from stillwatch.cases.appeals import appeal, read_appeals, resolve, settle
+from stillwatch.cases.attachments import (
+    Attachment,
+    attach,
+    clean_file_name,
+    name_outside,
+    read_attachment,
+    read_attachments,
+    remove_attachment,
+    unsearched,
+)
 from stillwatch.cases.book import Book, open_book
 from stillwatch.cases.decisions import (
     InForce,
@@ -86,6 +96,7 @@ from stillwatch.cases.snapshot import Compiled, compile_snapshot, salt_of
 from stillwatch.cases.terms import Terms, read_terms
 
 __all__ = [
+    "Attachment",
     "Book",
     "CheckedPack",
     "Compiled",
@@ -119,8 +130,10 @@ __all__ = [
     "appeal",
     "approve",
     "assign",
+    "attach",
     "check_person",
     "claim",
+    "clean_file_name",
     "close_case",
     "compile_snapshot",
     "decide",
@@ -140,6 +153,7 @@ __all__ = [
     "last_entry",
     "match_campaigns",
     "mentions",
+    "name_outside",
     "note_indicator",
     "note_sighting",
     "open_book",
@@ -151,6 +165,8 @@ __all__ = [
     "purge_book",
     "purge_runs",
     "read_appeals",
+    "read_attachment",
+    "read_attachments",
     "read_case",
     "read_cases",
     "read_decisions",
@@ -169,12 +185,14 @@ __all__ = [
     "read_rulings",
     "read_sightings",
     "read_terms",
+    "remove_attachment",
     "resolve",
     "salt_of",
     "sample_run",
     "settle",
     "tally_labels",
     "undo",
+    "unsearched",
     "verdict_of",
     "verify_book",
     "verify_pack",

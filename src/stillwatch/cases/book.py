@@ -26,7 +26,7 @@ except ImportError as error:  # pragma: no cover
         "cases need the packages sqlalchemy and alembic", hint="pip install 'stillwatch[cases]'"
     ) from error
 
-__all__ = ["Book", "Writer", "commitment", "open_book"]
+__all__ = ["Book", "Writer", "commitment", "leave_the_file", "open_book"]
 
 # Clocks of two machines differ a little. More than this is a clock that was set back, and then
 # neither an expiry nor an appeal's time can be told.
@@ -135,6 +135,16 @@ class Writer:
         project(self.connection, link.number, kind, json.loads(text), at_us)
         self.last = link
         return link.number
+
+
+def leave_the_file(book: Book) -> None:
+    """Bring SQLite's log of changes into the file and empty it, so that nothing stays there."""
+    if book.engine.dialect.name == "sqlite":
+        raw = book.engine.raw_connection()
+        try:
+            raw.driver_connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # type: ignore[union-attr]
+        finally:
+            raw.close()
 
 
 def commitment(salt: str, body: Mapping[str, Any]) -> str:

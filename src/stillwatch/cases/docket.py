@@ -15,8 +15,8 @@ from stillwatch.errors import ConfigError
 from stillwatch.schema import Case, NotedIndicator, Sighting, from_micros
 
 __all__ = [
-    "add_note", "assign", "claim", "close_case", "label", "note_indicator", "note_sighting",
-    "read_case", "read_cases", "read_evidence", "read_members", "read_sightings",
+    "add_note", "assign", "claim", "close_case", "demand_case", "label", "note_indicator",
+    "note_sighting", "read_case", "read_cases", "read_evidence", "read_members", "read_sightings",
 ]  # fmt: skip
 
 LABELS = ("true", "false", "unsure")
@@ -177,6 +177,11 @@ def read_sightings(book: Book) -> tuple[list[NotedIndicator], list[Sighting]]:
         [Sighting(r.id, r.indicator, r.case_id, r.count_band, from_micros(r.at_us), r.state)
          for r in sightings],
     )  # fmt: skip
+
+
+def demand_case(connection: sa.Connection, case_id: str) -> None:
+    """Raise ConfigError where there is no such case."""
+    _case(connection, case_id)
 
 
 def _demand_member(connection: sa.Connection, case_id: str, account_id: str) -> None:

@@ -17,7 +17,8 @@ import pyarrow.parquet as pq
 import sqlalchemy as sa
 
 from stillwatch.cases import tables as t
-from stillwatch.cases.book import Book, commitment
+from stillwatch.cases.attachments import drop_contents, names_account
+from stillwatch.cases.book import Book, commitment, leave_the_file
 from stillwatch.cases.people import check_person
 from stillwatch.cases.rebuild import rebuild
 from stillwatch.errors import ConfigError, InputError
@@ -46,7 +47,9 @@ def erase_from_book(book: Book, account_id: str, *, by: str, now: datetime) -> i
     1. Every text that names it is rewritten, also the names of whoever appealed for it.
     2. Digests of evidence that named it are made anew, since they could confirm a guess.
     3. The salts of rewritten texts are destroyed: the commitments in the chain then tell nothing.
-    4. An entry says which entries were rewritten and commits to the new texts, never whose account
+    4. Attached files whose text names it lose their bytes, and their digests are made anew (2).
+       Files that are no plain text are not looked into: `unsearched` lists them.
+    5. An entry says which entries were rewritten and commits to the new texts, never whose account
        it was: a later change of a rewritten text is found as of any other.
 
     The chain still verifies. What counted the account (a band, a number of accounts) stays.
@@ -62,6 +65,11 @@ def erase_from_book(book: Book, account_id: str, *, by: str, now: datetime) -> i
         rows = writer.connection.execute(sa.select(t.bodies).order_by(t.bodies.c.number)).all()
         bodies = {row.number: json.loads(row.body) for row in rows}
         changed = {n: new for n, body in bodies.items() if (new := _rewritten(body, scrub)) != body}
+        files = names_account(writer.connection, account_id)  # 4
+        drop_contents(writer.connection, files)
+        for number, body in bodies.items():
+            if body.get("attachment_id") in files and "digest" in body:
+                changed[number] = changed.get(number, body) | {"digest": token, "gone": "erased"}
         digests = _new_digests(bodies, changed)  # 2
         for number, body in bodies.items():
             renamed = _replace(changed.get(number, body), digests)
@@ -77,9 +85,9 @@ def erase_from_book(book: Book, account_id: str, *, by: str, now: datetime) -> i
                 .values(salt=salt, body=canonical(body).decode())
             )
         if changed:
-            writer.add("erasure", {"rewritten": told, "token": token, "by": by})  # 4
+            writer.add("erasure", {"rewritten": told, "token": token, "by": by})  # 5
             rebuild(writer.connection)
-    _leave_the_file(book)
+    leave_the_file(book)
     return len(changed)
 
 
@@ -274,13 +282,3 @@ def _scrub_text(text: str, scrub: _Scrub, *, lines: bool) -> str | None:
         return None
     indent = None if lines else 2
     return "".join(json.dumps(value, indent=indent, ensure_ascii=False) + "\n" for value in new)
-
-
-def _leave_the_file(book: Book) -> None:
-    """Bring SQLite's log of changes into the file and empty it, so that nothing stays there."""
-    if book.engine.dialect.name == "sqlite":
-        raw = book.engine.raw_connection()
-        try:
-            raw.driver_connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # type: ignore[union-attr]
-        finally:
-            raw.close()

@@ -60,15 +60,12 @@ def match_campaigns(
         kin = [(-n, age[case], case) for case, n in shared.get(campaign, {}).items()]
         if kin:
             chosen[campaign] = min(kin)[2]  # 2
-    heir: dict[str, str] = {}
-    for case in cases:
-        takers = [
-            (-shared[c][case], -len(campaigns[c]), c)
-            for c, chose in chosen.items()
-            if chose == case
-        ]
-        if takers:
-            heir[case] = min(takers)[2]  # 3
+    takers: dict[str, list[tuple[int, int, str]]] = {}
+    for campaign, case in chosen.items():
+        takers.setdefault(case, []).append(
+            (-shared[campaign][case], -len(campaigns[campaign]), campaign)
+        )
+    heir = {case: min(takers[case])[2] for case in cases if case in takers}  # 3
     matches = []
     for campaign in sorted(campaigns):
         parent = chosen.get(campaign)
@@ -108,14 +105,13 @@ def _merges(
     shared: Mapping[str, Mapping[str, int]],
     heir: Mapping[str, str],
 ) -> list[Merge]:
-    merges = []
-    for case in cases:
-        if case in heir:
-            continue
-        into = [(-kin[case], campaign) for campaign, kin in shared.items() if case in kin]
-        if into:
-            merges.append(Merge(case, min(into)[1]))  # 4
-    return merges
+    into: dict[str, list[tuple[int, str]]] = {}
+    for campaign, kin in shared.items():
+        for case, n in kin.items():
+            into.setdefault(case, []).append((-n, campaign))
+    return [
+        Merge(case, min(into[case])[1]) for case in cases if case in into and case not in heir
+    ]  # 4
 
 
 def _change(came: int, left: int) -> str:

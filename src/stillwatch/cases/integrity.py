@@ -10,6 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from stillwatch.cases import tables as t
+from stillwatch.cases.attachments import check_contents
 from stillwatch.cases.book import Book, commitment
 from stillwatch.cases.projection import project
 from stillwatch.errors import EvidenceError
@@ -34,6 +35,7 @@ def verify_book(book: Book, *, last: str | None = None) -> Verified:
     1. The chain holds together from its first entry, and ends with ``last``.
     2. Every body opens its commitment, or an entry of the chain says that it was erased or purged.
     3. The other tables are those that the entries give.
+    4. Every attached file that is not gone has the bytes whose digest its entry names.
 
     Raises EvidenceError: names the first entry, or the table, that does not hold. Error: that the
     chain's end was cut off is seen only with ``last``.
@@ -52,6 +54,7 @@ def verify_book(book: Book, *, last: str | None = None) -> Verified:
         if unchained := sorted(set(bodies) - {link.number for link in links}):
             raise EvidenceError("a body without an entry", where=f"entry {unchained[0]}")
         _check_tables(connection, links, bodies)  # 3
+        check_contents(connection)  # 4
     return Verified(len(links), opened, len(links) - opened, links[-1].own if links else None)
 
 

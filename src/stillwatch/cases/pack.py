@@ -22,6 +22,7 @@ import sqlalchemy as sa
 
 from stillwatch.cases import tables as t
 from stillwatch.cases.appeals import read_appeals
+from stillwatch.cases.attachments import contents_of, name_outside
 from stillwatch.cases.book import Book
 from stillwatch.cases.decisions import read_decisions
 from stillwatch.cases.docket import read_case, read_evidence
@@ -44,6 +45,7 @@ members.jsonl   accounts, one a line; under pseudonyms of this pack alone for a 
 links.jsonl     what connects them, one link a line
 history.jsonl   the whole chain of entries of the case database: kind, time, commitment
 openings.jsonl  the texts and salts of this case's entries, which open their commitments
+attachments/    files that were attached to the case, as they came: open what you trust
 notices/        what the accounts were told
 manifest.json   the digest of every file, as a chain
 manifest.dsse.json  the manifest, signed
@@ -162,12 +164,12 @@ def _case(book: Book, case_id: str, level: str, campaign: Mapping[str, Any]) -> 
 
 
 def _said(book: Book, case_id: str, level: str) -> Iterable[tuple[str, bytes]]:
-    """Yield the chain, the case's entries opened, and the notices."""
+    """Yield the chain, the case's entries opened, attached files, and the notices."""
     decisions = {d.id for d in read_decisions(book, case_id)}
     appeals = {a.id for a in read_appeals(book) if a.decision in decisions}
     mine = {case_id, *decisions, *appeals}
     with book.reading() as connection:
-        links = links_of(connection)
+        links, files = links_of(connection), list(contents_of(connection, case_id))
         bodies = list(connection.execute(sa.select(t.bodies).order_by(t.bodies.c.number)))
         notices = list(connection.execute(
             sa.select(t.notices.c.decision_id, t.notices.c.text)
@@ -184,6 +186,8 @@ def _said(book: Book, case_id: str, level: str) -> Iterable[tuple[str, bytes]]:
         if gone or (about & mine and not hidden):
             openings.append({"number": row.number, "salt": row.salt, "body": body})
     yield "openings.jsonl", _lines(openings)
+    for held, data in files:
+        yield f"attachments/{held.id}-{name_outside(held.name)}", data
     for decision_id, text in notices:
         yield f"notices/{decision_id}.txt", text.encode()
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from stillwatch.cases.attachments import name_outside
 from stillwatch.cases.integrity import check_body, rewritten
 from stillwatch.cases.pack import ENVELOPE, KIND, MANIFEST
 from stillwatch.errors import EvidenceError, InputError
@@ -35,6 +36,7 @@ def verify_pack(folder: Path, key: Any) -> CheckedPack:
     3. The history's chain holds.
     4. Every opened text opens its commitment, or was erased as the history says.
     5. The evidence in the openings has the digest that decisions name.
+    6. Every attached file that was not removed is there, with the digest of its entry.
 
     Raises EvidenceError: names the file or entry that does not hold. InputError: not a pack.
     """
@@ -44,7 +46,7 @@ def verify_pack(folder: Path, key: Any) -> CheckedPack:
         raise EvidenceError("is not what was signed", where=MANIFEST)
     manifest = json.loads(manifest_bytes)
     _check_files(folder, manifest)  # 2
-    links, opened = _check_history(folder)  # 3, 4, 5
+    links, opened = _check_history(folder)  # 3, 4, 5, 6
     return CheckedPack(
         manifest["case"], manifest["level"], len(manifest["files"]), links, opened,
         digest(manifest_bytes),
@@ -87,7 +89,20 @@ def _check_history(folder: Path) -> tuple[int, int]:
     for number, (_, body) in bodies.items():
         if "evidence" in body and digest(body["evidence"]) != body["evidence_digest"]:
             raise EvidenceError("its evidence has another digest", where=f"entry {number}")
+    _check_attached(folder, bodies)
     return len(links), opened
+
+
+def _check_attached(folder: Path, bodies: dict[int, tuple[str, Any]]) -> None:
+    said = [body for _, body in sorted(bodies.values(), key=repr) if "attachment_id" in body]
+    removed = {body["attachment_id"] for body in said if "digest" not in body}
+    for body in said:
+        name = body["attachment_id"]
+        if name in removed or "digest" not in body or body.get("gone"):
+            continue
+        file = folder / "attachments" / f"{name}-{name_outside(body['name'])}"
+        if not file.is_file() or digest(file.read_bytes()) != body["digest"]:
+            raise EvidenceError("is not there as it was attached", where=name)
 
 
 def _read(file: Path) -> bytes:

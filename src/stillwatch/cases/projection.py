@@ -196,6 +196,24 @@ def _sighting(connection: sa.Connection, number: int, body: Body, at_us: int) ->
           "count_band": body["count_band"], "at_us": at_us, "state": body["state"]})  # fmt: skip
 
 
+def _attached(connection: sa.Connection, number: int, body: Body, at_us: int) -> None:
+    connection.execute(
+        t.attachments.insert().values(
+            id=body["attachment_id"], number=number, case_id=body["case_id"], name=body["name"],
+            bytes=body["bytes"], digest=body["digest"], remark=body["remark"],
+            by_person=body["by"], at_us=at_us, gone=body.get("gone", ""),
+        )
+    )  # fmt: skip
+
+
+def _removed(connection: sa.Connection, number: int, body: Body, at_us: int) -> None:
+    connection.execute(
+        t.attachments.update()
+        .where(t.attachments.c.id == body["attachment_id"])
+        .values(gone=f"{body['by']} removed it: {body['reason']}")
+    )
+
+
 def _nothing(connection: sa.Connection, number: int, body: Body, at_us: int) -> None:
     """Erasures and purges act on bodies; the entry only says that they did."""
 
@@ -224,6 +242,8 @@ KINDS: Final[dict[str, Callable[[sa.Connection, int, Body, int], None]]] = {
     "label": _label,
     "indicator": _indicator,
     "sighting": _sighting,
+    "attachment.added": _attached,
+    "attachment.removed": _removed,
     "erasure": _nothing,
     "purge": _nothing,
 }

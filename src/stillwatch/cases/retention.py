@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -14,6 +14,7 @@ from typing import Any, Final
 import sqlalchemy as sa
 
 from stillwatch.cases import tables as t
+from stillwatch.cases.attachments import drop_contents
 from stillwatch.cases.book import Book
 from stillwatch.cases.rebuild import rebuild
 from stillwatch.cases.terms import Terms
@@ -59,7 +60,8 @@ def purge_book(book: Book, retention: Retention, *, terms: Terms, now: datetime)
     1. A case goes whole: when it was closed or merged longer ago than ``cases``, the last of its
        decisions has expired, no appeal is open and no correction holds any more.
     2. A note on a case goes when it is older than ``notes``.
-    3. The chain keeps its entries; one more says which texts were removed.
+    3. Files of a case go with it.
+    4. The chain keeps its entries; one more says which texts were removed.
     """
     with book.writing(now) as writer:
         over = _over(writer.connection, retention, terms, writer.now)
@@ -73,6 +75,7 @@ def purge_book(book: Book, retention: Retention, *, terms: Terms, now: datetime)
         )
         if not doomed:
             return 0
+        drop_contents(writer.connection, _files_of(writer.connection, doomed))
         for start in range(0, len(doomed), 500):  # databases limit the terms of one statement
             part = doomed[start : start + 500]
             writer.connection.execute(t.bodies.delete().where(t.bodies.c.number.in_(part)))
@@ -99,6 +102,12 @@ def purge_runs(folder: Path, retention: Retention, *, now: datetime) -> list[Pat
             shutil.rmtree(run_dir)
             gone.append(run_dir)
     return gone
+
+
+def _files_of(connection: sa.Connection, doomed: Collection[int]) -> list[str]:
+    files = connection.execute(sa.select(t.attachments.c.id, t.attachments.c.number)).all()
+    gone = set(doomed)
+    return [name for name, number in files if number in gone]
 
 
 def _over(

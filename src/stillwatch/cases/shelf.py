@@ -293,6 +293,11 @@ def _words(kind: str, held: dict[str, Any]) -> str:
         "appeal.ended": lambda: f"{held['appeal_id']} {held['state']}: {held.get('reason', '')}",
         "label": lambda: f"label: {held['label']}. {held.get('reason', '')}",
         "correction": lambda: "a correction for the next scan",
+        "attachment.added": lambda: (
+            f"{held['attachment_id']} attached: {held['name']}, {held['bytes']:,} bytes, "
+            f"{held['digest'][:19]}…"
+        ),
+        "attachment.removed": lambda: f"{held['attachment_id']} removed: {held['reason']}",
         "sighting": lambda: f"sighting {held['state']}",
         "indicator": lambda: f"an indicator was {held['state']}",
     }  # fmt: skip

@@ -1,18 +1,28 @@
 """The tables of the case database.
 
 ``history`` and ``bodies`` are what was said: a hash chain that holds commitments only, and the
-texts behind them. The others are views of it, made by `projection`, so that they can be asked in
-SQL; `verify` makes them again and compares.
+texts behind them; ``contents`` are the bytes of attached files. The others are views of it, made by
+`projection`, so that they can be asked in SQL; `verify` makes them again and compares.
 """
 
 from __future__ import annotations
 
 from typing import Final
 
-from sqlalchemy import BigInteger, Boolean, Column, Integer, MetaData, Table, Text
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+)
 
 __all__ = [
-    "PROJECTIONS", "appeals", "bodies", "case_campaigns", "cases", "corrections",
+    "PROJECTIONS", "appeals", "attachments", "bodies", "case_campaigns", "cases", "contents",
+    "corrections",
     "decision_accounts", "decisions", "evidence", "history", "indicators", "labels", "members",
     "metadata", "notes", "notices", "sightings",
 ]  # fmt: skip
@@ -156,7 +166,26 @@ sightings = Table(
     Column("state", Text, nullable=False),
 )  # fmt: skip
 
+attachments = Table(
+    "attachments", metadata,
+    Column("id", Text, primary_key=True),
+    Column("number", Integer, nullable=False),
+    Column("case_id", Text, nullable=False, index=True),
+    Column("name", Text, nullable=False),
+    Column("bytes", BigInteger, nullable=False),
+    Column("digest", Text, nullable=False),
+    Column("remark", Text, nullable=False),
+    Column("by_person", Text, nullable=False),
+    Column("at_us", BigInteger, nullable=False),
+    Column("gone", Text, nullable=False),
+)  # fmt: skip
+contents = Table(
+    "contents", metadata,
+    Column("id", Text, primary_key=True),
+    Column("data", LargeBinary, nullable=False),
+)  # fmt: skip
+
 PROJECTIONS: Final = (
     cases, case_campaigns, members, evidence, notes, decisions, decision_accounts, appeals, notices,
-    corrections, labels, indicators, sightings,
+    corrections, labels, indicators, sightings, attachments,
 )  # fmt: skip

@@ -37,6 +37,12 @@ def console(
         str | None,
         typer.Option(metavar="NAME", help="Make this person an administrator; print a password."),
     ] = None,
+    require_second_factor: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="ROLE", help="Role that needs a second factor, or all; may be given again."
+        ),
+    ] = None,
     standing: Annotated[
         list[str] | None,
         typer.Option(metavar="WORD", help="Campaigns to open; may be given again. Else accused."),
@@ -44,6 +50,9 @@ def console(
     audit: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Labelled sample of `case sample`.")
     ] = None,
+    attachments: Annotated[
+        int, typer.Option(metavar="MB", min=1, max=100, help="Largest file attached to a case.")
+    ] = 20,
     terms: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="Terms of judgement in TOML, if not the shipped."),
@@ -64,6 +73,7 @@ def console(
         read_people,
         serve,
     )
+    from stillwatch.console.rights import roles_named
     from stillwatch.console.serving import hosts_of
     from stillwatch.errors import ConfigError
     from stillwatch.store import open_run
@@ -88,7 +98,8 @@ def console(
     index = open_index(held, folder.index, salt=folder.key("accounts"))
     desk = Desk(
         held, index, opened, read_terms(terms), folder, lambda: datetime.now(UTC),
-        hosts_of(listen), listen.secure, audit,
+        hosts_of(listen), listen.secure, audit, attachments * 1_000_000,
+        roles_named(require_second_factor or []),
     )  # fmt: skip
     desk.warm()
     scheme = "https" if certificate else "http"

@@ -62,6 +62,7 @@ def erase(
         erase_from_effects,
         erase_from_run,
         open_book,
+        unsearched,
     )
     from stillwatch.cli.citing import erase_cited
     from stillwatch.cli.guarding import erase_from_guard
@@ -85,8 +86,14 @@ def erase(
     for told in erase_cited(citations or [], run or [], account):  # the runs still know the owner
         page.sentence(told)
     if db is not None:
-        count = erase_from_book(open_book(db), account, by=by, now=datetime.now(UTC))
+        book = open_book(db)
+        count = erase_from_book(book, account, by=by, now=datetime.now(UTC))
         page.sentence(f"{count:,} texts of the case database rewritten.")
+        for file in unsearched(book):
+            page.point(
+                f"{file.case_id}: {file.id} is no plain text, so nobody looked whom it names: "
+                "look, and remove it in the console."
+            )
     if days is not None:
         count = erase_account(days, account)
         page.sentence(f"{count:,} exchanges removed from {days}.")

@@ -1,8 +1,10 @@
 """The console as an ASGI application: every request passes the same five gates.
 
-1. The host is one of ours (DNS rebinding), the body is small and a form.
+1. The host is one of ours (DNS rebinding), the body is small and a form; a large one with a file
+   is read only of a person who may attach it (`receiving`).
 2. A session, unless the page is for people outside (ASVS 3).
-3. The person's roles give the right that the page asks for (ASVS 4): one table, `pages.PAGES`.
+3. The person's roles give the right that the page asks for (ASVS 4): one table, `pages.PAGES`;
+   whose roles ask for a second factor gets no further without one.
 4. What changes something carries the session's token and comes from our own pages (ASVS 4.2.2).
 5. That it was read is written down, and the answer carries the security headers (ASVS 14.4).
 """
@@ -11,7 +13,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any, Final
-from urllib.parse import parse_qsl
 
 import sqlalchemy as sa
 from starlette.applications import Starlette
@@ -22,17 +23,20 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from stillwatch.console.desk import COOKIE, Desk, Visit
-from stillwatch.console.entry import Session, resume, same
+from stillwatch.console.door import begun_without, lacks_factor
+from stillwatch.console.entry import Session, end, resume, same
 from stillwatch.console.home import reads
 from stillwatch.console.pages import PAGES, Page
 from stillwatch.console.paper import go, read_static, refuse, static_name
-from stillwatch.console.rights import NOBODY
+from stillwatch.console.receiving import MOST_BYTES, Sent, receive
+from stillwatch.console.rights import NOBODY, may
 from stillwatch.errors import NotPermitted, StillwatchError
 from stillwatch.schema import to_micros
 
 __all__ = ["HEADERS", "create_app"]
 
-_MOST_BYTES: Final = 262_144
+# What somebody needs who has to set up a second factor first.
+_DOOR: Final = ("password", "password.set", "factor.begin", "factor.set", "logout")
 HEADERS: Final = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; "
     "img-src 'self' data:; connect-src 'self'; form-action 'self'; base-uri 'none'; "
@@ -109,20 +113,43 @@ def _endpoint(desk: Desk, page: Page) -> Any:
         if host.rsplit(":", 1)[0].lower() not in desk.hosts:  # 1
             return Response("This is not the host's name.", status_code=421,
                             media_type="text/plain")  # fmt: skip
-        body = b""
-        async for piece in request.stream():
-            body += piece
-            if len(body) > _MOST_BYTES:
-                return Response("Too large.", status_code=413, media_type="text/plain")
-        return await run_in_threadpool(_answer, desk, page, request, body)
+        most = await run_in_threadpool(_most, desk, page, request) if page.upload else MOST_BYTES
+        form = await receive(request, most)
+        if form is None:
+            return await run_in_threadpool(_too_large, desk, page, request, most)
+        return await run_in_threadpool(_answer, desk, page, request, form)
 
     return endpoint
 
 
-def _answer(desk: Desk, page: Page, request: Request, body: bytes) -> Response:
+def _session(desk: Desk, request: Request) -> Session | None:
     token = request.cookies.get(COOKIE, "")
     session = resume(desk.home, token, now=desk.clock()) if token else None
-    visit = _visit(page, request, body, session)
+    if session is not None and begun_without(desk, session):
+        end(desk.home, token)
+        return None
+    return session
+
+
+def _most(desk: Desk, page: Page, request: Request) -> int:
+    """Return how many bytes are read: many only of somebody who may send a file."""
+    session = _session(desk, request)
+    allowed = session is not None and may(session.person.roles, page.right)
+    return desk.most_attached + MOST_BYTES if allowed else MOST_BYTES
+
+
+def _too_large(desk: Desk, page: Page, request: Request, most: int) -> Response:
+    if most == MOST_BYTES:
+        return Response("Too large.", status_code=413, media_type="text/plain")
+    visit = _visit(page, request, Sent(), _session(desk, request))
+    return refuse(desk, visit, 413, "Nothing was attached",
+                  f"The file is larger than {desk.most_attached / 1_000_000:g} MB.",
+                  "Write in a note where the document lies.")  # fmt: skip
+
+
+def _answer(desk: Desk, page: Page, request: Request, sent: Sent) -> Response:
+    session = _session(desk, request)
+    visit = _visit(page, request, sent, session)
     response = _gates(desk, page, request, visit)
     if session is not None and page.kept:  # 5
         _write_down(desk, page, visit, response.status_code)
@@ -142,6 +169,8 @@ def _gates(desk: Desk, page: Page, request: Request, visit: Visit) -> Response:
                           "An administrator can give you a role that has it.")  # fmt: skip
         if visit.session.person.must_change and page.name not in ("password", "password.set",
                                                                   "logout"):  # fmt: skip
+            return go("/password")
+        if page.name not in _DOOR and lacks_factor(desk, visit.session.person):
             return go("/password")
     if page.method == "POST" and not _is_ours(request, visit, page):  # 4
         return refuse(desk, visit, 403, "Nothing was done",
@@ -176,22 +205,16 @@ def _is_ours(request: Request, visit: Visit, page: Page) -> bool:
     return same(given, visit.session.csrf)
 
 
-def _visit(page: Page, request: Request, body: bytes, session: Session | None) -> Visit:
-    pairs = parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True,
-                      max_num_fields=2_000) if _is_form(request) else []  # fmt: skip
+def _visit(page: Page, request: Request, sent: Sent, session: Session | None) -> Visit:
     many: dict[str, tuple[str, ...]] = {}
-    for name, value in pairs:
+    for name, value in sent.fields:
         many[name] = (*many.get(name, ()), value)
     query: Mapping[str, str] = dict(request.query_params)
     return Visit(
-        page.method, dict(request.path_params), query, dict(pairs), many, session,
+        page.method, dict(request.path_params), query, dict(sent.fields), many, session,
         request.headers.get("hx-request") == "true", dict(request.cookies),
+        sent.upload if page.upload else None,
     )  # fmt: skip
-
-
-def _is_form(request: Request) -> bool:
-    kind = request.headers.get("content-type", "").partition(";")[0].strip()
-    return kind == "application/x-www-form-urlencoded"
 
 
 def _write_down(desk: Desk, page: Page, visit: Visit, status: int) -> None:

@@ -12,6 +12,7 @@ from stillwatch.cases import (
     decided_on,
     page_members,
     read_appeals,
+    read_attachments,
     read_entries,
     read_evidence,
     read_rulings,
@@ -81,6 +82,7 @@ def show_case(desk: Desk, visit: Visit) -> Response:
         head=desk.campaign_of(line) or {}, signups=desk.index.signups(line.campaign_id),
         longest={v: int(d.days) for v, d in desk.terms.longest.items()},
         two_above=desk.terms.two_people_above_accounts,
+        files=read_attachments(desk.book, line.case_id), most_attached=desk.most_attached,
         against=_against(chapter_of(desk, line)), verdicts=VERDICTS[1:], ref=desk.index.ref,
     )  # fmt: skip
 

@@ -18,14 +18,24 @@ from stillwatch.schema import Case
 from stillwatch.store import Run
 from stillwatch.store.index import Index
 
-__all__ = ["COOKIE", "Desk", "Visit"]
+__all__ = ["COOKIE", "MOST_ATTACHED", "Desk", "Upload", "Visit"]
 
 COOKIE: Final = "__Host-stillwatch"  # Secure, Path=/, no Domain (RFC 6265bis, 4.1.3.2)
+
+MOST_ATTACHED: Final = 20_000_000
 
 Made = TypeVar("Made")
 _REMEMBERED: Final = 400
 # Time alone makes decisions lapse and appeals run out: what was made is not told for longer.
 _FRESH: Final = timedelta(seconds=20)
+
+
+@dataclass(frozen=True)
+class Upload:
+    """A file as a browser sent it: name and bytes are hostile."""
+
+    name: str
+    data: bytes
 
 
 @dataclass(frozen=True)
@@ -40,6 +50,7 @@ class Visit:
     session: Session | None
     partial: bool
     cookies: Mapping[str, str]
+    upload: Upload | None = None
 
     @property
     def by(self) -> str:
@@ -69,7 +80,11 @@ class Visit:
 
 @dataclass
 class Desk:
-    """The run, the case database, the console's folder and the clock."""
+    """The run, the case database, the console's folder and the clock.
+
+    ``most_attached``: bytes of one file attached to a case. ``second_factor``: whoever has one of
+    these roles needs one.
+    """
 
     run: Run
     index: Index
@@ -80,6 +95,8 @@ class Desk:
     hosts: frozenset[str]
     secure: bool
     audit: Path | None = None
+    most_attached: int = MOST_ATTACHED
+    second_factor: frozenset[str] = frozenset()
     _held: OrderedDict[Any, Any] = field(default_factory=OrderedDict)
     _making: dict[Any, Lock] = field(default_factory=dict)
     _lock: Lock = field(default_factory=Lock)

@@ -12,25 +12,49 @@ from stillwatch.console.desk import COOKIE, Desk, Visit
 from stillwatch.console.entry import (
     LONGEST,
     Person,
+    Session,
     begin,
     change_secret,
     check_secret,
     end,
+    end_all,
     log_in,
 )
-from stillwatch.console.factor import begin_factor, confirm_factor, drop_factor, has_factor
+from stillwatch.console.factor import (
+    asked_of,
+    begin_factor,
+    confirm_factor,
+    drop_factor,
+    has_factor,
+)
 from stillwatch.console.habits import keep_zone
 from stillwatch.console.oidc import Provider, read_provider
 from stillwatch.console.paper import go, show
 from stillwatch.errors import ConfigError, NotPermitted
 
 __all__ = [
-    "begin_second", "drop_second", "enter", "from_provider", "leave", "set_password",
-    "set_second", "set_zone", "show_login", "show_password", "to_provider",
+    "begin_second", "begun_without", "drop_second", "enter", "from_provider", "lacks_factor",
+    "leave", "set_password", "set_second", "set_zone", "show_login", "show_password",
+    "to_provider",
 ]  # fmt: skip
 
 _ASKED: Final = "__Host-stillwatch-asked"
 _ASKED_S: Final = 600
+
+
+def lacks_factor(desk: Desk, person: Person) -> bool:
+    """Tell whether a person with a local password has yet to set up the factor that they need."""
+    needed = not person.outside and asked_of(desk.second_factor, person.roles)
+    return needed and not has_factor(desk.home, person.login)
+
+
+def begun_without(desk: Desk, session: Session) -> bool:
+    """Tell whether a session ends here: it needed a second factor, and began without the one
+    that the person has."""
+    person = session.person
+    if session.second or not asked_of(desk.second_factor, person.roles):
+        return False
+    return person.outside or has_factor(desk.home, person.login)
 
 
 def show_login(desk: Desk, visit: Visit) -> Response:
@@ -50,7 +74,8 @@ def enter(desk: Desk, visit: Visit) -> Response:
                     outside=desk.home.oidc.is_file())  # fmt: skip
     if COOKIE in visit.cookies:
         end(desk.home, visit.cookies[COOKIE])
-    return _inside(desk, person, go(_first_page(person)))
+    return _inside(desk, person, go(_first_page(person)),
+                   second=has_factor(desk.home, person.login))  # fmt: skip
 
 
 def _first_page(person: Person) -> str:
@@ -59,8 +84,8 @@ def _first_page(person: Person) -> str:
     return "/people" if person.roles == ("admin",) else "/"
 
 
-def _inside(desk: Desk, person: Person, answer: Response) -> Response:
-    token = begin(desk.home, person, now=desk.clock())
+def _inside(desk: Desk, person: Person, answer: Response, *, second: bool) -> Response:
+    token = begin(desk.home, person, now=desk.clock(), second=second)
     answer.set_cookie(COOKIE, token, max_age=int(LONGEST.total_seconds()), path="/", secure=True,
                       httponly=True, samesite="strict")  # fmt: skip
     return answer
@@ -84,6 +109,7 @@ def _password(desk: Desk, visit: Visit, wrong: str = "") -> Response:
     return show(
         desk, visit, "password.html.jinja", status=422 if wrong else 200, wrong=wrong,
         zones=_zones(), factor=has_factor(desk.home, visit.login),
+        needed=visit.session is not None and lacks_factor(desk, visit.session.person),
     )  # fmt: skip
 
 
@@ -104,9 +130,14 @@ def begin_second(desk: Desk, visit: Visit) -> Response:
 
 
 def set_second(desk: Desk, visit: Visit) -> Response:
-    """Put a begun second factor in force."""
+    """Put a begun second factor in force: sessions that began without it end, this one anew."""
+    if visit.session is None:
+        return go("/login")
+    person = visit.session.person
     confirm_factor(desk.home, visit.login, visit.form.get("code", ""), now=desk.clock())
-    return go("/password")
+    end_all(desk.home, visit.login)
+    held_up = asked_of(desk.second_factor, person.roles)
+    return _inside(desk, person, go(_first_page(person) if held_up else "/password"), second=True)
 
 
 def drop_second(desk: Desk, visit: Visit) -> Response:
@@ -142,7 +173,8 @@ def set_password(desk: Desk, visit: Visit) -> Response:
         change_secret(desk.home, person, old=visit.form.get("old", ""), new=new, now=desk.clock())
     except (ConfigError, NotPermitted) as error:
         return _password(desk, visit, f"{error.message}. {error.hint}")
-    return _inside(desk, person, go("/people" if person.roles == ("admin",) else "/"))
+    return _inside(desk, person, go("/people" if person.roles == ("admin",) else "/"),
+                   second=visit.session.second)  # fmt: skip
 
 
 def to_provider(desk: Desk, visit: Visit) -> Response:
@@ -162,9 +194,14 @@ def from_provider(desk: Desk, visit: Visit) -> Response:
     from the provider, and a strict cookie would not be sent.
     """
     provider = _provider(desk)
-    person = provider.person(desk.home, visit.query, visit.cookies.get(_ASKED, ""), desk.clock())
+    person, second = provider.person(desk.home, visit.query, visit.cookies.get(_ASKED, ""),
+                                     desk.clock())  # fmt: skip
+    if not second and asked_of(desk.second_factor, person.roles):
+        raise NotPermitted("the provider does not say that it asked for a second factor",
+                           where="log in", hint="set one up there; whoever runs the console names "
+                           "what counts as one in oidc.toml: second_factor")  # fmt: skip
     answer = _inside(desk, person, show(desk, visit, "entered.html.jinja",
-                                        first=_first_page(person)))  # fmt: skip
+                                        first=_first_page(person)), second=second)  # fmt: skip
     answer.delete_cookie(_ASKED, path="/", secure=True, httponly=True, samesite="lax")
     return answer
 

@@ -33,7 +33,7 @@ except ImportError as error:  # pragma: no cover
 
 __all__ = [
     "FIRST_HOUR", "IDLE", "LONGEST", "Person", "Session", "add_person", "begin", "change_secret",
-    "check_secret", "end", "find_person", "give_secret", "lock_person",
+    "check_secret", "end", "end_all", "find_person", "give_secret", "lock_person",
     "log_in", "make_administrator", "of_subject",
     "read_people",
     "resume", "same", "set_roles",
@@ -62,12 +62,16 @@ class Person:
 
 @dataclass(frozen=True)
 class Session:
-    """Someone inside; ``csrf`` must come back with everything that changes something."""
+    """Someone inside; ``csrf`` must come back with everything that changes something.
+
+    ``second``: a second factor was shown when it began.
+    """
 
     person: Person
     csrf: str
     began: datetime
     digest: str
+    second: bool
 
 
 @cache
@@ -219,7 +223,7 @@ def of_subject(home: Home, subject: str) -> Person | None:
     return None if row is None or row.locked else _person(row)
 
 
-def begin(home: Home, person: Person, *, now: datetime) -> str:
+def begin(home: Home, person: Person, *, now: datetime, second: bool = False) -> str:
     """Begin a session and return its token, of which only a digest is kept."""
     token = secrets.token_urlsafe(32)
     with home.engine.begin() as connection:
@@ -227,7 +231,7 @@ def begin(home: Home, person: Person, *, now: datetime) -> str:
         connection.execute(sessions.delete().where(sessions.c.began_us <= old))
         connection.execute(sessions.insert().values(
             digest=_digest(token), login=person.login, csrf=secrets.token_urlsafe(32),
-            began_us=to_micros(now), seen_us=to_micros(now),
+            began_us=to_micros(now), seen_us=to_micros(now), second=second,
         ))  # fmt: skip
     return token
 
@@ -237,7 +241,9 @@ def resume(home: Home, token: str, *, now: datetime) -> Session | None:
     digest, at = _digest(token), to_micros(now)
     with home.engine.connect() as connection:
         row = connection.execute(
-            sa.select(people, sessions.c.csrf, sessions.c.began_us, sessions.c.seen_us)
+            sa.select(
+                people, sessions.c.csrf, sessions.c.began_us, sessions.c.seen_us, sessions.c.second
+            )
             .join(people, people.c.login == sessions.c.login)
             .where(sessions.c.digest == digest)
         ).one_or_none()
@@ -253,13 +259,19 @@ def resume(home: Home, token: str, *, now: datetime) -> Session | None:
             )
             connection.commit()
     began = now - timedelta(microseconds=at - row.began_us)
-    return Session(_person(row), row.csrf, began, digest)
+    return Session(_person(row), row.csrf, began, digest, bool(row.second))
 
 
 def end(home: Home, token: str) -> None:
     """End a session."""
     with home.engine.begin() as connection:
         connection.execute(sessions.delete().where(sessions.c.digest == _digest(token)))
+
+
+def end_all(home: Home, login: str) -> None:
+    """End every session of a person."""
+    with home.engine.begin() as connection:
+        connection.execute(sessions.delete().where(sessions.c.login == login))
 
 
 def read_people(home: Home) -> list[Person]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import secrets
+from collections.abc import Collection
 from datetime import datetime
 from typing import Any, Final
 
@@ -20,7 +21,9 @@ from stillwatch.console.home import Home, factors
 from stillwatch.errors import ConfigError, InputError
 from stillwatch.schema import to_micros
 
-__all__ = ["begin_factor", "confirm_factor", "drop_factor", "has_factor", "holders", "takes"]
+__all__ = [
+    "asked_of", "begin_factor", "confirm_factor", "drop_factor", "has_factor", "holders", "takes",
+]  # fmt: skip
 
 _STEP_S: Final = 30
 _AROUND: Final = (0, -1, 1)  # steps that count as now: clocks differ (RFC 6238, 5.2)
@@ -64,6 +67,11 @@ def has_factor(home: Home, login: str) -> bool:
         return bool(
             connection.scalar(sa.select(factors.c.confirmed).where(factors.c.login == login))
         )
+
+
+def asked_of(demanded: Collection[str], roles: Collection[str]) -> bool:
+    """Tell whether whoever has these roles must have a second factor."""
+    return not set(demanded).isdisjoint(roles)
 
 
 def holders(home: Home) -> frozenset[str]:

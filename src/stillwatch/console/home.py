@@ -47,6 +47,7 @@ sessions = sa.Table(
     sa.Column("csrf", sa.Text, nullable=False),
     sa.Column("began_us", sa.BigInteger, nullable=False),
     sa.Column("seen_us", sa.BigInteger, nullable=False),
+    sa.Column("second", sa.Boolean, nullable=False, server_default=sa.false()),
 )  # fmt: skip
 failures = sa.Table(
     "failures", metadata,

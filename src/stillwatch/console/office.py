@@ -10,13 +10,14 @@ from starlette.responses import Response
 from stillwatch.console.desk import Desk, Visit
 from stillwatch.console.entry import (
     add_person,
+    end_all,
     find_person,
     give_secret,
     lock_person,
     read_people,
     set_roles,
 )
-from stillwatch.console.factor import drop_factor, holders
+from stillwatch.console.factor import asked_of, drop_factor, holders
 from stillwatch.console.home import reads
 from stillwatch.console.paper import csv_of, go, show
 from stillwatch.errors import ConfigError
@@ -54,6 +55,11 @@ def change(desk: Desk, visit: Visit) -> Response:
         lock_person(desk.home, person.login, locked=what == "lock")
     elif what == "factor":
         drop_factor(desk.home, person.login)
+        end_all(desk.home, person.login)
+        if asked_of(desk.second_factor, person.roles):
+            # else whoever knows the password alone could set up a factor of their own
+            secret = give_secret(desk.home, person.login, now=desk.clock())
+            return _people(desk, visit, secret, person.login)
     elif what == "secret":
         secret = give_secret(desk.home, person.login, now=desk.clock())
         return _people(desk, visit, secret, person.login)
@@ -65,8 +71,12 @@ def change(desk: Desk, visit: Visit) -> Response:
 def _people(
     desk: Desk, visit: Visit, secret: str | None = None, who: str | None = None
 ) -> Response:
-    return show(desk, visit, "people.html.jinja", people=read_people(desk.home), secret=secret,
-                holders=holders(desk.home), who=who, outside=desk.home.oidc.is_file())  # fmt: skip
+    everyone = read_people(desk.home)
+    return show(
+        desk, visit, "people.html.jinja", people=everyone, secret=secret, who=who,
+        holders=holders(desk.home), outside=desk.home.oidc.is_file(), demanded=desk.second_factor,
+        asked_of=lambda person: asked_of(desk.second_factor, person.roles),
+    )  # fmt: skip
 
 
 def show_reads(desk: Desk, visit: Visit) -> Response:

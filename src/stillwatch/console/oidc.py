@@ -29,12 +29,16 @@ _ALGORITHMS: Final = ["RS256", "PS256", "ES256", "EdDSA"]
 _TIMEOUT_S: Final = 10.0
 _ENDPOINTS: Final = ("authorization_endpoint", "token_endpoint", "jwks_uri")
 _LOOPBACK: Final = ("127.0.0.1", "localhost", "::1")
-_KEYS: Final = {"issuer", "client_id", "client_secret", "redirect_uri", "groups_claim", "roles"}
+_KEYS: Final = {"issuer", "client_id", "client_secret", "redirect_uri", "groups_claim", "roles",
+                "second_factor"}  # fmt: skip
 
 
 @dataclass
 class Provider:
-    """A provider as oidc.toml describes it, and the questions that wait for their answer."""
+    """A provider as oidc.toml describes it, and the questions that wait for their answer.
+
+    ``second_factor``: values of ``amr`` (RFC 8176) by which it says that it asked for one.
+    """
 
     issuer: str
     client_id: str
@@ -42,6 +46,7 @@ class Provider:
     redirect_uri: str
     groups_claim: str
     roles: Mapping[str, tuple[str, ...]]
+    second_factor: frozenset[str] = frozenset()
     _asked: dict[str, tuple[datetime, str, str]] = field(default_factory=dict)
     _lock: Lock = field(default_factory=Lock)
     _found: dict[str, Any] | None = None
@@ -59,8 +64,10 @@ class Provider:
             self._asked[state] = (now, nonce, verifier)
         return str(address), state
 
-    def person(self, home: Home, answer: Mapping[str, str], asked: str, now: datetime) -> Person:
-        """Return who the provider says is there.
+    def person(
+        self, home: Home, answer: Mapping[str, str], asked: str, now: datetime
+    ) -> tuple[Person, bool]:
+        """Return who the provider says is there, and whether it says that a second factor was.
 
         Raises NotPermitted: nobody asked, the token does not hold, or the person has no role here.
         """
@@ -73,7 +80,7 @@ class Provider:
         if "code" not in answer:
             raise NotPermitted("the provider did not let you in", where="log in")
         claims = self._claims(answer["code"], found[1], found[2])
-        return self._known(home, claims)
+        return self._known(home, claims), bool(self.second_factor & set(_list(claims.get("amr"))))
 
     def _known(self, home: Home, claims: Mapping[str, Any]) -> Person:
         subject = f"{self.issuer} {claims['sub']}"
@@ -167,7 +174,8 @@ def read_provider(file: Path) -> Provider:
         if any(set(r) - set(ROLES) for r in roles.values()):
             raise ValueError(f"roles: expected {', '.join(ROLES)}")
         return Provider(issuer, str(held["client_id"]), str(held["client_secret"]), redirect,
-                        str(held.get("groups_claim", "groups")), roles)  # fmt: skip
+                        str(held.get("groups_claim", "groups")), roles,
+                        frozenset(_list(held.get("second_factor"))))  # fmt: skip
     except (KeyError, TypeError, ValueError) as error:
         raise ConfigError(f"a key is missing or wrong ({error})", where=file.name,
                           hint="docs/console.md shows one") from None  # fmt: skip

@@ -21,7 +21,7 @@ from stillwatch.seal import new_key, read_private_key
 __all__ = ["make_pack", "send_report", "send_stix", "show_packs"]
 
 LEVELS: Final = {
-    "internal": "everything, with the texts behind the case's entries of the history",
+    "internal": "everything, with the texts behind the case's entries of the history, and files",
     "counsel": "the same without remarks of colleagues and assignments",
     "partner": "accused core accounts under pseudonyms, methods, claims, counts by power of ten",
     "public": "months, methods, confidence of the claims, the size by power of ten",

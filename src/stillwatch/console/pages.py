@@ -11,6 +11,7 @@ from starlette.responses import Response
 from stillwatch.console import (
     account,
     acting,
+    attached,
     bulk,
     case,
     door,
@@ -33,7 +34,7 @@ __all__ = ["PAGES", "Page"]
 
 @dataclass(frozen=True)
 class Page:
-    """One address. ``kept``: that it was read is written down."""
+    """One address. ``kept``: that it was read is written down. ``upload``: a form with a file."""
 
     method: str
     path: str
@@ -41,6 +42,7 @@ class Page:
     right: str
     handler: Callable[[Desk, Visit], Response]
     kept: bool = True
+    upload: bool = False
 
 
 PAGES: Final = (
@@ -81,6 +83,10 @@ PAGES: Final = (
     Page("POST", "/cases/{case}/close", "case.close", "work", acting.close_one),
     Page("GET", "/cases/{case}/pack", "case.pack", "pack_internal", packs.show_packs),
     Page("POST", "/cases/{case}/pack", "case.pack.make", "pack_internal", packs.make_pack),
+    Page("POST", "/cases/{case}/attach", "case.attach", "attach", attached.attach_one, upload=True),
+    Page("GET", "/attachments/{attachment}", "attachment", "see_accounts", attached.send),
+    Page("POST", "/attachments/{attachment}/remove", "attachment.remove", "detach",
+         attached.remove),
     Page("POST", "/decisions/{decision}/approve", "decision.approve", "approve", acting.second),
     Page("POST", "/decisions/{decision}/undo", "decision.undo", "undo", acting.take_back),
     Page("POST", "/decisions/{decision}/appeal", "decision.appeal", "enter_appeal",

@@ -53,7 +53,7 @@ def _environment() -> Environment:
         "visible": visible, "shorten": shorten, "count": count, "compact": compact,
         "plain": plain, "share": share, "sure": sure, "usd": usd, "time": _time, "moment": _moment,
         "words": _words,
-        "span": _span,
+        "span": _span, "size": _size,
     }  # fmt: skip
     env.globals |= {
         "counted": counted, "asset": static_name, "VERDICTS": VERDICTS, "ADVERSE": ADVERSE,
@@ -96,6 +96,18 @@ def _moment(context: Context, moment: datetime | None) -> str:
 
 def _words(text: Any) -> str:
     return str(text).replace("_", " ")
+
+
+def _size(number: int) -> str:
+    """Return bytes in kB or MB of a thousand, as file managers tell them.
+
+    >>> _size(17), _size(1_500), _size(20_000_000)
+    ('17 bytes', '1.5 kB', '20 MB')
+    """
+    for per, unit in ((1_000_000, "MB"), (1_000, "kB")):
+        if number >= per:
+            return f"{number / per:.3g} {unit}"
+    return f"{number} bytes"
 
 
 def _span(span: timedelta) -> str:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from typing import Final
 
-__all__ = ["NOBODY", "RIGHTS", "ROLES", "may"]
+from stillwatch.errors import ConfigError
+
+__all__ = ["NOBODY", "RIGHTS", "ROLES", "may", "roles_named"]
 
 ROLES: Final = {
     "viewer": "sees cases and figures, no identifiers of accounts",
@@ -26,6 +28,9 @@ RIGHTS: Final[dict[str, frozenset[str]]] = {
     "work": frozenset({"analyst", "approver"}),
     "decide": frozenset({"analyst"}),
     "approve": frozenset({"approver"}),
+    "attach": _ACCOUNTS,
+    # not for analysts: who attached something cannot make it vanish
+    "detach": frozenset({"approver", "counsel"}),
     "undo": frozenset({"analyst", "approver"}),
     "enter_appeal": frozenset({"analyst", "counsel"}),
     "hear_appeal": frozenset({"approver", "counsel"}),
@@ -34,6 +39,15 @@ RIGHTS: Final[dict[str, frozenset[str]]] = {
     "people": frozenset({"admin"}),
     "read_audit": frozenset({"admin", "counsel"}),
 }
+
+
+def roles_named(words: Iterable[str]) -> frozenset[str]:
+    """Return the roles of an option that may say ``all``. Raises ConfigError: there is no such."""
+    held = set(words)
+    if strange := sorted(held - {"all", *ROLES}):
+        raise ConfigError(f"there is no role {strange[0]}", where="--require-second-factor",
+                          hint=f"one of all, {', '.join(ROLES)}")  # fmt: skip
+    return frozenset(ROLES) if "all" in held else frozenset(held)
 
 
 def may(roles: Collection[str], right: str) -> bool:

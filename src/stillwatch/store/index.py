@@ -37,6 +37,11 @@ _MEMBER: Final = pa.schema(
         ("confidence", pa.float64()), ("reasons", pa.list_(pa.string())),
     ]
 )  # fmt: skip
+_HEAD: Final = pa.schema(
+    [("c", pa.int32()), ("campaign_id", pa.string()), ("head", pa.string()),
+     ("accounts", pa.int32())]
+)  # fmt: skip
+_AT_ONCE: Final = 50_000
 # By which column a table of the run is laid out, so that a question reads a small piece of it.
 # Strings are compared by their hash: DuckDB keeps the range of a piece's strings by eight bytes.
 _LAID_OUT: Final = {
@@ -416,17 +421,13 @@ def _build(run: Run, file: Path, salt: str, memory: str) -> None:
             "CREATE TABLE members (c INTEGER, place INTEGER, account_id TEXT, end_user_id TEXT, "
             "role TEXT, standing TEXT, confidence DOUBLE, reasons TEXT[], ha UBIGINT)"
         )
-        for c, campaign in enumerate(_campaigns(run.path / CAMPAIGNS)):
-            members = campaign.pop("members", None)
-            batch = _member_rows(c, members if isinstance(members, list) else [])
-            engine.execute(
-                "INSERT INTO heads VALUES (?, ?, ?, ?)",
-                [c, str(campaign.get("campaign_id")), orjson.dumps(campaign).decode(),
-                 pc.count_distinct(batch["account_id"]).as_py()],
-            )  # fmt: skip
-            engine.register("batch", batch)
-            engine.execute("INSERT INTO members SELECT *, hash(account_id) FROM batch")
-            engine.unregister("batch")
+        for heads, members in _batches(run.path / CAMPAIGNS):
+            engine.register("some_heads", heads)
+            engine.register("some_members", members)
+            engine.execute("INSERT INTO heads SELECT * FROM some_heads")
+            engine.execute("INSERT INTO members SELECT *, hash(account_id) FROM some_members")
+            engine.unregister("some_heads")
+            engine.unregister("some_members")
         _copy_tables(run, engine, salt)
         _sum_harvest(run, engine)
         _copy_people(run, engine)
@@ -502,6 +503,27 @@ def _sum_harvest(run: Run, engine: Any) -> None:
                             AND m.account_id = p.account_id
                             AND coalesce(m.end_user_id, '') = coalesce(p.end_user_id, ''))"""
     )
+
+
+def _batches(file: Path) -> Iterator[tuple[pa.Table, pa.Table]]:
+    """Yield heads and members of as many campaigns as together have some 50,000 members.
+
+    An insert a campaign took minutes where a run has 10,000.
+    """
+    heads: list[dict[str, Any]] = []
+    members: list[pa.Table] = []
+    for c, campaign in enumerate(_campaigns(file)):
+        held = campaign.pop("members", None)
+        rows = _member_rows(c, held if isinstance(held, list) else [])
+        heads.append({"c": c, "campaign_id": str(campaign.get("campaign_id")),
+                      "head": orjson.dumps(campaign).decode(),
+                      "accounts": pc.count_distinct(rows["account_id"]).as_py()})  # fmt: skip
+        members.append(rows)
+        if sum(rows.num_rows for rows in members) >= _AT_ONCE or len(heads) >= _AT_ONCE // 50:
+            yield pa.Table.from_pylist(heads, schema=_HEAD), pa.concat_tables(members)
+            heads, members = [], []
+    if heads:
+        yield pa.Table.from_pylist(heads, schema=_HEAD), pa.concat_tables(members)
 
 
 def _campaigns(file: Path) -> Iterator[dict[str, Any]]:

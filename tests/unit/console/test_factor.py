@@ -12,10 +12,19 @@ from cryptography.hazmat.primitives.twofactor.totp import TOTP
 from starlette.testclient import TestClient
 
 from stillwatch.console import create_app, make_administrator
-from stillwatch.console.entry import _keep, add_person
+from stillwatch.console.desk import COOKIE
+from stillwatch.console.entry import (
+    _keep,
+    add_person,
+    begin,
+    find_person,
+    read_people,
+    set_roles,
+)
 from stillwatch.console.factor import has_factor, takes
 from stillwatch.console.home import open_home
-from stillwatch.errors import InputError
+from stillwatch.console.rights import ROLES, roles_named
+from stillwatch.errors import ConfigError, InputError
 
 OURS = {"origin": "https://testserver", "sec-fetch-site": "same-origin"}
 SECRET = "a phrase that nobody tries 7"
@@ -135,3 +144,95 @@ def test_another_password_keeps_the_factor_and_the_folder_holds_no_key(sol, desk
     with pytest.raises(InputError, match="another key"):
         takes(moved, "sol", device.code(clock()), now=clock())
     moved.close()
+
+
+@pytest.fixture
+def demanded(desk):
+    desk.second_factor = frozenset({"analyst"})
+
+
+def test_whose_role_needs_a_factor_gets_no_further_than_setting_it_up(sol, desk, clock):
+    assert sol.http.get("/").status_code == 200
+    desk.second_factor = frozenset({"analyst"})
+    for path in ("/", "/cases/case-0", "/people", "/decisions.csv", "/attachments/attachment-1"):
+        assert sol.http.get(path).headers["location"] == "/password", path
+    page = sol.http.get("/password").text
+    assert "Set up a second factor to go on" in page
+    assert 'id="old"' not in page
+    assert sol.post("/people/add", name="Mallory", role="admin").headers["location"] == "/password"
+    assert not [p for p in read_people(desk.home) if p.name == "Mallory"]
+    set_up(sol, clock)
+    assert sol.http.get("/").status_code == 200
+    desk.second_factor = frozenset({"counsel"})
+    assert Browser(desk).http.get("/").headers["location"] == "/login"
+
+
+@pytest.mark.usefixtures("demanded")
+def test_roles_that_need_none_are_left_alone_and_a_role_given_later_counts_at_once(desk, inside):
+    con = inside("Con")
+    assert con.get("/").status_code == 200
+    set_roles(desk.home, "con", ["counsel", "analyst"])
+    assert con.get("/").headers["location"] == "/password"
+
+
+def test_sessions_that_began_without_the_factor_end_when_it_is_in_force(sol, desk, clock):
+    other = Browser(desk)
+    other.enter()
+    assert other.http.get("/").status_code == 200
+    set_up(sol, clock)
+    assert other.http.get("/").headers["location"] == "/login"
+    assert sol.http.get("/").status_code == 200, "this one goes on under another token"
+
+
+def test_a_session_from_before_the_demand_of_somebody_with_a_factor_ends(sol, desk, clock):
+    device = set_up(sol, clock)
+    person = find_person(desk.home, "sol")
+    planted = Browser(desk)
+    planted.http.cookies.set(COOKIE, begin(desk.home, person, now=clock()),
+                             domain="testserver.local", path="/")  # fmt: skip
+    assert planted.http.get("/").status_code == 200
+    desk.second_factor = frozenset({"admin"})
+    assert planted.http.get("/").headers["location"] == "/login"
+    desk.second_factor = frozenset()
+    assert planted.http.get("/").headers["location"] == "/login", "it is gone, not held back"
+    desk.second_factor = frozenset({"admin"})
+    assert sol.enter(device.code(clock())).status_code == 303
+    assert sol.http.get("/").status_code == 200
+
+
+@pytest.mark.usefixtures("demanded")
+def test_a_lost_device_takes_the_password_with_it(sol, desk, inside, clock):
+    set_up(sol, clock)
+    answer = inside("Ad").post("/people/change", {"login": "sol", "what": "factor"})
+    secret = re.search(r"good for an hour: <code>([^<]+)</code>", answer.text)[1]
+    assert sol.http.get("/").headers["location"] == "/login"
+    assert sol.enter().status_code == 403, "whoever knows the password alone cannot set up another"
+    assert sol.enter(secret=secret).headers["location"] == "/password"
+    own = "another phrase of mine 8"
+    assert sol.post("/password", old=secret, new=own, again=own).status_code == 303
+    assert sol.http.get("/").headers["location"] == "/password"
+    page = sol.post("/factor/begin", secret=own).text
+    device = Device(re.search(r"<code>([A-Z2-7 ]{39})</code>", page)[1])
+    assert sol.post("/factor/set", code=device.code(clock())).headers["location"] == "/"
+
+
+@pytest.mark.usefixtures("demanded")
+def test_taking_ones_own_factor_away_leads_to_setting_up_another(sol, clock):
+    device = set_up(sol, clock)
+    assert sol.post("/factor/drop", secret=SECRET, code=device.code(clock())).status_code == 303
+    assert sol.http.get("/").headers["location"] == "/password"
+
+
+@pytest.mark.usefixtures("demanded")
+def test_it_is_told_who_still_has_none(sol, inside, clock):
+    ad = inside("Ad")
+    assert ad.get("/people").text.count("needs a second factor, has none yet") == 2  # Ana, Sol
+    set_up(sol, clock)
+    assert ad.get("/people").text.count("needs a second factor, has none yet") == 1
+
+
+def test_the_option_names_roles():
+    assert roles_named(["all"]) == set(ROLES)
+    assert roles_named(["admin", "counsel"]) == {"admin", "counsel"}
+    with pytest.raises(ConfigError, match="no role boss"):
+        roles_named(["boss"])

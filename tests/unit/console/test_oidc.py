@@ -54,10 +54,10 @@ def tell(provider, subject, **claims):
 def settle(desk, provider):
     """Write oidc.toml with the groups that give roles, and return a browser outside."""
 
-    def write(roles: str = "") -> TestClient:
+    def write(roles: str = "", more: str = "") -> TestClient:
         desk.home.oidc.write_text(
             f'issuer = "{provider}"\nclient_id = "console"\nclient_secret = "of the tests"\n'
-            f'redirect_uri = "{BACK}"\n[roles]\n{roles}',
+            f'redirect_uri = "{BACK}"\n{more}[roles]\n{roles}',
             encoding="utf-8",
         )
         return TestClient(create_app(desk), base_url="https://testserver", follow_redirects=False)
@@ -120,6 +120,26 @@ def test_a_person_entered_by_subject_keeps_the_roles_given_here(desk, provider, 
     lock_person(desk.home, "sub ject", locked=True)
     assert http.get("/").headers["location"] == "/login"
     assert http.get(ask(http, "s-3")).status_code in (403, 422)
+
+
+def test_where_a_role_needs_a_second_factor_the_provider_must_say_that_it_asked(
+    desk, provider, settle
+):
+    roles = '"trust" = ["analyst"]\n"law" = ["counsel"]\n'
+    http = settle(roles)
+    tell(provider, "s-9", name="Fac Tor", groups=["trust"])
+    assert http.get(ask(http, "s-9")).status_code == 200
+    desk.second_factor = frozenset({"analyst"})
+    assert http.get("/").headers["location"] == "/login", "a session from before the demand"
+    http = settle(roles, more='second_factor = ["mfa", "hwk"]\n')
+    for said, status in ((None, 403), (["pwd"], 403), (["pwd", "mfa"], 200), ("hwk", 200)):
+        tell(provider, "s-9", name="Fac Tor", groups=["trust"], **({"amr": said} if said else {}))
+        answer = http.get(ask(http, "s-9"))
+        assert answer.status_code == status, said
+        assert ("second factor" in answer.text) == (status == 403)
+        assert http.get("/").status_code == (200 if status == 200 else 303)
+    tell(provider, "s-9", name="Fac Tor", groups=["law"])
+    assert http.get(ask(http, "s-9")).status_code == 200, "a role that needs none"
 
 
 def test_an_answer_that_was_not_asked_for_is_refused(desk, provider, settle):

@@ -49,6 +49,9 @@ MATRIX = {
     "case.close": "analyst approver",
     "case.pack": ACCOUNTS,
     "case.pack.make": ACCOUNTS,
+    "case.attach": ACCOUNTS,
+    "attachment": ACCOUNTS,
+    "attachment.remove": "approver counsel",
     "decision.approve": "approver",
     "decision.undo": "analyst approver",
     "decision.appeal": "analyst counsel",
@@ -81,7 +84,8 @@ NAMES = {"viewer": "Vi", "analyst": "Ana", "approver": "Apo", "counsel": "Con", 
 
 
 def address(page):
-    return page.path.format(case="case-0", decision="decision-9", appeal="appeal-9", ref="0" * 24)
+    return page.path.format(case="case-0", decision="decision-9", appeal="appeal-9", ref="0" * 24,
+                            attachment="attachment-9")  # fmt: skip
 
 
 def test_the_matrix_has_every_page():

@@ -16,7 +16,7 @@ from starlette.testclient import TestClient
 from stillwatch.cases import open_book, open_cases, read_decisions, verify_book
 from stillwatch.console import create_app, open_home, read_people
 from stillwatch.console.desk import COOKIE
-from stillwatch.console.entry import add_person, give_secret
+from stillwatch.console.entry import add_person, begin, find_person, give_secret, resume
 from stillwatch.console.habits import keep_view, read_views
 from stillwatch.console.home import VERSIONS, metadata
 from stillwatch.errors import InputError
@@ -132,15 +132,20 @@ def test_a_folder_of_the_version_before_keeps_its_people_and_reads(tmp_path):
     folder = tmp_path / "old"
     home = open_home(folder)
     add_person(home, "Ana", ("admin",))
+    noon = datetime(2026, 11, 26, tzinfo=UTC)
+    token = begin(home, find_person(home, "ana"), now=noon, second=True)
     home.close()
     with sqlite3.connect(folder / "console.db") as database:  # as it was before migrations
+        database.execute("ALTER TABLE sessions DROP COLUMN second")
         for table in (VERSIONS, "views", "skips", "habits", "factors"):
             database.execute(f"DROP TABLE {table}")
     database.close()
     home = open_home(folder)
     assert [p.name for p in read_people(home)] == ["Ana"]
-    keep_view(home, "ana", name="new", query="why=new", shared=False,
-              now=datetime(2026, 11, 26, tzinfo=UTC))  # fmt: skip
+    session = resume(home, token, now=noon)
+    assert session is not None
+    assert not session.second, "nobody knows of a session from before"
+    keep_view(home, "ana", name="new", query="why=new", shared=False, now=noon)
     assert [v.name for v in read_views(home, "ana")] == ["new"]
     home.close()
 

@@ -94,9 +94,24 @@
       held[e.target.checked ? "add" : "delete"](e.target.value);
       marks.set(e.target.name, held);
     }
+    if (e.target.dataset.most) { // told before it is sent: a browser may show no answer to a large one
+      const large = [...e.target.files].some((f) => f.size > +e.target.dataset.most);
+      e.target.setCustomValidity(large ? `Larger than ${e.target.dataset.most / 1e6} MB` : "");
+      e.target.reportValidity();
+    }
     if (e.target.id === "keys-on") { try { localStorage.setItem(stored, e.target.checked ? "on" : "off"); } catch { /* private windows keep nothing */ } }
     count();
   });
+  // <html data-ready>: all that is shown hears clicks, and nothing is on its way. Until then a link
+  // opens its page as it does without scripts; programs that drive the page wait for it.
+  const deaf = ["[hx-get]:not([data-htmx-powered])", "[hx-post]:not([data-htmx-powered])",
+    ".htmx-request", ".htmx-swapping", ".htmx-settling", ".htmx-added"].join(", ");
+  const ready = () => document.documentElement.toggleAttribute("data-ready", !$(deaf));
+  document.addEventListener("htmx:before:request", () => document.documentElement.removeAttribute("data-ready"));
+  for (const done of ["htmx:after:process", "htmx:after:settle", "htmx:finally:request"]) {
+    document.addEventListener(done, () => setTimeout(ready));
+  }
+  setTimeout(ready); // htmx may have begun before this file came
   const box = $("#keys-on");
   if (box) box.checked = !off();
   new MutationObserver(() => {
