@@ -71,9 +71,9 @@ def console(
         make_administrator,
         open_home,
         read_people,
+        roles_named,
         serve,
     )
-    from stillwatch.console.rights import roles_named
     from stillwatch.console.serving import hosts_of
     from stillwatch.errors import ConfigError
     from stillwatch.store import open_run

@@ -13,6 +13,7 @@ from stillwatch.console.app import create_app
 from stillwatch.console.desk import Desk
 from stillwatch.console.entry import make_administrator, read_people
 from stillwatch.console.home import Home, open_home
+from stillwatch.console.rights import roles_named
 from stillwatch.console.serving import Listen, serve
 
 __all__ = [
@@ -23,5 +24,6 @@ __all__ = [
     "make_administrator",
     "open_home",
     "read_people",
+    "roles_named",
     "serve",
 ]
