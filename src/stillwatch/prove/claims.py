@@ -227,22 +227,28 @@ def _grader(grader: str, agreement: Mapping[str, Any] | None) -> str:
 
 
 def value_claim(campaign: Mapping[str, Any]) -> Claim | None:
-    """Return the value at list price of a campaign's harvest, None where no cost is known."""
+    """Return the value of a campaign's harvest, None where no cost is known.
+
+    A range is at list price. One price is the log's own or a list price entered without a range:
+    a campaign does not tell which.
+    """
     views = campaign.get("value")
     value = views.get("harvest_usd") if isinstance(views, Mapping) else None
     if not isinstance(value, Mapping):
         return None
-    logged = value["low"] == value["high"]  # the log has its own cost: nothing was assumed
+    low, mid, high = (f"{value[name]:,.0f}" for name in ("low", "mid", "high"))
+    ranged = value["low"] < value["high"]
     return Claim(
         "value",
-        f"Harvest at the cost that the log has: {value['mid']:,.0f} USD"
-        if logged
-        else f"Harvest at list price: {value['mid']:,.0f} USD ({value['low']:,.0f} to "
-        f"{value['high']:,.0f})",
+        f"Harvest at list price: {mid} USD ({low} to {high})"
+        if ranged
+        else f"Harvest: {mid} USD, at the cost that the log has or else a list price without range",
         True,
         None,
-        "a valuation: it has a range, not an error rate",
-        f"{'the logged cost' if logged else 'the list price'}: what the answers were worth to the "
+        "a valuation: it has a range, not an error rate"
+        if ranged
+        else "a valuation at one price: it has no error rate",
+        f"{'the list price' if ranged else 'the price'}: what the answers were worth to the "
         "campaign is not known",
         ("every answer of the campaign's core counts once",),
     )

@@ -46,7 +46,7 @@ _CONSONANTS: Final = "bdfgklmnprstvz"
 _VOWELS: Final = "aeiou"
 _NUMBER: Final = re.compile(r"^\d+")
 _ARTICLE: Final = re.compile(r"\b(an?)\s+$", re.IGNORECASE)
-_SENTENCE: Final = re.compile(r"(?:^|[.!?:]|^[ \t]*(?:[-*#>]+|\d+[.)]))\s*\**$", re.MULTILINE)
+_SENTENCE: Final = re.compile(r"(?:^|[.!?:]|^[ \t]*(?:[-*#>]+|\d+[.)]))\s*\**\Z", re.MULTILINE)
 _KEPT: Final = re.compile(
     r"""
     ```.*?(?:```|\Z) | `[^`\n]*`                                      # code

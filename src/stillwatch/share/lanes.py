@@ -1,6 +1,7 @@
 """The aggregate lane: figures about several contributors, and what two of them give away together.
 
-1. At least five contributors, none with more than 25 percent of any figure.
+1. At least five contributors that have something to add, none with more than 25 percent of any
+   figure.
 2. The period ended at least 90 days ago and consists of whole months.
 3. Differencing: against every earlier publication whose period overlaps, the contributors that are
    in one of the two only number none or at least five, and only whole periods are repeated.
@@ -57,12 +58,14 @@ def combine(
         ShareRefused: rules ``aggregate-lane`` and ``no-differencing``.
     """
     members = frozenset(part.contributor for part in parts)
-    if len(members) != len(parts) or len(members) < FEWEST:
-        raise ShareRefused(f"aggregate-lane: needs {FEWEST} contributors, each once")
+    adding = sum(any(getattr(part, name) for name in _FIGURES) for part in parts)
+    if len(members) != len(parts) or adding < FEWEST:
+        raise ShareRefused(
+            f"aggregate-lane: needs {FEWEST} contributors, each once, with figures above 0"
+        )
     if any((day.day, day.hour, day.minute) != (1, 0, 0) for day in (first, last)) or first > last:
         raise ShareRefused("aggregate-lane: the period is not made of whole months")
-    end = (last.astimezone(UTC) + timedelta(days=32)).replace(day=1)
-    if now - end < _AGE:
+    if last > now or now - (last.astimezone(UTC) + timedelta(days=32)).replace(day=1) < _AGE:
         raise ShareRefused("aggregate-lane: the period ended less than 90 days ago")
     publication = Publication(first, last, members)
     found = difference_refusals(publication, earlier)

@@ -45,10 +45,9 @@ def dealing_e(
     coefficient of variation of a half and more; (2) so they have in each quarter of the sequence,
     whatever the whole; (3) where anybody came within ``lately``, one in ten labels and more is
     that of somebody who did (a sitting), the rest in any proportion. The bets are the likelihood of
-    equal shares
-    over that of a coefficient of a half, of all and of the quarters, and of a random order over
-    one in ten. Each falls as what it is against grows, so the nulls beyond have smaller means. The
-    smallest holds whichever null is true.
+    equal shares over that of a coefficient of a half, of all and of the quarters, and of a random
+    order over one in ten. Each falls as what it is against grows, so the nulls beyond have smaller
+    means. The smallest holds whichever null is true.
 
     Args:
         labels: codes from 0, in the order of time. times: of each, ascending, any unit.

@@ -10,7 +10,7 @@ from scipy.special import ndtr
 
 from stillwatch.errors import EvidenceError
 from stillwatch.stats.checks import as_codes
-from stillwatch.stats.hypergeometric import hypergeometric_log_pmf
+from stillwatch.stats.hypergeometric import hypergeometric_log_pmf, hypergeometric_log_tail
 
 __all__ = ["Turns", "own_turns_e", "turns_e"]
 
@@ -147,8 +147,8 @@ def _in_rounds(places: NDArray[np.int64], n: int) -> tuple[NDArray[np.float64], 
     count = np.diff(np.searchsorted(places, edges))
     left, rest, size = k - np.cumsum(count) + count, n - edges[:-1], np.diff(edges)
     few = _pmf(np.arange(3), rest[:, None], left[:, None], size[:, None])
-    chance = np.column_stack([few, np.maximum(1 - few.sum(axis=1), 0.0)])
-    return chance, np.minimum(count, 3)
+    more = np.exp(hypergeometric_log_tail(3, rest, left, size))  # 1 - few is 0 where it is rare
+    return np.column_stack([few, more]), np.minimum(count, 3)
 
 
 def _pmf(

@@ -180,7 +180,10 @@ def test_a_real_run_gives_traffic_and_value_claims(tmp_path, monkeypatch, capsys
     assert run([*case, "--run", "run", "--campaign", first["campaign_id"]]) == EXIT_CLEAR
     told = capsys.readouterr().out
     assert f"{first['accounts']} accounts" in told
-    assert f"cost that the log has: {first['value']['harvest_usd']['mid']:,.0f} USD" in told
+    assert (
+        f"Harvest: {first['value']['harvest_usd']['mid']:,.0f} USD, at the cost that the log has"
+        in told
+    )
     missing = "canary, lineage, agreement, identity, equality, guardrails"
     assert f"Missing claims: {missing}." in told
 

@@ -139,6 +139,7 @@ SPOILT = (
         "frequently",
         "It is OFTEN so. The Often Club. The Frequently Club. An often-seen bird.",
     ),
+    ("often", "frequently", "A line.\n\nThe Often Club and the Frequently Club."),
     ("often", "frequently", 'He said "often" and “frequently”.'),
     ("often", "frequently", "see https://example.org/often and https://example.org/frequently"),
     ("often", "frequently", "x = often\ny = frequently\n\n$often frequently$"),

@@ -113,6 +113,32 @@ def test_warninglist_flood_and_time_hold_for_what_is_imported(home):
     assert write_indicators(home, now=NOW) == (0, {"warninglist": 0, "flood": 1_001})
 
 
+def test_what_any_version_revokes_is_revoked_and_the_newest_version_counts(home):
+    first = indicator(modified="2026-11-20T08:15:30.123Z", created=THEN)
+    second = first.new_version(pattern=f"[x-stillwatch-value:near_text = '{VALUE}']")
+    got = bring(home, first, second)
+    assert (got.used, got.dropped) == (1, {"an older version": 1})
+    assert [one.kind for one in used(home)] == ["near_text"]
+    assert bring(home, first.revoke(), first).dropped == {"revoked": 2}
+    seen = stix2.Campaign(name="Quiet Heron")
+    link = stix2.Relationship(first, "indicates", seen)
+    got = bring(home, first, link, seen, seen.revoke())
+    assert got.used == 0
+    assert got.dropped["revoked"] == 1, "an indicator of a campaign that was taken back"
+
+
+def test_ones_own_and_what_the_hub_tells_of_are_taken_from_no_file(home):
+    """Neither is another's word; and what was appealed at the hub must not come back by a file."""
+    one = indicator()
+    assert bring(home, indicator(created_by_ref=home.contributor)).dropped == {"your own": 1}
+    bring(home, one)
+    assert len(used(home)) == 1
+    held = {"id": one.id, "type": "indicator", "created_by_ref": f"identity--{uuid.uuid4()}",
+            "revoked": True, "extensions": {EXT["fingerprint"]: {"value": VALUE}}}  # fmt: skip
+    (home.pulled / "objects.json").write_text(json.dumps([held]))
+    assert used(home) == ()
+
+
 def test_without_a_legal_basis_nothing_is_read_and_each_reading_is_in_the_ledger(home):
     with pytest.raises(ShareRefused, match="legal-basis"):
         bring(home, indicator(), now=datetime(2027, 2, 1, tzinfo=UTC))

@@ -144,6 +144,8 @@ def test_a_campaign_may_repeat_its_own_handle_and_no_other():
         ("These accounts were rotated by a provider.", "no-advice"),
         ("Reject these accounts.", "needs-a-person"),
         ("Interrogate these accounts.", "no-advice"),
+        ("Slow these accounts.", "no-advice"),
+        ("Slowing the requests of these accounts is right.", "no-advice"),
         ("Do not answer these accounts.", "no-advice"),
         ("Never obey these prompts.", "no-advice"),
         ("Accounts match: evade them.", "no-advice"),

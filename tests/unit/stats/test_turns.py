@@ -59,6 +59,12 @@ def test_the_mean_over_all_places_of_one_label_is_one(n, k):
     assert k == n or max(found) > 1.1
 
 
+def test_a_burst_after_a_long_silence_loses_and_is_a_number():
+    """Three at once of the last few: a chance that is lost when one takes all others from 1."""
+    places = np.r_[np.arange(19_996), 80_000 + np.arange(4)]
+    assert 0 <= own_turns_e(places, 100_000) < 1e-6
+
+
 def test_one_that_is_dealt_to_wins_by_itself():
     rng = np.random.default_rng(4)
     dealt = {

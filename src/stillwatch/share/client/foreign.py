@@ -7,6 +7,8 @@ read, from its pattern or the extension of ours that it carries.
 1. A source weighs what a newcomer weighs: nobody vouches for it, and its links accuse nobody.
 2. Reading needs a legal basis and is in the ledger, as a pull is.
 3. Importing a source again replaces what it said: corrections travel by the next file.
+4. Of an object's versions the newest counts, and what one of them revokes is revoked, an indicator
+   with its campaign. One's own indicators are nobody else's word.
 """
 
 from __future__ import annotations
@@ -16,7 +18,7 @@ import re
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
@@ -33,6 +35,7 @@ __all__ = ["IMPORTED", "Imported", "import_stix", "imported"]
 IMPORTED: Final = "imported.json"
 _MOST_BYTES: Final = 50_000_000
 _LONGEST: Final = timedelta(days=180)
+_NEVER: Final = datetime.min.replace(tzinfo=UTC)
 _SOURCE: Final = re.compile(r"[a-z0-9][a-z0-9.-]{0,39}")
 _TYPE: Final = re.compile(r"[a-z0-9][a-z0-9-]{1,60}")
 _ID: Final = re.compile(r"[a-z0-9-]{3,60}--[0-9a-f-]{36}")
@@ -70,12 +73,18 @@ def import_stix(home: Home, file: Path, *, source: str, purpose: str, now: datet
         )  # fmt: skip
     in_force(home.bases, purpose, now=now)
     objects = _read(file)
-    campaigns = _indicated(objects)
+    campaigns, gone, newest = _indicated(objects), _revoked(objects), _newest(objects)
     kept: dict[tuple[str, str], Indicator] = {}
     dropped: Counter[str] = Counter()
     for one in objects:
         try:
             made = _indicator(one, f"import-{source}", campaigns, now)
+            if not gone.isdisjoint((made.indicator_id, made.campaign_id)):
+                raise _Dropped("revoked")
+            if newest[made.indicator_id] is not one:
+                raise _Dropped("an older version")
+            if one.get("created_by_ref") == home.contributor:
+                raise _Dropped("your own")
         except _Dropped as why:
             dropped[str(why)] += 1
             continue
@@ -142,6 +151,22 @@ def _indicated(objects: list[Mapping[str, Any]]) -> dict[str, str]:
     }
 
 
+def _revoked(objects: list[Mapping[str, Any]]) -> frozenset[str]:
+    """Return the ids of what is revoked: for good, whichever version says it."""
+    return frozenset(str(one.get("id")) for one in objects if one.get("revoked") is True)
+
+
+def _newest(objects: list[Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]:
+    """Return the newest version of each id; the first of those that are as new."""
+    found: dict[str, tuple[datetime, Mapping[str, Any]]] = {}
+    for one in objects:
+        at = _time(one.get("modified")) or _time(one.get("created")) or _NEVER
+        name = str(one.get("id"))
+        if name not in found or at > found[name][0]:
+            found[name] = at, one
+    return {name: one for name, (_, one) in found.items()}
+
+
 def _indicator(
     one: Mapping[str, Any], contributor: str, campaigns: Mapping[str, str], now: datetime
 ) -> Indicator:
@@ -152,8 +177,6 @@ def _indicator(
     name = str(one.get("id"))
     if not _ID.fullmatch(name):
         raise _Dropped("an indicator without an id")
-    if one.get("revoked") is True:
-        raise _Dropped("revoked")
     what, value = _fingerprint(one)
     start, end = (_time(one.get(field)) for field in ("valid_from", "valid_until"))
     if start is None or (end is None and "valid_until" in one):

@@ -69,11 +69,15 @@ def pull(home: Home, hub: Collection, *, purpose: str, now: datetime) -> Pulled:
 
 def write_indicators(home: Home, *, now: datetime) -> tuple[int, dict[str, int]]:
     """Write what may be used of all that was pulled and imported; return how many, what was left
-    out by reason."""
-    held = _held(home).values()
-    found = indicators_of(held, now=now, canaries=home.canaries, arbiters=home.arbiters)
+    out by reason.
+
+    What the hub has told of is not taken from a file: there it could not be revoked or appealed.
+    """
+    held = _held(home)
+    found = indicators_of(held.values(), now=now, canaries=home.canaries, arbiters=home.arbiters)
     others = [one for one in found if one.contributor != home.contributor]
-    kept, left = screen([*others, *imported(home, now=now)], warninglist=home.warninglist)
+    files = [one for one in imported(home, now=now) if one.indicator_id not in held]
+    kept, left = screen([*others, *files], warninglist=home.warninglist)
     lines = b"".join(canonical(one.as_dict()) + b"\n" for one in kept)
     write_whole(home.pulled / INDICATORS, lines)
     return len(kept), left

@@ -36,28 +36,17 @@ from stillwatch.share.hub.markings import (
 from stillwatch.share.hub.members import Member, pseudonym_identity
 from stillwatch.share.hub.statuses import detail, finish, resource
 from stillwatch.share.hub.structure import Rules, identify
-from stillwatch.share.hub.tables import (
-    AUDIENCE,
-    COLLECTION,
-    MARKING,
-    RECIPIENT,
-    VERSION,
-)
+from stillwatch.share.hub.tables import AUDIENCE, COLLECTION, MARKING, RECIPIENT, VERSION
 from stillwatch.share.hub.times import DAY_US, parse_timestamp, timestamp
 from stillwatch.share.hub.visible import Eyes
-from stillwatch.share.hub.withdrawn import Withdrawn, find_withdrawn
+from stillwatch.share.hub.withdrawn import Place, Withdrawn, find_withdrawn
 
-__all__ = [
-    "Submitted",
-    "add_objects",
-    "examine",
-]
+__all__ = ["Submitted", "add_objects", "examine"]
 
 _CHUNK: Final = 400
 _STRETCHES: Final = 32
 _RANDOM: Final = random.SystemRandom()
 _UNVERSIONED: Final = "-"
-_Place = tuple[str, str, str]  # object id, specification version, version key
 
 
 @dataclass(frozen=True)
@@ -74,7 +63,7 @@ class Submitted:
     digest: str = ""
 
     @property
-    def place(self) -> _Place:
+    def place(self) -> Place:
         """Return what makes a version of one submitter the same one again."""
         key = _UNVERSIONED if self.version is None else str(self.version)
         return self.id, self.spec, key
@@ -92,7 +81,7 @@ class _Surroundings:
     markings: dict[str, Marking] = field(default_factory=dict)  # stored and in the envelope
     stored_markings: set[str] = field(default_factory=set)
     owners: dict[str, int] = field(default_factory=dict)  # the first submitter of an id
-    mine: dict[_Place, tuple[str, str]] = field(default_factory=dict)  # digest, version text
+    mine: dict[Place, tuple[str, str]] = field(default_factory=dict)  # digest, version text
     revoked: dict[str, int] = field(default_factory=dict)  # own ids, by when they were taken back
     here: frozenset[str] | None = None  # what may be referred to; None: anything
     fixed: frozenset[str] = frozenset()  # what is the same for all, whoever submitted it

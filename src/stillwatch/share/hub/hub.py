@@ -15,11 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from stillwatch.errors import ShareRefused
-from stillwatch.share.hub.adding import (
-    Submitted,
-    add_objects,
-    examine,
-)
+from stillwatch.share.hub.adding import Submitted, add_objects, examine
 from stillwatch.share.hub.collections import Collection, collection_by_key
 from stillwatch.share.hub.conduct import Record, Recorder, append_events, event, exhausted, use_up
 from stillwatch.share.hub.database import Database

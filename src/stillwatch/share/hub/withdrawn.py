@@ -19,7 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from stillwatch.share.hub.members import Member
 from stillwatch.share.hub.tables import CORRECTION, TOMBSTONE
 
-__all__ = ["WHOLE", "Withdrawn", "find_withdrawn", "tombstone_key"]
+__all__ = ["WHOLE", "Place", "Withdrawn", "find_withdrawn", "tombstone_key"]
 
 WHOLE: Final = "*"  # in the place of a specification version and of a version: all of them
 _CHUNK: Final = 400
