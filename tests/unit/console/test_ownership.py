@@ -71,8 +71,8 @@ def test_what_only_a_campaign_has_is_refused_with_words_and_no_crash(desk, insid
     order = {"verdict": "deny", "reason": "relay", "scope": "accused"}
     assert who.post(f"/cases/{case_id}/decide", order).status_code in (400, 403, 404, 405, 409)
     assert who.post(f"/cases/{case_id}/weigh", order).status_code < 500
-    for path in ("/overview", "/decisions", "/top", "/tests", "/cases.ocsf"):
-        assert who.get(path).status_code < 500
+    for path in ("/overview", "/decisions", "/top", "/tests"):
+        assert who.get(path).status_code == 200
 
 
 def test_files_are_attached_there_as_to_any_other_case_and_go_into_its_packs(desk, inside, refused):
@@ -92,3 +92,21 @@ def test_files_are_attached_there_as_to_any_other_case_and_go_into_its_packs(des
     names = zipfile.ZipFile(io.BytesIO(pack.content)).namelist()
     assert f"{case_id}-internal/attachments/{held.id}-register.pdf" in names
     assert who.post(f"/cases/{case_id}/pack", {"level": "public"}).status_code == 403
+
+
+def test_no_overview_and_no_export_tells_of_it_as_of_a_campaign(desk, inside, refused):
+    """An incident titled "Adversarial distillation" would accuse whom a rule on owners refused."""
+    case_id, decision = refused
+    who = inside("Con")
+    campaigns = len(desk.lines()) - 1
+    events = who.get("/cases.ocsf.jsonl").text.splitlines()
+    assert (len(events), f'"{case_id}"' in "".join(events)) == (campaigns, False)
+    rows = who.get("/overview.csv").text.splitlines()
+    assert (len(rows), f"{case_id}," in "".join(rows)) == (campaigns + 1, False)
+    form = {"account": "acct-nobody", "appellant": "Erika M."}
+    assert who.post(f"/decisions/{decision}/appeal", form).status_code == 303
+    page = who.get("/overview").text
+    assert f'/cases/{case_id}"' not in page
+    assert "<b>0</b><span>accounts named by adverse decisions in force" in page
+    assert "median of 0" in page
+    assert "0 open, 0 lapsed" in page
