@@ -120,7 +120,10 @@ def read_appeals(book: Book) -> list[Appeal]:
 
 
 def _standing(connection: sa.Connection) -> set[str]:
-    return set(connection.scalars(sa.select(t.decisions.c.id).where(t.decisions.c.stands)))
+    """Return the decisions that stand whatever the clock says; one that was undone does not."""
+    return set(connection.scalars(
+        sa.select(t.decisions.c.id).where(t.decisions.c.stands, t.decisions.c.undone_by.is_(None))
+    ))  # fmt: skip
 
 
 def _involved(connection: sa.Connection, held: Appeal) -> set[str]:

@@ -28,7 +28,8 @@ from stillwatch.cases.decisions import read_decisions
 from stillwatch.cases.docket import read_case, read_evidence
 from stillwatch.cases.integrity import links_of
 from stillwatch.cases.redaction import LEVELS, Names, redact_campaign, redact_link, redact_member
-from stillwatch.errors import ConfigError
+from stillwatch.errors import ConfigError, NotPermitted
+from stillwatch.schema import OWNERSHIP
 from stillwatch.seal import Link, append, canonical, digest, public_key, seal
 from stillwatch.store import Run
 
@@ -89,10 +90,14 @@ def export_case(
     ``pseudonym_key``: for tests; else drawn anew and thrown away. The folder is written aside and
     renamed, so that it is there whole or not at all.
 
-    Raises ConfigError: no such level or case, or the folder is there already.
+    Raises ConfigError: no such level or case, or the folder is there already. NotPermitted: a case
+    of refusals by ownership is no finding that others are told of.
     """
     if level not in LEVELS:
         raise ConfigError("not a level", where="--level", hint=f"one of {', '.join(LEVELS)}")
+    if level not in _INSIDE and read_case(book, case_id).kind == OWNERSHIP:
+        raise NotPermitted("it is of refusals by ownership, and accuses nobody", where=case_id,
+                           hint=f"its levels are {' and '.join(_INSIDE)}")  # fmt: skip
     if out.exists():
         raise ConfigError("is there already", where=str(out), hint="name a new folder")
     names = Names(pseudonym_key or secrets.token_bytes(32))

@@ -15,7 +15,7 @@ import sqlalchemy as sa
 
 from stillwatch.cases import tables as t
 from stillwatch.cases.attachments import drop_contents
-from stillwatch.cases.book import Book
+from stillwatch.cases.book import Book, leave_the_file
 from stillwatch.cases.rebuild import rebuild
 from stillwatch.cases.terms import Terms
 from stillwatch.errors import ConfigError, InputError
@@ -81,6 +81,7 @@ def purge_book(book: Book, retention: Retention, *, terms: Terms, now: datetime)
             writer.connection.execute(t.bodies.delete().where(t.bodies.c.number.in_(part)))
         writer.add("purge", {"rewritten": {str(number): None for number in doomed}})
         rebuild(writer.connection)
+    leave_the_file(book)
     return len(doomed)
 
 

@@ -328,7 +328,11 @@ def _open_appeals(connection: sa.Connection, now: datetime) -> dict[str, list[da
     """
     due: dict[str, list[datetime]] = {}
     for case_id, due_us, stands in connection.execute(
-        sa.select(t.decisions.c.case_id, t.appeals.c.due_us, t.decisions.c.stands)
+        sa.select(
+            t.decisions.c.case_id,
+            t.appeals.c.due_us,
+            sa.and_(t.decisions.c.stands, t.decisions.c.undone_by.is_(None)),
+        )
         .join(t.decisions, t.decisions.c.id == t.appeals.c.decision_id)
         .where(t.appeals.c.state == "open")
     ):
@@ -353,5 +357,5 @@ def _ruling(row: Any, accounts: int) -> Ruling:
         row.id, int(row.id.removeprefix("decision-")), row.case_id, row.subject, row.scope,
         accounts, row.verdict, row.reason, row.by_person, from_micros(row.at_us),
         from_micros(row.expires_us), row.undoes, row.undone_by, row.approved_by, bool(row.pending),
-        row.origin, not row.stands,
+        row.origin, not row.stands or row.undone_by is not None,
     )  # fmt: skip

@@ -79,6 +79,7 @@ def console(
     from stillwatch.store import open_run
     from stillwatch.store.index import open_index
 
+    demanded = roles_named(require_second_factor or [])  # wrong, it is told before anything is made
     page, held, opened = Page(), open_run(run), open_book(book)
     folder = open_home(home, people)
     if audit is not None:
@@ -98,8 +99,7 @@ def console(
     index = open_index(held, folder.index, salt=folder.key("accounts"))
     desk = Desk(
         held, index, opened, read_terms(terms), folder, lambda: datetime.now(UTC),
-        hosts_of(listen), listen.secure, audit, attachments * 1_000_000,
-        roles_named(require_second_factor or []),
+        hosts_of(listen), listen.secure, audit, attachments * 1_000_000, demanded,
     )  # fmt: skip
     desk.warm()
     scheme = "https" if certificate else "http"

@@ -82,13 +82,12 @@ def show_case(desk: Desk, visit: Visit) -> Response:
         head=desk.campaign_of(line) or {}, signups=desk.index.signups(line.campaign_id),
         longest={v: int(d.days) for v, d in desk.terms.longest.items()},
         two_above=desk.terms.two_people_above_accounts,
-        files=read_attachments(desk.book, line.case_id), most_attached=desk.most_attached,
         against=_against(chapter_of(desk, line)), verdicts=VERDICTS[1:], ref=desk.index.ref,
     )  # fmt: skip
 
 
 def _judged(desk: Desk, line: Line) -> dict[str, Any]:
-    """Return what every case's page shows: decisions, appeals, history, and its neighbours."""
+    """Return what every case's page shows: decisions, appeals, files, history, neighbours."""
     now, lines = desk.now(), desk.lines()
     rulings = read_rulings(desk.book, line.case_id)
     mine = {r.id for r in rulings}
@@ -97,6 +96,7 @@ def _judged(desk: Desk, line: Line) -> dict[str, Any]:
         "line": line, "rulings": rulings, "at": now,
         "stands": {r.id for r in rulings if not r.relaxes},
         "appeals": [a for a in read_appeals(desk.book) if a.decision in mine],
+        "files": read_attachments(desk.book, line.case_id), "most_attached": desk.most_attached,
         "entries": read_entries(desk.book, line.case_id),
         "next": lines[place + 1].case_id if place + 1 < len(lines) else None,
         "before": lines[place - 1].case_id if place else None,

@@ -34,7 +34,7 @@ from stillwatch.report.palette import pattern_defs
 from stillwatch.report.pictures import models_figure, prevalence_figure
 from stillwatch.report.pictures.glance import swatch
 from stillwatch.report.sentence import answer, strip
-from stillwatch.schema import ADVERSE
+from stillwatch.schema import ADVERSE, OWNERSHIP
 from stillwatch.store.index import Part
 
 __all__ = ["as_csv", "as_ocsf", "as_page", "reckon", "show_overview"]
@@ -70,12 +70,12 @@ def as_page(desk: Desk, visit: Visit) -> Response:
 
 
 def as_ocsf(desk: Desk, visit: Visit) -> Response:
-    """Return every case as an OCSF Incident Finding, one a line."""
+    """Return every case of a campaign as an OCSF Incident Finding, one a line."""
     labels, now = tally_labels(desk.book), desk.now()
     lines = [
         json.dumps(incident_of(line, desk.campaign_of(line) or {},
                                labels.get(line.case_id, Counter()), now=now))
-        for line in sorted(desk.lines(), key=lambda line: line.case_id)
+        for line in sorted(_of_campaigns(desk), key=lambda line: line.case_id)
     ]  # fmt: skip
     return Response("".join(f"{line}\n" for line in lines), media_type="application/x-ndjson",
                     headers={"Content-Disposition": 'attachment; filename="cases.ocsf.jsonl"'},
@@ -87,7 +87,9 @@ def _shown(desk: Desk) -> dict[str, Any]:
     cases = _cases(desk)
     found = [c.found_after for c in cases if c.found_after is not None]
     stopped = [c.stopped_after for c in cases if c.stopped_after is not None]
-    appeals = read_appeals(desk.book)
+    rulings = [r for r in read_rulings(desk.book) if r.reason != OWNERSHIP]
+    mine = {r.id for r in rulings}
+    appeals = [a for a in read_appeals(desk.book) if a.decision in mine]
     indicators, sightings = read_sightings(desk.book)
     return {
         "facts": facts, "answer": answer(facts), "strip": strip(facts),
@@ -98,7 +100,7 @@ def _shown(desk: Desk) -> dict[str, Any]:
         "found": _middle(found), "stopped": _middle(stopped),
         "acted": len(stopped), "appeals": appeals,
         "heard": [a for a in appeals if a.state in ("upheld", "rejected")],
-        "under": sum(r.accounts for r in read_rulings(desk.book)
+        "under": sum(r.accounts for r in rulings
                      if r.verdict in ADVERSE and r.stands(desk.now())),
         "rates": _rates(desk), "indicators": indicators, "sightings": sightings,
         "shared_in": _shared_in(desk), "standings": desk.once("standings", desk.index.standings),
@@ -131,7 +133,7 @@ def reckon(desk: Desk, visit: Visit) -> Response:
 
 
 def as_csv(desk: Desk, visit: Visit) -> Response:
-    """Return a line a case as CSV."""
+    """Return a line a case of a campaign as CSV."""
     header = (
         "case", "state", "campaign", "standing", "accounts", "accused", "exchanges",
         "output_tokens", "first_seen", "last_seen", "opened_utc", "verdict", "until_utc",
@@ -183,13 +185,18 @@ def _middle(times: list[timedelta]) -> timedelta | None:
     return sorted(times)[len(times) // 2] if times else None
 
 
+def _of_campaigns(desk: Desk) -> list[Line]:
+    """Return the cases of campaigns: a refusal by ownership is no finding, and no incident."""
+    return [line for line in desk.lines() if line.kind != OWNERSHIP]
+
+
 def _cases(desk: Desk) -> list[Stopped]:
     first: dict[str, Any] = {}
     for ruling in read_rulings(desk.book):  # the newest first: the last one kept is the first taken
         if ruling.verdict in ADVERSE and not ruling.undoes and not ruling.pending:
             first[ruling.case_id] = ruling
     out = []
-    for line in desk.lines():
+    for line in _of_campaigns(desk):
         head = desk.campaign_of(line) or {}
         began, taken = parse(head.get("first_seen")), first.get(line.case_id)
         out.append(Stopped(

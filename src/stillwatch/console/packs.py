@@ -15,7 +15,7 @@ from stillwatch.console.case import missing
 from stillwatch.console.desk import Desk, Visit
 from stillwatch.console.paper import refuse, show
 from stillwatch.errors import NotPermitted
-from stillwatch.schema import REPORT
+from stillwatch.schema import OWNERSHIP, REPORT
 from stillwatch.seal import new_key, read_private_key
 
 __all__ = ["make_pack", "send_report", "send_stix", "show_packs"]
@@ -36,7 +36,10 @@ def show_packs(desk: Desk, visit: Visit) -> Response:
     line = desk.line(visit.path["case"])
     if line is None:
         return missing(desk, visit)
-    return show(desk, visit, "pack.html.jinja", line=line, levels=LEVELS, needs=NEEDS)
+    levels = LEVELS
+    if line.kind == OWNERSHIP:  # it accuses nobody, and is no finding for others
+        levels = {level: sees for level, sees in LEVELS.items() if NEEDS[level] == "pack_internal"}
+    return show(desk, visit, "pack.html.jinja", line=line, levels=levels, needs=NEEDS)
 
 
 def make_pack(desk: Desk, visit: Visit) -> Response:

@@ -63,7 +63,7 @@ class KillSwitch:
 
     def _gone(self) -> None:
         memory = self._memory
-        self.on = not self._seen and memory is not None and memory.exists()
+        self.on = not self._seen and self._remembered(unknown=self.on)
         if self.on:
             self._wrong(
                 "kill_file",
@@ -78,9 +78,17 @@ class KillSwitch:
             except OSError as error:
                 self._forgetful(error)
 
+    def _remembered(self, *, unknown: bool) -> bool:
+        """Return whether the memory is there; ``unknown`` where that cannot be seen."""
+        try:
+            return self._memory is not None and self._memory.exists()
+        except OSError as error:
+            self._forgetful(error)
+            return unknown
+
     def _remember(self) -> None:
         memory = self._memory
-        if memory is None or memory.exists():
+        if memory is None or self._remembered(unknown=False):
             return
         try:
             memory.parent.mkdir(parents=True, exist_ok=True)

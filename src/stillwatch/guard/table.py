@@ -154,8 +154,7 @@ class Table:
         if action is None or ts_us >= action.expires_us:
             return None
         if action.relaxes_us is None:
-            by_person = action.verdict == "allow"
-            why = "a person took it back" if by_person else "an appeal was not decided in time"
+            why = "a person took it back" if action.by else "an appeal was not decided in time"
             return action.verdict, why
         if ts_us >= action.relaxes_us:
             return action.relaxes_to, "an appeal was not decided in time"
@@ -256,8 +255,11 @@ class Table:
 
     def _judge(self, judged: Judgement) -> None:
         """Take in what the cases say: whom they restored and let go in any case, a verdict only
-        where it was written after the snapshot was made, which may know of later ones."""
+        where it was written after the snapshot was made, which may know of later ones. An appeal
+        that was open then, and is not told of any more, was rejected: its time eases nothing."""
         newer = judged.at_us > self.snapshot.created_us
+        if newer:
+            self.eased = {k: a for k, a in self.eased.items() if a.relaxes_us is None}
         for (account, word), action in judged.eased.items():
             key = (subject_key(self.salt, account), word)
             if newer or key not in self.eased:

@@ -14,7 +14,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from stillwatch.cases import Line
-from stillwatch.schema import from_micros
+from stillwatch.schema import OWNERSHIP, from_micros
 from stillwatch.service.journal import Look
 from stillwatch.store import Run
 
@@ -67,6 +67,8 @@ def _look(look: Look) -> dict[str, Any]:
 def case_alerts(lines: Sequence[Line], run: Run, look: Look, *, console: str) -> list[Alert]:
     """Return an alert for every case that this look opened or changed.
 
+    Refusals by ownership that were entered meanwhile are no look's and no campaign.
+
     ``lines``: the queue of cases after the look's run was brought in. ``console``: address of the
     console, or empty.
     """
@@ -75,6 +77,8 @@ def case_alerts(lines: Sequence[Line], run: Run, look: Look, *, console: str) ->
     alerts = []
     for line in lines:
         if line.seen < scanned or line.change not in _TOLD or line.state != "open":
+            continue
+        if line.kind == OWNERSHIP:
             continue
         campaign = campaigns.get(line.campaign_id, {})
         new = line.change in ("new", "split")

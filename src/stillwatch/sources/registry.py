@@ -6,7 +6,14 @@ import json
 from typing import Final
 
 from stillwatch.errors import InputError
-from stillwatch.schema.arrow import ACCOUNT, OWNERSHIP, PERMIT, REQUIRED_EXCHANGE_COLUMNS
+from stillwatch.schema.arrow import (
+    ACCOUNT,
+    KEY,
+    ORGANIZATION,
+    OWNERSHIP,
+    PERMIT,
+    REQUIRED_EXCHANGE_COLUMNS,
+)
 from stillwatch.sources.batches import Batches
 from stillwatch.sources.bedrock import Bedrock
 from stillwatch.sources.canonical_arrow import CanonicalArrow
@@ -42,9 +49,12 @@ SOURCES: Final[tuple[Source, ...]] = (
     CanonicalCsv(),
 )
 
+# In this order: keys name accounts, and accounts organizations.
 _SIDE_TABLES: Final = (
     ("permits", PERMIT, {"permit_id"}),
+    ("keys", KEY, {"key_id"}),
     ("accounts", ACCOUNT, {"account_id"}),
+    ("organizations", ORGANIZATION, {"org_id"}),
     ("ownership", OWNERSHIP, {"owner_entity_id", "access"}),
 )
 

@@ -40,6 +40,7 @@ _KINDS: Final = {
 _RUN: Final = "run"
 _WRITTEN: Final = "written_at"
 _NUL: Final = "\0"
+_INSTEAD: Final = "\ufffd"
 _LOCK: Final = 7_311_425_903_265_217  # ours alone, by chance
 _HINTS: Final = {
     "42501": "give the user CREATE on the database, or make the schema and give CREATE on it",
@@ -142,10 +143,23 @@ def _with_run(table: pa.Table, run: str) -> pa.Table:
     columns = [pa.array([run] * table.num_rows, pa.string())]
     for column in table.columns:
         if pa.types.is_string(column.type):
-            columns.append(pc.replace_substring(column, _NUL, "\ufffd"))
+            columns.append(pc.replace_substring(column, _NUL, _INSTEAD))
+        elif pa.types.is_list(column.type):
+            columns.append(_lists(column))
         else:
             columns.append(column)
     return pa.table(columns, names=[_RUN, *table.column_names])
+
+
+def _lists(column: pa.ChunkedArray) -> Any:
+    """Return lists of text without a NUL; hardly any has one, so that only those are made anew."""
+    if not pc.any(pc.match_substring(pc.list_flatten(column), _NUL)).as_py():
+        return column
+    made = [
+        words and [word and word.replace(_NUL, _INSTEAD) for word in words]
+        for words in column.to_pylist()
+    ]
+    return pa.array(made, column.type)
 
 
 def _quoted(*names: str) -> str:

@@ -110,7 +110,9 @@ def test_erasing_an_account_takes_the_texts_that_name_it(book, put, noon, tmp_pa
 def test_a_closed_case_takes_its_files_with_it(book, case, put, noon, terms, tmp_path):
     put(b"what was attached")
     close_case(book, case, reason="a class", by="Ada", now=noon)
+    assert files_of(tmp_path, b"what was attached")
     assert purge_book(book, read_retention(), terms=terms, now=noon + timedelta(days=400)) > 0
+    assert files_of(tmp_path, b"what was attached") == []
     assert read_attachments(book, case) == []
     verify_book(book)
     with book.reading() as connection:

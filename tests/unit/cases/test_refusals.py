@@ -27,6 +27,7 @@ from stillwatch.cases import (
     read_members,
     read_notice,
     read_refused,
+    read_rulings,
     resolve,
     settle,
     undo,
@@ -227,6 +228,18 @@ def test_a_person_may_undo_a_refusal(book, enter, terms):
     assert eased(book, terms, NOON + terms.longest["deny"]) == {}
 
 
+def test_whom_an_undo_let_go_waits_for_nobody(book, enter, terms):
+    """An undone refusal does not stand any more: its overdue appeal is no alarm, and lapses."""
+    held, case_id = appealed(book, enter, terms)
+    undo(book, [held.decision], by="Ada", remark="wrong entity", now=NOON + 2 * HOUR)
+    (ruling,) = [r for r in read_rulings(book, case_id) if r.id == held.decision]
+    assert ruling.relaxes
+    late = held.due + HOUR
+    assert [one.appeal_due for one in read_lines(book, now=late)] == [None]
+    assert [a.state for a in settle(book, now=late)] == ["lapsed"]
+    assert eased(book, terms, late)["a1", "restricted"].verdict == "allow"
+
+
 # Beside campaigns
 
 
@@ -255,6 +268,9 @@ def test_erasing_packing_and_verifying_know_the_new_entries(book, enter, tmp_pat
     key = new_key(tmp_path / "k.pem")
     for level in ("internal", "counsel"):
         export_case(book, case_id, tmp_path / level, level=level, key=key, now=NOON)
+    for level in ("partner", "public"):
+        with pytest.raises(NotPermitted, match="accuses nobody"):
+            export_case(book, case_id, tmp_path / level, level=level, key=key, now=NOON)
     assert erase_from_book(book, "a1", by="Dee", now=NOON + HOUR) > 0
     assert [m[0] for m in read_members(book, case_id) if m[0] == "a1"] == []
     verify_book(book)

@@ -123,3 +123,12 @@ def test_purge_and_erase(say, folder, capsys):
     assert run(["purge", "--db", "c.db", "--runs", "."]) == 0
     assert "1 run directories removed" in capsys.readouterr().out
     assert not Path("run").exists()
+
+
+def test_a_console_with_an_option_that_is_wrong_makes_nobody_and_nothing(say):
+    """Else its administrator is there already when the option is mended, and the password gone."""
+    asked = ("--administrator", "Ada", "--require-second-factor", "boss")
+    told = say("console", "--run", "run", "--book", "c.db", "--home", "home", *asked, code=1)
+    assert "there is no role boss" in told
+    assert not Path("home").exists()
+    assert not Path("c.db").exists()

@@ -61,6 +61,8 @@ def test_input_that_is_not_there_or_not_known(stillwatch, tmp_path):
     [
         ("accounts", "account_id,org_id,created_at,plan"),
         ("permits", "permit_id;account_id;methods;valid_until"),
+        ("keys", "key_id,account_id,org_id,valid_from"),
+        ("organizations", "org_id,plan,payment_hash,closed_at"),
         ("ownership", '"owner_entity_id","access","as_of"'),
     ],
 )

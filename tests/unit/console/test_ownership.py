@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import io
+import zipfile
+
 import pytest
 
-from stillwatch.cases import Refused, enter_refusals
+from stillwatch.cases import Refused, enter_refusals, read_attachments
 from stillwatch.schema import to_micros
 
 from .conftest import NOON
+from .test_attached import send
 
 SAID = {"access": "restricted", "as_of": "2026-11-26", "policies": [{"id": "p", "cites": "terms"}],
         "rules": [{"id": "fifty", "version": "v1", "title": "Half", "access": "restricted",
@@ -67,5 +71,42 @@ def test_what_only_a_campaign_has_is_refused_with_words_and_no_crash(desk, insid
     order = {"verdict": "deny", "reason": "relay", "scope": "accused"}
     assert who.post(f"/cases/{case_id}/decide", order).status_code in (400, 403, 404, 405, 409)
     assert who.post(f"/cases/{case_id}/weigh", order).status_code < 500
-    for path in ("/overview", "/decisions", "/top", "/tests", "/cases.ocsf"):
-        assert who.get(path).status_code < 500
+    for path in ("/overview", "/decisions", "/top", "/tests"):
+        assert who.get(path).status_code == 200
+
+
+def test_files_are_attached_there_as_to_any_other_case_and_go_into_its_packs(desk, inside, refused):
+    """What an appellant sends shows who holds which share: it belongs to the case."""
+    case_id, _ = refused
+    who = inside("Con")
+    send(who, case_id, name="register.pdf", remark="from the customer")
+    (held,) = read_attachments(desk.book, case_id)
+    page = who.get(f"/cases/{case_id}").text
+    assert f'href="/attachments/{held.id}"' in page
+    assert "from the customer" in page
+    assert f'action="/cases/{case_id}/attach"' in page
+    assert "register.pdf" not in inside("Vi").get(f"/cases/{case_id}").text
+    levels = who.get(f"/cases/{case_id}/pack").text
+    assert ('value="internal"' in levels, 'value="public"' in levels) == (True, False)
+    pack = who.post(f"/cases/{case_id}/pack", {"level": "internal"})
+    names = zipfile.ZipFile(io.BytesIO(pack.content)).namelist()
+    assert f"{case_id}-internal/attachments/{held.id}-register.pdf" in names
+    assert who.post(f"/cases/{case_id}/pack", {"level": "public"}).status_code == 403
+
+
+def test_no_overview_and_no_export_tells_of_it_as_of_a_campaign(desk, inside, refused):
+    """An incident titled "Adversarial distillation" would accuse whom a rule on owners refused."""
+    case_id, decision = refused
+    who = inside("Con")
+    campaigns = len(desk.lines()) - 1
+    events = who.get("/cases.ocsf.jsonl").text.splitlines()
+    assert (len(events), f'"{case_id}"' in "".join(events)) == (campaigns, False)
+    rows = who.get("/overview.csv").text.splitlines()
+    assert (len(rows), f"{case_id}," in "".join(rows)) == (campaigns + 1, False)
+    form = {"account": "acct-nobody", "appellant": "Erika M."}
+    assert who.post(f"/decisions/{decision}/appeal", form).status_code == 303
+    page = who.get("/overview").text
+    assert f'/cases/{case_id}"' not in page
+    assert "<b>0</b><span>accounts named by adverse decisions in force" in page
+    assert "median of 0" in page
+    assert "0 open, 0 lapsed" in page

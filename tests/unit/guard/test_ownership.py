@@ -275,6 +275,25 @@ def test_an_appeal_that_is_not_decided_in_time_eases_by_itself_and_frees_of_no_c
     assert guard(owned(accused, bad_1="restricted")).decide(request("bad-1")).verdict == "deny"
 
 
+def test_an_appeal_that_was_rejected_after_the_compile_eases_nothing():
+    """Newer effects do not name it any more: its time in the snapshot must not run out."""
+    waits = eased("possible", verdict="step_up", relaxes_us=T0 + HOUR, relaxes_to="watch")
+    made = replace(owned(shell="possible"), eased=waits)
+    decider = guard(made)
+    decider.load(made, Orders(), Judgement(at_us=made.created_us + 1))
+    assert decider.decide(request("shell", T0 + HOUR)).verdict == "step_up"
+    decider.load(made, Orders(), Judgement(at_us=made.created_us))
+    assert decider.decide(request("shell", T0 + HOUR)).verdict == "watch"
+    decider.load(replace(made, eased=eased("possible")), Orders(), Judgement(at_us=2**62))
+    assert decider.decide(request("shell", T0 + HOUR)).verdict == "allow"
+
+
+def test_no_person_is_named_where_a_clock_has_relaxed_to_allow():
+    lapsed = replace(owned(shell="possible"), eased=eased("possible", by=None))
+    told = guard(lapsed).table.ease(subject_key(SALT, "shell"), T0)
+    assert told == ("allow", "an appeal was not decided in time")
+
+
 def test_what_was_eased_survives_the_signed_file():
     made = replace(owned(shell="possible"), eased=eased("possible", relaxes_us=T0 + 1))
     assert snapshot_from_payload(json.loads(json.dumps(snapshot_payload(made)))) == made

@@ -17,6 +17,7 @@ from stillwatch.guard import (
     write_snapshot,
 )
 from stillwatch.guard.files import write_effects
+from stillwatch.guard.kill_switch import KillSwitch
 from stillwatch.guard.metrics import exposition
 from stillwatch.guard.server import Chores
 from stillwatch.policy import Ladder
@@ -212,6 +213,30 @@ def test_a_kill_file_that_can_no_longer_be_seen_stays_in_force(node, how, monkey
     service.reload()
     assert verdict(service) == "allow"
     assert problem(service, "kill_file")
+
+
+@pytest.mark.parametrize("thrown", [False, True])
+def test_a_memory_that_cannot_be_looked_at_changes_nothing_and_is_told(
+    tmp_path, monkeypatch, thrown
+):
+    told: dict[str, str | None] = {}
+    kill, state = tmp_path / "KILL", tmp_path / "state"
+    if thrown:
+        kill.touch()
+    switch = KillSwitch(kill, state, told.__setitem__)
+    real = os.stat
+
+    def stat(path, *more, **how):
+        if str(path).startswith(str(state)):
+            raise PermissionError(13, "denied")
+        return real(path, *more, **how)
+
+    monkeypatch.setattr(os, "stat", stat)
+    switch.look(first=True)
+    assert (switch.on, "kill_memory" in told) == (thrown, True)
+    kill.unlink(missing_ok=True)
+    switch.look()
+    assert not switch.on, "a removal that this guard saw"
 
 
 def test_a_guard_that_starts_and_cannot_see_its_kill_file_does_not_act(node):

@@ -7,11 +7,13 @@ import json
 import socket
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email import message_from_bytes
 from email.policy import default
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -20,8 +22,12 @@ from aiosmtpd.smtp import SMTP, Envelope
 from ports import free_port
 from standardwebhooks import Webhook as Verifier
 
+from stillwatch.cases import Line
 from stillwatch.errors import ConfigError, InputError
+from stillwatch.schema import to_micros
 from stillwatch.service import Alert, Outbox, read_channels
+from stillwatch.service.alerts import case_alerts
+from stillwatch.service.journal import Look
 
 NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
 KEY = base64.b64encode(bytes(range(32))).decode()
@@ -359,6 +365,16 @@ def test_a_damaged_alert_is_named_and_not_dropped(box, tmp_path, receiver):
     with pytest.raises(InputError, match="damaged"):
         outbox.flush(now=NOW)
     assert waiting.exists()
+
+
+def test_a_refusal_by_ownership_is_no_new_campaign() -> None:
+    seen = Line("case-1", "c-1", "open", NOW, NOW, "new", None, None, None, 3, 2, None, None, 0, 0,
+                None, "new")  # fmt: skip
+    owned = replace(seen, case_id="case-2", campaign_id="ownership-1", accused=0, kind="ownership")
+    look = Look(1, 0, to_micros(NOW), "scanned", scanned_us=to_micros(NOW))
+    run: Any = SimpleNamespace(campaigns=[])
+    made = case_alerts([seen, owned], run, look, console="")
+    assert [one.data["case_id"] for one in made] == ["case-1"]
 
 
 def test_bodies_are_json_in_one_order() -> None:

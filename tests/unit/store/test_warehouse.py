@@ -29,7 +29,7 @@ TABLES = {
         "at": pa.array([datetime(2026, 11, 27, tzinfo=UTC)] * 8, pa.timestamp("us", "UTC")),
         "n": pa.array([2**63 - 1, None, *range(6)], pa.int64()),
         "e": [float("inf"), 1e-300, None, 0.0, -0.0, 1.5, 2.5, 3.5],
-        "why": pa.array([["x", "y"], [], None, *[["z"]] * 5], pa.list_(pa.string())),
+        "why": pa.array([["x\0", "y", None], [], None, *[["z"]] * 5], pa.list_(pa.string())),
         "yes": [True, None, *[False] * 6],
     }),
     "empty": pa.table({"n": pa.array([], pa.int64())}),
@@ -59,7 +59,7 @@ def test_what_is_written_is_what_is_read_back(server: str) -> None:
         cursor.execute('SELECT * FROM "odd ""name""".held')
         got = cursor.fetch_arrow_table()
     want = TABLES["held"].to_pylist()
-    want[2]["account_id"] = "nul\ufffdhere"
+    want[2]["account_id"], want[0]["why"] = "nul\ufffdhere", ["x\ufffd", "y", None]
     assert [{"run": "r1", **row} for row in want] == got.to_pylist()
     assert ask(server, 'SELECT count(*) FROM "odd ""name""".empty') == [(0,)]
 
