@@ -41,7 +41,7 @@ __all__ = [
 SCREEN_E: Final = 1.0
 SPEAKS_E: Final = 5.0
 ACTED_E: Final = 20.0
-_LIKELIEST: Final = 25.0
+_LIKELY: Final = 5.0
 _SHARE: Final = 0.25
 ALONE_ASKED: Final = 1 - _SHARE
 _LEAN: Final = (0.5, 0.25)
@@ -166,8 +166,8 @@ def weights(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return how much *coordinated* and *extractive* of each hypothesis count.
 
-    All weights of those tested add up to their number. A quarter of them is for *coordinated*, as
-    its e-value in part A (``screen``) between 1 and 25, apart from what part B tests. The
+    All weights of those tested add up to their number. A quarter of them is for *coordinated*,
+    five times as much where part A showed acts (``screen``), apart from what part B tests. The
     rest is for *extractive*, evenly for those whose acts speak (``acted``, `acts_speak`) and 0 for
     the others: it is read against benign cohorts that act together, so it is asked of those that
     do, and of them alone. The weights are free as far as no weight is chosen by the e-value that it
@@ -177,7 +177,7 @@ def weights(
     2022, Annals of Statistics 50(4) (filtering for partial conjunctions), here with e-values.
     """
     n = max(int(tested.sum()), 1)
-    likely = np.clip(np.nan_to_num(screen, nan=0.0), 1.0, _LIKELIEST)
+    likely = np.where(np.nan_to_num(screen, nan=0.0) >= SCREEN_E, _LIKELY, 1.0)
     asked = acted.astype(np.float64)
     return (
         _SHARE * n * likely / max(float(likely[tested].sum()), 1.0),

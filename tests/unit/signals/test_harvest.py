@@ -224,7 +224,7 @@ def test_weights_are_as_part_a_showed_and_for_those_who_acted():
     done, asked = weights(screen, acted, tested)
     assert done[tested].sum() + asked[tested].sum() == pytest.approx(4)
     assert done[tested].sum() == pytest.approx(1), "a quarter"
-    assert done / done[1] == pytest.approx([3, 1, 1, 25, 8])
+    assert done / done[1] == pytest.approx([5, 1, 1, 5, 5])
     assert (asked[[1, 2]] == 0).all()
     assert asked[0] == asked[3] == asked[4] == pytest.approx(1.5), "they share the rest evenly"
     nobody = weights(screen, np.zeros(5, dtype=bool), tested)
