@@ -110,7 +110,7 @@ def server(medallion, tmp_path):
 
 def member(path: Path, **settings: str):
     """Return a home with three people and a legal basis."""
-    start_home(path, contributor=uuid.uuid4())
+    start_home(path, contributor=uuid.uuid5(uuid.NAMESPACE_OID, path.name))
     for name in ("alice", "bob", "carol"):
         new_key(path / "keys" / name)
     with (path / "share.toml").open("a") as file:

@@ -27,7 +27,7 @@ TOKEN = "STILLWATCH_TEST_TOKEN"
 def member_home(server, login, folder: Path, monkeypatch, **witness: str):
     """Return a member's folder that pins the hub's ledger (and a witness's)."""
     signed = checkpoint(server.home)
-    start_home(folder, contributor=uuid.uuid4())
+    start_home(folder, contributor=uuid.uuid5(uuid.NAMESPACE_OID, folder.name))
     lines = [
         "[hub]", f'url = "{server.url}/api/"', f'token_env = "{TOKEN}"',
         f'ledger = "{signed["ledger"]}"', f'ledger_key = "{signed["key"]}"',

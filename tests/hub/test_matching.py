@@ -88,7 +88,7 @@ def parties(new_hub, tmp_path) -> Iterator[Any]:
         made.extend(servers.values())
 
         def member(name: str) -> Member:
-            start_home(tmp_path / name, contributor=uuid.uuid4())
+            start_home(tmp_path / name, contributor=uuid.uuid5(uuid.NAMESPACE_OID, name))
             relays = {role: Relay(server.port, tmp_path / name, role)
                       for role, server in servers.items()}  # fmt: skip
             lines, tokens = [], {}
