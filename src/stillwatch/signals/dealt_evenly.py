@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Final
 
 import numpy as np
 
 from stillwatch.schema import CohortTest, Finding, Null
 from stillwatch.signals.data import Cohort, Population
-from stillwatch.signals.verdicts import evaluated, not_enough
+from stillwatch.signals.verdicts import not_enough, wagered
 from stillwatch.stats import APPETITE, SITTING, dealing_e
 
 __all__ = ["TEST", "find"]
@@ -60,5 +59,4 @@ def find(cohort: Cohort, population: Population) -> Finding:
         "worth a look, and it accuses nobody"
     )
     null = Null("customers", APPETITE, APPETITE, 1.0)
-    made = evaluated(TEST, found.uneven, 1 / max(found.e_value, 1.0), len(labels), null, text)
-    return replace(made, e_value=found.e_value)
+    return wagered(TEST, found.uneven, found.e_value, len(labels), null, text)

@@ -38,8 +38,8 @@ _RESTING: Final = (
     "this counts as nothing."
 )
 _CLOCK: Final = "They may follow a clock ({clock}), and this counts as nothing."
-# A class signs up together, leaves through one network, and all have the same to do, too.
 _CLOCKED: Final = frozenset((round_robin.TEST.name, dealt_evenly.TEST.name))
+# A class signs up together, leaves through one network, and all have the same to do, too.
 _AT_ONE_PLACE: Final = frozenset(
     test.name
     for test in (

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 
 from stillwatch.schema import CohortTest, Finding, Null
 from stillwatch.signals.data import Cohort, Population
-from stillwatch.signals.verdicts import evaluated, not_enough
+from stillwatch.signals.verdicts import not_enough, wagered
 from stillwatch.stats import own_turns_e, turns_e
 
 __all__ = ["TEST", "find", "members_in_turn"]
@@ -45,17 +43,16 @@ def find(cohort: Cohort, population: Population) -> Finding:
     if np.isnan(turns.seen):
         return not_enough(TEST, len(labels), "the order of the accounts cannot matter")
     low, high = (min(max(turns.expected + k * turns.error, 0.0), 1.0) for k in (-2, 2))
-    found = evaluated(
+    return wagered(
         TEST,
         turns.seen,
-        1 / max(turns.e_value, 1.0),
+        turns.e_value,
         len(labels),
         Null("random order", turns.expected, low, high),
         f"{turns.seen:.0%} of {len(labels):,} requests fell on one of the last {turns.lag} "
         f"organizations; independent customers would give {turns.expected:.0%} "
         f"({low:.0%}–{high:.0%}) or more",
     )
-    return replace(found, e_value=turns.e_value)
 
 
 def members_in_turn(cohort: Cohort) -> np.ndarray:

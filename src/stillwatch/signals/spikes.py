@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from stillwatch.schema import Desk, Step
 from stillwatch.signals import harvest, one_source
-from stillwatch.signals.claims import ALONE_ASKED, SPEAKS_E, acts_speak, e_of_claim
+from stillwatch.signals.claims import ALONE_ASKED, SPEAKS_E, WATCHED, acts_speak, e_of_claim
 from stillwatch.signals.data import Cohort, Population, load_population
 from stillwatch.signals.direct_evidence import Coincidences
 from stillwatch.signals.reference import shipped_references
@@ -101,6 +101,7 @@ def _spikes(desk: Desk) -> pa.Table:
     rng = np.random.default_rng(desk.settings.seed)
     base = Coincidences({}, int(population.volume.sum()))
     known = shipped_references()
+    without = (*desk.settings.without, *WATCHED)
     usual = desk.query(
         """SELECT min(usual_own) AS own, max(w_coordinated) FILTER (tested) AS most,
                   min(w_coordinated) FILTER (tested) AS least,
@@ -117,7 +118,7 @@ def _spikes(desk: Desk) -> pa.Table:
                 cohort, grown = _spike(rung, population, population.background, rng)
                 made = [
                     f
-                    for f in coordination(cohort, grown, base, desk.columns, desk.settings.without)
+                    for f in coordination(cohort, grown, base, desk.columns, without)
                     if f.evaluable
                 ]
                 seen = traits(cohort, grown)

@@ -26,6 +26,7 @@ from stillwatch.signals import (
 from stillwatch.signals.claims import (
     SCREEN_E,
     SPEAKS_E,
+    WATCHED,
     acts_speak,
     e_of_acts,
     e_of_claim,
@@ -190,7 +191,9 @@ class _Bench(NamedTuple):
     def judge(self, views: Views) -> _Judged:
         """Make the tests of one hypothesis, all but those that need to know what is usual."""
         columns, without = self.desk.columns, self.desk.settings.without
-        screened = coordination(views.screen, self.early, self.base_early, columns, without)
+        screened = coordination(
+            views.screen, self.early, self.base_early, columns, (*without, *WATCHED)
+        )
         acted = [
             (f.signal, f.e_value)
             for f in screened
@@ -209,7 +212,7 @@ class _Bench(NamedTuple):
             views.whole.by_text,
             seen,
             screen,
-            mean_of([e for name, e in acted if name != dealt_evenly.TEST.name]),
+            mean_of([e for _, e in acted]),
             acts,
         )
 
@@ -250,7 +253,7 @@ def _no_launch(found: list[Finding], found_by: frozenset[str], screen: float) ->
     day; who was found by more than a template, such as an exit of their own, is no stranger.
     """
     burst = signup_burst.TEST.name
-    apart = (burst, dealt_evenly.TEST.name)
+    apart = {burst, *WATCHED}
     others = mean_of([f.e_value for f in found if f.evaluable and f.signal not in apart])
     if screen >= SPEAKS_E or others >= SPEAKS_E or not found_by <= {"frame"}:
         return found

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 from stillwatch.schema import CohortTest, Finding, Null
 from stillwatch.stats import calibrate
 
-__all__ = ["evaluated", "missing", "not_enough", "say_p", "switched_off"]
+__all__ = ["evaluated", "missing", "not_enough", "say_p", "switched_off", "wagered"]
 
 
 def say_p(p_value: float) -> str:
@@ -32,6 +33,14 @@ def evaluated(
         null=null,
         text=f"{text} ({say_p(p_value)}).",
     )
+
+
+def wagered(
+    test: CohortTest, statistic: float, e_value: float, n: int, null: Null, text: str
+) -> Finding:
+    """Return the finding of a bet: its e-value is what it won, its p-value one over that."""
+    made = evaluated(test, statistic, 1 / max(e_value, 1.0), n, null, text)
+    return replace(made, e_value=e_value)
 
 
 def missing(test: CohortTest, columns: tuple[str, ...]) -> Finding:

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from stillwatch.cli.guard.options import Key, Ownership, Run
+from stillwatch.cli.guard.options import (
+    Effects,
+    Key,
+    Ladder,
+    Ownership,
+    Permits,
+    Run,
+    Snapshot,
+    ValidHours,
+)
 
 __all__ = ["compile_"]
 
@@ -15,16 +23,10 @@ __all__ = ["compile_"]
 def compile_(
     run: Run,
     key: Key,
-    out: Annotated[Path, typer.Option(metavar="FILE", help="The snapshot.")],
-    ladder: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Ladder of verdicts (TOML).")
-    ] = None,
-    permits: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Permits, as for scan.")
-    ] = None,
-    effects: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="What `case effects` wrote.")
-    ] = None,
+    out: Snapshot,
+    ladder: Ladder = None,
+    permits: Permits = None,
+    effects: Effects = None,
     ownership: Ownership = None,
     order: Annotated[
         list[str] | None,
@@ -34,9 +36,7 @@ def compile_(
     action_hours: Annotated[
         float, typer.Option(metavar="H", help="After so long an ordered action lapses.")
     ] = 168.0,
-    valid_hours: Annotated[
-        float, typer.Option(metavar="H", help="After so long the snapshot allows everything.")
-    ] = 168.0,
+    valid_hours: ValidHours = 168.0,
     version: Annotated[
         int | None, typer.Option(metavar="N", help="Default: one more than the file's there.")
     ] = None,

@@ -7,7 +7,15 @@ from typing import Annotated
 
 import typer
 
-from stillwatch.cli.guard.options import Key, Ownership
+from stillwatch.cli.guard.options import (
+    Effects,
+    Key,
+    Ladder,
+    Ownership,
+    Permits,
+    Snapshot,
+    ValidHours,
+)
 
 __all__ = ["follow"]
 
@@ -17,20 +25,12 @@ def follow(
         Path, typer.Argument(metavar="DIR", help="A run directory, or the folder of several.")
     ],
     key: Key,
-    out: Annotated[Path, typer.Option(metavar="FILE", help="The snapshot.")],
-    ladder: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Ladder of verdicts (TOML).")
-    ] = None,
-    permits: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Permits, as for scan.")
-    ] = None,
-    effects: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="What `case effects` wrote.")
-    ] = None,
+    out: Snapshot,
+    ladder: Ladder = None,
+    permits: Permits = None,
+    effects: Effects = None,
     ownership: Ownership = None,
-    valid_hours: Annotated[
-        float, typer.Option(metavar="H", help="After so long the snapshot allows everything.")
-    ] = 168.0,
+    valid_hours: ValidHours = 168.0,
     every_s: Annotated[
         float, typer.Option(metavar="S", help="Look once in so many seconds; 0: once.")
     ] = 10.0,

@@ -7,7 +7,10 @@ from typing import Annotated
 
 import typer
 
-__all__ = ["Depot", "Key", "Others", "Ownership", "Run", "Trust"]
+__all__ = [
+    "Depot", "Effects", "Key", "Ladder", "Others", "Ownership", "Permits", "Run", "Snapshot",
+    "Trust", "ValidHours",
+]  # fmt: skip
 
 Key = Annotated[Path, typer.Option(metavar="FILE", help="Private Ed25519 key that signs (PEM).")]
 Trust = Annotated[
@@ -24,4 +27,11 @@ Ownership = Annotated[
 Run = Annotated[Path, typer.Option(metavar="DIR", help="Run directory that a scan wrote.")]
 Depot = Annotated[
     str, typer.Argument(metavar="DEPOT", help="A folder, or s3://bucket/prefix as pyarrow reads.")
+]
+Snapshot = Annotated[Path, typer.Option(metavar="FILE", help="The snapshot.")]
+Ladder = Annotated[Path | None, typer.Option(metavar="FILE", help="Ladder of verdicts (TOML).")]
+Permits = Annotated[Path | None, typer.Option(metavar="FILE", help="Permits, as for scan.")]
+Effects = Annotated[Path | None, typer.Option(metavar="FILE", help="What `case effects` wrote.")]
+ValidHours = Annotated[
+    float, typer.Option(metavar="H", help="After so long the snapshot allows everything.")
 ]
