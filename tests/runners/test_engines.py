@@ -25,7 +25,7 @@ from .engines import engines_python
 
 pytestmark = pytest.mark.slow
 
-HERE = Path(__file__).parent
+ROOT = Path(__file__).parents[2]
 QUIET = {"SPARK_LOCAL_IP": "127.0.0.1", "OMP_NUM_THREADS": "1"}
 
 
@@ -43,8 +43,11 @@ def begin(python: Path, world: SimulatedWorld, tmp_path: Path) -> Any:
                  "--ownership", world.ownership_csv)  # fmt: skip
         command = (python, "-m", "stillwatch.cli", "scan", logs or world.out / "exchanges", *sides,
                    "--out", tmp_path / "run", "--engine", engine, "--quiet", *words)  # fmt: skip
+        env = {**os.environ, **QUIET}
+        if engine.startswith("spark://"):  # a master's workers take the python that they are told
+            env["PYSPARK_PYTHON"] = str(python)
         return subprocess.Popen(
-            [str(word) for word in command], text=True, env={**os.environ, **QUIET},
+            [str(word) for word in command], text=True, env=env,
             stdout=subprocess.PIPE, stderr=subprocess.PIPE,
         )  # fmt: skip
 
@@ -145,8 +148,8 @@ def test_a_scan_that_is_killed_after_reading_goes_on_without_the_engine(
     assert plain.differing(of_run(tmp_path / "run")) == []
 
 
-def executors(root: int) -> list[int]:
-    """Return the process ids of Spark's executors among the descendants of a process."""
+def descendants(root: int, word: bytes) -> list[int]:
+    """Return the process ids of the Java programs below a process in whose command a word is."""
     parents = {}
     for folder in Path("/proc").iterdir():
         if folder.name.isdigit():
@@ -160,7 +163,7 @@ def executors(root: int) -> list[int]:
             above = parents[above]
         with contextlib.suppress(OSError):
             words = Path(f"/proc/{pid}/cmdline").read_bytes()
-            if above == root and b"CoarseGrainedExecutorBackend" in words and b"java" in words:
+            if above == root and word in words and b"java" in words:
                 found.append(pid)
     return found
 
@@ -173,7 +176,7 @@ def test_spark_leaves_the_same_bytes_though_an_executor_is_killed(
     parts = tmp_path / "run" / "stages" / "features.parts"
     while process.poll() is None and not list(parts.glob("*.parquet")):
         time.sleep(0.005)
-    victims = executors(process.pid)
+    victims = descendants(process.pid, b"CoarseGrainedExecutorBackend")
     if victims:
         os.kill(victims[0], signal.SIGKILL)
     whole = (parts / "whole.json").exists()
@@ -181,6 +184,41 @@ def test_spark_leaves_the_same_bytes_though_an_executor_is_killed(
     assert victims
     assert not whole
     assert plain.differing(of_run(tmp_path / "run")) == []
+
+
+@pytest.fixture
+def standalone(python: Path) -> Iterator[tuple[int, str]]:
+    """Run the example's master and two workers; process and address."""
+    command = [python, ROOT / "examples" / "spark-standalone" / "standalone.py"]
+    cluster = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert cluster.stdout is not None
+    address = cluster.stdout.readline().strip()
+    try:
+        assert address, cluster.stderr.read()[-3000:] if cluster.stderr else ""
+        yield cluster.pid, address
+    finally:
+        cluster.send_signal(signal.SIGINT)
+        cluster.communicate(timeout=60)
+
+
+def test_a_spark_master_leaves_the_same_bytes_though_a_worker_is_lost(
+    begin: Any, standalone: tuple[int, str], plain: Scanned, tmp_path: Path
+) -> None:
+    """It is lost with its executor, when the first part of the features is there."""
+    cluster, address = standalone
+    workers = descendants(cluster, b"deploy.worker.Worker")
+    assert len(workers) == 2
+    process = begin(address)
+    parts = tmp_path / "run" / "stages" / "features.parts"
+    while process.poll() is None and not list(parts.glob("*.parquet")):
+        time.sleep(0.005)
+    os.kill(workers[0], signal.SIGKILL)
+    whole = (parts / "whole.json").exists()
+    ended(process, 3)
+    assert not whole
+    assert plain.differing(of_run(tmp_path / "run")) == []
+    timing = json.loads((tmp_path / "run" / "timing.json").read_text())
+    assert timing["engine"] == address
 
 
 def test_nobody_at_the_address_is_told(begin: Any) -> None:
