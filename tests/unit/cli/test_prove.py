@@ -168,10 +168,18 @@ def test_prompts_are_written_and_a_missing_reference_is_told(tmp_path, monkeypat
 
 
 def test_a_real_run_gives_traffic_and_value_claims(tmp_path, monkeypatch, capsys):
-    """What a scan writes is what a case reads: a simulated week, scanned, its first campaign."""
+    """What a scan writes is what a case reads: a simulated week, scanned, its first campaign.
+
+    The log has a cost for every other exchange.
+    """
     monkeypatch.chdir(tmp_path)
     new_key(tmp_path / "key")
     assert run(["simulate", "small", "--seed", "3", "--out", "world"]) == EXIT_CLEAR
+    for file in Path("world/exchanges").rglob("*.parquet"):
+        table = pq.read_table(file)
+        costs = [c if k % 2 else None for k, c in enumerate(table["cost_usd"].to_pylist())]
+        place = table.column_names.index("cost_usd")
+        pq.write_table(table.set_column(place, "cost_usd", pa.array(costs, pa.float64())), file)
     scan = ["scan", "world/exchanges", "--accounts", "world/accounts.csv", "--out", "run"]
     assert run([*scan, "--quiet"]) == EXIT_ACCUSED
     first = json.loads(Path("run/campaigns.jsonl").read_text().splitlines()[0])
@@ -180,10 +188,10 @@ def test_a_real_run_gives_traffic_and_value_claims(tmp_path, monkeypatch, capsys
     assert run([*case, "--run", "run", "--campaign", first["campaign_id"]]) == EXIT_CLEAR
     told = capsys.readouterr().out
     assert f"{first['accounts']} accounts" in told
-    assert (
-        f"Harvest: {first['value']['harvest_usd']['mid']:,.0f} USD, at the cost that the log has"
-        in told
-    )
+    harvest = first["value"]["harvest_usd"]
+    assert 0 < harvest["logged"] == first["revenue_usd"] < harvest["low"] < harvest["high"]
+    own = f"({100 * harvest['logged'] / harvest['mid']:.0f} % at the log's own cost"
+    assert f"Harvest {own}, the rest at list price): {harvest['mid']:,.0f} USD" in told
     missing = "canary, lineage, agreement, identity, equality, guardrails"
     assert f"Missing claims: {missing}." in told
 

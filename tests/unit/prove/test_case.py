@@ -117,11 +117,11 @@ def test_a_campaign_becomes_a_traffic_claim_with_its_value(tmp_path):
     names = [link["value"]["claim"]["name"] for link in case["chain"]]
     assert names == ["traffic", "value"]
     assert "list price: 20 USD (10 to 40)" in case["chain"][1]["value"]["claim"]["statement"]
-    campaign["value"] = {"harvest_usd": {"low": 20, "mid": 20, "high": 20}}
+    campaign["value"] = {"harvest_usd": {"low": 20, "mid": 20, "high": 20, "logged": 20}}
     path.write_text(json.dumps(campaign) + "\n")
     case = build_case(title="t", suspect="s", results=[], now=NOW, campaigns=path, campaign_id="c1")
     told = case["chain"][1]["value"]["claim"]["statement"]
-    assert "the cost that the log has or else a list price" in told, "a point may be either"
+    assert told == "Harvest at the log's own cost: 20 USD"
     with pytest.raises(InputError):
         build_case(title="t", suspect="s", results=[], now=NOW, campaigns=path, campaign_id="c9")
     with pytest.raises(ConfigError, match="or neither"):
