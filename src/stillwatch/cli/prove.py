@@ -10,6 +10,7 @@ import typer
 
 from stillwatch.cli.prove_canary import canary
 from stillwatch.cli.prove_collect import collect
+from stillwatch.cli.prove_inspect import from_inspect
 from stillwatch.cli.prove_likeness import agreement, equality, identity
 from stillwatch.cli.terminal import Page
 
@@ -21,6 +22,7 @@ prove = typer.Typer(
     help="Test whether a model was trained on another one's answers.",
 )
 prove.command()(collect)
+prove.command()(from_inspect)
 prove.add_typer(canary, name="canary")
 for _test in (agreement, identity, equality):
     prove.command()(_test)
