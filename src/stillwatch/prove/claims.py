@@ -118,8 +118,10 @@ def _lineage(result: Mapping[str, Any]) -> Claim:
     top = result["ranking"][0]
     named = result["kind"] == "test"
     p = next((t["p_adjusted"] for t in result["tests"] if t["family"] == top["family"]), None)
-    close = bool(result["accepted"]) and top["phrase_excess"] > result["accept_at"]
+    close = result.get("nameable") == top["family"]
     verdict = "close enough to name" if close else "none of these: not close enough"
+    if result["accepted"] and not close:
+        verdict = "above every control, but not close enough to one family to name it"
     if not named:
         meaning = "a screening: no candidate was named beforehand, so the ranking has no error rate"
     elif p is None:

@@ -146,8 +146,39 @@ def test_a_suspect_is_read_on_the_prompts_that_the_controls_are_read_on(
     assert "share 15 prompts" in capsys.readouterr().err
     assert run([*lineage, "--suspect", "suspect.parquet"]) == EXIT_CLEAR
     said = capsys.readouterr().out
-    assert "8 of the suspect's answers do not count" in said
+    assert "Read on 22 prompts: 8 more that the suspect has answered count for nothing" in said
     assert "5 models that are nobody's students come out at" in said
+
+
+def test_a_verdict_says_what_it_can_carry_and_what_confounders_make_of_it(
+    references, tmp_path, monkeypatch, capsys
+):
+    """One command for who brings own answers: no power is promised that the controls have not."""
+    monkeypatch.chdir(tmp_path)
+    listing = references / "models.csv"
+    controls = listing.read_text().replace("control,control-", "control,,control-")
+    listing.write_text(controls + "\n".join(["birch-9,teacher,birch,birch", "x,other,x,x", ""]))
+    lineage = ["prove", "lineage", "--suspect", "suspect.parquet", "--references", "references"]
+    named = ["--candidate", "ash", "--candidate", "elm", "--confounders", "--out", "l.json"]
+    assert run([*lineage, *named]) == EXIT_CLEAR
+    said = capsys.readouterr().out
+    assert "Of models.csv 1 candidates or controls have no answers" in said
+    assert "birch-9." in said
+    assert "Open-set verdict: close enough to name ash (" in said
+    assert "5 controls cannot carry a level of 0.05 for 2 named: 39 could." in said
+    assert "at a share of 50%" in said
+    found = json.loads(Path("l.json").read_text())["result"]
+    assert found["nameable"] == "ash"
+    assert [row["setting"] for row in found["confounders"]] == [
+        "answers cut to 60 words", "without refusals"]  # fmt: skip
+    cut, whole = found["confounders"]
+    assert whole["open_score"] == found["open_score"] != cut["open_score"]
+    assert said.count("close to ash") == 1 + sum(r["nameable"] == "ash" for r in (cut, whole))
+    assert run([*lineage, "--candidate", "ash", "--alpha", "0.2", "--out", "l.json"]) == EXIT_CLEAR
+    assert "cannot carry" not in capsys.readouterr().out
+    listing.write_text(listing.read_text().replace("teacher,elm", "teacher,"))
+    assert run([*lineage, "--out", "l.json"]) == EXIT_INPUT
+    assert "elm is a teacher without a family" in capsys.readouterr().err
 
 
 def test_prompts_are_written_and_a_missing_reference_is_told(tmp_path, monkeypatch, capsys):

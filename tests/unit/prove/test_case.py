@@ -157,6 +157,7 @@ def lineage_result(path: Path, **changed) -> Path:
         "ranking": [ash, {"family": "elm", "phrase_excess": 0.2}],
         "tests": [{"family": "ash", "p_adjusted": 0.04}],
         "accepted": True,
+        "nameable": "ash",
         "accept_at": 0.5,
         "alpha": 0.05,
         "n_controls": 24,
@@ -172,8 +173,9 @@ def lineage_result(path: Path, **changed) -> Path:
     [
         ({"tests": [{"family": "elm", "p_adjusted": 0.04}]}, None),  # another one was named
         ({"kind": "screening", "tests": []}, None),
-        ({"accept_at": 1.0, "accepted": False}, 0.04),
-        ({"ranking": [{"family": "ash", "phrase_excess": 0.1}]}, 0.04),  # another was accepted
+        ({"nameable": None, "accepted": False}, 0.04),
+        ({"nameable": None}, 0.04),  # above every control, but to which family is open
+        ({"nameable": "elm"}, 0.04),
         ({"tests": [{"family": "ash", "p_adjusted": 0.08}]}, 0.08),
     ],
 )

@@ -57,6 +57,7 @@ def test_a_student_is_named_and_a_stranger_is_turned_away(close):
     student = compare_lineage(close, "student", FAMILIES, GROUPS, rng, named=["ash", "elm"])
     assert student.ranking[0].family == "ash"
     assert student.accepted
+    assert student.nameable == "ash"
     assert student.ranking[0].first_in_resamples > 0.9
     by_name = {test.family: test for test in student.tests}
     assert by_name["ash"].p_value == pytest.approx(0.1)  # the smallest with nine controls
@@ -64,8 +65,28 @@ def test_a_student_is_named_and_a_stranger_is_turned_away(close):
     assert by_name["elm"].p_value > 0.1
     stranger = compare_lineage(close, "stranger", FAMILIES, GROUPS, rng)
     assert not stranger.accepted
+    assert stranger.nameable is None
     assert stranger.kind == "screening"
     assert stranger.tests == ()
+
+
+def test_who_is_close_to_two_families_is_named_with_neither(close):
+    """Between two teachers: above every control, but the prompts decide which one comes first."""
+    rows = {name: table.copy() for name, table in close.channel.items()}
+    student, ash, elm = (close.row(m) for m in ("student", "ash-2", "elm"))
+    columns = [close.candidates.index(c) for c in ("ash-1", "ash-2", "elm")]
+    for name, table in close.channel.items():
+        rows[name][::2, student] = table[::2, ash]
+        rows[name][1::2, student] = table[1::2, elm]
+        both = table[:, [ash, elm]][:, :, columns].max(axis=(0, 1, 2))
+        rows[name][::2, student, columns[0]] = rows[name][1::2, student, columns[2]] = both
+        rows[name][::2, student, columns[1]] = 0
+    mixed = Closeness(close.models, close.candidates, close.prompts, rows)
+    found = compare_lineage(mixed, "student", FAMILIES, GROUPS, np.random.default_rng(1))
+    assert {row.family for row in found.ranking[:2]} == {"ash", "elm"}
+    assert found.accepted
+    assert found.ranking[0].first_in_resamples < 0.9
+    assert found.nameable is None
 
 
 def test_more_than_three_named_or_unknown_families_are_refused(close):
