@@ -21,7 +21,12 @@ CUT_WORDS: Final = 60
 
 
 def controlled_settings(
-    close: Closeness, rows: Sequence[Answers], candidates: Sequence[Answers]
+    close: Closeness,
+    rows: Sequence[Answers],
+    candidates: Sequence[Answers],
+    *,
+    words: int | None = None,
+    without_refusals: bool = False,
 ) -> Iterator[tuple[str, Closeness | None]]:
     """Yield each setting's name and the closeness under it, None for fewer than 20 prompts.
 
@@ -34,12 +39,19 @@ def controlled_settings(
     Args:
         close: the comparison itself.
         rows, candidates: what it was measured from.
+        words, without_refusals: as it was measured; what is controlled already is not again.
     """
-    yield f"answers cut to {CUT_WORDS} words", measure_closeness(rows, candidates, words=CUT_WORDS)
-    try:
-        yield "without refusals", measure_closeness(rows, candidates, without_refusals=True)
-    except EvidenceError:  # too few prompts are left
-        yield "without refusals", None
+    if words is None or words > CUT_WORDS:
+        cut = measure_closeness(
+            rows, candidates, words=CUT_WORDS, without_refusals=without_refusals
+        )
+        yield f"answers cut to {CUT_WORDS} words", cut
+    if not without_refusals:
+        try:
+            left = measure_closeness(rows, candidates, words=words, without_refusals=True)
+        except EvidenceError:  # too few prompts are left
+            left = None
+        yield "without refusals", left
     suite = np.array([candidates[0].suite.get(p, "") for p in close.prompts])
     for name in sorted(set(suite.tolist()) - {""}):
         kept = suite == name

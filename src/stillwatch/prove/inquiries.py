@@ -127,7 +127,9 @@ def inquire_lineage(
     if confounders:
         value["confounders"] = [
             {"setting": setting, **_controlled(held, answers.model, families, groups, named)}
-            for setting, held in controlled_settings(close, rows, columns)
+            for setting, held in controlled_settings(
+                close, rows, columns, words=words, without_refusals=without_refusals
+            )
         ]
     write_result(out, "lineage", value, files)
     return value

@@ -174,8 +174,13 @@ def test_a_verdict_says_what_it_can_carry_and_what_confounders_make_of_it(
     cut, whole = found["confounders"]
     assert whole["open_score"] == found["open_score"] != cut["open_score"]
     assert said.count("close to ash") == 1 + sum(r["nameable"] == "ash" for r in (cut, whole))
-    assert run([*lineage, "--candidate", "ash", "--alpha", "0.2", "--out", "l.json"]) == EXIT_CLEAR
-    assert "cannot carry" not in capsys.readouterr().out
+    short = ["--words", "60", "--confounders", "--candidate", "ash", "--alpha", "0.2"]
+    assert run([*lineage, *short, "--out", "l.json"]) == EXIT_CLEAR
+    said = capsys.readouterr().out
+    assert "cannot carry" not in said
+    found = json.loads(Path("l.json").read_text())["result"]
+    assert [row["setting"] for row in found["confounders"]] == ["without refusals"]
+    assert found["confounders"][0]["open_score"] == found["open_score"] == cut["open_score"]
     listing.write_text(listing.read_text().replace("teacher,elm", "teacher,"))
     assert run([*lineage, "--out", "l.json"]) == EXIT_INPUT
     assert "elm is a teacher without a family" in capsys.readouterr().err

@@ -7,6 +7,7 @@ import pytest
 
 from stillwatch.errors import ConfigError, EvidenceError
 from stillwatch.prove import Answers, Closeness, compare_lineage, measure_closeness
+from stillwatch.prove.confounders import controlled_settings
 from stillwatch.prove.dependence import estimate_dependence
 from stillwatch.prove.power import lineage_power
 
@@ -162,3 +163,20 @@ def test_too_few_prompts_or_candidates_carry_no_statement():
         measure_closeness(few, few)
     with pytest.raises(EvidenceError, match="candidates"):
         measure_closeness(few, few[:2])
+
+
+def test_each_suite_is_compared_alone_where_it_has_enough_prompts():
+    rng = np.random.default_rng(8)
+    suite = {p: "few" if k < 5 else "many" for k, p in enumerate(PROMPTS[:25])}
+    models = [Answers(n, {p: f"{n} {rng.random()}" for p in suite}, {}, suite) for n in "abc"]
+    close = measure_closeness(models, models)
+    under = dict(controlled_settings(close, models, models, words=60))
+    assert list(under) == ["without refusals", "prompts of few", "prompts of many"]
+    assert under["prompts of few"] is None
+    many = under["prompts of many"]
+    assert set(many.prompts) == {p for p, s in suite.items() if s == "many"}
+    kept = [p in many.prompts for p in close.prompts]
+    np.testing.assert_array_equal(many.channel["phrases"], close.channel["phrases"][kept])
+    refusing = [Answers(m.model, dict.fromkeys(suite, "I'm sorry."), {}, {}) for m in models]
+    only = dict(controlled_settings(measure_closeness(refusing, refusing), refusing, refusing))
+    assert only["without refusals"] is None
