@@ -98,7 +98,11 @@ def inquire_lineage(
     controls = [r for r in known if r.role == CONTROL]
     wanted_base = [r for r in known if r.answers.model == base and r.role != CANDIDATE]
     if base is not None and not wanted_base:
-        raise ConfigError("the base is not among the references", where="base")
+        raise ConfigError(
+            "the base is not among the references",
+            where="base",
+            hint="describe it in models.csv with any role but teacher, and add its answers",
+        )
     compared = [answers, *(r.answers for r in [*controls, *teachers])]
     shared = _answered_by_all(compared)
     rows = [_only_to(shared, a) for a in compared]

@@ -121,7 +121,8 @@ def family_scores(
         raise EvidenceError(
             f"got {len(controls)} control models, expected at least {_MIN_CONTROLS}",
             where="references",
-            hint="add answers of models that are documented to have no outside teacher",
+            hint="add answers of models that are documented to have no outside teacher, with the "
+            "role control in models.csv",
         )
     names, members = _members(close, families)
     mean = _mean(close, [suspect, *controls], weights, ("templates", "openings"))
@@ -182,7 +183,13 @@ def compare_lineage(
     own: docs/prove.md prints what it reached on published models.
     """
     known = set(families.values())
-    if len(named) > MOST_NAMED or len(set(named)) != len(named) or not set(named) <= known:
+    if unknown := sorted(set(named) - known):
+        raise ConfigError(
+            f"no family of the references is called {', '.join(unknown)}",
+            where="candidates",
+            hint=f"name one of {', '.join(sorted(known))}",
+        )
+    if len(named) > MOST_NAMED or len(set(named)) != len(named):
         raise ConfigError(
             f"name up to {MOST_NAMED} different families of the references",
             where="candidates",
@@ -254,7 +261,9 @@ def _members(
     names = tuple(sorted({families[c] for c in close.candidates}))
     if len(names) < 3:
         raise EvidenceError(
-            f"got {len(names)} candidate families, expected at least 3", where="references"
+            f"got {len(names)} candidate families, expected at least 3",
+            where="references",
+            hint="add answers of teachers of other families: closest of two says nothing",
         )
     members = [[k for k, c in enumerate(close.candidates) if families[c] == name] for name in names]
     return names, members

@@ -95,6 +95,8 @@ def test_more_than_three_named_or_unknown_families_are_refused(close):
     for named in (["ash", "elm", "fir", "yew"], ["oak"], ["ash", "ash"]):
         with pytest.raises(ConfigError):
             compare_lineage(close, "student", FAMILIES, GROUPS, rng, named=named)
+    with pytest.raises(ConfigError, match=r"called oak Next: .* ash, elm, fir, yew"):
+        compare_lineage(close, "student", FAMILIES, GROUPS, rng, named=["oak", "ash"])
     with pytest.raises(EvidenceError, match="control"):
         compare_lineage(close, "student", FAMILIES, {"control-0": "a"}, rng)
 
