@@ -70,10 +70,12 @@ long = Task(dataset=one, solver=chain(generate(), user_message("And now?"), gene
 broken = ask(guardrails(str(SUITE)), fails, fail_on_error=False)
 stopped = whole.model_copy(update={"status": "cancelled"})
 write_eval_log(stopped, str(FOLDER / "stopped.json"))
+(FOLDER / "cut.eval").write_bytes(Path(whole.location).read_bytes()[:2_000])
 scores = [[s.id, s.epoch, next(iter(s.scores.values())).value] for s in whole.samples]
 metrics = {n: m.value for s in whole.results.scores for n, m in s.metrics.items()}
 print(json.dumps({
     "whole": taken(whole.location, "kiln-7b"), "scores": scores, "metrics": metrics,
     "system": taken(ask(told, said).location), "turns": taken(ask(long, said).location),
     "failed": taken(broken.location), "stopped": taken(FOLDER / "stopped.json"),
+    "cut": taken(FOLDER / "cut.eval"), "absent": taken(FOLDER / "absent.eval"),
 }))  # fmt: skip

@@ -175,6 +175,8 @@ def test_a_log_is_taken_whole_or_not_at_all(programs, tmp_path):
     assert "user, assistant, user, assistant" in found["turns"]
     assert "5 of 5 samples failed" in found["failed"]
     assert "status is cancelled" in found["stopped"]
+    assert "cut.eval: cannot be read as a log of inspect" in found["cut"]
+    assert found["absent"] == "absent.eval: no such file"
 
 
 def test_without_inspect_the_extra_is_named(monkeypatch, tmp_path):
