@@ -128,9 +128,13 @@ def _verdict(found: Any) -> str:
     if not found["accepted"]:
         return "none of these, which is no acquittal"
     first = found["ranking"][0]
+    why = (
+        f"is first in {first['first_in_resamples']:.0%} of resamples of the prompts"
+        if first["phrase_excess"] > found["accept_at"]
+        else "is first in the ranking and does not lie above every control itself"
+    )
     return (
-        f"above every control, but no family is close enough to be named: {first['family']} is "
-        f"first in {first['first_in_resamples']:.0%} of resamples of the prompts"
+        f"above every control, but no family is close enough to be named: {first['family']} {why}"
     )
 
 
