@@ -169,19 +169,19 @@ def main() -> None:
 
     torch.set_num_threads(1)
     warnings.simplefilter("ignore")  # the libraries' own notices; results do not depend on them
-    begun = time.process_time()
+    begun, commit = time.process_time(), machine.commit()  # before ``--out`` is written over
     rows: list[dict[str, Any]] = []
     for seed in SEEDS:
         for row in run(seed, given.work / str(seed), given.data):
-            write(given.out, [*rows, row], time.process_time() - begun)
+            write(given.out, [*rows, row], time.process_time() - begun, commit)
             say(json.dumps({n: s["scores"] for n, s in row["suspects"].items()}))
         rows.append(row)
 
 
-def write(out: Path, rows: list[dict[str, Any]], cpu_s: float) -> None:
+def write(out: Path, rows: list[dict[str, Any]], cpu_s: float, commit: str) -> None:
     """Write which suspects are finished; ``cpu_seconds`` are those of this run alone."""
     result = {
-        "commit": machine.commit(),
+        "commit": commit,
         "machine": machine.describe(),
         "cpu_seconds": round(cpu_s),
         "suspects_finished": sum(len(row["suspects"]) for row in rows),

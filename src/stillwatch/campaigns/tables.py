@@ -15,7 +15,7 @@ from stillwatch.campaigns.collateral import acted_on, collateral_by_rung
 from stillwatch.campaigns.judge import Campaign, Judgement
 from stillwatch.campaigns.value import Assumptions, harvest_value
 from stillwatch.policy import access_of
-from stillwatch.schema import Desk
+from stillwatch.schema import HARVEST_SUMS_SQL, Desk
 from stillwatch.schema.arrow import ACCOUNT_RESULT, LINK, SIGNAL
 from stillwatch.stats import round9
 
@@ -40,10 +40,7 @@ def tokens_of(desk: Desk, groups: Sequence[Sequence[int]]) -> list[dict[str, Any
         }
     )
     rows = desk.query(
-        f"""SELECT g.range AS number, count(e.sid) AS exchanges,
-                   CAST(coalesce(sum(e.input_tokens), 0) AS BIGINT) AS input_tokens,
-                   CAST(coalesce(sum(e.output_tokens), 0) AS BIGINT) AS output_tokens,
-                   CAST(coalesce(sum(e.cost_micro_usd), 0) AS BIGINT) AS cost_micro_usd,
+        f"""SELECT g.range AS number, count(e.sid) AS exchanges, {HARVEST_SUMS_SQL},
                    min(e.ts) AS first, max(e.ts) AS last
             FROM range({len(groups)}) g LEFT JOIN members m ON m.number = g.range
             LEFT JOIN acts e ON e.sid = m.sid GROUP BY g.range ORDER BY g.range""",

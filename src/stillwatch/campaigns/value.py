@@ -93,23 +93,33 @@ def _cents(usd: float) -> float:
 
 
 def _harvest(tokens: dict[str, int], drawn: dict[str, np.ndarray]) -> np.ndarray:
-    if tokens["cost_micro_usd"] > 0:
-        return np.full(_DRAWS, tokens["cost_micro_usd"] / 1e6)
-    usd: np.ndarray = (
-        tokens["input_tokens"] * drawn["input_usd_per_mtok"]
-        + tokens["output_tokens"] * drawn["output_usd_per_mtok"]
-    ) / 1e6
-    return usd
+    micro_usd: np.ndarray = (
+        tokens["cost_micro_usd"]
+        + tokens["unpriced_input_tokens"] * drawn["input_usd_per_mtok"]
+        + tokens["unpriced_output_tokens"] * drawn["output_usd_per_mtok"]
+    )
+    return micro_usd / 1e6
+
+
+def _priced(tokens: dict[str, int], harvest: np.ndarray) -> dict[str, float]:
+    return {**_range(harvest), "logged": _cents(tokens["cost_micro_usd"] / 1e6)}
 
 
 def harvest_value(
     tokens: dict[str, int], assumptions: Assumptions, rng: np.random.Generator
 ) -> dict[str, float]:
-    """Return what the harvest cost at list price: the log's own cost where it has one."""
-    return _range(_harvest(tokens, assumptions.draw(rng)))
+    """Return what a harvest cost, US$: at the log's cost where it has one, else at list price.
+
+    ``logged``, the same in all draws, is the part that the log has a cost for. ``tokens``: the
+    sums of `schema.HARVEST_SUMS_SQL`.
+    """
+    return _priced(tokens, _harvest(tokens, assumptions.draw(rng)))
 
 
-_COUNTS = ("input_tokens", "output_tokens", "cost_micro_usd")
+_COUNTS: Final = (
+    "input_tokens", "output_tokens", "cost_micro_usd", "unpriced_input_tokens",
+    "unpriced_output_tokens",
+)  # fmt: skip
 
 
 def scaled(tokens: dict[str, int], sampling_rate: float) -> dict[str, int]:
@@ -129,7 +139,7 @@ def value_at_risk(
 ) -> dict[str, Any]:
     """Return the four views of the value at risk; they overlap and are never added.
 
-    ``tokens``: input_tokens, output_tokens and cost_micro_usd of all accused accounts. Ranges
+    ``tokens``: the sums of `schema.HARVEST_SUMS_SQL` over all accused accounts. Ranges
     are 5 % to 95 % of 4,000 draws; ``most_sensitive`` ranks assumptions by how far
     harvest, serving loss and revenue scenario move together when one goes from its low to its high
     end; their sum is nothing but this yardstick.
@@ -153,7 +163,7 @@ def value_at_risk(
     effects.sort(key=lambda e: (-float(str(e["effect_usd"])), str(e["assumption"])))
     research = assumptions.ranges["research_usd"][2]
     return {
-        "harvest_list_price_usd": _range(harvest),
+        "harvest_list_price_usd": _priced(tokens, harvest),
         "serving_loss_usd": _range(loss),
         "training_spend_avoided_usd": None,
         "revenue_scenario_usd": _range(revenue),

@@ -10,7 +10,9 @@ import typer
 
 from stillwatch.cli.prove_canary import canary
 from stillwatch.cli.prove_collect import collect
+from stillwatch.cli.prove_inspect import from_inspect
 from stillwatch.cli.prove_likeness import agreement, equality, identity
+from stillwatch.cli.prove_lineage import lineage
 from stillwatch.cli.terminal import Page
 
 __all__ = ["prove"]
@@ -21,122 +23,13 @@ prove = typer.Typer(
     help="Test whether a model was trained on another one's answers.",
 )
 prove.command()(collect)
+prove.command()(from_inspect)
+prove.command()(lineage)
 prove.add_typer(canary, name="canary")
 for _test in (agreement, identity, equality):
     prove.command()(_test)
 
 _OUT = typer.Option(metavar="FILE", help="Result to write (JSON).")
-
-
-@prove.command()
-def lineage(
-    suspect: Annotated[
-        Path, typer.Option(metavar="FILE", help="The suspect's answers (responses.parquet).")
-    ],
-    references: Annotated[
-        Path,
-        typer.Option(metavar="DIR", help="Answers of candidates and controls, with models.csv."),
-    ],
-    out: Annotated[Path, _OUT],
-    model: Annotated[
-        str | None, typer.Option(metavar="NAME", help="The suspect, where FILE holds several.")
-    ] = None,
-    candidate: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="FAMILY",
-            help="A teacher family named before the answers were seen; up to three. None: a "
-            "screening, which has no error rate.",
-        ),
-    ] = None,
-    base: Annotated[
-        str | None,
-        typer.Option(metavar="NAME", help="The suspect's base model among the references."),
-    ] = None,
-    alpha: Annotated[float, typer.Option(metavar="A", help="Level of the tests.")] = 0.05,
-    words: Annotated[
-        int | None, typer.Option(metavar="N", help="Cut all answers to N words.")
-    ] = None,
-    without_refusals: Annotated[
-        bool, typer.Option("--without-refusals", help="Leave refusals out.")
-    ] = False,
-) -> None:
-    """Rank teacher families and say whether any is close enough to name."""
-    from stillwatch.prove import inquire_lineage
-
-    found = inquire_lineage(
-        suspect,
-        references,
-        out,
-        model=model,
-        named=candidate or (),
-        base=base,
-        alpha=alpha,
-        words=words,
-        without_refusals=without_refusals,
-    )
-    page = Page()
-    if found["prompts_left_out"]:
-        page.sentence(
-            f"{found['prompts_left_out']:,} of the suspect's answers do not count: not every "
-            "candidate and control has answered those prompts."
-        )
-    verdict = "close enough to name" if found["accepted"] else "none of these"
-    nearest = max(found["ranking"], key=lambda row: row["phrase_excess"])["family"]
-    page.sentence(
-        f"Open-set verdict: {verdict} (phrase excess {found['open_score']:.2f} nats for {nearest}, "
-        f"accepted above {found['accept_at']:.2f}; rank p {found['open_p']:.3f}, smallest possible "
-        f"{found['smallest_p']:.3f} with {found['n_controls']} controls of "
-        f"{found['control_groups']} groups)."
-    )
-    page.table(
-        ["family", ">score", ">phrase excess", ">95 % from", ">to", ">first in resamples"],
-        [
-            [
-                row["family"],
-                f"{row['score']:.2f}",
-                f"{row['phrase_excess']:.2f}",
-                f"{row['phrase_interval']['low']:.2f}",
-                f"{row['phrase_interval']['high']:.2f}",
-                f"{row['first_in_resamples']:.0%}",
-            ]
-            for row in found["ranking"][:5]
-        ],
-    )
-    if found["tests"]:
-        for test in found["tests"]:
-            page.point(
-                f"{test['family']}: p {test['p_value']:.3f}, Holm {test['p_adjusted']:.3f}. "
-                f"Null: {found['null']}."
-            )
-    else:
-        page.sentence("A screening: no family was named beforehand, so the rank is no test.")
-    _say_dependence(page, found["dependence"])
-
-
-def _say_dependence(page: Page, dependence: Any) -> None:
-    if dependence is None:
-        page.sentence(
-            "Dependence: not evaluable; the closest family has no second snapshot that is closer "
-            "to it than the base."
-        )
-        return
-    low, high = dependence["interval"]["low"], dependence["interval"]["high"]
-    page.sentence(
-        f"Consistent with a dependence of {dependence['share']:.0%} ({low:.0%} to {high:.0%}) on "
-        f"{dependence['teacher']}: 0 is {dependence['origin']}, 100 % is {dependence['anchor']}. "
-        + _beside_controls(dependence["share"], list(dependence["of_controls"].values()))
-    )
-
-
-def _beside_controls(share: float, controls: list[float]) -> str:
-    if not controls:
-        return "No control could be read in the same way."
-    above = "above all of them" if share > max(controls) else "no more than some of them"
-    return (
-        f"{len(controls)} models that are nobody's students come out at {min(controls):.0%} to "
-        f"{max(controls):.0%}: this is {above}."
-    )
 
 
 @prove.command()

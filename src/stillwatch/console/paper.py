@@ -22,7 +22,7 @@ from stillwatch.report import csv_text, shorten, visible
 from stillwatch.report.numbers import compact, count, counted, plain, share, sure, usd
 from stillwatch.report.palette import HUES, kind_code, kind_hue, kind_place, kind_title
 from stillwatch.report.pictures.graph import DEGREES
-from stillwatch.schema import ADVERSE, LINK_KINDS, REASONS, VERDICTS
+from stillwatch.schema import ADVERSE, LINK_KINDS, REASONS, VERDICTS, pricing
 
 __all__ = [
     "csv_of", "go", "policy_of", "read_static", "read_style", "refuse", "show", "static_name",
@@ -52,7 +52,7 @@ def _environment() -> Environment:
     env.filters |= {
         "visible": visible, "shorten": shorten, "count": count, "compact": compact,
         "plain": plain, "share": share, "sure": sure, "usd": usd, "time": _time, "moment": _moment,
-        "words": _words,
+        "words": _words, "pricing": pricing,
         "span": _span, "size": _size,
     }  # fmt: skip
     env.globals |= {

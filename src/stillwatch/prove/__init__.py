@@ -39,6 +39,7 @@ from stillwatch.prove.identity import (
     self_identification,
 )
 from stillwatch.prove.inquiries import inquire_guardrails, inquire_lineage
+from stillwatch.prove.inspect_log import answers_of_inspect
 from stillwatch.prove.likelihood import (
     Likelihoods,
     Question,
@@ -92,6 +93,7 @@ __all__ = [
     "Scorer",
     "Weights",
     "agreement_power",
+    "answers_of_inspect",
     "ask_likelihoods",
     "build_case",
     "coin",

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from stillwatch.errors import InputError
+from stillwatch.schema import pricing
 
 __all__ = ["ORDER", "Claim", "claim_of", "traffic_claim", "value_claim"]
 
@@ -117,8 +118,10 @@ def _lineage(result: Mapping[str, Any]) -> Claim:
     top = result["ranking"][0]
     named = result["kind"] == "test"
     p = next((t["p_adjusted"] for t in result["tests"] if t["family"] == top["family"]), None)
-    close = bool(result["accepted"]) and top["phrase_excess"] > result["accept_at"]
+    close = result.get("nameable") == top["family"]
     verdict = "close enough to name" if close else "none of these: not close enough"
+    if result["accepted"] and not close:
+        verdict = "above every control, but not close enough to one family to name it"
     if not named:
         meaning = "a screening: no candidate was named beforehand, so the ranking has no error rate"
     elif p is None:
@@ -227,11 +230,7 @@ def _grader(grader: str, agreement: Mapping[str, Any] | None) -> str:
 
 
 def value_claim(campaign: Mapping[str, Any]) -> Claim | None:
-    """Return the value of a campaign's harvest, None where no cost is known.
-
-    A range is at list price. One price is the log's own or a list price entered without a range:
-    a campaign does not tell which.
-    """
+    """Return the value of a campaign's harvest, None where it has none."""
     views = campaign.get("value")
     value = views.get("harvest_usd") if isinstance(views, Mapping) else None
     if not isinstance(value, Mapping):
@@ -240,15 +239,12 @@ def value_claim(campaign: Mapping[str, Any]) -> Claim | None:
     ranged = value["low"] < value["high"]
     return Claim(
         "value",
-        f"Harvest at list price: {mid} USD ({low} to {high})"
-        if ranged
-        else f"Harvest: {mid} USD, at the cost that the log has or else a list price without range",
+        f"Harvest {pricing(value)}: {mid} USD" + (f" ({low} to {high})" if ranged else ""),
         True,
         None,
         "a valuation: it has a range, not an error rate"
         if ranged
         else "a valuation at one price: it has no error rate",
-        f"{'the list price' if ranged else 'the price'}: what the answers were worth to the "
-        "campaign is not known",
+        "the price: what the answers were worth to the campaign is not known",
         ("every answer of the campaign's core counts once",),
     )

@@ -61,7 +61,9 @@ def measure_closeness(
     """
     if len(candidates) < 3:
         raise EvidenceError(
-            f"got {len(candidates)} candidates, expected at least 3", where="references"
+            f"got {len(candidates)} candidates, expected at least 3",
+            where="references",
+            hint="add answers of other possible teachers, with the role teacher in models.csv",
         )
     prompts = _shared_prompts(candidates, suites, without_refusals)
     if len(prompts) < MIN_PROMPTS:

@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 
 from stillwatch.errors import ConfigError, EvidenceError, InputError, SchemaError
 from stillwatch.prove.closeness import MIN_PROMPTS, Closeness, measure_closeness
+from stillwatch.prove.confounders import controlled_settings
 from stillwatch.prove.dependence import estimate_dependence
 from stillwatch.prove.grading import read_verdicts
 from stillwatch.prove.guardrails import compare_guardrails, grader_agreement
@@ -22,6 +23,7 @@ from stillwatch.prove.responses import (
     CONTROL,
     Answers,
     Reference,
+    missing_references,
     read_references,
     read_responses,
 )
@@ -66,6 +68,7 @@ def inquire_lineage(
     alpha: float = 0.05,
     words: int | None = None,
     without_refusals: bool = False,
+    confounders: bool = False,
     progress: Progress = lambda done, of: None,
 ) -> dict[str, Any]:
     """Write and return the ranking, open-set verdict, tests, power and dependence of a suspect.
@@ -80,6 +83,7 @@ def inquire_lineage(
         alpha: level of the tests.
         words: cut all answers to so many words.
         without_refusals: leave refusals out.
+        confounders: also say what comes out with each of them controlled.
         progress: told (prompts done, of).
 
     Raises:
@@ -88,22 +92,24 @@ def inquire_lineage(
     if not 0 < alpha < 1:
         raise ConfigError(f"got alpha {alpha}, expected between 0 and 1", where="alpha")
     answers = one_model(suspect, model)
-    known = [r for r in read_references(references) if r.answers.model != answers.model]
+    read = read_references(references)
+    known = [r for r in read if r.answers.model != answers.model]
     teachers = [r for r in known if r.role == CANDIDATE]
     controls = [r for r in known if r.role == CONTROL]
     wanted_base = [r for r in known if r.answers.model == base and r.role != CANDIDATE]
     if base is not None and not wanted_base:
-        raise ConfigError("the base is not among the references", where="base")
+        raise ConfigError(
+            "the base is not among the references",
+            where="base",
+            hint="describe it in models.csv with any role but teacher, and add its answers",
+        )
     compared = [answers, *(r.answers for r in [*controls, *teachers])]
     shared = _answered_by_all(compared)
     rows = [_only_to(shared, a) for a in compared]
     rows += [_only_to(shared, r.answers) for r in wanted_base if r.role != CONTROL]
+    columns = [_only_to(shared, r.answers) for r in teachers]
     close = measure_closeness(
-        rows,
-        [_only_to(shared, r.answers) for r in teachers],
-        words=words,
-        without_refusals=without_refusals,
-        progress=progress,
+        rows, columns, words=words, without_refusals=without_refusals, progress=progress
     )
     families = {r.answers.model: r.family for r in teachers}
     groups = {r.answers.model: r.group for r in controls}
@@ -117,12 +123,48 @@ def inquire_lineage(
         "power": plain(lineage_power(close, families, sorted(groups), rng)),
         "dependence": _dependence(close, answers, teachers, found.ranking[0].family, base, groups),
         "prompts_left_out": len(answers.output) - len(shared),
+        "references_without_answers": missing_references(references, read),
         "settings": {"words": words, "without_refusals": without_refusals},
     }
     files = {f"references/{path.name}": path for path in sorted(references.glob("*.parquet"))}
     files |= {"suspect": suspect, "models": references / "models.csv"}
+    if confounders:
+        value["confounders"] = [
+            {"setting": setting, **_controlled(held, answers.model, families, groups, named)}
+            for setting, held in controlled_settings(
+                close, rows, columns, words=words, without_refusals=without_refusals
+            )
+        ]
     write_result(out, "lineage", value, files)
     return value
+
+
+def _controlled(
+    close: Closeness | None,
+    suspect: str,
+    families: Mapping[str, str],
+    groups: Mapping[str, str],
+    named: Sequence[str],
+) -> dict[str, Any]:
+    """Return what a comparison says under one setting; only why, where it says nothing."""
+    if close is None:
+        return {"not_evaluable": f"fewer than {MIN_PROMPTS} prompts"}
+    rng = np.random.default_rng(SEED)
+    try:
+        found = compare_lineage(close, suspect, families, groups, rng, named=named)
+    except EvidenceError as error:
+        return {"not_evaluable": error.message}
+    return {
+        "prompts": found.prompts,
+        "first": found.ranking[0].family,
+        "first_in_resamples": found.ranking[0].first_in_resamples,
+        "open_score": found.open_score,
+        "accept_at": found.accept_at,
+        "open_p": found.open_p,
+        "accepted": found.accepted,
+        "nameable": found.nameable,
+        "tests": plain(list(found.tests)),
+    }
 
 
 def _answered_by_all(models: Sequence[Answers]) -> frozenset[str]:

@@ -37,6 +37,7 @@ MOST_NAMED: Final = 3
 _MIN_CONTROLS: Final = 4
 _TINY: Final = 1e-6
 _RESAMPLES: Final = 400
+_SURE: Final = 0.9
 _MOST_OF_A_PROMPT: Final = 0.1  # answers that the question dictates are alike word for word
 
 
@@ -66,8 +67,11 @@ class NamedTest:
 class LineageResult:
     """The closed-set ranking and, never without it, the open-set verdict.
 
-    ``accepted`` is whether some candidate is close enough to be named at all; ``open_p`` is the
-    rank of the suspect's excess among the controls', at its resolution 1/(n + 1).
+    ``accepted`` is whether the suspect lies above every control; ``open_p`` is the rank of its
+    excess among the controls', at its resolution 1/(n + 1). ``nameable`` is the one family that it
+    is close enough to: first in the ranking, in nine of ten resamples of the prompts too, and
+    itself above every control. None where there is none: above every control, but to which family
+    is open, is no reason to name one.
     """
 
     suspect: str
@@ -78,6 +82,7 @@ class LineageResult:
     open_p: float
     accept_at: float
     accepted: bool
+    nameable: str | None
     tests: tuple[NamedTest, ...]
     n_controls: int
     control_groups: int
@@ -116,7 +121,8 @@ def family_scores(
         raise EvidenceError(
             f"got {len(controls)} control models, expected at least {_MIN_CONTROLS}",
             where="references",
-            hint="add answers of models that are documented to have no outside teacher",
+            hint="add answers of models that are documented to have no outside teacher, with the "
+            "role control in models.csv",
         )
     names, members = _members(close, families)
     mean = _mean(close, [suspect, *controls], weights, ("templates", "openings"))
@@ -177,7 +183,13 @@ def compare_lineage(
     own: docs/prove.md prints what it reached on published models.
     """
     known = set(families.values())
-    if len(named) > MOST_NAMED or len(set(named)) != len(named) or not set(named) <= known:
+    if unknown := sorted(set(named) - known):
+        raise ConfigError(
+            f"no family of the references is called {', '.join(unknown)}",
+            where="candidates",
+            hint=f"name one of {', '.join(sorted(known))}",
+        )
+    if len(named) > MOST_NAMED or len(set(named)) != len(named):
         raise ConfigError(
             f"name up to {MOST_NAMED} different families of the references",
             where="candidates",
@@ -211,11 +223,17 @@ def compare_lineage(
         open_p=_rank_p(open_score, list(tops.values())),
         accept_at=accept_at,
         accepted=open_score > accept_at,
+        nameable=_nameable(ranking[0], accept_at),
         tests=_tests(named, names, excess, of_controls),
         n_controls=len(controls),
         control_groups=len(set(control_group.values())),
         control_excess=tops,
     )
+
+
+def _nameable(first: FamilyScore, accept_at: float) -> str | None:
+    sure = first.first_in_resamples >= _SURE
+    return first.family if sure and first.phrase_excess > accept_at else None
 
 
 def _tests(
@@ -243,7 +261,9 @@ def _members(
     names = tuple(sorted({families[c] for c in close.candidates}))
     if len(names) < 3:
         raise EvidenceError(
-            f"got {len(names)} candidate families, expected at least 3", where="references"
+            f"got {len(names)} candidate families, expected at least 3",
+            where="references",
+            hint="add answers of teachers of other families: closest of two says nothing",
         )
     members = [[k for k, c in enumerate(close.candidates) if families[c] == name] for name in names]
     return names, members

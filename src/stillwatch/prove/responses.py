@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -14,10 +14,19 @@ import pyarrow.parquet as pq
 from stillwatch.errors import InputError, SchemaError
 from stillwatch.schema.arrow import RESPONSE
 
-__all__ = ["CANDIDATE", "CONTROL", "Answers", "Reference", "read_references", "read_responses"]
+__all__ = [
+    "CANDIDATE",
+    "CONTROL",
+    "Answers",
+    "Reference",
+    "missing_references",
+    "read_references",
+    "read_responses",
+]
 
 CANDIDATE: Final = "teacher"
 CONTROL: Final = "control"
+_LISTING: Final = "models.csv"
 
 # A published table may keep its own names; the first name that is there is taken.
 _NAMES: Final = {
@@ -135,16 +144,8 @@ def read_references(folder: Path) -> list[Reference]:
         InputError: no models.csv, no Parquet, a file that cannot be read, a model in two files.
         SchemaError: models.csv lacks a column.
     """
-    listing = folder / "models.csv"
-    try:
-        with listing.open(encoding="utf-8", newline="") as file:
-            described = {row.get("model") or "": row for row in csv.DictReader(file)}
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise InputError(
-            "cannot be read",
-            where=listing.name,
-            hint="a reference folder needs models.csv: model,role,family,group",
-        ) from error
+    listing = folder / _LISTING
+    described = _described_models(listing)
     found: dict[str, Answers] = {}
     for path in sorted(folder.glob("*.parquet")):
         for model, answers in read_responses(path).items():
@@ -160,10 +161,42 @@ def read_references(folder: Path) -> list[Reference]:
     ]
 
 
+def missing_references(folder: Path, read: Sequence[Reference]) -> tuple[str, ...]:
+    """Return the candidates and controls of models.csv that are not among those read.
+
+    A name that is spelt otherwise in the answers makes a comparison narrower than its user thinks.
+
+    Raises:
+        InputError: no models.csv.
+    """
+    known = {r.answers.model for r in read}
+    described = _described_models(folder / _LISTING)
+    wanted = {m for m, row in described.items() if row.get("role") in (CANDIDATE, CONTROL)}
+    return tuple(sorted(wanted - known))
+
+
+def _described_models(listing: Path) -> dict[str, dict[str, str | None]]:
+    try:
+        with listing.open(encoding="utf-8", newline="") as file:
+            return {row.get("model") or "": row for row in csv.DictReader(file)}
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise InputError(
+            "cannot be read",
+            where=listing.name,
+            hint="a reference folder needs models.csv: model,role,family,group",
+        ) from error
+
+
 def _described(answers: Answers, row: Mapping[str, str | None], listing: Path) -> Reference:
     role, family = row.get("role"), row.get("family") or row.get("teacher_family")
-    if role is None or family is None:
+    if role is None or (family is None and "family" not in row):
         raise SchemaError("the columns role and family are needed", where=listing.name)
+    if role == CANDIDATE and not family:
+        raise SchemaError(
+            f"{answers.model} is a {CANDIDATE} without a family",
+            where=listing.name,
+            hint="snapshots of one teacher share a family; one that has none is its own",
+        )
     if role == "outsider" and row.get("documented_teacher") == "none":
         role = CONTROL
-    return Reference(answers, role, family, row.get("group") or answers.model)
+    return Reference(answers, role, family or "", row.get("group") or answers.model)

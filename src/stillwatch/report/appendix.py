@@ -16,6 +16,7 @@ from stillwatch.report.numbers import (
     usd_range,
 )
 from stillwatch.report.svg import Table
+from stillwatch.schema import pricing
 
 __all__ = [
     "ASSUMPTIONS",
@@ -40,7 +41,7 @@ ASSUMPTIONS: Final = {
     "displaced_share": "share of it that would be displaced",
 }
 _VALUES = (
-    ("harvest_list_price_usd", "Harvest at list price: what the accused used"),
+    ("harvest_list_price_usd", "Harvest {pricing}: what the accused used"),
     ("serving_loss_usd", "Serving loss: what serving it cost beyond what was paid"),
     ("training_spend_avoided_usd", "Training spend that the operator may have avoided"),
     ("revenue_scenario_usd", "Revenue a year that an imitation could displace"),
@@ -160,12 +161,14 @@ def value_table(facts: Facts) -> tuple[Table | None, str]:
     value = facts.summary.get("value_at_risk")
     if not isinstance(value, dict) or not value:
         return None, ""
+    harvest = at(value, "harvest_list_price_usd")
+    prices = pricing(harvest) if isinstance(harvest, dict) else ""
     entered = any(listed(at(value, "assumptions", "exposed_usd_per_year")) or [1])
     rows = [
         (title, "not entered", "not entered")
         if key == "revenue_scenario_usd" and not entered
         else (
-            title,
+            title.format(pricing=prices),
             usd(at(value, key, "mid")),
             usd_range(at(value, key, "low"), at(value, key, "high")),
         )
@@ -176,10 +179,9 @@ def value_table(facts: Facts) -> tuple[Table | None, str]:
         for m in records(value.get("most_sensitive"))
         if number(m.get("effect_usd")) and (name := said(m.get("assumption")))
     ]
-    low, high = at(value, _VALUES[0][0], "low"), at(value, _VALUES[0][0], "high")
     title = "What it may be worth"
-    if number(low) is not None:
-        title += f": {usd_range(low, high)} at list price"
+    if number(at(harvest, "low")) is not None:
+        title += f": {usd_range(at(harvest, 'low'), at(harvest, 'high'))} {prices}"
     note = said(value.get("text"), "The figures overlap: never add them.").replace("`", "")
     return Table(("Figure", "Middle", "Interval"), rows, frozenset({1, 2}), note), title
 

@@ -35,6 +35,7 @@ from stillwatch.report.skeleton import Frame, frames_of
 from stillwatch.report.svg import El, Figure, Table
 from stillwatch.report.visible import shorten
 from stillwatch.report.web import read_web
+from stillwatch.schema import pricing
 
 __all__ = ["Chapter", "Claim", "Evidence", "write_chapter"]
 
@@ -162,7 +163,8 @@ def _fact_list(campaign: Campaign) -> list[tuple[str, str]]:
         ("Recommended", recommended(d)),
     ]
     if number(at(harvest, "low")) is not None:
-        out.append(("Harvest at list price", usd_range(at(harvest, "low"), at(harvest, "high"))))
+        price = usd_range(at(harvest, "low"), at(harvest, "high"))
+        out.append((f"Harvest {pricing(harvest)}", price))
     return out
 
 

@@ -21,6 +21,7 @@ from stillwatch.report.numbers import (
     word,
 )
 from stillwatch.report.svg import El, el
+from stillwatch.schema import pricing
 
 __all__ = ["Answer", "answer", "apart", "keep_intervals", "standing_counts", "strip"]
 
@@ -67,7 +68,7 @@ def answer(facts: Facts) -> Answer:
         price = at(s, "value_at_risk", "harvest_list_price_usd")
         cost = usd_range(at(price, "low"), at(price, "high"))
         if number(at(price, "low")) is not None:
-            sentence += f" Harvest at list price {cost}."
+            sentence += f" Harvest {pricing(price)} {cost}."
         return Answer("accused", lead, sentence, _warnings(facts))
     tail = "" if bound is None else f" Up to {share(bound)} of output tokens cannot be excluded."
     read = (

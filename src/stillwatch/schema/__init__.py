@@ -27,6 +27,7 @@ from stillwatch.schema.judgement import (
     Sighting,
 )
 from stillwatch.schema.people import is_rule, plain_name
+from stillwatch.schema.pricing import HARVEST_SUMS_SQL, pricing
 from stillwatch.schema.run import (
     ACCOUNTS,
     CAMPAIGNS,
@@ -80,6 +81,7 @@ __all__ = [
     "EXIT_CLEAR",
     "EXIT_INPUT",
     "EXIT_USAGE",
+    "HARVEST_SUMS_SQL",
     "INDICATOR_FIELDS",
     "LINKS",
     "LINK_KINDS",
@@ -126,6 +128,7 @@ __all__ = [
     "locked",
     "parse_time",
     "plain_name",
+    "pricing",
     "read_effects",
     "read_toml",
     "template_column",

@@ -97,7 +97,8 @@ CAMPAIGN_FIELDS: Final = {
     "not_known": "open questions, each with what would settle it, or why it could not be asked",
     "raster": "subjects and ticks, and how many of them stages/raster.parquet shows",
     "coverage": "requests, anchors, peers and pools behind stages/coverage.parquet",
-    "value": "the harvest at list price: low, mid, high",
+    "value": "the harvest in US$: low, mid, high; `logged`, the part at the log's own cost; the "
+    "rest is at list price",
 }
 
 FRAME_FIELDS: Final = {

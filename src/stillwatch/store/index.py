@@ -22,14 +22,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from stillwatch.errors import InputError
-from stillwatch.schema import CAMPAIGNS, LINK_KINDS
+from stillwatch.schema import CAMPAIGNS, HARVEST_SUMS_SQL, LINK_KINDS
 from stillwatch.schema.arrow import ACCOUNT_RESULT
 from stillwatch.store.requests import Asked, Requests, lay_out
 from stillwatch.store.run import STAGE_TABLES, TABLES, Run, rows_sql
 
 __all__ = ["Asked", "Index", "Part", "Requests", "open_index"]
 
-_VERSION: Final = 3
+_VERSION: Final = 4
 _MEMBER: Final = pa.schema(
     [
         ("c", pa.int32()), ("place", pa.int32()), ("account_id", pa.string()),
@@ -173,13 +173,12 @@ class Index:
     def harvest(self) -> dict[str, int] | None:
         """Return the tokens and the cost of all accused accounts; None: the run kept no exchanges.
 
-        ``input_tokens``, ``output_tokens``, ``cost_micro_usd`` (0: the log has no cost).
+        The sums of `schema.HARVEST_SUMS_SQL`, by name.
         """
         if "harvest" not in self._held:
             return None
-        names = ("input_tokens", "output_tokens", "cost_micro_usd")
-        row = self._rows(f"SELECT {', '.join(names)} FROM harvest")[0]
-        return dict(zip(names, (int(v) for v in row), strict=True))
+        sums: dict[str, int] = self._table("SELECT * FROM harvest").to_pylist()[0]
+        return sums
 
     @cached_property
     def requests(self) -> Requests | None:
@@ -491,13 +490,7 @@ def _sum_harvest(run: Run, engine: Any) -> None:
         return
     exchanges, people = map(rows_sql, files)
     engine.execute(
-        f"""CREATE TABLE harvest AS
-            SELECT {
-            ", ".join(
-                f"CAST(coalesce(sum(e.{n}), 0) AS BIGINT) AS {n}"
-                for n in ("input_tokens", "output_tokens", "cost_micro_usd")
-            )
-        }
+        f"""CREATE TABLE harvest AS SELECT {HARVEST_SUMS_SQL}
             FROM {exchanges} e JOIN {people} p ON p.sid = e.sid
             WHERE EXISTS (SELECT 1 FROM members m WHERE m.standing = 'accused'
                             AND m.account_id = p.account_id

@@ -5,10 +5,20 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from stillwatch.campaigns import Assumptions, harvest_value, load_assumptions, value_at_risk
+from stillwatch.campaigns import (
+    Assumptions,
+    harvest_value,
+    load_assumptions,
+    scaled,
+    value_at_risk,
+)
 from stillwatch.errors import ConfigError
 
-TOKENS = {"input_tokens": 2_000_000, "output_tokens": 1_000_000, "cost_micro_usd": 0}
+TOKENS = {
+    "input_tokens": 2_000_000, "output_tokens": 1_000_000, "cost_micro_usd": 0,
+    "unpriced_input_tokens": 2_000_000, "unpriced_output_tokens": 1_000_000,
+}  # fmt: skip
+PRICED = {"cost_micro_usd": 12_340_000, "unpriced_input_tokens": 0, "unpriced_output_tokens": 0}
 
 
 def rng():
@@ -27,14 +37,31 @@ def test_ranges_are_ordered_and_lie_between_the_extremes():
 
 
 def test_the_logs_own_cost_is_taken_where_it_has_one():
-    found = harvest_value(TOKENS | {"cost_micro_usd": 12_340_000}, load_assumptions(), rng())
-    assert found == {"low": 12.34, "mid": 12.34, "high": 12.34}
+    found = harvest_value(TOKENS | PRICED, load_assumptions(), rng())
+    assert found == {"low": 12.34, "mid": 12.34, "high": 12.34, "logged": 12.34}
+
+
+def test_a_log_with_some_costs_is_valued_at_them_and_the_rest_at_list_price():
+    half = TOKENS | PRICED | {"unpriced_output_tokens": 500_000}
+    listed = harvest_value(half | {"cost_micro_usd": 0}, load_assumptions(), rng())
+    found = harvest_value(half, load_assumptions(), rng())
+    assert listed["logged"] == 0
+    assert found["logged"] == 12.34
+    for end in ("low", "mid", "high"):
+        assert found[end] == pytest.approx(listed[end] + 12.34, abs=0.011)
+    whole = value_at_risk(half, load_assumptions(), rng())
+    assert whole["harvest_list_price_usd"] == found
+    assert "output_usd_per_mtok" in [m["assumption"] for m in whole["most_sensitive"]]
+
+
+def test_a_sampled_log_scales_what_has_no_cost_too():
+    assert scaled(TOKENS, 0.5) == {name: 2 * count for name, count in TOKENS.items()}
 
 
 def test_nothing_harvested_is_worth_nothing():
     none = dict.fromkeys(TOKENS, 0)
     found = value_at_risk(none, load_assumptions(), rng())
-    assert found["harvest_list_price_usd"] == {"low": 0.0, "mid": 0.0, "high": 0.0}
+    assert found["harvest_list_price_usd"] == {"low": 0.0, "mid": 0.0, "high": 0.0, "logged": 0.0}
     assert found["serving_loss_usd"] == {"low": 0.0, "mid": 0.0, "high": 0.0}
 
 

@@ -146,8 +146,44 @@ def test_a_suspect_is_read_on_the_prompts_that_the_controls_are_read_on(
     assert "share 15 prompts" in capsys.readouterr().err
     assert run([*lineage, "--suspect", "suspect.parquet"]) == EXIT_CLEAR
     said = capsys.readouterr().out
-    assert "8 of the suspect's answers do not count" in said
+    assert "Read on 22 prompts: 8 more that the suspect has answered count for nothing" in said
     assert "5 models that are nobody's students come out at" in said
+
+
+def test_a_verdict_says_what_it_can_carry_and_what_confounders_make_of_it(
+    references, tmp_path, monkeypatch, capsys
+):
+    """One command for who brings own answers: no power is promised that the controls have not."""
+    monkeypatch.chdir(tmp_path)
+    listing = references / "models.csv"
+    controls = listing.read_text().replace("control,control-", "control,,control-")
+    listing.write_text(controls + "\n".join(["birch-9,teacher,birch,birch", "x,other,x,x", ""]))
+    lineage = ["prove", "lineage", "--suspect", "suspect.parquet", "--references", "references"]
+    named = ["--candidate", "ash", "--candidate", "elm", "--confounders", "--out", "l.json"]
+    assert run([*lineage, *named]) == EXIT_CLEAR
+    said = capsys.readouterr().out
+    assert "Of models.csv 1 candidates or controls have no answers" in said
+    assert "birch-9." in said
+    assert "Open-set verdict: close enough to name ash (" in said
+    assert "5 controls cannot carry a level of 0.05 for 2 named: 39 could." in said
+    assert "at a share of 50%" in said
+    found = json.loads(Path("l.json").read_text())["result"]
+    assert found["nameable"] == "ash"
+    assert [row["setting"] for row in found["confounders"]] == [
+        "answers cut to 60 words", "without refusals"]  # fmt: skip
+    cut, whole = found["confounders"]
+    assert whole["open_score"] == found["open_score"] != cut["open_score"]
+    assert said.count("close to ash") == 1 + sum(r["nameable"] == "ash" for r in (cut, whole))
+    short = ["--words", "60", "--confounders", "--candidate", "ash", "--alpha", "0.2"]
+    assert run([*lineage, *short, "--out", "l.json"]) == EXIT_CLEAR
+    said = capsys.readouterr().out
+    assert "cannot carry" not in said
+    found = json.loads(Path("l.json").read_text())["result"]
+    assert [row["setting"] for row in found["confounders"]] == ["without refusals"]
+    assert found["confounders"][0]["open_score"] == found["open_score"] == cut["open_score"]
+    listing.write_text(listing.read_text().replace("teacher,elm", "teacher,"))
+    assert run([*lineage, "--out", "l.json"]) == EXIT_INPUT
+    assert "elm is a teacher without a family" in capsys.readouterr().err
 
 
 def test_prompts_are_written_and_a_missing_reference_is_told(tmp_path, monkeypatch, capsys):
@@ -168,10 +204,18 @@ def test_prompts_are_written_and_a_missing_reference_is_told(tmp_path, monkeypat
 
 
 def test_a_real_run_gives_traffic_and_value_claims(tmp_path, monkeypatch, capsys):
-    """What a scan writes is what a case reads: a simulated week, scanned, its first campaign."""
+    """What a scan writes is what a case reads: a simulated week, scanned, its first campaign.
+
+    The log has a cost for every other exchange.
+    """
     monkeypatch.chdir(tmp_path)
     new_key(tmp_path / "key")
     assert run(["simulate", "small", "--seed", "3", "--out", "world"]) == EXIT_CLEAR
+    for file in Path("world/exchanges").rglob("*.parquet"):
+        table = pq.read_table(file)
+        costs = [c if k % 2 else None for k, c in enumerate(table["cost_usd"].to_pylist())]
+        place = table.column_names.index("cost_usd")
+        pq.write_table(table.set_column(place, "cost_usd", pa.array(costs, pa.float64())), file)
     scan = ["scan", "world/exchanges", "--accounts", "world/accounts.csv", "--out", "run"]
     assert run([*scan, "--quiet"]) == EXIT_ACCUSED
     first = json.loads(Path("run/campaigns.jsonl").read_text().splitlines()[0])
@@ -180,10 +224,10 @@ def test_a_real_run_gives_traffic_and_value_claims(tmp_path, monkeypatch, capsys
     assert run([*case, "--run", "run", "--campaign", first["campaign_id"]]) == EXIT_CLEAR
     told = capsys.readouterr().out
     assert f"{first['accounts']} accounts" in told
-    assert (
-        f"Harvest: {first['value']['harvest_usd']['mid']:,.0f} USD, at the cost that the log has"
-        in told
-    )
+    harvest = first["value"]["harvest_usd"]
+    assert 0 < harvest["logged"] == first["revenue_usd"] < harvest["low"] < harvest["high"]
+    own = f"({100 * harvest['logged'] / harvest['mid']:.0f} % at the log's own cost"
+    assert f"Harvest {own}, the rest at list price): {harvest['mid']:,.0f} USD" in told
     missing = "canary, lineage, agreement, identity, equality, guardrails"
     assert f"Missing claims: {missing}." in told
 

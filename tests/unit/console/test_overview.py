@@ -15,7 +15,10 @@ from stillwatch.campaigns import load_assumptions, value_at_risk
 from stillwatch.console.links import tie
 from stillwatch.report.appendix import ASSUMPTIONS
 
-TOKENS = {"input_tokens": 3_000_000_000, "output_tokens": 900_000_000, "cost_micro_usd": 0}
+TOKENS = {
+    "input_tokens": 3_000_000_000, "output_tokens": 900_000_000, "cost_micro_usd": 400_000_000,
+    "unpriced_input_tokens": 2_000_000_000, "unpriced_output_tokens": 600_000_000,
+}  # fmt: skip
 
 
 def form_of(ranges):
@@ -37,6 +40,9 @@ def test_the_value_is_reckoned_by_the_scans_own_code(desk, inside):
     for key in ("harvest_list_price_usd", "serving_loss_usd", "revenue_scenario_usd"):
         assert f'<td class="n">{usd(mine[key]["mid"])}</td>' in page
         assert f"{usd(mine[key]['low'])} to {usd(mine[key]['high'])}" in page
+    whole = mine["harvest_list_price_usd"]
+    part = f"({100 * 400 / whole['mid']:.0f} % at the log&#39;s own cost, the rest at list price)"
+    assert page.count(f"Harvest {part}") == 2
     assert set(ASSUMPTIONS) == set(ranges)
 
 

@@ -117,11 +117,11 @@ def test_a_campaign_becomes_a_traffic_claim_with_its_value(tmp_path):
     names = [link["value"]["claim"]["name"] for link in case["chain"]]
     assert names == ["traffic", "value"]
     assert "list price: 20 USD (10 to 40)" in case["chain"][1]["value"]["claim"]["statement"]
-    campaign["value"] = {"harvest_usd": {"low": 20, "mid": 20, "high": 20}}
+    campaign["value"] = {"harvest_usd": {"low": 20, "mid": 20, "high": 20, "logged": 20}}
     path.write_text(json.dumps(campaign) + "\n")
     case = build_case(title="t", suspect="s", results=[], now=NOW, campaigns=path, campaign_id="c1")
     told = case["chain"][1]["value"]["claim"]["statement"]
-    assert "the cost that the log has or else a list price" in told, "a point may be either"
+    assert told == "Harvest at the log's own cost: 20 USD"
     with pytest.raises(InputError):
         build_case(title="t", suspect="s", results=[], now=NOW, campaigns=path, campaign_id="c9")
     with pytest.raises(ConfigError, match="or neither"):
@@ -157,6 +157,7 @@ def lineage_result(path: Path, **changed) -> Path:
         "ranking": [ash, {"family": "elm", "phrase_excess": 0.2}],
         "tests": [{"family": "ash", "p_adjusted": 0.04}],
         "accepted": True,
+        "nameable": "ash",
         "accept_at": 0.5,
         "alpha": 0.05,
         "n_controls": 24,
@@ -172,8 +173,9 @@ def lineage_result(path: Path, **changed) -> Path:
     [
         ({"tests": [{"family": "elm", "p_adjusted": 0.04}]}, None),  # another one was named
         ({"kind": "screening", "tests": []}, None),
-        ({"accept_at": 1.0, "accepted": False}, 0.04),
-        ({"ranking": [{"family": "ash", "phrase_excess": 0.1}]}, 0.04),  # another was accepted
+        ({"nameable": None, "accepted": False}, 0.04),
+        ({"nameable": None}, 0.04),  # above every control, but to which family is open
+        ({"nameable": "elm"}, 0.04),
         ({"tests": [{"family": "ash", "p_adjusted": 0.08}]}, 0.08),
     ],
 )

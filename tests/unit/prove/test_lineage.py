@@ -7,6 +7,7 @@ import pytest
 
 from stillwatch.errors import ConfigError, EvidenceError
 from stillwatch.prove import Answers, Closeness, compare_lineage, measure_closeness
+from stillwatch.prove.confounders import controlled_settings
 from stillwatch.prove.dependence import estimate_dependence
 from stillwatch.prove.power import lineage_power
 
@@ -57,6 +58,7 @@ def test_a_student_is_named_and_a_stranger_is_turned_away(close):
     student = compare_lineage(close, "student", FAMILIES, GROUPS, rng, named=["ash", "elm"])
     assert student.ranking[0].family == "ash"
     assert student.accepted
+    assert student.nameable == "ash"
     assert student.ranking[0].first_in_resamples > 0.9
     by_name = {test.family: test for test in student.tests}
     assert by_name["ash"].p_value == pytest.approx(0.1)  # the smallest with nine controls
@@ -64,8 +66,28 @@ def test_a_student_is_named_and_a_stranger_is_turned_away(close):
     assert by_name["elm"].p_value > 0.1
     stranger = compare_lineage(close, "stranger", FAMILIES, GROUPS, rng)
     assert not stranger.accepted
+    assert stranger.nameable is None
     assert stranger.kind == "screening"
     assert stranger.tests == ()
+
+
+def test_who_is_close_to_two_families_is_named_with_neither(close):
+    """Between two teachers: above every control, but the prompts decide which one comes first."""
+    rows = {name: table.copy() for name, table in close.channel.items()}
+    student, ash, elm = (close.row(m) for m in ("student", "ash-2", "elm"))
+    columns = [close.candidates.index(c) for c in ("ash-1", "ash-2", "elm")]
+    for name, table in close.channel.items():
+        rows[name][::2, student] = table[::2, ash]
+        rows[name][1::2, student] = table[1::2, elm]
+        both = table[:, [ash, elm]][:, :, columns].max(axis=(0, 1, 2))
+        rows[name][::2, student, columns[0]] = rows[name][1::2, student, columns[2]] = both
+        rows[name][::2, student, columns[1]] = 0
+    mixed = Closeness(close.models, close.candidates, close.prompts, rows)
+    found = compare_lineage(mixed, "student", FAMILIES, GROUPS, np.random.default_rng(1))
+    assert {row.family for row in found.ranking[:2]} == {"ash", "elm"}
+    assert found.accepted
+    assert found.ranking[0].first_in_resamples < 0.9
+    assert found.nameable is None
 
 
 def test_more_than_three_named_or_unknown_families_are_refused(close):
@@ -73,6 +95,8 @@ def test_more_than_three_named_or_unknown_families_are_refused(close):
     for named in (["ash", "elm", "fir", "yew"], ["oak"], ["ash", "ash"]):
         with pytest.raises(ConfigError):
             compare_lineage(close, "student", FAMILIES, GROUPS, rng, named=named)
+    with pytest.raises(ConfigError, match=r"called oak Next: .* ash, elm, fir, yew"):
+        compare_lineage(close, "student", FAMILIES, GROUPS, rng, named=["oak", "ash"])
     with pytest.raises(EvidenceError, match="control"):
         compare_lineage(close, "student", FAMILIES, {"control-0": "a"}, rng)
 
@@ -141,3 +165,20 @@ def test_too_few_prompts_or_candidates_carry_no_statement():
         measure_closeness(few, few)
     with pytest.raises(EvidenceError, match="candidates"):
         measure_closeness(few, few[:2])
+
+
+def test_each_suite_is_compared_alone_where_it_has_enough_prompts():
+    rng = np.random.default_rng(8)
+    suite = {p: "few" if k < 5 else "many" for k, p in enumerate(PROMPTS[:25])}
+    models = [Answers(n, {p: f"{n} {rng.random()}" for p in suite}, {}, suite) for n in "abc"]
+    close = measure_closeness(models, models)
+    under = dict(controlled_settings(close, models, models, words=60))
+    assert list(under) == ["without refusals", "prompts of few", "prompts of many"]
+    assert under["prompts of few"] is None
+    many = under["prompts of many"]
+    assert set(many.prompts) == {p for p, s in suite.items() if s == "many"}
+    kept = [p in many.prompts for p in close.prompts]
+    np.testing.assert_array_equal(many.channel["phrases"], close.channel["phrases"][kept])
+    refusing = [Answers(m.model, dict.fromkeys(suite, "I'm sorry."), {}, {}) for m in models]
+    only = dict(controlled_settings(measure_closeness(refusing, refusing), refusing, refusing))
+    assert only["without refusals"] is None

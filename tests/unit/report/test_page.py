@@ -240,7 +240,8 @@ def test_sentence_says_what_summary_says(tree_of, run_of):
         f"{percent(tokens['detected']['value'])} % of output tokens (detected); "
         f"{percent(tokens['corrected']['low'])}–{percent(tokens['corrected']['high'])} % "
         f"(corrected); up to {percent(tokens['not_excluded']['high'])} % cannot be excluded. "
-        f"Harvest at list price ${harvest['low'] / 1e3:.0f}–{harvest['high'] / 1e3:.0f}k."
+        "Harvest (29 % at the log's own cost, the rest at list price) "
+        f"${harvest['low'] / 1e3:.0f}–{harvest['high'] / 1e3:.0f}k."
     )
 
 

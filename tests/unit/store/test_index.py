@@ -91,7 +91,8 @@ def test_the_harvest_is_what_the_scan_reckoned_with(run, index):
     assert index.harvest is not None
     usd = run.summary["value_at_risk"]["harvest_list_price_usd"]
     assert usd["low"] == usd["high"]  # this log has a cost of its own
-    assert round(index.harvest["cost_micro_usd"] / 1e6, 2) == usd["mid"]
+    assert round(index.harvest["cost_micro_usd"] / 1e6, 2) == usd["mid"] == usd["logged"]
+    assert index.harvest["unpriced_output_tokens"] == 0 < index.harvest["output_tokens"]
 
 
 def test_a_reference_leads_to_its_account_and_depends_on_the_salt(run, index, tmp_path):
