@@ -19,7 +19,7 @@ from stillwatch.campaigns.select import Choice
 from stillwatch.campaigns.topics import Crowd, load_crowd
 from stillwatch.policy import Permit, PermitUse, judge_permits
 from stillwatch.schema import NOT_TESTED, Desk
-from stillwatch.signals import SCREEN_E, TESTS, WATCHED, e_of_claim
+from stillwatch.signals import ACTED_E, SCREEN_E, TESTS, WATCHED, e_of_acts, e_of_claim
 
 __all__ = ["Campaign", "Judgement", "judge"]
 
@@ -143,10 +143,19 @@ def _named(
             c,
             known[c],
             np.array(findings[c][0]["trimmed"], dtype=np.int64),
-            acted=findings[c][0]["e_screen"] >= SCREEN_E,  # NaN where others listed it
+            acted=_acted(findings[c]),
         )
         for c in cohorts
     }
+
+
+def _acted(rows: list[dict[str, Any]]) -> bool:
+    """Return whether acts, not topics alone, say that a cohort acts together, in either part."""
+    acts = [
+        (r["signal"], r["e_value"]) for r in rows if r["claim"] == "coordinated" and r["evaluable"]
+    ]
+    seen = rows[0]["e_screen"]  # NaN where others listed it
+    return bool(seen >= SCREEN_E or e_of_acts(acts) >= ACTED_E)
 
 
 def _asked_for(rows: list[dict[str, Any]]) -> float:

@@ -19,7 +19,15 @@ from stillwatch.signals import (
     shared_values,
     signup_burst,
 )
-from stillwatch.signals.claims import ALONE_ASKED, SCREEN_E, WATCHED, e_of_claim, e_of_halves
+from stillwatch.signals.claims import (
+    ACTED_E,
+    ALONE_ASKED,
+    SCREEN_E,
+    WATCHED,
+    e_of_acts,
+    e_of_claim,
+    e_of_halves,
+)
 from stillwatch.signals.reference import Reference, References, shipped_references
 from stillwatch.signals.registered import registered_cohorts, registered_findings
 from stillwatch.signals.spikes import RUNGS, SPIKES_STEP
@@ -43,12 +51,14 @@ __all__ = [
     "ALONE_ASKED",
     "RUNGS",
     "SCORES_STEP",
+    "ACTED_E",
     "SCREEN_E",
     "STEPS",
     "TESTS",
     "WATCHED",
     "Reference",
     "References",
+    "e_of_acts",
     "e_of_claim",
     "e_of_halves",
     "lacking",

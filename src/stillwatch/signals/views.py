@@ -24,6 +24,8 @@ __all__ = ["load_cohorts"]
 
 _TOGETHER: Final = 100_000
 _MORE_THAN_SPARE: Final = 3
+_CIRCLE: Final = 5
+_LARGE: Final = 0.1
 _NO_TOPICS: Final = np.zeros((0, 64), dtype=np.float32)
 _COLUMNS: Final = (
     "rid", "sid", "ts_us", "payload", "harvest", "answered", "fresh", "opens", "long", "variant",
@@ -102,8 +104,8 @@ def _cuts(desk: Desk, cohorts: int) -> list[int]:
 def _direct(desk: Desk, org: np.ndarray) -> dict[int, list[dict[str, Any]]]:
     """Return by cohort how often each kind of direct evidence fell between its members.
 
-    Only where at least three organizations hang together by it: two accounts that take over from
-    each other, and from nobody else, are one customer's spare.
+    Only where many organizations hang together by it (`_hang_together`): two accounts that take
+    over from each other, and from nobody else, are one customer's spare.
     """
     rows = desk.query(
         """SELECT m.cohort, d.kind, d.part, d.a, d.b FROM direct d
@@ -122,13 +124,20 @@ def _direct(desk: Desk, org: np.ndarray) -> dict[int, list[dict[str, Any]]]:
 
 
 def _hang_together(pairs: np.ndarray) -> list[bool]:
-    """Return which pairs (n × 2) belong to three organizations and more that hang together."""
+    """Return which pairs (n × 2) belong to organizations that hang together as a campaign does.
+
+    Three and more of them, which are half of all that have pairs, or more than five and a tenth:
+    tables of players and circles of colleagues are closed, while a dispatcher's pairs mix.
+    """
     names, code = np.unique(pairs, return_inverse=True)
     one, other = code.reshape(-1, 2).T
     size = len(names)
     links = coo_array((np.ones(len(pairs)), (one, other)), shape=(size, size))
     _, label = connected_components(links, directed=False)
-    return [bool(kept) for kept in np.bincount(label)[label[one]] >= _MORE_THAN_SPARE]
+    members = np.bincount(label)[label[one]]
+    whole = (members >= _MORE_THAN_SPARE) & (2 * members >= size)
+    mixed = (members > _CIRCLE) & (members >= _LARGE * size)
+    return [bool(kept) for kept in whole | mixed]
 
 
 def _views(
