@@ -48,10 +48,10 @@ TESTS = (
 )
 STEPS = (FINDINGS_STEP, SCORES_STEP, SPIKES_STEP)
 __all__ = [
+    "ACTED_E",
     "ALONE_ASKED",
     "RUNGS",
     "SCORES_STEP",
-    "ACTED_E",
     "SCREEN_E",
     "STEPS",
     "TESTS",

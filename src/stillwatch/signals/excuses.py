@@ -97,6 +97,11 @@ class Reasons:
         return np.asarray(self.population.org[self.cohort.sid])
 
 
+def _most_move(finding: Finding) -> bool:
+    """Return whether so much is handed over that it is no colleague's help: of a third of all."""
+    return finding.signal != round_robin.TEST.name and finding.statistic >= finding.n / 3
+
+
 def excused(finding: Finding, seen: Reasons) -> Finding:
     """Return the finding, as nothing where honest people do the same for a reason that is seen."""
     if not finding.evaluable or finding.e_value <= NOTHING:
@@ -107,7 +112,7 @@ def excused(finding: Finding, seen: Reasons) -> Finding:
         return explained(finding, _RESTING.format(hours=seen.resting))
     if finding.signal in _AT_ONE_PLACE and seen.place:
         return explained(finding, _PEOPLE.format(place=seen.place))
-    if finding.signal in _HOSTED and seen.host:
+    if finding.signal in _HOSTED and seen.host and not _most_move(finding):
         return explained(finding, _HOST.format(host=seen.host))
     if finding.signal in _CLOCKED and seen.clock:
         return explained(finding, _CLOCK.format(clock=seen.clock))

@@ -109,3 +109,18 @@ def test_how_many_are_held_at_once_changes_nothing(desk, monkeypatch, together):
     monkeypatch.setattr(views, "_TOGETHER", together)
     assert told(desk) == whole
     assert len(whole) == 12
+
+
+@pytest.mark.parametrize(
+    ("pairs", "kept"),
+    [
+        ([(0, 1), (1, 2)], 2),  # all that hand over
+        ([(0, 1), (2, 3)], 0),  # spares
+        ([(g * 4 + k, g * 4 + (k + 1) % 4) for g in range(15) for k in range(4)], 0),  # tables
+        ([(k, (7 * k + 1) % 30) for k in range(30)], 30),  # a relay's accounts mix
+        ([(g * 6 + k, g * 6 + k + 1) for g in range(3) for k in range(5)], 15),  # three larger ones
+        ([(g * 6 + k, g * 6 + k + 1) for g in range(20) for k in range(5)], 0),  # twenty teams
+    ],
+)
+def test_circles_are_closed_and_a_dispatchers_pairs_mix(pairs, kept):
+    assert sum(views._hang_together(np.array(pairs))) == kept
