@@ -44,6 +44,13 @@ _HOST: Final = (
     "They may be one service's customers or one office ({host}), which takes turns and passes "
     "conversations on, and this counts as nothing."
 )
+_HELP: Final = (
+    "Fewer than a fifth of the requests go on elsewhere: people whose tool passes a conversation on "
+    "do the same, and this counts as nothing."
+)
+_FEW: Final = 0.2
+_MOST: Final = 1 / 3
+_HANDOFF: Final = direct_evidence.TESTS["handoff"].name
 _SHOP: Final = (
     "They have no template in common: who buys ready-made accounts gets the seller's proxies with "
     "them, and this counts as nothing."
@@ -98,8 +105,8 @@ class Reasons:
 
 
 def _most_move(finding: Finding) -> bool:
-    """Return whether so much is handed over that it is no colleague's help: of a third of all."""
-    return finding.signal != round_robin.TEST.name and finding.statistic >= finding.n / 3
+    """Return whether so much is handed over that it is no colleague's help: a third of all."""
+    return finding.signal != round_robin.TEST.name and finding.statistic >= _MOST * finding.n
 
 
 def excused(finding: Finding, seen: Reasons) -> Finding:
@@ -112,6 +119,8 @@ def excused(finding: Finding, seen: Reasons) -> Finding:
         return explained(finding, _RESTING.format(hours=seen.resting))
     if finding.signal in _AT_ONE_PLACE and seen.place:
         return explained(finding, _PEOPLE.format(place=seen.place))
+    if finding.signal == _HANDOFF and finding.statistic < _FEW * finding.n:
+        return explained(finding, _HELP)
     if finding.signal in _HOSTED and seen.host and not _most_move(finding):
         return explained(finding, _HOST.format(host=seen.host))
     if finding.signal in _CLOCKED and seen.clock:

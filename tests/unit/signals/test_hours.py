@@ -174,6 +174,9 @@ def test_a_host_takes_turns_and_its_people_help_each_other():
             act = replace(finding(1e6), signal=signal, statistic=float(moved), n=20)
             assert excused(act, host).e_value == left, (signal, moved)
             assert excused(act, seen()).e_value == 1e6
+    few = replace(finding(1e6), signal="handoff", statistic=3.0, n=20)
+    assert excused(few, seen()).e_value == NOTHING
+    assert excused(replace(few, signal="blob_replay"), seen()).e_value == 1e6
     assert excused(finding(1e6), host).e_value == 1e6
 
 
