@@ -45,8 +45,8 @@ _HOST: Final = (
     "conversations on, and this counts as nothing."
 )
 _HELP: Final = (
-    "Fewer than a fifth of the requests go on elsewhere: people whose tool passes a conversation on "
-    "do the same, and this counts as nothing."
+    "Fewer than a fifth of the requests go on elsewhere: people whose tool passes a conversation "
+    "on do the same, and this counts as nothing."
 )
 _FEW: Final = 0.2
 _MOST: Final = 1 / 3
