@@ -29,7 +29,7 @@ from stillwatch.signals.hours import (
     one_host,
 )
 
-__all__ = ["Reasons", "excused"]
+__all__ = ["Reasons", "behind_one_host", "excused"]
 
 _PEOPLE: Final = (
     "They may be people at one place ({place}): a class or an office does the same, and this "
@@ -102,6 +102,14 @@ class Reasons:
     @property
     def _owner(self) -> np.ndarray:
         return np.asarray(self.population.org[self.cohort.sid])
+
+
+def behind_one_host(finding: Finding) -> bool:
+    """Return whether an act counts as nothing because one host does it for all.
+
+    Its customers are no campaign, and no strangers either: they do act together.
+    """
+    return _HOST.partition("{")[0] in finding.text
 
 
 def _most_move(finding: Finding) -> bool:
