@@ -3,7 +3,8 @@
 Each is a function of a week of `weeks.py`. The first nineteen were written before the detector was
 run on them (it accused seven), the next five to break the rule that mended it, the next four, who
 rotate through shared exits, to break `rotating_exits`, the last three, whose members send about as
-much as each other and keep no sittings, to break `dealt_evenly` (two did; it only watches now).
+much as each other and keep no sittings, to break `dealt_evenly` (two did; it only watches now). The
+last seven are of kinds that somebody who had not seen the detector thought of (six were accused).
 None has a rule of its own in the detector. What each has in common with a campaign stands in its
 first line.
 """
@@ -25,7 +26,8 @@ def more_groups(week: Week) -> None:
         exam_week, translators, replayed_logs, rotated_keys, failover, own_keys, red_team,
         marketplace, bot_hosts, ci_action, free_credits, after_bans, shifts_on_vpn, automation,
         digests, pollers, pipeline, carrier_launch, vpn_template, hosted_keys, serverless,
-        branches, drip, metered,
+        branches, drip, metered, fair_queue, night_queue, cloud_queue, tables, threads, handover,
+        account_shop,
     ):  # fmt: skip
         group(week)
 
@@ -475,3 +477,89 @@ def metered(week: Week) -> None:
             for _ in range(4 if rng.random() < 0.9 else int(rng.integers(4))):
                 ts = START + day * DAY + int(rng.integers(DAY))
                 week.say(one, ts, [system("You are the voice of this house."), week.fresh(base)])
+
+
+def in_turn(
+    week: Week, team: list[dict[str, Any]], times: list[int], words: str, rows: Any
+) -> None:
+    """Send a service's jobs, each for the customer that has waited longest."""
+    for k, ts in enumerate(times):
+        week.say(team[k % len(team)], ts, [system(words), rows[k % len(rows)][-1]])
+
+
+def fair_queue(week: Week) -> None:
+    """45 hotels with keys of their own; the service's server answers who has waited longest."""
+    ips = behind(week, 1, 45)
+    team = [week.account("fair queue", ips=ips[k]) for k in range(45)]
+    times = any_time(week, 1_800)
+    in_turn(week, team, times, "You answer a guest of the house in two sentences.",
+            pages(week, "benign/sharegpt_sample", "benign/instructionwild_v2"))  # fmt: skip
+
+
+def night_queue(week: Week) -> None:
+    """60 practices with keys of their own; each night their notes are filed in turn."""
+    ips = behind(week, 1, 60)
+    team = [week.account("night queue", ips=ips[k]) for k in range(60)]
+    times = [START + day * DAY + HOUR + k * 15_000_000 for day in range(7) for k in range(480)]
+    in_turn(week, team, times, "File this note of a telephone call under one of our headings.",
+            pages(week, "benign/banking77", "benign/cosqa_code_queries"))  # fmt: skip
+
+
+def cloud_queue(week: Week) -> None:
+    """60 clinics with keys of their own, served in turn by functions in a cloud's addresses."""
+    nets = pool(week, 36)
+    team = [week.account("cloud queue", ips=list(nets)) for _ in range(60)]
+    in_turn(week, team, any_time(week, 1_800), "You draft the letter that goes home with the pet.",
+            pages(week, "benign/instructionwild_v2"))  # fmt: skip
+
+
+def passed_on(week: Week, team: list[dict[str, Any]], ts: int, turns: int, words: str) -> None:
+    """Let a conversation go on at one of a team after the other."""
+    talk = [system(words)]
+    for k in range(turns):
+        talk = [*talk, week.fresh(None)]
+        answer = week.say(team[k % len(team)], ts, talk)
+        talk = [*talk, {"role": "assistant", "content": answer}]
+        ts += int(week.rng.integers(MINUTE, 20 * MINUTE))
+
+
+def tables(week: Week) -> None:
+    """Fifteen tables of four players; a story is passed on from one to the next."""
+    for _ in range(15):
+        team = [week.account("table") for _ in range(4)]
+        for ts in week.human_times(team[0], 4):
+            passed_on(week, team, ts, 8, "You are the teller of a story that goes round.")
+
+
+def threads(week: Week) -> None:
+    """Forty practices of three colleagues; one goes on with the thread of another."""
+    rng = week.rng
+    for _ in range(40):
+        team = [week.account("thread") for _ in range(3)]
+        for ts in week.human_times(team[0], 3):
+            passed_on(week, [team[k] for k in rng.permutation(3)[:2]], ts, 2,
+                      "You help in the shared room of a practice.")  # fmt: skip
+
+
+def handover(week: Week) -> None:
+    """Sixty agents in one hall, without a common invoice; every tenth ticket goes to the next."""
+    rng = week.rng
+    ips = behind(week, 1, 60)
+    team = [week.account("handover", ips=ips[k]) for k in range(60)]
+    for ts in any_time(week, 900):
+        first, other = rng.permutation(60)[:2]
+        moved = rng.random() < 0.1
+        passed_on(week, [team[first], team[other if moved else first]], ts, 2,
+                  "You write to a customer of the shop whose desk we are.")  # fmt: skip
+
+
+def account_shop(week: Week) -> None:
+    """55 people who bought ready-made accounts: the seller's cards, a burst, proxies."""
+    rng = week.rng
+    nets = pool(week, 60)
+    for _ in range(55):
+        born = START - 12 * DAY + int(rng.integers(2 * DAY))
+        one = week.account("account shop", created=born, card=week.mark("shop", rng.integers(12)),
+                           ips=[nets[k] for k in rng.permutation(60)[:8]])  # fmt: skip
+        for ts in week.human_times(one, week.often(2.4, 0.8)):
+            week.say(one, ts, [week.fresh(None)])

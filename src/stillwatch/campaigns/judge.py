@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -19,7 +19,7 @@ from stillwatch.campaigns.select import Choice
 from stillwatch.campaigns.topics import Crowd, load_crowd
 from stillwatch.policy import Permit, PermitUse, judge_permits
 from stillwatch.schema import NOT_TESTED, Desk
-from stillwatch.signals import SCREEN_E, TESTS, WATCHED, e_of_claim
+from stillwatch.signals import ACTED_E, SCREEN_E, TESTS, WATCHED, e_of_acts, e_of_claim
 
 __all__ = ["Campaign", "Judgement", "judge"]
 
@@ -55,15 +55,28 @@ class Campaign:
         return sorted(s for s, m in self.members.items() if m.role == "core")
 
 
+class Shown(NamedTuple):
+    """What a hypothesis says: the weaker claim's p-value (None: not both read), e and q."""
+
+    p_value: float | None
+    e_value: float
+    q_value: float
+
+
 @dataclass(frozen=True)
 class Judgement:
-    """All campaigns, each subject's standing, and how permits were used."""
+    """All campaigns, each subject's standing, and how permits were used.
+
+    ``strongest``: by sid, what the strongest hypothesis to which a subject belongs says, selected
+    or not; who only shares something wider with its members does not belong.
+    """
 
     campaigns: tuple[Campaign, ...]
     standing: dict[int, str]
     campaign_of: dict[int, int]
     permit_uses: tuple[PermitUse, ...]
     crowd: Crowd
+    strongest: Mapping[int, Shown] = field(default_factory=dict)
 
 
 def judge(
@@ -124,7 +137,44 @@ def judge(
     return Judgement(
         tuple(campaigns), standing,
         {sid: number[c.campaign_id] for sid, c in campaign_of.items()}, uses, crowd,
+        _strongest(desk, shown, findings),
     )  # fmt: skip
+
+
+def _strongest(
+    desk: Desk, shown: Mapping[int, tuple[float, float]],
+    findings: Mapping[int, list[dict[str, Any]]],
+) -> dict[int, Shown]:  # fmt: skip
+    """Return, by sid, what the strongest cohort says of which the subject is a linked member."""
+    said = {c: Shown(weaker_p(findings[c]), e, q) for c, (e, q) in shown.items() if c in findings}
+    order = sorted(said, key=lambda c: (-said[c].e_value, said[c].p_value or 1.0, c))
+    if not order:
+        return {}
+    belong = desk.query(
+        "SELECT m.sid, min(o.place) AS place FROM cohort_members m JOIN ordered o "
+        "ON o.cohort = m.cohort WHERE m.how <> 'associated' GROUP BY m.sid ORDER BY m.sid",
+        ordered=pa.table(
+            {
+                "cohort": pa.array(order, pa.int32()),
+                "place": pa.array(range(len(order)), pa.int32()),
+            }
+        ),
+    )
+    sids, places = belong["sid"].to_pylist(), belong["place"].to_pylist()
+    return {sid: said[order[place]] for sid, place in zip(sids, places, strict=True)}
+
+
+def weaker_p(rows: Sequence[Mapping[str, Any]]) -> float | None:
+    """Return the weaker claim's smallest p-value, None where a claim was not read.
+
+    ``rows``: findings of one cohort. Both nulls must be rejected.
+    """
+    least = [
+        min((r["p_value"] for r in rows if r["claim"] == c and r["evaluable"]), default=None)
+        for c in ("coordinated", "extractive")
+    ]
+    known = [float(p) for p in least if p is not None]
+    return max(known) if len(known) == 2 else None
 
 
 def _named(
@@ -143,10 +193,19 @@ def _named(
             c,
             known[c],
             np.array(findings[c][0]["trimmed"], dtype=np.int64),
-            acted=findings[c][0]["e_screen"] >= SCREEN_E,  # NaN where others listed it
+            acted=_acted(findings[c]),
         )
         for c in cohorts
     }
+
+
+def _acted(rows: list[dict[str, Any]]) -> bool:
+    """Return whether acts, not topics alone, say that a cohort acts together, in either part."""
+    acts = [
+        (r["signal"], r["e_value"]) for r in rows if r["claim"] == "coordinated" and r["evaluable"]
+    ]
+    seen = rows[0]["e_screen"]  # NaN where others listed it
+    return bool(seen >= SCREEN_E or e_of_acts(acts) >= ACTED_E)
 
 
 def _asked_for(rows: list[dict[str, Any]]) -> float:

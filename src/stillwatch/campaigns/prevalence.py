@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -17,16 +17,31 @@ __all__ = ["UNITS", "measure_prevalence"]
 UNITS: Final = ("requests", "output_tokens", "accounts")
 _DRAWS: Final = 1_000
 _WORST_RECALL: Final = 0.5
+_LEAST_RECALL: Final = 0.05
+
+
+class _Recall(NamedTuple):
+    """How many spikes of rungs 1 and 2 were found, of how many."""
+
+    found: int
+    made: int
+
+    @property
+    def share(self) -> float:
+        return max(self.found / self.made, _LEAST_RECALL)
 
 
 def _shares(
-    detected: np.ndarray, largest: float, total: int, recall: float | None, worst: float,
+    detected: np.ndarray, tested: np.ndarray, total: int, recall: _Recall | None, worst: float,
     rng: np.random.Generator,
 ) -> dict[str, Any]:  # fmt: skip
     """Return the three numbers from the size of each accused campaign.
 
     *detected* is a floor, its interval by resampling campaigns. *corrected* divides by the
-    recall measured on spikes, and never falls below what was detected; null without spikes.
+    recall measured on spikes, and never falls below what was detected; null without spikes. Its
+    interval draws the recall (Jeffreys), how many campaigns were missed given how many were found
+    (negative binomial, every number as likely beforehand), and the size of each missed one among
+    those found; where none was found, among the cohorts ``tested``.
     *not_excluded*: were each campaign found with the stated worst recall, more than
     ln 0.05 / ln(1 − recall) missed ones would be refuted at 95 %; that many, each as large as the
     ``largest`` cohort that was tested, are added, or the upper end is divided by the worst recall
@@ -43,19 +58,35 @@ def _shares(
         low = high = 0.0
     high = max(high, value)
     missed = float(np.log(0.05) / np.log(1 - worst))
+    largest = float(tested.max(initial=0.0))
     top = min(1.0, max(high / worst, value + missed * largest / total))
     corrected = nothing
     if recall is not None:
-        corrected = _numbers(
-            min(1.0, value / recall), max(value, min(1.0, low / recall)), min(1.0, high / recall)
-        )
-        top = max(top, min(1.0, high / recall))
+        least, most = _with_missed(detected, tested, recall, rng)
+        point = min(1.0, value / recall.share)
+        least, most = (min(1.0, end / total) for end in (least, most))
+        corrected = _numbers(point, max(min(least, point), value), max(most, point))
+        top = max(top, most, point)
     return {
         "total": int(total),
         "detected": _numbers(value, low, high),
         "corrected": corrected,
         "not_excluded": _numbers(top, value, top),
     }
+
+
+def _with_missed(
+    detected: np.ndarray, tested: np.ndarray, recall: _Recall, rng: np.random.Generator
+) -> tuple[float, float]:
+    """Return the 2.5 % and 97.5 % quantiles of what was found and missed together."""
+    rates = rng.beta(recall.found + 0.5, recall.made - recall.found + 0.5, _DRAWS)
+    missed = rng.negative_binomial(len(detected) + 1, np.maximum(rates, _LEAST_RECALL))
+    sizes = detected if len(detected) else tested
+    if not len(sizes):
+        return 0.0, 0.0
+    drawn = np.array([rng.choice(sizes, int(n)).sum() for n in missed], dtype=np.float64)
+    low, high = np.quantile(float(detected.sum()) + drawn, (0.025, 0.975))
+    return float(low), float(high)
 
 
 def _numbers(value: float, low: float, high: float) -> dict[str, float | None]:
@@ -94,11 +125,14 @@ def measure_prevalence(
     """
     recalls = _recall(desk.query("SELECT * FROM spikes ORDER BY rung, spike"), needed, rungs)
     known = [r for r in recalls if r["recall"] is not None]
-    plain = [r["recall"] for r in known if r["rung"] in (1, 2)]
-    recall = max(float(np.mean(plain)), 0.05) if plain else None
+    plain = [r for r in known if r["rung"] in (1, 2)]
+    made = sum(r["spikes"] for r in plain)
+    found = round(sum(r["recall"] * r["spikes"] for r in plain))
+    recall = _Recall(found, made) if made else None
     seen = [r for r in known if r["recall"] > 0]
     blind = [str(r["rung"]) for r in known if r["recall"] == 0]
-    worst = max(min([_WORST_RECALL, recall or 1.0, *(r["low"] for r in seen)]), 0.05)
+    usual = recall.share if recall else 1.0
+    worst = max(min([_WORST_RECALL, usual, *(r["low"] for r in seen)]), _LEAST_RECALL)
     accused = [c for c in judgement.campaigns if c.standing == "accused"]
     owner = np.full(judgement.crowd.subjects.num_rows, -1, dtype=np.int64)
     for k, one in enumerate(accused):
@@ -141,8 +175,8 @@ def measure_prevalence(
                 sizes = np.bincount(
                     mine[mine >= 0], weights=values[mine >= 0], minlength=len(accused)
                 )
-            largest = _largest(cohorts, sid[rows], None if unit == "accounts" else values, account)
-            result[unit] = _shares(sizes[sizes > 0], largest, total, recall, worst, rng)
+            tested = _sizes(cohorts, sid[rows], None if unit == "accounts" else values, account)
+            result[unit] = _shares(sizes[sizes > 0], tested, total, recall, worst, rng)
         return result
 
     everything = np.arange(len(sid))
@@ -171,17 +205,18 @@ def measure_prevalence(
     }
 
 
-def _largest(
+def _sizes(
     cohorts: list[np.ndarray], sid: np.ndarray, values: np.ndarray | None, account: np.ndarray
-) -> float:
-    """Return the size of the largest tested cohort among these rows, in the unit of the values."""
+) -> np.ndarray:
+    """Return the size of each tested cohort among these rows, in the unit of the values."""
     of_sid = np.bincount(sid, weights=values, minlength=len(account))
-    sizes = [0.0]
+    sizes = []
     for members in cohorts:
         mine = of_sid[members]
         size = len(np.unique(account[members[mine > 0]])) if values is None else mine.sum()
         sizes.append(float(size))
-    return max(sizes)
+    found = np.array(sizes, dtype=np.float64)
+    return found[found > 0]
 
 
 def _where(words: pa.ChunkedArray, wanted: str) -> np.ndarray:

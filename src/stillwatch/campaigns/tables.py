@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from stillwatch.campaigns.collateral import acted_on, collateral_by_rung
-from stillwatch.campaigns.judge import Campaign, Judgement
+from stillwatch.campaigns.judge import Campaign, Judgement, Shown, weaker_p
 from stillwatch.campaigns.value import Assumptions, harvest_value
 from stillwatch.policy import access_of
 from stillwatch.schema import HARVEST_SUMS_SQL, Desk
@@ -191,21 +191,25 @@ def _row(
         "access": access_of(person["owner_entity_id"], answers),
         "campaign_id": None if campaign is None else campaign.campaign_id,
         "role": None if campaign is None else campaign.members[sid].role,
-        "p_value": None if campaign is None else _largest_p(campaign),
-        "e_value": None if campaign is None else campaign.e_value,
-        "q_value": None if campaign is None else campaign.q_value,
+        **_shown(judgement, sid, campaign),
         "top_signals": [e["signal"] for e in strongest],
     }
 
 
-def _largest_p(campaign: Campaign) -> float | None:
-    """Return the weaker claim's smallest p-value: both nulls must be rejected."""
-    least = [
-        min((e["p_value"] for e in campaign.claims[c]["evidence"]), default=None)
-        for c in ("coordinated", "extractive")
-    ]
-    known = [p for p in least if p is not None]
-    return max(known) if len(known) == 2 else None
+def _shown(judgement: Judgement, sid: int, campaign: Campaign | None) -> dict[str, float | None]:
+    """Return the values of the campaign that a subject is linked to, else of its strongest cohort.
+
+    Who only shares something wider with a campaign's members has no part in what is said of it.
+    """
+    if campaign is not None and campaign.members[sid].confidence > 0:
+        evidence = [
+            e | {"claim": c, "evaluable": True}
+            for c in ("coordinated", "extractive")
+            for e in campaign.claims[c]["evidence"]
+        ]
+        return Shown(weaker_p(evidence), campaign.e_value, campaign.q_value)._asdict()
+    own = judgement.strongest.get(sid)
+    return {"p_value": None, "e_value": None, "q_value": None} if own is None else own._asdict()
 
 
 def _channel(

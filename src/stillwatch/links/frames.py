@@ -21,8 +21,12 @@ _INNER_SHARE: Final = 0.5
 _TOGETHER: Final = 0.5
 _APART: Final = 0.1
 _PASSES: Final = 8
+_REST: Final = 0.1
+_BY_CHANCE: Final = 2.0
+_LEAST_CHANCE: Final = 5.0
 
 
+Key = tuple[int, int, int]
 # Position and length of each of TEMPLATE_COLUMNS.
 _PLACES: Final = [*((pos, n) for pos in (0, 1) for n in TEMPLATE_LENGTHS), (2, 0)]
 
@@ -91,21 +95,87 @@ NODES_STEP = Step(
 )
 
 
-def _inner_sql() -> str:
-    """Return the nodes half of whose exchanges go on into longer kept nodes."""
+def _longer_sql() -> str:
+    """Return each kept node that longer kept nodes go on from, and by how much.
+
+    ``sent``, ``longer``: by subject, in its order, how many exchanges carry the node, and how many
+    of these a longer one of the next length.
+    """
     parts = [
-        f"""SELECT pos, len, h FROM (
-              SELECT p.pos, p.len, p.h, p.exchanges, count(*) AS n
-              FROM exchanges e
-              JOIN frame_nodes p ON p.pos = {code} AND p.len = {short} AND p.h = e.{side}_{short}
-              JOIN frame_nodes c ON c.pos = {code} AND c.len = {long} AND c.h = e.{side}_{long}
-              WHERE e.part = 'A' AND e.prefix_before_last_user = 0
-              GROUP BY p.pos, p.len, p.h, p.exchanges)
-            WHERE n >= {_INNER_SHARE} * exchanges"""
+        f"""SELECT p.pos, p.len, p.h, any_value(p.exchanges) AS exchanges, e.sid,
+                   count(*) AS sent, count(c.h) AS longer
+            FROM exchanges e
+            JOIN frame_nodes p ON p.pos = {code} AND p.len = {short} AND p.h = e.{side}_{short}
+            LEFT JOIN frame_nodes c
+                   ON c.pos = {code} AND c.len = {long} AND c.h = e.{side}_{long}
+            WHERE e.part = 'A' AND e.prefix_before_last_user = 0
+            GROUP BY p.pos, p.len, p.h, e.sid"""
         for code, side in ((0, "head"), (1, "tail"))
         for short, long in pairwise(TEMPLATE_LENGTHS)
     ]
-    return f"SELECT DISTINCT pos, len, h FROM ({' UNION ALL '.join(parts)})"
+    return f"""SELECT pos, len, h, any_value(exchanges) AS exchanges,
+                      list(sent ORDER BY sid) AS sent, list(longer ORDER BY sid) AS longer
+               FROM ({" UNION ALL ".join(parts)}) GROUP BY pos, len, h HAVING sum(longer) > 0
+               ORDER BY pos, len, h"""
+
+
+def _children_sql() -> str:
+    """Return pairs of kept nodes, the second of the next length and sent with the first."""
+    parts = [
+        f"""SELECT DISTINCT p.pos, p.len, p.h, c.len AS to_len, c.h AS to_h FROM exchanges e
+            JOIN frame_nodes p ON p.pos = {code} AND p.len = {short} AND p.h = e.{side}_{short}
+            JOIN frame_nodes c ON c.pos = {code} AND c.len = {long} AND c.h = e.{side}_{long}
+            WHERE e.part = 'A' AND e.prefix_before_last_user = 0"""
+        for code, side in ((0, "head"), (1, "tail"))
+        for short, long in pairwise(TEMPLATE_LENGTHS)
+    ]
+    return f"SELECT * FROM ({' UNION ALL '.join(parts)}) ORDER BY pos, len, h, to_len, to_h"
+
+
+def _ends(desk: Desk) -> tuple[set[Key], set[Key]]:
+    """Return the nodes that only lead to longer ones, and those that are no template's but words.
+
+    A node leads on where half of its exchanges carry longer kept nodes too. Not so where a tenth
+    and more do not and everybody's do alike (`_alike`): the template ends there, and what
+    follows are the commonest first words of its payloads (twelve words and "What is").
+    """
+    branching: set[Key] = set()
+    ending: set[Key] = set()
+    for row in desk.query(_longer_sql()).to_pylist():
+        key = (row["pos"], row["len"], row["h"])
+        sent, longer = (np.array(row[c], dtype=np.float64) for c in ("sent", "longer"))
+        if longer.sum() <= (1 - _REST) * sent.sum() and _alike(sent, longer):
+            ending.add(key)
+        elif longer.sum() >= _INNER_SHARE * row["exchanges"]:
+            branching.add(key)
+    after: dict[Key, list[Key]] = {}
+    if ending:
+        for row in desk.query(_children_sql()).to_pylist():
+            after.setdefault((row["pos"], row["len"], row["h"]), []).append(
+                (row["pos"], row["to_len"], row["to_h"])
+            )
+    words: set[Key] = set()
+    ahead = [child for key in ending for child in after.get(key, ())]
+    while ahead:
+        key = ahead.pop()
+        if key not in words:
+            words.add(key)
+            ahead.extend(after.get(key, ()))
+    return branching - words, words
+
+
+def _alike(sent: np.ndarray, longer: np.ndarray) -> bool:
+    """Return whether each subject goes on as often as all do, give or take chance.
+
+    Of those that sent the node twice and more the squared deviations are at most twice the
+    binomial ones. A template of a few among an opening of many is far above that. False where
+    there is too little of them to say so.
+    """
+    share = longer.sum() / sent.sum()
+    often = sent >= _MIN_PAYLOADS
+    by_chance = float((sent[often] * share * (1 - share)).sum())
+    seen = float(((longer[often] - sent[often] * share) ** 2).sum())
+    return by_chance >= _LEAST_CHANCE and seen <= _BY_CHANCE * by_chance
 
 
 def _leaders(desk: Desk) -> pa.Table:
@@ -115,7 +185,8 @@ def _leaders(desk: Desk) -> pa.Table:
     (Jaccard ≥ 0.5) joins it, else it leads. Leaders, not chains: single linkage would join
     strangers through their common openings. A node *speaks* for its frame when it ends its
     branch of the trie (two templates may open with the same dozen words) and its carriers are
-    the leader's: who sends only a common closing phrase is no carrier.
+    the leader's: who sends only a common closing phrase is no carrier. First words of payloads
+    are left out (`_ends`).
 
     A node whose carriers are not the leader's, and that is never sent with it, is another template
     of much the same senders: such nodes are compared among each other in a further pass. The rest
@@ -128,8 +199,9 @@ def _leaders(desk: Desk) -> pa.Table:
         "SELECT pos, len, h, subjects, exchanges, payloads FROM frame_nodes "
         "ORDER BY (pos = 2) DESC, len DESC, subjects DESC, pos, h"
     )
-    inner = desk.query(_inner_sql())
-    branching = set(zip(*(inner[c].to_pylist() for c in ("pos", "len", "h")), strict=True))
+    branching, words = _ends(desk)
+    told = zip(*(nodes[c].to_pylist() for c in ("pos", "len", "h")), strict=True)
+    nodes = nodes.filter(pa.array([key not in words for key in told], pa.bool_()))
     carriers = desk.query(
         f"""SELECT DISTINCT k.pos, k.len, k.h, u.sid
             FROM ({_unnested("sid", "part = 'A'")}) u

@@ -19,7 +19,15 @@ from stillwatch.signals import (
     shared_values,
     signup_burst,
 )
-from stillwatch.signals.claims import ALONE_ASKED, SCREEN_E, WATCHED, e_of_claim, e_of_halves
+from stillwatch.signals.claims import (
+    ACTED_E,
+    ALONE_ASKED,
+    SCREEN_E,
+    WATCHED,
+    e_of_acts,
+    e_of_claim,
+    e_of_halves,
+)
 from stillwatch.signals.reference import Reference, References, shipped_references
 from stillwatch.signals.registered import registered_cohorts, registered_findings
 from stillwatch.signals.spikes import RUNGS, SPIKES_STEP
@@ -40,6 +48,7 @@ TESTS = (
 )
 STEPS = (FINDINGS_STEP, SCORES_STEP, SPIKES_STEP)
 __all__ = [
+    "ACTED_E",
     "ALONE_ASKED",
     "RUNGS",
     "SCORES_STEP",
@@ -49,6 +58,7 @@ __all__ = [
     "WATCHED",
     "Reference",
     "References",
+    "e_of_acts",
     "e_of_claim",
     "e_of_halves",
     "lacking",

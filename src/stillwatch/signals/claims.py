@@ -19,6 +19,7 @@ from stillwatch.signals import (
     shared_values,
     signup_burst,
 )
+from stillwatch.signals.hours import NOTHING
 from stillwatch.stats import E_CEILING, mean_e
 
 __all__ = [
@@ -58,6 +59,8 @@ _SET_UP: Final = _PAYS | {
     signup_burst.TEST.name, shared_values.EXIT_TEST.name, even_volumes.TEST.name,
     shared_mix.TEST.name, direct_evidence.TESTS["succession"].name,
 }  # fmt: skip
+_KINDS: Final = (_SET_UP, _TURNS, _MOVES, _POOL)
+_EACH: Final = tuple(frozenset((name,)) for name in sorted(frozenset().union(*_KINDS, WATCHED)))
 
 
 def mean_of(made: list[float]) -> float:
@@ -79,14 +82,13 @@ def e_of_acts(made: Iterable[tuple[str, float]], *, watch: bool = False) -> floa
     it is: the mean over all kinds but the largest is at most the mean over those that are null. 0
     where only one kind could be read. A rotating pool of many exits, and conversations or reasoning
     that move among three organizations and more, have no such reason: each has a share of the stake
-    by itself, where it could be read. ``watch``: even dealing at random counts as turns, which is
-    enough to be looked at: honest services show it too.
+    by itself, where it could be read. ``watch``: what is enough to be looked at, that any two tests
+    speak, be they of one kind or of `WATCHED`.
     *Source*: Benjamini & Heller 2008, Biometrics 64 (partial conjunctions), with means of e-values.
     """
     made = list(made)
-    turns = _TURNS | WATCHED if watch else _TURNS
-    kinds = [_kind(made, kind) for kind in (_SET_UP, turns, _MOVES, _POOL)]
-    each = sorted(e for e in kinds if not np.isnan(e))
+    kinds = _EACH if watch else _KINDS
+    each = sorted(e for e in (_kind(made, kind) for kind in kinds) if not np.isnan(e))
     if not each:
         return float("nan")
     two = mean_of(each[:-1]) if len(each) > 1 else 0.0
@@ -117,12 +119,14 @@ def e_of_source(made: Iterable[tuple[str, float]], screen: float) -> float:
 
     Topics alone accuse nobody, nor do topics of accounts that are only set up alike (one vendor's
     customers with one subject): they count where some other act speaks (5 and more), in part A
-    (``screen``) or in part B, else as none, which only makes the e-value smaller
+    (``screen``, unless part B shows nothing of it or an honest reason) or in part B, else as none,
+    which only makes the e-value smaller
     (docs/adr/0018-topics-alone.md, 0021-two-kinds-of-acts.md).
     """
     made = list(made)
     read = mean_of([e for name, e in made if name == one_source.TEST.name])
-    spoken = screen >= SPEAKS_E or e_of_dealing(made) >= SPEAKS_E
+    dealing = e_of_dealing(made)
+    spoken = dealing >= SPEAKS_E or (screen >= SPEAKS_E and dealing > NOTHING)
     return read if spoken or np.isnan(read) else 0.0
 
 
@@ -157,7 +161,8 @@ def acts_speak(made: Iterable[tuple[str, float]], screen: float) -> bool:
     """
     made = list(made)
     read = any(name == one_source.TEST.name for name, _ in made)
-    spoken = max(float(np.nan_to_num(screen)), e_of_dealing(made)) >= SPEAKS_E
+    dealing = e_of_dealing(made)
+    spoken = dealing >= SPEAKS_E or (screen >= SPEAKS_E and dealing > NOTHING)
     return (read and spoken) or e_of_acts(made) >= ACTED_E
 
 

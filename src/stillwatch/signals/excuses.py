@@ -11,6 +11,7 @@ import numpy as np
 from stillwatch.schema import Finding
 from stillwatch.signals import (
     dealt_evenly,
+    direct_evidence,
     even_volumes,
     rotating_exits,
     round_robin,
@@ -25,9 +26,10 @@ from stillwatch.signals.hours import (
     explained,
     hours_of_their_own,
     on_a_clock,
+    one_host,
 )
 
-__all__ = ["Reasons", "excused"]
+__all__ = ["Reasons", "behind_one_host", "excused"]
 
 _PEOPLE: Final = (
     "They may be people at one place ({place}): a class or an office does the same, and this "
@@ -38,7 +40,28 @@ _RESTING: Final = (
     "this counts as nothing."
 )
 _CLOCK: Final = "They may follow a clock ({clock}), and this counts as nothing."
+_HOST: Final = (
+    "They may be one service's customers or one office ({host}), which takes turns and passes "
+    "conversations on, and this counts as nothing."
+)
+_HELP: Final = (
+    "Fewer than a fifth of the requests go on elsewhere: people whose tool passes a conversation "
+    "on do the same, and this counts as nothing."
+)
+_FEW: Final = 0.2
+_MOST: Final = 1 / 3
+_HANDOFF: Final = direct_evidence.TESTS["handoff"].name
+_SHOP: Final = (
+    "They have no template in common: who buys ready-made accounts gets the seller's proxies with "
+    "them, and this counts as nothing."
+)
 _CLOCKED: Final = frozenset((round_robin.TEST.name, dealt_evenly.TEST.name))
+_HOSTED: Final = frozenset(
+    test.name
+    for test in (
+        round_robin.TEST, direct_evidence.TESTS["handoff"], direct_evidence.TESTS["blob_replay"],
+    )
+)  # fmt: skip
 # A class signs up together, leaves through one network, and all have the same to do, too.
 _AT_ONE_PLACE: Final = frozenset(
     test.name
@@ -67,6 +90,11 @@ class Reasons:
         return on_a_clock(self._owner, self.cohort.ts_us)
 
     @cached_property
+    def host(self) -> str:
+        """Return what says that they are behind one host (`hours.one_host`)."""
+        return one_host(self.cohort, self.population)
+
+    @cached_property
     def resting(self) -> str:
         """Return what says that each keeps hours of its own, as strangers behind one VPN do."""
         return hours_of_their_own(self._owner, self.cohort.ts_us)
@@ -76,14 +104,33 @@ class Reasons:
         return np.asarray(self.population.org[self.cohort.sid])
 
 
+def behind_one_host(finding: Finding) -> bool:
+    """Return whether an act counts as nothing because one host does it for all.
+
+    Its customers are no campaign, and no strangers either: they do act together.
+    """
+    return _HOST.partition("{")[0] in finding.text
+
+
+def _most_move(finding: Finding) -> bool:
+    """Return whether so much is handed over that it is no colleague's help: a third of all."""
+    return finding.signal != round_robin.TEST.name and finding.statistic >= _MOST * finding.n
+
+
 def excused(finding: Finding, seen: Reasons) -> Finding:
     """Return the finding, as nothing where honest people do the same for a reason that is seen."""
     if not finding.evaluable or finding.e_value <= NOTHING:
         return finding
+    if finding.signal == rotating_exits.TEST.name and not seen.cohort.by_text:
+        return explained(finding, _SHOP)
     if finding.signal == rotating_exits.TEST.name and seen.resting:
         return explained(finding, _RESTING.format(hours=seen.resting))
     if finding.signal in _AT_ONE_PLACE and seen.place:
         return explained(finding, _PEOPLE.format(place=seen.place))
+    if finding.signal == _HANDOFF and finding.statistic < _FEW * finding.n:
+        return explained(finding, _HELP)
+    if finding.signal in _HOSTED and seen.host and not _most_move(finding):
+        return explained(finding, _HOST.format(host=seen.host))
     if finding.signal in _CLOCKED and seen.clock:
         return explained(finding, _CLOCK.format(clock=seen.clock))
     return finding

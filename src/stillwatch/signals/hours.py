@@ -10,7 +10,15 @@ from stillwatch.schema import Finding
 from stillwatch.signals.data import Cohort, Population
 from stillwatch.stats import calibrate
 
-__all__ = ["NOTHING", "ORDINARY", "at_one_place", "explained", "hours_of_their_own", "on_a_clock"]
+__all__ = [
+    "NOTHING",
+    "ORDINARY",
+    "at_one_place",
+    "explained",
+    "hours_of_their_own",
+    "on_a_clock",
+    "one_host",
+]
 
 _HOUR_US: Final = 3_600_000_000
 _DAY: Final = 24
@@ -51,6 +59,25 @@ def at_one_place(cohort: Cohort, population: Population) -> str:
     if most < _SITE * len(known):
         return ""
     return f"{most} of {len(known)} accounts leave through one address prefix, for three days"
+
+
+def one_host(cohort: Cohort, population: Population) -> str:
+    """Return, for a sentence, what says that the cohort is behind one host; empty: nothing.
+
+    Half of the accounts and more leave through one address prefix, or nine tenths through two: a
+    service's servers, which send its customers' jobs in turn, or an office, whose people go on
+    with each other's conversations.
+    """
+    exits = population.exit_code[cohort.senders]
+    known = exits[exits >= 0]
+    if len(known) < _LEAST_ACCOUNTS:
+        return ""
+    most = np.sort(np.bincount(known))[::-1][:2]
+    if most[0] >= _SITE * len(known):
+        return f"{most[0]} of {len(known)} accounts leave through one address prefix"
+    if most.sum() >= _MOST * len(known):
+        return f"{most.sum()} of {len(known)} accounts leave through two address prefixes"
+    return ""
 
 
 def people_hours(ts_us: np.ndarray) -> str:

@@ -24,8 +24,8 @@ from stillwatch.signals.traits import traits
 __all__ = ["RUNGS", "SPIKES_STEP"]
 
 RUNGS: Final = {
-    1: "published shapes: fresh accounts, shared exits, a dispatcher's turns",
-    2: "aged accounts, uneven volumes; exits and turns still shared",
+    1: "published shapes: fresh accounts, shared exits; half of them dealt in turn, half at random",
+    2: "aged accounts, uneven volumes; exits and dealing as on rung 1",
     3: "own network, payment and human clock for each account; one template",
 }
 _PER_RUNG: Final = 12
@@ -34,9 +34,12 @@ _PER_ACCOUNT: Final = 8
 
 
 def _spike(
-    rung: int, population: Population, topics: np.ndarray, rng: np.random.Generator
+    rung: int, in_turn: bool, population: Population, topics: np.ndarray, rng: np.random.Generator
 ) -> tuple[Cohort, Population]:
-    """Return a cohort of the rung and the population that holds it."""
+    """Return a cohort of the rung and the population that holds it.
+
+    ``in_turn``: whether a dispatcher goes round on rungs 1 and 2, or takes anybody.
+    """
     size = len(population.sids)
     accounts = np.arange(size, size + _ACCOUNTS)
     mean = _PER_ACCOUNT
@@ -51,6 +54,7 @@ def _spike(
         labels = np.concatenate(
             [rng.permutation(accounts[volume > k]) for k in range(int(volume.max()))]
         )
+        labels = labels if in_turn else rng.permutation(labels)
         times = np.sort(rng.integers(low, max(high, low + 1), len(labels)))
     else:
         labels = turns
@@ -115,7 +119,8 @@ def _spikes(desk: Desk) -> pa.Table:
     if len(population.background) >= 50:
         for rung in RUNGS:
             for number in range(_PER_RUNG):
-                cohort, grown = _spike(rung, population, population.background, rng)
+                in_turn = number % 2 == 0
+                cohort, grown = _spike(rung, in_turn, population, population.background, rng)
                 made = [
                     f
                     for f in coordination(cohort, grown, base, desk.columns, without)
@@ -128,7 +133,8 @@ def _spikes(desk: Desk) -> pa.Table:
                 if usual["distinct_here"] and one_source.TEST.name not in desk.settings.without:
                     made.append(one_source.find(seen, n, known.apart, usual_own))
                 asked = harvest.find(seen, n, known.together, usual_own)
-                acts = rung < max(RUNGS)  # these would have been seen in part A too
+                # turns would have been seen in part A too
+                acts = in_turn and rung < max(RUNGS)
                 weight = usual["most" if acts else "least"] or 1.0
                 screen = SPEAKS_E if acts else 0.0
                 said = [(f.signal, f.e_value) for f in made]

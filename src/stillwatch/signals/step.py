@@ -45,7 +45,7 @@ from stillwatch.signals.data import (
 )
 from stillwatch.signals.direct_evidence import Coincidences
 from stillwatch.signals.distinct import own_share
-from stillwatch.signals.excuses import Reasons, excused
+from stillwatch.signals.excuses import Reasons, behind_one_host, excused
 from stillwatch.signals.hours import explained
 from stillwatch.signals.payers import MAX_ONE_PAYER, MIN_PAYERS, one_payer
 from stillwatch.signals.reference import shipped_references
@@ -212,7 +212,7 @@ class _Bench(NamedTuple):
             views.whole.by_text,
             seen,
             screen,
-            mean_of([e for _, e in acted]),
+            float("inf") if any(map(behind_one_host, screened)) else mean_of([e for _, e in acted]),
             acts,
         )
 

@@ -24,6 +24,9 @@ __all__ = ["load_cohorts"]
 
 _TOGETHER: Final = 100_000
 _MORE_THAN_SPARE: Final = 3
+_MORE_THAN_CIRCLE: Final = 6
+_LARGE: Final = 0.1
+_GO_ON: Final = frozenset(("handoff", "blob_replay"))
 _NO_TOPICS: Final = np.zeros((0, 64), dtype=np.float32)
 _COLUMNS: Final = (
     "rid", "sid", "ts_us", "payload", "harvest", "answered", "fresh", "opens", "long", "variant",
@@ -102,8 +105,8 @@ def _cuts(desk: Desk, cohorts: int) -> list[int]:
 def _direct(desk: Desk, org: np.ndarray) -> dict[int, list[dict[str, Any]]]:
     """Return by cohort how often each kind of direct evidence fell between its members.
 
-    Only where at least three organizations hang together by it: two accounts that take over from
-    each other, and from nobody else, are one customer's spare.
+    Only where many organizations hang together by it (`_hang_together`): two accounts that take
+    over from each other, and from nobody else, are one customer's spare.
     """
     rows = desk.query(
         """SELECT m.cohort, d.kind, d.part, d.a, d.b FROM direct d
@@ -114,21 +117,27 @@ def _direct(desk: Desk, org: np.ndarray) -> dict[int, list[dict[str, Any]]]:
     found: dict[int, list[dict[str, Any]]] = {}
     for (cohort, kind), group in groupby(rows.to_pylist(), key=itemgetter("cohort", "kind")):
         happened = list(group)
-        held = _hang_together(org[[(row["a"], row["b"]) for row in happened]])
+        held = _hang_together(org[[(row["a"], row["b"]) for row in happened]], kind)
         parts = [row["part"] for row, kept in zip(happened, held, strict=True) if kept]
         counts = {"a": parts.count("A"), "b": parts.count("B"), "total": len(parts)}
         found.setdefault(cohort, []).append({"cohort": cohort, "kind": kind, **counts})
     return found
 
 
-def _hang_together(pairs: np.ndarray) -> list[bool]:
-    """Return which pairs (n × 2) belong to three organizations and more that hang together."""
+def _hang_together(pairs: np.ndarray, kind: str) -> list[bool]:
+    """Return which pairs (n × 2) belong to organizations that hang together as a campaign does.
+
+    Three and more of them. By conversations and reasoning that go on elsewhere more than five, and
+    a tenth of all that have pairs: tables of players and circles of colleagues are closed, while a
+    dispatcher's pairs mix.
+    """
     names, code = np.unique(pairs, return_inverse=True)
     one, other = code.reshape(-1, 2).T
     size = len(names)
     links = coo_array((np.ones(len(pairs)), (one, other)), shape=(size, size))
     _, label = connected_components(links, directed=False)
-    return [bool(kept) for kept in np.bincount(label)[label[one]] >= _MORE_THAN_SPARE]
+    least = max(_MORE_THAN_CIRCLE, _LARGE * size) if kind in _GO_ON else _MORE_THAN_SPARE
+    return [bool(kept) for kept in np.bincount(label)[label[one]] >= least]
 
 
 def _views(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from stillwatch.campaigns.judge import _not_known
+from stillwatch.campaigns.judge import _acted, _not_known, weaker_p
 from stillwatch.signals import TESTS
 
 
@@ -19,3 +19,24 @@ def test_a_test_that_was_not_made_is_named_in_words_with_its_reason():
         "question": f"Not tested: {tests['even_volumes'].title}",
         "data": reason,
     }
+
+
+def finding(signal, e_value, *, screen=0.1, claim="coordinated", p_value=0.01):
+    return {"signal": signal, "e_value": e_value, "e_screen": screen, "claim": claim,
+            "evaluable": True, "p_value": p_value}  # fmt: skip
+
+
+def test_acts_of_either_part_say_that_a_cohort_acts_together():
+    """Then a third of an account's requests is enough to belong, else half."""
+    quiet = [finding("round_robin", 0.1), finding("shared_exits", 1e9)]
+    assert not _acted(quiet)
+    assert _acted([finding("round_robin", 1e6), finding("shared_exits", 1e9)])
+    assert _acted([row | {"e_screen": 2.0} for row in quiet])
+    assert not _acted([row | {"e_screen": float("nan")} for row in quiet])
+
+
+def test_the_weaker_claim_speaks_for_both():
+    rows = [finding("round_robin", 1.0, p_value=1e-9), finding("shared_exits", 1.0, p_value=0.2)]
+    assert weaker_p(rows) is None
+    assert weaker_p([*rows, finding("harvest", 1.0, claim="extractive", p_value=1e-4)]) == 1e-4
+    assert weaker_p([*rows, finding("harvest", 1.0, claim="extractive", p_value=1e-12)]) == 1e-9

@@ -134,3 +134,21 @@ def test_an_empty_log_has_no_numbers(desk, judged):
         assert found[unit]["detected"]["value"] is None
     assert found["by_week"] == []
     assert [r["recall"] for r in found["recall"]] == [None, None, None]
+
+
+def test_one_campaign_and_none_have_an_interval_that_misses_are_in(desk, judged, campaign):
+    """Half of the spikes were found: as many campaigns may be missed as were seen, or more."""
+    people = [(f"a{k}", None, 2) for k in range(100)]
+    put(desk, 100, (6, 6, 0))
+    one = measured(desk, judged(people, campaign({k: "accused" for k in range(6)})))
+    told = one["accounts"]["corrected"]
+    assert told["value"] == pytest.approx(0.12)
+    assert told["low"] == pytest.approx(0.06)  # nothing missed
+    assert 0.2 < told["high"] < 0.8
+    none = measured(desk, judged(people))["accounts"]["corrected"]
+    assert none["value"] == none["low"] == 0
+    assert 0.1 < none["high"] < 0.6  # as large as the cohort of six that was tested
+    put(desk, 100, (12, 12, 0))
+    sure = measured(desk, judged(people, campaign({k: "accused" for k in range(6)})))
+    assert sure["accounts"]["corrected"]["value"] == pytest.approx(0.06)
+    assert sure["accounts"]["corrected"]["high"] < told["high"]

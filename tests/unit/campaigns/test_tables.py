@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
+from stillwatch.campaigns.judge import Shown
 from stillwatch.campaigns.tables import account_rows
 
 
@@ -22,6 +25,21 @@ def test_a_plain_account_has_its_own_standing(judged, campaign):
     assert found["b"]["role"] == "core"
     assert found["b"]["top_signals"] == ["round_robin", "harvest"]
     assert found["b"]["p_value"] == 1e-4  # the weaker claim's: both nulls must be rejected
+
+
+def test_who_is_in_no_campaign_shows_its_strongest_hypothesis(judged, campaign):
+    """And who only shares an address prefix with one has no part in what is said of it."""
+    one = campaign({1: "accused", 2: "watch"})
+    one.members[2] = replace(one.members[2], confidence=0.0)
+    judgement = judged([("a", None, 5), ("b", None, 7), ("c", None, 7), ("d", None, 1)], one)
+    told = {0: Shown(0.002, 0.4, 1.0), 2: Shown(0.3, 0.1, 1.0)}
+    found, _ = rows_of(replace(judgement, strongest=told))
+    values = {a: (r["p_value"], r["e_value"], r["q_value"]) for a, r in found.items()}
+    assert values["a"] == (0.002, 0.4, 1.0)
+    assert values["b"] == (1e-4, 300.0, 0.003)
+    assert values["c"] == (0.3, 0.1, 1.0)
+    assert found["c"]["campaign_id"] == "c-1"
+    assert values["d"] == (None, None, None)
 
 
 @pytest.mark.parametrize(

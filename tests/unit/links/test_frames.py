@@ -108,6 +108,42 @@ def test_templates_with_the_same_first_dozen_words_are_kept_apart(log, linked, f
     assert set(frames_of(linked(log))) == apart
 
 
+FIRST = ("What is", "Give three", "Write a", "Find the", "Explain why", "Describe how")
+
+
+@pytest.mark.parametrize("side", ["head", "tail"])
+def test_first_words_of_payloads_are_no_templates(log, linked, frames_of, side):
+    """A template of twelve words, most of whose payloads begin (or end) with common ones."""
+    log.chatter(people=40)
+    crew = [f"pool-{k}" for k in range(12)]
+    for k, account in enumerate(crew):
+        for n in range(12):
+            common = FIRST[(7 * k + 5 * n) % 6] if (k + n) % 5 else log.words(2)
+            text = (
+                f"{OPENING[: OPENING.index(' ', 60)]} {common} {log.words(20)}"
+                if side == "head"
+                else f"{log.words(20)} {common}{TAIL}"
+            )
+            log.say(account, text, at=timedelta(hours=1 + n // 2, minutes=k + 20 * (n % 2)))
+    runner = linked(log)
+    assert frames_of(runner) == {frozenset(crew): 1}
+    carried = runner.query(
+        """SELECT count(DISTINCT rid) AS n, count(DISTINCT template) AS variants FROM carried c
+           JOIN subjects s ON s.sid = c.sid WHERE s.account_id LIKE 'pool-%'"""
+    ).to_pylist()
+    assert carried == [{"n": 144, "variants": 1}]
+
+
+def test_a_few_among_many_who_open_alike_keep_their_template(log, linked, frames_of):
+    """Thirty strangers send the opening with words of their own, six a longer one always."""
+    log.chatter(people=10)
+    for k in range(30):
+        for n in range(2):
+            log.say(f"stranger-{k}", OPENING + log.words(20), at=timedelta(hours=1 + n, minutes=k))
+    send(log, lambda *_: OPENING + ENDS[0] + log.words(20), each=8)
+    assert frozenset(POOL) in frames_of(linked(log))
+
+
 def test_templates_mixed_by_the_same_accounts_are_all_found(log, linked, frames_of):
     log.chatter()
     templates = [

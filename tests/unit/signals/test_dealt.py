@@ -66,6 +66,15 @@ def test_it_is_enough_to_be_looked_at_and_accuses_nobody():
     assert e_of_dealing(made) < 1
 
 
+def test_two_acts_of_one_kind_are_watched_and_one_is_not():
+    """A vendor's cloud and its launch: an analyst may look, nothing acts."""
+    two = [("signup_burst", 1e90), ("shared_exits", 1e30), ("round_robin", 0.1)]
+    assert e_of_acts(two) < 1
+    assert e_of_acts(two, watch=True) > 1e20
+    one = [("signup_burst", 1e90), ("shared_exits", 0.1), ("round_robin", 0.1)]
+    assert e_of_acts(one, watch=True) < 1
+
+
 def habits(rng) -> dict[int, np.ndarray]:
     """Honest accounts with clocks and habits of their own, in a week: who, and when."""
     days = np.arange(10) * 24 * HOUR

@@ -182,8 +182,8 @@ def test_the_claim_coordinated_leans_to_what_part_a_showed():
         assert e_of_claim([("one_source", 100.0)], screen) == 0  # topics alone
         assert e_of_claim([("harvest", 7.0)], screen) == pytest.approx(7.0)
         assert math.isnan(e_of_claim([], screen))
-    # acts that cannot be read in part B count as none
-    assert e_of_claim([("one_source", 100.0)], 6.0) == pytest.approx(0.5 * 100.0)
+    # acts that cannot be read in part B count as none, and let no topics count
+    assert e_of_claim([("one_source", 100.0)], 6.0) == 0
 
 
 @pytest.mark.parametrize(
@@ -237,7 +237,8 @@ def test_acts_speak_where_part_b_shows_them_or_topics_may_count():
     read = ("one_source", 0.05)
     assert acts_speak([("round_robin", 90.0), ("even_volumes", 90.0)], 0.1)
     assert not acts_speak([("round_robin", 90.0), ("even_volumes", 0.1)], 90.0)
-    assert acts_speak([("round_robin", 0.1), ("even_volumes", 0.1), read], 5.0)
+    assert acts_speak([("round_robin", 0.2), ("even_volumes", 0.1), read], 5.0)
+    assert not acts_speak([("round_robin", 0.1), ("even_volumes", 0.1), read], 5.0)
     assert acts_speak([("round_robin", 5.0), ("even_volumes", 0.1), read], 0.1)
     assert not acts_speak([("shared_exits", 1e9), ("round_robin", 0.1), read], float("nan"))
 

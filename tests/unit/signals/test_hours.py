@@ -18,6 +18,7 @@ from stillwatch.signals.hours import (
     explained,
     hours_of_their_own,
     on_a_clock,
+    one_host,
     people_hours,
 )
 from stillwatch.signals.step import _no_launch
@@ -26,8 +27,10 @@ HOUR = 3_600_000_000
 DAY = 24 * HOUR
 
 
-def seen(**reasons):
-    return SimpleNamespace(**{"place": "", "clock": "", "resting": "", **reasons})
+def seen(*, by_text=True, **reasons):
+    cohort = SimpleNamespace(by_text=by_text)
+    quiet = {"place": "", "clock": "", "resting": "", "host": ""}
+    return SimpleNamespace(cohort=cohort, **quiet | reasons)
 
 
 def clock(rng, n, low, high, days=7):
@@ -158,6 +161,43 @@ def test_a_clock_explains_turns_and_nothing_else():
     assert excused(turns, seen()).e_value == 1e6
     assert excused(turns, seen(place="a night")).e_value == 1e6
     assert excused(finding(1e6), seen(clock="a clock")).e_value == 1e6
+
+
+def test_a_host_takes_turns_and_its_people_help_each_other():
+    """A service's server and an office; a relay hands over most of what it sends."""
+    host = seen(host="20 of 20 accounts leave through one address prefix")
+    turns = replace(finding(1e6), signal="round_robin")
+    assert excused(turns, host).e_value == NOTHING
+    assert "counts as nothing" in excused(turns, host).text
+    for signal in ("handoff", "blob_replay"):
+        for moved, left in ((6, NOTHING), (7, 1e6)):
+            act = replace(finding(1e6), signal=signal, statistic=float(moved), n=20)
+            assert excused(act, host).e_value == left, (signal, moved)
+            assert excused(act, seen()).e_value == 1e6
+    few = replace(finding(1e6), signal="handoff", statistic=3.0, n=20)
+    assert excused(few, seen()).e_value == NOTHING
+    assert excused(replace(few, signal="blob_replay"), seen()).e_value == 1e6
+    assert excused(finding(1e6), host).e_value == 1e6
+
+
+def test_who_buys_accounts_buys_the_proxy_too():
+    pool = replace(finding(1e6), signal="rotating_exits")
+    assert excused(pool, seen(by_text=False)).e_value == NOTHING
+    assert excused(pool, seen()).e_value == 1e6
+    assert excused(finding(1e6), seen(by_text=False)).e_value == 1e6
+
+
+def test_one_host_is_half_behind_one_prefix_or_nearly_all_behind_two(stand):
+    sid = np.repeat(np.arange(20), 5)
+    cohort = stand.cohort(sid, stand.topics(sid, 0.1))
+    for first, second, told in ((10, 0, "10 of 20"), (9, 0, ""), (9, 9, "18 of 20"), (9, 8, "")):
+        exits = np.arange(60)
+        exits[:first] = 0
+        exits[first : first + second] = 100
+        found = one_host(cohort, stand.population(60, exit_code=exits))
+        assert found.startswith(told), (first, second)
+        assert bool(found) == bool(told)
+    assert not one_host(cohort, stand.population(60, exit_code=np.full(60, -1)))
 
 
 def test_strangers_keep_hours_of_their_own_and_one_dispatcher_does_not():

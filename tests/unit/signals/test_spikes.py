@@ -9,7 +9,7 @@ from stillwatch.signals.direct_evidence import TESTS, Coincidences
 from stillwatch.signals.spikes import RUNGS, _spike
 from stillwatch.signals.step import coordination
 from stillwatch.signals.traits import traits
-from stillwatch.stats import mean_e
+from stillwatch.stats import mean_e, turns_e
 
 COLUMNS = frozenset(
     {"ts", "ip", "accounts.created_at", *(c for t in TESTS.values() for c in t.needs)}
@@ -27,8 +27,8 @@ def population(stand):
     )
 
 
-def strength(rung, population, rng):
-    cohort, grown = _spike(rung, population, population.background, rng)
+def strength(rung, population, rng, in_turn=True):
+    cohort, grown = _spike(rung, in_turn, population, population.background, rng)
     base = Coincidences({}, int(population.volume.sum()))
     made = [f for f in coordination(cohort, grown, base, COLUMNS) if f.evaluable]
     return mean_e([f.e_value for f in made])
@@ -45,10 +45,23 @@ def test_each_rung_is_harder_than_the_one_before(population):
     assert median[3] < 20
 
 
+@pytest.mark.parametrize("rung", [1, 2])
+def test_half_of_the_spikes_take_no_turns(population, rung):
+    """Who deals at random is harder to find, and a recall of dispatchers alone would flatter."""
+    in_turn, at_random = (
+        _spike(rung, way, population, population.background, np.random.default_rng(3))[0].sid
+        for way in (True, False)
+    )
+    assert sorted(in_turn) == sorted(at_random)
+    assert turns_e(in_turn).e_value > 1e4
+    assert turns_e(at_random).e_value < 20
+
+
 @pytest.mark.parametrize("rung", RUNGS)
 def test_a_spike_looks_like_one_queue_and_leaves_the_population_as_it_was(population, rung):
     before = {k: v.copy() for k, v in vars(population).items() if isinstance(v, np.ndarray)}
-    cohort, grown = _spike(rung, population, population.background, np.random.default_rng(2))
+    rng = np.random.default_rng(2)
+    cohort, grown = _spike(rung, True, population, population.background, rng)
     for name, value in before.items():
         assert np.array_equal(getattr(population, name), value, equal_nan=value.dtype.kind == "f")
     assert len(grown.sids) == len(grown.org) == len(grown.created_us) == len(grown.exit_code)

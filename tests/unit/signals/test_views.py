@@ -52,7 +52,7 @@ def desk(tmp_path: Path) -> Iterator[LocalRunner]:
         "how": ["text"] * 4 + ["associated"] + ["text"] * 10 + ["found"] * 5,
     }))  # fmt: skip
     runner.put("direct", pa.table({
-        "kind": ["handoff"] * 5, "a": pa.array([0, 0, 1, 5, 6], pa.int32()),
+        "kind": ["succession"] * 5, "a": pa.array([0, 0, 1, 5, 6], pa.int32()),
         "b": pa.array([1, 4, 2, 6, 5], pa.int32()), "part": ["B", "B", "A", "A", "B"],
     }))  # fmt: skip
     sides = [f"{side}_{n}" for side in ("head", "tail") for n in (6, 8, 10, 12, 16)]
@@ -92,11 +92,11 @@ def test_the_parts_are_apart_and_associates_stay_outside(desk):
     assert not set(first.screen.rid.tolist()) & set(first.test.rid.tolist())
     assert first.whole.members.tolist() == [0, 1, 2, 3]
     assert first.whole.associated.tolist() == [4]
-    assert first.test.direct == {"handoff": 1}  # that to the associate does not count
-    assert first.screen.direct == {"handoff": 1}
-    assert first.whole.direct == {"handoff": 2}
+    assert first.test.direct == {"succession": 1}  # that to the associate does not count
+    assert first.screen.direct == {"succession": 1}
+    assert first.whole.direct == {"succession": 2}
     # two accounts that take over from each other are one customer's
-    assert spare.test.direct == spare.screen.direct == spare.whole.direct == {"handoff": 0}
+    assert spare.test.direct == spare.screen.direct == spare.whole.direct == {"succession": 0}
     assert first.whole.topic.shape == first.whole.raw_topic.shape == (40, 64)
     assert first.screen.topic.shape == (0, 64)
     assert empty.whole.rid.size == 0
@@ -109,3 +109,21 @@ def test_how_many_are_held_at_once_changes_nothing(desk, monkeypatch, together):
     monkeypatch.setattr(views, "_TOGETHER", together)
     assert told(desk) == whole
     assert len(whole) == 12
+
+
+@pytest.mark.parametrize(
+    ("pairs", "kept", "took_over"),
+    [
+        ([(0, 1), (2, 3)], 0, 0),  # spares
+        ([(0, 1), (1, 2), (2, 3), (3, 4)], 0, 4),  # one circle
+        ([(0, 1), (1, 2), (2, 3), (3, 4), (4, 5)], 5, 5),
+        ([(g * 4 + k, g * 4 + (k + 1) % 4) for g in range(15) for k in range(4)], 0, 60),  # tables
+        ([(k, (7 * k + 1) % 30) for k in range(30)], 30, 30),  # a relay's accounts mix
+        ([(g * 6 + k, g * 6 + k + 1) for g in range(3) for k in range(5)], 15, 15),
+        ([(g * 6 + k, g * 6 + k + 1) for g in range(20) for k in range(5)], 0, 100),  # teams
+    ],
+)
+def test_circles_are_closed_and_a_dispatchers_pairs_mix(pairs, kept, took_over):
+    for kind in ("handoff", "blob_replay"):
+        assert sum(views._hang_together(np.array(pairs), kind)) == kept
+    assert sum(views._hang_together(np.array(pairs), "succession")) == took_over
