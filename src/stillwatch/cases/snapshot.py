@@ -46,6 +46,9 @@ _CORE_PER_YOUNG: Final = 20
 _BURST_HOURS: Final = 72
 _BURST_MIN: Final = 8
 _BURST_OTHERS: Final = 0.05  # of all other accounts may have been created in the burst
+# A rate is requests a day, over 24: the hours that a campaign has been seen may be its busiest, and
+# a limit of so short a time would let it have several times its share of any day that follows.
+_LEAST_RATE_HOURS: Final = 24.0
 _POSITION: Final = {0: "head", 1: "tail", 2: "system"}
 _LINKS: Final = {"payment": "payment_hash", "device": "device_hash", "phone": "phone_hash",
                  "email": "email_hash"}  # fmt: skip
@@ -53,8 +56,8 @@ _LINKS: Final = {"payment": "payment_hash", "device": "device_hash", "phone": "p
 
 # Owner → its access, and what that rests on.
 Grounds = Mapping[str, tuple[str, Ground]]
-_NO_OWNER: Final = Ground("", "no owner of the account is named")
-_NO_ANSWER: Final = Ground("", "no answer names the account's owner")
+_NO_OWNER: Final = Ground("", "no owner of the account is named", "no owner")
+_NO_ANSWER: Final = Ground("", "no answer names the account's owner", "no answer")
 
 
 class Compiled(NamedTuple):
@@ -146,7 +149,10 @@ def compile_snapshot(
         known=facts.known(salt),
         channels=facts.channels(salt),
         access=facts.access(salt),
-        eased={(subject_key(salt, a), word): act for (a, word), act in judgement.eased.items()},
+        eased={
+            (subject_key(salt, account), word, proof): action
+            for (account, word, proof), action in judgement.eased.items()
+        },
         grounds=rests_on,
         cited=cited,
         templates=facts.templates(),
@@ -260,7 +266,9 @@ class _Facts:
                       (max(epoch_us(e.ts)) - min(epoch_us(e.ts))) / 3.6e9 AS hours
                FROM e JOIN m ON m.sid = e.sid WHERE m.accused GROUP BY m.campaign"""
         )
-        self.rates = {r["campaign"]: round(r["n"] / max(r["hours"], 1.0), 6) for r in seen}
+        self.rates = {
+            r["campaign"]: round(r["n"] / max(r["hours"], _LEAST_RATE_HOURS), 6) for r in seen
+        }
         self.begun = {r["campaign"]: r["begun_us"] for r in seen}
         spared = established // timedelta(microseconds=1)
         self._young_from_us = max(self.begun.values(), default=0) - spared if spared else -(1 << 62)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from collections.abc import Iterator
@@ -84,8 +85,11 @@ def _grounds(ownership: Path) -> dict[str, tuple[str, Ground]]:
     found = {}
     for row in read_ownership(ownership).to_pylist():
         day = f" as of {row['as_of']:%Y-%m-%d}" if row["as_of"] else ""
-        words = f"{row['rules'] or 'an answer of the ownership table'}{day}"
-        found[row["owner_entity_id"]] = (row["access"], Ground(row["citation"] or "", words))
+        words = row["rules"] or "an answer of the ownership table"
+        # A table that was made elsewhere: the day apart, its words are all that is known.
+        proof = row["proof"] or hashlib.sha256(words.encode()).hexdigest()[:32]
+        ground = Ground(row["citation"] or "", f"{words}{day}", proof)
+        found[row["owner_entity_id"]] = (row["access"], ground)
     return found
 
 
