@@ -59,7 +59,8 @@ def line(subject=1, at=NOON, *, access="restricted", verdict="deny", citation="c
          **more):
     return {"ts_us": to_micros(at), "decision_id": f"n-0-{subject}-{at:%d%H}", "route": "authz",
             "subject": f"{subject:016x}", "campaign_id": None, "verdict": verdict,
-            "would": verdict, "mode": "enforce", "level": "access", "citation": citation, "proof": proof,
+            "would": verdict, "mode": "enforce", "level": "access", "citation": citation,
+            "proof": proof,
             "reasons": [f"ownership policy: access is {access}", "rule fifty as of 2026-11-26"],
             "snapshot_version": 1, "snapshot_source": "f", **more}  # fmt: skip
 
