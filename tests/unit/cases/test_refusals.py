@@ -55,8 +55,9 @@ HOUR = timedelta(hours=1)
 ACCOUNTS = {1: "a1", 2: "a2", 3: "a3", 9: "a9"}
 
 
-def line(subject=1, at=NOON, *, access="restricted", verdict="deny", citation="c1", proof="p1",
-         **more):
+def line(
+    subject=1, at=NOON, *, access="restricted", verdict="deny", citation="c1", proof="p1", **more
+):
     return {"ts_us": to_micros(at), "decision_id": f"n-0-{subject}-{at:%d%H}", "route": "authz",
             "subject": f"{subject:016x}", "campaign_id": None, "verdict": verdict,
             "would": verdict, "mode": "enforce", "level": "access", "citation": citation,

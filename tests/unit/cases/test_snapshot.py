@@ -117,6 +117,30 @@ def test_what_came_after_as_of_is_not_known(run):
     assert len(early.seeds) < len(late.seeds)
 
 
+def test_the_usual_rate_is_over_a_day_at_least_so_that_a_busy_hour_makes_no_large_budget(run):
+    """Found after some hours, a campaign's limit is of what it sent, as if that were its day."""
+    for campaign in compiled(run).snapshot.campaigns:
+        sent = requests_of(run, campaign.campaign_id)
+        span = max(24.0, (sent[-1] - sent[0]) / 3.6e9)
+        assert campaign.rate_per_h == pytest.approx(len(sent) / span, abs=1e-5)
+        early = sent[0] + 6 * 3_600_000_000
+        moment = datetime.fromtimestamp(0, UTC) + timedelta(microseconds=early)
+        (found,) = compiled(run, as_of=moment, only=[campaign.campaign_id]).snapshot.campaigns
+        assert found.rate_per_h == pytest.approx(sum(ts < early for ts in sent) / 24, abs=1e-5)
+
+
+def requests_of(run, campaign_id):
+    """The times of the requests of a campaign's accused core, in order."""
+    (campaign,) = [c for c in run.campaigns if c["campaign_id"] == campaign_id]
+    core = {(m["account_id"], m["end_user_id"]) for m in campaign["members"]
+            if m["role"] == "core" and m["standing"] == "accused"}  # fmt: skip
+    rows = run.query(
+        "SELECT p.account_id, p.end_user_id, epoch_us(e.ts) AS us FROM exchanges e "
+        "JOIN people p ON p.sid = e.sid"
+    ).to_pylist()
+    return sorted(r["us"] for r in rows if (r["account_id"], r["end_user_id"]) in core)
+
+
 def test_only_campaigns_that_the_run_accuses_can_be_named(run):
     with pytest.raises(EvidenceError, match="accuses no campaign"):
         compiled(run, only=["c-nobody"])
