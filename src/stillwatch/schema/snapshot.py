@@ -119,8 +119,8 @@ class Action:
 class Pursuit:
     """One accused campaign as the guard pursues it.
 
-    ``rate_per_h``: requests of its accused in the run, over a day at least. ``burst_us``: the time, from and to, in
-    which half of its accused and few others were created; None where there is none.
+    ``rate_per_h``: requests of its accused in the run, over a day at least. ``burst_us``: the time,
+    from and to, in which half of its accused and few others were created; None where there is none.
     ``begun_us``: when the run saw it first; 0 in snapshots of before that was asked.
     """
 
