@@ -26,7 +26,7 @@ from stillwatch.console.requests import days_told
 from stillwatch.errors import ConfigError
 from stillwatch.report.why import Section, why
 from stillwatch.schema import OWNERSHIP
-from stillwatch.store.part import Part
+from stillwatch.store.index import Part
 
 __all__ = ["find", "label_one", "note_one", "show_account", "show_notice"]
 

@@ -24,7 +24,7 @@ from stillwatch.report.chapter import Chapter, write_chapter
 from stillwatch.report.facts import Facts, at, read_facts, records
 from stillwatch.report.numbers import number
 from stillwatch.schema import OWNERSHIP, VERDICTS
-from stillwatch.store.part import Part
+from stillwatch.store.index import Part
 
 __all__ = ["chapter_of", "facts_of", "missing", "show_case", "show_members"]
 

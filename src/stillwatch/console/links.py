@@ -22,7 +22,7 @@ from stillwatch.report.pictures import graph_figure, pair_figure, waterfall_figu
 from stillwatch.report.svg import Figure
 from stillwatch.report.web import read_web
 from stillwatch.schema import LINK_KINDS
-from stillwatch.store.part import Part
+from stillwatch.store.index import Part
 
 __all__ = ["Knots", "Remains", "show_links", "show_pair", "show_whatif", "tie"]
 

@@ -35,7 +35,7 @@ from stillwatch.report.pictures import models_figure, prevalence_figure
 from stillwatch.report.pictures.glance import swatch
 from stillwatch.report.sentence import answer, strip
 from stillwatch.schema import ADVERSE, OWNERSHIP
-from stillwatch.store.part import Part
+from stillwatch.store.index import Part
 
 __all__ = ["as_csv", "as_ocsf", "as_page", "reckon", "show_overview"]
 

@@ -14,7 +14,7 @@ from stillwatch.report.facts import Facts, read_facts
 from stillwatch.report.pictures import clock_figure, raster_figure
 from stillwatch.schema import from_micros, parse_time, to_micros
 from stillwatch.store import STAGE_TABLES
-from stillwatch.store.part import Part
+from stillwatch.store.index import Part
 
 __all__ = ["show_raster", "show_traffic"]
 

@@ -27,7 +27,7 @@ from stillwatch.store.part import Part
 from stillwatch.store.requests import Asked, Requests
 from stillwatch.store.run import Run
 
-__all__ = ["Asked", "Index", "Requests", "open_index"]
+__all__ = ["Asked", "Index", "Part", "Requests", "open_index"]
 
 
 class Index:
