@@ -181,6 +181,43 @@ def test_a_preview_counts_the_accused_and_the_rungs(run):
         preview(run, "c-nobody")
 
 
+def test_a_preview_says_what_the_guard_leaves_a_throttled_campaign(run):
+    for ladder in (Ladder(), Ladder(budget_share=0.5, budget_window_s=3_600)):
+        decider = Guard(compiled(run, ladder=ladder).snapshot)
+        for number, pursuit in decider.table.pursuits.items():
+            found = preview(run, pursuit.campaign_id, ladder=ladder)
+            assert found.budget == decider.budgets[number].limit
+            assert found.budget_window_s == ladder.budget_window_s
+
+
+def test_a_compile_says_what_the_one_before_held_and_it_does_not(run, world, tmp_path, capsys):
+    command(["guard", "keygen", f"{tmp_path}/k.pem"])
+    (tmp_path / "ladder.toml").write_text('appeal_to = "appeals@provider.example"\n')
+    (tmp_path / "effects.json").write_text(json.dumps({
+        "actions": [], "let_go": [{"account_id": accused_account(run), "by": "Bo", "at_us": 1,
+                                   "expires_us": 1 << 60}],
+        "verdicts": [], "corrections": [],
+    }))  # fmt: skip
+    said = ["guard", "compile", "--run", f"{world}/run", "--key", f"{tmp_path}/k.pem", "--out",
+            f"{tmp_path}/s.json"]  # fmt: skip
+    whole = [*said, "--permits", f"{world}/world/permits.csv", "--ladder",
+             f"{tmp_path}/ladder.toml", "--effects", f"{tmp_path}/effects.json"]  # fmt: skip
+    capsys.readouterr()
+    assert command(whole) == 0
+    assert command(whole) == 0
+    assert "the one before" not in capsys.readouterr().out.lower()
+    assert command(said) == 0
+    told = " ".join(capsys.readouterr().out.split())
+    for held in ("permits, this one none: --permits", "knew 1 outcomes of decisions",
+                 "differ from the one before: appeal_to"):  # fmt: skip
+        assert held in told
+
+
+def accused_account(run: Run) -> str:
+    """An account that is accused as a whole."""
+    return min(account for account, user in accused_of(run) if user is None)
+
+
 def test_a_preview_of_all_days_touches_what_the_scan_said_and_of_one_day_less(run):
     """Over every campaign: rungs, end users and permitted requests included."""
     sums = {1: 0, 10_000: 0}
