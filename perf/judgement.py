@@ -1,4 +1,5 @@
-"""CPU seconds of judgement at size: 500 cases with 200,000 members, a register of 100,000 entities.
+"""CPU seconds of judgement at size: 500 cases with 200,000 members, a queue of 10,000 cases, a
+register of 100,000 entities.
 
     make bench-judgement        # writes bench/results/judgement.json
 
@@ -13,6 +14,7 @@ import argparse
 import json
 import random
 import resource
+import statistics
 import tempfile
 import time
 from collections import Counter
@@ -25,8 +27,11 @@ from typing import Any
 import machine
 
 from stillwatch.cases import (
+    Lines,
     Order,
+    add_note,
     approve,
+    assign,
     decide,
     in_force,
     open_book,
@@ -89,6 +94,42 @@ def measure_cases(folder: Path) -> dict[str, float]:
     return seconds
 
 
+def measure_queue(folder: Path, cases: int) -> dict[str, float]:
+    """Return CPU milliseconds of the queue: read whole, and again after an entry of each kind.
+
+    Of each twenty cases one has a decision; after an entry the median of eleven.
+    """
+    run = folder / "run-queue"
+    run.mkdir()
+    held = (json.dumps(campaign(f"q-{n}", 10 * n, 10)) for n in range(cases))
+    (run / "campaigns.jsonl").write_text("\n".join(held) + "\n", encoding="utf-8")
+    (run / "summary.json").write_text("{}", encoding="utf-8")
+    book, terms = open_book(folder / "queue.db"), read_terms()
+    names = [s.case_id for s in open_cases(book, open_run(run), now=NOW, standings=("accused",))]
+    for case_id in names[::20]:
+        decide(book, Order(case_id, None, "throttle", "relay", "Ada"), terms=terms, now=NOW)
+    lines, told = Lines(book), {}
+
+    def timed(name: str, step: Callable[[], Any] = lambda: None, times: int = 11) -> None:
+        spans = []
+        for _ in range(times):
+            step()
+            began = time.process_time()
+            lines.at(NOW)
+            spans.append(1000 * (time.process_time() - began))
+        told[name] = round(statistics.median(spans), 1)
+
+    order = Order(names[1], None, "watch", "relay", "Ada")
+    timed("whole_ms", times=1)
+    timed("nothing_new_ms")
+    timed("after_a_note_ms",
+          lambda: add_note(book, names[7], text="x", by="Ada", now=NOW))  # fmt: skip
+    timed("after_a_decision_ms", lambda: decide(book, order, terms=terms, now=NOW), times=1)
+    timed("after_an_assignment_ms",
+          lambda: assign(book, names[9], to="Bo", by="Ada", now=NOW))  # fmt: skip
+    return {"cases": cases, **told}
+
+
 def register(entities: int) -> Register:
     draw = random.Random(SEED)
     parties = {f"e{n}": Party(f"e{n}", "entity") for n in range(entities)}
@@ -130,11 +171,13 @@ def main() -> None:
     where = machine.describe()
     with tempfile.TemporaryDirectory() as folder:
         cases = measure_cases(Path(folder))
+        queue = measure_queue(Path(folder), 10_000)
     result = {
         "commit": machine.commit(),
         "machine": where,
         "seed": SEED,
         "cases": cases,
+        "queue": queue,
         "ownership": measure_ownership(100_000),
         "peak_memory_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
     }

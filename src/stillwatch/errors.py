@@ -14,6 +14,7 @@ __all__ = [
     "RunnerError",
     "SchemaError",
     "ShareRefused",
+    "StateError",
     "StillwatchError",
 ]
 
@@ -45,6 +46,10 @@ class SchemaError(StillwatchError):
 
 class ConfigError(StillwatchError):
     """An option, a setting or a configuration file is wrong (exit code 1)."""
+
+
+class StateError(ConfigError):
+    """What is asked for was possible once: its object is in another state now."""
 
 
 class NotPermitted(StillwatchError):

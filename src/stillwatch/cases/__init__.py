@@ -64,6 +64,7 @@ from stillwatch.cases.findings import (
 from stillwatch.cases.identity import Match, Merge, match_campaigns
 from stillwatch.cases.integrity import Verified, verify_book
 from stillwatch.cases.judgement import Judgement, read_judgement
+from stillwatch.cases.lines import Line, Lines, read_lines
 from stillwatch.cases.notices import access_notice, read_notice
 from stillwatch.cases.opening import Seen, open_cases
 from stillwatch.cases.pack import Pack, export_case
@@ -82,13 +83,12 @@ from stillwatch.cases.sample_files import read_design, read_labels, sample_run
 from stillwatch.cases.sampling import Design, ErrorRates, Rate, Stratum, draw_sample, estimate_rates
 from stillwatch.cases.shelf import (
     Entry,
-    Line,
     Ruling,
+    cases_of,
     decided_on,
     last_entry,
     page_members,
     read_entries,
-    read_lines,
     read_rulings,
     verdict_of,
 )
@@ -109,6 +109,7 @@ __all__ = [
     "Judgement",
     "Labelled",
     "Line",
+    "Lines",
     "Match",
     "Merge",
     "Note",
@@ -131,6 +132,7 @@ __all__ = [
     "approve",
     "assign",
     "attach",
+    "cases_of",
     "check_person",
     "claim",
     "clean_file_name",

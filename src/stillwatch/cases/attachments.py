@@ -18,7 +18,7 @@ import sqlalchemy as sa
 
 from stillwatch.cases import tables as t
 from stillwatch.cases.book import Book, leave_the_file
-from stillwatch.cases.docket import demand_case
+from stillwatch.cases.docket import demand_waiting
 from stillwatch.cases.people import check_person
 from stillwatch.errors import ConfigError, EvidenceError
 from stillwatch.schema import from_micros
@@ -93,13 +93,13 @@ def attach(
     """Keep a file with a case; its digest is chained. Return what was kept.
 
     Raises ConfigError: no such case, nobody named, the file is empty or there already, or all files
-    of the case would be more than 100 MB.
+    of the case would be more than 100 MB. StateError: nothing waits in the case any more.
     """
     check_person(by)
     if not data:
         raise ConfigError("the file is empty", where="attachment")
     with book.writing(now) as writer:
-        demand_case(writer.connection, case_id)
+        demand_waiting(writer.connection, case_id)
         own, held = digest(data), _held(writer.connection, t.attachments.c.case_id == case_id)
         same = next((a for a in held if a.digest == own and not a.gone), None)
         if same is not None:

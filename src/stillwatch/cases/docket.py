@@ -11,11 +11,11 @@ import sqlalchemy as sa
 from stillwatch.cases import tables as t
 from stillwatch.cases.book import Book
 from stillwatch.cases.people import check_person, same_person
-from stillwatch.errors import ConfigError
-from stillwatch.schema import Case, NotedIndicator, Sighting, from_micros
+from stillwatch.errors import ConfigError, NotPermitted, StateError
+from stillwatch.schema import OWNERSHIP, Case, NotedIndicator, Sighting, from_micros
 
 __all__ = [
-    "add_note", "assign", "claim", "close_case", "demand_case", "label", "note_indicator",
+    "add_note", "assign", "claim", "close_case", "demand_waiting", "label", "note_indicator",
     "note_sighting", "read_case", "read_cases", "read_evidence", "read_members", "read_sightings",
 ]  # fmt: skip
 
@@ -66,12 +66,13 @@ def add_note(
     """Add a remark for colleagues, on a case or on one of its accounts.
 
     Raises ConfigError: no such case, no person, no text, the account was never in the case.
+    StateError: nothing waits in the case any more.
     """
     check_person(by)
     if not text.strip():
         raise ConfigError("expected a text", where="note")
     with book.writing(now) as writer:
-        _case(writer.connection, case_id)
+        demand_waiting(writer.connection, case_id)
         body = {"case_id": case_id, "text": text, "by": by}
         if account_id is not None:
             _demand_member(writer.connection, case_id, account_id)
@@ -127,12 +128,15 @@ def label(
     """Enter what a person found out about an account: true, false or unsure, with a reason.
 
     Raises ConfigError: another word, no reason, no person, not a member of the case.
+    NotPermitted: the case is of refusals by ownership, and finds nothing about anybody.
     """
     check_person(by)
     if verdict not in LABELS or not reason.strip():
         raise ConfigError(f"expected one of {', '.join(LABELS)}, and a reason", where="label")
     with book.writing(now) as writer:
         _demand_member(writer.connection, case_id, account_id)
+        if _case(writer.connection, case_id).kind == OWNERSHIP:
+            raise NotPermitted("it is of refusals by ownership, and accuses nobody", where=case_id)
         writer.add(
             "label",
             {"account_id": account_id, "case_id": case_id, "label": verdict, "by": by,
@@ -179,9 +183,24 @@ def read_sightings(book: Book) -> tuple[list[NotedIndicator], list[Sighting]]:
     )  # fmt: skip
 
 
-def demand_case(connection: sa.Connection, case_id: str) -> None:
-    """Raise ConfigError where there is no such case."""
-    _case(connection, case_id)
+def demand_waiting(connection: sa.Connection, case_id: str) -> None:
+    """Raise ConfigError where there is no such case, StateError where nothing waits in it: it is
+    not open, and no appeal against one of its decisions is."""
+    case = _case(connection, case_id)
+    if case.state == "open":
+        return
+    waits = connection.scalar(
+        sa.select(t.appeals.c.id)
+        .join(t.decisions, t.decisions.c.id == t.appeals.c.decision_id)
+        .where(t.decisions.c.case_id == case_id, t.appeals.c.state == "open")
+        .limit(1)
+    )
+    if waits is None:
+        raise StateError(
+            f"it is {case.state}: notes and files are for a case in which something waits",
+            where=case_id, hint="write to the case that it was merged into, or to one that a new "
+            "scan opens",
+        )  # fmt: skip
 
 
 def _demand_member(connection: sa.Connection, case_id: str, account_id: str) -> None:

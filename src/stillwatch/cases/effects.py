@@ -15,6 +15,7 @@ from stillwatch.cases.appeals import read_appeals
 from stillwatch.cases.book import Book
 from stillwatch.cases.decisions import InForce, in_force, read_decisions
 from stillwatch.cases.docket import read_cases, read_members
+from stillwatch.cases.refusals import proofs_of
 from stillwatch.cases.terms import Terms
 from stillwatch.schema import OWNERSHIP, VERDICTS, Appeal, Decision, is_rule, to_micros
 
@@ -31,7 +32,7 @@ def effects(book: Book, *, terms: Terms, now: datetime) -> Mapping[str, Any]:
     ``let_go_campaigns``: campaigns of cases that a person let go as a whole, each with its core
     (see `_let_go_campaigns`).
     ``eased``: accounts of ownership refusals on which less stands than the guard's ladder says,
-    each with the answer that it was about (see `_eased`).
+    each with the answer that it was about and its proof (see `_eased`).
     ``actions``: a row a campaign on which a decision on its whole case stands, the strictest one.
     ``corrections``: accounts that an upheld appeal restored, each with the campaign from which its
     links are to be taken, for as long as the terms say.
@@ -140,37 +141,42 @@ def _eased(
     3. An appeal whose time ran out: what the terms relax to, until the decision would have ended,
        and the same from the time that an open one is due. Not where the decision stands.
 
-    Each holds for the answer that was refused (*restricted*, *possible*, *undetermined*); of
-    several the last decision.
+    Each holds for the answer that was refused (*restricted*, *possible*, *undetermined*) and for
+    what it follows from, its proof: another statement or a changed rule is decided anew. Of several
+    the last decision.
     """
+    with book.reading() as connection:
+        proofs = proofs_of(connection)
     appeals: dict[tuple[str, str], Appeal] = {
         (one.decision, one.account_id): one for one in read_appeals(book)
     }
     undone = {d.undoes: d for d in decisions if d.undoes}
     answers = {c.id: {m[0]: m[2] for m in read_members(book, c.id)} for c in read_cases(book)
                if c.kind == OWNERSHIP}  # fmt: skip
-    rows: dict[tuple[str, str], dict[str, Any]] = {}
+    rows: dict[tuple[str, str, str], dict[str, Any]] = {}
     for d in decisions:
         account, word = d.subject, answers.get(d.case_id, {}).get(d.subject)
         if d.undoes or word is None:
             continue
         one = appeals.get((d.id, account))
-        row = {"account_id": account, "access": word, "decision_id": d.id, "by": d.by,
-               "at_us": to_micros(d.at), "expires_us": to_micros(d.expires)}  # fmt: skip
+        answer = (account, word, proofs.get(d.evidence_digest, ""))
+        row = {"account_id": account, "access": word, "proof": answer[2], "decision_id": d.id,
+               "by": d.by, "at_us": to_micros(d.at),
+               "expires_us": to_micros(d.expires)}  # fmt: skip
         if one is not None and one.state == "upheld":
             row |= {"verdict": "allow", "by": one.resolved_by or d.by,
                     "expires_us": to_micros(one.at + terms.corrections_hold)}  # fmt: skip
         elif d.id in undone:
             row |= {"verdict": "allow", "by": undone[d.id].by}
         elif one is None or d.stands or one.state == "rejected":
-            rows.pop((account, word), None)
+            rows.pop(answer, None)
             continue
         elif one.state == "lapsed" or one.due <= at:
             row |= {"verdict": terms.relaxes_to}
         else:
             row |= {"verdict": d.verdict, "relaxes_us": to_micros(one.due),
                     "relaxes_to": terms.relaxes_to}  # fmt: skip
-        rows[account, word] = row
+        rows[answer] = row
     return [row for _, row in sorted(rows.items()) if to_micros(at) < row["expires_us"]]
 
 

@@ -7,8 +7,9 @@ from typing import Any, Final
 
 import pyarrow as pa
 
+from stillwatch.cases.snapshot import usual_rate
 from stillwatch.errors import EvidenceError
-from stillwatch.policy import RUNGS, TOUCH_COUNTS, limit_sql, touched_sql
+from stillwatch.policy import RUNGS, TOUCH_COUNTS, Ladder, limit_sql, touched_sql
 from stillwatch.store import Run
 
 __all__ = ["Preview", "RungPreview", "preview"]
@@ -42,7 +43,8 @@ class Preview:
     """One campaign: its accused, their traffic, the honest periphery, and the rungs.
 
     ``periphery_…``: members that are not accused, such as the honest customers of its proxy, and
-    all that they did in the days asked for.
+    all that they did in the days asked for. ``budget``: requests that the accused together keep
+    under *throttle* in ``budget_window_s``; None where the campaign is not accused.
     """
 
     campaign_id: str
@@ -58,13 +60,16 @@ class Preview:
     revenue_usd: float
     recommended: str
     rungs: tuple[RungPreview, ...]
+    budget: int | None
+    budget_window_s: int
 
 
-def preview(run: Run, campaign_id: str, *, days: int = 7) -> Preview:
+def preview(run: Run, campaign_id: str, *, days: int = 7, ladder: Ladder | None = None) -> Preview:
     """Return what acting on a campaign would touch, from the last ``days`` days of the run.
 
     What the rungs touch is counted as the scan counts it, in these days alone; only the limit of
-    *throttle* is learnt from all of its window.
+    *throttle* is learnt from all of its window. ``ladder``: of the guard, for what the accused
+    keep under *throttle*.
 
     Raises:
         EvidenceError: the run holds no such campaign.
@@ -75,6 +80,7 @@ def preview(run: Run, campaign_id: str, *, days: int = 7) -> Preview:
             f"the run holds no campaign {campaign_id}", where=str(run.path),
             hint="campaigns.jsonl lists them",
         )  # fmt: skip
+    held = ladder or Ladder()
     acted = _acted_on(campaign["members"])
     beside = [m for m in campaign["members"] if m not in acted]
     late = f"e.ts > (SELECT max(ts) FROM exchanges) - INTERVAL {int(days)} DAY"
@@ -93,7 +99,24 @@ def preview(run: Run, campaign_id: str, *, days: int = 7) -> Preview:
         revenue_usd=round((traffic["micro_usd"] or 0) / 1e6, 2),
         recommended=str(campaign["recommended"]["verdict"]),
         rungs=_rungs(run, campaign["members"], acted, late),
+        budget=_budget(run, campaign, held),
+        budget_window_s=held.budget_window_s,
     )
+
+
+def _budget(run: Run, campaign: dict[str, Any], ladder: Ladder) -> int | None:
+    """Return the requests that *throttle* leaves the accused in a window; None of a campaign that
+    is not accused."""
+    accused = [m for m in campaign["members"] if (m["standing"], m["role"]) == ("accused", "core")]
+    if campaign["standing"] != "accused" or not accused:
+        return None
+    seen = run.query(
+        f"""SELECT count(*) AS n, (max(epoch_us(e.ts)) - min(epoch_us(e.ts))) / 3.6e9 AS hours
+            FROM exchanges e JOIN people p ON p.sid = e.sid
+            JOIN who w ON {_PEOPLE.format(t="w")}""",
+        who=_table(accused),
+    ).to_pylist()[0]
+    return ladder.budget(usual_rate(seen["n"], seen["hours"] or 0.0))
 
 
 def _acted_on(members: list[dict[str, Any]]) -> list[dict[str, Any]]:

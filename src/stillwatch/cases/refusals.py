@@ -27,7 +27,9 @@ from stillwatch.schema.snapshot import subject_key
 from stillwatch.seal import canonical, digest
 from stillwatch.store import Run
 
-__all__ = ["EnteredRefusals", "Refused", "accounts_of", "enter_refusals", "read_refused"]
+__all__ = [
+    "EnteredRefusals", "Refused", "accounts_of", "enter_refusals", "proofs_of", "read_refused",
+]  # fmt: skip
 
 _BY: Final = "rule:ownership"
 _SAYS: Final = re.compile(rf"^ownership policy: access .*is ({'|'.join(ACCESS)})$")
@@ -40,7 +42,8 @@ class Refused:
     """What a guard did to one account by an ownership answer. ``subject``: the account's key.
 
     ``reference``: the decision's id, as the account was told it. ``words``: what the answer rests
-    on, where there is no citation.
+    on, where there is no citation. ``proof``: the digest of what it follows from, as the guard knew
+    it; empty in logs of before that was told.
     """
 
     at_us: int
@@ -50,6 +53,7 @@ class Refused:
     access: str
     words: str
     citation: str
+    proof: str = ""
 
 
 @dataclass
@@ -67,8 +71,8 @@ class EnteredRefusals:
 def read_refused(logs: Sequence[Path]) -> list[Refused]:
     """Return what guards refused or asked for by ownership alone, the oldest first.
 
-    Of one account, verdict and citation the first of each day. What was only watched or would have
-    been done is none. A line that a full disk or a kill cut is left out.
+    Of one account, verdict, citation and proof the first of each day. What was only watched or
+    would have been done is none. A line that a full disk or a kill cut is left out.
 
     Raises InputError: a log cannot be read.
     """
@@ -77,7 +81,8 @@ def read_refused(logs: Sequence[Path]) -> list[Refused]:
         try:
             with log.open(encoding="utf-8", errors="replace") as lines:
                 for one in filter(None, map(_refused, lines)):
-                    key = (one.subject, one.verdict, one.citation, one.at_us // _DAY_US)
+                    key = (one.subject, one.verdict, one.citation, one.proof,
+                           one.at_us // _DAY_US)  # fmt: skip
                     if key not in found or one.at_us < found[key].at_us:
                         found[key] = one
         except OSError as error:
@@ -100,9 +105,10 @@ def enter_refusals(
     """Enter refusals: a case for what they rest on, a decision and its notice for each account.
 
     1. Refusals that rest on the same answer are one case, whatever day they were answered for.
-    2. A refusal that an earlier decision speaks of (the same account and verdict, before it ends,
-       also where it was undone or an appeal ended it) is covered by it; so is one that is older
-       than a decision could last.
+    2. A refusal that an earlier decision speaks of (the same account, verdict and proof, before it
+       ends, also where it was undone or an appeal ended it) is covered by it; so is one that is
+       older than a decision could last. An answer that follows from something else, such as a new
+       statement, is another, whatever an appeal said of the one before.
     3. The decision is the rule's, on one account, until the terms' longest time; then the next
        refusal makes another, with another notice. Where the answer is certain and is denied, it
        stands while an appeal is overdue, unless the terms say otherwise.
@@ -112,7 +118,7 @@ def enter_refusals(
     """
     entered = EnteredRefusals()
     with book.writing(now) as writer:
-        ends = _ends(writer.connection, terms)
+        ends = _Ends(writer.connection, terms)
         fresh: dict[str, list[tuple[str, Refused]]] = {}
         evidence: dict[str, Mapping[str, Any]] = {}
         for one in refused:
@@ -121,10 +127,10 @@ def enter_refusals(
                 entered.strangers += 1
                 continue
             too_old = to_micros(writer.now - terms.longest[one.verdict])
-            if one.at_us < max(ends.get((account, one.verdict), 0), too_old):  # 2
+            if one.at_us < max(ends.of(account, one), too_old):  # 2
                 entered.covered += 1
                 continue
-            ends[account, one.verdict] = to_micros(writer.now + terms.longest[one.verdict])
+            ends.put(account, one.verdict, one.proof, writer.now + terms.longest[one.verdict])
             held = _evidence(one, citations.get(one.citation))
             name = digest(held)
             evidence[name] = held
@@ -156,6 +162,7 @@ def _refused(text: str) -> Refused | None:
         return Refused(
             int(line["ts_us"]), int(line["subject"], 16), str(line["decision_id"]),
             line["verdict"], said[1], _AS_OF.sub("", words), line.get("citation") or "",
+            str(line.get("proof") or ""),
         )  # fmt: skip
     except (ValueError, KeyError, TypeError, StopIteration):
         return None
@@ -165,14 +172,17 @@ def _evidence(one: Refused, said: Mapping[str, Any] | None) -> dict[str, Any]:
     """Return what a refusal rests on, the same for whatever day it was answered; no holding.
 
     ``basis`` is a digest of the whole citation but its day: the chain stays in its own file.
+    ``proof`` is that of the chain alone, to which what an appeal decides is bound.
     """
     if said is None:
-        return {"kind": OWNERSHIP, "access": one.access, "basis": "", "policies": [],
+        return {"kind": OWNERSHIP, "access": one.access, "basis": "", "proof": one.proof,
+                "policies": [],
                 "rules": [{"text": one.words}] if one.words else []}  # fmt: skip
     lasting = {name: value for name, value in said.items() if name != "as_of"}
     return {
         "kind": OWNERSHIP, "access": said["access"],
         "basis": hashlib.sha256(canonical(lasting)).hexdigest()[:32],
+        "proof": one.proof,
         "policies": list(said["policies"]),
         "rules": [
             {name: rule[name] for name in ("id", "version", "title", "text")}
@@ -182,27 +192,54 @@ def _evidence(one: Refused, said: Mapping[str, Any] | None) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _ends(connection: sa.Connection, terms: Terms) -> dict[tuple[str, str], int]:
-    """Return, by account and verdict, until when a decision by ownership speaks of refusals.
+class _Ends:
+    """Until when decisions by ownership speak of refusals, by account, verdict and proof.
 
-    One that an appeal overturned does so as long as corrections hold.
+    One that an appeal overturned does so as long as corrections hold. A decision of before there
+    were proofs speaks of every refusal of its account and verdict, and a refusal of before is
+    spoken of by every such decision.
     """
+
+    def __init__(self, connection: sa.Connection, terms: Terms) -> None:
+        self._held: dict[tuple[str, str], dict[str, int]] = {}
+        proofs = proofs_of(connection)
+        d, said = t.decisions.c, (t.decisions.c.verdict, t.decisions.c.evidence_digest)
+        for account, verdict, evidence, end_us in connection.execute(
+            sa.select(t.decision_accounts.c.account_id, *said, d.expires_us)
+            .join(t.decisions, d.id == t.decision_accounts.c.decision_id)
+            .where(d.reason == OWNERSHIP, d.undoes.is_(None))
+        ):
+            self.put(account, verdict, proofs.get(evidence, ""), from_micros(end_us))
+        for account, verdict, evidence, at_us in connection.execute(
+            sa.select(t.appeals.c.account_id, *said, t.appeals.c.at_us)
+            .join(t.decisions, d.id == t.appeals.c.decision_id)
+            .where(d.reason == OWNERSHIP, t.appeals.c.state == "upheld")
+        ):
+            end = from_micros(at_us) + terms.corrections_hold
+            self.put(account, verdict, proofs.get(evidence, ""), end)
+
+    def put(self, account: str, verdict: str, proof: str, end: datetime) -> None:
+        """Note that a decision speaks of such refusals until then."""
+        held = self._held.setdefault((account, verdict), {})
+        held[proof] = max(held.get(proof, 0), to_micros(end))
+
+    def of(self, account: str, one: Refused) -> int:
+        """Return until when a refusal is spoken of; 0 where it is not."""
+        held = self._held.get((account, one.verdict), {})
+        if not one.proof:
+            return max(held.values(), default=0)
+        return max(held.get(one.proof, 0), held.get("", 0))
+
+
+def proofs_of(connection: sa.Connection) -> dict[str, str]:
+    """Return evidence digest → the proof that refusals by ownership rest on; empty of before."""
     rows = connection.execute(
-        sa.select(t.decision_accounts.c.account_id, t.decisions.c.verdict,
-                  sa.func.max(t.decisions.c.expires_us))
-        .join(t.decisions, t.decisions.c.id == t.decision_accounts.c.decision_id)
-        .where(t.decisions.c.reason == OWNERSHIP, t.decisions.c.undoes.is_(None))
-        .group_by(t.decision_accounts.c.account_id, t.decisions.c.verdict)
-    )  # fmt: skip
-    ends = {(account, verdict): int(end) for account, verdict, end in rows}
-    for account, verdict, at_us in connection.execute(
-        sa.select(t.appeals.c.account_id, t.decisions.c.verdict, t.appeals.c.at_us)
-        .join(t.decisions, t.decisions.c.id == t.appeals.c.decision_id)
-        .where(t.decisions.c.reason == OWNERSHIP, t.appeals.c.state == "upheld")
-    ):
-        end = to_micros(from_micros(at_us) + terms.corrections_hold)
-        ends[account, verdict] = max(end, ends.get((account, verdict), 0))
-    return ends
+        sa.select(t.evidence.c.digest, t.bodies.c.body)
+        .join(t.bodies, t.bodies.c.number == t.evidence.c.number)
+        .join(t.cases, t.cases.c.id == t.evidence.c.case_id)
+        .where(t.cases.c.kind == OWNERSHIP)
+    )
+    return {name: str(json.loads(body)["evidence"].get("proof", "")) for name, body in rows}
 
 
 def _case(writer: Writer, name: str, evidence: Mapping[str, Any], accounts: list[str]) -> str:

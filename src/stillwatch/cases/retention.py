@@ -58,7 +58,8 @@ def purge_book(book: Book, retention: Retention, *, terms: Terms, now: datetime)
     """Remove texts that are too old; return of how many entries.
 
     1. A case goes whole: when it was closed or merged longer ago than ``cases``, the last of its
-       decisions has expired, no appeal is open and no correction holds any more.
+       decisions has expired, no appeal is open and nothing that an upheld one set right holds any
+       more.
     2. A note on a case goes when it is older than ``notes``.
     3. Files of a case go with it.
     4. The chain keeps its entries; one more says which texts were removed.
@@ -128,10 +129,14 @@ def _over(
         .join(t.appeals, t.appeals.c.decision_id == t.decisions.c.id)
         .where(t.appeals.c.state == "open")
     ))  # fmt: skip
+    held_from = to_micros(now - terms.corrections_hold)
     kept |= set(connection.scalars(
-        sa.select(t.corrections.c.case_id).where(
-            t.corrections.c.at_us > to_micros(now - terms.corrections_hold)
-        )
+        sa.select(t.corrections.c.case_id).where(t.corrections.c.at_us > held_from)
+    ))  # fmt: skip
+    kept |= set(connection.scalars(  # of ownership there is no correction: no finding was wrong
+        sa.select(t.decisions.c.case_id)
+        .join(t.appeals, t.appeals.c.decision_id == t.decisions.c.id)
+        .where(t.appeals.c.state == "upheld", t.appeals.c.at_us > held_from)
     ))  # fmt: skip
     for case_id, until_us in connection.execute(
         sa.select(t.decisions.c.case_id, sa.func.max(t.notices.c.appeal_by_us))

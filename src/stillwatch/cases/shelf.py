@@ -1,4 +1,4 @@
-"""What a page shows of the case database: one case a line, one decision a line, a page of members.
+"""What a page shows of the case database: one decision a line, one entry a line, a page of members.
 
 `docket` and `decisions` answer with every account; a case may have 100,000. Nothing here does.
 """
@@ -9,22 +9,21 @@ import json
 import re
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Final
 
 import sqlalchemy as sa
 
 from stillwatch.cases import tables as t
 from stillwatch.cases.book import Book, last_link
-from stillwatch.schema import VERDICTS, from_micros
+from stillwatch.schema import from_micros
 
 __all__ = [
-    "Entry", "Line", "Ruling", "decided_on", "last_entry", "page_members", "read_entries",
-    "read_lines", "read_rulings", "verdict_of",
+    "SEEN", "Entry", "Ruling", "cases_of", "decided_on", "last_entry", "page_members",
+    "read_entries", "read_rulings", "rulings_of", "verdict_of",
 ]  # fmt: skip
 
-_DAY: Final = timedelta(days=1)
-_SEEN: Final = re.compile(r',"change":"(\w+)"')
+SEEN: Final = re.compile(r',"change":"(\w+)"')
 # Their bodies name every account: they are told from the tables instead.
 _LARGE: Final = ("case.seen", "decision.made", "erasure", "purge")
 
@@ -60,31 +59,6 @@ class Ruling:
 
 
 @dataclass(frozen=True)
-class Line:
-    """A case in the queue. ``why``: new, pending, appeal, reopened, grew …, lapses, decided, quiet;
-    the first that holds. ``change``: what the last scan saw, as in `identity.Match`."""
-
-    case_id: str
-    campaign_id: str
-    state: str
-    opened: datetime
-    seen: datetime
-    change: str
-    assigned_to: str | None
-    split_from: str | None
-    merged_into: str | None
-    accounts: int
-    accused: int
-    verdict: str | None
-    until: datetime | None
-    pending: int
-    appeals: int
-    appeal_due: datetime | None
-    why: str
-    kind: str = "campaign"
-
-
-@dataclass(frozen=True)
 class Entry:
     """An entry of the history as people read it. ``digest``: of the chain's link."""
 
@@ -103,94 +77,31 @@ def last_entry(book: Book) -> int:
     return -1 if last is None else last.number
 
 
-def read_lines(book: Book, *, now: datetime) -> list[Line]:
-    """Return every case as a line of the queue: what must be decided soonest comes first."""
-    with book.reading() as connection:
-        rulings: dict[str, list[Ruling]] = {}
-        for ruling in _rulings(connection, None):
-            rulings.setdefault(ruling.case_id, []).append(ruling)
-        sizes = {row.case_id: (int(row.n), int(row.accused or 0)) for row in connection.execute(
-            sa.select(
-                t.members.c.case_id, sa.func.count().label("n"),
-                sa.func.sum(sa.case((t.members.c.standing == "accused", 1), else_=0))
-                .label("accused"),
-            ).where(t.members.c.current).group_by(t.members.c.case_id)
-        )}  # fmt: skip
-        campaigns = {case: campaign for case, campaign in connection.execute(
-            sa.select(t.case_campaigns.c.case_id, t.case_campaigns.c.campaign_id)
-            .where(t.case_campaigns.c.current)
-        )}  # fmt: skip
-        appeals = _open_appeals(connection, now)
-        restored = set(connection.scalars(sa.select(t.corrections.c.case_id).distinct()))
-        lines = []
-        for row in connection.execute(_cases_seen()):
-            mine = rulings.get(row.id, [])
-            standing = [r for r in mine if r.stands(now)]
-            strictest = max(standing, key=lambda r: (VERDICTS.index(r.verdict), r.expires),
-                            default=None)  # fmt: skip
-            pending = sum(r.pending and not r.undone_by and r.expires > now for r in mine)
-            due = appeals.get(row.id, [])
-            change = found[1] if (found := _SEEN.search(row.head or "")) else "new"
-            seen = from_micros(json.loads(row.value)["at_us"]) if row.value else None
-            accounts, accused = sizes.get(row.id, (0, 0))
-            lines.append(Line(
-                row.id, campaigns.get(row.id, ""), row.state, from_micros(row.opened_us),
-                seen or from_micros(row.changed_us), change, row.assigned_to, row.split_from,
-                row.merged_into, accounts, accused, strictest.verdict if strictest else None,
-                strictest.expires if strictest else None, pending, len(due),
-                min(due, default=None),
-                _why(row.state, change, seen, mine, standing, pending, due, row.id in restored,
-                     now), row.kind,
-            ))  # fmt: skip
-    return sorted(lines, key=_urgency)
-
-
-_URGENCY: Final = ("appeal", "pending", "reopened", "lapses", "new", "split", "grew", "changed",
-                   "shrank", "lapsed", "decided", "merged", "closed")  # fmt: skip
-
-
-def _urgency(line: Line) -> tuple[int, datetime, int, str]:
-    soonest = line.appeal_due or line.until or line.opened
-    return _URGENCY.index(line.why), soonest, -line.accused, line.case_id
-
-
-def _why(
-    state: str, change: str, seen: datetime | None, rulings: list[Ruling], standing: list[Ruling],
-    pending: int, due: list[datetime], restored: bool, now: datetime,
-) -> str:  # fmt: skip
-    if state != "open":
-        return state
-    if due:
-        return "appeal"
-    if pending:
-        return "pending"
-    taken = [r for r in rulings if not r.undoes]
-    if restored and not standing:
-        return "reopened"
-    if any(r.expires - now <= _DAY for r in standing):
-        return "lapses"
-    if not taken:
-        return "split" if change == "split" else "new"
-    if seen is not None and seen > max(r.at for r in taken) and change in _URGENCY:
-        return change
-    return "decided" if standing else "lapsed"
-
-
 def read_rulings(book: Book, case_id: str | None = None) -> list[Ruling]:
     """Return all decisions, or a case's, the newest first."""
     with book.reading() as connection:
-        return sorted(_rulings(connection, case_id), key=lambda r: -r.number)
+        where = () if case_id is None else (t.decisions.c.case_id == case_id,)
+        return sorted(rulings_of(connection, *where), key=lambda r: -r.number)
 
 
 def verdict_of(book: Book, account_id: str, *, now: datetime) -> list[Ruling]:
     """Return every decision that names an account, the newest first."""
     with book.reading() as connection:
-        mine = set(connection.scalars(
-            sa.select(t.decision_accounts.c.decision_id)
-            .where(t.decision_accounts.c.account_id == account_id)
-        ))  # fmt: skip
-        found = [r for r in _rulings(connection, None) if r.id in mine]
+        mine = sa.select(t.decision_accounts.c.decision_id).where(
+            t.decision_accounts.c.account_id == account_id
+        )
+        found = rulings_of(connection, t.decisions.c.id.in_(mine))
     return sorted(found, key=lambda r: -r.number)
+
+
+def cases_of(book: Book, account_id: str, *, kind: str) -> set[str]:
+    """Return the cases of a kind in which an account is or was a member."""
+    with book.reading() as connection:
+        return set(connection.scalars(
+            sa.select(t.members.c.case_id)
+            .join(t.cases, t.cases.c.id == t.members.c.case_id)
+            .where(t.members.c.account_id == account_id, t.cases.c.kind == kind)
+        ))  # fmt: skip
 
 
 def decided_on(book: Book, accounts: Collection[str]) -> dict[str, list[str]]:
@@ -225,7 +136,7 @@ def page_members(
 def read_entries(book: Book, case_id: str) -> list[Entry]:
     """Return what was said of a case, the newest first, each with its place in the chain."""
     with book.reading() as connection:
-        rulings = _rulings(connection, case_id)
+        rulings = rulings_of(connection, t.decisions.c.case_id == case_id)
         mine = {case_id, *(r.id for r in rulings)}
         mine |= set(connection.scalars(
             sa.select(t.appeals.c.id).where(t.appeals.c.decision_id.in_({r.id for r in rulings}))
@@ -236,7 +147,7 @@ def read_entries(book: Book, case_id: str) -> list[Entry]:
             .where(t.evidence.c.case_id == case_id)
         )}  # fmt: skip
         told: dict[int, tuple[str, str]] = {
-            n: ("a scan", f"saw it: {m[1]}" if (m := _SEEN.search(head)) else "saw it")
+            n: ("a scan", f"saw it: {m[1]}" if (m := SEEN.search(head)) else "saw it")
             for n, head in seen.items()
         }
         told |= {r.number: (r.by, _ruling_said(r)) for r in rulings}
@@ -304,51 +215,15 @@ def _words(kind: str, held: dict[str, Any]) -> str:
     return texts[kind]() if kind in texts else kind
 
 
-def _cases_seen() -> sa.Select[Any]:
-    return (
-        sa.select(
-            t.cases, t.history.c.value, sa.func.substr(t.bodies.c.body, 1, 2000).label("head")
-        )
-        .outerjoin(
-            t.evidence,
-            sa.and_(
-                t.evidence.c.case_id == t.cases.c.id,
-                t.evidence.c.digest == t.cases.c.evidence_digest,
-            ),
-        )
-        .outerjoin(t.history, t.history.c.number == t.evidence.c.number)
-        .outerjoin(t.bodies, t.bodies.c.number == t.evidence.c.number)
-    )
-
-
-def _open_appeals(connection: sa.Connection, now: datetime) -> dict[str, list[datetime]]:
-    """Return, by case, when the appeals that still wait are, or were, due.
-
-    One that is overdue waits on where the decision does not relax by itself.
-    """
-    due: dict[str, list[datetime]] = {}
-    for case_id, due_us, stands in connection.execute(
-        sa.select(
-            t.decisions.c.case_id,
-            t.appeals.c.due_us,
-            sa.and_(t.decisions.c.stands, t.decisions.c.undone_by.is_(None)),
-        )
-        .join(t.decisions, t.decisions.c.id == t.appeals.c.decision_id)
-        .where(t.appeals.c.state == "open")
-    ):
-        if stands or from_micros(due_us) > now:
-            due.setdefault(case_id, []).append(from_micros(due_us))
-    return due
-
-
-def _rulings(connection: sa.Connection, case_id: str | None) -> list[Ruling]:
+def rulings_of(connection: sa.Connection, *where: sa.ColumnElement[bool]) -> list[Ruling]:
+    """Return the decisions for which conditions on their table hold, in no order."""
+    named = sa.select(t.decisions.c.id).where(*where)
     counts = {decision: n for decision, n in connection.execute(
         sa.select(t.decision_accounts.c.decision_id, sa.func.count())
+        .where(t.decision_accounts.c.decision_id.in_(named) if where else sa.true())
         .group_by(t.decision_accounts.c.decision_id)
     )}  # fmt: skip
-    query = sa.select(t.decisions)
-    if case_id is not None:
-        query = query.where(t.decisions.c.case_id == case_id)
+    query = sa.select(t.decisions).where(*where)
     return [_ruling(row, counts.get(row.id, 0)) for row in connection.execute(query)]
 
 

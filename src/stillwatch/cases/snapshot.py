@@ -32,7 +32,7 @@ from stillwatch.schema.snapshot import (
 )
 from stillwatch.store import Run
 
-__all__ = ["Compiled", "Grounds", "compile_snapshot", "salt_of"]
+__all__ = ["Compiled", "Grounds", "compile_snapshot", "salt_of", "usual_rate"]
 
 _MIN_CARRIERS: Final = 3  # core members that carry a template before it is one of theirs
 _MOST_MARKS: Final = 5_000  # near-duplicate bands a campaign
@@ -46,6 +46,9 @@ _CORE_PER_YOUNG: Final = 20
 _BURST_HOURS: Final = 72
 _BURST_MIN: Final = 8
 _BURST_OTHERS: Final = 0.05  # of all other accounts may have been created in the burst
+# A rate is requests a day, over 24: the hours that a campaign has been seen may be its busiest, and
+# a limit of so short a time would let it have several times its share of any day that follows.
+_LEAST_RATE_HOURS: Final = 24.0
 _POSITION: Final = {0: "head", 1: "tail", 2: "system"}
 _LINKS: Final = {"payment": "payment_hash", "device": "device_hash", "phone": "phone_hash",
                  "email": "email_hash"}  # fmt: skip
@@ -53,8 +56,8 @@ _LINKS: Final = {"payment": "payment_hash", "device": "device_hash", "phone": "p
 
 # Owner → its access, and what that rests on.
 Grounds = Mapping[str, tuple[str, Ground]]
-_NO_OWNER: Final = Ground("", "no owner of the account is named")
-_NO_ANSWER: Final = Ground("", "no answer names the account's owner")
+_NO_OWNER: Final = Ground("", "no owner of the account is named", "no owner")
+_NO_ANSWER: Final = Ground("", "no answer names the account's owner", "no answer")
 
 
 class Compiled(NamedTuple):
@@ -62,7 +65,8 @@ class Compiled(NamedTuple):
 
     ``let_go``: accused campaigns that are not in it, since a person let them go. Of what the case
     database says, ``unmatched_actions`` are campaigns and ``unmatched_accounts`` accounts under a
-    verdict that this run does not accuse: nothing is carried out on them.
+    verdict that this run does not accuse: nothing is carried out on them. ``before``: the
+    snapshot that this one takes the place of, where there is one.
     """
 
     snapshot: Snapshot
@@ -72,11 +76,18 @@ class Compiled(NamedTuple):
     let_go: tuple[str, ...] = ()
     unmatched_actions: tuple[str, ...] = ()
     unmatched_accounts: int = 0
+    before: Snapshot | None = None
 
 
 def salt_of(key: Ed25519PrivateKey) -> bytes:
     """Return the salt of all snapshots of one signing key, so that keys of subjects stay."""
     return hashlib.sha256(key.sign(b"stillwatch guard: salt of subject keys")).digest()[:16]
+
+
+def usual_rate(requests: int, hours: float) -> float:
+    """Return requests an hour of a campaign that sent so many in so many hours; over a day at
+    least."""
+    return round(requests / max(hours, _LEAST_RATE_HOURS), 6)
 
 
 def compile_snapshot(
@@ -146,7 +157,10 @@ def compile_snapshot(
         known=facts.known(salt),
         channels=facts.channels(salt),
         access=facts.access(salt),
-        eased={(subject_key(salt, a), word): act for (a, word), act in judgement.eased.items()},
+        eased={
+            (subject_key(salt, account), word, proof): action
+            for (account, word, proof), action in judgement.eased.items()
+        },
         grounds=rests_on,
         cited=cited,
         templates=facts.templates(),
@@ -260,7 +274,7 @@ class _Facts:
                       (max(epoch_us(e.ts)) - min(epoch_us(e.ts))) / 3.6e9 AS hours
                FROM e JOIN m ON m.sid = e.sid WHERE m.accused GROUP BY m.campaign"""
         )
-        self.rates = {r["campaign"]: round(r["n"] / max(r["hours"], 1.0), 6) for r in seen}
+        self.rates = {r["campaign"]: usual_rate(r["n"], r["hours"]) for r in seen}
         self.begun = {r["campaign"]: r["begun_us"] for r in seen}
         spared = established // timedelta(microseconds=1)
         self._young_from_us = max(self.begun.values(), default=0) - spared if spared else -(1 << 62)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from collections.abc import Iterator
@@ -33,7 +34,7 @@ from stillwatch.policy import (
     verdict_of_access,
 )
 from stillwatch.schema import VERDICTS, from_micros, locked, to_micros, write_whole
-from stillwatch.schema.snapshot import Action, Ground, org_key, subject_key
+from stillwatch.schema.snapshot import Action, Ground, Snapshot, org_key, subject_key
 from stillwatch.seal import public_key, read_private_key, read_public_key
 from stillwatch.store import open_run
 
@@ -76,7 +77,7 @@ def compile_run(
         if before is not None:
             write_whole(out.with_name(f"{out.name}.previous"), out.read_bytes())
         write_snapshot(out, made.snapshot, private)
-    return made
+    return made._replace(before=before)
 
 
 def _grounds(ownership: Path) -> dict[str, tuple[str, Ground]]:
@@ -84,8 +85,11 @@ def _grounds(ownership: Path) -> dict[str, tuple[str, Ground]]:
     found = {}
     for row in read_ownership(ownership).to_pylist():
         day = f" as of {row['as_of']:%Y-%m-%d}" if row["as_of"] else ""
-        words = f"{row['rules'] or 'an answer of the ownership table'}{day}"
-        found[row["owner_entity_id"]] = (row["access"], Ground(row["citation"] or "", words))
+        words = row["rules"] or "an answer of the ownership table"
+        # A table that was made elsewhere: the day apart, its words are all that is known.
+        proof = row["proof"] or hashlib.sha256(words.encode()).hexdigest()[:32]
+        ground = Ground(row["citation"] or "", f"{words}{day}", proof)
+        found[row["owner_entity_id"]] = (row["access"], ground)
     return found
 
 
@@ -106,6 +110,8 @@ def told_of(made: Compiled, effects: Path | None) -> Iterator[str]:
     refuses = {verdict_of_access(word, held) for word in snapshot.access.values()}
     if not held.appeal_to and refuses & {"deny", "step_up"}:
         yield "They refuse, and tell nobody how to object: set appeal_to in the ladder."
+    if made.before is not None:
+        yield from _left_out(made.before, snapshot, effects)
     if effects is None:
         return
     at_us = read_judgement(effects).at_us
@@ -170,9 +176,29 @@ def roll_back(snapshot: Path) -> None:
         aside.replace(previous)
 
 
-def preview_text(run: Path, campaign: str, days: int, *, as_json: bool) -> Iterator[str]:
+def _left_out(before: Snapshot, now: Snapshot, effects: Path | None) -> Iterator[str]:
+    """Yield what the snapshot before held and this one was compiled without."""
+    if before.permits and not now.permits:
+        yield f"The one before held {len(before.permits):,} permits, this one none: --permits."
+    if before.grounds and not now.grounds:
+        yield "The one before cited what ownership answers rest on, this one does not: --ownership."
+    judged = len(before.ordered) + len(before.restored) + len(before.eased)
+    if judged and effects is None:
+        yield (
+            f"The one before knew {judged:,} outcomes of decisions and appeals, this one none: who "
+            "was let go may be acted on again. Give --effects."
+        )
+    changed = [name for name in before.ladder if now.ladder.get(name) != before.ladder[name]]
+    if changed:
+        yield f"Settings that differ from the one before: {', '.join(sorted(changed))} (--ladder)."
+
+
+def preview_text(
+    run: Path, campaign: str, days: int, *, ladder: Path | None, as_json: bool
+) -> Iterator[str]:
     """Yield the lines of a preview."""
-    found = previewed(open_run(run), campaign, days=days)
+    held = read_ladder(ladder) if ladder else Ladder()
+    found = previewed(open_run(run), campaign, days=days, ladder=held)
     if as_json:
         yield json.dumps(asdict(found))
         return
@@ -188,13 +214,24 @@ def preview_text(run: Path, campaign: str, days: int, *, as_json: bool) -> Itera
         "requests in these days."
     )
     for rung in found.rungs:
+        text = rung.text
+        if rung.verdict == "throttle" and found.budget is not None:
+            hours, keeps = found.budget_window_s / 3600, found.budget
+            text = (
+                f"the accused together keep {keeps:,} request{'s' * (keeps != 1)} in {hours:g} "
+                f"hours and the rest wait (beside them, counted: {text})"
+            )
         yield (
-            f"{rung.verdict}: {rung.text}; beside the accused it touches "
+            f"{rung.verdict}: {text}; beside the accused it touches "
             f"{rung.accounts:,} accounts "
             f"({rung.end_users:,} end users, {rung.organizations:,} organizations), "
             f"{rung.exchanges:,} requests, {rung.output_tokens:,} output tokens, "
             f"${rung.revenue_usd:,.2f}, and {rung.permitted_exchanges:,} permitted requests."
         )
+    yield (
+        "Counted as if a verdict fell on the whole campaign. A guard carries it out on the accused "
+        "alone: others it throttles at most, once evidence of their own joins them to it."
+    )
 
 
 def erase_from_guard(

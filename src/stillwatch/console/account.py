@@ -11,6 +11,7 @@ from starlette.responses import Response
 
 from stillwatch.cases import (
     add_note,
+    cases_of,
     label,
     read_appeals,
     read_labels_on,
@@ -24,6 +25,7 @@ from stillwatch.console.paper import go, refuse, show
 from stillwatch.console.requests import days_told
 from stillwatch.errors import ConfigError
 from stillwatch.report.why import Section, why
+from stillwatch.schema import OWNERSHIP
 from stillwatch.store.index import Part
 
 __all__ = ["find", "label_one", "note_one", "show_account", "show_notice"]
@@ -58,9 +60,9 @@ def show_account(desk: Desk, visit: Visit) -> Response:
     mine = {r.id for r in rulings}
     # asked once: of 500 cases each question would be a query
     campaigns = {name for name, _ in desk.index.memberships(account_id)}
-    cases = dict.fromkeys(
-        line.case_id for line in desk.lines() if line.campaign_id in campaigns
-    )  # fmt: skip
+    cases = [line for line in desk.lines() if line.campaign_id in campaigns]
+    owned = cases_of(desk.book, account_id, kind=OWNERSHIP)
+    lines = [*cases, *(line for line in desk.lines() if line.case_id in owned)]
     sections, shared = desk.once(("account", ref), lambda: _known(desk, account_id))
     return show(
         desk, visit, "account-drawer.html.jinja" if visit.partial else "account.html.jinja",
@@ -69,8 +71,10 @@ def show_account(desk: Desk, visit: Visit) -> Response:
         notes=read_notes_on(desk.book, account_id), labels=read_labels_on(desk.book, account_id),
         shared=shared, person=desk.index.person(account_id),
         today=desk.once(("today", ref), lambda: _today(desk, account_id, campaigns)),
-        requested=list(cases) if desk.index.requests is not None else [],
-        rulings=rulings, cases=list(cases), at=now, state_of=lambda r: state_of(r, now),
+        requested=[c.case_id for c in cases] if desk.index.requests is not None else [],
+        rulings=rulings, cases=cases, lines=lines,
+        takes_words=next((c.case_id for c in lines if c.takes_words), None), at=now,
+        state_of=lambda r: state_of(r, now),
         appeals=[a for a in read_appeals(desk.book) if a.account_id == account_id
                  and a.decision in mine],
     )  # fmt: skip

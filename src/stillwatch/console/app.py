@@ -30,7 +30,7 @@ from stillwatch.console.pages import PAGES, Page
 from stillwatch.console.paper import go, read_static, refuse, static_name
 from stillwatch.console.receiving import MOST_BYTES, Sent, receive
 from stillwatch.console.rights import NOBODY, may
-from stillwatch.errors import NotPermitted, StillwatchError
+from stillwatch.errors import NotPermitted, StateError, StillwatchError
 from stillwatch.schema import to_micros
 
 __all__ = ["HEADERS", "create_app"]
@@ -180,6 +180,8 @@ def _gates(desk: Desk, page: Page, request: Request, visit: Visit) -> Response:
         return page.handler(desk, visit)
     except NotPermitted as error:
         return refuse(desk, visit, 403, "Not permitted", _said(error), error.hint)
+    except StateError as error:
+        return refuse(desk, visit, 409, "Nothing was done", _said(error), error.hint)
     except StillwatchError as error:
         return refuse(desk, visit, 422, "Nothing was done", _said(error), error.hint)
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from threading import Lock
 from typing import Any, Final, TypeVar
 
-from stillwatch.cases import Book, Line, Terms, last_entry, read_lines
+from stillwatch.cases import Book, Line, Lines, Terms, last_entry
 from stillwatch.console.entry import Session
 from stillwatch.console.home import Home
 from stillwatch.console.rights import may
@@ -97,9 +97,13 @@ class Desk:
     audit: Path | None = None
     most_attached: int = MOST_ATTACHED
     second_factor: frozenset[str] = frozenset()
+    _lines: Lines = field(init=False)
     _held: OrderedDict[Any, Any] = field(default_factory=OrderedDict)
     _making: dict[Any, Lock] = field(default_factory=dict)
     _lock: Lock = field(default_factory=Lock)
+
+    def __post_init__(self) -> None:
+        self._lines = Lines(self.book)
 
     def now(self) -> datetime:
         """Return the time of the case database: a clock set back revives nothing."""
@@ -127,12 +131,10 @@ class Desk:
         return made
 
     def lines(self) -> list[Line]:
-        """Return the queue; made again when anything was said, and at least every 20 seconds."""
+        """Return the queue as of the last entry, and of 20 seconds ago at most."""
         now = self.now()
         slot = int(now.timestamp() // _FRESH.total_seconds())
-        return self.once(
-            ("lines", last_entry(self.book), slot), lambda: read_lines(self.book, now=now)
-        )
+        return self.once(("lines", last_entry(self.book), slot), lambda: self._lines.at(now))
 
     def warm(self) -> None:
         """Read what every first page needs, before the first page is asked for."""

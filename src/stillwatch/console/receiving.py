@@ -1,13 +1,19 @@
-"""What a browser sends, read within bounds: a form, or a form with one file."""
+"""What a browser sends, read within bounds: a form, or a form with one file.
+
+Reading waits for the network and stays in the event loop; taking apart what was read is work, of a
+file of 20 MB a second and more, and is done in a worker thread: nobody else waits for it.
+"""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import parse_qsl
 
-from starlette.datastructures import UploadFile
+from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import Headers, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
 
@@ -44,7 +50,11 @@ async def receive(request: Request, most: int) -> Sent | None:
             return None
     if size > most:
         return None
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    return await run_in_threadpool(_taken_apart, request.headers, pieces)
+
+
+def _taken_apart(headers: Headers, pieces: list[bytes]) -> Sent:
+    kind = headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind == "application/x-www-form-urlencoded":
         text = b"".join(pieces).decode("utf-8", "replace")
         try:
@@ -53,7 +63,7 @@ async def receive(request: Request, most: int) -> Sent | None:
             return Sent()
         return Sent(tuple(pairs))
     if kind == "multipart/form-data":
-        return await _parts(request, pieces)
+        return asyncio.run(_parts(headers, pieces))  # a loop of this thread's own
     return Sent()
 
 
@@ -63,12 +73,12 @@ class _InMemory(MultiPartParser):
     spool_max_size = 2**31
 
 
-async def _parts(request: Request, pieces: list[bytes]) -> Sent:
+async def _parts(headers: Headers, pieces: list[bytes]) -> Sent:
     async def stream() -> AsyncGenerator[bytes, None]:
         for piece in pieces:
             yield piece
 
-    parser: Any = _InMemory(request.headers, stream(), max_files=1, max_fields=20,
+    parser: Any = _InMemory(headers, stream(), max_files=1, max_fields=20,
                             max_part_size=_MOST_OF_A_FIELD)  # fmt: skip
     try:
         form = await parser.parse()

@@ -9,10 +9,10 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from stillwatch.guard.asgi import Receive, Scope, Send
 from stillwatch.guard.bodies import BadBody, columns_of_call, parse
 from stillwatch.guard.decision import Decision
 from stillwatch.guard.gateways import authz_headers, authz_status, refusal_text
+from stillwatch.guard.replies import Receive, Scope, Send
 from stillwatch.guard.request import Origin, request_of_text
 from stillwatch.guard.service import Service
 

@@ -55,9 +55,16 @@ def decision_line(noted: Noted) -> str:
         "subject": f"{decision.subject:016x}", "campaign_id": decision.campaign_id,
         "verdict": decision.verdict, "would": decision.would, "mode": decision.mode,
         "level": decision.level, "reasons": decision.reasons, "citation": decision.citation,
-        "snapshot_version": snapshot.version, "snapshot_source": snapshot.source[:16],
+        "proof": _proof(decision, snapshot), "snapshot_version": snapshot.version,
+        "snapshot_source": snapshot.source[:16],
     }  # fmt: skip
     return json.dumps(line) + "\n"
+
+
+def _proof(decision: Decision, snapshot: Snapshot) -> str:
+    """Return the digest of what an ownership answer follows from; an appeal judges that."""
+    ground = snapshot.ground_of(decision.subject) if decision.level == "access" else None
+    return ground.proof if ground else ""
 
 
 def ocsf_line(noted: Noted) -> str:

@@ -80,9 +80,8 @@ class Seen:
         Where the ladder has another window, what was spent in the old one counts on in the new.
         """
         self.numbers.update(table.numbers)
-        hours = table.ladder.budget_window_s / 3600
         for number, pursuit in table.pursuits.items():
-            limit = max(1, round(table.ladder.budget_share * pursuit.rate_per_h * hours))
+            limit = table.ladder.budget(pursuit.rate_per_h)
             budget = self.budgets.get(number)
             if budget is None:
                 budget = self.budgets[number] = Budget(limit, table.ladder.budget_window_s)

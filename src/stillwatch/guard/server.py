@@ -17,12 +17,12 @@ from typing import Any, NamedTuple
 from stillwatch.errors import ConfigError
 from stillwatch.guard.asgi import (
     app_of,
-    authz_now,
     decide_long_now,
     decide_now,
     header_names,
     skim_of_decide,
 )
+from stillwatch.guard.authz import authz_now
 from stillwatch.guard.gossip import Gossip
 from stillwatch.guard.journal import Journal
 from stillwatch.guard.lane import Lane, lane_protocol

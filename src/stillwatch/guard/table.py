@@ -87,7 +87,7 @@ class Table:
         self.channels = snapshot.channels
         self.access = snapshot.access
         self.fresh: dict[int, Action] = {}
-        self.eased: dict[tuple[int, str], Action] = dict(snapshot.eased)
+        self.eased: dict[tuple[int, str, str], Action] = dict(snapshot.eased)
         self._judge(judged or Judgement())
         self._undo(orders, frozenset((judged or Judgement()).let_go))
         self.nodes: tuple[dict[int, list[Node]], ...] = tuple({} for _ in SLOTS)
@@ -149,8 +149,12 @@ class Table:
 
     def ease(self, account: int, ts_us: int) -> tuple[str, str] | None:
         """Return the most that is done about an account's ownership answer, and why; None where the
-        cases say nothing of this very answer."""
-        action = self.eased.get((account, self.access.get(account, "")))
+        cases say nothing of this very answer: of one that follows from something else they do not.
+        """
+        word, ground = self.access.get(account, ""), self.snapshot.ground_of(account)
+        action = self.eased.get((account, word, ground.proof if ground else ""))
+        if action is None:
+            action = self.eased.get((account, word, ""))
         if action is None or ts_us >= action.expires_us:
             return None
         if action.relaxes_us is None:
@@ -177,10 +181,9 @@ class Table:
             why = f"ownership policy: access of the account it comes through is {access}"
             if access != "restricted":
                 verdict = min(verdict, self.ladder.access_end_users, key=RANK.__getitem__)
-        place = self.snapshot.cited.get(account)
-        if place is None:
+        ground = self.snapshot.ground_of(account)
+        if ground is None:
             return Asked(verdict, (why,), "")
-        ground = self.snapshot.grounds[place]
         return Asked(verdict, (why, ground.words), ground.citation)
 
     def org(self, account_id: str, org_id: str | None) -> int:
@@ -260,10 +263,14 @@ class Table:
         newer = judged.at_us > self.snapshot.created_us
         if newer:
             self.eased = {k: a for k, a in self.eased.items() if a.relaxes_us is None}
-        for (account, word), action in judged.eased.items():
-            key = (subject_key(self.salt, account), word)
+        for (name, word, proof), action in judged.eased.items():
+            key = (subject_key(self.salt, name), word, proof)
             if newer or key not in self.eased:
                 self.eased[key] = action
+        for (account, word, _), action in list(self.eased.items()):
+            ground = self.snapshot.ground_of(account)
+            if ground is None or not ground.proof:  # which answer it is cannot be told
+                self.eased.setdefault((account, word, ""), action)
         self.restored |= {subject_key(self.salt, a) for a in judged.restored}
         self.fresh = {
             subject_key(self.salt, account): action

@@ -28,6 +28,7 @@ __all__ = [
 
 _FORMAT: Final = 1
 _ID_DIGITS: Final = 32  # 128 bits
+_PROVES: Final = ("id", "asks", "interest", "access", "chain")
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,26 @@ class Citation:
         ]
         return "; ".join(dict.fromkeys(told))
 
+    @property
+    def proof(self) -> str:
+        """The digest of what the answer follows from: the policies that decide, and of each rule
+        that gives the answer what it asks and its chain, holding by holding with the statements.
+
+        The same on another day, under a list that grew elsewhere and under a text that counsel
+        wrote anew; another where a statement, a share, a listed owner of the chain, a threshold or
+        a rule is. What a person judged of one proof says nothing of another.
+        """
+        rules = self.said["rules"]
+        behind = [r for r in rules if r["access"] == self.said["access"]]
+        behind = behind or [r for r in rules if r["access"] != "clear"]
+        return _digest(
+            {
+                "access": self.said["access"],
+                "policies": [p["id"] for p in self.said["policies"]],
+                "rules": [{name: r[name] for name in _PROVES} for r in behind],
+            }
+        )
+
 
 def cite(
     owner: str, decision: AccessDecision, answers: Iterable[Answer],
@@ -66,7 +87,7 @@ def cite(
         ],
         "rules": [_answered(a, rules[a.rule_id], register.dates) for a in answers],
     }
-    return Citation(_id_of(said), said)
+    return Citation(_digest(said), said)
 
 
 def _answered(answer: Answer, rule: OwnershipRule, dates: Mapping[str, Dates]) -> dict[str, Any]:
@@ -98,7 +119,7 @@ def _held(step: Step, dates: Mapping[str, Dates]) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _id_of(said: Mapping[str, Any]) -> str:
+def _digest(said: Mapping[str, Any]) -> str:
     text = json.dumps(said, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:_ID_DIGITS]
 
@@ -159,7 +180,7 @@ def read_citations(path: str | os.PathLike[str]) -> Iterator[Citation]:
         try:
             said = json.loads(line)
             name = said.pop("citation")
-            whole = said["format"] == _FORMAT and name == _id_of(said)
+            whole = said["format"] == _FORMAT and name == _digest(said)
         except (ValueError, KeyError, TypeError, AttributeError):
             whole = False
         if not whole:

@@ -113,6 +113,14 @@ class Ladder:
             found.append("silent_alteration takes silent_legal_basis and silent_approved_by")
         return found
 
+    def budget(self, rate_per_h: float) -> int:
+        """Return how many requests all accounts of a campaign together have in a window.
+
+        >>> Ladder().budget(100.0), Ladder().budget(0.1)
+        (30, 1)
+        """
+        return max(1, round(self.budget_share * rate_per_h * self.budget_window_s / 3600))
+
     def as_dict(self) -> dict[str, Any]:
         """Return the settings as JSON types."""
         return {**asdict(self), "person_for": list(self.person_for)}

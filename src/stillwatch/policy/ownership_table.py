@@ -17,7 +17,7 @@ from stillwatch.policy.owners.holdings import percent
 
 __all__ = ["OwnershipRow", "answer_owners", "explain_owner", "table_text"]
 
-_COLUMNS: Final = ("owner_entity_id", "access", "as_of", "policy", "rules", "citation")
+_COLUMNS: Final = ("owner_entity_id", "access", "as_of", "policy", "rules", "citation", "proof")
 _MOST_OF_A_CHAIN: Final = 5
 
 
@@ -26,7 +26,8 @@ class OwnershipRow:
     """One owner's access, and in ``policy`` the policies, rules and holdings that it rests on.
 
     ``rules``: policies and rules alone, with version and text, nothing of the owner; what may leave
-    the analysts' hands. ``citation``: the id of the whole, as in the file of citations.
+    the analysts' hands. ``citation``: the id of the whole, as in the file of citations; ``proof``:
+    the digest of what the answer follows from, which stays while that does.
     """
 
     owner_entity_id: str
@@ -35,6 +36,7 @@ class OwnershipRow:
     policy: str
     rules: str = ""
     citation: str = ""
+    proof: str = ""
 
 
 def answer_owners(
@@ -60,7 +62,9 @@ def answer_owners(
         made = cite(owner, decision, given, by_id, register, at, service)
         citations.append(made)
         rows.append(
-            OwnershipRow(owner, decision.access, as_of, cited, made.rules, made.citation_id)
+            OwnershipRow(
+                owner, decision.access, as_of, cited, made.rules, made.citation_id, made.proof
+            )
         )
     return rows, answers, citations
 
@@ -82,7 +86,15 @@ def table_text(rows: Iterable[OwnershipRow]) -> str:
     for row in rows:
         moment = row.as_of.isoformat().replace("+00:00", "Z")
         writer.writerow(
-            (row.owner_entity_id, row.access, moment, row.policy, row.rules, row.citation)
+            (
+                row.owner_entity_id,
+                row.access,
+                moment,
+                row.policy,
+                row.rules,
+                row.citation,
+                row.proof,
+            )
         )
     return out.getvalue()
 

@@ -163,6 +163,7 @@ OWNERSHIP = pa.schema(
         pa.field("policy", pa.string()),
         pa.field("rules", pa.string()),
         pa.field("citation", pa.string()),
+        pa.field("proof", pa.string()),
     ]
 )
 

@@ -40,8 +40,9 @@ class Judgement:
     ``actions``: campaign_id → what stands on its whole case. ``verdicts``: account → what stands on
     it, *allow* where a decision on it was undone. ``restored``: accounts of upheld appeals.
     ``let_go``: campaign_id → until when it is let go as a whole (None: without an end), and its
-    core as the cases last saw it. ``eased``: (account, ownership answer) → the most that is done
-    about it, where an appeal or a person made it less. ``at_us``: when it was written, 0 where that
+    core as the cases last saw it. ``eased``: (account, ownership answer, its proof) → the most that
+    is done about it, where an appeal or a person made it less; an empty proof stands for any.
+    ``at_us``: when it was written, 0 where that
     is not said.
     """
 
@@ -50,7 +51,7 @@ class Judgement:
     restored: frozenset[str] = frozenset()
     let_go: Mapping[str, tuple[int | None, tuple[str, ...]]] = field(default_factory=dict)
     at_us: int = 0
-    eased: Mapping[tuple[str, str], Action] = field(default_factory=dict)
+    eased: Mapping[tuple[str, str, str], Action] = field(default_factory=dict)
 
 
 def judgement_of(held: Any, *, where: str) -> Judgement:
@@ -75,7 +76,8 @@ def judgement_of(held: Any, *, where: str) -> Judgement:
             },
             at_us=int(held.get("at_us", 0)),
             eased={
-                (str(r["account_id"]), str(r["access"])): _action(r) for r in held.get("eased", ())
+                (str(r["account_id"]), str(r["access"]), str(r.get("proof", ""))): _action(r)
+                for r in held.get("eased", ())
             },
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:

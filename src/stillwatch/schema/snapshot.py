@@ -119,8 +119,8 @@ class Action:
 class Pursuit:
     """One accused campaign as the guard pursues it.
 
-    ``rate_per_h``: requests of its accused in the run. ``burst_us``: the time, from and to, in
-    which half of its accused and few others were created; None where there is none.
+    ``rate_per_h``: requests of its accused in the run, over a day at least. ``burst_us``: the time,
+    from and to, in which half of its accused and few others were created; None where there is none.
     ``begun_us``: when the run saw it first; 0 in snapshots of before that was asked.
     """
 
@@ -171,10 +171,13 @@ class Seed:
 @dataclass(frozen=True)
 class Ground:
     """What an ownership answer rests on: ``citation``, the id of all of it, empty where there is
-    none; ``words``, the policies and rules alone. No owner and no holding is named here."""
+    none; ``words``, the policies and rules alone; ``proof``, the digest of what it follows from,
+    the same on every day on which that is so, empty in snapshots of before there was one. No owner
+    and no holding is named here."""
 
     citation: str
     words: str
+    proof: str = ""
 
 
 @dataclass(frozen=True)
@@ -183,9 +186,9 @@ class Snapshot:
 
     ``ordered``: subject → what people decided about it alone; it stands above its campaign's
     action. ``restored``: accounts of upheld appeals, about which no campaign says anything.
-    ``eased``: (account, its ``access``) → the most that is done about that answer, where an appeal
-    or a person made it less. ``cited``: account → the place in ``grounds`` of what its ``access``
-    rests on.
+    ``eased``: (account, its ``access``, the answer's proof) → the most that is done about that
+    answer, where an appeal or a person made it less; an empty proof stands for any. ``cited``:
+    account → the place in ``grounds`` of what its ``access`` rests on.
     """
 
     version: int
@@ -200,7 +203,7 @@ class Snapshot:
     known: frozenset[int] = frozenset()
     channels: frozenset[int] = frozenset()
     access: Mapping[int, str] = field(default_factory=dict)
-    eased: Mapping[tuple[int, str], Action] = field(default_factory=dict)
+    eased: Mapping[tuple[int, str, str], Action] = field(default_factory=dict)
     grounds: tuple[Ground, ...] = ()
     cited: Mapping[int, int] = field(default_factory=dict)
     templates: tuple[Template, ...] = ()
@@ -208,6 +211,11 @@ class Snapshot:
     seeds: tuple[Seed, ...] = ()
     permits: tuple[Mapping[str, Any], ...] = ()
     ladder: Mapping[str, Any] = field(default_factory=dict)
+
+    def ground_of(self, account: int) -> Ground | None:
+        """Return what an account's ownership answer rests on; None where that is not known."""
+        place = self.cited.get(account)
+        return None if place is None else self.grounds[place]
 
 
 def _pack(values: Iterable[int]) -> str:
@@ -259,10 +267,11 @@ def snapshot_payload(snapshot: Snapshot) -> dict[str, Any]:
             for word in sorted(set(snapshot.access.values()))
         },
         "eased": [
-            [f"{k:016x}", word, *astuple(a)] for (k, word), a in sorted(snapshot.eased.items())
+            [f"{k:016x}", word, *astuple(a), proof]
+            for (k, word, proof), a in sorted(snapshot.eased.items())
         ],
         "ground_words": words,
-        "grounds": [[g.citation, place[g.words]] for g in snapshot.grounds],
+        "grounds": [[g.citation, place[g.words], g.proof] for g in snapshot.grounds],
         "cited": [_pack(k for k, _ in cited), _pack(n for _, n in cited)],
         "templates": [
             [t.campaign, [[s, f"{h:016x}", c] for s, h, c in t.nodes], t.inside, t.outside]
@@ -333,8 +342,12 @@ def _read(value: Mapping[str, Any]) -> Snapshot:
         known=frozenset(_unpack(value["known"])),
         channels=frozenset(_unpack(value["channels"])),
         access={k: word for word, keys in value["access"].items() for k in _unpack(keys)},
-        eased={(int(k, 16), str(w)): Action(*a) for k, w, *a in value.get("eased", ())},
-        grounds=tuple(Ground(str(c), words[n]) for c, n in value.get("grounds", ())),
+        # Of before there were proofs, they are left out.
+        eased={
+            (int(k, 16), str(w), "".join(a[6:])): Action(*a[:6])
+            for k, w, *a in value.get("eased", ())
+        },
+        grounds=tuple(Ground(str(c), words[n], *p) for c, n, *p in value.get("grounds", ())),
         cited=dict(zip(_unpack(citing), _unpack(grounds), strict=True)),
         templates=tuple(
             Template(int(c), tuple((int(s), int(h, 16), bool(n)) for s, h, n in nodes), i, o)

@@ -164,6 +164,36 @@ def test_a_refusal_is_entered_appealed_and_the_guard_obeys_the_outcome(folder, t
     assert again.decide(Request(at, acme), "decide").verdict == "allow"
     assert again.decide(Request(at, opaque), "decide").verdict == "step_up"
 
+    # The register says so anew the next day: that answer nobody has judged.
+    ownership = ["--ownership", answered_anew(folder, tmp_path, "2026-11-27", share=75)]
+    assert compiled(folder, out, *ownership, "--effects", held) == 0
+    assert Service(replace(serving, effects=None)).decide(Request(at, acme), "decide").verdict == (
+        "allow"
+    )
+    ownership = ["--ownership", answered_anew(folder, tmp_path, "2026-11-27", share=80)]
+    assert compiled(folder, out, *ownership, "--effects", held) == 0
+    last = Service(replace(serving, effects=None))
+    assert last.decide(Request(at, acme), "decide").verdict == "deny"
+    last.flush_log()
+    capsys.readouterr()
+    assert command(entering) == 0
+    assert "1 refusals entered" in capsys.readouterr().out
+
+
+def answered_anew(folder, tmp_path, day, *, share):
+    """The answers of another day, where the owner of the first account holds so much of it."""
+    text = (folder / "01-direct-ownership.json").read_text()
+    assert '"exact": 75' in text
+    files = [tmp_path / "direct.json", folder / "11-anonymous-person.json"]
+    files[0].write_text(text.replace('"exact": 75', f'"exact": {share}'))
+    given = [part for file in files for part in ("--statements", str(file))]
+    out = str(tmp_path / f"ownership-{share}.csv")
+    said = ["ownership", "answer", *given, "--rules", f"{folder}/rules.toml", "--at", day,
+            "--accounts", f"{folder}/accounts.csv", "--out", out,
+            "--citations", f"{tmp_path}/citations.jsonl"]  # fmt: skip
+    assert command(said) == 0
+    return out
+
 
 def test_a_decision_that_no_log_has_and_a_notice_of_none_are_told(folder, tmp_path, capsys):
     log = tmp_path / "decisions.jsonl"

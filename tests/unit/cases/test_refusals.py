@@ -19,6 +19,7 @@ from stillwatch.cases import (
     export_case,
     in_force,
     open_cases,
+    purge_book,
     read_appeals,
     read_case,
     read_cases,
@@ -27,6 +28,7 @@ from stillwatch.cases import (
     read_members,
     read_notice,
     read_refused,
+    read_retention,
     read_rulings,
     resolve,
     settle,
@@ -53,10 +55,13 @@ HOUR = timedelta(hours=1)
 ACCOUNTS = {1: "a1", 2: "a2", 3: "a3", 9: "a9"}
 
 
-def line(subject=1, at=NOON, *, access="restricted", verdict="deny", citation="c1", **more):
+def line(
+    subject=1, at=NOON, *, access="restricted", verdict="deny", citation="c1", proof="p1", **more
+):
     return {"ts_us": to_micros(at), "decision_id": f"n-0-{subject}-{at:%d%H}", "route": "authz",
             "subject": f"{subject:016x}", "campaign_id": None, "verdict": verdict,
             "would": verdict, "mode": "enforce", "level": "access", "citation": citation,
+            "proof": proof,
             "reasons": [f"ownership policy: access is {access}", "rule fifty as of 2026-11-26"],
             "snapshot_version": 1, "snapshot_source": "f", **more}  # fmt: skip
 
@@ -167,13 +172,13 @@ def test_an_upheld_appeal_lets_the_account_through_and_touches_no_scan(book, ent
     assert (queued.why, queued.appeal_due) == ("appeal", held.due)
     assert eased(book, terms, NOON + 2 * HOUR) == {}
     resolve(book, held.id, upheld=True, by="Cy", reason="sold in May", now=NOON + 3 * HOUR)
-    action = eased(book, terms, NOON + 3 * HOUR)["a1", "restricted"]
+    action = eased(book, terms, NOON + 3 * HOUR)["a1", "restricted", "p1"]
     assert (action.verdict, action.by) == ("allow", "Cy")
     assert action.expires_us == to_micros(held.at + terms.corrections_hold)
     # A node that has not heard of it yet refuses on: nobody is told that anew.
     late = NOON + terms.longest["deny"] + 24 * HOUR
     assert enter(line(1, late), now=late).decisions == []
-    assert eased(book, terms, late)["a1", "restricted"].verdict == "allow"
+    assert eased(book, terms, late)["a1", "restricted", "p1"].verdict == "allow"
     assert read_lines(book, now=late)[0].case_id == case_id
     verify_book(book)
 
@@ -198,32 +203,75 @@ def test_counsel_may_let_a_certain_refusal_relax_as_well(book, enter, terms):
         return enter(*lines, terms=mild)
 
     held, _ = appealed(book, at_once, mild)
-    before = eased(book, mild, NOON + 2 * HOUR)["a1", "restricted"]
+    before = eased(book, mild, NOON + 2 * HOUR)["a1", "restricted", "p1"]
     assert (before.relaxes_us, before.relaxes_to) == (to_micros(held.due), "watch")
     assert [a.state for a in settle(book, now=held.due)] == ["lapsed"]
-    assert eased(book, mild, held.due)["a1", "restricted"].verdict == "watch"
+    assert eased(book, mild, held.due)["a1", "restricted", "p1"].verdict == "watch"
 
 
 def test_what_is_not_certain_relaxes_when_the_clock_runs_out(book, enter, terms):
     held, _ = appealed(book, enter, terms, verdict="step_up", access="undetermined")
     notice = " ".join(read_notice(book, held.decision, "a1").split())
     assert "If nobody has decided by then, what we did is relaxed" in notice
-    assert eased(book, terms, held.due)["a1", "undetermined"].verdict == "watch"
+    assert eased(book, terms, held.due)["a1", "undetermined", "p1"].verdict == "watch"
     with pytest.raises(NotPermitted, match="run out"):
         resolve(book, held.id, upheld=False, by="Cy", reason="late", now=held.due)
 
 
 def test_a_rejected_appeal_eases_nothing(book, enter, terms):
     held, _ = appealed(book, enter, terms, verdict="step_up", access="possible")
-    assert ("a1", "possible") in eased(book, terms, NOON + 2 * HOUR)
+    assert ("a1", "possible", "p1") in eased(book, terms, NOON + 2 * HOUR)
     resolve(book, held.id, upheld=False, by="Cy", reason="checked", now=NOON + 2 * HOUR)
     assert eased(book, terms, held.due) == {}
+
+
+def test_an_answer_that_follows_from_something_else_is_decided_anew_in_spite_of_an_upheld_appeal(
+    book, enter, terms
+):
+    held, case_id = appealed(book, enter, terms)
+    resolve(book, held.id, upheld=True, by="Cy", reason="sold in May", now=NOON + 3 * HOUR)
+    late = NOON + 24 * HOUR
+    log = [line(1), line(1, late), line(1, late, proof="p2")]
+    ((again, fresh, verdict),) = enter(*log, now=late).decisions
+    assert (verdict, fresh != case_id) == ("deny", True)
+    assert f"Reference: {again}" in read_notice(book, again, "a1")
+    assert set(eased(book, terms, late)) == {("a1", "restricted", "p1")}
+    another = appeal(book, again, "a1", by="Erika M.", terms=terms, now=late)
+    resolve(book, another.id, upheld=True, by="Cy", reason="again", now=late + HOUR)
+    assert set(eased(book, terms, late + HOUR)) == {
+        ("a1", "restricted", "p1"), ("a1", "restricted", "p2"),
+    }  # fmt: skip
+    verify_book(book)
+
+
+def test_what_was_judged_before_there_were_proofs_holds_for_the_answer_as_it_did(
+    book, enter, terms
+):
+    held, _ = appealed(book, lambda *a, **k: enter(*(x | {"proof": ""} for x in a), **k), terms)
+    resolve(book, held.id, upheld=True, by="Cy", reason="sold in May", now=NOON + 3 * HOUR)
+    assert set(eased(book, terms, NOON + 3 * HOUR)) == {("a1", "restricted", "")}
+    late = NOON + 40 * 24 * HOUR
+    assert enter(line(1, late, proof="p2"), now=late).decisions == []
+    assert enter(line(2, late, proof="p2"), now=late).decisions != []
+    assert enter(line(2, late + HOUR, proof=""), now=late + HOUR).decisions == []
+
+
+def test_a_closed_case_is_kept_while_its_upheld_appeal_frees_somebody(book, enter, terms):
+    held, case_id = appealed(book, enter, terms)
+    resolve(book, held.id, upheld=True, by="Cy", reason="sold in May", now=NOON + 3 * HOUR)
+    close_case(book, case_id, reason="done", by="Ada", now=NOON + 4 * HOUR)
+    keep = replace(read_retention(), cases=timedelta(days=1), notes=timedelta(days=1))
+    late = held.at + terms.corrections_hold - HOUR
+    purge_book(book, keep, terms=terms, now=late)
+    assert set(eased(book, terms, late)) == {("a1", "restricted", "p1")}
+    purge_book(book, keep, terms=terms, now=late + 2 * HOUR)
+    assert read_cases(book) == []
 
 
 def test_a_person_may_undo_a_refusal(book, enter, terms):
     ((decision, _, _),) = enter(line(1)).decisions
     undo(book, [decision], by="Ada", remark="wrong entity", now=NOON + HOUR)
-    action = eased(book, terms, NOON + HOUR)["a1", "restricted"]
+    action = eased(book, terms, NOON + HOUR)["a1", "restricted", "p1"]
     assert (action.verdict, action.by) == ("allow", "Ada")
     assert eased(book, terms, NOON + terms.longest["deny"]) == {}
 
@@ -237,7 +285,7 @@ def test_whom_an_undo_let_go_waits_for_nobody(book, enter, terms):
     late = held.due + HOUR
     assert [one.appeal_due for one in read_lines(book, now=late)] == [None]
     assert [a.state for a in settle(book, now=late)] == ["lapsed"]
-    assert eased(book, terms, late)["a1", "restricted"].verdict == "allow"
+    assert eased(book, terms, late)["a1", "restricted", "p1"].verdict == "allow"
 
 
 # Beside campaigns
@@ -246,7 +294,7 @@ def test_whom_an_undo_let_go_waits_for_nobody(book, enter, terms):
 def test_an_ownership_case_never_meets_a_campaign(book, enter, bring, terms, make_run):
     """An account that is refused and accused: its standing, decisions and effects stay apart."""
     ((_, owned, _),) = enter(line(1)).decisions
-    (seen,) = bring(campaign("c-1", ["a1", "a2"]), now=NOON + HOUR)
+    (seen,) = bring(campaign("c-1", ["a1", "a2", "p1"]), now=NOON + HOUR)
     assert seen.case_id != owned
     order = Order(seen.case_id, None, "throttle", "coordinated_extraction", "Ada")
     decide(book, order, terms=terms, now=NOON + HOUR)

@@ -117,6 +117,30 @@ def test_what_came_after_as_of_is_not_known(run):
     assert len(early.seeds) < len(late.seeds)
 
 
+def test_the_usual_rate_is_over_a_day_at_least_so_that_a_busy_hour_makes_no_large_budget(run):
+    """Found after some hours, a campaign's limit is of what it sent, as if that were its day."""
+    for campaign in compiled(run).snapshot.campaigns:
+        sent = requests_of(run, campaign.campaign_id)
+        span = max(24.0, (sent[-1] - sent[0]) / 3.6e9)
+        assert campaign.rate_per_h == pytest.approx(len(sent) / span, abs=1e-5)
+        early = sent[0] + 6 * 3_600_000_000
+        moment = datetime.fromtimestamp(0, UTC) + timedelta(microseconds=early)
+        (found,) = compiled(run, as_of=moment, only=[campaign.campaign_id]).snapshot.campaigns
+        assert found.rate_per_h == pytest.approx(sum(ts < early for ts in sent) / 24, abs=1e-5)
+
+
+def requests_of(run, campaign_id):
+    """The times of the requests of a campaign's accused core, in order."""
+    (campaign,) = [c for c in run.campaigns if c["campaign_id"] == campaign_id]
+    core = {(m["account_id"], m["end_user_id"]) for m in campaign["members"]
+            if m["role"] == "core" and m["standing"] == "accused"}  # fmt: skip
+    rows = run.query(
+        "SELECT p.account_id, p.end_user_id, epoch_us(e.ts) AS us FROM exchanges e "
+        "JOIN people p ON p.sid = e.sid"
+    ).to_pylist()
+    return sorted(r["us"] for r in rows if (r["account_id"], r["end_user_id"]) in core)
+
+
 def test_only_campaigns_that_the_run_accuses_can_be_named(run):
     with pytest.raises(EvidenceError, match="accuses no campaign"):
         compiled(run, only=["c-nobody"])
@@ -155,6 +179,43 @@ def test_a_preview_counts_the_accused_and_the_rungs(run):
     assert last.periphery_exchanges <= found.periphery_exchanges
     with pytest.raises(EvidenceError, match="no campaign"):
         preview(run, "c-nobody")
+
+
+def test_a_preview_says_what_the_guard_leaves_a_throttled_campaign(run):
+    for ladder in (Ladder(), Ladder(budget_share=0.5, budget_window_s=3_600)):
+        decider = Guard(compiled(run, ladder=ladder).snapshot)
+        for number, pursuit in decider.table.pursuits.items():
+            found = preview(run, pursuit.campaign_id, ladder=ladder)
+            assert found.budget == decider.budgets[number].limit
+            assert found.budget_window_s == ladder.budget_window_s
+
+
+def test_a_compile_says_what_the_one_before_held_and_it_does_not(run, world, tmp_path, capsys):
+    command(["guard", "keygen", f"{tmp_path}/k.pem"])
+    (tmp_path / "ladder.toml").write_text('appeal_to = "appeals@provider.example"\n')
+    (tmp_path / "effects.json").write_text(json.dumps({
+        "actions": [], "let_go": [{"account_id": accused_account(run), "by": "Bo", "at_us": 1,
+                                   "expires_us": 1 << 60}],
+        "verdicts": [], "corrections": [],
+    }))  # fmt: skip
+    said = ["guard", "compile", "--run", f"{world}/run", "--key", f"{tmp_path}/k.pem", "--out",
+            f"{tmp_path}/s.json"]  # fmt: skip
+    whole = [*said, "--permits", f"{world}/world/permits.csv", "--ladder",
+             f"{tmp_path}/ladder.toml", "--effects", f"{tmp_path}/effects.json"]  # fmt: skip
+    capsys.readouterr()
+    assert command(whole) == 0
+    assert command(whole) == 0
+    assert "the one before" not in capsys.readouterr().out.lower()
+    assert command(said) == 0
+    told = " ".join(capsys.readouterr().out.split())
+    for held in ("permits, this one none: --permits", "knew 1 outcomes of decisions",
+                 "differ from the one before: appeal_to"):  # fmt: skip
+        assert held in told
+
+
+def accused_account(run: Run) -> str:
+    """An account that is accused as a whole."""
+    return min(account for account, user in accused_of(run) if user is None)
 
 
 def test_a_preview_of_all_days_touches_what_the_scan_said_and_of_one_day_less(run):

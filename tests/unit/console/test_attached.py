@@ -8,7 +8,13 @@ import re
 import pytest
 from starlette.testclient import TestClient
 
-from stillwatch.cases import read_attachment, read_attachments, read_entries, verify_book
+from stillwatch.cases import (
+    read_attachment,
+    read_attachments,
+    read_decisions,
+    read_entries,
+    verify_book,
+)
 from stillwatch.console import create_app
 
 OURS = {"origin": "https://testserver", "sec-fetch-site": "same-origin"}
@@ -104,6 +110,33 @@ def test_nothing_and_the_same_again_are_told(desk, inside, big_case, name, data,
     again = send(who, big_case, name="another name.pdf")
     assert (again.status_code, "already" in again.text) == (422, True)
     assert len(read_attachments(desk.book, big_case)) == 1
+
+
+def test_a_closed_case_takes_no_file_and_no_note_but_while_an_appeal_waits(desk, inside, big_case):
+    who = inside("Con")
+    order = {"verdict": "throttle", "reason": "relay", "scope": "accused"}
+    assert inside("Ana").post(f"/cases/{big_case}/decide", order).status_code == 303
+    (decision,) = read_decisions(desk.book, big_case)
+    closed = {"reason": "done"}
+    assert inside("Ana").post(f"/cases/{big_case}/close", closed).status_code == 303
+    noted = inside("Ana").post(f"/cases/{big_case}/note", {"text": "x"})
+    for refused in (send(who, big_case), noted):
+        assert refused.status_code == 409
+        assert "it is closed: notes and files are for a case in which" in refused.text
+    account = decision.accounts[0]
+    form = {"text": "x", "case": big_case}
+    at = f"/accounts/{desk.index.ref(account)}"
+    assert inside("Ana").post(f"{at}/note", form).status_code == 409
+    assert f'action="{at}/note"' not in inside("Ana").get(at).text
+    appealed = {"account": account, "appellant": "Erika M."}
+    assert who.post(f"/decisions/{decision.id}/appeal", appealed).status_code == 303
+    assert f"/cases/{big_case}" in who.get("/").text, "somebody must hear it"
+    page = who.get(f"/cases/{big_case}").text
+    assert f'action="/cases/{big_case}/attach"' in page
+    assert f'action="/cases/{big_case}/close"' not in page
+    assert send(who, big_case).status_code == 303
+    assert inside("Ana").post(f"{at}/note", form).status_code == 303
+    verify_book(desk.book)
 
 
 def test_a_form_without_this_sessions_token_or_from_elsewhere_attaches_nothing(

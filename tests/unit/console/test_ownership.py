@@ -7,7 +7,7 @@ import zipfile
 
 import pytest
 
-from stillwatch.cases import Refused, enter_refusals, read_attachments
+from stillwatch.cases import Refused, enter_refusals, read_attachments, read_labels_on
 from stillwatch.schema import to_micros
 
 from .conftest import NOON
@@ -73,6 +73,23 @@ def test_what_only_a_campaign_has_is_refused_with_words_and_no_crash(desk, insid
     assert who.post(f"/cases/{case_id}/weigh", order).status_code < 500
     for path in ("/overview", "/decisions", "/top", "/tests"):
         assert who.get(path).status_code == 200
+
+
+def test_the_accounts_page_lists_the_case_and_asks_nobody_what_the_account_does(
+    desk, inside, refused
+):
+    case_id, decision = refused
+    at = f"/accounts/{desk.index.ref('acct-nobody')}"
+    who = inside("Ana")
+    page = who.get(at).text
+    assert f'<a href="/cases/{case_id}">{case_id}</a> <small>refused by an ownership rule' in page
+    assert f"({decision})" in page
+    assert "It distils" not in page, "that would be a finding"
+    said = {"case": case_id, "verdict": "true", "reason": "x"}
+    assert who.post(f"{at}/label", said).status_code == 403
+    assert who.post(f"{at}/note", {"case": case_id, "text": "called"}).status_code == 303
+    assert "called" in who.get(at).text
+    assert read_labels_on(desk.book, "acct-nobody") == []
 
 
 def test_files_are_attached_there_as_to_any_other_case_and_go_into_its_packs(desk, inside, refused):

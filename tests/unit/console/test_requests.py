@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 
 import pytest
 
@@ -99,3 +100,24 @@ def test_a_run_without_exchanges_says_so(inside, desk, big_case):
 
 def test_a_time_that_is_none_is_refused(listed):
     assert listed("?since=yesterday").status_code == 422
+
+
+def test_every_page_holds_the_next_of_one_order_and_no_request_is_missed(desk, big_case):
+    held = desk.index.requests
+    for line in desk.lines():
+        name = line.campaign_id
+        for asked in (
+            Asked(),
+            Asked(model="lumen-5"),
+            Asked(status="refused"),
+            Asked(model="none"),
+        ):
+            every, total = held.page(name, asked, most=100_000)
+            assert len(every) == total
+            times = [row["ts"] for row in every]
+            assert times == sorted(times, reverse=True)
+            assert len({row["exchange_id"] for row in every}) == total
+            pages = [held.page(name, asked, first=k, most=7)[0] for k in range(0, total + 8, 7)]
+            assert [row for page in pages for row in page] == every
+            tally = Counter(row["payload"] for row in held.page(name, Asked(), most=100_000)[0])
+            assert all(row["alike"] == tally[row["payload"]] for row in every)

@@ -243,9 +243,9 @@ def test_a_snapshot_that_cites_what_it_does_not_hold_is_refused():
 # What the cases say of an answer.
 
 
-def eased(answer: str, **action):
+def eased(answer: str, proof: str = "", **action):
     held = Action("allow", "Cy", T0, T0 + 10 * HOUR)
-    return {(subject_key(SALT, "shell"), answer): replace(held, **action)}
+    return {(subject_key(SALT, "shell"), answer, proof): replace(held, **action)}
 
 
 @pytest.mark.parametrize("how", ["compiled", "live"])
@@ -255,13 +255,33 @@ def test_an_upheld_appeal_frees_of_the_answer_that_it_was_about_and_of_no_other(
         decider = guard(replace(made, eased=eased("restricted")))
     else:
         decider = guard(made)
-        live = {("shell", "restricted"): Action("allow", "Cy", T0, T0 + 10 * HOUR)}
+        live = {("shell", "restricted", ""): Action("allow", "Cy", T0, T0 + 10 * HOUR)}
         decider.load(made, Orders(), Judgement(at_us=T0 + 1, eased=live))
     done = decider.decide(request("shell", T0 + 1))
     assert (done.verdict, done.would) == ("allow", "allow")
     assert decider.decide(request("shell", T0 + 10 * HOUR)).verdict == "deny"
     other = guard(replace(made, eased=eased("undetermined")))
     assert other.decide(request("shell", T0 + 1)).verdict == "deny"
+
+
+@pytest.mark.parametrize("how", ["compiled", "live"])
+def test_an_upheld_appeal_frees_of_what_the_answer_followed_from_then_and_of_nothing_newer(how):
+    def verdict(proof: str) -> str:
+        ground = Ground("c1", "rule fifty as of 2026-11-26", proof)
+        made = owned(shell="restricted")
+        made = replace(made, grounds=(ground,), cited=dict.fromkeys(made.access, 0))
+        if how == "compiled":
+            return guard(replace(made, eased=eased("restricted", "p1"))).decide(shell).verdict
+        action = Action("allow", "Cy", T0, T0 + 10 * HOUR)
+        decider = guard(made)
+        live = Judgement(at_us=T0 + 1, eased={("shell", "restricted", "p1"): action})
+        decider.load(made, Orders(), live)
+        return decider.decide(shell).verdict
+
+    shell = request("shell", T0 + 1)
+    assert [verdict(proof) for proof in ("p1", "p2")] == ["allow", "deny"]
+    # A snapshot of before there were proofs cannot tell one answer from another.
+    assert verdict("") == "allow"
 
 
 def test_an_appeal_that_is_not_decided_in_time_eases_by_itself_and_frees_of_no_campaign():
@@ -271,7 +291,7 @@ def test_an_appeal_that_is_not_decided_in_time_eases_by_itself_and_frees_of_no_c
     done = decider.decide(request("shell", T0 + HOUR))
     assert (done.verdict, done.reasons[-1]) == ("watch", "an appeal was not decided in time")
     free = Action("allow", "Cy", T0, T0 + 10 * HOUR)
-    accused = replace(ordered("deny"), eased={(subject_key(SALT, "bad-1"), "restricted"): free})
+    accused = replace(ordered("deny"), eased={(subject_key(SALT, "bad-1"), "restricted", ""): free})
     assert guard(owned(accused, bad_1="restricted")).decide(request("bad-1")).verdict == "deny"
 
 
@@ -295,8 +315,11 @@ def test_no_person_is_named_where_a_clock_has_relaxed_to_allow():
 
 
 def test_what_was_eased_survives_the_signed_file():
-    made = replace(owned(shell="possible"), eased=eased("possible", relaxes_us=T0 + 1))
-    assert snapshot_from_payload(json.loads(json.dumps(snapshot_payload(made)))) == made
+    made = replace(owned(shell="possible"), eased=eased("possible", "p1", relaxes_us=T0 + 1))
+    payload = json.loads(json.dumps(snapshot_payload(made)))
+    assert snapshot_from_payload(payload) == made
+    payload["eased"][0].pop()  # as files of before there were proofs have it
+    assert list(snapshot_from_payload(payload).eased) == list(eased("possible"))
 
 
 def test_a_refusal_says_by_which_kind_of_rule_and_how_to_object():

@@ -33,21 +33,25 @@ def rules(tmp_path):
 
 
 @pytest.fixture
-def cited(tmp_path, rules, bods):
-    file = tmp_path / "statements.json"
+def statements(bods):
     first = bods.interest(60, startDate="2019-04")
     second = bods.interest(51, startDate="2021-05-06", endDate="2030-01-01")
-    statements = [
+    return [
         bods.person("p-1"), bods.entity("mid"), bods.entity("shop"), bods.entity("other"),
         bods.holds("p-1", "mid", first),
         bods.holds("mid", "shop", second, statementDate="2026-02-03"),
     ]  # fmt: skip
-    file.write_text(json.dumps(statements), encoding="utf-8")
+
+
+@pytest.fixture
+def cited(tmp_path, rules, statements):
+    file = tmp_path / "statements.json"
     policy = read_policy(example_policy(), [r.rule_id for r in rules])
 
-    def answered(known=rules):
-        register = read_statements([file], DAY)
-        return answer_owners(register, known, policy, ["shop", "other"], DAY)
+    def answered(known=rules, *, said=statements, day=DAY):
+        file.write_text(json.dumps(said), encoding="utf-8")
+        register = read_statements([file], day)
+        return answer_owners(register, known, policy, ["shop", "other"], day)
 
     return answered
 
@@ -93,6 +97,46 @@ def test_a_rule_that_says_anything_else_has_another_version(rules):
         other = replace(rule, **{field.name: changed.get(field.name, "other")})
         assert other.version != rule.version, field.name
     assert replace(rule).version == rule.version
+
+
+def test_the_proof_stays_while_the_answer_follows_from_the_same(cited, rules, statements, bods):
+    rows, _, (_, shop) = cited()
+    assert rows[1].proof == shop.proof
+    rule = rules[0]
+    grown = replace(rule, seeds=rule.seeds | {"p-9"}, list_version="longer")
+    elsewhere = [*statements, bods.person("p-9"), bods.holds("p-9", "other", bods.interest(70))]
+    same = {
+        "another day": cited(day=date(2026, 11, 27)),
+        "the list grew elsewhere": cited([grown], said=elsewhere),
+        "counsel wrote the text anew": cited([replace(rule, legal_status="new", title="new")]),
+    }  # fmt: skip
+    for why, (_, _, (_, again)) in same.items():
+        assert again.citation_id != shop.citation_id, why
+        assert again.proof == shop.proof, why
+
+
+def test_the_proof_is_another_where_statement_share_list_or_rule_changes_it(
+    cited, rules, statements, bods
+):
+    _, _, (_, shop) = cited()
+    rule = rules[0]
+
+    def stated(share: int, **more):
+        return [*statements[:-1], bods.holds("mid", "shop", bods.interest(share), **more)]
+
+    changed = {
+        "a share": cited(said=stated(52)),
+        "a statement that says the same again": cited(
+            said=stated(51, statementDate="2026-11-01", statementId="s-confirmed-in-november")
+        ),
+        "an owner in between is listed": cited([replace(rule, seeds=rule.seeds | {"mid"})]),
+        "the threshold": cited([replace(rule, threshold=rule.threshold - 1_000)]),
+        "another rule says so too": cited([rule, replace(rule, rule_id="also")]),
+    }  # fmt: skip
+    assert all(said.said["access"] == "restricted" for _, _, (_, said) in changed.values())
+    proofs = {why: said.proof for why, (_, _, (_, said)) in changed.items()}
+    assert shop.proof not in proofs.values(), proofs
+    assert len(set(proofs.values())) == len(proofs)
 
 
 def test_the_file_grows_by_what_is_new_and_shows_a_change(cited, rules, tmp_path):

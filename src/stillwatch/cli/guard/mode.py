@@ -26,4 +26,5 @@ def mode(
     from stillwatch.cli.terminal import Page
 
     made = order_mode(orders, key, wanted, canary, trust or ())
-    Page().sentence(f"Orders {made.version} in {orders}: mode {made.mode}.")
+    share = "" if made.canary_percent is None else f", canary {made.canary_percent:g} %"
+    Page().sentence(f"Orders {made.version} in {orders}: mode {made.mode}{share}.")

@@ -48,6 +48,8 @@ def undo(
         orders, key, by, wanted, trust=trust or (), snapshot=snapshot, withdraw=withdraw
     )
     page = Page()
-    page.sentence(f"Orders {made.version} in {orders}: {len(made.in_force)} things taken back.")
+    count = len(made.in_force)
+    stand = "1 undo stands" if count == 1 else f"{count} undos stand"
+    page.sentence(f"Orders {made.version} in {orders}: {stand}.")
     for sentence in told:
         page.sentence(sentence)
