@@ -7,6 +7,7 @@ what is written and read is written and read in long pieces.
 
 from __future__ import annotations
 
+import contextlib
 import tempfile
 import weakref
 from collections.abc import Callable, Iterable, Iterator
@@ -111,6 +112,9 @@ class Waiting:
                     at += len(packed)
             self._file.flush()
         except OSError as error:
+            if self._file is not None:
+                with contextlib.suppress(OSError):
+                    self._file.close()  # fails again where what was written is not on disk yet
             raise RunnerError(
                 f"cannot keep waiting records on disk ({error.strerror or type(error).__name__})",
                 hint="free disk space, or set TMPDIR to a folder that has some",
