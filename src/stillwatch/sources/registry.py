@@ -10,7 +10,7 @@ from stillwatch.schema.arrow import (
     ACCOUNT,
     KEY,
     ORGANIZATION,
-    OWNERSHIP,
+    OWNER,
     PERMIT,
     REQUIRED_EXCHANGE_COLUMNS,
 )
@@ -55,7 +55,7 @@ _SIDE_TABLES: Final = (
     ("keys", KEY, {"key_id"}),
     ("accounts", ACCOUNT, {"account_id"}),
     ("organizations", ORGANIZATION, {"org_id"}),
-    ("ownership", OWNERSHIP, {"owner_entity_id", "access"}),
+    ("ownership", OWNER, {"owner_entity_id", "access"}),
 )
 
 

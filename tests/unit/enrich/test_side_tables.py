@@ -15,7 +15,7 @@ import zstandard
 
 from stillwatch.enrich import read_accounts, read_networks, read_ownership, read_permits
 from stillwatch.errors import InputError, SchemaError
-from stillwatch.schema.arrow import ACCOUNT, OWNERSHIP, PERMIT
+from stillwatch.schema.arrow import ACCOUNT, OWNER, PERMIT
 
 
 def put(folder: Path, name: str, text: str) -> Path:
@@ -224,7 +224,7 @@ def test_ownership(tmp_path: Path) -> None:
             tmp_path, "o.csv", "owner_entity_id,access,as_of\ne1,restricted,2026-01-01\ne2,clear,\n"
         )
     )
-    assert table.schema == OWNERSHIP
+    assert table.schema == OWNER
     assert table["access"].to_pylist() == ["restricted", "clear"]
 
 
