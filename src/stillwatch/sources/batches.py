@@ -41,6 +41,9 @@ _TOLD = frozenset({"id", "created_at", *_FILES, *(_NAMES - {"ts", "status", "mod
 _BYTES = 4 << 20
 _EACH_ROW = 2_048
 _HINT = "give the batch objects beside the files, with account_id in each: see docs/formats.md"
+_NO_REQUEST = (
+    "a result without an answer tells no model: give the file of its batch's requests beside it"
+)
 _ROUTES = {"message_batch": "/v1/messages"}
 _RESULTS = frozenset({"succeeded", "errored", "canceled", "expired"})
 _KEYED = re.compile(rb'\{ ?(?:"id": ?"[^"\\]*+", ?)?"custom_id": ?"([^"\\\x00-\x1f]++)"')
@@ -115,6 +118,7 @@ class Batches(Source):
         """Shelve every line, since its batch and its other half may come later."""
         for reason in ("required value missing (account_id)", "no readable time (ts)"):
             ledger.hints[reason] = _HINT
+        ledger.hints["required value missing (model)"] = _NO_REQUEST
         file = PurePosixPath(where)
         folder, number = str(file.parent), len(self._files)
         self._files.append(_File(where, _stem(file), folder))

@@ -137,6 +137,12 @@ def test_without_batch_objects_the_error_says_what_to_give(folder: Path) -> None
     assert "batch objects" in caught.value.hint
 
 
+def test_results_without_their_requests_say_what_to_give(folder: Path) -> None:
+    with pytest.raises(InputError, match="missing \\(model\\)") as caught:
+        read(folder, max_rejects=0.01)
+    assert "requests" in caught.value.hint
+
+
 def test_repeated_deliveries_of_a_result_are_repeats(folder: Path) -> None:
     found = lines(folder / "file-out.jsonl")
     put(folder / "file-out.jsonl", [*found, found[0]])
