@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from stillwatch.cli.terminal import Page
+from stillwatch.cli.terminal import Page, number_of
 from stillwatch.schema.arrow import EXCHANGE, REQUIRED_EXCHANGE_COLUMNS
 from stillwatch.signals import TESTS, lacking
 from stillwatch.sources import Coverage, Mapping
@@ -11,7 +11,8 @@ __all__ = ["print_coverage"]
 
 _NOT_SPELLED = ("", "bodies", "digest of the row", "user agent", "constant")
 _ALSO = {
-    "org_id": "accounts of one organization look like strangers that act together",
+    "org_id": "accounts of one organization look like strangers that act together, unless "
+    "--accounts names it",
     "end_user_id": "who is behind a gateway's account cannot be told apart",
     "tool_schema": "no links by the same tool definitions",
     "ja4": "no links by the same TLS client",
@@ -30,7 +31,8 @@ def print_coverage(coverage: Coverage, mapping: Mapping | None) -> None:
     if not coverage.rows and mapping is None:
         return
     page = Page()
-    page.heading(f"What the first {coverage.rows:,} exchanges hold")
+    exchanges = number_of(coverage.rows, "exchange")
+    page.heading(f"What the first {exchanges} hold{'s' * (coverage.rows == 1)}")
     heads = ["column", ">filled", "from"] if mapping else ["column", ">filled"]
     page.table(heads, [_row(name, coverage, mapping) for name in EXCHANGE.names
                        if coverage.filled[name]])  # fmt: skip

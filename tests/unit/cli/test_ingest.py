@@ -21,8 +21,8 @@ def log(tmp_path):
 def test_writes_a_file_a_day_and_the_ledger(stillwatch, log, tmp_path):
     told = stillwatch("ingest", log, "--out", tmp_path / "out")
     assert told.code == 0
-    assert "200 rows read from 1 files (csv): 199 accepted, 1 refused." in told.out
-    assert "199 exchanges in 1 files under" in told.out
+    assert "200 rows read from 1 file (csv): 199 accepted, 1 refused." in told.out
+    assert "199 exchanges in 1 file under" in told.out
     assert "Next: stillwatch scan" in told.out
     assert pq.read_table(tmp_path / "out" / "exchanges" / "2026-11-16.parquet").num_rows == 199
     (line,) = (tmp_path / "out" / "rejected.jsonl").read_text().splitlines()
@@ -35,7 +35,7 @@ def test_check_writes_nothing(stillwatch, log, tmp_path, monkeypatch):
     before = sorted(tmp_path.rglob("*"))
     told = stillwatch("ingest", log, "--check")
     assert told.code == 0
-    assert "refused 1 times" in told.out
+    assert "refused 1 time:" in told.out
     assert "(ts)" in told.out
     assert sorted(tmp_path.rglob("*")) == before
 
@@ -70,7 +70,7 @@ def test_a_side_table_among_the_logs_is_named_with_its_option(stillwatch, tmp_pa
     (tmp_path / "table.csv").write_text(f"{header}\n")
     told = stillwatch("ingest", tmp_path / "table.csv", "--check")
     assert told.code == 2
-    assert f"give it with --{side}," in told.err
+    assert f"give it to `scan` with --{side}," in told.err
 
 
 def test_output_that_exists_is_not_overwritten(stillwatch, log, tmp_path):
@@ -89,7 +89,7 @@ def test_check_of_a_log_of_which_nothing_is_accepted_says_why_and_no_more(stillw
         log.write_text(text)
         told = stillwatch("ingest", log, "--check", "--format", "litellm")
         assert told.code == 2
-        assert f"refused 1 times: {said}; first at half.jsonl:1" in told.out
+        assert f"refused 1 time: {said}; first at half.jsonl:1" in told.out
         assert "In none of them" not in told.out
         assert step in told.err
         assert "rejected.jsonl" not in told.err
@@ -123,7 +123,7 @@ def test_a_log_of_ones_own_from_proposal_to_columns(stillwatch, tmp_path):
     mapping.write_text(proposal.out.replace("[columns]", "[columns]\nts = 'when'"))
     told = stillwatch("ingest", log, "--format", mapping, "--check")
     assert told.code == 0
-    assert "30 rows read from 1 files (own): 30 accepted, 0 refused." in told.out
+    assert "30 rows read from 1 file (own): 30 accepted, 0 refused." in told.out
     assert "remote_ip" in told.out
 
 

@@ -420,13 +420,14 @@ def test_the_sample_of_a_page_is_known_for_what_it_is(page: str) -> None:
         (b"\xfd7zXZ\x00", "compressed with xz", ".gz and .zst are read"),
         (b"Obj\x01\x04", "Avro", "convert it to Parquet"),
         (b"SQLite format 3\x00", "an SQLite database", "CSV or JSON lines"),
-        (b"%PDF-1.7", "a PDF", "give the log itself"),
+        (b"%PDF-1.7", "a PDF", "give the logs alone"),
         (b"\n<html><title>Sign in", "HTML or XML", "sign-in page"),
         (b"\n \n\n", "blank lines alone", "is the export finished"),
+        (b"[]\n", "JSON that holds nothing", "is the export finished"),
         (b'{"secret": "value"}\n', "JSON with the keys of no known format", "--suggest"),
         (b"Dear secret,\nthe logs", "text, neither JSON nor a table", "--suggest"),
         ("\u00fcb".encode()[:3] + b"\xe2\x82", "text, neither", "--suggest"),
-        (b"secret\x00\x01\x02", "binary data of no known kind", "give the log itself"),
+        (b"secret\x00\x01\x02", "binary data of no known kind", "give the logs alone"),
     ],
 )
 def test_a_file_that_is_no_log_is_told_for_what_it_is(
