@@ -450,6 +450,17 @@ def test_a_format_that_was_named_wrongly_is_told(tmp_path: Path) -> None:
         list(opened.batches())
 
 
+@pytest.mark.parametrize("format", ["csv", "parquet", "arrow"])
+def test_a_table_that_is_none_tells_nothing_of_its_first_line(tmp_path: Path, format: str) -> None:
+    """Whoever names the format wrongly finds no prompt among the columns that were ignored."""
+    log = tmp_path / "log.jsonl"
+    log.write_text(json.dumps({**PAYLOAD, "note": 'a secret, "stream", more'}), "utf-8")
+    with pytest.raises(InputError, match=r"leave --format out: log\.jsonl looks like litellm"):
+        list((opened := open_inputs([log], format=format)).batches())
+    if format == "csv":
+        assert opened.ledger.ignored_columns == {}
+
+
 @pytest.mark.parametrize(
     ("given", "said"),
     [
