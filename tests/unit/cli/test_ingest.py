@@ -104,6 +104,20 @@ def test_check_says_what_the_log_fills_and_what_its_gaps_cost(stillwatch, log):
     assert "Without messages nothing can be accused" in told
     assert "Leaving through the same address prefixes (coordinated), for want of ip" in told
     assert "created_at" in told.split("From a side table")[1]
+    assert "ja4, user_agent: no links by the same client" in told
+
+
+def test_what_tells_clients_apart_is_said_as_it_is(stillwatch, tmp_path):
+    """The link is of the fingerprint and the agent together: one of them alone still links."""
+    log = tmp_path / "log.csv"
+    for name, value, said in (
+        ("user_agent", "openai/3", "ja4: clients are told apart by their user agent alone"),
+        ("ja4", "t13d1516h2", "user_agent: clients are told apart by their TLS fingerprint alone"),
+    ):
+        log.write_text(f"exchange_id,ts,account_id,model,{name}\nx,2026-11-16,a,m,{value}\n")
+        told = stillwatch("ingest", log, "--check").out
+        assert said in told
+        assert "no links by the same client" not in told
 
 
 def test_a_log_of_ones_own_from_proposal_to_columns(stillwatch, tmp_path):
