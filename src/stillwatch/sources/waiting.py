@@ -50,8 +50,8 @@ class Waiting:
     Raises RunnerError when the disk is full.
     """
 
-    def __init__(self, by: Callable[[Row], str] = attrgetter("key"), seed: int = 0) -> None:
-        self._by, self._seed = by, seed
+    def __init__(self, by: Callable[[Row], str] = attrgetter("key"), split: int = 0) -> None:
+        self._by, self._split = by, split
         self._held: list[Row] = []
         self._bytes = 0
         self._file: IO[bytes] | None = None
@@ -86,8 +86,8 @@ class Waiting:
     def _part(
         self, pieces: list[tuple[int, int]], whole: Callable[[Row], str]
     ) -> Iterator[list[Row]]:
-        if sum(size for _, size in pieces) > _PART_BYTES and self._seed < _SPLITS:
-            again = Waiting(whole, self._seed + 1)
+        if sum(size for _, size in pieces) > _PART_BYTES and self._split < _SPLITS:
+            again = Waiting(whole, self._split + 1)  # by other bits of the hash
             for piece in pieces:
                 again.put(list(self._read(piece)))
             yield from again.groups(whole)
@@ -97,7 +97,7 @@ class Waiting:
     def _spill(self) -> None:
         parts: list[list[Row]] = [[] for _ in range(_PARTS)]
         for row in self._held:
-            parts[crc32(self._by(row).encode(), self._seed) % _PARTS].append(row)
+            parts[(crc32(self._by(row).encode()) >> 8 * self._split) % _PARTS].append(row)
         self._held, self._bytes = [], 0
         try:
             if self._file is None:
