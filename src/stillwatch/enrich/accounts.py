@@ -69,6 +69,12 @@ def _read_file(file: Path) -> Accounts:
             if {"org_id", "organization_alias"} & columns
             else "give a table with a row an account; every column but account_id is optional",
         )  # fmt: skip
+    if len(columns) > 1 and columns & frozenset(ACCOUNT.names) == {"account_id"}:
+        raise SchemaError(
+            "account_id is the only column of an account", where=name,
+            hint="name the others as docs/schema.md does (created_at, plan, payment_hash …); is it "
+            "a log?",
+        )  # fmt: skip
     table = to_table(records, ACCOUNT, name)
     lines = [line for line, _ in records]
     times = intervals_of(table, lines, name)

@@ -73,7 +73,8 @@ class _Lines(Records):
             return
         custom = value.get("custom_id")
         key = custom if isinstance(custom, str) and custom else f"#{line}"
-        self.rows.append(Row(key, 0, self._file, line, text or _packed(value)))
+        text = text or bytes(memoryview(_packed(value)))  # orjson's own holds more than it says
+        self.rows.append(Row(key, 0, self._file, line, text))
 
     def take(self, text: bytes, line: int) -> bool:
         """Take a line that begins as the APIs write it; it is parsed when it is joined."""

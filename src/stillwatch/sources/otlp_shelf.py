@@ -35,7 +35,8 @@ class Shelf:
             self._count += 1
             file = self._files.setdefault(record.where, len(self._files))
             key = record.key or f"#{self._count}"
-            rows.append(Row(key, record.kind, file, record.line, _packed(record)))
+            text = bytes(memoryview(_packed(record)))  # orjson's own bytes hold four times as much
+            rows.append(Row(key, record.kind, file, record.line, text))
         self._waiting.put(rows)
 
     def tell(self, records: list[Record]) -> None:

@@ -97,6 +97,7 @@ def test_keyed_hashes_pass(tmp_path: Path, value: str) -> None:
     [
         ("user\nx\n", "no column account_id"),
         ("", "an empty file.*finished"),
+        ("account_id,ts,model\na,b,c\n", "the only column of an account.*is it a log"),
         ("Account_ID,plan\na,x\n", "no column account_id.*small letters"),
         ("account_id,created_at\na,yesterday\n", r":2: created_at: expected a time"),
         ("account_id,created_at\na,31/01/2026\n", r":2: created_at: .*write days as 2026-01-31"),
