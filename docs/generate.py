@@ -71,7 +71,7 @@ TABLES = {
         "Side table `--keys`: whose a key was at a time ([side tables](side-tables.md)).",
     ),
     "Permit": (arrow.PERMIT, "Side table `--permits`: distillation that is allowed."),
-    "Ownership": (arrow.OWNERSHIP, "Side table `--ownership`. Sets `access` and nothing else."),
+    "Ownership": (arrow.OWNER, "Side table `--ownership`. Sets `access` and nothing else."),
     "accounts.parquet": (arrow.ACCOUNT_RESULT, "One row an account that was seen."),
     "signals.parquet": (arrow.SIGNAL, "One row a test."),
     "links.parquet": (

@@ -26,7 +26,9 @@ import numpy as np
 import pyarrow.parquet as pq
 from machine import commit, describe
 
-RESULTS = Path(__file__).parents[1] / "bench" / "results" / "collect.json"
+ROOT = Path(__file__).parents[1]
+RESULTS = ROOT / "bench" / "results" / "collect.json"
+sys.path.insert(0, str(ROOT / "tests" / "fixtures"))
 TICK = os.sysconf("SC_CLK_TCK")
 PAGE_MB = os.sysconf("SC_PAGE_SIZE") / 2**20
 WORDS = "The tide turns because the moon pulls at the water and the earth turns below it. " * 16
@@ -115,9 +117,9 @@ def family(pid: int) -> dict[int, tuple[float, float]]:
 
 
 def measure(args: argparse.Namespace, folder: Path) -> dict[str, Any]:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        args.port = int(probe.getsockname()[1])
+    from ports import free_port
+
+    args.port = free_port()
     collector = subprocess.Popen(
         [sys.executable, "-m", "stillwatch.cli", "collect", str(folder), "--port", str(args.port),
          "--segment-seconds", "10"]

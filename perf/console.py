@@ -39,6 +39,7 @@ from stillwatch.schema import TEMPLATE_COLUMNS
 from stillwatch.schema.arrow import ACCOUNT_RESULT, LINK, RASTER, SIGNAL, VOLUME
 
 ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT / "tests" / "fixtures"))
 SEED, NAME, SECRET = 20261127, "Bench Mark", "a long enough 7 phrase"
 START = datetime(2026, 11, 1, tzinfo=UTC)
 DAYS = 28
@@ -254,9 +255,9 @@ def _requests(folder: Path, counts: list[int], accounts: int) -> None:
 
 def start(run: Path, work: Path) -> tuple[subprocess.Popen[str], str, str, float]:
     """Start the console; return it, its address, the first password, and seconds to readiness."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    from ports import free_port
+
+    port = free_port()
     began = time.perf_counter()
     server = subprocess.Popen(
         [sys.executable, "-m", "stillwatch.cli", "console", "--run", str(run), "--book",

@@ -41,6 +41,7 @@ from stillwatch.schema.snapshot import (
 from stillwatch.seal import new_key
 
 ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT / "tests" / "fixtures"))
 SALT = b"bench of a guard"
 FRAMES = tuple("system" if side == "system" else f"{side}_{n}" for side, n in SLOTS)
 ACCOUNTS, ACCUSED, CAMPAIGNS = 1_000_000, 20_000, 50
@@ -138,12 +139,6 @@ def in_process() -> dict[str, Any]:
     return result
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 @contextlib.contextmanager
 def running(command: list[Any], port: int) -> Iterator[int]:
     process = subprocess.Popen([str(c) for c in command], stdout=subprocess.DEVNULL)
@@ -190,6 +185,8 @@ def over_http(seconds: float) -> dict[str, Any]:
         folder = Path(name)
         key = new_key(folder / "key.pem")
         write_snapshot(folder / "snapshot.json", snapshot(100_000, 5_000), key)
+        from ports import free_port
+
         port = free_port()
         command = [
             sys.executable, "-m", "stillwatch.cli", "guard", "serve", "--snapshot",
@@ -226,6 +223,8 @@ def through_envoy(folder: Path, guard_port: int, seconds: float) -> dict[str, An
     binary = ROOT / "build" / "envoy" / "bin" / "envoy"
     if not binary.exists():
         return {"not_measured": "build/envoy is missing; tests/servers makes it"}
+    from ports import free_port
+
     port = free_port()
     text = (ROOT / "examples" / "guard" / "envoy.yaml").read_text("utf-8")
     text = text.replace("8080", str(port)).replace("8470", str(guard_port))

@@ -336,6 +336,7 @@ NOTED = (
     "spans that are no model request",
     "log records that are no model request",
     "events joined to their spans",
+    "events that came twice",
     "spans and events of an exchange read already",
 )
 

@@ -68,3 +68,19 @@ def test_without_a_table_nothing_is_said_of_one(tiny, tmp_path):
     assert summary["described"] is None
     assert not_evaluable(summary) >= READS_ACCOUNTS
     assert "It tells of" not in page
+
+
+def test_a_log_of_two_accounts_whose_texts_were_not_kept_clears_nobody(tmp_path):
+    """One address of both, which weighs nothing among two; columns that are there and empty."""
+    log = tmp_path / "log.csv"
+    log.write_text(
+        "exchange_id,ts,account_id,model,messages,ip\n"
+        "x1,2026-11-01T00:00:00Z,a,m,,203.0.113.9\n"
+        "x2,2026-11-01T00:00:05Z,b,m,,203.0.113.9\n"
+    )
+    summary = json.loads((scan([log], out=tmp_path / "run").run_dir / "summary.json").read_text())
+    assert summary["cannot_accuse"]
+    assert not_evaluable(summary) >= {"harvest", "shared_mix", "handoff"}
+    assert "shared_exits" not in not_evaluable(summary)
+    page = (tmp_path / "run" / "report.html").read_text()
+    assert "The log lacks messages" in page

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from stillwatch.cli.terminal import Page
+from collections.abc import Iterator
+
+from stillwatch.cli.terminal import Page, number_of
 from stillwatch.schema.arrow import EXCHANGE, REQUIRED_EXCHANGE_COLUMNS
 from stillwatch.signals import TESTS, lacking
 from stillwatch.sources import Coverage, Mapping
@@ -11,11 +13,12 @@ __all__ = ["print_coverage"]
 
 _NOT_SPELLED = ("", "bodies", "digest of the row", "user agent", "constant")
 _ALSO = {
-    "org_id": "accounts of one organization look like strangers that act together",
+    "org_id": "accounts of one organization look like strangers that act together, unless "
+    "--accounts names it",
     "end_user_id": "who is behind a gateway's account cannot be told apart",
     "tool_schema": "no links by the same tool definitions",
-    "ja4": "no links by the same TLS client",
-    "user_agent": "no links by the same TLS client",
+    "ja4": "clients are told apart by their user agent alone, which anybody can set",
+    "user_agent": "clients are told apart by their TLS fingerprint alone",
     "output_tokens": "no prevalence by tokens, no value at risk",
     "cost_usd": "no revenue beside what a campaign took",
     "channel": "accounts are compared across products: give `segment` in --accounts",
@@ -30,7 +33,8 @@ def print_coverage(coverage: Coverage, mapping: Mapping | None) -> None:
     if not coverage.rows and mapping is None:
         return
     page = Page()
-    page.heading(f"What the first {coverage.rows:,} exchanges hold")
+    exchanges = number_of(coverage.rows, "exchange")
+    page.heading(f"What the first {exchanges} hold{'s' * (coverage.rows == 1)}")
     heads = ["column", ">filled", "from"] if mapping else ["column", ">filled"]
     page.table(heads, [_row(name, coverage, mapping) for name in EXCHANGE.names
                        if coverage.filled[name]])  # fmt: skip
@@ -47,15 +51,24 @@ def print_coverage(coverage: Coverage, mapping: Mapping | None) -> None:
         ours = [c for c in absent if not c.startswith("accounts.")]
         if ours:
             page.point(f"not evaluable: {test.title} ({test.claim}), for want of {', '.join(ours)}")
-    for name, cost in _ALSO.items():
-        if name not in columns:
-            page.point(f"{name}: {cost}")
+    for name, cost in _costs(columns):
+        page.point(f"{name}: {cost}")
     if "messages" not in columns:
         page.sentence("Without messages nothing can be accused: a scan says *cannot accuse*.")
     side = sorted({c.removeprefix("accounts.") for t in TESTS for c in lacking(t, columns)
                    if c.startswith("accounts.")})  # fmt: skip
     if side:
         page.sentence(f"From a side table, --accounts: {', '.join(side)}.")
+
+
+def _costs(columns: frozenset[str]) -> Iterator[tuple[str, str]]:
+    """Yield a column that no row fills, and what is lost with it besides whole tests."""
+    clients = {"ja4", "user_agent"}
+    if columns.isdisjoint(clients):
+        yield "ja4, user_agent", "no links by the same client"
+    for name, cost in _ALSO.items():
+        if name not in columns and (name not in clients or columns & clients):
+            yield name, cost
 
 
 def _row(name: str, coverage: Coverage, mapping: Mapping | None) -> list[str]:

@@ -12,7 +12,7 @@ from typing import Any, Final, TextIO
 
 from stillwatch.errors import StillwatchError
 
-__all__ = ["Page", "command", "complain", "printable", "survive_any_encoding"]
+__all__ = ["Page", "command", "complain", "number_of", "printable", "survive_any_encoding"]
 
 _WIDEST_TEXT: Final = 100
 _WIDEST_TABLE: Final = 200
@@ -29,6 +29,11 @@ def printable(text: str) -> str:
     from stillwatch.report import visible  # costs 0.2 s, which a plain text need not pay
 
     return visible(text)
+
+
+def number_of(count: int, one: str) -> str:
+    """Return "1 row", "2,000 rows"."""
+    return f"{count:,} {one}{'' if count == 1 else 's'}"
 
 
 def complain(error: StillwatchError) -> None:

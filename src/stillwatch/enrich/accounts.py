@@ -11,7 +11,7 @@ import pyarrow as pa
 from stillwatch.enrich.intervals import intervals_of, refuse_overlaps
 from stillwatch.enrich.litellm_tables import accounts_of, litellm_table
 from stillwatch.enrich.raw_values import refuse_raw
-from stillwatch.enrich.table_file import read_records, to_table
+from stillwatch.enrich.table_file import no_column, read_records, to_table
 from stillwatch.errors import InputError, SchemaError
 from stillwatch.schema.arrow import ACCOUNT
 
@@ -63,11 +63,17 @@ def _read_file(file: Path) -> Accounts:
     if theirs:
         records, columns = accounts_of(records, theirs)
     if "account_id" not in columns:
-        raise SchemaError(
-            "no column account_id", where=name,
-            hint="a table of organizations is for --organizations"
+        raise no_column(
+            "account_id", columns, name,
+            "a table of organizations is for --organizations"
             if {"org_id", "organization_alias"} & columns
             else "give a table with a row an account; every column but account_id is optional",
+        )  # fmt: skip
+    if len(columns) > 1 and columns & frozenset(ACCOUNT.names) == {"account_id"}:
+        raise SchemaError(
+            "account_id is the only column of an account", where=name,
+            hint="name the others as docs/schema.md does (created_at, plan, payment_hash …); is it "
+            "a log?",
         )  # fmt: skip
     table = to_table(records, ACCOUNT, name)
     lines = [line for line, _ in records]

@@ -34,7 +34,11 @@ def read_domains(source: str | os.PathLike[str]) -> frozenset[str]:
     try:
         lines = Path(source).read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"cannot be read ({type(error).__name__})", where=str(source)) from error
+        why = error.strerror if isinstance(error, OSError) else "not UTF-8"
+        raise InputError(
+            f"cannot be read ({why})", where=str(source),
+            hint=f"give a file with a domain a line, or the word {PACKAGE}",
+        ) from error  # fmt: skip
     words = (line.partition("#")[0].strip().lower() for line in lines)
     return frozenset(word for word in words if word)
 

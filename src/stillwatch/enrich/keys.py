@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from stillwatch.enrich.intervals import FIRST, LAST, intervals_of, refuse_overlaps
-from stillwatch.enrich.table_file import read_records, to_table
+from stillwatch.enrich.table_file import no_column, read_records, to_table
 from stillwatch.errors import SchemaError
 from stillwatch.schema import to_micros
 from stillwatch.schema.arrow import KEY
@@ -87,7 +87,7 @@ def read_keys(path: str | os.PathLike[str]) -> Keys:
     records, columns = read_records(path)
     name = Path(path).name
     if "key_id" not in columns:
-        raise SchemaError("no column key_id", where=name, hint="every other one is optional")
+        raise no_column("key_id", columns, name, "every other one is optional")
     table = to_table(records, KEY, name)
     lines = [line for line, _ in records]
     for key, line in zip(table["key_id"].to_pylist(), lines, strict=True):

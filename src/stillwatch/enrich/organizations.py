@@ -11,7 +11,7 @@ import pyarrow as pa
 from stillwatch.enrich.intervals import intervals_of, refuse_overlaps
 from stillwatch.enrich.litellm_tables import organizations_of
 from stillwatch.enrich.raw_values import refuse_raw
-from stillwatch.enrich.table_file import read_records, to_table
+from stillwatch.enrich.table_file import no_column, read_records, to_table
 from stillwatch.errors import SchemaError
 from stillwatch.schema.arrow import ORGANIZATION
 
@@ -45,9 +45,9 @@ def read_organizations(path: str | os.PathLike[str]) -> Organizations:
             hint="give it as --accounts",
         )  # fmt: skip
     if "org_id" not in columns:
-        raise SchemaError(
-            "no column org_id", where=name,
-            hint="give a table with a row an organization; every column but org_id is optional",
+        raise no_column(
+            "org_id", columns, name,
+            "give a table with a row an organization; every column but org_id is optional",
         )  # fmt: skip
     table = to_table(records, ORGANIZATION, name)
     lines = [line for line, _ in records]

@@ -7,16 +7,16 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from stillwatch.enrich.table_file import read_records, to_table
+from stillwatch.enrich.table_file import no_column, read_records, to_table
 from stillwatch.errors import SchemaError
 from stillwatch.schema import ACCESS
-from stillwatch.schema.arrow import OWNERSHIP
+from stillwatch.schema.arrow import OWNER
 
 __all__ = ["read_ownership"]
 
 
 def read_ownership(path: str | os.PathLike[str]) -> pa.Table:
-    """Return answers in the OWNERSHIP schema, one an owner, from CSV, JSON or Parquet.
+    """Return answers in the OWNER schema, one an owner, from CSV, JSON or Parquet.
 
     It sets ``access`` alone and is no evidence of anything.
 
@@ -26,8 +26,8 @@ def read_ownership(path: str | os.PathLike[str]) -> pa.Table:
     name = Path(path).name
     for required in ("owner_entity_id", "access"):
         if required not in columns:
-            raise SchemaError(f"no column {required}", where=name)
-    table = to_table(records, OWNERSHIP, name)
+            raise no_column(required, columns, name, "give what `ownership answer` writes")
+    table = to_table(records, OWNER, name)
     seen: dict[str, int] = {}
     for row, (line, _) in zip(table.to_pylist(), records, strict=True):
         if row["access"] not in ACCESS:

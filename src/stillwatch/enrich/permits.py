@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from stillwatch.enrich.table_file import read_records, to_table
+from stillwatch.enrich.table_file import no_column, read_records, to_table
 from stillwatch.errors import SchemaError
 from stillwatch.schema import METHODS
 from stillwatch.schema.arrow import PERMIT
@@ -28,7 +28,7 @@ def read_permits(path: str | os.PathLike[str]) -> pa.Table:
     records, columns = read_records(path)
     name = Path(path).name
     if "permit_id" not in columns:
-        raise SchemaError("no column permit_id", where=name)
+        raise no_column("permit_id", columns, name, "give a table with a row an agreement")
     table = to_table(records, PERMIT, name)
     seen: dict[str, int] = {}
     for row, (line, _) in zip(table.to_pylist(), records, strict=True):

@@ -24,7 +24,7 @@ from stillwatch.enrich.pseudonyms import Pseudonyms, is_pseudonym
 from stillwatch.enrich.table_file import Record, read_records, to_table
 from stillwatch.errors import InputError, SchemaError
 from stillwatch.schema import write_whole
-from stillwatch.schema.arrow import ACCOUNT, EXCHANGE, KEY, ORGANIZATION, OWNERSHIP, PERMIT
+from stillwatch.schema.arrow import ACCOUNT, EXCHANGE, KEY, ORGANIZATION, OWNER, PERMIT
 
 __all__ = ["EXCHANGE_KINDS", "SIDE_TABLES", "pseudonymize_batch", "pseudonymize_table"]
 
@@ -59,7 +59,7 @@ _TAGS: Final = "tags left out"
 
 SIDE_TABLES: Final[dict[str, pa.Schema]] = {
     "accounts": ACCOUNT, "organizations": ORGANIZATION, "keys": KEY, "permits": PERMIT,
-    "ownership": OWNERSHIP,
+    "ownership": OWNER,
 }  # fmt: skip
 """Side tables by the name of the option that gives them."""
 

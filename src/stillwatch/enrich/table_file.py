@@ -1,11 +1,13 @@
 """A small side table from CSV, Parquet, JSON or JSON lines, each value with its line.
 
-CSV may be separated by commas, semicolons or tabs; any of them may be .gz or .zst.
+CSV may be separated by commas, semicolons or tabs; any of them may be .gz or .zst, and in UTF-16
+where its mark says so, as spreadsheets save "Unicode text".
 """
 
 from __future__ import annotations
 
 import csv
+import io
 import json
 import os
 from collections.abc import Callable, Iterator
@@ -20,10 +22,11 @@ from stillwatch.enrich.unpacked import unpacked
 from stillwatch.errors import ConfigError, InputError, SchemaError
 from stillwatch.schema import parse_time
 
-__all__ = ["Record", "read_records", "to_table"]
+__all__ = ["Record", "no_column", "read_records", "to_table"]
 
 Record = tuple[int, dict[str, Any]]
 _DELIMITERS = ",\t;"
+_UTF16 = (b"\xff\xfe", b"\xfe\xff")
 _JSON = frozenset({".json", ".jsonl", ".ndjson"})
 
 
@@ -44,20 +47,31 @@ def read_records(path: str | os.PathLike[str]) -> tuple[list[Record], frozenset[
                 "a ZIP archive or a spreadsheet", where=file.name,
                 hint="unpack it, or save the sheet as CSV",
             )  # fmt: skip
-        text = raw.decode("utf-8-sig")
+        text = raw.decode("utf-16" if raw.startswith(_UTF16) else "utf-8-sig")
     except FileNotFoundError:
         raise InputError(
             "no such file", where=str(file), hint="give CSV, Parquet, JSON or JSON lines"
         ) from None
     except UnicodeDecodeError:
-        raise SchemaError("not UTF-8", where=file.name, hint="export as UTF-8") from None
+        raise SchemaError(
+            "not UTF-8", where=file.name, hint="export as UTF-8 (in Excel: CSV UTF-8)"
+        ) from None
     except OSError as error:
         raise InputError(f"cannot be read ({error.strerror})", where=str(file)) from error
     if file.suffix.lower() in _JSON or text.lstrip()[:1] in ("{", "["):
         records = list(_json(text, file.name))
         return records, frozenset(key for _, values in records for key in values)
     records = list(_csv(text, file.name))
-    return records, frozenset(next(_rows(text), []))
+    return records, frozenset(_header(_rows(text)))
+
+
+def no_column(wanted: str, columns: frozenset[str], name: str, hint: str) -> SchemaError:
+    """Return the error of a table without a column that it must have."""
+    if not columns:
+        return SchemaError("an empty file", where=name, hint="is the export finished?")
+    if any(column.strip().casefold() == wanted for column in columns):
+        hint = f"write {wanted} in small letters, without spaces, as all names of columns"
+    return SchemaError(f"no column {wanted}", where=name, hint=hint)
 
 
 def _parquet(raw: bytes, name: str) -> tuple[list[Record], frozenset[str]]:
@@ -72,15 +86,21 @@ def _parquet(raw: bytes, name: str) -> tuple[list[Record], frozenset[str]]:
 
 def _rows(text: str) -> Any:
     """Return a reader of CSV by what separates the names in its first line."""
-    lines = text.splitlines(keepends=True)
-    first = lines[0] if lines else ""
-    return csv.reader(lines, strict=True, delimiter=max(_DELIMITERS, key=first.count))
+    lines = io.StringIO(text, newline="")
+    first = lines.readline()
+    lines.seek(0)
+    separator = max(_DELIMITERS, key=first.count)
+    return csv.reader(lines, strict=True, delimiter=separator, skipinitialspace=True)
+
+
+def _header(reader: Any) -> list[str]:
+    return [name.strip() for name in next(reader, [])]
 
 
 def _csv(text: str, name: str) -> Iterator[Record]:
     reader = _rows(text)
     try:
-        header: list[str] = next(reader, [])
+        header = _header(reader)
         for row in reader:
             if len(row) == len(header):
                 values = dict(zip(header, row, strict=True))
@@ -99,7 +119,7 @@ def _json(text: str, name: str) -> Iterator[Record]:
         rows = _parsed(text, name, 1)
         yield from (_object(row, name, i) for i, row in enumerate(rows, 1))
         return
-    for number, line in enumerate(text.splitlines(), 1):
+    for number, line in enumerate(text.split("\n"), 1):
         if line.strip():
             yield _object(_parsed(line, name, number), name, number)
 
@@ -147,14 +167,16 @@ def _fit(value: Any, field: pa.Field, name: str, line: int) -> Any:
         if field.nullable:
             return None
         raise SchemaError(
-            f"{field.name} is empty; expected {_wanted(field)}", where=f"{name}:{line}"
-        )
+            f"{field.name} is empty; expected {_wanted(field)}", where=f"{name}:{line}",
+            hint="fill it, or leave the row out",
+        )  # fmt: skip
     try:
         return _FITS[str(field.type)](value)
     except (ValueError, TypeError, OverflowError, ConfigError):
         raise SchemaError(
-            f"{field.name}: expected {_wanted(field)}", where=f"{name}:{line}"
-        ) from None
+            f"{field.name}: expected {_wanted(field)}", where=f"{name}:{line}",
+            hint=_NEXT.get(str(field.type), ""),
+        ) from None  # fmt: skip
 
 
 def _wanted(field: pa.Field) -> str:
@@ -207,4 +229,9 @@ _WANTED = {
     "int64": "a whole number",
     "timestamp[us, tz=UTC]": "a time like 2026-01-31T00:00:00Z",
     "list<item: string>": "a list (in CSV with ; between items)",
+}
+_NEXT = {
+    "int64": "write digits alone: 1000, not 1,000",
+    "timestamp[us, tz=UTC]": "write days as 2026-01-31 and moments with their zone; 31/01/2026 and "
+    "a spreadsheet's day numbers are not read, since they can mean two things",
 }

@@ -128,10 +128,10 @@ def _pools(desk: Desk) -> pa.Table:
             ORDER BY object, sid"""
     )
     found: list[np.ndarray] = []
-    if shared.num_rows:
-        _, place = np.unique(shared["object"].to_numpy(), return_inverse=True)
-        weight = weight_nats(LINK_KINDS["exit_prefix"].m, shared["carriers"].to_numpy(), size)
-        rows = weight > 0
+    _, place = np.unique(shared["object"].to_numpy(), return_inverse=True)
+    weight = weight_nats(LINK_KINDS["exit_prefix"].m, shared["carriers"].to_numpy(), size)
+    rows = weight > 0
+    if rows.any():  # in a log of few accounts an address that two share may weigh nothing
         levels = [
             _groups(size + place[rows], shared["sid"].to_numpy()[rows], weight[rows], level, desk)
             for level in _LEVELS

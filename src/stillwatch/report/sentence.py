@@ -79,7 +79,8 @@ def answer(facts: Facts) -> Answer:
         return Answer(
             "cannot",
             "This run cannot accuse. ",
-            f"{read}; nothing was accused, and with this reference nothing could have been. "
+            f"{read}; nothing was accused, and with this "
+            f"{'log' if _unseen(s) else 'reference'} nothing could have been. "
             f"That is not an all-clear.{tail}",
             _warnings(facts),
         )
@@ -98,11 +99,30 @@ def answer(facts: Facts) -> Answer:
     )
 
 
+def _unseen(summary: dict[str, Any]) -> str:
+    """Return, for a sentence, the columns for want of which no harvest shows; empty: none."""
+    tests = [t for t in records(summary.get("signals")) if t.get("claim") == "extractive"]
+    missing = {
+        str(name) for t in tests if not t.get("evaluable") for name in listed(at(t, "missing"))
+    }
+    return ", ".join(sorted(missing))
+
+
 def _warnings(facts: Facts) -> tuple[tuple[str, str], ...]:
     s = facts.summary
     out = []
     largest, needed = at(s, "reference", "largest_e"), s.get("needed_e")
-    if s.get("cannot_accuse"):
+    unseen = _unseen(s)
+    if s.get("cannot_accuse") and unseen:
+        out.append(
+            (
+                "Cannot accuse",
+                "Whether traffic is extractive is not evaluable, and nothing is accused without "
+                f"it. The log lacks {unseen}: docs/formats.md says what to switch on at its "
+                "source.",
+            )
+        )
+    elif s.get("cannot_accuse"):
         out.append(
             (
                 "Cannot accuse",

@@ -1,4 +1,4 @@
-"""How many of the log's accounts the side tables tell of: hashed otherwise, they tell of none."""
+"""What log and side tables really tell: tables hashed otherwise of none, redacted logs no texts."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from stillwatch.runners import LocalRunner
 
-__all__ = ["described", "refuse_silence"]
+__all__ = ["described", "refuse_silence", "refuse_unfilled"]
 
 _SIDE = "accounts."
 
@@ -35,6 +35,18 @@ def refuse_silence(runner: LocalRunner, columns: Mapping[str, frozenset[str]]) -
             kept |= columns[table]
     rest = frozenset(c for c in runner.columns if not c.startswith(_SIDE))
     runner.columns = rest | {f"{_SIDE}{c}" for c in kept}
+
+
+def refuse_unfilled(runner: LocalRunner) -> None:
+    """Take away messages and addresses where no exchange of the window has any.
+
+    A format promises what it can hold; where texts were redacted or never logged, what reads them
+    is not evaluable, as in a format without them. Reads the table `exchanges`.
+    """
+    seen = runner.query(
+        "SELECT max(n_messages) > 0 AS messages, max(h_prefix) > 0 AS ip FROM exchanges"
+    ).to_pylist()[0]
+    runner.columns -= {name for name, filled in seen.items() if not filled}
 
 
 def _asked(runner: LocalRunner, told_of: str) -> tuple[int, int]:

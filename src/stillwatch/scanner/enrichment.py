@@ -17,6 +17,7 @@ from stillwatch.enrich import (
     read_keys,
     read_networks,
 )
+from stillwatch.errors import ConfigError
 
 __all__ = ["Enrichment"]
 
@@ -36,6 +37,11 @@ class Enrichment:
         self, accounts: Accounts | None, keys: str | Path | None,
         networks: Sequence[str | Path], disposable: str | Path | None,
     ) -> None:  # fmt: skip
+        if disposable and accounts is None:
+            raise ConfigError(
+                "looks up email_domain of the accounts, of which there is no table",
+                where="--disposable", hint="give --accounts too",
+            )  # fmt: skip
         owners = read_keys(keys) if keys else None
         lookups: Networks | None = read_networks(networks) if networks else None
         told = [one for one in (owners, lookups) if one is not None]

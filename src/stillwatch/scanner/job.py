@@ -59,7 +59,7 @@ from stillwatch.runners import (
     holds,
     open_cluster,
 )
-from stillwatch.scanner.described import refuse_silence
+from stillwatch.scanner.described import refuse_silence, refuse_unfilled
 from stillwatch.scanner.disk import refuse_small_disk
 from stillwatch.scanner.enrichment import Enrichment
 from stillwatch.scanner.feed import Feed, Logs, StoredDays
@@ -380,6 +380,8 @@ def _discover(
         take_out(runner, step.output, restored)
         if step.output == "people":
             refuse_silence(runner, told_by)
+        if step.output == "exchanges":
+            refuse_unfilled(runner)
         if step.output in kept:
             continue
         seconds[step.name] = round(time.monotonic() - began, 3)

@@ -14,7 +14,7 @@ __all__ = [
     "LINK",
     "MESSAGE",
     "ORGANIZATION",
-    "OWNERSHIP",
+    "OWNER",
     "PERMIT",
     "REQUIRED_EXCHANGE_COLUMNS",
     "RESPONSE",
@@ -155,7 +155,7 @@ PERMIT = pa.schema(
     ]
 )
 
-OWNERSHIP = pa.schema(
+OWNER = pa.schema(
     [
         pa.field("owner_entity_id", pa.string(), nullable=False),
         pa.field("access", pa.string(), nullable=False),

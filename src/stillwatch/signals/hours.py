@@ -18,6 +18,7 @@ __all__ = [
     "hours_of_their_own",
     "on_a_clock",
     "one_host",
+    "time_by_the_day",
 ]
 
 _HOUR_US: Final = 3_600_000_000
@@ -168,6 +169,14 @@ def hours_of_their_own(labels: np.ndarray, ts_us: np.ndarray) -> str:
     if within - among < _OWN_HOURS:
         return ""
     return f"the hours of an account on two days correlate by {within:.2f}, of two by {among:.2f}"
+
+
+def time_by_the_day(ts_us: np.ndarray) -> np.ndarray:
+    """Return the times as these requests' own hours of the day make them pass, in any unit."""
+    low, high = int(ts_us.min()) // _HOUR_US, int(ts_us.max()) // _HOUR_US + 1
+    pace = np.bincount(ts_us // _HOUR_US % _DAY, minlength=_DAY).astype(np.float64)
+    passed = np.concatenate([[0.0], np.cumsum(pace[np.arange(low, high) % _DAY])])
+    return np.asarray(np.interp(ts_us, np.arange(low, high + 1) * float(_HOUR_US), passed))
 
 
 def explained(finding: Finding, why: str) -> Finding:

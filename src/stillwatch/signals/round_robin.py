@@ -6,6 +6,7 @@ import numpy as np
 
 from stillwatch.schema import CohortTest, Finding, Null
 from stillwatch.signals.data import Cohort, Population
+from stillwatch.signals.hours import time_by_the_day
 from stillwatch.signals.verdicts import not_enough, wagered
 from stillwatch.stats import own_turns_e, turns_e
 
@@ -24,8 +25,6 @@ _LEAST_OWN = 6
 _OWN_E = 100.0
 _LIKE_OTHERS = 4 / 3
 _BEYOND_TIME = 1_000.0
-_HOUR_US = 3_600_000_000
-_DAY = 24
 
 
 def find(cohort: Cohort, population: Population) -> Finding:
@@ -71,7 +70,7 @@ def members_in_turn(cohort: Cohort) -> np.ndarray:
     order = np.argsort(cohort.sid, kind="stable")
     sids, first, often = np.unique(cohort.sid[order], return_index=True, return_counts=True)
     usual = float(np.median(often))
-    clocks = [_spread(of, len(order)) for of in (cohort.ts_us, _by_day(cohort.ts_us))]
+    clocks = [_spread(of, len(order)) for of in (cohort.ts_us, time_by_the_day(cohort.ts_us))]
     for sid, places in zip(sids.tolist(), np.split(order, first[1:]), strict=True):
         n = len(places)
         if n < _LEAST_OWN or not usual <= _LIKE_OTHERS * n <= _LIKE_OTHERS**2 * usual:
@@ -83,14 +82,6 @@ def members_in_turn(cohort: Cohort) -> np.ndarray:
         if e_value >= _BEYOND_TIME * timed:
             found.append(sid)
     return np.array(found, dtype=np.int64)
-
-
-def _by_day(ts_us: np.ndarray) -> np.ndarray:
-    """Return the times as the cohort's own hours of the day make them pass, in any unit."""
-    low, high = int(ts_us.min()) // _HOUR_US, int(ts_us.max()) // _HOUR_US + 1
-    pace = np.bincount(ts_us // _HOUR_US % _DAY, minlength=_DAY).astype(np.float64)
-    passed = np.concatenate([[0.0], np.cumsum(pace[np.arange(low, high) % _DAY])])
-    return np.asarray(np.interp(ts_us, np.arange(low, high + 1) * float(_HOUR_US), passed))
 
 
 def _spread(times: np.ndarray, n: int) -> np.ndarray:

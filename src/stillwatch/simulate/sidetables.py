@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from stillwatch.schema import from_micros
-from stillwatch.schema.arrow import ACCOUNT, OWNERSHIP, PERMIT
+from stillwatch.schema.arrow import ACCOUNT, OWNER, PERMIT
 from stillwatch.simulate.identity import Account
 
 __all__ = ["write_accounts", "write_ownership", "write_permits"]
@@ -53,4 +53,4 @@ def write_permits(permits: list[dict[str, Any]], path: Path) -> None:
 def write_ownership(owners: list[dict[str, Any]], path: Path, as_of: datetime) -> None:
     micros = int(as_of.timestamp()) * 1_000_000
     rows = [o | {"as_of": micros, "policy": "ownership-2026"} for o in owners]
-    _write(path, list(OWNERSHIP.names), rows)
+    _write(path, list(OWNER.names), rows)

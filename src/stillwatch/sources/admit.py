@@ -13,7 +13,7 @@ adversary could leave the log by sending one; such a value becomes null and is c
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -95,7 +95,9 @@ def status_word(word: str) -> str | None:
 class _Gate:
     """Which rows of one batch are still alive; each refused row has one reason, the first."""
 
-    def __init__(self, lines: np.ndarray[Any, Any], where: str, ledger: Ledger) -> None:
+    def __init__(
+        self, lines: np.ndarray[Any, Any], where: str | Sequence[str], ledger: Ledger
+    ) -> None:
         self.lines, self.where, self.ledger = lines, where, ledger
         self.alive = np.ones(len(lines), bool)
 
@@ -104,20 +106,21 @@ class _Gate:
             return
         fresh = mask & self.alive
         for row in np.flatnonzero(fresh):
-            self.ledger.reject(self.where, self.lines[row], reason, field)
+            where = self.where if isinstance(self.where, str) else self.where[int(row)]
+            self.ledger.reject(where, self.lines[row], reason, field)
         self.alive &= ~fresh
 
 
 def admit(
     columns: Mapping[str, pa.Array | list[Any]],
     lines: np.ndarray[Any, Any],
-    where: str,
+    where: str | Sequence[str],
     ledger: Ledger,
 ) -> pa.RecordBatch:
     """Return the fit rows of a batch in canonical types; enter the others in the ledger.
 
     ``columns`` hold Arrow arrays of any type or lists of Python values, one a row, under the
-    names of EXCHANGE; ``lines`` is each row's place in the file.
+    names of EXCHANGE; ``lines`` is each row's place in the file ``where``, of all rows or each.
     """
     gate = _Gate(lines, where, ledger)
     out: dict[str, pa.Array] = {}

@@ -11,12 +11,11 @@ A file belongs to the batch one of whose ids it is named after (``file-1.jsonl``
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from itertools import groupby
-from operator import itemgetter
+from itertools import zip_longest
 from pathlib import PurePosixPath
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 import orjson
@@ -26,13 +25,13 @@ from stillwatch.schema.arrow import EXCHANGE
 from stillwatch.sources.admit import admit
 from stillwatch.sources.bodies import BODY_COLUMNS
 from stillwatch.sources.garbage import without_collector
-from stillwatch.sources.json_rows import Records, read_records
+from stillwatch.sources.json_rows import Records, object_in, read_records
 from stillwatch.sources.json_text import canonical
 from stillwatch.sources.ledger import Ledger
 from stillwatch.sources.outline import outline
 from stillwatch.sources.pairs import pair_columns
-from stillwatch.sources.scratch import Scratch
 from stillwatch.sources.source import Source
+from stillwatch.sources.waiting import Row, Waiting
 
 __all__ = ["Batches"]
 
@@ -40,36 +39,53 @@ _NAMES = frozenset(EXCHANGE.names)
 _FILES = ("input_file_id", "output_file_id", "error_file_id")
 _TOLD = frozenset({"id", "created_at", *_FILES, *(_NAMES - {"ts", "status", "model"})})
 _BYTES = 4 << 20
-_MEMORY_BYTES = 64 << 20  # so much waits in memory; what is more, on disk
 _EACH_ROW = 2_048
-_EACH_LINE = 300
-_Line = tuple[str, str, str, str, int, int, bytes]
-_Waiting = tuple[str, str, str, int, int, bytes]
-_Records = dict[str, list[tuple[dict[str, Any], int]]]
-_APART = "\0"
 _HINT = "give the batch objects beside the files, with account_id in each: see docs/formats.md"
+_NO_REQUEST = (
+    "a result without an answer tells no model: give the file of its batch's requests beside it"
+)
 _ROUTES = {"message_batch": "/v1/messages"}
 _RESULTS = frozenset({"succeeded", "errored", "canceled", "expired"})
-_TABLES = (
-    "held (file TEXT, stem TEXT, folder TEXT, key TEXT, kind INT, line INT, row BLOB)",
-    "batch_of (file TEXT PRIMARY KEY, batch TEXT)",
-)
+_KEYED = re.compile(rb'\{ ?(?:"id": ?"[^"\\]*+", ?)?"custom_id": ?"([^"\\\x00-\x1f]++)"')
+_Line = tuple[dict[str, Any], Row]
+_Placed = tuple[dict[str, Any], str, int]  # a record, its file, its line
 
 
-@dataclass
-class _Shelf(Records):
-    """Keeps batch objects, and of every other line key, kind, place and text."""
+class _File(NamedTuple):
+    """A file of lines: its name in messages, and what it may be matched to its batch by."""
 
-    held: list[tuple[str, int, int, bytes]] = field(default_factory=list)
-    size: int = 0
+    where: str
+    stem: str
+    folder: str
+
+
+class _Lines(Records):
+    """Keeps batch objects, and of every other line its custom_id, place and text."""
+
+    def __init__(self, file: int) -> None:
+        super().__init__()
+        self.rows: list[Row] = []
+        self._file = file
 
     def add(self, value: dict[str, Any], line: int, text: bytes = b"") -> None:
         if _is_batch(value):
             self.objects.append(value)
             return
-        text = text or _packed(value)
-        self.held.append((_key(value, line), _kind(value), line, text))
-        self.size += len(text) + _EACH_LINE
+        custom = value.get("custom_id")
+        key = custom if isinstance(custom, str) and custom else f"#{line}"
+        text = text or bytes(memoryview(_packed(value)))  # orjson's own holds more than it says
+        self.rows.append(Row(key, 0, self._file, line, text))
+
+    def take(self, text: bytes, line: int) -> bool:
+        """Take a line that begins as the APIs write it; it is parsed when it is joined."""
+        match = _KEYED.match(text)
+        if match is None:
+            return False
+        try:
+            self.rows.append(Row(match[1].decode(), 0, self._file, line, text))
+        except UnicodeDecodeError:
+            return False
+        return True
 
 
 class Batches(Source):
@@ -79,9 +95,8 @@ class Batches(Source):
     columns = BODY_COLUMNS | {"account_id", "org_id", "workspace_id", "key_id", "channel", "tags"}
 
     def __init__(self) -> None:
-        self._base: Scratch | None = None
-        self._held: list[_Line] = []
-        self._held_bytes = 0
+        self._waiting = Waiting()
+        self._files: list[_File] = []
         self._by_id: dict[str, dict[str, Any]] = {}
         self._by_folder: dict[str, list[dict[str, Any]]] = {}
 
@@ -104,25 +119,20 @@ class Batches(Source):
         """Shelve every line, since its batch and its other half may come later."""
         for reason in ("required value missing (account_id)", "no readable time (ts)"):
             ledger.hints[reason] = _HINT
+        ledger.hints["required value missing (model)"] = _NO_REQUEST
         file = PurePosixPath(where)
-        stem, folder = _stem(file), str(file.parent)
+        folder, number = str(file.parent), len(self._files)
+        self._files.append(_File(where, _stem(file), folder))
 
-        def shelve(chunk: _Shelf) -> None:
+        def shelve(chunk: _Lines) -> None:
             for value in chunk.objects:
                 self._enter(value, folder)
                 ledger.notes["batch objects"] += 1
-            self._held += ((where, stem, folder, *line) for line in chunk.held)
-            self._held_bytes += chunk.size
-            if self._held_bytes > _MEMORY_BYTES:
-                self._spill()
+            self._waiting.put(chunk.rows)
 
-        for _ in without_collector(shelve, read_records(handle, where, ledger, _Shelf)):
+        lines = read_records(handle, where, ledger, lambda: _Lines(number))
+        for _ in without_collector(shelve, lines):
             yield from ()
-
-    def _spill(self) -> None:
-        self._base = self._base or Scratch(*_TABLES)
-        self._base.write("INSERT INTO held VALUES (?, ?, ?, ?, ?, ?, ?)", self._held)
-        self._held, self._held_bytes = [], 0
 
     def _enter(self, batch: dict[str, Any], folder: str) -> None:
         told = {k: v for k, v in batch.items() if k in _TOLD}
@@ -132,78 +142,43 @@ class Batches(Source):
             if isinstance(batch.get(key), str):
                 self._by_id[batch[key]] = told
 
-    def _batch_of(self, stem: str, folder: str) -> dict[str, Any]:
+    def _batch_of(self, file: _File) -> dict[str, Any]:
         """Return the batch that a file belongs to; {} where nothing tells."""
-        if stem in self._by_id:
-            return self._by_id[stem]
-        here = self._by_folder.get(folder, [])
+        if file.stem in self._by_id:
+            return self._by_id[file.stem]
+        here = self._by_folder.get(file.folder, [])
         return here[0] if len(here) == 1 else {}
 
     def rest(self, ledger: Ledger) -> Iterator[pa.RecordBatch]:
-        def convert(waiting: _Records) -> list[pa.RecordBatch]:
-            return [_admitted(some, file, ledger) for file, some in waiting.items()]
+        def convert(waiting: list[_Placed]) -> pa.RecordBatch:
+            columns = pair_columns([record for record, _, _ in waiting])
+            lines = np.asarray([line for _, _, line in waiting], np.int64)
+            return admit(columns, lines, [where for _, where, _ in waiting], ledger)
 
-        for batches in without_collector(convert, self._wrapped(ledger)):
-            yield from batches
-        self._held = []
-        if self._base is not None:
-            self._base.close()
-            self._base = None
+        yield from without_collector(convert, self._wrapped(ledger))
 
-    def _wrapped(self, ledger: Ledger) -> Iterator[_Records]:
-        """Yield what `pairs` reads, by file, some megabytes at a time."""
-        if self._base is not None:
-            self._spill()
-        batches: dict[str, dict[str, Any]] = {}
-        waiting: _Records = {}
+    def _wrapped(self, ledger: Ledger) -> Iterator[list[_Placed]]:
+        """Yield what `pairs` reads, some megabytes at a time."""
+        files = self._files
+        batches = [self._batch_of(file) for file in files]
+        scopes = [str(b.get("id") or f.folder) for b, f in zip(batches, files, strict=True)]
+        waiting: list[_Placed] = []
         size = 0
-        for (scope, key), group in groupby(self._by_batch(batches), itemgetter(0, 1)):
-            held = [row[2:] for row in group]
-            for record, file, line in _joined(held, ledger):
-                whole = _wrapper(record, batches[file], f"{scope}/{key.partition(_APART)[0]}")
-                waiting.setdefault(file, []).append((whole, line))
-            size += _EACH_ROW + sum(len(row[3]) for row in held)
+        for rows in self._waiting.groups(lambda row: f"{scopes[row.file]}/{row.key}"):
+            fallback = f"{scopes[rows[0].file]}/{rows[0].key}"
+            for record, row in _joined(rows, files, ledger):
+                wrapper = _wrapper(record, batches[row.file], fallback)
+                waiting.append((wrapper, files[row.file].where, row.line))
+            size += _EACH_ROW + sum(len(row.text) for row in rows)
             if size >= _BYTES:
                 yield waiting
-                waiting, size = {}, 0
+                waiting, size = [], 0
         if waiting:
             yield waiting
-
-    def _by_batch(self, batches: dict[str, dict[str, Any]]) -> Iterator[_Waiting]:
-        """Return all lines, those of one batch and key together; fill in each file's batch."""
-        base = self._base
-        files = (
-            {line[:3] for line in self._held}
-            if base is None
-            else base.rows("SELECT DISTINCT file, stem, folder FROM held").fetchall()
-        )
-        batches |= {file: self._batch_of(stem, folder) for file, stem, folder in files}
-        scopes = {file: str(batches[file].get("id") or folder) for file, _, folder in files}
-        if base is None:
-            self._held.sort(key=lambda line: (scopes[line[0]], line[3], line[4], line[0], line[5]))
-            return ((scopes[f], key, f, kind, line, row) for f, _, _, key, kind, line, row
-                    in self._held)  # fmt: skip
-        base.write("INSERT INTO batch_of VALUES (?, ?)", list(scopes.items()))
-        return base.rows(
-            "SELECT batch, key, held.file, kind, line, row FROM held JOIN batch_of "
-            "ON batch_of.file = held.file ORDER BY batch, key, kind, held.file, line"
-        )
 
 
 def _is_batch(value: dict[str, Any]) -> bool:
     return value.get("object") == "batch" or value.get("type") == "message_batch"
-
-
-def _kind(value: dict[str, Any]) -> int:
-    """Return 0 for a request and 1 for a result."""
-    return int("result" in value or "response" in value)
-
-
-def _key(value: dict[str, Any], line: int) -> str:
-    """Return what request and result share: the custom_id, and the account where they tell it."""
-    custom, account = value.get("custom_id"), value.get("account_id")
-    key = custom if isinstance(custom, str) and custom else f"#{line}"
-    return f"{key}{_APART}{account}" if isinstance(account, str) else key
 
 
 def _stem(file: PurePosixPath) -> str:
@@ -220,21 +195,36 @@ def _packed(value: dict[str, Any]) -> bytes:
 
 
 def _joined(
-    rows: list[tuple[str, int, int, bytes]], ledger: Ledger
-) -> Iterator[tuple[dict[str, Any], str, int]]:
-    """Yield (record, file, line): the n-th request of a custom_id with the n-th of its results."""
-    halves: tuple[list[Any], list[Any]] = ([], [])
-    for file, kind, line, packed in rows:
-        halves[kind].append((file, line, orjson.loads(packed)))
-    asked, answered = halves
-    for place in range(max(len(asked), len(answered))):
-        if place < len(asked) and place < len(answered):
-            ledger.notes["batch requests joined to their results"] += 1
-            file, line, result = answered[place]
-            yield {**asked[place][2], **result}, file, line
-        else:
-            file, line, value = (asked if place < len(asked) else answered)[place]
-            yield value, file, line
+    rows: list[Row], files: list[_File], ledger: Ledger
+) -> Iterator[tuple[dict[str, Any], Row]]:
+    """Yield (record, row): the n-th request with the n-th of its results.
+
+    Of one batch and custom_id, and of one account where the lines tell it.
+    """
+    if len(rows) > 2:
+        rows.sort(key=lambda row: (files[row.file].where, row.line))
+    halves: dict[Any, tuple[list[_Line], list[_Line]]] = {}
+    for row in rows:
+        value = _parsed(row, files, ledger)
+        if value is not None:
+            account = value.get("account_id")
+            both = halves.setdefault(account if isinstance(account, str) else None, ([], []))
+            both["result" in value or "response" in value].append((value, row))
+    for asked, answered in halves.values():
+        for request, result in zip_longest(asked, answered):
+            if request and result:
+                ledger.notes["batch requests joined to their results"] += 1
+                yield {**request[0], **result[0]}, result[1]
+            else:
+                yield request or result
+
+
+def _parsed(row: Row, files: list[_File], ledger: Ledger) -> dict[str, Any] | None:
+    try:
+        value: dict[str, Any] = orjson.loads(row.text)
+    except orjson.JSONDecodeError:
+        return object_in(row.text, row.line, files[row.file].where, ledger)
+    return value
 
 
 def _wrapper(record: dict[str, Any], batch: dict[str, Any], fallback: str) -> dict[str, Any]:
@@ -264,10 +254,3 @@ def _wrapper(record: dict[str, Any], batch: dict[str, Any], fallback: str) -> di
         "response": response,
         "error": error,
     }
-
-
-def _admitted(
-    waiting: list[tuple[dict[str, Any], int]], file: str, ledger: Ledger
-) -> pa.RecordBatch:
-    columns = pair_columns([record for record, _ in waiting])
-    return admit(columns, np.asarray([line for _, line in waiting], np.int64), file, ledger)

@@ -61,15 +61,21 @@ class CanonicalParquet(Source):
 
 
 def refuse_foreign(names: list[str], where: str, ledger: Ledger) -> list[str]:
-    """Return the known column names, each once; note the others in the ledger."""
+    """Return the known column names, each once; note the others in the ledger.
+
+    Raises InputError when none is a required one: what stands first is then no line of names, and
+    may be a row, whose content nothing may tell.
+    """
     known = [name for name in EXCHANGE.names if name in set(names)]
+    if not set(known) & set(REQUIRED_EXCHANGE_COLUMNS):
+        raise InputError(
+            f"no column {', '.join(REQUIRED_EXCHANGE_COLUMNS[:-1])} or "
+            f"{REQUIRED_EXCHANGE_COLUMNS[-1]}",
+            where=where, hint=ledger.doubt or _NAMES_OF_ITS_OWN,
+        )  # fmt: skip
     ledger.ignore_columns(where, set(names) - set(known))
     for name in set(REQUIRED_EXCHANGE_COLUMNS) - set(known):
         ledger.hints[f"required column missing ({name})"] = _NAMES_OF_ITS_OWN
-    if not known:
-        raise InputError(
-            "none of its columns is one of an exchange", where=where, hint=_NAMES_OF_ITS_OWN
-        )
     doubled = [name for name in known if names.count(name) > 1]
     if doubled:
         raise InputError(

@@ -21,6 +21,7 @@ from stillwatch.sources.source import MAX_BATCH_BYTES, Source
 
 __all__ = ["Inputs", "complete", "open_inputs"]
 
+_BY_MAGIC = ("parquet", "arrow")
 _JOIN_ROWS = 8_192
 _ENOUGH_ROWS = 4_096  # from so many rows on, a copy costs more than a batch
 
@@ -181,8 +182,10 @@ def open_inputs(
             source = choose_source(head, file.name, format, sources)
             if format != "auto" and not source.sniff(head, file.name):
                 _doubt(ledger, head, file.name, sources)
+                if ledger.doubt and source.name in _BY_MAGIC:
+                    raise InputError(f"no {source.name}", where=file.name, hint=ledger.doubt)
             names: list[str] = []
-            if format == "auto" and source.name in ("parquet", "arrow"):
+            if format == "auto" and source.name in _BY_MAGIC:
                 names = table_columns(handle, head)
                 foreign = choose_table(names, file.name, sources)
                 if foreign is not None:

@@ -14,7 +14,7 @@ from stillwatch.sources.json_text import BadJson, loads
 from stillwatch.sources.ledger import BROKEN, Ledger
 from stillwatch.sources.pages import items_of
 
-__all__ = ["CHUNK_BYTES", "MAX_RECORD_BYTES", "Records", "read_records"]
+__all__ = ["CHUNK_BYTES", "MAX_RECORD_BYTES", "Records", "object_in", "read_records"]
 
 CHUNK_BYTES = 2 << 20
 MAX_RECORD_BYTES = 256 << 20
@@ -40,6 +40,10 @@ class Records:
         """Take an object as soon as it is parsed; ``text``: its own line, where it has one."""
         self.objects.append(value)
         self.lines.append(line)
+
+    def take(self, text: bytes, line: int) -> bool:
+        """Take a line as it stands, before it is parsed; False: parse it and `add` the object."""
+        return False
 
 
 _Kept = TypeVar("_Kept", bound=Records)
@@ -126,7 +130,10 @@ def _parse_lines(
 ) -> _Kept:
     add = records.add
     parse = orjson.loads
+    take = None if type(records).take is Records.take else records.take
     for number, line in enumerate(lines, done + 1):
+        if take is not None and take(line, number):
+            continue
         try:
             value = parse(line)
         except orjson.JSONDecodeError:
@@ -153,25 +160,33 @@ def _add_items(items: list[Any], number: int, records: Records, where: str, ledg
 
 
 def _parse_hard(text: bytes, number: int, records: Records, where: str, ledger: Ledger) -> None:
-    if not text:
-        ledger.unreadable(where, number, "not a JSON object")
+    value = object_in(text, number, where, ledger)
+    if value is None:
         return
-    try:
-        value, mended = loads(text)
-    except (BadJson, RecursionError) as error:
-        reason = str(error) if isinstance(error, BadJson) else "JSON nested too deeply"
-        ledger.unreadable(where, number, reason)
-        return
-    if not isinstance(value, dict):
-        ledger.unreadable(where, number, "not a JSON object")
-        return
-    if mended:
-        ledger.coerced["JSON mended: invalid UTF-8, NaN or control characters"] += 1
     items = items_of(value)
     if items is not None:
         _add_items(items, number, records, where, ledger)
     else:
         records.add(value, number)
+
+
+def object_in(text: bytes, number: int, where: str, ledger: Ledger) -> dict[str, Any] | None:
+    """Return the object that a text is, mended where it must be; None where it is none: entered."""
+    if not text:
+        ledger.unreadable(where, number, "not a JSON object")
+        return None
+    try:
+        value, mended = loads(text)
+    except (BadJson, RecursionError) as error:
+        reason = str(error) if isinstance(error, BadJson) else "JSON nested too deeply"
+        ledger.unreadable(where, number, reason)
+        return None
+    if not isinstance(value, dict):
+        ledger.unreadable(where, number, "not a JSON object")
+        return None
+    if mended:
+        ledger.coerced["JSON mended: invalid UTF-8, NaN or control characters"] += 1
+    return value
 
 
 class _Splitter:

@@ -17,6 +17,10 @@ __all__ = ["BROKEN", "ENDS_EARLY", "MIN_ROWS_TO_JUDGE", "Ledger", "Rejected"]
 MIN_ROWS_TO_JUDGE = 1_000
 BROKEN = "JSON breaks here, the rest cannot be read"
 ENDS_EARLY = "JSON ends early"
+_TIMES = (
+    "write times as ISO 8601, such as 2026-11-13T08:00:00Z, or as seconds, milliseconds, "
+    "microseconds or nanoseconds since 1970"
+)
 _WRITING = "is the file still being written, or cut off? give it when it is whole"
 _DAY_US = 86_400_000_000
 
@@ -52,7 +56,7 @@ class Ledger:
         self.coerced: Counter[str] = Counter()
         self.notes: Counter[str] = Counter()
         self.ignored_columns: dict[str, tuple[str, ...]] = {}
-        self.hints: dict[str, str] = {ENDS_EARLY: _WRITING}
+        self.hints: dict[str, str] = {ENDS_EARLY: _WRITING, "no readable time (ts)": _TIMES}
         self.doubt = ""
         self.listing = "read rejected.jsonl"
         self.bytes_seen = 0
@@ -96,8 +100,8 @@ class Ledger:
         reason, count = self._reasons().most_common(1)[0]
         first = min(r for r in self.rejected if _named(r) == reason)
         raise InputError(
-            f"{self.rows_rejected} of {self.rows_read} rows cannot be read "
-            f"(allowed: {max_rejects:.2%}); most often, {count} times: {reason}",
+            f"{self.rows_rejected} of {self.rows_read} row{'s' * (self.rows_read != 1)} cannot be "
+            f"read (allowed: {max_rejects:.2%}); most often ({count}): {reason}",
             where=f"{first.source}:{first.line}",
             hint=self.advice(f"{self.listing}, mend the export, or raise --max-rejects"),
         )

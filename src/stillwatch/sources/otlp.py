@@ -40,7 +40,7 @@ from stillwatch.sources.otlp_content import answer_in, has_content, messages_in,
 from stillwatch.sources.otlp_names import ACCOUNT, CONTENT_NAMES, EXTENSION, NAMES, OPERATIONS
 from stillwatch.sources.otlp_records import EVENT, SPAN, Record, records_of
 from stillwatch.sources.otlp_shelf import Shelf
-from stillwatch.sources.source import MAX_BATCH_BYTES, Source
+from stillwatch.sources.source import Source
 
 __all__ = ["Otlp"]
 
@@ -48,6 +48,7 @@ _ENVELOPE = (b'"resourceSpans"', b'"resourceLogs"', b'"scopeSpans"', b'"scopeLog
 _BARE = (b'"startTimeUnixNano"', b'"observedTimeUnixNano"', b'"timeUnixNano"')
 _END_USER = ("enduser.id", "enduser.pseudo.id")
 _ROWS = 2_048
+_JOINED_BYTES = 8 << 20
 _CONTENT_COLUMNS = frozenset({"messages", "output_text", "reasoning_text"})
 _ALWAYS = frozenset(
     {
@@ -135,15 +136,16 @@ class Otlp(Source):
     def rest(self, ledger: Ledger) -> Iterator[pa.RecordBatch]:
         if self._shelf is None:
             return
-        waiting: dict[str, list[Record]] = {}
+        waiting: list[Record] = []
         size = 0
         for record in self._shelf.matched(ledger):
-            waiting.setdefault(record.where, []).append(record)
+            waiting.append(record)
             size += _weight(record)
-            if size > MAX_BATCH_BYTES:
-                yield from (self._batch(records, ledger) for records in waiting.values())
-                waiting, size = {}, 0
-        yield from (self._batch(records, ledger) for records in waiting.values())
+            if size > _JOINED_BYTES:
+                yield self._batch(waiting, ledger)
+                waiting, size = [], 0
+        if waiting:
+            yield self._batch(waiting, ledger)
         self._shelf = None
 
     def _hint(self, ledger: Ledger) -> None:
@@ -166,7 +168,7 @@ class Otlp(Source):
             **_answer(records),
         }
         _extend(columns, records, there)
-        return admit(columns, lines, records[0].where, ledger)
+        return admit(columns, lines, [record.where for record in records], ledger)
 
     def _who(self, records: list[Record]) -> dict[str, list[Any]]:
         accounts: list[Any] = []

@@ -1,30 +1,31 @@
-"""Where spans and the events that tell their content wait for each other, on disk.
+"""Where spans and the events that tell their content wait for each other.
 
 OpenTelemetry writes a request's span to one file and what was said in it to another, in any
-order. Both wait in a temporary SQLite database, whose cache is all the memory they take.
+order. Both wait (`waiting`) until the last file is read.
 """
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterator
-from operator import itemgetter
 
 import orjson
 
 from stillwatch.sources.json_text import canonical
 from stillwatch.sources.ledger import Ledger
 from stillwatch.sources.otlp_records import EVENT, SPAN, Record
-from stillwatch.sources.scratch import Scratch
+from stillwatch.sources.waiting import Row, Waiting
 
 __all__ = ["Shelf"]
+
+_TOLD = -1  # the row only says that its exchange was passed on with its content
 
 
 class Shelf:
     """Holds records until all files are read. Raises RunnerError when the disk is full."""
 
     def __init__(self) -> None:
-        self._base = Scratch("held (key TEXT, kind INTEGER, row BLOB)", "told (key TEXT)")
+        self._waiting = Waiting()
+        self._files: dict[str, int] = {}
         self._count = 0
 
     def hold(self, records: list[Record]) -> None:
@@ -32,17 +33,18 @@ class Shelf:
         rows = []
         for record in records:
             self._count += 1
+            file = self._files.setdefault(record.where, len(self._files))
             key = record.key or f"#{self._count}"
-            rows.append((key, record.kind, _packed(record)))
-        self._base.write("INSERT INTO held VALUES (?, ?, ?)", rows)
+            text = bytes(memoryview(_packed(record)))  # orjson's own bytes hold four times as much
+            rows.append(Row(key, record.kind, file, record.line, text))
+        self._waiting.put(rows)
 
     def tell(self, records: list[Record]) -> None:
         """Note that these exchanges were passed on with their content."""
-        rows = [(record.key,) for record in records if record.key]
-        self._base.write("INSERT INTO told VALUES (?)", rows)
+        self._waiting.put([Row(r.key, _TOLD, 0, 0, b"") for r in records if r.key])
 
     def matched(self, ledger: Ledger) -> Iterator[Record]:
-        """Yield one record an exchange, by key: the span with what its events tell.
+        """Yield one record an exchange: the span with what its events tell.
 
         1. What belongs to an exchange that was passed on with its content is noted.
         2. A span takes over the attributes it lacks from its event, and the messages of its
@@ -53,69 +55,66 @@ class Shelf:
            follows as a row of its own: to be counted as a repeat where repeats are. An event or a
            message that came twice tells nothing new, and is noted.
         """
-        self._base.rows("CREATE INDEX by_key ON held (key, kind)")
-        self._base.rows("CREATE INDEX told_by_key ON told (key)")
-        rows = self._base.rows(
-            "SELECT key, EXISTS (SELECT 1 FROM told WHERE told.key = held.key), kind, row "
-            "FROM held ORDER BY key, kind, rowid"
-        )
-        for _, group in itertools.groupby(rows, itemgetter(0)):
-            yield from _joined(group, ledger)
-        self._base.close()
+        names = list(self._files)
+        for rows in self._waiting.groups(lambda row: row.key):
+            if all(row.kind != _TOLD for row in rows):
+                yield from _joined(rows, names, ledger)
+                continue
+            held = sum(row.kind != _TOLD for row in rows)
+            if held:
+                ledger.notes["spans and events of an exchange read already"] += held
 
 
-def _joined(group: Iterator[tuple[str, int, int, bytes]], ledger: Ledger) -> Iterator[Record]:
-    heads: list[Record] = []
-    events: list[Record] = []
-    parts: list[Record] = []
-    for _, told, kind, row in group:
-        if told:
-            ledger.notes["spans and events of an exchange read already"] += 1
-            continue
-        record = Record(*orjson.loads(row))
-        (heads if kind == SPAN else events if kind == EVENT else parts).append(record)
+def _joined(rows: list[Row], names: list[str], ledger: Ledger) -> Iterator[Record]:
+    heads = [_record(row, names) for row in rows if row.kind == SPAN]
+    events, parts = ([row for row in rows if (row.kind == EVENT) is kind and row.kind != SPAN]
+                     for kind in (True, False))  # fmt: skip
     if not heads:
-        heads, events = events, []
+        heads, events = [_record(row, names) for row in events], []
     if not heads:
         for part in parts:
-            ledger.unreadable(part.where, part.line, "message event without its span")
+            ledger.unreadable(names[part.file], part.line, "message event without its span")
         return
-    events, parts = _once(events, ledger), _once(parts, ledger)
-    parts.sort(key=lambda part: str(part.start_ns).zfill(20))
-    said = [tuple(words) for part in parts for words in part.told]
+    told = [_record(row, names) for row in _once(events, ledger)]
+    words = [_record(row, names) for row in _once(parts, ledger)]
+    words.sort(key=lambda part: str(part.start_ns).zfill(20))
+    said = [tuple(word) for part in words for word in part.told]
     for head in heads:
-        facts = {**events[0].facts, **head.facts} if events else head.facts
-        resource = {**events[0].resource, **head.resource} if events else head.resource
-        failed = head.failed or any(event.failed for event in events[:1])
+        facts = {**told[0].facts, **head.facts} if told else head.facts
+        resource = {**told[0].resource, **head.resource} if told else head.resource
+        failed = head.failed or any(event.failed for event in told[:1])
         yield head._replace(facts=facts, resource=resource, failed=failed, told=[*head.told, *said])
-    if parts or events:
-        ledger.notes["events joined to their spans"] += len(parts) + bool(events)
-    yield from events[1:]
+    if words or told:
+        ledger.notes["events joined to their spans"] += len(words) + bool(told)
+    yield from told[1:]
 
 
-def _once(records: list[Record], ledger: Ledger) -> list[Record]:
-    """Return the records without those that were delivered again, from wherever."""
-    if len(records) < 2:
-        return records
-    seen: dict[bytes, Record] = {}
-    for record in records:
-        seen.setdefault(_packed(record._replace(where="", line=0)), record)
-    ledger.notes["events that came twice"] += len(records) - len(seen)
-    return list(seen.values())
+def _once(rows: list[Row], ledger: Ledger) -> list[Row]:
+    """Return the rows without those that were delivered again, from wherever."""
+    seen = {row.text: row for row in reversed(rows)}
+    if len(seen) == len(rows):
+        return rows
+    ledger.notes["events that came twice"] += len(rows) - len(seen)
+    return [row for row in rows if seen[row.text] is row]
+
+
+def _record(row: Row, names: list[str]) -> Record:
+    key, start, end, failed, facts, resource, told = orjson.loads(row.text)
+    where = names[row.file]
+    return Record(row.kind, key, where, row.line, start, end, failed, facts, resource, told)
 
 
 def _packed(record: Record) -> bytes:
+    """Return all but the kind and the place."""
+    kept = (record.key, *record[4:])
     try:
-        return orjson.dumps(tuple(record))
+        return orjson.dumps(kept)
     except TypeError:
         pass
-    safe = {name: _safe(value) for name, value in record.facts.items()}
-    resource = {name: _safe(value) for name, value in record.resource.items()}
-    told = [[name, _safe(body)] for name, body in record.told]
-    start, end = _safe(record.start_ns), _safe(record.end_ns)
-    return orjson.dumps(
-        tuple(record._replace(facts=safe, resource=resource, told=told, start_ns=start, end_ns=end))
-    )
+    key, start, end, failed, facts, resource, told = kept
+    safe = ({name: _safe(value) for name, value in some.items()} for some in (facts, resource))
+    words = [[name, _safe(body)] for name, body in told]
+    return orjson.dumps((key, _safe(start), _safe(end), failed, *safe, words))
 
 
 def _safe(value: object) -> object:

@@ -10,7 +10,7 @@ from stillwatch.schema.arrow import (
     ACCOUNT,
     KEY,
     ORGANIZATION,
-    OWNERSHIP,
+    OWNER,
     PERMIT,
     REQUIRED_EXCHANGE_COLUMNS,
 )
@@ -28,7 +28,7 @@ from stillwatch.sources.otlp import Otlp
 from stillwatch.sources.pairs import Pairs
 from stillwatch.sources.source import Source
 from stillwatch.sources.spendlogs import SpendLogs
-from stillwatch.sources.strangers import stranger
+from stillwatch.sources.strangers import SUGGEST, stranger
 from stillwatch.sources.vertex import Vertex
 
 __all__ = ["SOURCES", "choose_source", "choose_table"]
@@ -55,7 +55,7 @@ _SIDE_TABLES: Final = (
     ("keys", KEY, {"key_id"}),
     ("accounts", ACCOUNT, {"account_id"}),
     ("organizations", ORGANIZATION, {"org_id"}),
-    ("ownership", OWNERSHIP, {"owner_entity_id", "access"}),
+    ("ownership", OWNER, {"owner_entity_id", "access"}),
 )
 
 
@@ -78,10 +78,10 @@ def choose_source(
     side = _side_table(head)
     got, step = stranger(head)
     if side:
-        step = f"it looks like a table of {side}: give it with --{side}, and the logs without it"
-    raise InputError(
-        f"format not recognised: {got}", where=name, hint=f"{step}. Known formats: {known}"
-    )
+        step = f"a table of {side}: give it to `scan` with --{side}, and the logs without it"
+    elif SUGGEST in step:
+        step = f"{step} ({known})"
+    raise InputError(f"format not recognised: {got}", where=name, hint=step)
 
 
 def _side_table(head: bytes) -> str | None:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from typing import Final
 
-__all__ = ["by_magic", "stranger"]
+__all__ = ["SUGGEST", "by_magic", "stranger"]
 
-_SUGGEST: Final = "let `stillwatch ingest LOG --suggest` propose a mapping file, or name its format"
+SUGGEST: Final = (
+    "a log of your own: let `stillwatch ingest LOG --suggest` propose a mapping file; one of a "
+    "known format: name it with --format"
+)
 _UNPACK: Final = "unpack it and give its folder"
 _DECOMPRESS: Final = "decompress it; .gz and .zst are read as they are"
 _CONVERT: Final = "convert it to Parquet, JSON lines or CSV"
-_ELSEWHERE: Final = "give the log itself; a file that is none may not lie in the folder"
+_ELSEWHERE: Final = "no log: move it out of the folder, or give the logs alone (FOLDER/*.jsonl)"
 _MAGIC: Final = (
     (0, b"PK\x03\x04", "a ZIP archive", f"{_UNPACK}; save a spreadsheet as CSV"),
     (257, b"ustar", "a tar archive", _UNPACK),
@@ -47,14 +50,16 @@ def stranger(head: bytes) -> tuple[str, str]:
     text = head.removeprefix(b"\xef\xbb\xbf").strip()
     if not text:
         return "blank lines alone", "is the export finished?"
+    if text in (b"[]", b"{}"):
+        return "JSON that holds nothing", "is the export finished?"
     if text.startswith(b"<"):
         return "HTML or XML", "was a sign-in page or an error saved in place of the log?"
     if text[:1] in (b"{", b"["):
-        return "JSON with the keys of no known format", _SUGGEST
+        return "JSON with the keys of no known format", SUGGEST
     if _is_text(text):
         return (
             "text, neither JSON nor a table whose first line has exchange_id, ts, account_id "
-            "and model", f"{_SUGGEST}; {_ELSEWHERE}",
+            "and model", f"{_ELSEWHERE}; {SUGGEST}",
         )  # fmt: skip
     return "binary data of no known kind", _ELSEWHERE
 

@@ -11,6 +11,7 @@ from stillwatch.errors import InputError
 from stillwatch.schema.arrow import REQUIRED_EXCHANGE_COLUMNS
 from stillwatch.sources.any_rows import read_rows
 from stillwatch.sources.bodies import BODY_COLUMNS
+from stillwatch.sources.csv_rows import csv_header
 from stillwatch.sources.files import find_files, open_file
 from stillwatch.sources.ledger import Ledger
 from stillwatch.sources.sample import Seen, survey
@@ -79,6 +80,13 @@ _RULES: Final[dict[str, _Rule]] = {
 }  # fmt: skip
 _BESIDE_BODIES = frozenset({"ts", "exchange_id", "model", "http_status", "end_user_id",
                             "conversation_id"})  # fmt: skip
+_NO_TEXT = (b"{", b"[", b"PAR1", b"ARROW1", b"\xff\xff\xff\xff")
+_BEFORE = b"\xef\xbb\xbf \t\r\n"
+_LONGEST_NAME = 64
+_MOST_WORDS = 4
+_VALUE = re.compile(r"[{}<>?!@]|://|^[\d.:TZ+/ -]+$")
+_FIRST_LINE = "its first line names no columns"
+_NAMES = "put the names of the columns on the first line, or give JSON, Parquet or Arrow"
 _SHOWN_OTHERS = 3
 _SHOWN_UNUSED = 30
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
@@ -100,16 +108,22 @@ class Suggestion(NamedTuple):
 def suggest_mapping(paths: Iterable[str | os.PathLike[str]], rows: int = 2_000) -> Suggestion:
     """Return a mapping file for a log, proposed from its first rows.
 
-    Raises InputError when there is no file, or no row that can be read.
+    Raises InputError when there is no file, no row that can be read, or a first line of a CSV file
+    that is no line of names: what stands there would be proposed, and may be a prompt.
     """
     ledger = Ledger()
     found: list[dict[str, Any]] = []
     files = find_files(paths)
+    text = False
     for file in files:
         with open_file(file) as (handle, head):
             known = by_magic(head)
             if known is not None:
                 raise InputError(f"not a log: {known[0]}", where=file.name, hint=known[1])
+            if head and not head.lstrip(_BEFORE).startswith(_NO_TEXT):
+                text = True
+                if _headless(head):
+                    raise InputError(_FIRST_LINE, where=file.name, hint=_NAMES)
             for records in read_rows(handle, file.name, ledger) if head else ():
                 found += records.objects
                 if len(found) >= rows:
@@ -124,7 +138,18 @@ def suggest_mapping(paths: Iterable[str | os.PathLike[str]], rows: int = 2_000) 
             hint="rows may be JSON, CSV with a header, Parquet or Arrow",
         )
     seen, count = survey(found[:rows])
-    return suggest(seen, count, files[0].name)
+    made = suggest(seen, count, files[0].name)
+    if text and not {"ts", "account_id", "model"} - set(made.missing):
+        raise InputError(_FIRST_LINE, where=files[0].name, hint=_NAMES)
+    return made
+
+
+def _headless(head: bytes) -> bool:
+    """Tell whether a text's first line is a row rather than names: no content may be proposed."""
+    return any(
+        len(cell) > _LONGEST_NAME or len(cell.split()) > _MOST_WORDS or _VALUE.search(cell)
+        for cell in csv_header(head)
+    )
 
 
 def suggest(seen: list[Seen], rows: int, log: str) -> Suggestion:

@@ -21,8 +21,8 @@ def log(tmp_path):
 def test_writes_a_file_a_day_and_the_ledger(stillwatch, log, tmp_path):
     told = stillwatch("ingest", log, "--out", tmp_path / "out")
     assert told.code == 0
-    assert "200 rows read from 1 files (csv): 199 accepted, 1 refused." in told.out
-    assert "199 exchanges in 1 files under" in told.out
+    assert "200 rows read from 1 file (csv): 199 accepted, 1 refused." in told.out
+    assert "199 exchanges in 1 file under" in told.out
     assert "Next: stillwatch scan" in told.out
     assert pq.read_table(tmp_path / "out" / "exchanges" / "2026-11-16.parquet").num_rows == 199
     (line,) = (tmp_path / "out" / "rejected.jsonl").read_text().splitlines()
@@ -35,7 +35,7 @@ def test_check_writes_nothing(stillwatch, log, tmp_path, monkeypatch):
     before = sorted(tmp_path.rglob("*"))
     told = stillwatch("ingest", log, "--check")
     assert told.code == 0
-    assert "refused 1 times" in told.out
+    assert "refused 1 time:" in told.out
     assert "(ts)" in told.out
     assert sorted(tmp_path.rglob("*")) == before
 
@@ -70,7 +70,7 @@ def test_a_side_table_among_the_logs_is_named_with_its_option(stillwatch, tmp_pa
     (tmp_path / "table.csv").write_text(f"{header}\n")
     told = stillwatch("ingest", tmp_path / "table.csv", "--check")
     assert told.code == 2
-    assert f"give it with --{side}," in told.err
+    assert f"give it to `scan` with --{side}," in told.err
 
 
 def test_output_that_exists_is_not_overwritten(stillwatch, log, tmp_path):
@@ -89,7 +89,7 @@ def test_check_of_a_log_of_which_nothing_is_accepted_says_why_and_no_more(stillw
         log.write_text(text)
         told = stillwatch("ingest", log, "--check", "--format", "litellm")
         assert told.code == 2
-        assert f"refused 1 times: {said}; first at half.jsonl:1" in told.out
+        assert f"refused 1 time: {said}; first at half.jsonl:1" in told.out
         assert "In none of them" not in told.out
         assert step in told.err
         assert "rejected.jsonl" not in told.err
@@ -104,6 +104,20 @@ def test_check_says_what_the_log_fills_and_what_its_gaps_cost(stillwatch, log):
     assert "Without messages nothing can be accused" in told
     assert "Leaving through the same address prefixes (coordinated), for want of ip" in told
     assert "created_at" in told.split("From a side table")[1]
+    assert "ja4, user_agent: no links by the same client" in told
+
+
+def test_what_tells_clients_apart_is_said_as_it_is(stillwatch, tmp_path):
+    """The link is of the fingerprint and the agent together: one of them alone still links."""
+    log = tmp_path / "log.csv"
+    for name, value, said in (
+        ("user_agent", "openai/3", "ja4: clients are told apart by their user agent alone"),
+        ("ja4", "t13d1516h2", "user_agent: clients are told apart by their TLS fingerprint alone"),
+    ):
+        log.write_text(f"exchange_id,ts,account_id,model,{name}\nx,2026-11-16,a,m,{value}\n")
+        told = stillwatch("ingest", log, "--check").out
+        assert said in told
+        assert "no links by the same client" not in told
 
 
 def test_a_log_of_ones_own_from_proposal_to_columns(stillwatch, tmp_path):
@@ -123,7 +137,7 @@ def test_a_log_of_ones_own_from_proposal_to_columns(stillwatch, tmp_path):
     mapping.write_text(proposal.out.replace("[columns]", "[columns]\nts = 'when'"))
     told = stillwatch("ingest", log, "--format", mapping, "--check")
     assert told.code == 0
-    assert "30 rows read from 1 files (own): 30 accepted, 0 refused." in told.out
+    assert "30 rows read from 1 file (own): 30 accepted, 0 refused." in told.out
     assert "remote_ip" in told.out
 
 

@@ -41,6 +41,17 @@ def test_a_run_that_cannot_accuse_says_so(run_dir, capsys, change):
     assert "stillwatch explain ACCOUNT --run" in out
 
 
+def test_a_log_without_texts_is_told_what_it_lacks(run_dir, capsys, change):
+    """No baseline mends that, so none is asked for."""
+    (run_dir / "campaigns.jsonl").write_text("")
+    blind = {"name": "harvest", "claim": "extractive", "evaluable": False, "missing": ["messages"]}
+    change(cannot_accuse=True, accused_accounts=0, needed_e=None, signals=[blind])
+    out = told(run_dir, capsys)
+    assert "with this log nothing could have been" in out
+    assert "The log lacks messages" in out
+    assert "reference can give" not in out
+
+
 def test_nothing_accused_and_calibrated(run_dir, capsys, change):
     (run_dir / "campaigns.jsonl").write_text("")
     change(calibrated_on_your_traffic=True)

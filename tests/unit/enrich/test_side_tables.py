@@ -15,7 +15,7 @@ import zstandard
 
 from stillwatch.enrich import read_accounts, read_networks, read_ownership, read_permits
 from stillwatch.errors import InputError, SchemaError
-from stillwatch.schema.arrow import ACCOUNT, OWNERSHIP, PERMIT
+from stillwatch.schema.arrow import ACCOUNT, OWNER, PERMIT
 
 
 def put(folder: Path, name: str, text: str) -> Path:
@@ -96,7 +96,12 @@ def test_keyed_hashes_pass(tmp_path: Path, value: str) -> None:
     ("text", "message"),
     [
         ("user\nx\n", "no column account_id"),
+        ("", "an empty file.*finished"),
+        ("account_id,ts,model\na,b,c\n", "the only column of an account.*is it a log"),
+        ("Account_ID,plan\na,x\n", "no column account_id.*small letters"),
         ("account_id,created_at\na,yesterday\n", r":2: created_at: expected a time"),
+        ("account_id,created_at\na,31/01/2026\n", r":2: created_at: .*write days as 2026-01-31"),
+        ('account_id,rate_limit_rpm\na,"1,000"\n', r":2: rate_limit_rpm: .*not 1,000"),
         ("account_id,rate_limit_rpm\na,many\n", r":2: rate_limit_rpm: expected a whole number"),
         ("account_id,rate_limit_rpm\na,1.5\n", r":2: rate_limit_rpm: expected a whole number"),
         ("account_id,plan\n,free\n", r":2: account_id is empty; expected text"),
@@ -164,6 +169,24 @@ def test_line_numbers_count_newlines_in_quotes(tmp_path: Path) -> None:
         read_accounts(path)
 
 
+@pytest.mark.parametrize(
+    "raw",
+    [
+        "account_id\tplan\r\na\tfree\r\n".encode("utf-16"),
+        b"\xef\xbb\xbfaccount_id;plan\r\na;free\r\n",
+        b"account_id, plan\na, free\n",
+        b'{"account_id": "a", "plan": "free", "declared_use": "\xe2\x80\xa8x\xc2\x85"}\n',
+    ],
+)
+def test_tables_as_spreadsheets_and_hands_write_them(tmp_path: Path, raw: bytes) -> None:
+    (tmp_path / "a.csv").write_bytes(raw)
+    found = read_accounts(tmp_path / "a.csv")
+    assert found.table.select(["account_id", "plan"]).to_pylist() == [
+        {"account_id": "a", "plan": "free"}
+    ]
+    assert "plan" in found.columns
+
+
 def test_accounts_that_are_missing_or_no_text(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no such file"):
         read_accounts(tmp_path / "none.csv")
@@ -224,7 +247,7 @@ def test_ownership(tmp_path: Path) -> None:
             tmp_path, "o.csv", "owner_entity_id,access,as_of\ne1,restricted,2026-01-01\ne2,clear,\n"
         )
     )
-    assert table.schema == OWNERSHIP
+    assert table.schema == OWNER
     assert table["access"].to_pylist() == ["restricted", "clear"]
 
 

@@ -12,7 +12,9 @@ import pytest
 
 from stillwatch.errors import InputError
 from stillwatch.sources import Inputs, open_inputs
-from stillwatch.sources.batches import Batches
+from stillwatch.sources.batches import Batches, _Lines
+from stillwatch.sources.json_rows import Records
+from stillwatch.sources.waiting import Waiting
 
 BATCH = Path(__file__).parents[2] / "fixtures" / "apis" / "batch"
 NOW = datetime(2026, 11, 25, tzinfo=UTC)
@@ -135,6 +137,12 @@ def test_without_batch_objects_the_error_says_what_to_give(folder: Path) -> None
     assert "batch objects" in caught.value.hint
 
 
+def test_results_without_their_requests_say_what_to_give(folder: Path) -> None:
+    with pytest.raises(InputError, match="missing \\(model\\)") as caught:
+        read(folder, max_rejects=0.01)
+    assert "requests" in caught.value.hint
+
+
 def test_repeated_deliveries_of_a_result_are_repeats(folder: Path) -> None:
     found = lines(folder / "file-out.jsonl")
     put(folder / "file-out.jsonl", [*found, found[0]])
@@ -149,26 +157,55 @@ def test_a_run_leaves_nothing_for_the_next() -> None:
     assert read(BATCH)[0] == read(BATCH)[0]
 
 
-@pytest.mark.parametrize("limit", [0, 3_000])
+@pytest.mark.parametrize(("limit", "part"), [(0, 1 << 30), (3_000, 1 << 30), (3_000, 0)])
 def test_what_waits_on_disk_is_read_as_what_waits_in_memory(
-    folder: Path, monkeypatch: pytest.MonkeyPatch, limit: int
+    folder: Path, monkeypatch: pytest.MonkeyPatch, limit: int, part: int
 ) -> None:
-    """The same rows in the same order, duplicates and lines of two batches with one id included."""
+    """The same rows, duplicates and lines of two batches with one id included."""
     shutil.copytree(folder, folder / "again")
 
-    def found() -> list[dict[str, Any]]:
+    def found() -> list[str]:
         opened = open_inputs([folder], now=NOW, max_rejects=1.0)
-        return [row for batch in opened.batches() for row in batch.to_pylist()]
+        rows = [row for batch in opened.batches() for row in batch.to_pylist()]
+        assert opened.ledger.notes == notes
+        return sorted(map(repr, rows))
 
+    notes = read(folder)[1].ledger.notes
     kept = found()
     spilled: list[int] = []
-    spill = Batches._spill
+    spill = Waiting._spill
 
-    def counted(source: Batches) -> None:
-        spilled.append(len(source._held))
-        spill(source)
+    def counted(waiting: Waiting) -> None:
+        spilled.append(len(waiting._held))
+        spill(waiting)
 
-    monkeypatch.setattr(Batches, "_spill", counted)
-    monkeypatch.setattr("stillwatch.sources.batches._MEMORY_BYTES", limit)
+    monkeypatch.setattr(Waiting, "_spill", counted)
+    monkeypatch.setattr("stillwatch.sources.waiting.MEMORY_BYTES", limit)
+    monkeypatch.setattr("stillwatch.sources.waiting._PART_BYTES", part)
     assert found() == kept
     assert sum(spilled) >= len(kept) == 36
+
+
+def test_lines_taken_as_they_stand_are_as_if_parsed(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also those which end early, name other keys in prompts, or hold what is no UTF-8."""
+    first, *more = (folder / "file-in.jsonl").read_bytes().splitlines()
+    body = b'"body": {"model": "m", "custom_id": "x", "response": {}, "account_id": "a2"}'
+    (folder / "file-in.jsonl").write_bytes(b"\r\n".join([
+        first, *more, first[:-9], b'{"custom_id": "nested", "method": "POST", %s}' % body,
+        b'{"custom_id": "last", "body": {"model": "m"}, "account_id": "a3"}',
+        b'{"custom_id": "late", "body": {"model": "m"}, "response": null}',
+        b'{"custom_id": "\xff", "body": {"model": "m\xff"}}',
+    ]))  # fmt: skip
+
+    def found() -> tuple[Any, ...]:
+        rows, opened = read(folder)
+        return rows, opened.ledger.rejected, opened.ledger.notes, opened.ledger.coerced
+
+    taken = found()
+    assert ("batch_1/last" in taken[0], "batch_1/late" in taken[0]) == (True, True)
+    assert [r.reason for r in taken[1]].count("JSON ends early") == 1
+    monkeypatch.setattr(_Lines, "take", Records.take)
+    parsed = found()
+    assert (parsed[0], set(parsed[1]), *parsed[2:]) == (taken[0], set(taken[1]), *taken[2:])

@@ -420,13 +420,14 @@ def test_the_sample_of_a_page_is_known_for_what_it_is(page: str) -> None:
         (b"\xfd7zXZ\x00", "compressed with xz", ".gz and .zst are read"),
         (b"Obj\x01\x04", "Avro", "convert it to Parquet"),
         (b"SQLite format 3\x00", "an SQLite database", "CSV or JSON lines"),
-        (b"%PDF-1.7", "a PDF", "give the log itself"),
+        (b"%PDF-1.7", "a PDF", "give the logs alone"),
         (b"\n<html><title>Sign in", "HTML or XML", "sign-in page"),
         (b"\n \n\n", "blank lines alone", "is the export finished"),
+        (b"[]\n", "JSON that holds nothing", "is the export finished"),
         (b'{"secret": "value"}\n', "JSON with the keys of no known format", "--suggest"),
         (b"Dear secret,\nthe logs", "text, neither JSON nor a table", "--suggest"),
         ("\u00fcb".encode()[:3] + b"\xe2\x82", "text, neither", "--suggest"),
-        (b"secret\x00\x01\x02", "binary data of no known kind", "give the log itself"),
+        (b"secret\x00\x01\x02", "binary data of no known kind", "give the logs alone"),
     ],
 )
 def test_a_file_that_is_no_log_is_told_for_what_it_is(
@@ -447,6 +448,17 @@ def test_a_format_that_was_named_wrongly_is_told(tmp_path: Path) -> None:
     opened = open_inputs([log], format="otlp")
     with pytest.raises(InputError, match=r"leave --format out: log\.jsonl looks like litellm"):
         list(opened.batches())
+
+
+@pytest.mark.parametrize("format", ["csv", "parquet", "arrow"])
+def test_a_table_that_is_none_tells_nothing_of_its_first_line(tmp_path: Path, format: str) -> None:
+    """Whoever names the format wrongly finds no prompt among the columns that were ignored."""
+    log = tmp_path / "log.jsonl"
+    log.write_text(json.dumps({**PAYLOAD, "note": 'a secret, "stream", more'}), "utf-8")
+    with pytest.raises(InputError, match=r"leave --format out: log\.jsonl looks like litellm"):
+        list((opened := open_inputs([log], format=format)).batches())
+    if format == "csv":
+        assert opened.ledger.ignored_columns == {}
 
 
 @pytest.mark.parametrize(

@@ -495,13 +495,26 @@ def test_parquet_and_otlp_give_the_same_exchanges(tmp_path: Path, form: str) -> 
     assert ledger.rows_rejected == 0
 
 
-def test_a_full_disk_while_spans_wait_is_said(tmp_path: Path) -> None:
-    shelf = Shelf()
-    shelf._base.rows("PRAGMA max_page_count = 4")
+def test_a_full_disk_while_spans_wait_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("stillwatch.sources.waiting.MEMORY_BYTES", 1_000)
+    monkeypatch.setattr("tempfile.TemporaryFile", lambda: Path("/dev/full").open("r+b"))  # noqa: SIM115
     record = Record(0, "k", "log", 1, "1", "2", False, {"text": "x" * 100_000}, {}, [])
-    with pytest.raises(RunnerError, match="full") as caught:
-        shelf.hold([record])
-    assert "SQLITE_TMPDIR" in caught.value.hint
+    with pytest.raises(RunnerError, match="No space left") as caught:
+        Shelf().hold([record])
+    assert "TMPDIR" in caught.value.hint
+
+
+@pytest.mark.parametrize("name", ["events", "old", "events alone"])
+def test_what_waits_on_disk_is_joined_as_in_memory(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = [OTLP / file for file in SETS[name]]
+    kept, ledger = read(*files)
+    monkeypatch.setattr("stillwatch.sources.waiting.MEMORY_BYTES", 0)
+    rows, again = read(*files)
+    assert kept
+    assert sorted(map(repr, rows)) == sorted(map(repr, kept))
+    assert (again.notes, sorted(again.rejected)) == (ledger.notes, sorted(ledger.rejected))
 
 
 def test_what_waits_survives_depth_and_size() -> None:

@@ -99,6 +99,9 @@ def test_no_rows_no_proposal(tmp_path: Path) -> None:
     for text, said in (
         ("", "no row that can be read Next"),
         ('{"a": ', "no row that can be read: JSON ends early"),
+        ("a secret, of two\nwords, more\n", "names no columns Next: put the names"),
+        ("x1,2026-11-13T08:00:00Z,secret\nx2,2026-11-13T08:00:01Z,y\n", "names no columns"),
+        ("id,why is it secret?,user,time,model\na,b,c,d,e\n", "names no columns"),
         ("PK\x03\x04,secret\na,b\n", "not a log: a ZIP archive Next: unpack it"),
     ):
         log.write_text(text, "utf-8")
