@@ -15,6 +15,7 @@ from stillwatch.report.numbers import (
     usd,
     usd_range,
 )
+from stillwatch.report.sentence import permits_told
 from stillwatch.report.svg import Table
 
 __all__ = [
@@ -187,7 +188,8 @@ def value_table(facts: Facts) -> tuple[Table | None, str]:
 def permits_table(facts: Facts) -> tuple[Table | None, str]:
     """Return what permits covered, and what went beyond them."""
     permits = records(facts.summary.get("permits"))
-    if not permits:
+    others = records(at(facts.summary, "permits_read", "not_used"))
+    if not permits and not others:
         return None, ""
     beyond = sum(p.get("kind") != "inside" for p in permits)
     rows = [
@@ -200,13 +202,19 @@ def permits_table(facts: Facts) -> tuple[Table | None, str]:
         )
         for p in permits
     ]
-    title = (
-        f"Permits: {counted(beyond, 'finding')} beyond what was agreed"
-        if beyond
-        else "Permits: all permitted traffic stayed inside its agreement"
-    )
+    rows += [
+        (said(p.get("permit_id")), "not used", count(p.get("accounts")), "—", said(p.get("text")))
+        for p in others
+    ]
+    title = "Permits: all permitted traffic stayed inside its agreement"
+    if beyond:
+        title = f"Permits: {counted(beyond, 'finding')} beyond what was agreed"
+    elif not permits:
+        title = permits_told(facts).rstrip(".")
+    hidden = (number(at(facts.summary, "permits_read", "read")) or 0) - len(rows)
+    note = f"{counted(hidden, 'more permit')} not used and not listed." if hidden > 0 else ""
     return (
-        Table(("Permit", "Scope", "Accounts", "Exchanges", "What"), rows, frozenset({2, 3})),
+        Table(("Permit", "Scope", "Accounts", "Exchanges", "What"), rows, frozenset({2, 3}), note),
         title,
     )
 

@@ -5,7 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from stillwatch.report.facts import Campaign, Facts, at, listed, recommended, records, said
+from stillwatch.report.facts import (
+    NO_METHOD,
+    Campaign,
+    Facts,
+    at,
+    is_unproven,
+    listed,
+    recommended,
+    records,
+    said,
+)
 from stillwatch.report.numbers import (
     compact,
     count,
@@ -63,6 +73,7 @@ class Claim:
     name: str
     title: str
     summary: str
+    note: str
     rows: list[Evidence]
     table: Table | None
 
@@ -129,20 +140,39 @@ def write_chapter(facts: Facts, campaign: Campaign) -> Chapter:
 def _sentence(campaign: Campaign) -> str:
     d = campaign.data
     period = day_range(parse(d.get("first_seen")), parse(d.get("last_seen")))
-    return (
+    told = (
         f"{counted(d.get('accounts'), 'account')}, {counted(d.get('exchanges'), 'exchange')}, "
         f"{compact(d.get('output_tokens'))} output tokens, {period}"
     )
+    unproven = _places(campaign)["unproven"]
+    if campaign.standing == "accused" and unproven:
+        told += f"; {counted(unproven, 'more account')} not proven, on watch"
+    return told
+
+
+def _places(campaign: Campaign) -> dict[str, int]:
+    """Return how many accounts are proven core, not proven, and linked only; each counted once."""
+    best: dict[str, str] = {}
+    rank = ("core", "unproven", "linked")
+    accused = campaign.standing == "accused"
+    for member in records(campaign.data.get("members")):
+        core = member.get("role") == "core" and not (accused and is_unproven(member))
+        place = "core" if core else "unproven" if is_unproven(member) else "linked"
+        account = said(member.get("account_id"))
+        best[account] = min(best.get(account, "linked"), place, key=rank.index)
+    return {name: sum(place == name for place in best.values()) for name in rank}
 
 
 def _standing_note(campaign: Campaign) -> str:
     e, needed = plain(campaign.data.get("e_value")), plain(campaign.data.get("needed_e"))
+    why = said(campaign.data.get("standing_reason"), "An accusation needs more.")
     q = campaign.data.get("q_value")
     return {
         "accused": f"Accused: e = {e} where {needed} is needed; smallest alpha that selects it "
         f"(q) = {plain(q)}.",
-        "watch": f"Watch: worth an analyst's eye, and nothing acts upon it. e = {e}; an "
-        f"accusation needs {needed}, and that the accounts' acts speak.",
+        "watch": "Watch: worth an analyst’s eye; nobody is accused and nothing acts upon it. "
+        f"{why} "
+        f"The weaker claim has e = {e}; {needed} is needed.",
         "permitted": "Permitted: this distillation is inside an agreement. It is shown so that "
         "it can be checked, and no account is accused.",
     }.get(campaign.standing, "")
@@ -154,16 +184,29 @@ def _fact_list(campaign: Campaign) -> list[tuple[str, str]]:
     methods = ", ".join(str(m).replace("_", " ") for m in listed(d.get("methods")))
     found = ", ".join(str(m).replace("_", " ") for m in listed(d.get("found_by")))
     out = [
-        ("Core", counted(d.get("core"), "account")),
-        ("Periphery", counted(d.get("periphery"), "account")),
+        *_roles(campaign),
         ("Output tokens", count(d.get("output_tokens"))),
-        ("Methods", methods or "none marked"),
+        ("Methods", methods or NO_METHOD),
         ("Found by", found or "not recorded"),
         ("Recommended", recommended(d)),
     ]
     if number(at(harvest, "low")) is not None:
         out.append(("Harvest at list price", usd_range(at(harvest, "low"), at(harvest, "high"))))
     return out
+
+
+def _roles(campaign: Campaign) -> list[tuple[str, str]]:
+    """Return the members by what is known of them; of a record without members, its own counts."""
+    if not records(campaign.data.get("members")):
+        return [
+            ("Core", counted(campaign.data.get("core"), "account")),
+            ("Periphery", counted(campaign.data.get("periphery"), "account")),
+        ]
+    held = _places(campaign)
+    rows = [("Core", counted(held["core"], "account"))]
+    if held["unproven"]:
+        rows.append(("Not proven, watched", counted(held["unproven"], "account")))
+    return [*rows, ("Linked only", counted(held["linked"], "account"))]
 
 
 def _claims(facts: Facts, campaign: Campaign) -> list[Claim]:
@@ -184,7 +227,9 @@ def _claims(facts: Facts, campaign: Campaign) -> list[Claim]:
                     title=title,
                     sentence=worded(said(item.get("text")), p_beside=p != "—"),
                     p=p,
-                    e=plain(item.get("e_value")),
+                    e="watch only"
+                    if item.get("counts_for") == "watch"
+                    else plain(item.get("e_value")),
                     picture=null_drawing(item, f"{campaign.ident}-{name}-{i}", title),
                 )
             )
@@ -205,6 +250,7 @@ def _claims(facts: Facts, campaign: Campaign) -> list[Claim]:
                 name=name,
                 title=heading,
                 summary=_claim_summary(name, claim),
+                note=said(claim.get("note"), ""),
                 rows=rows,
                 table=Table(
                     ("Signal", "Seen", "Null expects", "Null 95 %", "p", "e", "n"),
@@ -247,6 +293,13 @@ def _rivals_title(rivals: list[dict[str, Any]]) -> str:
     return f"{what}: {word(len(left))} {verb} ({shorten('; '.join(left), 90)})"
 
 
+def _role(member: dict[str, Any]) -> str:
+    """Return core, not proven or linked: what is known of a member, in the reader's words."""
+    if is_unproven(member) and member.get("role") != "core":
+        return "not proven"
+    return "core" if member.get("role") == "core" else "linked"
+
+
 def _members(facts: Facts, campaign: Campaign) -> tuple[Table | None, str]:
     members = records(campaign.data.get("members"))
     if not members:
@@ -265,7 +318,7 @@ def _members(facts: Facts, campaign: Campaign) -> tuple[Table | None, str]:
         (
             said(m.get("account_id")),
             said(m.get("end_user_id"), "—"),
-            said(m.get("role")),
+            _role(m),
             said(m.get("standing")),
             share(m.get("confidence")),
             " ".join(str(r) for r in listed(m.get("reasons"))),

@@ -69,7 +69,8 @@ def _title(rungs: list[dict[str, Any]], chosen: str) -> str:
 
 def _caption(campaign: Campaign) -> str:
     words = (
-        "Touched are members that are not accused: linked accounts, a proxy’s other customers. "
+        "Touched are members that are not accused: those not proven, linked accounts, a proxy’s "
+        "other customers. "
         "Counts are of this window; the accused themselves are not in them."
     )
     revenue = number(campaign.data.get("revenue_usd"))
