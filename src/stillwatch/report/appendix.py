@@ -40,6 +40,7 @@ ASSUMPTIONS: Final = {
     "exposed_usd_per_year": "revenue a year that an imitation could displace, US$",
     "displaced_share": "share of it that would be displaced",
 }
+_MOST_IDS: Final = 3
 _VALUES = (
     ("harvest_list_price_usd", "Harvest at list price: what the accused used"),
     ("serving_loss_usd", "Serving loss: what serving it cost beyond what was paid"),
@@ -159,7 +160,8 @@ def recall_table(facts: Facts) -> tuple[Table | None, str]:
 def value_table(facts: Facts) -> tuple[Table | None, str]:
     """Return value at risk; the four figures overlap and are never added."""
     value = facts.summary.get("value_at_risk")
-    if not isinstance(value, dict) or not value:
+    nobody = number(facts.summary.get("accused_accounts")) == 0
+    if not isinstance(value, dict) or not value or nobody:  # four times nothing
         return None, ""
     entered = any(listed(at(value, "assumptions", "exposed_usd_per_year")) or [1])
     rows = [
@@ -202,16 +204,20 @@ def permits_table(facts: Facts) -> tuple[Table | None, str]:
         )
         for p in permits
     ]
-    rows += [
-        (said(p.get("permit_id")), "not used", count(p.get("accounts")), "—", said(p.get("text")))
-        for p in others
-    ]
+    for text in dict.fromkeys(said(p.get("text")) for p in others):
+        alike = [p for p in others if said(p.get("text")) == text]
+        ids = [said(p.get("permit_id")) for p in alike]
+        more = f" and {len(ids) - _MOST_IDS:,} more" if len(ids) > _MOST_IDS else ""
+        accounts = sum(int(number(p.get("accounts")) or 0) for p in alike)
+        named = ", ".join(ids[:_MOST_IDS]) + more
+        rows.append((named, "not used", count(accounts), "—", text))
     title = "Permits: all permitted traffic stayed inside its agreement"
     if beyond:
         title = f"Permits: {counted(beyond, 'finding')} beyond what was agreed"
     elif not permits:
         title = permits_told(facts).rstrip(".")
-    hidden = (number(at(facts.summary, "permits_read", "read")) or 0) - len(rows)
+    read = number(at(facts.summary, "permits_read", "read")) or 0
+    hidden = int(read) - len(permits) - len(others) if read else 0
     note = f"{counted(hidden, 'more permit')} not used and not listed." if hidden > 0 else ""
     return (
         Table(("Permit", "Scope", "Accounts", "Exchanges", "What"), rows, frozenset({2, 3}), note),

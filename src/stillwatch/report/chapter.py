@@ -68,13 +68,17 @@ class Evidence:
 
 @dataclass(frozen=True)
 class Claim:
-    """One of the three claims, which are never mixed."""
+    """One of the three claims, which are never mixed.
+
+    ``rows``: tests that speak for it; ``quiet``: those whose e-value is below 1.
+    """
 
     name: str
     title: str
     summary: str
     note: str
     rows: list[Evidence]
+    quiet: list[Evidence]
     table: Table | None
 
 
@@ -217,12 +221,15 @@ def _claims(facts: Facts, campaign: Campaign) -> list[Claim]:
         if not isinstance(claim, dict):
             continue
         evidence = records(claim.get("evidence"))
-        rows, table = [], []
+        rows: list[Evidence] = []
+        quiet: list[Evidence] = []
+        table = []
         for i, item in enumerate(evidence):
             signal = said(item.get("signal"))
             title = said(titles.get(signal), signal.replace("_", " "))
             p = "—" if number(item.get("p_value")) is None else plain(item["p_value"])
-            rows.append(
+            below = (number(item.get("e_value")) or 0.0) < 1
+            (quiet if below else rows).append(
                 Evidence(
                     title=title,
                     sentence=worded(said(item.get("text")), p_beside=p != "—"),
@@ -252,6 +259,7 @@ def _claims(facts: Facts, campaign: Campaign) -> list[Claim]:
                 summary=_claim_summary(name, claim),
                 note=said(claim.get("note"), ""),
                 rows=rows,
+                quiet=quiet,
                 table=Table(
                     ("Signal", "Seen", "Null expects", "Null 95 %", "p", "e", "n"),
                     table,

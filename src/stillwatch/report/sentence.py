@@ -248,7 +248,8 @@ def permits_told(facts: Facts) -> str:
     told = f"{counted(read, 'permit')} {'was' if read == 1 else 'were'} read"
     if not named:
         return f"{told}: none names an account seen here. Are identifiers spelled as in the log?"
-    told += f": {count(named)} {'names' if named == 1 else 'name'} an account seen here, "
+    whole = "all" if named == read and read > 1 else count(named)
+    told += f": {whole} {'names' if named == 1 else 'name'} an account seen here, "
     if not used:
         return f"{told}and none was needed, because nobody whom they name would be accused."
     return f"{told}{count(used)} {'was' if used == 1 else 'were'} used, {count(exceeded)} exceeded."

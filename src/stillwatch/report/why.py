@@ -31,8 +31,8 @@ _MEANING: Final = {
     "clear": "Nothing found here speaks against it.",
 }
 _CLEAR_BUT_TESTED: Final = (
-    "Neither accused nor watched, and nothing acts upon it. What was seen of groups that it belongs "
-    "to is below, with why it is not enough. That is no accusation."
+    "Neither accused nor watched, and nothing acts upon it. What was seen of groups that it is in "
+    "is below, with why it is not enough. That is no accusation."
 )
 _ACCESS: Final = {
     "restricted": "the ownership table restricts it",
