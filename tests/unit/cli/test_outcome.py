@@ -87,7 +87,7 @@ def test_permits_are_told_even_where_none_was_needed(run_dir, capsys, change):
     change(permits_read={"read": 7, "named": 0, "used": 0, "exceeded": 0, "not_used": []})
     assert "7 permits were read: none names an account seen here." in told(run_dir, capsys)
     change(permits_read={"read": 2, "named": 2, "used": 2, "exceeded": 1, "not_used": []})
-    assert "2 name an account seen here, 2 were used, 1 exceeded." in told(run_dir, capsys)
+    assert "all name an account seen here, 2 were used, 1 exceeded." in told(run_dir, capsys)
 
 
 def test_a_member_whose_name_cannot_be_typed_is_left_out_of_the_command(run_dir, capsys):
