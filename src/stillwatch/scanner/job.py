@@ -478,6 +478,7 @@ def _write(
     runner.put("coverage", coverage)
     lines = campaign_lines(runner, judgement, choice.needed_of, shown, basis, assumptions, rng)
     for line in lines:
+        line["hinted_methods"] = line["methods"]
         line["methods"] = methods_in_words(line, frames)
     explain_standings(lines, judgement, choice, drift, runner.settings.min_subjects)
     accounts, users = account_rows(runner, judgement, answers)

@@ -221,8 +221,8 @@ def _too_few(here: int, expected: int) -> str:
     """Return why drift cannot be told, with the numbers needed and found."""
     if here < _MIN_DRIFT:
         return (
-            f"not known: this window has {here} benign cohort{'s' * (here != 1)} that act "
-            f"together, and a comparison needs {_MIN_DRIFT}"
+            f"not known: {here} benign cohort{'s' * (here != 1)} acting together in this window, "
+            f"and a comparison needs {_MIN_DRIFT}"
         )
     return (
         f"not known: the reference has {expected} cohorts to compare with, "

@@ -88,6 +88,7 @@ CAMPAIGN_FIELDS: Final = {
     "output_tokens": "of `accounts`",
     "revenue_usd": "what `accounts` paid in the window, where the log has a cost",
     "methods": "what its exchanges hint at and its templates ask for; no part of the accusation",
+    "hinted_methods": "those of them that permits are compared with: its exchanges hint at them",
     "claims": "coordinated, extractive, actor: each with confidence, e-value and evidence "
     "(signal, statistic, p, e, null, n, sentence, and whether it counts for an accusation or for "
     "watch alone); `note`: why strong tests do not count; never mixed",

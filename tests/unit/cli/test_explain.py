@@ -171,11 +171,12 @@ def test_a_member_that_is_not_proven_is_not_called_linked(stillwatch, run_dir):
     line = json.loads((run_dir / "campaigns.jsonl").read_text())
     line["members"][3]["confidence"] = 0.97
     line |= {"standing": "watch", "standing_reason": "One kind of act alone accuses nobody."}
-    line["claims"]["coordinated"]["note"] = "One kind of act alone accuses nobody"
+    line["claims"]["coordinated"]["note"] = "turns alone do not count"
     line["claims"]["coordinated"]["evidence"][0]["counts_for"] = "watch"
     (run_dir / "campaigns.jsonl").write_text(json.dumps(line))
     out = stillwatch("explain", "acct-edge", "--run", run_dir).out
     assert "does not prove that it belongs: periphery is never accused" in out
     assert "it is linked, not extractive" not in out
     assert "- Why it is not accused: One kind of act alone accuses nobody." in out
+    assert "- Turns alone do not count." in out
     assert "Requests fell on the same account 3 times. (counts for watching alone)" in out

@@ -103,7 +103,7 @@ def test_too_few_cohorts_to_tell_a_drift_say_how_many_there_are_and_how_many_it_
         said.append(told["text"])
     runner.close()
     assert said[0] == (
-        "not known: this window has 3 benign cohorts that act together, and a comparison needs 10"
+        "not known: 3 benign cohorts acting together in this window, and a comparison needs 10"
     )
     assert said[1].startswith("the lower two thirds of 12 benign cohorts of this window score")
 
