@@ -1,8 +1,9 @@
 """Whom each rung of the ladder would touch beside the accused: accounts, people, money, permits.
 
-Touched are members of a campaign that are not accused: the honest customers of its proxy, accounts
-that share an address or a template with it. A rung touches those of their requests with which it
-interferes; `step_up` and `deny` interfere with all, `watch` with none.
+Touched are members of a campaign that are not accused: those whose own behaviour proves nothing,
+whatever they are; the honest customers of its proxy; accounts that share an address with it. A rung
+touches those of their requests with which it interferes; `step_up` and `deny` interfere with all,
+`watch` with none.
 """
 
 from __future__ import annotations

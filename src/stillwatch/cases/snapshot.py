@@ -233,7 +233,8 @@ def _pursuit(
 ) -> Pursuit:
     return Pursuit(
         str(campaign["campaign_id"]),
-        tuple(campaign["methods"]),
+        # What its templates ask for describes it: no permit was read against that.
+        tuple(campaign.get("hinted_methods", campaign["methods"])),
         facts.rates.get(number, 0.0),
         ordered.get(str(campaign["campaign_id"])),
         facts.burst(number),

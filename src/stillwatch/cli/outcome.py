@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 from typing import Any, Final
 
 from stillwatch.cli.terminal import Page, command
 from stillwatch.report.facts import at, read_facts, records, said, standing_of
 from stillwatch.report.numbers import count, counted, day_range, parse
-from stillwatch.report.sentence import answer, apart
+from stillwatch.report.sentence import (
+    answer,
+    apart,
+    permits_told,
+    standing_counts,
+    watched_because,
+)
 from stillwatch.schema import CAMPAIGNS, REPORT
 from stillwatch.store import Run
 
 __all__ = ["print_outcome"]
 
-_MOST_CAMPAIGNS: Final = 5
+_MOST_ACCUSED: Final = 20
+_MOST_OTHERS: Final = 4
+_MOST_REASONS: Final = 3
 
 
 def print_outcome(run: Run, *, report: Path | None = None) -> None:
@@ -23,22 +32,46 @@ def print_outcome(run: Run, *, report: Path | None = None) -> None:
     told = answer(facts)
     page.sentence(told.lead + told.sentence, style="bold red" if told.mood == "accused" else "bold")
     ordered = [c.data for c in facts.shown]
-    if ordered:
+    listed = _listed(ordered)
+    if listed:
         page.table(
             ("campaign", "standing", ">accounts", ">exchanges", "seen", ">collateral"),
-            [_row(campaign) for campaign in ordered[:_MOST_CAMPAIGNS]],
+            [_row(campaign) for campaign in listed],
         )
-    rest = len(ordered) + len(facts.rest) - _MOST_CAMPAIGNS
-    if rest > 0:
-        page.sentence(f"and {counted(rest, 'more campaign')} in {CAMPAIGNS}.")
+    more = _more(standing_counts(facts), listed)
+    if more:
+        page.sentence(f"and {more} in {CAMPAIGNS}.")
     beside = apart(facts)
     if beside:
         page.sentence(beside)
+    for reason, n in watched_because(facts)[:_MOST_REASONS]:
+        page.sentence(f"On watch and not accused, {counted(n, 'campaign')}: {reason}")
+    permits = permits_told(facts)
+    if permits:
+        page.sentence(permits)
     for title, text in told.warnings:
         page.sentence(f"{title}. {text}", style="yellow")
     page.sentence(f"Report: {_short(report or run.path / REPORT)}")
     page.sentence(
         f"Why an account: {command('explain', _example(ordered), '--run', _short(run.path))}"
+    )
+
+
+def _listed(ordered: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the campaigns of the table: all accused up to 20, then a few of the others."""
+    accused = [c for c in ordered if standing_of(c) == "accused"]
+    others = [c for c in ordered if standing_of(c) != "accused"]
+    return accused[:_MOST_ACCUSED] + others[:_MOST_OTHERS]
+
+
+def _more(counts: dict[str, int], listed: list[dict[str, Any]]) -> str:
+    """Return how many campaigns of each standing the table leaves out, or nothing."""
+    shown = Counter(standing_of(c) for c in listed)
+    words = {"accused": "accused", "permitted": "permitted", "watch": "on watch"}
+    left = [(counts[name] - shown[name], word) for name, word in words.items()]
+    told = [f"{n:,} {word}" for n, word in left if n > 0]
+    return (
+        f"{told[0].replace(' ', ' more ', 1)}{''.join(f', {t}' for t in told[1:])}" if told else ""
     )
 
 

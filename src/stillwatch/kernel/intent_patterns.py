@@ -204,7 +204,7 @@ _SOURCES: Final[dict[Intent, tuple[str, str, str, str, str, str]]] = {
 }
 
 
-def _bytes_regex(source: str) -> bytes:
+def utf8_regex(source: str) -> bytes:
     """UTF-8, gaps spelled out, accented letters at the head of a group in both cases."""
     for letter in "áâäéèíîñóöúü":
         source = source.replace(f"(?:{letter}", f"(?:{letter}|{letter.upper()}")
@@ -212,7 +212,7 @@ def _bytes_regex(source: str) -> bytes:
 
 
 PATTERNS: Final = tuple(
-    IntentPattern(intent, language, _bytes_regex(source))
+    IntentPattern(intent, language, utf8_regex(source))
     for intent, sources in _SOURCES.items()
     for language, source in zip(LANGUAGES, sources, strict=True)
 )

@@ -15,6 +15,7 @@ from stillwatch.report.numbers import (
     usd,
     usd_range,
 )
+from stillwatch.report.sentence import permits_told
 from stillwatch.report.svg import Table
 from stillwatch.schema import pricing
 
@@ -40,6 +41,7 @@ ASSUMPTIONS: Final = {
     "exposed_usd_per_year": "revenue a year that an imitation could displace, US$",
     "displaced_share": "share of it that would be displaced",
 }
+_MOST_IDS: Final = 3
 _VALUES = (
     ("harvest_list_price_usd", "Harvest {pricing}: what the accused used"),
     ("serving_loss_usd", "Serving loss: what serving it cost beyond what was paid"),
@@ -159,7 +161,8 @@ def recall_table(facts: Facts) -> tuple[Table | None, str]:
 def value_table(facts: Facts) -> tuple[Table | None, str]:
     """Return value at risk; the four figures overlap and are never added."""
     value = facts.summary.get("value_at_risk")
-    if not isinstance(value, dict) or not value:
+    nobody = number(facts.summary.get("accused_accounts")) == 0
+    if not isinstance(value, dict) or not value or nobody:  # four times nothing
         return None, ""
     harvest = at(value, "harvest_list_price_usd")
     prices = pricing(harvest) if isinstance(harvest, dict) else ""
@@ -189,7 +192,8 @@ def value_table(facts: Facts) -> tuple[Table | None, str]:
 def permits_table(facts: Facts) -> tuple[Table | None, str]:
     """Return what permits covered, and what went beyond them."""
     permits = records(facts.summary.get("permits"))
-    if not permits:
+    others = records(at(facts.summary, "permits_read", "not_used"))
+    if not permits and not others:
         return None, ""
     beyond = sum(p.get("kind") != "inside" for p in permits)
     rows = [
@@ -202,13 +206,23 @@ def permits_table(facts: Facts) -> tuple[Table | None, str]:
         )
         for p in permits
     ]
-    title = (
-        f"Permits: {counted(beyond, 'finding')} beyond what was agreed"
-        if beyond
-        else "Permits: all permitted traffic stayed inside its agreement"
-    )
+    for text in dict.fromkeys(said(p.get("text")) for p in others):
+        alike = [p for p in others if said(p.get("text")) == text]
+        ids = [said(p.get("permit_id")) for p in alike]
+        more = f" and {len(ids) - _MOST_IDS:,} more" if len(ids) > _MOST_IDS else ""
+        accounts = sum(int(number(p.get("accounts")) or 0) for p in alike)
+        named = ", ".join(ids[:_MOST_IDS]) + more
+        rows.append((named, "not used", count(accounts), "—", text))
+    title = "Permits: all permitted traffic stayed inside its agreement"
+    if beyond:
+        title = f"Permits: {counted(beyond, 'finding')} beyond what was agreed"
+    elif not permits:
+        title = permits_told(facts).rstrip(".")
+    read = number(at(facts.summary, "permits_read", "read")) or 0
+    hidden = int(read) - len(permits) - len(others) if read else 0
+    note = f"{counted(hidden, 'more permit')} not used and not listed." if hidden > 0 else ""
     return (
-        Table(("Permit", "Scope", "Accounts", "Exchanges", "What"), rows, frozenset({2, 3})),
+        Table(("Permit", "Scope", "Accounts", "Exchanges", "What"), rows, frozenset({2, 3}), note),
         title,
     )
 

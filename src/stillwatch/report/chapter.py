@@ -5,7 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from stillwatch.report.facts import Campaign, Facts, at, listed, recommended, records, said
+from stillwatch.report.facts import (
+    NO_METHOD,
+    Campaign,
+    Facts,
+    at,
+    is_unproven,
+    listed,
+    recommended,
+    records,
+    said,
+)
 from stillwatch.report.numbers import (
     compact,
     count,
@@ -59,12 +69,17 @@ class Evidence:
 
 @dataclass(frozen=True)
 class Claim:
-    """One of the three claims, which are never mixed."""
+    """One of the three claims, which are never mixed.
+
+    ``rows``: tests that speak for it; ``quiet``: those whose e-value is below 1.
+    """
 
     name: str
     title: str
     summary: str
+    note: str
     rows: list[Evidence]
+    quiet: list[Evidence]
     table: Table | None
 
 
@@ -130,20 +145,39 @@ def write_chapter(facts: Facts, campaign: Campaign) -> Chapter:
 def _sentence(campaign: Campaign) -> str:
     d = campaign.data
     period = day_range(parse(d.get("first_seen")), parse(d.get("last_seen")))
-    return (
+    told = (
         f"{counted(d.get('accounts'), 'account')}, {counted(d.get('exchanges'), 'exchange')}, "
         f"{compact(d.get('output_tokens'))} output tokens, {period}"
     )
+    unproven = _places(campaign)["unproven"]
+    if campaign.standing == "accused" and unproven:
+        told += f"; {counted(unproven, 'more account')} not proven, on watch"
+    return told
+
+
+def _places(campaign: Campaign) -> dict[str, int]:
+    """Return how many accounts are proven core, not proven, and linked only; each counted once."""
+    best: dict[str, str] = {}
+    rank = ("core", "unproven", "linked")
+    accused = campaign.standing == "accused"
+    for member in records(campaign.data.get("members")):
+        core = member.get("role") == "core" and not (accused and is_unproven(member))
+        place = "core" if core else "unproven" if is_unproven(member) else "linked"
+        account = said(member.get("account_id"))
+        best[account] = min(best.get(account, "linked"), place, key=rank.index)
+    return {name: sum(place == name for place in best.values()) for name in rank}
 
 
 def _standing_note(campaign: Campaign) -> str:
     e, needed = plain(campaign.data.get("e_value")), plain(campaign.data.get("needed_e"))
+    why = said(campaign.data.get("standing_reason"), "An accusation needs more.")
     q = campaign.data.get("q_value")
     return {
         "accused": f"Accused: e = {e} where {needed} is needed; smallest alpha that selects it "
         f"(q) = {plain(q)}.",
-        "watch": f"Watch: worth an analyst's eye, and nothing acts upon it. e = {e}; an "
-        f"accusation needs {needed}, and that the accounts' acts speak.",
+        "watch": "Watch: worth an analyst’s eye; nobody is accused and nothing acts upon it. "
+        f"{why} "
+        f"The weaker claim has e = {e}; {needed} is needed.",
         "permitted": "Permitted: this distillation is inside an agreement. It is shown so that "
         "it can be checked, and no account is accused.",
     }.get(campaign.standing, "")
@@ -155,10 +189,9 @@ def _fact_list(campaign: Campaign) -> list[tuple[str, str]]:
     methods = ", ".join(str(m).replace("_", " ") for m in listed(d.get("methods")))
     found = ", ".join(str(m).replace("_", " ") for m in listed(d.get("found_by")))
     out = [
-        ("Core", counted(d.get("core"), "account")),
-        ("Periphery", counted(d.get("periphery"), "account")),
+        *_roles(campaign),
         ("Output tokens", count(d.get("output_tokens"))),
-        ("Methods", methods or "none marked"),
+        ("Methods", methods or NO_METHOD),
         ("Found by", found or "not recorded"),
         ("Recommended", recommended(d)),
     ]
@@ -166,6 +199,20 @@ def _fact_list(campaign: Campaign) -> list[tuple[str, str]]:
         price = usd_range(at(harvest, "low"), at(harvest, "high"))
         out.append((f"Harvest {pricing(harvest)}", price))
     return out
+
+
+def _roles(campaign: Campaign) -> list[tuple[str, str]]:
+    """Return the members by what is known of them; of a record without members, its own counts."""
+    if not records(campaign.data.get("members")):
+        return [
+            ("Core", counted(campaign.data.get("core"), "account")),
+            ("Periphery", counted(campaign.data.get("periphery"), "account")),
+        ]
+    held = _places(campaign)
+    rows = [("Core", counted(held["core"], "account"))]
+    if held["unproven"]:
+        rows.append(("Not proven, watched", counted(held["unproven"], "account")))
+    return [*rows, ("Linked only", counted(held["linked"], "account"))]
 
 
 def _claims(facts: Facts, campaign: Campaign) -> list[Claim]:
@@ -176,17 +223,22 @@ def _claims(facts: Facts, campaign: Campaign) -> list[Claim]:
         if not isinstance(claim, dict):
             continue
         evidence = records(claim.get("evidence"))
-        rows, table = [], []
+        rows: list[Evidence] = []
+        quiet: list[Evidence] = []
+        table = []
         for i, item in enumerate(evidence):
             signal = said(item.get("signal"))
             title = said(titles.get(signal), signal.replace("_", " "))
             p = "—" if number(item.get("p_value")) is None else plain(item["p_value"])
-            rows.append(
+            below = (number(item.get("e_value")) or 0.0) < 1
+            (quiet if below else rows).append(
                 Evidence(
                     title=title,
                     sentence=worded(said(item.get("text")), p_beside=p != "—"),
                     p=p,
-                    e=plain(item.get("e_value")),
+                    e="watch only"
+                    if item.get("counts_for") == "watch"
+                    else plain(item.get("e_value")),
                     picture=null_drawing(item, f"{campaign.ident}-{name}-{i}", title),
                 )
             )
@@ -207,7 +259,9 @@ def _claims(facts: Facts, campaign: Campaign) -> list[Claim]:
                 name=name,
                 title=heading,
                 summary=_claim_summary(name, claim),
+                note=said(claim.get("note"), ""),
                 rows=rows,
+                quiet=quiet,
                 table=Table(
                     ("Signal", "Seen", "Null expects", "Null 95 %", "p", "e", "n"),
                     table,
@@ -249,6 +303,13 @@ def _rivals_title(rivals: list[dict[str, Any]]) -> str:
     return f"{what}: {word(len(left))} {verb} ({shorten('; '.join(left), 90)})"
 
 
+def _role(member: dict[str, Any]) -> str:
+    """Return core, not proven or linked: what is known of a member, in the reader's words."""
+    if is_unproven(member) and member.get("role") != "core":
+        return "not proven"
+    return "core" if member.get("role") == "core" else "linked"
+
+
 def _members(facts: Facts, campaign: Campaign) -> tuple[Table | None, str]:
     members = records(campaign.data.get("members"))
     if not members:
@@ -267,7 +328,7 @@ def _members(facts: Facts, campaign: Campaign) -> tuple[Table | None, str]:
         (
             said(m.get("account_id")),
             said(m.get("end_user_id"), "—"),
-            said(m.get("role")),
+            _role(m),
             said(m.get("standing")),
             share(m.get("confidence")),
             " ".join(str(r) for r in listed(m.get("reasons"))),

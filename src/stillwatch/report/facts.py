@@ -16,12 +16,14 @@ from stillwatch.store import Run
 
 __all__ = [
     "MOST_SHOWN",
+    "NO_METHOD",
     "Budget",
     "Campaign",
     "Facts",
     "Tick",
     "Volume",
     "at",
+    "is_unproven",
     "listed",
     "read_facts",
     "recommended",
@@ -32,7 +34,9 @@ __all__ = [
 ]
 
 MOST_SHOWN: Final = 20
+NO_METHOD: Final = "none that its words show"
 Made = TypeVar("Made")
+_LIKELY: Final = 0.5
 _ORDER: Final = {"accused": 0, "permitted": 1, "watch": 2}
 
 
@@ -187,6 +191,17 @@ def standing_of(data: dict[str, Any]) -> str:
     """Return a campaign's standing; what is none of the three is `watch`, never accused."""
     standing = str(data.get("standing"))
     return standing if standing in _ORDER else "watch"
+
+
+def is_unproven(member: dict[str, Any]) -> bool:
+    """Tell whether a member looks like the campaign's others and is not proven to be one.
+
+    A core member that is not accused, and periphery that is a member by a probability of a half
+    and more. Who is linked only, such as an honest customer of the same proxy, is none.
+    """
+    if member.get("role") == "core":
+        return member.get("standing") == "watch"
+    return (number(member.get("confidence")) or 0.0) >= _LIKELY
 
 
 def at(data: Any, *keys: str) -> Any:

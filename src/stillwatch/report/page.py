@@ -18,7 +18,14 @@ from stillwatch.report.numbers import counted
 from stillwatch.report.palette import HUES, kind_place, pattern_defs
 from stillwatch.report.pictures import glance_rows, models_figure, prevalence_figure
 from stillwatch.report.pictures.graph import DEGREES
-from stillwatch.report.sentence import answer, apart, keep_intervals, standing_counts, strip
+from stillwatch.report.sentence import (
+    answer,
+    apart,
+    keep_intervals,
+    standing_counts,
+    strip,
+    watched_because,
+)
 from stillwatch.report.visible import shorten, visible
 from stillwatch.schema import LINK_KINDS, REPORT, write_whole
 from stillwatch.store import Run, open_run
@@ -159,6 +166,7 @@ def _context(facts: Facts) -> dict[str, Any]:
         "summary": s,
         "answer": answer(facts),
         "apart": apart(facts),
+        "watched": watched_because(facts),
         "strip": strip(facts),
         "counts": counts,
         "groups": groups,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -23,7 +24,16 @@ from stillwatch.report.numbers import (
 from stillwatch.report.svg import El, el
 from stillwatch.schema import pricing
 
-__all__ = ["Answer", "answer", "apart", "keep_intervals", "standing_counts", "strip"]
+__all__ = [
+    "Answer",
+    "answer",
+    "apart",
+    "keep_intervals",
+    "permits_told",
+    "standing_counts",
+    "strip",
+    "watched_because",
+]
 
 _MOST_KNOWN = 0.95
 
@@ -227,11 +237,43 @@ def apart(facts: Facts) -> str:
         parts.append(f"{word(counts['watch'])} campaign{'s' * (counts['watch'] > 1)} to watch")
     if not parts:
         return ""
-    return (
-        f"Shown apart, and not accused: {' and '.join(parts)}. In all "
-        f"{counted(s.get('permitted_accounts'), 'account')} permitted, "
-        f"{count(s.get('watch_accounts'))} on watch."
+    told = f"Shown apart, and not accused: {' and '.join(parts)}."
+    if number(s.get("permitted_accounts")):
+        told += f" Permitted: {counted(s.get('permitted_accounts'), 'account')}."
+    if number(s.get("watch_accounts")):
+        told += (
+            f" On watch: {counted(s.get('watch_accounts'), 'account')}, worth an analyst’s look; "
+            "nothing acts on them."
+        )
+    return told
+
+
+def watched_because(facts: Facts) -> list[tuple[str, int]]:
+    """Return why campaigns are on watch, each reason with how many have it, frequent first."""
+    tally = Counter(
+        said(data.get("standing_reason"), "")
+        for data in [c.data for c in facts.shown] + facts.rest
+        if standing_of(data) == "watch"
     )
+    tally.pop("", None)
+    return sorted(tally.items(), key=lambda item: (-item[1], item[0]))
+
+
+def permits_told(facts: Facts) -> str:
+    """Return what became of the permits that were read; nothing where none was, or not recorded."""
+    held = facts.summary.get("permits_read")
+    read = number(at(held, "read"))
+    if not read:
+        return ""
+    named, used, exceeded = (number(at(held, k)) or 0 for k in ("named", "used", "exceeded"))
+    told = f"{counted(read, 'permit')} {'was' if read == 1 else 'were'} read"
+    if not named:
+        return f"{told}: none names an account seen here. Are identifiers spelled as in the log?"
+    whole = "all" if named == read and read > 1 else count(named)
+    told += f": {whole} {'names' if named == 1 else 'name'} an account seen here, "
+    if not used:
+        return f"{told}and none was needed, because nobody whom they name would be accused."
+    return f"{told}{count(used)} {'was' if used == 1 else 'were'} used, {count(exceeded)} exceeded."
 
 
 def keep_intervals(sentence: str) -> El:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from stillwatch.report.facts import Campaign, Facts, at, records, said
+from stillwatch.report.facts import Campaign, Facts, at, listed, records, said
 from stillwatch.report.numbers import count, counted, day, number, parse
 from stillwatch.report.svg import El, el
 
@@ -46,13 +46,19 @@ def _frame(campaign: Campaign, place: int, frame: dict[str, Any]) -> Frame:
         f"outside the campaign {counted(outside, 'account')} {'does' if outside == 1 else 'do'}"
     )
     if not any(p.get("kind") == "text" for p in records(frame.get("skeleton"))):
-        title += "; its words are not the same for all and stay masked"
+        title += (
+            "; it is one system prompt, and its words stay masked"
+            if frame.get("position") == "system"
+            else "; its words are not the same for all and stay masked"
+        )
+    asked = ", ".join(str(m).replace("_", " ") for m in listed(frame.get("asks_for")))
     return Frame(
         place=place,
         title=title,
         where=f"{frame.get('position') or 'template'} of the prompt",
         facts=(
             ("Exchanges with it", count(frame.get("exchanges"))),
+            *((("Asks for", asked),) if asked else ()),
             ("First seen", day(parse(frame.get("first_seen")))),
             ("First on", said(frame.get("first_model"), "not recorded")),
             ("First sent by", said(frame.get("first_account"), "not recorded or no member")),

@@ -12,7 +12,8 @@ import pyarrow.compute as pc
 
 from stillwatch.errors import ConfigError
 from stillwatch.report.context import explain_context
-from stillwatch.report.facts import at, listed, records, said, standing_of
+from stillwatch.report.facts import at, is_unproven, listed, records, said, standing_of
+from stillwatch.report.hypotheses import hypotheses_of, tell_hypotheses
 from stillwatch.report.kinship import describe_links
 from stillwatch.report.numbers import count, counted, day_range, number, parse, plain, share, worded
 from stillwatch.schema import ACCOUNTS, NOT_TESTED, Settings
@@ -29,6 +30,10 @@ _MEANING: Final = {
     "permitted": "What it does looks like distillation and lies inside a permit.",
     "clear": "Nothing found here speaks against it.",
 }
+_CLEAR_BUT_TESTED: Final = (
+    "Neither accused nor watched, and nothing acts upon it. What was seen of groups that it is in "
+    "is below, with why it is not enough. That is no accusation."
+)
 _ACCESS: Final = {
     "restricted": "the ownership table restricts it",
     "possible": "the ownership table says that a restriction is possible",
@@ -63,7 +68,14 @@ def why(run: Run, account_id: str) -> list[Section]:
     row = found[0]
     campaigns = _campaigns_of(run, row, account_id)
     titles = _titles(run)
-    sections = [Section(f"{account_id}: {said(row.get('standing'), 'clear')}", _standing(run, row))]
+    groups = [] if campaigns else hypotheses_of(run, account_id, titles)
+    meaning = _CLEAR_BUT_TESTED if any(g.speaks for g in groups) else None
+    sections = [
+        Section(
+            f"{account_id}: {said(row.get('standing'), 'clear')}", _standing(run, row, meaning)
+        ),
+        Section("Groups that it was tested with", tell_hypotheses(groups)),
+    ]
     for campaign in campaigns:
         sections += _about_campaign(campaign, account_id, titles)
     sections.append(Section("What other providers shared", tuple(_shared(run, account_id))))
@@ -90,9 +102,12 @@ def _memberships(campaign: dict[str, Any], account_id: str) -> list[dict[str, An
     return [m for m in records(campaign.get("members")) if m.get("account_id") == account_id]
 
 
-def _standing(run: Run, row: dict[str, Any]) -> tuple[str, ...]:
+def _standing(run: Run, row: dict[str, Any], clear: str | None) -> tuple[str, ...]:
+    """Return what the standing means; ``clear``: of a clear account that there is more to tell."""
     standing = said(row.get("standing"), "clear")
     points = [_MEANING.get(standing, "This standing is not known to this version.")]
+    if standing == "clear" and clear:
+        points = [clear]
     where = f"; segment {row['segment']}" if row.get("segment") else ""
     whose = f"; organization {row['org_id']}" if row.get("org_id") else ""
     points.append(f"{counted(row.get('exchanges'), 'exchange')} in the window{where}{whose}.")
@@ -137,6 +152,8 @@ def _size(campaign: dict[str, Any], account_id: str) -> Iterator[str]:
         f"{counted(campaign.get('exchanges'), 'exchange')}, seen {seen}"
         + (f"; methods: {methods}." if methods else ".")
     )
+    if campaign.get("standing_reason") and standing_of(campaign) != "accused":
+        yield f"Why it is not accused: {said(campaign['standing_reason'])}"
     e, needed = number(campaign.get("e_value")), number(campaign.get("needed_e"))
     if e is not None and needed is not None:
         yield f"Its e-value is {plain(e)}; an accusation needs {plain(needed)}."
@@ -144,12 +161,22 @@ def _size(campaign: dict[str, Any], account_id: str) -> Iterator[str]:
         user = member.get("end_user_id")
         who = "The account" if user is None else f"Its end user {user}"
         how = _probability(number(member.get("confidence")))
-        periphery = member.get("role") != "core"
         yield (
             f"{who} is a {said(member.get('role'), 'listed')} member{how}; it is "
-            f"{said(member.get('standing'), 'watch').replace('watch', 'on watch')}."
-            + (" Periphery is never accused: it is linked, not extractive." if periphery else "")
+            f"{said(member.get('standing'), 'watch').replace('watch', 'on watch')}." + _edge(member)
         )
+
+
+def _edge(member: dict[str, Any]) -> str:
+    """Return what a member's role means where it is not proven; nothing of the accused."""
+    if member.get("role") == "core":
+        return ""
+    if is_unproven(member):
+        return (
+            " It behaves like the campaign, but its own behaviour does not prove that it belongs: "
+            "periphery is never accused."
+        )
+    return " Periphery is never accused: it is linked, not extractive."
 
 
 def _probability(value: float | None) -> str:
@@ -161,10 +188,16 @@ def _probability(value: float | None) -> str:
 def _evidence(campaign: dict[str, Any], claim: str, titles: dict[str, str]) -> Iterator[str]:
     held = records(at(campaign, "claims", claim, "evidence"))
     ranked = sorted(held, key=lambda x: (-(number(x.get("e_value")) or 0.0), str(x.get("signal"))))
+    note = at(campaign, "claims", claim, "note")
+    if note:
+        yield _sentence(str(note))
     for item in ranked:
         if (number(item.get("e_value")) or 0.0) >= 1:
             text = _sentence(said(item.get("text"), said(item.get("signal"))))
             p, e = number(item.get("p_value")), plain(item.get("e_value"))
+            if item.get("counts_for") == "watch":
+                yield f"{worded(text)} (counts for watching alone)"
+                continue
             known = p is None or re.search(r"\bp\s?[=<]", text)
             text = worded(text)
             yield f"{text} (e = {e})" if known else f"{text} (p = {plain(p)}, e = {e})"

@@ -48,7 +48,7 @@ from stillwatch.enrich import (
 )
 from stillwatch.errors import ConfigError, InputError
 from stillwatch.pipeline import DISCOVERY, FEATURES, features
-from stillwatch.policy import permits_from_rows
+from stillwatch.policy import Permit, permits_from_rows
 from stillwatch.report import write_report
 from stillwatch.runners import (
     PARTS,
@@ -71,6 +71,7 @@ from stillwatch.scanner.folder import (
     clear,
     settle,
 )
+from stillwatch.scanner.reasons import explain_standings
 from stillwatch.scanner.restored import take_out
 from stillwatch.scanner.result import Progress, ScanResult
 from stillwatch.scanner.resume import (
@@ -83,7 +84,7 @@ from stillwatch.scanner.resume import (
 )
 from stillwatch.scanner.spread import SpreadLogs
 from stillwatch.scanner.summary import Baseline, read_baseline, summarize
-from stillwatch.scanner.templates import write_frames
+from stillwatch.scanner.templates import methods_in_words, write_frames
 from stillwatch.schema import (
     ACCOUNTS,
     CAMPAIGNS,
@@ -296,11 +297,14 @@ def scan(
                 judgement = put_on_watch(judgement, carriers)
                 lines = shared_lines(judgement, carriers)
                 write_whole(run_dir / SHARED, b"".join(_json(x, pretty=False) for x in lines))
-            _write(runner, run_dir, judgement, choice, assumptions, answers, feed, earlier, drift)
+            frames = write_frames(runner, run_dir, judgement, feed)
+            _write(
+                runner, run_dir, judgement, choice, assumptions, answers, feed, earlier, drift,
+                allowed, frames,
+            )  # fmt: skip
             seconds["judge"] = round(time.monotonic() - began, 3)
             tell(Progress("report", 0, 1, "steps"))
             began = time.monotonic()
-            write_frames(runner, run_dir, judgement, feed)
             write_whole(run_dir / STIX, _json(_stix(run_dir)))
             write_report(run_dir)
             seconds["report"] = round(time.monotonic() - began, 3)
@@ -465,6 +469,7 @@ def _refuse_empty(exchanges: Path) -> None:
 def _write(
     runner: LocalRunner, run_dir: Path, judgement: Judgement, choice: Any, assumptions: Any,
     answers: dict[str, str], feed: Feed, earlier: Baseline, drift: dict[str, Any],
+    allowed: Sequence[Permit], frames: list[dict[str, Any]],
 ) -> None:  # fmt: skip
     rng = np.random.default_rng(runner.settings.seed)
     raster, shown = raster_table(runner, judgement)
@@ -474,9 +479,13 @@ def _write(
     coverage, basis = coverage_table(runner, judgement)
     runner.put("coverage", coverage)
     lines = campaign_lines(runner, judgement, choice.needed_of, shown, basis, assumptions, rng)
+    for line in lines:
+        line["hinted_methods"] = line["methods"]
+        line["methods"] = methods_in_words(line, frames)
+    explain_standings(lines, judgement, choice, drift, runner.settings.min_subjects)
     accounts, users = account_rows(runner, judgement, answers)
     summary = summarize(
-        runner, judgement, choice, accounts, lines, feed, assumptions, earlier, drift, rng
+        runner, judgement, choice, accounts, lines, feed, assumptions, earlier, drift, rng, allowed
     )
     span = runner.query("SELECT min(ts) AS low, max(ts) AS high FROM exchanges").to_pylist()[0]
     for name, table in (

@@ -26,11 +26,13 @@ from stillwatch.campaigns import (
 )
 from stillwatch.errors import ConfigError
 from stillwatch.kernel import KERNEL_VERSION
+from stillwatch.policy import Permit
 from stillwatch.profiles import in_window
 from stillwatch.runners import LocalRunner
 from stillwatch.scanner.described import described
 from stillwatch.scanner.feed import Feed
 from stillwatch.scanner.labels import Labelled, labelled_cohorts, widened
+from stillwatch.scanner.permits import permits_read
 from stillwatch.schema import STAGES
 from stillwatch.signals import (
     RUNGS,
@@ -52,6 +54,7 @@ _TRIM: Final = 0.05
 _DRIFT_P: Final = 1e-3
 _MIN_DRIFT: Final = 10
 _DRIFT_DISTANCE: Final = 0.3
+_MIN_EXPECTED: Final = 20
 _TOGETHER_E: Final = 10.0
 
 
@@ -175,15 +178,16 @@ class Baseline:
         )
         here = rows["score"].to_numpy()
         expected = self.together.scores if self.calibrates else references.together.scores
-        if len(here) < _MIN_DRIFT or len(expected) < 20:
-            return {"alarm": False, "text": "too few benign cohorts here to tell"}
+        if len(here) < _MIN_DRIFT or len(expected) < _MIN_EXPECTED:
+            return {"alarm": False, "text": _too_few(len(here), len(expected))}
+        seen = len(here)
         here, expected = (np.sort(v)[: max(2 * len(v) // 3, 1)] for v in (here, expected))
         compared = sps.ks_2samp(here, expected, alternative="less")
         p_value = float(compared.pvalue)
         alarm = p_value < _DRIFT_P and float(compared.statistic) >= _DRIFT_DISTANCE
         return {
             "alarm": alarm,
-            "text": f"{len(here)} benign cohorts of this window score "
+            "text": f"the lower two thirds of {seen} benign cohorts of this window score "
             f"{'higher than' if alarm else 'as'} the reference expects (p = {p_value:.2g})"
             + ("; nothing is accused" if alarm else ""),
         }
@@ -211,6 +215,19 @@ class Baseline:
                 }
             )
         return found
+
+
+def _too_few(here: int, expected: int) -> str:
+    """Return why drift cannot be told, with the numbers needed and found."""
+    if here < _MIN_DRIFT:
+        return (
+            f"not known: {here} benign cohort{'s' * (here != 1)} acting together in this window, "
+            f"and a comparison needs {_MIN_DRIFT}"
+        )
+    return (
+        f"not known: the reference has {expected} cohorts to compare with, "
+        f"{_MIN_EXPECTED} are needed"
+    )
 
 
 def _promised(reference: Reference) -> list[dict[str, Any]]:
@@ -333,7 +350,7 @@ def _events(runner: LocalRunner, judgement: Judgement) -> list[dict[str, Any]]:
 def summarize(
     runner: LocalRunner, judgement: Judgement, choice: Choice, accounts: pa.Table,
     lines: list[dict[str, Any]], feed: Feed, assumptions: Assumptions, earlier: Baseline,
-    drift: dict[str, Any], rng: np.random.Generator,
+    drift: dict[str, Any], rng: np.random.Generator, permits: Sequence[Permit] = (),
 ) -> dict[str, Any]:  # fmt: skip
     """Return the content of summary.json."""
     reference = shipped_references().together
@@ -424,6 +441,7 @@ def summarize(
             }
             for use in judgement.permit_uses
         ],
+        "permits_read": permits_read(runner, permits, judgement.permit_uses),
         "events": _events(runner, judgement),
     }  # fmt: skip
 

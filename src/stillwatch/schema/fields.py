@@ -69,24 +69,29 @@ SUMMARY_FIELDS: Final = {
     "week and by model; the recall behind the correction",
     "value_at_risk": "four views of one loss, never added, with the assumptions behind them",
     "permits": "how each permit was used, and what exceeded it",
+    "permits_read": "permits read, how many name an account seen here, were used, exceeded; "
+    "`not_used`: up to 50 others, with why; null without permits",
     "events": "models first seen, and bans, as the pictures mark them",
 }
 
 CAMPAIGN_FIELDS: Final = {
     "campaign_id": "from a digest of its exchanges' ids: the same for every log format",
     "standing": "accused, permitted or watch",
+    "standing_reason": "why, in one sentence",
     "found_by": "kinds of object that suggested it",
     "first_seen": "its first exchange",
     "last_seen": "its last exchange",
     "accounts": "accounts accused; of a campaign that is not accused, its core",
     "core": "accounts whose own behaviour fits",
-    "periphery": "accounts that are linked only",
+    "periphery": "accounts whose own behaviour does not prove that they belong, or linked only",
     "exchanges": "of `accounts`",
     "output_tokens": "of `accounts`",
     "revenue_usd": "what `accounts` paid in the window, where the log has a cost",
-    "methods": "what its exchanges hint at; no part of the accusation",
+    "methods": "what its exchanges hint at and its templates ask for; no part of the accusation",
+    "hinted_methods": "those of them that permits are compared with: its exchanges hint at them",
     "claims": "coordinated, extractive, actor: each with confidence, e-value and evidence "
-    "(signal, statistic, p, e, null, n, sentence); never mixed",
+    "(signal, statistic, p, e, null, n, sentence, and whether it counts for an accusation or for "
+    "watch alone); `note`: why strong tests do not count; never mixed",
     "e_value": "the smaller of the first two claims' e-values",
     "q_value": "the smallest alpha at which it is selected",
     "needed_e": "what selection needed of the claim that falls shorter",
@@ -114,4 +119,5 @@ FRAME_FIELDS: Final = {
     "first_model": "the model of that exchange",
     "first_account": "its account, where that is a member",
     "marks": "start, end and method, in characters of the joined text parts",
+    "asks_for": "methods that its words ask for; of a system prompt those that stay masked, too",
 }

@@ -43,6 +43,8 @@ STAGE_TABLES: Final[dict[str, str]] = {
     "people": f"{STAGES}/subjects.parquet",
     "frame_nodes": f"{STAGES}/frames.parquet",
     "cohorts": f"{STAGES}/cohorts.parquet",
+    "cohort_members": f"{STAGES}/cohort_members.parquet",
+    "findings": f"{STAGES}/findings.parquet",
     "cohort_scores": f"{STAGES}/cohort_scores.parquet",
 }
 _FRAMES: Final = f"{STAGES}/frames.jsonl"
@@ -86,6 +88,10 @@ class Run:
     def has(self, name: str) -> bool:
         """Tell whether the run holds the table `name`."""
         return name in TABLES and (self.path / TABLES[name]).is_file()
+
+    def has_stages(self, *names: str) -> bool:
+        """Tell whether the run holds all these tables of `STAGE_TABLES`."""
+        return all((self.path / STAGE_TABLES[name]).is_file() for name in names)
 
     def table(self, name: str, columns: Sequence[str] | None = None) -> pa.Table:
         """Return a table by name, or only some of its columns.

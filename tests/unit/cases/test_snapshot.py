@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from stillwatch.cases import Judgement, compile_snapshot, preview, read_judgement
+from stillwatch.cases.snapshot import _pursuit
 from stillwatch.cli.app import run as command
 from stillwatch.cli.following import Following, follow_runs
 from stillwatch.enrich import read_permits
@@ -607,3 +608,11 @@ def test_case_open_says_that_nothing_was_accused(tmp_path, make_run, capsys):
     empty = make_run()
     assert command(["case", "open", "--run", str(empty.path), "--db", str(tmp_path / "c.db")]) == 0
     assert "nothing was opened" in capsys.readouterr().out
+
+
+def test_permits_are_compared_with_what_exchanges_hint_at_and_not_with_what_a_template_asks_for():
+    facts = SimpleNamespace(rates={}, begun={}, burst=lambda _: 1)
+    line = {"campaign_id": "c-1", "methods": ["relay", "cot_exfiltration"]}
+    assert _pursuit(line, facts, 0, {}).methods == ("relay", "cot_exfiltration")
+    assert _pursuit(line | {"hinted_methods": ["relay"]}, facts, 0, {}).methods == ("relay",)
+    assert _pursuit(line | {"hinted_methods": []}, facts, 0, {}).methods == ()

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import re
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 HIDDEN = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2066-\u2069]")
@@ -117,3 +120,63 @@ def test_run_without_links_or_signals_is_explained_all_the_same(stillwatch, run_
     told = stillwatch("explain", "acct-a", "--run", run_dir)
     assert told.code == 0
     assert "Its links" not in told.out
+
+
+COHORT = {
+    "cohorts": {"cohort": [7, 8], "found_by": [["frame"], ["exit_prefix"]],
+                "subjects": [[1, 2, 3, 4, 5], [1, 9]]},
+    "cohort_members": {"cohort": [7, 8], "sid": [1, 1], "how": ["text", "associated"]},
+    "cohort_scores": {"cohort": [7, 8], "tested": [True, False],
+                      "e_coordinated": [0.08, None], "e_extractive": [25_060.0, None]},
+    "findings": {"cohort": [7, 7, 7], "signal": ["round_robin", "retry", "coverage"],
+                 "claim": ["coordinated", "coordinated", "extractive"],
+                 "e_value": [1e30, 0.1, 25_060.0], "evaluable": [True, True, True]},
+    "subjects": {"sid": [1, 2], "account_id": ["acct-clear", "acct-other"]},
+}  # fmt: skip
+
+
+@pytest.fixture
+def tested(run_dir):
+    (run_dir / "stages").mkdir()
+    for name, columns in COHORT.items():
+        pq.write_table(pa.table(columns), run_dir / "stages" / f"{name}.parquet")
+    return run_dir
+
+
+def test_clear_account_of_a_tested_group_is_told_what_was_seen_and_why_it_is_not_enough(
+    stillwatch, tested
+):
+    out = stillwatch("explain", "acct-clear", "--run", tested).out
+    assert "Nothing found here speaks against it" not in out
+    assert "Neither accused nor watched, and nothing acts upon it." in out
+    assert "That is no accusation." in out
+    assert (
+        "- It is one of 5 accounts put together as a hypothesis (same prompt template around "
+        "other payloads). That they act as one: e = 0.08. That their traffic harvests: e = 25,060. "
+        "What they ask for looks like a harvest, but strangers who use one template may ask alike: "
+        "without acts of at least two kinds it accuses nobody. These of their acts speak: "
+        "Load balancing." in out
+    )
+    beside = "It is beside 2 accounts put together as a hypothesis (left from the same address "
+    assert f"- {beside}prefix). They were not tested:" in out
+
+
+def test_an_account_in_no_group_is_told_as_before(stillwatch, tested):
+    out = stillwatch("explain", "acct-other", "--run", tested).out
+    assert "Nothing found here speaks against it." in out
+    assert "Groups that it was tested with" not in out
+
+
+def test_a_member_that_is_not_proven_is_not_called_linked(stillwatch, run_dir):
+    line = json.loads((run_dir / "campaigns.jsonl").read_text())
+    line["members"][3]["confidence"] = 0.97
+    line |= {"standing": "watch", "standing_reason": "One kind of act alone accuses nobody."}
+    line["claims"]["coordinated"]["note"] = "turns alone do not count"
+    line["claims"]["coordinated"]["evidence"][0]["counts_for"] = "watch"
+    (run_dir / "campaigns.jsonl").write_text(json.dumps(line))
+    out = stillwatch("explain", "acct-edge", "--run", run_dir).out
+    assert "does not prove that it belongs: periphery is never accused" in out
+    assert "it is linked, not extractive" not in out
+    assert "- Why it is not accused: One kind of act alone accuses nobody." in out
+    assert "- Turns alone do not count." in out
+    assert "Requests fell on the same account 3 times. (counts for watching alone)" in out

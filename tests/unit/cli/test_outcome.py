@@ -60,14 +60,45 @@ def test_nothing_accused_and_calibrated(run_dir, capsys, change):
     assert "calibrated" not in out
 
 
-def test_many_campaigns_are_cut_and_counted(run_dir, capsys):
+def put(run_dir, *more):
+    """Let the run hold its campaign once for each of ``more``, changed by it."""
     one = json.loads((run_dir / "campaigns.jsonl").read_text())
-    many = [json.dumps(one | {"campaign_id": f"c-{i:012d}"}) for i in range(30)]
-    (run_dir / "campaigns.jsonl").write_text("\n".join(many))
+    lines = [json.dumps(one | {"campaign_id": f"c-{i:012d}"} | m) for i, m in enumerate(more)]
+    (run_dir / "campaigns.jsonl").write_text("\n".join(lines))
+
+
+def test_many_campaigns_are_cut_and_counted(run_dir, capsys):
+    put(run_dir, *({} for _ in range(30)))
     out = told(run_dir, capsys)
-    assert out.count("c-0000") == 5
-    assert "and 25 more campaigns in campaigns.jsonl." in out
-    assert len(out.splitlines()) <= 12
+    assert out.count("c-0000") == 20
+    assert "and 10 more accused in campaigns.jsonl." in out
+
+
+def test_all_accused_are_listed_before_a_few_that_are_watched(run_dir, capsys):
+    watched = {"standing": "watch", "output_tokens": 9_999_999, "standing_reason": "One kind."}
+    put(run_dir, *(watched for _ in range(6)), *({} for _ in range(7)))
+    out = told(run_dir, capsys)
+    shown = re.findall(r"^c-0*(\d+) +(accused|watch)", out, re.MULTILINE)
+    assert [standing for _, standing in shown] == ["accused"] * 7 + ["watch"] * 4
+    assert "and 2 more on watch in campaigns.jsonl." in out
+    assert "On watch and not accused, 6 campaigns: One kind." in out
+    assert "nothing acts on them" in out
+
+
+def test_accused_and_watched_that_are_left_out_are_counted_apart(run_dir, capsys):
+    put(run_dir, *({} for _ in range(23)), *({"standing": "watch"} for _ in range(3)))
+    assert "and 3 more accused, 3 on watch in campaigns.jsonl." in told(run_dir, capsys)
+
+
+def test_permits_are_told_even_where_none_was_needed(run_dir, capsys, change):
+    assert "were read:" not in told(run_dir, capsys)
+    change(permits_read={"read": 7, "named": 5, "used": 0, "exceeded": 0, "not_used": []})
+    out = told(run_dir, capsys)
+    assert "7 permits were read: 5 name an account seen here, and none was needed" in out
+    change(permits_read={"read": 7, "named": 0, "used": 0, "exceeded": 0, "not_used": []})
+    assert "7 permits were read: none names an account seen here." in told(run_dir, capsys)
+    change(permits_read={"read": 2, "named": 2, "used": 2, "exceeded": 1, "not_used": []})
+    assert "all name an account seen here, 2 were used, 1 exceeded." in told(run_dir, capsys)
 
 
 def test_a_member_whose_name_cannot_be_typed_is_left_out_of_the_command(run_dir, capsys):

@@ -22,6 +22,7 @@ from stillwatch.report.pictures import (
     raster_figure,
     waterfall_figure,
 )
+from stillwatch.report.pictures.waterfall import Pair, _draw, _merged
 from stillwatch.report.web import read_web
 from stillwatch.schema import to_micros
 from stillwatch.store import open_run
@@ -66,9 +67,20 @@ def test_raster_says_the_common_silence(facts):
 def test_waterfall_adds_up(facts):
     campaign = facts.shown[0]
     figure = waterfall_figure(campaign, read_web(facts, campaign))
-    strongest = [float(r[4]) for r in figure.table.rows if r[0] == "Strongest pair"]
+    rows = [r for r in figure.table.rows if r[0] == "Strongest pair"]
+    strongest = [float(r[4]) for r in rows]
+    assert len({r[3] for r in rows}) == len(rows)
     assert strongest == sorted(strongest, reverse=True)
     assert f"{sum(strongest):.0f} nats" in figure.title.replace("\u00a0", " ")
+
+
+def test_links_of_one_kind_are_one_bar_with_their_number():
+    pair = Pair("a", "b", (*(("near_text", f"o{k}", 6.5) for k in range(8)), ("client", "c", 3.0)))
+    assert _merged(pair) == [("near_text", 8, 52.0), ("client", 1, 3.0)]
+    drawn = str(_draw("x", "Strongest pair", pair, [0.0, 60.0]))
+    assert drawn.count("near-duplicate prompts") == 1
+    assert "near-duplicate prompts × 8" in drawn
+    assert "+52" in drawn
 
 
 def test_prevalence_without_volume_blames_no_single_campaign(facts):

@@ -86,6 +86,28 @@ def test_a_run_of_another_version_is_refused_by_name(tmp_path: Path) -> None:
         read_baseline([run_of(tmp_path / "old", old)])
 
 
+def test_too_few_cohorts_to_tell_a_drift_say_how_many_there_are_and_how_many_it_takes(
+    tmp_path: Path,
+) -> None:
+    nothing = Choice((), np.zeros(0), np.zeros(0), frozenset(), 1e3, 0.01, 25_000.0, {})
+    runner = LocalRunner(tmp_path / "stages", Settings(), threads=1)
+    runner.put("cohort_members", pa.table({
+        "cohort": pa.array(range(12), pa.int32()), "sid": pa.array(range(12), pa.int32()),
+    }))  # fmt: skip
+    said = []
+    for together in (3, 12):
+        alone = rows(np.full(12 - together, -9.0), 0.5)
+        runner.put("cohort_scores", table(rows(np.full(together, -9.0), 50.0) + alone))
+        told = Baseline(1, NOTHING, NOTHING, ()).drift(runner, nothing, shipped_references())
+        assert told["alarm"] is False
+        said.append(told["text"])
+    runner.close()
+    assert said[0] == (
+        "not known: 3 benign cohorts acting together in this window, and a comparison needs 10"
+    )
+    assert said[1].startswith("the lower two thirds of 12 benign cohorts of this window score")
+
+
 def test_where_cohorts_that_act_together_score_higher_nothing_is_accused(tmp_path: Path) -> None:
     nothing = Choice((), np.zeros(0), np.zeros(0), frozenset(), 1e3, 0.01, 25_000.0, {})
     known = shipped_references()

@@ -69,8 +69,10 @@ def _title(rungs: list[dict[str, Any]], chosen: str) -> str:
 
 def _caption(campaign: Campaign) -> str:
     words = (
-        "Touched are members that are not accused: linked accounts, a proxy’s other customers. "
-        "Counts are of this window; the accused themselves are not in them."
+        "Touched are members that are not accused: those not proven, linked accounts, a proxy’s "
+        "other customers. "
+        "Counts are of this window; "
+        f"{'the accused themselves' if campaign.standing == 'accused' else 'its core'} not counted."
     )
     revenue = number(campaign.data.get("revenue_usd"))
     if revenue is not None and campaign.standing == "accused":

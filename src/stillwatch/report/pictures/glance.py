@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from stillwatch.report.facts import Campaign, Facts, at, listed, recommended
+from stillwatch.report.facts import NO_METHOD, Campaign, Facts, at, listed, recommended
 from stillwatch.report.numbers import (
     DAY_US,
     count,
@@ -89,7 +89,7 @@ def _row(facts: Facts, campaign: Campaign, top: float) -> GlanceRow:
         period=day_range(parse(data.get("first_seen")), parse(data.get("last_seen"))),
         dots=_dots(campaign, top),
         bars=_bars(campaign),
-        methods=", ".join(methods) or "none marked",
+        methods=", ".join(methods) or NO_METHOD,
         verdict=recommended(data),
         touched=count(at(collateral, "accounts")),
         touched_more=" · ".join(more),

@@ -20,6 +20,7 @@ __all__ = ["Pair", "pair_figure", "waterfall_figure"]
 
 _MOST_HOLDERS: Final = 40
 _MOST_PAIRS: Final = 20_000
+_MOST_ROWS: Final = 8
 
 
 @dataclass(frozen=True)
@@ -45,11 +46,12 @@ def waterfall_figure(campaign: Campaign, web: Web) -> Figure | None:
     if len(pairs) > 2:
         chosen.append(("Typical pair (median)", pairs[len(pairs) // 2]))
     top = pairs[0]
-    reason = kind_title(top.weights[0][0])
+    heaviest = _merged(top)[0]
+    reason = kind_title(heaviest[0])
     title = (
         f"Why two accounts are linked: the strongest pair has {plain(top.total)} nats, "
         f"most of it from {reason}"
-        if top.weights[0][2] * 2 > top.total
+        if heaviest[2] * 2 > top.total
         else f"Why two accounts are linked: the strongest pair has {plain(top.total)} nats from "
         f"{counted(len(top.weights), 'link')}"
     )
@@ -57,8 +59,8 @@ def waterfall_figure(campaign: Campaign, web: Web) -> Figure | None:
     rows: list[tuple[str, ...]] = []
     for words, pair in chosen:
         rows += [
-            (words, shorten(pair.a, 44), shorten(pair.b, 44), kind_title(kind), plain(w))
-            for kind, _, w in pair.weights
+            (words, shorten(pair.a, 44), shorten(pair.b, 44), _times(kind_title(kind), n), plain(w))
+            for kind, n, w in _merged(pair)
         ]
     return Figure(
         name="Why linked",
@@ -120,11 +122,25 @@ def _candidates(web: Web) -> Iterator[tuple[str, str]]:
         yield from combinations(islice(web.holders[name], _MOST_HOLDERS), 2)
 
 
+def _merged(pair: Pair) -> list[tuple[str, int, float]]:
+    """Return kind, how many links of that kind, and their nats together; heaviest kind first."""
+    found: dict[str, list[float]] = defaultdict(list)
+    for kind, _, nats in pair.weights:
+        found[kind].append(nats)
+    merged = [(kind, len(nats), sum(nats)) for kind, nats in found.items()]
+    return sorted(merged, key=lambda m: (-m[2], m[0]))
+
+
+def _times(title: str, n: int) -> str:
+    return f"{title} × {n:,}" if n > 1 else title
+
+
 def _draw(ident: str, words: str, pair: Pair, ticks: list[float]) -> El:
-    rows = list(pair.weights[:7])
-    rest = pair.weights[7:]
-    if rest:
-        rows.append(("", "", sum(w for _, _, w in rest)))
+    rows = _merged(pair)
+    if len(rows) > _MOST_ROWS:
+        rest = rows[_MOST_ROWS - 1 :]
+        rows = rows[: _MOST_ROWS - 1]
+        rows.append(("", sum(n for _, n, _ in rest), sum(w for _, _, w in rest)))
     width, line, top = 350, 33, 42
     floor = top + line * (len(rows) + 1)
     x = scale(0, ticks[-1], 4, width - 40)
@@ -137,9 +153,9 @@ def _draw(ident: str, words: str, pair: Pair, ticks: list[float]) -> El:
         label = f"{plain(tick)} nats" if tick == ticks[-1] else plain(tick)
         body.append(text(x(tick), floor + 14, label, "t mid" if tick else "t"))
     base = 0.0
-    for i, (kind, _, nats) in enumerate(rows):
+    for i, (kind, n, nats) in enumerate(rows):
         y = top + line * i
-        label = kind_title(kind) if kind else counted(len(rest), "more link")
+        label = _times(kind_title(kind), n) if kind else counted(n, "more link")
         hue = f"f{kind_hue(kind)} shape" if kind else "other"
         start, stop = sorted((base, base + nats))
         body += _bar(x(start), x(stop), y, hue, label)
@@ -151,7 +167,7 @@ def _draw(ident: str, words: str, pair: Pair, ticks: list[float]) -> El:
     body.append(el("line", x1=x(0), x2=x(0), y1=top, y2=floor, cls="axis"))
     odds = math.exp(min(base, 600.0))
     title = f"{words}: {plain(base)} nats, {plain(odds)} times as likely under one operator"
-    desc = "Bars that follow one another: each link's weight, then the sum."
+    desc = "Bars that follow one another: the weight of each kind of link, then the sum."
     return drawing(ident, width, floor + 20, title, desc, body)
 
 

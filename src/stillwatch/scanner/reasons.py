@@ -1,0 +1,116 @@
+"""Why a campaign has its standing, in one sentence, and why strong tests may count for nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+from stillwatch.campaigns import Campaign, Choice, Judgement
+from stillwatch.signals import TESTS, WATCHED
+
+__all__ = ["KINDS", "explain_standings"]
+
+_STRONG_E: Final = 20.0
+# As `signals.claims` adds them up (docs/adr/0021-two-kinds-of-acts.md), for words alone.
+KINDS: Final = {
+    **dict.fromkeys(
+        ("signup_burst", "shared_account_values", "shared_exits", "even_volumes", "shared_mix",
+         "succession"), "set up alike"),
+    **dict.fromkeys(("round_robin", "dealt_evenly"), "turns"),
+    **dict.fromkeys(("handoff", "blob_replay", "retry"), "hand-overs"),
+    "rotating_exits": "a rotating pool",
+    "one_source": "topics",
+}  # fmt: skip
+_HONEST: Final = {
+    "set up alike": "a vendor, a course or an offer sets accounts up alike",
+    "turns": "a clock or a scheduler takes turns, too",
+    "hand-overs": "a customer's spare account takes over, too",
+    "a rotating pool": "subscribers of one carrier share a pool, too",
+    "topics": "one vendor's customers ask about one subject, too",
+}
+
+
+def explain_standings(
+    lines: list[dict[str, Any]], judgement: Judgement, choice: Choice, drift: Mapping[str, Any],
+    least: int,
+) -> None:  # fmt: skip
+    """Add to each campaign's line why it stands as it does, and what its tests count for.
+
+    ``standing_reason``: one sentence. ``note`` of the claim *coordinated*: why its tests do not
+    count, where they are strong and the claim is not. ``counts_for`` of a test: accusation, or
+    watch alone. ``least``: how many accounts have to be proven.
+    """
+    holders = {account for use in judgement.permit_uses for account in use.accounts}
+    for line, campaign in zip(lines, judgement.campaigns, strict=True):
+        claim = line["claims"]["coordinated"]
+        for item in claim["evidence"]:
+            item["counts_for"] = "watch" if item["signal"] in WATCHED else "accusation"
+        strong = [x for x in claim["evidence"] if (x["e_value"] or 0.0) >= _STRONG_E]
+        if strong and claim["e_value"] < _STRONG_E:
+            claim["note"] = _too_few_kinds(strong)
+        line["standing_reason"] = _reason(line, campaign, choice, drift, holders, least)
+
+
+def _reason(
+    line: dict[str, Any], campaign: Campaign, choice: Choice, drift: Mapping[str, Any],
+    holders: set[str], least: int,
+) -> str:  # fmt: skip
+    if campaign.standing == "accused":
+        return (
+            "Both claims hold together, no honest explanation survives, and enough accounts are "
+            "proven by their own behaviour."
+        )
+    if campaign.standing == "permitted":
+        return "All who would be accused are inside a permit."
+    if drift["alarm"]:
+        return "The traffic has drifted from the reference, so nothing is accused."
+    if campaign.cohort not in choice.selected:
+        return _not_selected(line)
+    left = [r["title"] for r in line["rivals"] if r["survives"] and r["name"] != "research"]
+    if left:
+        return f"An honest explanation survives: {'; '.join(left)}."
+    proven = sum(m.proven for m in campaign.members.values())
+    if proven < least:
+        return (
+            f"Only {proven} of its accounts {'is' if proven == 1 else 'are'} proven by their own "
+            f"behaviour; an accusation needs {least}."
+        )
+    if any(m["account_id"] in holders for m in line["members"]):
+        return "Those who would be accused hold a permit and went beyond it: settle it with them."
+    return (
+        "Some of its accounts belong to a stronger campaign, and what speaks for this one may be "
+        "theirs alone."
+    )
+
+
+def _not_selected(line: dict[str, Any]) -> str:
+    acted, asked = (line["claims"][name] for name in ("coordinated", "extractive"))
+    if acted["e_value"] < _STRONG_E:
+        return str(
+            acted.get("note") or "Nothing that these accounts do shows that they act as one."
+        )
+    if asked["e_value"] <= acted["e_value"]:
+        return (
+            "They act as one, as a class, a team or a reseller's customers do, and what they ask "
+            "for does not differ enough from what those ask for."
+        )
+    return "That they act as one is not shown strongly enough, among so many hypotheses."
+
+
+def _too_few_kinds(strong: Iterable[dict[str, Any]]) -> str:
+    counted = [x["signal"] for x in strong if x["signal"] not in WATCHED]
+    if not counted:
+        return (
+            "Even dealing at random puts accounts on watch and accuses nobody: a service that "
+            "spreads its customers' jobs and branches of one size show it, too."
+        )
+    kinds = dict.fromkeys(KINDS[name] for name in counted)
+    if len(kinds) > 1:
+        return (
+            f"Acts of several kinds speak ({', '.join(kinds)}), and beside the strongest kind none "
+            "strongly enough: an accusation needs two."
+        )
+    (kind,) = kinds
+    titles = {test.name: test.title for test in TESTS}
+    told = "; ".join(titles[name] for name in counted)
+    return f"One kind of act alone accuses nobody ({told}): {_HONEST[kind]}."

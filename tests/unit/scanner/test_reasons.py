@@ -1,0 +1,87 @@
+"""Why a campaign is only watched: the sentence fits what held it back."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from stillwatch.scanner.reasons import KINDS, explain_standings
+from stillwatch.signals import TESTS
+
+CALM = {"alarm": False}
+
+
+def made(signal: str, e: float) -> dict[str, Any]:
+    return {"signal": signal, "e_value": e, "p_value": 0.1, "text": ""}
+
+
+def explain(
+    evidence: list[dict[str, Any]], acted: float, asked: float, *, selected: bool = False,
+    proven: int = 9, rivals: tuple[str, ...] = (), standing: str = "watch",
+    drift: dict[str, Any] = CALM, holders: tuple[str, ...] = (),
+) -> dict[str, Any]:  # fmt: skip
+    line = {
+        "claims": {
+            "coordinated": {"e_value": acted, "evidence": evidence},
+            "extractive": {"e_value": asked, "evidence": []},
+        },
+        "rivals": [{"name": n, "title": n.upper(), "survives": True} for n in rivals],
+        "members": [{"account_id": "a"}],
+    }
+    members = {k: SimpleNamespace(proven=k < proven) for k in range(12)}
+    campaign = SimpleNamespace(cohort=5, standing=standing, members=members)
+    judgement = SimpleNamespace(
+        campaigns=(campaign,), permit_uses=(SimpleNamespace(accounts=holders),)
+    )
+    choice = SimpleNamespace(selected={5} if selected else set())
+    explain_standings([line], judgement, choice, drift, 4)  # type: ignore[arg-type]
+    return line
+
+
+def test_every_test_of_acting_together_has_a_kind() -> None:
+    assert {t.name for t in TESTS if t.claim == "coordinated"} == set(KINDS)
+
+
+def test_strong_acts_of_one_kind_say_why_they_do_not_count() -> None:
+    line = explain([made("signup_burst", 1e30), made("shared_exits", 1e9)], 0.08, 25_000.0)
+    claim = line["claims"]["coordinated"]
+    assert claim["note"] == line["standing_reason"]
+    assert claim["note"].startswith("One kind of act alone accuses nobody (Accounts created ")
+    assert "a vendor, a course or an offer sets accounts up alike" in claim["note"]
+
+
+def test_acts_of_two_kinds_are_not_called_one() -> None:
+    line = explain([made("signup_burst", 1e30), made("round_robin", 30.0)], 15.0, 25_000.0)
+    assert "Acts of several kinds speak (set up alike, turns)" in line["standing_reason"]
+
+
+def test_even_dealing_counts_for_watching_alone() -> None:
+    line = explain([made("dealt_evenly", 999.0), made("retry", 0.1)], 0.1, 900.0)
+    counted = [x["counts_for"] for x in line["claims"]["coordinated"]["evidence"]]
+    assert counted == ["watch", "accusation"]
+    assert line["standing_reason"].startswith("Even dealing at random puts accounts on watch")
+
+
+def test_a_claim_that_holds_has_no_note() -> None:
+    line = explain([made("signup_burst", 1e30)], 1e12, 300.0)
+    assert "note" not in line["claims"]["coordinated"]
+    assert line["standing_reason"].startswith("They act as one, as a class")
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"standing": "accused", "selected": True}, "no honest explanation survives"),
+        ({"standing": "permitted", "selected": True}, "inside a permit"),
+        ({"selected": True, "drift": {"alarm": True}}, "has drifted"),
+        ({"selected": True, "rivals": ("class", "research")}, "explanation survives: CLASS."),
+        ({"selected": True, "proven": 1}, "Only 1 of its accounts is proven"),
+        ({"selected": True, "holders": ("a",)}, "hold a permit and went beyond it"),
+        ({"selected": True}, "belong to a stronger campaign"),
+        ({}, "That they act as one is not shown strongly enough"),
+    ],
+)
+def test_each_standing_says_what_decided_it(given: dict[str, Any], said: str) -> None:
+    assert said in explain([made("round_robin", 1e9)], 100.0, 9e3, **given)["standing_reason"]
