@@ -21,7 +21,14 @@ from stillwatch.seal import digest
 from stillwatch.share.hub.collections import Collection
 from stillwatch.share.hub.conduct import HUB, Record, append_events, event, exhausted, use_up
 from stillwatch.share.hub.corrections import correct
-from stillwatch.share.hub.creators import named, others_identities, references
+from stillwatch.share.hub.creators import (
+    MOST_IDENTITIES,
+    Voices,
+    named,
+    others_identities,
+    references,
+    voices_of,
+)
 from stillwatch.share.hub.envelopes import written
 from stillwatch.share.hub.markings import (
     NOBODY,
@@ -86,6 +93,7 @@ class _Surroundings:
     here: frozenset[str] | None = None  # what may be referred to; None: anything
     fixed: frozenset[str] = frozenset()  # what is the same for all, whoever submitted it
     others: frozenset[str] = frozenset()  # identities of other members
+    voices: Voices | None = None  # the identities that a member chose; None: any
 
 
 class _Instants:
@@ -201,21 +209,7 @@ async def add_objects(
     added = max(now, int(last or 0) + 1)
     around = await _surroundings(connection, objects, member, eyes, collection, key)
     if fixed is not None:
-        around.fixed = frozenset(fixed)
-        around.others = (
-            await others_identities(
-                connection,
-                [one.stix for one in objects if one.id not in fixed],
-                member,
-                collection.pk,
-                key,
-            )
-            - around.fixed
-        )
-        around.here = around.fixed | await _referred(connection, objects, eyes, collection)
-        for name, stix in fixed.items():
-            if stix["type"] == "marking-definition":
-                around.markings.setdefault(name, read_marking(stix))
+        await _demand_known(connection, objects, member, eyes, collection, key, fixed, around)
     outcome, instants = _Outcome(), _Instants(added, len(objects))
     audiences: dict[str, int] = {}
     for one in objects:
@@ -241,6 +235,8 @@ async def add_objects(
             outcome.revoked.append(one.id)
             _note_revoked(around, one.id, one.version)
     await _store(connection, outcome, member, collection, around.markings)
+    if around.voices is not None:
+        await around.voices.keep(connection, member, collection.pk)
     made = resource(
         identifier, received, "complete", successes=outcome.successes, failures=outcome.failures
     )
@@ -306,7 +302,10 @@ def _decide(
         raise _Refused("This refers to what is not here: submit that first, or with it.")
     if one.place in around.withdrawn.places and one.id in around.withdrawn.known:
         raise _Refused("This version was withdrawn by the hub's operator.")
-    return _marked(one, member, collection, around)
+    audience = _marked(one, member, collection, around)
+    if around.voices is not None and not around.voices.admit(named(one.stix)):
+        raise _Refused(f"You speak under {MOST_IDENTITIES} identities here already: take one.")
+    return audience
 
 
 def _note_revoked(around: _Surroundings, name: str, version: int | None) -> None:
@@ -397,6 +396,35 @@ async def _surroundings(
                 if row.taken_back and json.loads(row.taken_back).get("revoked") is True:
                     _note_revoked(around, row.object_id, row.version)
     return around
+
+
+async def _demand_known(
+    connection: AsyncConnection,
+    objects: Sequence[Submitted],
+    member: Member,
+    eyes: Eyes,
+    collection: Collection,
+    key: bytes,
+    fixed: Mapping[str, Mapping[str, Any]],
+    around: _Surroundings,
+) -> None:
+    """Note what an envelope may refer to and under which identities its submitter may speak."""
+    around.fixed = frozenset(fixed)
+    around.others = (
+        await others_identities(
+            connection,
+            [one.stix for one in objects if one.id not in fixed],
+            member,
+            collection.pk,
+            key,
+        )
+        - around.fixed
+    )
+    around.voices = await voices_of(connection, member, collection.pk, key, fixed)
+    around.here = around.fixed | await _referred(connection, objects, eyes, collection)
+    for name, stix in fixed.items():
+        if stix["type"] == "marking-definition":
+            around.markings.setdefault(name, read_marking(stix))
 
 
 async def _referred(
