@@ -458,6 +458,18 @@ everybody's, whoever submitted them first. Nobody speaks in another's name: an i
 another member has stands under no object of yours. With a `[[legal_basis]]` of its own it accepts
 and releases nothing once that has run out.
 
+**Ids.** Random bytes read as a message once in about 1,100 ids, so ids are judged by what a sender
+could have chosen. (a) An id that follows from the object's content is recomputed: nobody chose it,
+and it is never read. Whoever tries out contents until the id has b wanted bits needs 2^b tries, and
+may as well say it by the times and bands that were tried. (b) A reference to what is there (in the
+bundle, in the package, pulled before, in the hub) names one of those things, and is never read
+either. The hub refuses a reference to what it has not, so a chosen one is refused there, whatever
+it looks like. (c) Whom an object is by is the sender's free choice, 122 bits of it, and no test
+tells random bits from secret ones. So a pseudonymous member has the identity that the hub gave it,
+and another three in a collection for good: 366 bits, once. Of these only what anybody would read is
+refused (none of 100,000 random ones). (d) An id that names nothing known, as the guard alone sees
+it, is read strictly, and of random ones 9 in 10,000 are refused there.
+
 **What stays open.** A fingerprint has 64 bits and a token 256 that the guard cannot recompute.
 Those that spell something, in any script, are refused; a sender and a receiver who agree on a
 secret code beforehand could still hide some bits in them, in when they send and in which order.
