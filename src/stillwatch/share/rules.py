@@ -113,7 +113,7 @@ RULES: Final[dict[str, Rule]] = {
         f"{_RULE} 5; {_ZONE}", "antitrust, lanes",
     ),
     "no-differencing": Rule(
-        "No sum of published figures of the same months, with whatever factors, is about fewer than "
+        "No sum of published figures of the same months, with any factors, is about fewer than "
         "five contributors; at most four groups of contributors are published of them.",
         f"{_RULE} 5", "lanes",
         test="test_lanes_and_law.py::test_no_differencing",
