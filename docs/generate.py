@@ -444,6 +444,8 @@ to read it:
 5. No sentence tells, in lawful words, of a provider's growth, volume, plans or conduct; none is
    an order or advice; "we" only observes. No letters at the beginnings or ends of words spell
    anything.
+6. Words stand in an order that English has and do not repeat themselves: words that were drawn
+   for their letters, or two words for 0 and 1, are a code.
 
 What fails is refused, at the client and at the hub, with `needs-a-person`: the refusal says which
 rule it was and how many words are not listed, and its author writes it in other words, or tells
@@ -467,7 +469,7 @@ either. The hub refuses a reference to what it has not, so a chosen one is refus
 it looks like. (c) Whom an object is by is the sender's free choice, 122 bits of it, and no test
 tells random bits from secret ones. So a pseudonymous member has the identity that the hub gave it,
 and another three in a collection for good: 366 bits, once. Of these only what anybody would read is
-refused (none of 100,000 random ones). (d) An id that names nothing known, as the guard alone sees
+refused (about one of 100,000 random ones). (d) An id that names nothing known, as the guard alone sees
 it, is read strictly, and of random ones 9 in 10,000 are refused there.
 
 **What stays open.** A fingerprint has 64 bits and a token 256 that the guard cannot recompute.
@@ -481,8 +483,10 @@ of it.
 **How well it judges.** Lawful sentences that were written before words were added for them: 25 of
 60 passed at first (twenty at a time: 8, 8, 9), so an author has to rewrite more often than not;
 `share wording` names the words. Forbidden ones in innocent words, written to pass: of 60 in three
-tries 8 did, until patterns were added. All of them are kept as tests
-(`tests/unit/share/sentences.toml`).
+tries 8 did, until patterns were added. A third hand wrote 200: of 130 in a first batch 14 passed, of
+70 in a second, after patterns were added for the first, 9; of 68 lawful ones 51 passed. All that
+passed are kept as tests (`tests/unit/share/sentences.toml`). Whoever writes new ones must expect one
+in eight to pass: that is what the two persons are for.
 
 """
 
