@@ -42,7 +42,7 @@ from stillwatch.share.hub.markings import (
 )
 from stillwatch.share.hub.members import Member, pseudonym_identity
 from stillwatch.share.hub.statuses import detail, finish, resource
-from stillwatch.share.hub.structure import Rules, identify
+from stillwatch.share.hub.structure import Rules, identify, spec_of
 from stillwatch.share.hub.tables import AUDIENCE, COLLECTION, MARKING, RECIPIENT, VERSION
 from stillwatch.share.hub.times import DAY_US, parse_timestamp, timestamp
 from stillwatch.share.hub.visible import Eyes
@@ -156,7 +156,7 @@ def _examined(
     stix = dict(given)
     if member.pseudonymous and str(stix.get("created_by_ref", "")).startswith("identity--"):
         stix["created_by_ref"] = pseudonym_identity(key, member.pseudonym)
-    spec = str(stix.get("spec_version", "2.0"))
+    spec = spec_of(stix)
     stix = rules.form(stix)
     reasons = list(rules.accept(stix)) if rules.accept is not None else []
     if spec not in specs:
