@@ -200,11 +200,15 @@ def test_a_member_under_its_own_name_has_three_identities_and_no_more(competitor
 
 def test_fixed_objects_are_everybodys(competitors, desk, sender):
     """Two members send the same marking with their packages; neither owns it."""
-    marking = CATALOGUE[IEP["amber"]]
-    for login in (sender, competitors.login(number="other")):
-        told = desk.add(login, marking)
-        assert (told["success_count"], told["failure_count"]) == (1, 0)
-    assert desk.ids(sender) == [marking["id"]]
+    marking, interface = CATALOGUE[IEP["amber"]], CATALOGUE[INTERFACE["id"]]
+    for login in (sender, competitors.login(number="other"), sender):
+        told = desk.add(login, marking, interface)  # one that has no version is everybody's as well
+        assert (told["success_count"], told["failure_count"]) == (2, 0)
+        versions = {one["id"]: one["version"] for one in told["successes"]}
+        assert set(versions) == {marking["id"], interface["id"]} == set(desk.ids(sender))
+    (held,) = (one for one in desk.get(sender, "manifest/").json()["objects"]
+               if one["id"] == interface["id"])  # fmt: skip
+    assert held["version"] == versions[interface["id"]]
     changed = {**marking, "name": "ours"}
     assert desk.add(competitors.login(number="third"), changed)["failure_count"] == 1
 

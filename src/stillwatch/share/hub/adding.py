@@ -88,6 +88,7 @@ class _Surroundings:
     markings: dict[str, Marking] = field(default_factory=dict)  # stored and in the envelope
     stored_markings: set[str] = field(default_factory=set)
     owners: dict[str, int] = field(default_factory=dict)  # the first submitter of an id
+    told: dict[str, str] = field(default_factory=dict)  # the version text of an id's first
     mine: dict[Place, tuple[str, str]] = field(default_factory=dict)  # digest, version text
     revoked: dict[str, int] = field(default_factory=dict)  # own ids, by when they were taken back
     here: frozenset[str] | None = None  # what may be referred to; None: anything
@@ -219,7 +220,9 @@ async def add_objects(
             outcome.failures.append({**detail(one, added), "message": str(why)})
             continue
         if audience is None:  # the same version again: nothing changes
-            text = one.version_text or around.mine[one.place][1]
+            # a fixed object without a version may be here by another member alone
+            mine = around.mine.get(one.place, ("", around.told.get(one.id, "")))
+            text = one.version_text or mine[1]
             outcome.successes.append({"id": one.id, "version": text})
             continue
         # In its place among the others, so that its submitter sees no difference
@@ -231,6 +234,7 @@ async def add_objects(
         outcome.rows.append(_row(one, at, member, collection, audiences[audience.key]))
         outcome.successes.append(detail(one, at))
         around.mine[one.place] = (one.digest, timestamp(at))
+        around.told.setdefault(one.id, timestamp(at))
         if one.stix.get("revoked") is True:
             outcome.revoked.append(one.id)
             _note_revoked(around, one.id, one.version)
@@ -390,6 +394,7 @@ async def _surroundings(
         )
         for row in await connection.execute(query):
             around.owners.setdefault(row.object_id, row.owner)
+            around.told.setdefault(row.object_id, row.version_text)
             if row.owner == member.pk:
                 place = (row.object_id, row.spec, row.version_key)
                 around.mine[place] = (row.digest, row.version_text)
