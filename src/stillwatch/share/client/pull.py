@@ -55,7 +55,7 @@ def pull(home: Home, hub: Collection, *, purpose: str, now: datetime) -> Pulled:
     received = refused = 0
     early: list[dict[str, Any]] = []
     for page, last in hub.objects(purpose=purpose, added_after=_cursor(home)):
-        here = frozenset(str(one.get("id")) for one in page)
+        here = frozenset(str(one.get("id")) for one in page if isinstance(one, Mapping))
         known = _known(held, here)
         judged = [(one, refusals(one, now=now, known=known) != ()) for one in page]
         fresh = [one for one, wrong in judged if not wrong]
