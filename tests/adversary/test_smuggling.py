@@ -268,6 +268,7 @@ def test_what_refers_to_a_campaign_whose_id_spells_by_chance_passes_with_it():
     # an id that was chosen is not in the bundle by standing in it
     chosen = f"campaign--{uuid.UUID(bytes=b'price 12 USD now', version=5)}"
     link = make.opinion(chosen, "agree", by=by, created=NOW)
+    assert refusals(link, now=NOW, known=chosen.__eq__) == (), "were it there, nobody chose it"
     told = refusals_of_bundle({**bundle, "objects": [{**seen, "id": chosen}, link]}, now=NOW)
     assert sum("object_refs" in s and "spells" in s for s in told) == 1
     assert sum("does not follow" in s for s in told) == 1

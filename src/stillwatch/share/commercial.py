@@ -48,14 +48,13 @@ class _Limits(NamedTuple):
 
 # By bytes. A fingerprint (8) or token (32) that is refused by chance is left out and nothing is
 # lost; a campaign's handle (6) is made anew from its id (`content.handle_of`). An id (16) that
-# names nothing known is judged strictly, one that does by `_KNOWN_ID`.
+# names nothing known is judged strictly, one that does mildly.
 _LIMITS: Final = {
     6: _Limits(2, 6, 2, 3, 3, 3e-3),
     8: _Limits(4, 4, 1, 2, 5, 4e-4),
     16: _Limits(2, 8, 2, 3, 8, 1e-5),
     32: _Limits(-6, 13, 1, 3, 11, 5e-5),
 }
-_KNOWN_ID: Final = _Limits(14, 10, 2, 3, 7, 1e-6)
 _OTHER: Final = _Limits(14, 99, 2, 4, 4, 1e-5)
 
 
@@ -188,7 +187,7 @@ def messages(digits: str, *, known: bool = False) -> bool:
     """
     data = bytes.fromhex(digits)
     size = len(data)
-    most = _KNOWN_ID if known else _LIMITS.get(size, _OTHER)
+    most = _OTHER if known else _LIMITS.get(size, _OTHER)
     # a UUID's version and variant are no choice of the sender
     fixed = frozenset({6, 8}) if size == 16 else frozenset()
     if spelled_bits(data, fixed) >= most.bits or repeats(data) >= most.pairs:
