@@ -469,9 +469,8 @@ is never read either. The hub refuses a reference to what it has not, so a chose
 there, whatever it looks like. (c) Whom an object is by is the sender's free choice, 122 bits of
 it, and no test tells random bits from secret ones. So a pseudonymous member has the identity that
 the hub gave it, and another three in a collection for good: 366 bits, once. Of these only what
-anybody would read is refused (about one of 100,000 random ones). (d) An id that names nothing
-known, as the guard alone sees it, is read strictly, and of random ones 9 in 10,000 are refused
-there.
+anybody would read is refused (none of 150,000 random ones). (d) An id that names nothing known,
+as the guard alone sees it, is read strictly, and of random ones 9 in 10,000 are refused there.
 
 **What stays open.** A fingerprint has 64 bits and a token 256 that the guard cannot recompute.
 Those that spell something, in any script, are refused; a sender and a receiver who agree on a

@@ -258,7 +258,6 @@ LINE = {
 
 
 def test_what_refers_to_a_campaign_whose_id_spells_by_chance_passes_with_it():
-    by = f"identity--{uuid.UUID(int=7, version=4)}"
     seen = spelling_campaign(f"identity--{uuid.uuid5(uuid.NAMESPACE_OID, 'x')}")
     link = make.opinion(seen["id"], "agree", by=seen["created_by_ref"], created=NOW)
     assert refusals(seen, now=NOW) == ()
@@ -267,7 +266,7 @@ def test_what_refers_to_a_campaign_whose_id_spells_by_chance_passes_with_it():
     assert refusals_of_bundle({**bundle, "objects": [seen, link]}, now=NOW) == ()
     # an id that was chosen is not in the bundle by standing in it
     chosen = f"campaign--{uuid.UUID(bytes=b'price 12 USD now', version=5)}"
-    link = make.opinion(chosen, "agree", by=by, created=NOW)
+    link = make.opinion(chosen, "agree", by=seen["created_by_ref"], created=NOW)
     assert refusals(link, now=NOW, known=chosen.__eq__) == (), "were it there, nobody chose it"
     told = refusals_of_bundle({**bundle, "objects": [{**seen, "id": chosen}, link]}, now=NOW)
     assert sum("object_refs" in s and "spells" in s for s in told) == 1

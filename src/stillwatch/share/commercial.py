@@ -183,7 +183,7 @@ def messages(digits: str, *, known: bool = False) -> bool:
     a commercial word, hidden signs or combining marks, repeat each other, have no letter a to f,
     repeat one digit seven times or use few different digits. *Error*: taken for messages are, of
     100,000 random values, about 1,400 handles (48 bits), 280 fingerprints (64), 90 ids (128), 50
-    tokens (256) and one known id, as a test checks.
+    tokens (256) and no known id, as a test checks.
     """
     data = bytes.fromhex(digits)
     size = len(data)
