@@ -54,16 +54,29 @@ def spelled(sentences: Sequence[Sequence[str]]) -> Iterator[Fault]:
 
 def unnatural(words: Sequence[str]) -> Iterator[Fault]:
     """Yield what nobody writes: such sentences are words that were drawn for what they encode."""
-    sets = vocabulary().told
     plain = [word for word in words if word[0].isalpha()]
     repeats = any(a == b and a[0].isalpha() for a, b in pairwise(words))
     if repeats or (len(plain) >= _LONG and len(set(plain)) < _FRESH * len(plain)):
         yield Fault(PERSON, "repeats its words as nobody does")
-    for first, second in pairwise([*words, "."]):
-        if (first in sets["article"] and second in sets["no_noun"]) or (
-            first in sets["joining"] and second in sets["no_object"]
-        ):
-            yield Fault(PERSON, "holds words in an order that English has not")
+    if any(_astray(first, second) for first, second in pairwise([*words, "."])):
+        yield Fault(PERSON, "holds words in an order that English has not")
+
+
+def _astray(first: str, second: str) -> bool:
+    """Return whether no English sentence has a word after another; ``.``: its end."""
+    sets = vocabulary().told
+    if first in sets["article"] and second in sets["no_noun"]:
+        return True
+    if first in sets["joining"] and second in sets["no_object"]:
+        return True
+    if first in sets["binding"] and second in ".,:;":
+        return True
+    if first in {"a", "an"} and second[0].isalpha() and second not in acronyms():
+        vowel = second[0] in "aeiou" and not second.startswith(("eu", "one", "uni", "use"))
+        if (first == "an") is not (vowel or second.startswith(("honest", "hour"))):
+            return True
+    several = second[-1] == "s" and second[:-1] in vocabulary().words
+    return first in {"a", "an", "another", "every"} and several
 
 
 def told(words: Sequence[str]) -> Iterator[Fault]:

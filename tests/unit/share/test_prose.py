@@ -184,6 +184,11 @@ def test_what_honest_sentences_share_with_those_is_not_refused():
         ("The prompts grade the in no many addresses.", "order"),
         ("Prompts match the frame of are seeds.", "order"),
         ("Prompts match every.", "order"),
+        ("Prompts match a order.", "order"),
+        ("Prompts match an template.", "order"),
+        ("The prompts of a accounts match.", "order"),
+        ("Prompts match and or frames.", "order"),
+        ("Prompts by of accounts match.", "order"),
     ],
 )  # fmt: skip
 def test_words_that_were_drawn_for_a_code_are_held(text, says):
@@ -199,6 +204,8 @@ def test_words_that_were_drawn_for_a_code_are_held(text, says):
         "Three weeks of silence were followed by new sign-ups.",
         "The prompts include a canary that we planted.",
         "Refused prompts are sent again with another persona.",
+        "The exits belong to a hosting network, and each stays small.",
+        "An hour later an HTTP request of a user agent matched a unique template.",
     ],
 )
 def test_words_of_the_trade_that_look_like_commerce_pass(text):
