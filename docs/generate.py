@@ -444,6 +444,8 @@ to read it:
 5. No sentence tells, in lawful words, of a provider's growth, volume, plans or conduct; none is
    an order or advice; "we" only observes. No letters at the beginnings or ends of words spell
    anything.
+6. Words stand in an order that English has and do not repeat themselves: words that were drawn
+   for their letters, or two words for 0 and 1, are a code.
 
 What fails is refused, at the client and at the hub, with `needs-a-person`: the refusal says which
 rule it was and how many words are not listed, and its author writes it in other words, or tells
@@ -458,6 +460,18 @@ everybody's, whoever submitted them first. Nobody speaks in another's name: an i
 another member has stands under no object of yours. With a `[[legal_basis]]` of its own it accepts
 and releases nothing once that has run out.
 
+**Ids.** Random bytes read as a message once in about 1,100 ids, so ids are judged by what a
+sender could have chosen. (a) An id that follows from the object's content is recomputed: nobody
+chose it, and it is never read. Whoever tries out contents until the id has b wanted bits needs
+2^b tries, and may as well say it by the times and bands that were tried. (b) A reference to what
+is there (in the bundle, in the package, pulled before, in the hub) names one of those things, and
+is never read either. The hub refuses a reference to what it has not, so a chosen one is refused
+there, whatever it looks like. (c) Whom an object is by is the sender's free choice, 122 bits of
+it, and no test tells random bits from secret ones. So a pseudonymous member has the identity that
+the hub gave it, and another three in a collection for good: 366 bits, once. Of these only what
+anybody would read is refused (none of 150,000 random ones). (d) An id that names nothing known,
+as the guard alone sees it, is read strictly, and of random ones 9 in 10,000 are refused there.
+
 **What stays open.** A fingerprint has 64 bits and a token 256 that the guard cannot recompute.
 Those that spell something, in any script, are refused; a sender and a receiver who agree on a
 secret code beforehand could still hide some bits in them, in when they send and in which order.
@@ -469,8 +483,12 @@ of it.
 **How well it judges.** Lawful sentences that were written before words were added for them: 25 of
 60 passed at first (twenty at a time: 8, 8, 9), so an author has to rewrite more often than not;
 `share wording` names the words. Forbidden ones in innocent words, written to pass: of 60 in three
-tries 8 did, until patterns were added. All of them are kept as tests
-(`tests/unit/share/sentences.toml`).
+tries 8 did, until patterns were added. A third hand wrote 200: of 130 in a first batch 14 passed,
+of 70 in a second, after patterns were added for the first, 9; of 68 lawful ones 51 passed. What
+passed is kept as tests (`tests/unit/share/sentences.toml`). Whoever writes new ones must expect
+one in eight to pass: that is what the two persons are for. Of 2,418 rows of lawful words that
+were drawn for the letters they begin or end with, 89 pass (360 before word order was looked at):
+a reader sees at once that they say nothing.
 
 """
 

@@ -6,6 +6,7 @@ in it, and the attacks that deserve a test of their own, named by attack.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import random
 import time
@@ -22,7 +23,8 @@ from hypothesis import strategies as st
 from stillwatch.share import content as make
 from stillwatch.share import normal, refusals, refusals_of_bundle, refusals_of_text
 from stillwatch.share.commercial import certainly, messages
-from stillwatch.share.words import EXT
+from stillwatch.share.texts import texts_of
+from stillwatch.share.words import EXT, identify
 
 NOW = smuggling.NOW
 
@@ -222,9 +224,76 @@ def test_a_cyclic_value_is_refused():
 
 
 def test_random_values_are_seldom_taken_for_messages(rng):
-    for size, most in ((12, 0.001), (16, 0.005), (32, 0.0008), (64, 0.002)):
+    for size, most in ((12, 0.02), (16, 0.005), (32, 0.0008), (64, 0.002)):
         taken = sum(messages(f"{rng.getrandbits(4 * size):0{size}x}") for _ in range(5_000))
         assert taken <= most * 5_000, size
+    assert not any(messages(f"{rng.getrandbits(128):032x}", known=True) for _ in range(20_000))
+
+
+def test_no_random_id_of_what_is_there_is_taken_for_a_message(rng):
+    """Ten thousand: a campaign whose derived id spells by chance is never cut off from the rest."""
+    one = next(o for o in smuggling.lawful_group(rng) if o["type"] == "opinion")
+    for _ in range(10_000):
+        by, about = (uuid.UUID(int=rng.getrandbits(128), version=v) for v in (4, 5))
+        said = {**one, "created_by_ref": f"identity--{by}", "object_refs": [f"campaign--{about}"]}
+        said["id"] = identify(said)
+        assert refusals(said, now=NOW, known=lambda _: True) == ()
+
+
+def spelling_campaign(by):
+    """Return a campaign whose id, which follows from its content, is taken for a message."""
+    for number in range(100_000):
+        handle = hashlib.sha256(b"%d" % number).hexdigest()[:12]
+        made = make.campaign({**LINE, "campaign_id": f"c-{handle}"}, by=by, modified=NOW)
+        if messages(made["id"].split("--")[1].replace("-", "")):
+            return made
+    raise AssertionError("one in 1,100 does")
+
+
+LINE = {
+    "standing": "accused", "first_seen": "2026-11-16T03:00:00Z", "accounts": 41,
+    "last_seen": "2026-11-20T17:00:00Z", "exchanges": 81_234, "methods": ["relay"],
+    "claims": {name: {"confidence": 0.9, "evidence": []} for name in ("coordinated", "extractive")},
+}  # fmt: skip
+
+
+def test_what_refers_to_a_campaign_whose_id_spells_by_chance_passes_with_it():
+    seen = spelling_campaign(f"identity--{uuid.uuid5(uuid.NAMESPACE_OID, 'x')}")
+    link = make.opinion(seen["id"], "agree", by=seen["created_by_ref"], created=NOW)
+    assert refusals(seen, now=NOW) == ()
+    assert [s.split(":")[0] for s in refusals(link, now=NOW)] == ["plain-ids"], "nobody knows it"
+    bundle = {"type": "bundle", "id": "bundle--8f6e3c0b-52d1-4a7e-9c38-d1b7a4e09f62"}
+    assert refusals_of_bundle({**bundle, "objects": [seen, link]}, now=NOW) == ()
+    # an id that was chosen is not in the bundle by standing in it
+    chosen = f"campaign--{uuid.UUID(bytes=b'price 12 USD now', version=5)}"
+    link = make.opinion(chosen, "agree", by=seen["created_by_ref"], created=NOW)
+    assert refusals(link, now=NOW, known=chosen.__eq__) == (), "were it there, nobody chose it"
+    told = refusals_of_bundle({**bundle, "objects": [{**seen, "id": chosen}, link]}, now=NOW)
+    assert sum("object_refs" in s and "spells" in s for s in told) == 1
+    assert sum("does not follow" in s for s in told) == 1
+
+
+@pytest.mark.parametrize("known", [False, True])
+def test_a_members_own_id_is_free_and_spells_nothing_that_anybody_would_read(known):
+    for text in (b"price 12 USD now", b"acme pays 40,000", "цена 12 рублей".encode()[:16]):
+        own = f"identity--{uuid.UUID(bytes=text, version=4)}"
+        assert refusals(make.contributor(own, NOW), now=NOW, known=lambda _: known), text
+
+
+@pytest.mark.parametrize("text", [b"The pr", b"12,000", b"BetWee", b"3.5EUR", "цен".encode()])
+def test_a_handle_spells_nothing_and_a_campaign_is_told_all_the_same(text):
+    """The scan draws its ids: one that looks like text is told by a digest of it."""
+    line = {**LINE, "campaign_id": f"c-{text.hex()}"}
+    made = make.campaign(line, by=f"identity--{uuid.UUID(int=3**80, version=4)}", modified=NOW)
+    own = made["extensions"][EXT["campaign"]]
+    assert own["handle"] == make.handle_of(f"c-{text.hex()}") != f"c-{text.hex()}"
+    assert refusals(made, now=NOW) == ()
+    own["handle"] = f"c-{text.hex()}"
+    made |= texts_of(made)
+    made["id"] = identify(made)
+    assert [s.split(":")[0] for s in refusals(made, now=NOW)][:1] == ["fixed-formats"]
+    assert make.handle_of("c-9f8e27b6a5d4") == "c-9f8e27b6a5d4"
+    assert make.handle_of("anything else") == "anything else"
 
 
 def test_what_only_might_be_commerce_is_held_for_a_person(rng):

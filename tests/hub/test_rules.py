@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import uuid
 from datetime import UTC, datetime
@@ -10,8 +11,9 @@ import pytest
 
 from stillwatch.share import campaign_objects
 from stillwatch.share import content as make
-from stillwatch.share.antitrust import normal
+from stillwatch.share.antitrust import normal, refusals
 from stillwatch.share.catalogue import CATALOGUE, IEP, INTERFACE
+from stillwatch.share.commercial import messages
 from stillwatch.share.content import aggregate, atlas_id
 from stillwatch.share.lanes import Contribution, combine
 
@@ -125,13 +127,88 @@ def test_an_id_that_names_nothing_here_is_refused(competitors, desk, sender, fou
     assert desk.add(other, heard)["failure_count"] == 0
 
 
+def _told_by_chance(by):
+    """Return a campaign whose id, which follows from its content, is taken for a message."""
+    then = datetime(2026, 11, 23, tzinfo=UTC)
+    for number in range(100_000):
+        handle = hashlib.sha256(b"%d" % number).hexdigest()[:12]
+        made = make.campaign(LINE | {"campaign_id": f"c-{handle}"}, by=by, modified=then)
+        if messages(made["id"].split("--")[1].replace("-", "")):
+            return normal(made)
+    raise AssertionError("one in 1,100 does")
+
+
+def test_a_campaign_whose_id_spells_by_chance_is_referred_to_like_any_other(
+    competitors, desk, sender
+):
+    seen = _told_by_chance(competitors.office.identity(sender.pseudonym))
+    other = competitors.login(number="other")
+    said = make.opinion(
+        seen["id"], "agree", by=competitors.office.identity(other.pseudonym),
+        created=datetime(2026, 11, 24, tzinfo=UTC),
+    )  # fmt: skip
+    assert refusals(said, now=datetime.now(UTC)), "by itself it might be a message"
+    (failure,) = desk.add(other, said)["failures"]
+    assert "refers to what is not here" in failure["message"]
+    assert desk.add(sender, seen)["failure_count"] == 0
+    assert desk.add(other, said)["failure_count"] == 0
+
+
+# Words in the digits of an id, and in its bytes; with version and variant where STIX wants them
+SPELT = (
+    "c0575fee-dea1-5a1e-8b1d-facade0ff1ce", "dec0de5a-1e5f-5ee5-ba5e-b1dbeefc0575",
+    "70726963-6520-5120-a120-202020202020", "61636d65-2070-5179-b320-34302c303030",
+)  # fmt: skip
+
+
+def test_ids_that_spell_carry_nothing_past_the_hub(competitors, desk, sender):
+    """A derived id is computed, a reference must name what is here, an own identity is one of 3."""
+    then = datetime(2026, 11, 24, tzinfo=UTC)
+    by = competitors.office.identity(sender.pseudonym)
+    for text in SPELT:
+        assert uuid.UUID(text).version == 5
+        said = make.opinion(f"campaign--{text}", "agree", by=by, created=then)
+        assert desk.add(sender, normal(said))["success_count"] == 0
+        own = normal({**make.opinion(f"campaign--{text}", "agree", by=by, created=then),
+                      "id": f"opinion--{text}"})  # fmt: skip
+        assert desk.add(sender, own)["success_count"] == 0
+
+
+def test_a_member_under_its_own_name_has_three_identities_and_no_more(competitors, desk, found):
+    """122 bits of free choice each: under thousands of them objects would carry a letter."""
+    login = competitors.login(pseudonymous=False, tier="trusted", number="named")
+    then = datetime(2026, 11, 24, tzinfo=UTC)
+    names = [f"identity--{uuid.uuid5(uuid.NAMESPACE_DNS, str(k))}" for k in range(5)]
+    told = desk.add(login, *(make.contributor(one, then) for one in names))
+    assert (told["success_count"], told["failure_count"]) == (3, 2)
+    assert {"3 identities" in one["message"] for one in told["failures"]} == {True}
+    held = {one["id"] for one in told["successes"]}
+    first, fourth = (next(n for n in names if (n in held) is there) for there in (True, False))
+    then = datetime(2026, 11, 23, tzinfo=UTC)
+    mine, free = (
+        [normal(o) for o in campaign_objects(LINE | {"campaign_id": f"c-93b1e7d0a4f{k}"}, by=one,
+                                             modified=then) if o["type"] == "campaign"]
+        for k, one in enumerate((first, fourth))
+    )  # fmt: skip
+    desk.add(login, CATALOGUE[IEP["amber"]])
+    assert desk.add(login, *mine)["failure_count"] == 0
+    assert desk.add(login, *free)["success_count"] == 0, "later envelopes count too"
+    # what is refused for another reason uses up nothing, and another member has three of its own
+    other = competitors.login(pseudonymous=False, tier="trusted", number="named too")
+    assert desk.add(other, make.contributor(fourth, then))["failure_count"] == 0
+
+
 def test_fixed_objects_are_everybodys(competitors, desk, sender):
     """Two members send the same marking with their packages; neither owns it."""
-    marking = CATALOGUE[IEP["amber"]]
-    for login in (sender, competitors.login(number="other")):
-        told = desk.add(login, marking)
-        assert (told["success_count"], told["failure_count"]) == (1, 0)
-    assert desk.ids(sender) == [marking["id"]]
+    marking, interface = CATALOGUE[IEP["amber"]], CATALOGUE[INTERFACE["id"]]
+    for login in (sender, competitors.login(number="other"), sender):
+        told = desk.add(login, marking, interface)  # one that has no version is everybody's as well
+        assert (told["success_count"], told["failure_count"]) == (2, 0)
+        versions = {one["id"]: one["version"] for one in told["successes"]}
+        assert set(versions) == {marking["id"], interface["id"]} == set(desk.ids(sender))
+    (held,) = (one for one in desk.get(sender, "manifest/").json()["objects"]
+               if one["id"] == interface["id"])  # fmt: skip
+    assert held["version"] == versions[interface["id"]]
     changed = {**marking, "name": "ours"}
     assert desk.add(competitors.login(number="third"), changed)["failure_count"] == 1
 

@@ -13,7 +13,10 @@ import uuid
 from datetime import UTC, datetime
 from typing import Any
 
+import httpx
 import pytest
+
+from stillwatch.share.hub.structure import spec_of
 
 TAXII = "application/taxii+json;version=2.1"
 STAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
@@ -227,12 +230,28 @@ def test_3_1_accept_never_406(filled, me, accept):
 
 
 @pytest.mark.parametrize(
-    "accept", ["application/taxii+json;version=2.0", "application/json", "text/html", "*/*;q=0"]
-)
+    "accept",
+    [
+        "application/taxii+json;version=2.0", "application/json", "text/html", "*/*;q=0",
+        "*/*, application/taxii+json;q=0",
+        "application/*;q=0.5, application/taxii+json;version=2.1;q=0",
+    ],
+)  # fmt: skip
 def test_what_cannot_be_answered_in_is_406(filled, me, accept):
     with filled.server.client(me, Accept=accept) as client:
         for path in ("/taxii2/", "/api/", filled.path, filled.objects):
             assert client.get(path).status_code == 406
+
+
+def test_accept_in_several_headers_is_one_list(filled, me):
+    """RFC 9110, section 5.3."""
+    with filled.server.client(me) as client:
+        for lines, status in ((("text/html", TAXII), 200), ((TAXII, "text/html"), 200),
+                              (("text/html", "application/json"), 406)):  # fmt: skip
+            told = [(k, v) for k, v in client.headers.multi_items() if k.lower() != "accept"]
+            request = httpx.Request("GET", f"{filled.server.url}/api/", headers=[
+                *told, *(("Accept", line) for line in lines)])  # fmt: skip
+            assert client.send(request).status_code == status
 
 
 @pytest.mark.parametrize(
@@ -450,6 +469,21 @@ def test_3_4_1_version_created(shelf, me):
     }
     assert shelf.add(me, marking)["successes"][0]["version"] == marking["created"]
     assert shelf.ids(me, **{"match[version]": marking["created"]}) == [marking["id"]]
+
+
+def test_what_an_observable_without_spec_version_is_of(shelf, both, me, make_indicator):
+    """STIX 2.1, section 3.2: a cyber-observable is of 2.1, the rest of 2.0."""
+    seen = {"type": "ipv4-addr", "id": "ipv4-addr--ff26c055-6336-5bc5-b98d-13d6226742dd",
+            "value": "198.51.100.3"}  # fmt: skip
+    custom = {"type": "x-blob", "id": f"x-blob--{uuid.uuid4()}", "value": "x"}
+    old = {k: v for k, v in make_indicator().items() if k != "spec_version"}
+    assert shelf.add(me, seen)["success_count"] == 1
+    assert shelf.add(me, old)["success_count"] == 0
+    assert both.add(me, seen, old)["success_count"] == 2
+    assert both.ids(me, **{"match[spec_version]": "2.1"}) == [seen["id"]]
+    assert both.ids(me, **{"match[spec_version]": "2.0"}) == [old["id"]]
+    assert spec_of(custom) == spec_of(seen) == "2.1"
+    assert spec_of({**custom, "created": "2026-11-01T00:00:00Z"}) == spec_of(old) == "2.0"
 
 
 @pytest.mark.parametrize(

@@ -62,12 +62,21 @@ _LINKS: Final = frozenset(
 )  # fmt: skip
 
 
-def refusals(obj: Any, *, now: datetime) -> tuple[str, ...]:
+Known = Callable[[str], bool]
+
+
+def _unknown(identifier: str) -> bool:
+    return False
+
+
+def refusals(obj: Any, *, now: datetime, known: Known = _unknown) -> tuple[str, ...]:
     """Return why an object may not be shared, a sentence a reason; empty: it may.
 
-    No sentence repeats the object's content. ``now``: UTC.
+    No sentence repeats the object's content. ``now``: UTC. ``known``: whether an id names an object
+    that this guard let pass; a reference to it chooses nothing, whatever the id looks like. A
+    caller that refuses references to what it has not may say so of every id.
     """
-    return tuple(f"{t.rule}: {t.where} {t.says}" for t in judge(obj, now=now))
+    return tuple(f"{t.rule}: {t.where} {t.says}" for t in judge(obj, now=now, known=known))
 
 
 def refusals_of_bundle(bundle: Any, *, now: datetime) -> tuple[str, ...]:
@@ -76,16 +85,32 @@ def refusals_of_bundle(bundle: Any, *, now: datetime) -> tuple[str, ...]:
     objects = bundle.get("objects", []) if isinstance(bundle, Mapping) else []
     troubles = [t for t in troubles if not t.where.startswith("objects[")]
     if isinstance(bundle, Mapping) and isinstance(bundle.get("id"), str):
-        troubles += _spelled(bundle["id"], "id", "plain-ids")
+        # made anew for each bundle and kept nowhere, so that it is judged as what is known
+        troubles += _spelled(bundle["id"], "id", known=True)
     found = [f"{t.rule}: bundle {t.where} {t.says}" for t in troubles]
     if not isinstance(objects, list):
         return tuple(found)
+    here = _held(objects)
     for number, obj in enumerate(objects):
-        found += [f"object {number}: {sentence}" for sentence in refusals(obj, now=now)]
+        sentences = refusals(obj, now=now, known=here.__contains__)
+        found += [f"object {number}: {sentence}" for sentence in sentences]
     keys = [(o.get("id"), o.get("modified")) for o in objects if isinstance(o, Mapping)]
     if len({repr(key) for key in keys}) != len(keys):
         found.append("one-writing: bundle repeats a version of an object")
     return tuple(found)
+
+
+def _held(objects: list[Any]) -> frozenset[str]:
+    """Return the ids of a bundle's objects that follow from their content, and of identities."""
+    found = set()
+    for one in objects:
+        if isinstance(one, Mapping) and isinstance(one.get("id"), str):
+            try:
+                if one["type"] == "identity" or one["id"] == identify(one):
+                    found.add(one["id"])
+            except (KeyError, TypeError, ValueError, AttributeError, RecursionError):
+                continue  # of no kind that is shared, or not whole: it is refused itself
+    return frozenset(found)
 
 
 def refusals_of_text(text: bytes, *, now: datetime) -> tuple[str, ...]:
@@ -129,8 +154,8 @@ def require(obj: Any, *, now: datetime) -> None:
         raise ShareRefused("; ".join(found[:5]), hint="see docs/antitrust.md")
 
 
-def judge(obj: Any, *, now: datetime) -> list[Trouble]:
-    """Return every rule that an object breaks; empty: it may be shared."""
+def judge(obj: Any, *, now: datetime, known: Known = _unknown) -> list[Trouble]:
+    """Return every rule that an object breaks; empty: it may be shared (see `refusals`)."""
     troubles = list(_written(obj))
     if troubles:
         return troubles
@@ -146,7 +171,7 @@ def judge(obj: Any, *, now: datetime) -> list[Trouble]:
     troubles = list(shape.check(obj, ""))
     if not troubles:
         troubles += _texts(obj, now)
-        troubles += _ids(obj)
+        troubles += _ids(obj, known)
         troubles += _times(obj, now)
         troubles += _marked(obj)
         troubles += _together(obj, now)
@@ -220,21 +245,32 @@ def _prose(obj: Mapping[str, Any], name: str, now: datetime) -> Iterator[Trouble
         yield Trouble(fault.rule, name, fault.says)
 
 
-def _spelled(identifier: str, where: str, rule: str) -> Iterator[Trouble]:
+def _spelled(identifier: str, where: str, *, known: bool) -> Iterator[Trouble]:
     _, _, text = identifier.partition("--")
-    if identifier not in CATALOGUE and _UUID.fullmatch(text) and messages(text.replace("-", "")):
-        yield Trouble(rule, where, "is not random: it spells something")
+    if identifier in CATALOGUE or not _UUID.fullmatch(text):
+        return
+    if messages(text.replace("-", ""), known=known):
+        yield Trouble("plain-ids", where, "is not random: it spells something")
 
 
-def _ids(obj: Mapping[str, Any]) -> Iterator[Trouble]:
-    """5. Ids are random or follow from the content; fingerprints spell nothing."""
+def _ids(obj: Mapping[str, Any], known: Known) -> Iterator[Trouble]:
+    """5. Ids are random or follow from the content; fingerprints spell nothing.
+
+    a. A derived id is recomputed, so nobody chose it.
+    b. A reference to what is known names one of a few things, whose ids were checked by (a): one id
+       in 1,100 spells something by chance, and what refers to it must not be refused for ever.
+    c. A member's own id is free, so what anybody would read in it is refused, known or not.
+    d. A reference to what nobody knows is free as well, and judged strictly.
+    """
     own, derived = obj["id"], obj["type"] in IDENTITY_FIELDS
     if derived and own != identify(obj):
         yield Trouble("plain-ids", "id", "does not follow from the object's content")
     for name, value in obj.items():
         if "_ref" in name or (name == "id" and not derived):
             for one in value if isinstance(value, list) else (value,):
-                yield from _spelled(one, name, "plain-ids")
+                there = known(one)
+                if not there or one.startswith("identity--"):
+                    yield from _spelled(one, name, known=there)
     for inner in obj.get("extensions", {}).values():
         for name in ("value", "handle", "counsel_release"):
             text = str(inner.get(name, "")).removeprefix("c-").removeprefix("sha256:")

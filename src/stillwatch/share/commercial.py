@@ -47,9 +47,10 @@ class _Limits(NamedTuple):
 
 
 # By bytes. A fingerprint (8) or token (32) that is refused by chance is left out and nothing is
-# lost; a campaign's handle (6) or an id (16) cannot be drawn again, so they are judged mildly.
+# lost; a campaign's handle (6) is made anew from its id (`content.handle_of`). An id (16) that
+# names nothing known is judged strictly, one that does mildly.
 _LIMITS: Final = {
-    6: _Limits(11, 6, 2, 3, 3, 1e-4),
+    6: _Limits(2, 6, 2, 3, 3, 3e-3),
     8: _Limits(4, 4, 1, 2, 5, 4e-4),
     16: _Limits(2, 8, 2, 3, 8, 1e-5),
     32: _Limits(-6, 13, 1, 3, 11, 5e-5),
@@ -173,24 +174,27 @@ def _too_many(length: int, letters: int, chance: float) -> int:
 
 
 @lru_cache(maxsize=4_096)
-def messages(digits: str) -> bool:
+def messages(digits: str, *, known: bool = False) -> bool:
     """Return whether hex digits that should be random spell something.
+
+    ``known``: the id of what is there; only what anybody would read in it is a message then.
 
     True when as bytes they read as text in any script, are mostly letters or mostly printable, hold
     a commercial word, hidden signs or combining marks, repeat each other, have no letter a to f,
     repeat one digit seven times or use few different digits. *Error*: taken for messages are, of
-    100,000 random values, about 10 handles (48 bits), 280 fingerprints (64), 90 ids (128) and 50
-    tokens (256), as a test checks.
+    100,000 random values, about 1,400 handles (48 bits), 280 fingerprints (64), 90 ids (128), 50
+    tokens (256) and no known id, as a test checks.
     """
     data = bytes.fromhex(digits)
     size = len(data)
-    most = _LIMITS.get(size, _OTHER)
+    most = _OTHER if known else _LIMITS.get(size, _OTHER)
     # a UUID's version and variant are no choice of the sender
     fixed = frozenset({6, 8}) if size == 16 else frozenset()
     if spelled_bits(data, fixed) >= most.bits or repeats(data) >= most.pairs:
         return True
+    free = bytes(byte for place, byte in enumerate(data) if place not in fixed)
     for kept in (_LETTERS, _PRINTABLE):
-        if sum(map(kept.__contains__, data)) >= _too_many(size, len(kept), most.chance):
+        if sum(map(kept.__contains__, free)) >= _too_many(len(free), len(kept), most.chance):
             return True
     hidden, marks = len(_HIDDEN.findall(data)), len(_MARKS.findall(data))
     if hidden >= most.hidden or marks >= most.marks or _RUN.search(digits):

@@ -11,6 +11,7 @@ A text passes when all of this holds; what fails goes to a person, and never thr
 5. No sentence tells, with lawful words, of a provider's growth, plans, volume or conduct, and none
    gives an order or advice. First persons only observe.
 6. Nothing is spelled by first or last letters, or by two words that make a third.
+7. Words stand in an order that English has, and do not repeat: drawn words could be a code.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 from stillwatch.share.catalogue import ATLAS, MEASURES
-from stillwatch.share.told import PERSON, Fault, acronyms, names_trade, spelled, told
+from stillwatch.share.told import PERSON, Fault, acronyms, names_trade, spelled, told, unnatural
 from stillwatch.share.vocabulary import vocabulary
 from stillwatch.share.words import BANDS
 
@@ -86,7 +87,8 @@ _FORMS: Final = tuple(
                       rf"|[Hh]undreds of thousands)"
                       rf" of {_COUNTED}"),
         ("@span", rf"(?:{_FEW}|a few|several) "
-                   r"(?:seconds|minutes|hours|days|weeks) (?:later|earlier|apart|before|after)"),
+                   r"(?:seconds|minutes|hours|days|weeks) "
+                   r"(?:later|earlier|apart|before|after|of (?:activity|inactivity|logs|silence))"),
         ("@span", r"(?:a few|several) hundred milliseconds"),
         ("@name", r"JSON Lines|JavaScript|TypeScript|Chromium|Chrome|Firefox|Safari|Selenium"
                   r"|Playwright|Puppeteer|(?:Go|Rust|Java|Ruby|Perl|PHP) "
@@ -131,6 +133,8 @@ def faults(text: str, *, now: datetime, own: str = "", name: bool = False) -> li
         found.append(Fault(PERSON, "begins with a sentence that names no thing of the trade"))
     for one in sentences:
         found += told(one)
+        if not name:
+            found += unnatural(one)
     return list(dict.fromkeys(found))
 
 

@@ -69,8 +69,9 @@ RULES: Final[dict[str, Rule]] = {
         f"{_RULE} 3", "antitrust",
     ),
     "plain-ids": Rule(
-        "An id follows from the object's content; only a member's own is random. No id is made of "
-        "a value that somebody could guess, and none spells a message.",
+        "An id follows from the object's content; only a member's own is random, and it has three "
+        "at most. No id is made of a value that somebody could guess, and none that a sender could "
+        "have chosen spells a message.",
         f"{_RULE} 1; STIX 2.1, sections 2.9 and 3.4", "antitrust",
     ),
     "fixed-formats": Rule(
@@ -112,7 +113,8 @@ RULES: Final[dict[str, Rule]] = {
         f"{_RULE} 5; {_ZONE}", "antitrust, lanes",
     ),
     "no-differencing": Rule(
-        "Two publications of figures never differ by fewer than five contributors.",
+        "No sum of published figures of the same months, with any factors, is about fewer than "
+        "five contributors; at most four groups of contributors are published of them.",
         f"{_RULE} 5", "lanes",
         test="test_lanes_and_law.py::test_no_differencing",
     ),

@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 from stillwatch.share.commercial import joins, spells
 from stillwatch.share.vocabulary import vocabulary
 
-__all__ = ["PERSON", "Fault", "acronyms", "names_trade", "spelled", "told"]
+__all__ = ["PERSON", "Fault", "acronyms", "names_trade", "spelled", "told", "unnatural"]
 
 PERSON: Final = "needs-a-person"
 _COMMERCE: Final = "no-commerce"
@@ -22,6 +22,8 @@ _MODELS: Final = frozenset(
     {"model", "models", "llm", "llms", "student", "students", "teacher", "teachers"}
 )
 _EACH: Final = frozenset({"a", "an", "one", "per", "each", "every"})
+_LONG: Final = 12  # words of a sentence
+_FRESH: Final = 0.6  # of them so many are different, at least
 # Words of commerce that are too short to be stems: read in first letters, forwards
 _SHORT: Final = ("cost", "deal", "fees", "sale")
 
@@ -43,8 +45,38 @@ def spelled(sentences: Sequence[Sequence[str]]) -> Iterator[Fault]:
         short in "".join(row) for row in (rows[0], rows[-2]) for short in _SHORT
     ):
         yield Fault(_COMMERCE, "spells something with the letters that words begin or end with")
-    if any(joins(first, second) for one in kept for first, second in pairwise(one)):
+    listed = vocabulary().pairs
+    if any(
+        joins(*pair) for one in kept for pair in pairwise(one) if pair not in listed
+    ):  # client software, which begins like "clients", is listed
         yield Fault(_COMMERCE, "spells something with two words that follow each other")
+
+
+def unnatural(words: Sequence[str]) -> Iterator[Fault]:
+    """Yield what nobody writes: such sentences are words that were drawn for what they encode."""
+    plain = [word for word in words if word[0].isalpha()]
+    repeats = any(a == b and a[0].isalpha() for a, b in pairwise(words))
+    if repeats or (len(plain) >= _LONG and len(set(plain)) < _FRESH * len(plain)):
+        yield Fault(PERSON, "repeats its words as nobody does")
+    if any(_astray(first, second) for first, second in pairwise([*words, "."])):
+        yield Fault(PERSON, "holds words in an order that English has not")
+
+
+def _astray(first: str, second: str) -> bool:
+    """Return whether no English sentence has a word after another; ``.``: its end."""
+    sets = vocabulary().told
+    if first in sets["article"] and second in sets["no_noun"]:
+        return True
+    if first in sets["joining"] and second in sets["no_object"]:
+        return True
+    if first in sets["binding"] and second in ".,:;":
+        return True
+    if first in {"a", "an"} and second[0].isalpha() and second not in acronyms():
+        vowel = second[0] in "aeiou" and not second.startswith(("eu", "one", "uni", "use"))
+        if (first == "an") is not (vowel or second.startswith(("honest", "hour"))):
+            return True
+    several = second[-1] == "s" and second[:-1] in vocabulary().words
+    return first in {"a", "an", "another", "every"} and several
 
 
 def told(words: Sequence[str]) -> Iterator[Fault]:

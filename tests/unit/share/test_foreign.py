@@ -11,9 +11,10 @@ import stix2
 
 from stillwatch.cli.app import run
 from stillwatch.enrich import read_indicators
-from stillwatch.errors import InputError, ShareRefused
+from stillwatch.errors import ConfigError, InputError, SchemaError, ShareRefused
 from stillwatch.seal import Ledger
 from stillwatch.share.client import import_stix, open_home, start_home, write_indicators
+from stillwatch.share.client.foreign import imported
 from stillwatch.share.words import EXT
 
 NOW = datetime(2026, 11, 27, 12, tzinfo=UTC)
@@ -97,6 +98,53 @@ def test_the_next_file_of_a_source_replaces_the_last_and_of_no_other(home):
     assert len(used(home)) == 2
     assert bring(home).read == 0
     assert [one.contributor for one in used(home)] == ["import-other"]
+
+
+SOMEBODY = "identity--5e0d8a7c-3b1f-4c62-9d47-80a1f2c3b4d5"
+
+
+def test_one_file_under_two_names_weighs_once(home):
+    one, two = indicator(), indicator(f"[x-stillwatch-value:near_text = '{VALUE}']")
+    for source in ("press", "friend"):
+        bring(home, one, two, source=source)
+    assert {(i.indicator_id, i.contributor) for i in used(home)} == {
+        (one.id, "import-friend"), (two.id, "import-friend")
+    }  # fmt: skip
+    assert len(used(home)) == 2
+    bring(home, source="friend")
+    assert {i.contributor for i in used(home)} == {"import-press"}, "what one takes back stays"
+
+
+def test_one_creators_objects_in_two_files_are_one_word(home):
+    first = indicator(created_by_ref=SOMEBODY)
+    second = indicator(f"[x-stillwatch-value:near_text = '{VALUE}']", created_by_ref=SOMEBODY)
+    third = indicator(f"[x-stillwatch-value:tool_schema = '{VALUE}']")
+    bring(home, first, source="a")
+    bring(home, second, third, source="b")
+    assert {i.kind: i.contributor for i in used(home)} == {
+        "frame_head_8": "import-a", "near_text": "import-a", "tool_schema": "import-b"
+    }  # fmt: skip
+    found = imported(home, now=NOW, members=frozenset({SOMEBODY}))
+    assert {i.contributor for i in found} == {SOMEBODY, "import-b"}, "the hub knows it by that name"
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"a": 1}', '{"a": [1]}', '{"A b": []}', "7",
+                                  '{"partner": [{"kind": "near_text"}]}'])  # fmt: skip
+def test_damaged_imports_are_named_and_left_as_they_are(home, text):
+    bring(home, indicator())
+    assert len(used(home)) == 1
+    files = home.pulled / "imported.json", home.pulled / "indicators.jsonl"
+    files[0].write_text(text)
+    before = [file.read_bytes() for file in files]
+    with pytest.raises((ConfigError, SchemaError), match=r"imported\.json"):
+        write_indicators(home, now=NOW)
+    if "kind" not in text:
+        with pytest.raises(ConfigError, match=r"is damaged: .*expected") as told:
+            bring(home, indicator(), source="other")
+        assert "import each source's file again" in str(told.value.hint)
+        with home.ledger() as ledger:
+            assert ledger.size == 1, "what failed is not told as done"
+    assert [file.read_bytes() for file in files] == before
 
 
 def test_warninglist_flood_and_time_hold_for_what_is_imported(home):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import random
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -9,7 +11,13 @@ import pytest
 from stillwatch.errors import ConfigError, ShareRefused
 from stillwatch.share import content as make
 from stillwatch.share import refusals
-from stillwatch.share.lanes import Contribution, Publication, combine, difference_refusals
+from stillwatch.share.lanes import (
+    Contribution,
+    Publication,
+    combine,
+    difference_refusals,
+    isolates,
+)
 from stillwatch.share.legal import acceptor, check_purpose, in_force, legal_bases
 
 NOW = datetime(2026, 11, 27, 12, tzinfo=UTC)
@@ -76,6 +84,66 @@ def test_no_differencing():
     assert difference_refusals(Publication(july, july, six), [old]) == ()
     with pytest.raises(ShareRefused, match="no-differencing"):
         combine(parts(), MARCH, JUNE, [old], now=NOW)
+
+
+def group(*numbers):
+    return frozenset(f"identity--{k}" for k in numbers)
+
+
+def published(*groups):
+    return [Publication(MARCH, JUNE, one) for one in groups]
+
+
+def test_no_differencing_of_several():
+    """The eleventh alone = all - the first five - the next; no two differ by fewer than five."""
+    first, rest, everyone = group(*range(5)), group(*range(5, 10)), group(*range(11))
+    for a, b in ((first, rest), (first, everyone), (rest, everyone)):
+        assert difference_refusals(*published(b)[:1], published(a)) == ()
+    found = difference_refusals(*published(everyone), published(first, rest))
+    assert found == ("no-differencing: with what was published it leaves fewer than five "
+                     "contributors",)  # fmt: skip
+    assert difference_refusals(*published(group(*range(15))), published(first, rest)) == ()
+    # four of them: (A + B) - (C + D) is twice the one that stands on one side only
+    four = [
+        group(*range(10), 20), group(*range(10, 20), 20),
+        group(*range(5), *range(10, 15)), group(*range(5, 10), *range(15, 20)),
+    ]  # fmt: skip
+    assert all(len(a ^ b) >= 5 for a in four for b in four if a != b)
+    for last in range(4):
+        others = [one for k, one in enumerate(four) if k != last]
+        assert not isolates(others)
+        assert difference_refusals(*published(four[last]), published(*others))
+    # the same again tells nothing new; a fifth group is not judged, and not published
+    assert difference_refusals(*published(first), published(first, rest)) == ()
+    many = [group(*range(10 * k, 10 * k + 5)) for k in range(5)]
+    assert difference_refusals(*published(many[3]), published(*many[:3])) == ()
+    assert "4 groups" in difference_refusals(*published(many[4]), published(*many[:4]))[0]
+
+
+def test_a_sum_of_publications_that_is_about_few_is_found_as_by_trying_all_factors():
+    """Against an oracle: all factors from -3 to 3 for three groups of few members."""
+    dice, seen = random.Random(4), set()
+    for _ in range(100):
+        groups = [frozenset(str(k) for k in range(9) if dice.random() < 0.6) for _ in range(3)]
+        tried = False
+        for factors in itertools.product(range(-3, 4), repeat=3):
+            sums = [sum(f for f, g in zip(factors, groups, strict=True) if str(k) in g)
+                    for k in range(9)]  # fmt: skip
+            tried = tried or 0 < sum(map(bool, sums)) < 3
+        assert isolates(groups, 3) is tried, groups
+        seen.add(tried)
+    assert seen == {True, False}
+
+
+def test_a_contributor_that_adds_nothing_hides_no_difference():
+    """Six, then five others that have nothing and the first five: the sixth would stand alone."""
+    _, kept = combine(
+        [*parts(6), Contribution("identity--idle", 0, 0, 0)], MARCH, JUNE, [], now=NOW
+    )
+    assert kept.contributors == group(*range(6))
+    idle = [Contribution(f"identity--idle{k}", 0, 0, 0) for k in range(4)]
+    with pytest.raises(ShareRefused, match="no-differencing"):
+        combine([*parts(5), *idle], MARCH, JUNE, [kept], now=NOW)
 
 
 def test_purpose():

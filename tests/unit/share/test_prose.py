@@ -49,9 +49,10 @@ SENTENCES = {
 }
 
 
-@pytest.mark.parametrize("name", ["unlawful", "unlawful_later"])
+@pytest.mark.parametrize("name", ["unlawful", "unlawful_later", "unlawful_third"])
 def test_what_competitors_must_not_tell_is_refused_in_innocent_words_too(name):
-    assert len(SENTENCES[name]) == {"unlawful": 60, "unlawful_later": 131}[name]
+    most = {"unlawful": 60, "unlawful_later": 131, "unlawful_third": 23}
+    assert len(SENTENCES[name]) == most[name]
     assert [text for text in SENTENCES[name] if not rules(text)] == []
 
 
@@ -171,6 +172,44 @@ def test_what_honest_sentences_share_with_those_is_not_refused():
         "Hundreds of accounts retried within seconds.",
     ):
         assert faults(text, now=NOW) == [], text
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("The prompts are same identical identical same same identical.", "repeats"),
+        ("The prompts match and the frames match and the prompts match and the frames match.",
+         "repeats"),
+        ("Of night encoded prompts requests its json script sighting the its jitter.", "order"),
+        ("The prompts grade the in no many addresses.", "order"),
+        ("Prompts match the frame of are seeds.", "order"),
+        ("Prompts match every.", "order"),
+        ("Prompts match a order.", "order"),
+        ("Prompts match an template.", "order"),
+        ("The prompts of a accounts match.", "order"),
+        ("Prompts match and or frames.", "order"),
+        ("Prompts by of accounts match.", "order"),
+    ],
+)  # fmt: skip
+def test_words_that_were_drawn_for_a_code_are_held(text, says):
+    """Two words for 0 and 1, or words by their first letters, in whatever language."""
+    assert any(says in fault.says for fault in faults(text, now=NOW))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "The client software is the same, and the client string differs.",
+        "The client sends the next item of a list after each block of requests.",
+        "Three weeks of silence were followed by new sign-ups.",
+        "The prompts include a canary that we planted.",
+        "Refused prompts are sent again with another persona.",
+        "The exits belong to a hosting network, and each stays small.",
+        "An hour later an HTTP request of a user agent matched a unique template.",
+    ],
+)
+def test_words_of_the_trade_that_look_like_commerce_pass(text):
+    assert faults(text, now=NOW) == []
 
 
 @pytest.mark.parametrize(

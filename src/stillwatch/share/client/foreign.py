@@ -9,6 +9,8 @@ read, from its pattern or the extension of ours that it carries.
 3. Importing a source again replaces what it said: corrections travel by the next file.
 4. Of an object's versions the newest counts, and what one of them revokes is revoked, an indicator
    with its campaign. One's own indicators are nobody else's word.
+5. What several sources carry weighs once: an object, and all objects of one creator, are the word
+   of the first of the sources by name, or of the creator where the hub knows it.
 """
 
 from __future__ import annotations
@@ -17,7 +19,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
@@ -91,31 +93,76 @@ def import_stix(home: Home, file: Path, *, source: str, purpose: str, now: datet
         if (made.kind, made.value) in kept:
             dropped["the same fingerprint again"] += 1
         kept.setdefault((made.kind, made.value), made)
-    rows = [kept[key].as_dict() for key in sorted(kept)]
+    by = {str(one.get("id")): str(one.get("created_by_ref")) for one in objects}
+    rows = [
+        made.as_dict()
+        | ({"creator": by[made.indicator_id]} if _ID.fullmatch(by[made.indicator_id]) else {})
+        for _, made in sorted(kept.items())
+    ]
+    held = _held(home) | {source: rows}
     with home.ledger() as ledger:
         ledger.record({"what": "import", "at": stamp(now), "purpose": purpose, "source": source,
                        "objects": [row["indicator_id"] for row in rows],
                        "refused": dropped.total()})  # fmt: skip
     home.pulled.mkdir(mode=0o700, parents=True, exist_ok=True)
-    held = {**_held(home), source: rows}
     write_whole(home.pulled / IMPORTED, canonical({k: v for k, v in sorted(held.items()) if v}))
     return Imported(len(objects), len(rows), dict(sorted(dropped.items())))
 
 
-def imported(home: Home, *, now: datetime) -> list[Indicator]:
-    """Return what was imported from all sources and is in force."""
-    found = [
-        indicator_of(row, where=f"{IMPORTED}.{source}")
-        for source, rows in _held(home).items()
-        for row in rows
-    ]
-    return [one for one in found if one.valid_from <= now < one.valid_until
-            and one.value not in home.canaries]  # fmt: skip
+def imported(
+    home: Home, *, now: datetime, members: frozenset[str] = frozenset()
+) -> list[Indicator]:
+    """Return what was imported from all sources and is in force, each object once.
+
+    ``members``: contributors of the hub, whose objects in a file are their own word.
+
+    Raises:
+        ConfigError, SchemaError: the file is damaged; it is left as it is.
+    """
+    held = sorted(_held(home).items())
+    first: dict[str, str] = {}  # the first source of each object and creator
+    for source, rows in held:
+        for row in rows:
+            for name in (row.get("creator"), row.get("indicator_id")):
+                first.setdefault(str(name), source)
+    found: dict[tuple[str, str, str], Indicator] = {}
+    for source, rows in held:
+        for row in rows:
+            creator = row.get("creator")
+            plain = {name: value for name, value in row.items() if name != "creator"}
+            one = indicator_of(plain, where=f"{IMPORTED}.{source}")
+            teller = min(first[name] for name in (creator, one.indicator_id) if name is not None)
+            known = creator if creator in members else f"import-{teller}"
+            if one.valid_from <= now < one.valid_until and one.value not in home.canaries:
+                found.setdefault(
+                    (one.indicator_id, one.kind, one.value), replace(one, contributor=known)
+                )
+    return list(found.values())
 
 
 def _held(home: Home) -> dict[str, list[dict[str, Any]]]:
     file = home.pulled / IMPORTED
-    return dict(json.loads(file.read_bytes())) if file.exists() else {}
+    if not file.exists():
+        return {}
+    try:
+        value = json.loads(file.read_bytes())
+    except (ValueError, RecursionError):
+        raise _damaged(file, "no JSON") from None
+    if not isinstance(value, dict):
+        raise _damaged(file, f"a {type(value).__name__}")
+    for source, rows in value.items():
+        if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+            raise _damaged(file, "a source whose rows are no objects")
+        if not _SOURCE.fullmatch(source):
+            raise _damaged(file, "a name that no source has")
+    return value
+
+
+def _damaged(file: Path, got: str) -> ConfigError:
+    return ConfigError(
+        f"is damaged: {got}, where an object of lists by source was expected", where=str(file),
+        hint="restore it, or move it away and import each source's file again; nothing was changed",
+    )  # fmt: skip
 
 
 def _read(file: Path) -> list[Mapping[str, Any]]:

@@ -12,6 +12,7 @@ from stillwatch.share import content
 from stillwatch.share.antitrust import normal, refusals
 from stillwatch.share.catalogue import CATALOGUE, IEP, INTERFACE
 from stillwatch.share.client.home import Home, stamp
+from stillwatch.share.client.known import known_to
 from stillwatch.share.client.packages import Package, packages, write_package
 from stillwatch.share.commercial import messages
 from stillwatch.share.legal import in_force
@@ -47,7 +48,10 @@ def prepare(
         (normal(one) for one in given),
         key=lambda o: (_AFTER.get(o["type"], 0), o["id"], o.get("modified", "")),
     )
-    found = [f"{one.get('type')}: {why}" for one in done for why in refusals(one, now=now)]
+    known = known_to(home, done)
+    found = [
+        f"{one.get('type')}: {why}" for one in done for why in refusals(one, now=now, known=known)
+    ]
     with home.ledger() as ledger:
         if found:
             ledger.record({"what": "denied", "at": stamp(now), "purpose": purpose,

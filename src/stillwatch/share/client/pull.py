@@ -7,17 +7,19 @@ counted, and its content kept nowhere. Revoked and erased objects go from this m
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
+from stillwatch.errors import ConfigError
 from stillwatch.schema import write_whole
 from stillwatch.seal import canonical
 from stillwatch.share.antitrust import normal, refusals
 from stillwatch.share.client.foreign import imported
 from stillwatch.share.client.home import Home, stamp
+from stillwatch.share.client.known import HELD, held_objects
 from stillwatch.share.client.taxii import Collection
 from stillwatch.share.legal import in_force
 from stillwatch.share.trust import indicators_of, screen
@@ -26,7 +28,6 @@ from stillwatch.share.words import EXT
 __all__ = ["INDICATORS", "Pulled", "pull", "write_indicators"]
 
 INDICATORS: Final = "indicators.jsonl"
-_OBJECTS: Final = "objects.json"
 _CURSOR: Final = "cursor.json"
 
 
@@ -50,10 +51,15 @@ def pull(home: Home, hub: Collection, *, purpose: str, now: datetime) -> Pulled:
     """
     in_force(home.bases, purpose, now=now)
     home.pulled.mkdir(mode=0o700, parents=True, exist_ok=True)
-    held = _held(home)
+    held = held_objects(home)
     received = refused = 0
+    early: list[dict[str, Any]] = []
     for page, last in hub.objects(purpose=purpose, added_after=_cursor(home)):
-        fresh = [one for one in page if not refusals(one, now=now)]
+        here = frozenset(str(one.get("id")) for one in page if isinstance(one, Mapping))
+        known = _known(held, here)
+        judged = [(one, refusals(one, now=now, known=known) != ()) for one in page]
+        fresh = [one for one, wrong in judged if not wrong]
+        early += [one for one, wrong in judged if wrong and not refusals(one, now=now, known=_any)]
         received += len(fresh)
         refused += len(page) - len(fresh)
         with home.ledger() as ledger:
@@ -61,8 +67,13 @@ def pull(home: Home, hub: Collection, *, purpose: str, now: datetime) -> Pulled:
                            "objects": [one["id"] for one in fresh],
                            "refused": len(page) - len(fresh)})  # fmt: skip
         _merge(held, fresh)
-        write_whole(home.pulled / _OBJECTS, canonical(sorted(held.values(), key=_order)))
+        write_whole(home.pulled / HELD, canonical(sorted(held.values(), key=_order)))
         write_whole(home.pulled / _CURSOR, canonical({"added_after": last}))
+    late = [one for one in early if not refusals(one, now=now, known=_known(held))]
+    if late:  # what they refer to came on a later page
+        _merge(held, late)
+        write_whole(home.pulled / HELD, canonical(sorted(held.values(), key=_order)))
+        received, refused = received + len(late), refused - len(late)
     count, left = write_indicators(home, now=now)
     return Pulled(received, refused, count, left, home.pulled / INDICATORS)
 
@@ -73,28 +84,45 @@ def write_indicators(home: Home, *, now: datetime) -> tuple[int, dict[str, int]]
 
     What the hub has told of is not taken from a file: there it could not be revoked or appealed.
     """
-    held = _held(home)
+    held = held_objects(home)
     found = indicators_of(held.values(), now=now, canaries=home.canaries, arbiters=home.arbiters)
     others = [one for one in found if one.contributor != home.contributor]
-    files = [one for one in imported(home, now=now) if one.indicator_id not in held]
+    members = frozenset(
+        str(one["created_by_ref"]) for one in held.values() if "created_by_ref" in one
+    )
+    files = [
+        one for one in imported(home, now=now, members=members) if one.indicator_id not in held
+    ]
     kept, left = screen([*others, *files], warninglist=home.warninglist)
     lines = b"".join(canonical(one.as_dict()) + b"\n" for one in kept)
     write_whole(home.pulled / INDICATORS, lines)
     return len(kept), left
 
 
+def _any(identifier: str) -> bool:
+    return True
+
+
+def _known(held: Mapping[str, Any], here: frozenset[str] = frozenset()) -> Callable[[str], bool]:
+    """Return whether an id names what came or a contributor, whose identity a hub need not send."""
+    return lambda one: one.startswith("identity--") or one in held or one in here
+
+
 def _order(one: dict[str, Any]) -> str:
     return str(one["id"])
 
 
-def _held(home: Home) -> dict[str, dict[str, Any]]:
-    file = home.pulled / _OBJECTS
-    return {one["id"]: one for one in json.loads(file.read_bytes())} if file.exists() else {}
-
-
 def _cursor(home: Home) -> str:
     file = home.pulled / _CURSOR
-    return str(json.loads(file.read_bytes())["added_after"]) if file.exists() else ""
+    if not file.exists():
+        return ""
+    try:
+        return str(json.loads(file.read_bytes())["added_after"])
+    except (ValueError, TypeError, KeyError) as error:
+        raise ConfigError(
+            f"is damaged: {type(error).__name__} instead of an added_after", where=str(file),
+            hint="delete it; the next pull fetches everything anew",
+        ) from None  # fmt: skip
 
 
 def _merge(held: dict[str, dict[str, Any]], fresh: Iterable[dict[str, Any]]) -> None:

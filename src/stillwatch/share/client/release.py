@@ -19,6 +19,7 @@ from stillwatch.schema import write_whole
 from stillwatch.seal import canonical, countersign, payload_of, public_key, seal, signers
 from stillwatch.share.antitrust import refusals
 from stillwatch.share.client.home import Home, stamp
+from stillwatch.share.client.known import known_to
 from stillwatch.share.client.packages import RELEASE, Package
 from stillwatch.share.legal import in_force
 from stillwatch.share.shape import read_time
@@ -55,7 +56,7 @@ def review(
             "two-persons: it was reviewed by somebody else", hint="the second person releases it"
         )
     basis = in_force(home.bases, package.purpose, now=now)
-    _guard(package, now)
+    _guard(home, package, now)
     expires = min(now + home.approval, basis.until)
     payload = canonical({
         "package": package.digest, "purpose": package.purpose, "legal_basis": basis.name,
@@ -84,7 +85,7 @@ def release(
             return len(names)  # again: changes nothing
         raise ShareRefused("two-persons: the same person cannot review and release")
     in_force(home.bases, package.purpose, now=now)
-    _guard(package, now)
+    _guard(home, package, now)
     write_whole(package.path / RELEASE, canonical(countersign(held, _KIND, key)))
     _record(home, "released", package, person, now)
     return len(names) + 1
@@ -110,7 +111,7 @@ def check_release(home: Home, package: Package, *, now: datetime) -> None:
     if _ran_out(held, now):
         raise ShareRefused("two-persons: the release has run out", hint="review it again")
     in_force(home.bases, package.purpose, now=now)
-    _guard(package, now)
+    _guard(home, package, now)
     if package.not_before is not None and now < package.not_before:
         raise ShareRefused("sightings-of-campaigns: it waits for its time", hint="send later")
 
@@ -136,8 +137,9 @@ def _ran_out(held: dict[str, Any], now: datetime) -> bool:
     return expires is None or now >= expires
 
 
-def _guard(package: Package, now: datetime) -> None:
-    found = sorted({why for one in package.objects for why in refusals(one, now=now)})
+def _guard(home: Home, package: Package, now: datetime) -> None:
+    known = known_to(home, package.objects)
+    found = sorted({why for one in package.objects for why in refusals(one, now=now, known=known)})
     if found:
         raise ShareRefused("; ".join(found[:5]), hint="see docs/antitrust.md")
 

@@ -21,7 +21,14 @@ from stillwatch.seal import digest
 from stillwatch.share.hub.collections import Collection
 from stillwatch.share.hub.conduct import HUB, Record, append_events, event, exhausted, use_up
 from stillwatch.share.hub.corrections import correct
-from stillwatch.share.hub.creators import named, others_identities, references
+from stillwatch.share.hub.creators import (
+    MOST_IDENTITIES,
+    Voices,
+    named,
+    others_identities,
+    references,
+    voices_of,
+)
 from stillwatch.share.hub.envelopes import written
 from stillwatch.share.hub.markings import (
     NOBODY,
@@ -35,7 +42,7 @@ from stillwatch.share.hub.markings import (
 )
 from stillwatch.share.hub.members import Member, pseudonym_identity
 from stillwatch.share.hub.statuses import detail, finish, resource
-from stillwatch.share.hub.structure import Rules, identify
+from stillwatch.share.hub.structure import Rules, identify, spec_of
 from stillwatch.share.hub.tables import AUDIENCE, COLLECTION, MARKING, RECIPIENT, VERSION
 from stillwatch.share.hub.times import DAY_US, parse_timestamp, timestamp
 from stillwatch.share.hub.visible import Eyes
@@ -81,11 +88,13 @@ class _Surroundings:
     markings: dict[str, Marking] = field(default_factory=dict)  # stored and in the envelope
     stored_markings: set[str] = field(default_factory=set)
     owners: dict[str, int] = field(default_factory=dict)  # the first submitter of an id
+    told: dict[str, str] = field(default_factory=dict)  # the version text of an id's first
     mine: dict[Place, tuple[str, str]] = field(default_factory=dict)  # digest, version text
     revoked: dict[str, int] = field(default_factory=dict)  # own ids, by when they were taken back
     here: frozenset[str] | None = None  # what may be referred to; None: anything
     fixed: frozenset[str] = frozenset()  # what is the same for all, whoever submitted it
     others: frozenset[str] = frozenset()  # identities of other members
+    voices: Voices | None = None  # the identities that a member chose; None: any
 
 
 class _Instants:
@@ -148,7 +157,7 @@ def _examined(
     stix = dict(given)
     if member.pseudonymous and str(stix.get("created_by_ref", "")).startswith("identity--"):
         stix["created_by_ref"] = pseudonym_identity(key, member.pseudonym)
-    spec = str(stix.get("spec_version", "2.0"))
+    spec = spec_of(stix)
     stix = rules.form(stix)
     reasons = list(rules.accept(stix)) if rules.accept is not None else []
     if spec not in specs:
@@ -201,21 +210,7 @@ async def add_objects(
     added = max(now, int(last or 0) + 1)
     around = await _surroundings(connection, objects, member, eyes, collection, key)
     if fixed is not None:
-        around.fixed = frozenset(fixed)
-        around.others = (
-            await others_identities(
-                connection,
-                [one.stix for one in objects if one.id not in fixed],
-                member,
-                collection.pk,
-                key,
-            )
-            - around.fixed
-        )
-        around.here = around.fixed | await _referred(connection, objects, eyes, collection)
-        for name, stix in fixed.items():
-            if stix["type"] == "marking-definition":
-                around.markings.setdefault(name, read_marking(stix))
+        await _demand_known(connection, objects, member, eyes, collection, key, fixed, around)
     outcome, instants = _Outcome(), _Instants(added, len(objects))
     audiences: dict[str, int] = {}
     for one in objects:
@@ -225,7 +220,9 @@ async def add_objects(
             outcome.failures.append({**detail(one, added), "message": str(why)})
             continue
         if audience is None:  # the same version again: nothing changes
-            text = one.version_text or around.mine[one.place][1]
+            # a fixed object without a version may be here by another member alone
+            mine = around.mine.get(one.place, ("", around.told.get(one.id, "")))
+            text = one.version_text or mine[1]
             outcome.successes.append({"id": one.id, "version": text})
             continue
         # In its place among the others, so that its submitter sees no difference
@@ -237,10 +234,13 @@ async def add_objects(
         outcome.rows.append(_row(one, at, member, collection, audiences[audience.key]))
         outcome.successes.append(detail(one, at))
         around.mine[one.place] = (one.digest, timestamp(at))
+        around.told.setdefault(one.id, timestamp(at))
         if one.stix.get("revoked") is True:
             outcome.revoked.append(one.id)
             _note_revoked(around, one.id, one.version)
     await _store(connection, outcome, member, collection, around.markings)
+    if around.voices is not None:
+        await around.voices.keep(connection, member, collection.pk)
     made = resource(
         identifier, received, "complete", successes=outcome.successes, failures=outcome.failures
     )
@@ -306,7 +306,10 @@ def _decide(
         raise _Refused("This refers to what is not here: submit that first, or with it.")
     if one.place in around.withdrawn.places and one.id in around.withdrawn.known:
         raise _Refused("This version was withdrawn by the hub's operator.")
-    return _marked(one, member, collection, around)
+    audience = _marked(one, member, collection, around)
+    if around.voices is not None and not around.voices.admit(named(one.stix)):
+        raise _Refused(f"You speak under {MOST_IDENTITIES} identities here already: take one.")
+    return audience
 
 
 def _note_revoked(around: _Surroundings, name: str, version: int | None) -> None:
@@ -391,12 +394,42 @@ async def _surroundings(
         )
         for row in await connection.execute(query):
             around.owners.setdefault(row.object_id, row.owner)
+            around.told.setdefault(row.object_id, row.version_text)
             if row.owner == member.pk:
                 place = (row.object_id, row.spec, row.version_key)
                 around.mine[place] = (row.digest, row.version_text)
                 if row.taken_back and json.loads(row.taken_back).get("revoked") is True:
                     _note_revoked(around, row.object_id, row.version)
     return around
+
+
+async def _demand_known(
+    connection: AsyncConnection,
+    objects: Sequence[Submitted],
+    member: Member,
+    eyes: Eyes,
+    collection: Collection,
+    key: bytes,
+    fixed: Mapping[str, Mapping[str, Any]],
+    around: _Surroundings,
+) -> None:
+    """Note what an envelope may refer to and under which identities its submitter may speak."""
+    around.fixed = frozenset(fixed)
+    around.others = (
+        await others_identities(
+            connection,
+            [one.stix for one in objects if one.id not in fixed],
+            member,
+            collection.pk,
+            key,
+        )
+        - around.fixed
+    )
+    around.voices = await voices_of(connection, member, collection.pk, key, fixed)
+    around.here = around.fixed | await _referred(connection, objects, eyes, collection)
+    for name, stix in fixed.items():
+        if stix["type"] == "marking-definition":
+            around.markings.setdefault(name, read_marking(stix))
 
 
 async def _referred(

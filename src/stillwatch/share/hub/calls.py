@@ -73,7 +73,7 @@ class Call:
         row = (await connection.execute(query, given)).first()
         self.member, audiences = shown(row, header)
         self.eyes = Eyes(self.member.pk, audiences, self.member.sees_all)
-        if not accepts(headers.get("accept")):
+        if not accepts(headers.getlist("accept")):
             raise Refusal(406, f"This server answers in {TAXII}.")
         if "root" in parts:
             if row is None or not known or row.api_root_pk is None:

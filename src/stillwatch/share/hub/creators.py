@@ -4,21 +4,26 @@ A pseudonymous member's objects get its identity from the hub. A member under it
 itself, and could send another's: a contributor's record, an arbiter's verdict or a correction would
 then be forged. So an identity that another member has, by its pseudonym or because it submitted
 the identity to the collection first, is refused, whether or not it is seen.
+
+An identity is a random id that its member chooses, 122 bits of it, and nothing shows whether it was
+random. A member speaks under three in a collection at most, so that ids are no letter to others.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Final
 
-from sqlalchemy import select
+from sqlalchemy import insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from stillwatch.share.hub.members import Member, pseudonym_identity
-from stillwatch.share.hub.tables import MEMBER, VERSION
+from stillwatch.share.hub.tables import MEMBER, SPEAKER, VERSION
 
-__all__ = ["named", "others_identities", "references"]
+__all__ = ["MOST_IDENTITIES", "Voices", "named", "others_identities", "references", "voices_of"]
 
+MOST_IDENTITIES: Final = 3
 _CHUNK: Final = 400
 
 
@@ -67,3 +72,41 @@ def references(stix: Mapping[str, Any]) -> set[str]:
             elif name.endswith("_refs"):
                 found.update(value)
     return found
+
+
+@dataclass
+class Voices:
+    """The identities of a member's own choice in a collection, ``free`` ones apart."""
+
+    held: set[str]
+    free: frozenset[str]
+    added: list[str] = field(default_factory=list)
+
+    def admit(self, identity: str) -> bool:
+        """Return whether a member may speak under an identity, and remember that it does."""
+        if not identity or identity in self.free or identity in self.held:
+            return True
+        if len(self.held) >= MOST_IDENTITIES:
+            return False
+        self.held.add(identity)
+        self.added.append(identity)
+        return True
+
+    async def keep(self, connection: AsyncConnection, member: Member, collection: int) -> None:
+        """Write what was added; the caller holds the collection's lock."""
+        rows = [
+            {"collection": collection, "member": member.pk, "identity": one} for one in self.added
+        ]
+        if rows:
+            await connection.execute(insert(SPEAKER), rows)
+
+
+async def voices_of(
+    connection: AsyncConnection, member: Member, collection: int, key: bytes, fixed: Iterable[str]
+) -> Voices:
+    """Return under which identities a member speaks. ``fixed``: what is the same for all."""
+    query = select(SPEAKER.c.identity).where(
+        SPEAKER.c.collection == collection, SPEAKER.c.member == member.pk
+    )
+    held = set((await connection.execute(query)).scalars())
+    return Voices(held, frozenset(fixed) | {pseudonym_identity(key, member.pseudonym)})

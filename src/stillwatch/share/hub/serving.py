@@ -33,7 +33,8 @@ def _by_antitrust(stix: Mapping[str, Any]) -> Sequence[str]:
     if isinstance(extensions, Mapping) and EXT["aggregate"] in extensions:
         # nobody by TAXII: nothing would hold them against what was published (`figures`)
         return ("aggregate-lane: the operator publishes figures, by `hub figures` alone.",)
-    return refusals(stix, now=datetime.now(UTC))
+    # every id is known: what refers to something that is not here is refused where that is seen
+    return refusals(stix, now=datetime.now(UTC), known=lambda _: True)
 
 
 # Neither the order of keys nor an id that names nothing carries a message past the antitrust rules.

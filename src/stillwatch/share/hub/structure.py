@@ -10,7 +10,7 @@ from typing import Any, Final
 from stillwatch.share.hub.envelopes import written
 from stillwatch.share.hub.times import parse_timestamp
 
-__all__ = ["STIX_TYPES", "Accept", "Form", "Rules", "identify", "structural"]
+__all__ = ["STIX_TYPES", "Accept", "Form", "Rules", "identify", "spec_of", "structural"]
 
 Accept = Callable[[Mapping[str, Any]], Sequence[str]]
 Form = Callable[[Mapping[str, Any]], dict[str, Any]]
@@ -63,9 +63,22 @@ def identify(stix: Mapping[str, Any]) -> str | None:
     for field in ("created", "modified"):
         if field in stix and parse_timestamp(stix[field]) is None:
             return f"{field} must be a timestamp in UTC that ends in Z."
-    if stix.get("spec_version", "2.0") not in {"2.0", "2.1"}:
+    if spec_of(stix) not in {"2.0", "2.1"}:
         return "spec_version must be 2.1."
     return None
+
+
+def spec_of(stix: Mapping[str, Any]) -> str:
+    """Return the version of STIX that an object is of, said or implied (STIX 2.1, section 3.2).
+
+    Without a spec_version a cyber-observable is of 2.1, everything else of 2.0. What has no
+    ``created`` is a cyber-observable, also of a type that is none of the standard's.
+    """
+    if "spec_version" in stix:
+        return str(stix["spec_version"])
+    observable = stix.get("type") in _CYBER_OBSERVABLE
+    custom = stix.get("type") not in STIX_TYPES and "created" not in stix
+    return "2.1" if observable or custom else "2.0"
 
 
 def structural(types: Sequence[str] = (), most_bytes: int = 100_000) -> Accept:

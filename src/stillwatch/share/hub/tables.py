@@ -37,6 +37,7 @@ __all__ = [
     "NODE",
     "PUBLICATION",
     "RECIPIENT",
+    "SPEAKER",
     "SUBMISSION",
     "TOKEN",
     "TOMBSTONE",
@@ -257,6 +258,14 @@ PUBLICATION: Final = Table(
     Column("last", String(32), nullable=False),
     Column("contributors", Text, nullable=False),  # JSON list of pseudonyms
     Column("published", BigInteger, nullable=False),
+)
+# Under which identities a member under its own name speaks: a free choice each, so they are few.
+SPEAKER: Final = Table(
+    "speaker",
+    METADATA,
+    Column("collection", _Key, _refers("collection"), primary_key=True),
+    Column("member", _Key, _refers("member"), primary_key=True),
+    Column("identity", String(300), primary_key=True),
 )
 DELIVERY: Final = Table(
     "delivery",
