@@ -194,7 +194,9 @@ def measure_prevalence(
         "worst_recall": round(worst, 6),
         "text": "Detected is a floor. Corrected divides by the recall of the tests on made-up "
         "campaigns of rungs 1 and 2 among this log's accounts, given that their accounts were put "
-        "together; it is unknown where none could be made. Not excluded assumes the worst recall "
+        "together; it is unknown where none could be made. Its interval allows for how many were "
+        "made and how many campaigns may be missed, as large as those found, and not for "
+        "campaigns that hide otherwise. Not excluded assumes the worst recall "
         "stated, and campaigns no larger than the largest cohort tested"
         + (
             f"; campaigns hidden as on rung {', '.join(blind)} were not seen at all, and nothing "

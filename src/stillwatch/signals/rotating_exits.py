@@ -31,7 +31,8 @@ def find(cohort: Cohort, population: Population) -> Finding:
     a vendor's host, an office or a cheap cloud has a few, and stays on them. Null: the first new
     prefix of an organization of the cohort falls into the pool as often as anybody else's:
     the hypergeometric tail is exact, whatever had suggested the cohort in part A. Subscribers of
-    one carrier or VPN reject it too; what they ask for decides.
+    one carrier or VPN reject it too; what they ask for decides. Without a template in common it
+    counts as nothing: who buys ready-made accounts gets the seller's proxies with them.
     """
     moved = population.moved
     if moved is None:

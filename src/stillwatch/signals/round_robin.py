@@ -33,7 +33,8 @@ def find(cohort: Cohort, population: Population) -> Finding:
     Null: any order of the labels is as likely as another. A dealer that goes round comes back to
     nobody so soon (`stats.turns_e`). People work in sittings and crews in shifts, which
     brings the next request back sooner, so both lose the bet. Regular jobs take turns without
-    anybody's hand: where the accounts follow a clock (`hours.on_a_clock`) it counts as nothing.
+    anybody's hand, and a service's servers for its customers: where the accounts follow a clock
+    (`hours.on_a_clock`) or leave through one host (`hours.one_host`) it counts as nothing.
     """
     labels = population.org[cohort.sid]
     if len(labels) < _MIN or len(np.unique(labels)) < 3:
