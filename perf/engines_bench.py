@@ -57,7 +57,10 @@ def main() -> None:
     load = os.getloadavg()[0]
     cluster = subprocess.Popen([python, STANDALONE], stdout=subprocess.PIPE, text=True)
     assert cluster.stdout is not None
-    engines = {"local": "local", "sail": "sail", "spark": cluster.stdout.readline().strip()}
+    master = cluster.stdout.readline().strip()
+    if not master:
+        raise SystemExit("the master did not start: see above")
+    engines = {"local": "local", "sail": "sail", "spark": master}
     seconds: dict[str, list[float]] = {name: [] for name in engines}
     features: dict[str, list[float]] = {name: [] for name in engines}
     try:

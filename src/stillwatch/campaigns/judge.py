@@ -19,7 +19,16 @@ from stillwatch.campaigns.select import Choice
 from stillwatch.campaigns.topics import Crowd, load_crowd
 from stillwatch.policy import Permit, PermitUse, judge_permits
 from stillwatch.schema import NOT_TESTED, Desk
-from stillwatch.signals import ACTED_E, SCREEN_E, TESTS, WATCHED, e_of_acts, e_of_claim
+from stillwatch.signals import (
+    ACTED_E,
+    DIRECT,
+    NOTHING,
+    SCREEN_E,
+    TESTS,
+    WATCHED,
+    e_of_acts,
+    e_of_claim,
+)
 
 __all__ = ["Campaign", "Judgement", "judge"]
 
@@ -56,7 +65,10 @@ class Campaign:
 
 
 class Shown(NamedTuple):
-    """What a hypothesis says: the weaker claim's p-value (None: not both read), e and q."""
+    """What a hypothesis says: the weaker claim's p-value (`weaker_p`), e and q.
+
+    The p-value is of this hypothesis, not of the strongest of many: e and q allow for their number.
+    """
 
     p_value: float | None
     e_value: float
@@ -165,15 +177,19 @@ def _strongest(
 
 
 def weaker_p(rows: Sequence[Mapping[str, Any]]) -> float | None:
-    """Return the weaker claim's smallest p-value, None where a claim was not read.
+    """Return the weaker claim's p-value, None where a claim was not read.
 
-    ``rows``: findings of one cohort. Both nulls must be rejected.
+    A claim's is the smallest of its tests', times their number (Bonferroni); what only watches is
+    left out. ``rows``: findings of one cohort. Both nulls must be rejected.
     """
-    least = [
-        min((r["p_value"] for r in rows if r["claim"] == c and r["evaluable"]), default=None)
-        for c in ("coordinated", "extractive")
-    ]
-    known = [float(p) for p in least if p is not None]
+    known = []
+    for claim in ("coordinated", "extractive"):
+        made = [
+            float(r["p_value"])
+            for r in rows
+            if r["claim"] == claim and r["evaluable"] and r["signal"] not in WATCHED
+        ]
+        known += [min(1.0, min(made) * len(made))] if made else []
     return max(known) if len(known) == 2 else None
 
 
@@ -186,6 +202,10 @@ def _named(
         {c: findings[c][0]["bursts"] for c in cohorts},
         {c: findings[c][0]["in_turn"] for c in cohorts},
     )
+    for c in cohorts:
+        nothing = {r["signal"] for r in findings[c] if not _speaks(r)}
+        for kinds in known[c].shown.values():
+            kinds -= nothing & DIRECT
     return {
         c: name_members(
             desk,
@@ -197,6 +217,11 @@ def _named(
         )
         for c in cohorts
     }
+
+
+def _speaks(row: Mapping[str, Any]) -> bool:
+    """Return whether a test could be made and found something that counts."""
+    return bool(row["evaluable"] and row["e_value"] > NOTHING)
 
 
 def _acted(rows: list[dict[str, Any]]) -> bool:
@@ -265,9 +290,7 @@ def _campaign(
     shown: tuple[float, float], permits: Sequence[Permit],
 ) -> Campaign:  # fmt: skip
     direct = {
-        r["signal"]: int(r["statistic"])
-        for r in rows
-        if r["signal"] in ("handoff", "blob_replay", "retry", "succession") and r["evaluable"]
+        r["signal"]: int(r["statistic"]) for r in rows if r["signal"] in DIRECT and _speaks(r)
     }
     by_sid = {m.sid: m for m in members}
     digest = hashlib.sha256(known.ids.encode()).hexdigest()[:12]

@@ -80,7 +80,10 @@ def _with_missed(
 ) -> tuple[float, float]:
     """Return the 2.5 % and 97.5 % quantiles of what was found and missed together."""
     rates = rng.beta(recall.found + 0.5, recall.made - recall.found + 0.5, _DRAWS)
-    missed = rng.negative_binomial(len(detected) + 1, np.maximum(rates, _LEAST_RECALL))
+    rates = np.maximum(rates, _LEAST_RECALL)
+    # how likely any number is to be found sums up to 1 / rate
+    rates = rng.choice(rates, _DRAWS, p=(1 / rates) / (1 / rates).sum())
+    missed = rng.negative_binomial(len(detected) + 1, rates)
     sizes = detected if len(detected) else tested
     if not len(sizes):
         return 0.0, 0.0

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
+from itertools import groupby, pairwise
+from operator import itemgetter
 from typing import Final
 
 import numpy as np
@@ -24,6 +25,7 @@ _PASSES: Final = 8
 _REST: Final = 0.1
 _BY_CHANCE: Final = 2.0
 _LEAST_CHANCE: Final = 5.0
+_BY_LUCK: Final = 3.0
 
 
 Key = tuple[int, int, int]
@@ -95,41 +97,33 @@ NODES_STEP = Step(
 )
 
 
+def _steps_sql(columns: str, join: str, rest: str) -> str:
+    """Return SQL over the kept nodes ``p`` and what of length is next after them, ``c``."""
+    return " UNION ALL ".join(
+        f"""SELECT {columns} FROM exchanges e
+            JOIN frame_nodes p ON p.pos = {code} AND p.len = {short} AND p.h = e.{side}_{short}
+            {join} frame_nodes c ON c.pos = {code} AND c.len = {long} AND c.h = e.{side}_{long}
+            WHERE e.part = 'A' AND e.prefix_before_last_user = 0 {rest}"""
+        for code, side in ((0, "head"), (1, "tail"))
+        for short, long in pairwise(TEMPLATE_LENGTHS)
+    )
+
+
 def _longer_sql() -> str:
-    """Return each kept node that longer kept nodes go on from, and by how much.
+    """Return how subjects go on from each kept node, by how often they send it.
 
-    ``sent``, ``longer``: by subject, in its order, how many exchanges carry the node, and how many
-    of these a longer one of the next length.
+    Of ``subjects`` that sent it ``sent`` times each: ``longer`` exchanges of theirs carry a kept
+    node of the next length too, ``squares`` is the sum of its squares by subject, and ``always``
+    the subjects all of whose do. Integers, of a size that knows no number of subjects.
     """
-    parts = [
-        f"""SELECT p.pos, p.len, p.h, any_value(p.exchanges) AS exchanges, e.sid,
-                   count(*) AS sent, count(c.h) AS longer
-            FROM exchanges e
-            JOIN frame_nodes p ON p.pos = {code} AND p.len = {short} AND p.h = e.{side}_{short}
-            LEFT JOIN frame_nodes c
-                   ON c.pos = {code} AND c.len = {long} AND c.h = e.{side}_{long}
-            WHERE e.part = 'A' AND e.prefix_before_last_user = 0
-            GROUP BY p.pos, p.len, p.h, e.sid"""
-        for code, side in ((0, "head"), (1, "tail"))
-        for short, long in pairwise(TEMPLATE_LENGTHS)
-    ]
-    return f"""SELECT pos, len, h, any_value(exchanges) AS exchanges,
-                      list(sent ORDER BY sid) AS sent, list(longer ORDER BY sid) AS longer
-               FROM ({" UNION ALL ".join(parts)}) GROUP BY pos, len, h HAVING sum(longer) > 0
-               ORDER BY pos, len, h"""
-
-
-def _children_sql() -> str:
-    """Return pairs of kept nodes, the second of the next length and sent with the first."""
-    parts = [
-        f"""SELECT DISTINCT p.pos, p.len, p.h, c.len AS to_len, c.h AS to_h FROM exchanges e
-            JOIN frame_nodes p ON p.pos = {code} AND p.len = {short} AND p.h = e.{side}_{short}
-            JOIN frame_nodes c ON c.pos = {code} AND c.len = {long} AND c.h = e.{side}_{long}
-            WHERE e.part = 'A' AND e.prefix_before_last_user = 0"""
-        for code, side in ((0, "head"), (1, "tail"))
-        for short, long in pairwise(TEMPLATE_LENGTHS)
-    ]
-    return f"SELECT * FROM ({' UNION ALL '.join(parts)}) ORDER BY pos, len, h, to_len, to_h"
+    columns = "p.pos, p.len, p.h, p.exchanges, e.sid, count(*) AS sent, count(c.h) AS longer"
+    each = _steps_sql(columns, "LEFT JOIN", "GROUP BY p.pos, p.len, p.h, p.exchanges, e.sid")
+    return f"""
+        SELECT pos, len, h, any_value(exchanges) AS exchanges, sent, count(*) AS subjects,
+               CAST(sum(longer) AS BIGINT) AS longer,
+               CAST(sum(longer * longer) AS BIGINT) AS squares,
+               count(*) FILTER (longer = sent) AS always
+        FROM ({each}) GROUP BY pos, len, h, sent ORDER BY pos, len, h, sent"""
 
 
 def _ends(desk: Desk) -> tuple[set[Key], set[Key]]:
@@ -141,41 +135,64 @@ def _ends(desk: Desk) -> tuple[set[Key], set[Key]]:
     """
     branching: set[Key] = set()
     ending: set[Key] = set()
-    for row in desk.query(_longer_sql()).to_pylist():
-        key = (row["pos"], row["len"], row["h"])
-        sent, longer = (np.array(row[c], dtype=np.float64) for c in ("sent", "longer"))
-        if longer.sum() <= (1 - _REST) * sent.sum() and _alike(sent, longer):
+    rows = desk.query(_longer_sql()).to_pylist()
+    for key, group in groupby(rows, key=itemgetter("pos", "len", "h")):
+        of_size = list(group)
+        sent = np.array([r["sent"] for r in of_size], dtype=np.float64)
+        told = {
+            name: np.array([r[name] for r in of_size], dtype=np.float64)
+            for name in ("subjects", "longer", "squares", "always")
+        }
+        longer, total = float(told["longer"].sum()), float((sent * told["subjects"]).sum())
+        if 0 < longer <= (1 - _REST) * total and _alike(sent, **told):
             ending.add(key)
-        elif longer.sum() >= _INNER_SHARE * row["exchanges"]:
+        elif longer >= max(_INNER_SHARE * of_size[0]["exchanges"], 1):
             branching.add(key)
+    words = _after(desk, ending)
+    return branching - words, words
+
+
+def _after(desk: Desk, ending: set[Key]) -> set[Key]:
+    """Return the kept nodes that go on from these, at any length."""
     after: dict[Key, list[Key]] = {}
     if ending:
-        for row in desk.query(_children_sql()).to_pylist():
+        pairs = _steps_sql("p.pos, p.len, p.h, c.len AS to_len, c.h AS to_h", "JOIN", "")
+        for row in desk.query(f"SELECT DISTINCT * FROM ({pairs}) ORDER BY ALL").to_pylist():
             after.setdefault((row["pos"], row["len"], row["h"]), []).append(
                 (row["pos"], row["to_len"], row["to_h"])
             )
     words: set[Key] = set()
-    ahead = [child for key in ending for child in after.get(key, ())]
+    ahead = [child for key in sorted(ending) for child in after.get(key, ())]
     while ahead:
         key = ahead.pop()
         if key not in words:
             words.add(key)
             ahead.extend(after.get(key, ()))
-    return branching - words, words
+    return words
 
 
-def _alike(sent: np.ndarray, longer: np.ndarray) -> bool:
+def _alike(
+    sent: np.ndarray, subjects: np.ndarray, longer: np.ndarray, squares: np.ndarray,
+    always: np.ndarray,
+) -> bool:  # fmt: skip
     """Return whether each subject goes on as often as all do, give or take chance.
 
-    Of those that sent the node twice and more the squared deviations are at most twice the
-    binomial ones. A template of a few among an opening of many is far above that. False where
-    there is too little of them to say so.
+    By how often the node was sent, as in `_longer_sql`. Of those that sent it twice and more: the
+    squared deviations are at most twice the binomial ones, and who always goes on are at most three
+    more than three times as many as by chance (a few who send a longer template, and nothing
+    else, among many who open alike). False where there is too little of them to say so.
     """
-    share = longer.sum() / sent.sum()
+    share = float(longer.sum() / (sent * subjects).sum())
     often = sent >= _MIN_PAYLOADS
-    by_chance = float((sent[often] * share * (1 - share)).sum())
-    seen = float(((longer[often] - sent[often] * share) ** 2).sum())
-    return by_chance >= _LEAST_CHANCE and seen <= _BY_CHANCE * by_chance
+    s, n, to, square = sent[often], subjects[often], longer[often], squares[often]
+    by_chance = float((n * s * share * (1 - share)).sum())
+    seen = float((square - 2 * share * s * to + n * (s * share) ** 2).sum())
+    sure = float((n * share**s).sum())
+    return (
+        by_chance >= _LEAST_CHANCE
+        and seen <= _BY_CHANCE * by_chance
+        and float(always[often].sum()) <= _BY_LUCK * (1 + sure)
+    )
 
 
 def _leaders(desk: Desk) -> pa.Table:

@@ -28,6 +28,7 @@ from stillwatch.signals.claims import (
     e_of_claim,
     e_of_halves,
 )
+from stillwatch.signals.hours import NOTHING
 from stillwatch.signals.reference import Reference, References, shipped_references
 from stillwatch.signals.registered import registered_cohorts, registered_findings
 from stillwatch.signals.spikes import RUNGS, SPIKES_STEP
@@ -46,10 +47,13 @@ TESTS = (
     one_source.TEST,
     harvest.TEST,
 )
+DIRECT = frozenset(test.name for test in direct_evidence.TESTS.values())
 STEPS = (FINDINGS_STEP, SCORES_STEP, SPIKES_STEP)
 __all__ = [
     "ACTED_E",
     "ALONE_ASKED",
+    "DIRECT",
+    "NOTHING",
     "RUNGS",
     "SCORES_STEP",
     "SCREEN_E",

@@ -19,7 +19,6 @@ from stillwatch.signals import (
     shared_values,
     signup_burst,
 )
-from stillwatch.signals.hours import NOTHING
 from stillwatch.stats import E_CEILING, mean_e
 
 __all__ = [
@@ -60,7 +59,18 @@ _SET_UP: Final = _PAYS | {
     shared_mix.TEST.name, direct_evidence.TESTS["succession"].name,
 }  # fmt: skip
 _KINDS: Final = (_SET_UP, _TURNS, _MOVES, _POOL)
-_EACH: Final = tuple(frozenset((name,)) for name in sorted(frozenset().union(*_KINDS, WATCHED)))
+# Who comes after a ban signed up on that day, and who deals evenly has equal volumes: one act each.
+_SAME: Final = (
+    frozenset((signup_burst.TEST.name, direct_evidence.TESTS["succession"].name)),
+    frozenset((even_volumes.TEST.name, dealt_evenly.TEST.name)),
+)
+_EACH: Final = (
+    *_SAME,
+    *(
+        frozenset((name,))
+        for name in sorted(frozenset().union(*_KINDS) - frozenset().union(*_SAME))
+    ),
+)
 
 
 def mean_of(made: list[float]) -> float:
@@ -81,9 +91,9 @@ def e_of_acts(made: Iterable[tuple[str, float]], *, watch: bool = False) -> floa
     One kind alone has an honest reason, so the null is that at most one of them speaks, whichever
     it is: the mean over all kinds but the largest is at most the mean over those that are null. 0
     where only one kind could be read. A rotating pool of many exits, and conversations or reasoning
-    that move among three organizations and more, have no such reason: each has a share of the stake
+    that move among many organizations, have no such reason: each has a share of the stake
     by itself, where it could be read. ``watch``: what is enough to be looked at, that any two tests
-    speak, be they of one kind or of `WATCHED`.
+    speak, be they of one kind or of `WATCHED` (`_SAME` are one), or one that may alone.
     *Source*: Benjamini & Heller 2008, Biometrics 64 (partial conjunctions), with means of e-values.
     """
     made = list(made)
@@ -126,7 +136,7 @@ def e_of_source(made: Iterable[tuple[str, float]], screen: float) -> float:
     made = list(made)
     read = mean_of([e for name, e in made if name == one_source.TEST.name])
     dealing = e_of_dealing(made)
-    spoken = dealing >= SPEAKS_E or (screen >= SPEAKS_E and dealing > NOTHING)
+    spoken = dealing >= SPEAKS_E or (screen >= SPEAKS_E and dealing >= SCREEN_E)
     return read if spoken or np.isnan(read) else 0.0
 
 
@@ -162,7 +172,7 @@ def acts_speak(made: Iterable[tuple[str, float]], screen: float) -> bool:
     made = list(made)
     read = any(name == one_source.TEST.name for name, _ in made)
     dealing = e_of_dealing(made)
-    spoken = dealing >= SPEAKS_E or (screen >= SPEAKS_E and dealing > NOTHING)
+    spoken = dealing >= SPEAKS_E or (screen >= SPEAKS_E and dealing >= SCREEN_E)
     return (read and spoken) or e_of_acts(made) >= ACTED_E
 
 

@@ -54,10 +54,11 @@ class Sent:
     number: dict[str, np.ndarray]
     late_us: np.ndarray
 
-    def traffic(self, part: str) -> tuple[np.ndarray, np.ndarray]:
-        """Return exchanges by sid in a part, and the code of the prefix that each used most.
+    def traffic(self, part: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return exchanges by sid in a part, the code of the prefix that each used most, its share.
 
-        Of two prefixes used alike the smaller hash counts.
+        Of two prefixes used alike the smaller hash counts. The share is of the sid's exchanges, 0
+        where it has no prefix.
         """
         number, size = self.number[part], len(self.own)
         volume = np.zeros(size, dtype=np.int64)
@@ -67,7 +68,9 @@ class Sent:
         sid, first = np.unique(self.sid[left], return_index=True)
         exit_code = np.full(size, -1, dtype=np.int64)
         exit_code[sid] = _coded(pa.array(self.prefix[left[first]]))
-        return volume, exit_code
+        share = np.zeros(size)
+        share[sid] = number[left[first]] / volume[sid]
+        return volume, exit_code, share
 
     def moved(self, org: np.ndarray) -> Moved:
         """Return where organizations went. ``org``: codes by sid."""
@@ -93,7 +96,8 @@ class Population:
 
     ``volume``: exchanges of each subject in the part looked at. ``created_us``: creation times,
     NaN where unknown. ``codes[kind]``: dense value codes, −1 for missing. ``exit_code``: the
-    prefix that a subject used most in the part. ``background``: topic vectors (unit length) of
+    prefix that a subject used most in the part, ``exit_share`` how much of what it sent went
+    through that one (None: all). ``background``: topic vectors (unit length) of
     one exchange each of random subjects. ``moved``: known where the part is B. ``sent``: what the
     parts are told apart by; None where nobody asks for another part.
     """
@@ -110,6 +114,7 @@ class Population:
     span_us: tuple[int, int]
     moved: Moved | None = None
     sent: Sent | None = None
+    exit_share: np.ndarray | None = None
 
     @cached_property
     def held(self) -> dict[str, Holdings]:
@@ -233,7 +238,7 @@ def load_population(desk: Desk) -> Population:
             words = pc.replace_substring_regex(words, r"\.[^.]*\z", "")
         codes[kind] = _coded(pc.if_else(own, words, nobody))
     sent = _read_sent(desk)
-    volume, exit_code = sent.traffic("B")
+    volume, exit_code, exit_share = sent.traffic("B")
     sample = desk.query(
         f"""WITH turns AS (
               SELECT sid, md5_number_lower(CAST(sid AS VARCHAR)) AS turn
@@ -258,6 +263,7 @@ def load_population(desk: Desk) -> Population:
         codes=codes,
         volume=volume,
         exit_code=exit_code,
+        exit_share=exit_share,
         background=unit_rows(packed(sample["topic"])),
         harvest_share=totals["h"] / max(totals["n"], 1),
         span_us=(int(totals["low"] or 0), int(totals["high"] or 0)),
@@ -268,8 +274,8 @@ def load_population(desk: Desk) -> Population:
 
 def in_part(desk: Desk, part: str, population: Population) -> Population:
     """Return the population with the volumes and exits of another part; all else stays."""
-    volume, exit_code = (population.sent or _read_sent(desk)).traffic(part)
-    return replace(population, volume=volume, exit_code=exit_code, moved=None)
+    volume, exits, share = (population.sent or _read_sent(desk)).traffic(part)
+    return replace(population, volume=volume, exit_code=exits, exit_share=share, moved=None)
 
 
 def _read_sent(desk: Desk) -> Sent:

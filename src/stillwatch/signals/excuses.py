@@ -29,7 +29,7 @@ from stillwatch.signals.hours import (
     one_host,
 )
 
-__all__ = ["Reasons", "behind_one_host", "excused"]
+__all__ = ["HELP", "Reasons", "behind_one_host", "excused"]
 
 _PEOPLE: Final = (
     "They may be people at one place ({place}): a class or an office does the same, and this "
@@ -44,7 +44,7 @@ _HOST: Final = (
     "They may be one service's customers or one office ({host}), which takes turns and passes "
     "conversations on, and this counts as nothing."
 )
-_HELP: Final = (
+HELP: Final = (
     "Fewer than a fifth of the requests go on elsewhere: people whose tool passes a conversation "
     "on do the same, and this counts as nothing."
 )
@@ -121,16 +121,16 @@ def excused(finding: Finding, seen: Reasons) -> Finding:
     """Return the finding, as nothing where honest people do the same for a reason that is seen."""
     if not finding.evaluable or finding.e_value <= NOTHING:
         return finding
-    if finding.signal == rotating_exits.TEST.name and not seen.cohort.by_text:
+    if finding.signal == rotating_exits.TEST.name and "frame" not in seen.cohort.found_by:
         return explained(finding, _SHOP)
     if finding.signal == rotating_exits.TEST.name and seen.resting:
         return explained(finding, _RESTING.format(hours=seen.resting))
     if finding.signal in _AT_ONE_PLACE and seen.place:
         return explained(finding, _PEOPLE.format(place=seen.place))
-    if finding.signal == _HANDOFF and finding.statistic < _FEW * finding.n:
-        return explained(finding, _HELP)
     if finding.signal in _HOSTED and seen.host and not _most_move(finding):
         return explained(finding, _HOST.format(host=seen.host))
+    if finding.signal == _HANDOFF and finding.statistic < _FEW * finding.n:
+        return explained(finding, HELP)
     if finding.signal in _CLOCKED and seen.clock:
         return explained(finding, _CLOCK.format(clock=seen.clock))
     return finding

@@ -65,15 +65,18 @@ def at_one_place(cohort: Cohort, population: Population) -> str:
 def one_host(cohort: Cohort, population: Population) -> str:
     """Return, for a sentence, what says that the cohort is behind one host; empty: nothing.
 
-    Half of the accounts and more leave through one address prefix, or nine tenths through two: a
-    service's servers, which send its customers' jobs in turn, or an office, whose people go on
-    with each other's conversations.
+    Half of the accounts and more leave through one address prefix, or nine tenths through two, each
+    with half of what it sends and more: a service's servers, which send its customers' jobs in
+    turn, or an office, whose people go on with each other's conversations.
     """
     exits = population.exit_code[cohort.senders]
-    known = exits[exits >= 0]
-    if len(known) < _LEAST_ACCOUNTS:
+    known = exits >= 0
+    stays = known.copy()
+    if population.exit_share is not None:
+        stays &= population.exit_share[cohort.senders] >= _SITE
+    if known.sum() < _LEAST_ACCOUNTS or not stays.any():
         return ""
-    most = np.sort(np.bincount(known))[::-1][:2]
+    most, known = np.sort(np.bincount(exits[stays]))[::-1][:2], np.flatnonzero(known)
     if most[0] >= _SITE * len(known):
         return f"{most[0]} of {len(known)} accounts leave through one address prefix"
     if most.sum() >= _MOST * len(known):

@@ -24,7 +24,7 @@ from stillwatch.signals.traits import traits
 __all__ = ["RUNGS", "SPIKES_STEP"]
 
 RUNGS: Final = {
-    1: "published shapes: fresh accounts, shared exits; half of them dealt in turn, half at random",
+    1: "published shapes: fresh accounts, five exits; half of them dealt in turn, half at random",
     2: "aged accounts, uneven volumes; exits and dealing as on rung 1",
     3: "own network, payment and human clock for each account; one template",
 }
@@ -80,6 +80,7 @@ def _spike(
         codes={k: np.concatenate([v, np.full(_ACCOUNTS, -1)]) for k, v in population.codes.items()},
         volume=np.concatenate([population.volume, volume]),
         exit_code=np.concatenate([population.exit_code, pool]),
+        exit_share=None,
         moved=None,  # the five exits of a spike are a place, not a pool
     )
     none = np.zeros(0, dtype=np.int64)

@@ -45,7 +45,7 @@ from stillwatch.signals.data import (
 )
 from stillwatch.signals.direct_evidence import Coincidences
 from stillwatch.signals.distinct import own_share
-from stillwatch.signals.excuses import Reasons, behind_one_host, excused
+from stillwatch.signals.excuses import HELP, Reasons, behind_one_host, excused
 from stillwatch.signals.hours import explained
 from stillwatch.signals.payers import MAX_ONE_PAYER, MIN_PAYERS, one_payer
 from stillwatch.signals.reference import shipped_references
@@ -120,8 +120,12 @@ def coordination(
 def _backed(found: list[Finding]) -> list[Finding]:
     """Return the findings; even dealing counts where the accounts share exits or payment, too.
 
-    Strangers with a quota each, or with one small device each, have equal shares as well.
+    Strangers with a quota each, or with one small device each, have equal shares as well. Where
+    conversations are passed on among colleagues, their reasoning is as well.
     """
+    if any(HELP in f.text for f in found):
+        blob = direct_evidence.TESTS["blob_replay"].name  # goes along with a conversation
+        found = [explained(f, HELP) if f.signal == blob else f for f in found]
     shared = (shared_values.EXIT_TEST.name, shared_values.ACCOUNT_TEST.name)
     if any(f.evaluable and f.signal in shared and f.e_value >= SPEAKS_E for f in found):
         return found

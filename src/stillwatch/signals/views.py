@@ -24,9 +24,8 @@ __all__ = ["load_cohorts"]
 
 _TOGETHER: Final = 100_000
 _MORE_THAN_SPARE: Final = 3
-_MORE_THAN_CIRCLE: Final = 6
+_MORE_THAN_CIRCLE: Final = {"handoff": 11, "blob_replay": 6}
 _LARGE: Final = 0.1
-_GO_ON: Final = frozenset(("handoff", "blob_replay"))
 _NO_TOPICS: Final = np.zeros((0, 64), dtype=np.float32)
 _COLUMNS: Final = (
     "rid", "sid", "ts_us", "payload", "harvest", "answered", "fresh", "opens", "long", "variant",
@@ -127,8 +126,8 @@ def _direct(desk: Desk, org: np.ndarray) -> dict[int, list[dict[str, Any]]]:
 def _hang_together(pairs: np.ndarray, kind: str) -> list[bool]:
     """Return which pairs (n × 2) belong to organizations that hang together as a campaign does.
 
-    Three and more of them. By conversations and reasoning that go on elsewhere more than five, and
-    a tenth of all that have pairs: tables of players and circles of colleagues are closed, while a
+    Three and more of them. By conversations that go on elsewhere more than ten, by reasoning more
+    than five, and a tenth of all that have pairs: tables of players and circles of colleagues are closed, while a
     dispatcher's pairs mix.
     """
     names, code = np.unique(pairs, return_inverse=True)
@@ -136,7 +135,8 @@ def _hang_together(pairs: np.ndarray, kind: str) -> list[bool]:
     size = len(names)
     links = coo_array((np.ones(len(pairs)), (one, other)), shape=(size, size))
     _, label = connected_components(links, directed=False)
-    least = max(_MORE_THAN_CIRCLE, _LARGE * size) if kind in _GO_ON else _MORE_THAN_SPARE
+    circle = _MORE_THAN_CIRCLE.get(kind)
+    least = _MORE_THAN_SPARE if circle is None else max(circle, _LARGE * size)
     return [bool(kept) for kept in np.bincount(label)[label[one]] >= least]
 
 

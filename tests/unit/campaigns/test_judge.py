@@ -39,4 +39,6 @@ def test_the_weaker_claim_speaks_for_both():
     rows = [finding("round_robin", 1.0, p_value=1e-9), finding("shared_exits", 1.0, p_value=0.2)]
     assert weaker_p(rows) is None
     assert weaker_p([*rows, finding("harvest", 1.0, claim="extractive", p_value=1e-4)]) == 1e-4
-    assert weaker_p([*rows, finding("harvest", 1.0, claim="extractive", p_value=1e-12)]) == 1e-9
+    assert weaker_p([*rows, finding("harvest", 1.0, claim="extractive", p_value=1e-12)]) == 2e-9
+    watched = finding("dealt_evenly", 1.0, p_value=1e-300)
+    assert weaker_p([*rows, watched, finding("harvest", 1.0, claim="extractive")]) == 0.01

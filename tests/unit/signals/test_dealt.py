@@ -71,8 +71,10 @@ def test_two_acts_of_one_kind_are_watched_and_one_is_not():
     two = [("signup_burst", 1e90), ("shared_exits", 1e30), ("round_robin", 0.1)]
     assert e_of_acts(two) < 1
     assert e_of_acts(two, watch=True) > 1e20
-    one = [("signup_burst", 1e90), ("shared_exits", 0.1), ("round_robin", 0.1)]
-    assert e_of_acts(one, watch=True) < 1
+    quiet = [("shared_exits", 0.1), ("round_robin", 0.1)]
+    assert e_of_acts([("signup_burst", 1e90), *quiet], watch=True) < 1
+    for same in (("signup_burst", "succession"), ("even_volumes", "dealt_evenly")):
+        assert e_of_acts([*((name, 1e90) for name in same), *quiet], watch=True) < 1, same
 
 
 def habits(rng) -> dict[int, np.ndarray]:

@@ -103,8 +103,9 @@ def test_topics_alone_accuse_nobody():
     for act in ("round_robin", "shared_account_values"):
         quiet = {"even_volumes": 0.1, "handoff": 0.1, "round_robin": 0.1}
         assert claimed(0.1, **(quiet | {act: 15.0})) == pytest.approx(counted, rel=1e-3), act
-    shown = claimed(5.0, even_volumes=0.1, handoff=0.2)
+    shown = claimed(5.0, even_volumes=0.1, handoff=1.2)
     assert shown == pytest.approx(0.5 * 0.1 + 0.5 * 25_000, rel=1e-4)
+    assert claimed(1e9, even_volumes=0.1, handoff=0.9) < 1  # a chance retry, and no more
     # what part A showed is gone in part B, or has an honest reason there
     assert claimed(1e9, even_volumes=0.1, handoff=0.1) < 1
 

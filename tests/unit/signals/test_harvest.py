@@ -237,7 +237,7 @@ def test_acts_speak_where_part_b_shows_them_or_topics_may_count():
     read = ("one_source", 0.05)
     assert acts_speak([("round_robin", 90.0), ("even_volumes", 90.0)], 0.1)
     assert not acts_speak([("round_robin", 90.0), ("even_volumes", 0.1)], 90.0)
-    assert acts_speak([("round_robin", 0.2), ("even_volumes", 0.1), read], 5.0)
+    assert acts_speak([("round_robin", 1.2), ("even_volumes", 0.1), read], 5.0)
     assert not acts_speak([("round_robin", 0.1), ("even_volumes", 0.1), read], 5.0)
     assert acts_speak([("round_robin", 5.0), ("even_volumes", 0.1), read], 0.1)
     assert not acts_speak([("shared_exits", 1e9), ("round_robin", 0.1), read], float("nan"))

@@ -11,7 +11,7 @@ import pytest
 
 from stillwatch.schema import Finding
 from stillwatch.signals import shared_values
-from stillwatch.signals.excuses import excused
+from stillwatch.signals.excuses import behind_one_host, excused
 from stillwatch.signals.hours import (
     NOTHING,
     at_one_place,
@@ -27,8 +27,8 @@ HOUR = 3_600_000_000
 DAY = 24 * HOUR
 
 
-def seen(*, by_text=True, **reasons):
-    cohort = SimpleNamespace(by_text=by_text)
+def seen(*, found_by=("frame", "exit_prefix"), **reasons):
+    cohort = SimpleNamespace(found_by=frozenset(found_by))
     quiet = {"place": "", "clock": "", "resting": "", "host": ""}
     return SimpleNamespace(cohort=cohort, **quiet | reasons)
 
@@ -169,6 +169,8 @@ def test_a_host_takes_turns_and_its_people_help_each_other():
     turns = replace(finding(1e6), signal="round_robin")
     assert excused(turns, host).e_value == NOTHING
     assert "counts as nothing" in excused(turns, host).text
+    assert behind_one_host(excused(turns, host))
+    assert not behind_one_host(excused(turns, seen(clock="whole hours")))
     for signal in ("handoff", "blob_replay"):
         for moved, left in ((6, NOTHING), (7, 1e6)):
             act = replace(finding(1e6), signal=signal, statistic=float(moved), n=20)
@@ -182,9 +184,9 @@ def test_a_host_takes_turns_and_its_people_help_each_other():
 
 def test_who_buys_accounts_buys_the_proxy_too():
     pool = replace(finding(1e6), signal="rotating_exits")
-    assert excused(pool, seen(by_text=False)).e_value == NOTHING
+    assert excused(pool, seen(found_by=["exit_prefix"])).e_value == NOTHING
     assert excused(pool, seen()).e_value == 1e6
-    assert excused(finding(1e6), seen(by_text=False)).e_value == 1e6
+    assert excused(finding(1e6), seen(found_by=["exit_prefix"])).e_value == 1e6
 
 
 def test_one_host_is_half_behind_one_prefix_or_nearly_all_behind_two(stand):
@@ -198,6 +200,11 @@ def test_one_host_is_half_behind_one_prefix_or_nearly_all_behind_two(stand):
         assert found.startswith(told), (first, second)
         assert bool(found) == bool(told)
     assert not one_host(cohort, stand.population(60, exit_code=np.full(60, -1)))
+    shared = stand.population(60, exit_code=np.zeros(60, dtype=np.int64))
+    assert one_host(cohort, shared)
+    for share, told in ((0.5, True), (0.4, False)):  # a prefix that each uses most, and seldom
+        seldom = replace(shared, exit_share=np.full(60, share))
+        assert bool(one_host(cohort, seldom)) is told
 
 
 def test_strangers_keep_hours_of_their_own_and_one_dispatcher_does_not():

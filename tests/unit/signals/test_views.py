@@ -115,15 +115,19 @@ def test_how_many_are_held_at_once_changes_nothing(desk, monkeypatch, together):
     ("pairs", "kept", "took_over"),
     [
         ([(0, 1), (2, 3)], 0, 0),  # spares
-        ([(0, 1), (1, 2), (2, 3), (3, 4)], 0, 4),  # one circle
-        ([(0, 1), (1, 2), (2, 3), (3, 4), (4, 5)], 5, 5),
-        ([(g * 4 + k, g * 4 + (k + 1) % 4) for g in range(15) for k in range(4)], 0, 60),  # tables
-        ([(k, (7 * k + 1) % 30) for k in range(30)], 30, 30),  # a relay's accounts mix
-        ([(g * 6 + k, g * 6 + k + 1) for g in range(3) for k in range(5)], 15, 15),
-        ([(g * 6 + k, g * 6 + k + 1) for g in range(20) for k in range(5)], 0, 100),  # teams
+        ([(k, k + 1) for k in range(9)], 0, 9),  # one circle of ten
+        ([(k, k + 1) for k in range(10)], 10, 10),
+        ([(g * 6 + k, g * 6 + (k + 1) % 6) for g in range(5) for k in range(6)], 0, 30),  # tables
+        ([(k, (k + 7) % 30) for k in range(30)], 30, 30),  # a relay's accounts mix
+        ([(g * 12 + k, g * 12 + k + 1) for g in range(20) for k in range(11)], 0, 220),  # teams
     ],
 )
 def test_circles_are_closed_and_a_dispatchers_pairs_mix(pairs, kept, took_over):
-    for kind in ("handoff", "blob_replay"):
-        assert sum(views._hang_together(np.array(pairs), kind)) == kept
+    assert sum(views._hang_together(np.array(pairs), "handoff")) == kept
     assert sum(views._hang_together(np.array(pairs), "succession")) == took_over
+
+
+@pytest.mark.parametrize(("size", "kept"), [(5, 0), (6, 5)])
+def test_reasoning_is_passed_on_in_smaller_circles(size, kept):
+    pairs = np.array([(k, k + 1) for k in range(size - 1)])
+    assert sum(views._hang_together(pairs, "blob_replay")) == kept
