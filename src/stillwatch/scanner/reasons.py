@@ -21,6 +21,7 @@ KINDS: Final = {
     "rotating_exits": "a rotating pool",
     "one_source": "topics",
 }  # fmt: skip
+_ALONE: Final = frozenset(("rotating_exits", "handoff", "blob_replay"))
 _HONEST: Final = {
     "set up alike": "a vendor, a course or an offer sets accounts up alike",
     "turns": "a clock or a scheduler takes turns, too",
@@ -61,7 +62,7 @@ def _reason(
             "proven by their own behaviour."
         )
     if campaign.standing == "permitted":
-        return "All who would be accused are inside a permit."
+        return "Nobody is accused: those who would be hold a permit."
     if drift["alarm"]:
         return "The traffic has drifted from the reference, so nothing is accused."
     if campaign.cohort not in choice.selected:
@@ -113,4 +114,6 @@ def _too_few_kinds(strong: Iterable[dict[str, Any]]) -> str:
     (kind,) = kinds
     titles = {test.name: test.title for test in TESTS}
     told = "; ".join(titles[name] for name in counted)
+    if _ALONE & set(counted):
+        return f"It may speak alone, but not strongly enough here ({told})."
     return f"One kind of act alone accuses nobody ({told}): {_HONEST[kind]}."

@@ -60,8 +60,9 @@ def find(kind: str, cohort: Cohort, population: Population, base: Coincidences) 
     on the cohort in proportion to its exchanges: a binomial tail, exact for a rate that is not
     known but estimated from the rest of the log. Only where three organizations and more hang
     together by it; conversations where more than ten do, reasoning where more than five do, and a
-    tenth of all that have any, for tables of players and circles of colleagues are closed. Conversations count from
-    a fifth of the requests on, and behind one host (`hours.one_host`) from a third.
+    tenth of all that have any, for tables of players and circles of colleagues are closed.
+    Conversations count from a fifth of the requests on, and behind one host (`hours.one_host`)
+    from a third.
     """
     test = TESTS[kind]
     seen = cohort.direct.get(kind, 0)

@@ -127,8 +127,8 @@ def _hang_together(pairs: np.ndarray, kind: str) -> list[bool]:
     """Return which pairs (n × 2) belong to organizations that hang together as a campaign does.
 
     Three and more of them. By conversations that go on elsewhere more than ten, by reasoning more
-    than five, and a tenth of all that have pairs: tables of players and circles of colleagues are closed, while a
-    dispatcher's pairs mix.
+    than five, and a tenth of all that have pairs: tables of players and circles of colleagues are
+    closed, while a dispatcher's pairs mix.
     """
     names, code = np.unique(pairs, return_inverse=True)
     one, other = code.reshape(-1, 2).T

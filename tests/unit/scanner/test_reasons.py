@@ -74,7 +74,7 @@ def test_a_claim_that_holds_has_no_note() -> None:
     ("given", "said"),
     [
         ({"standing": "accused", "selected": True}, "no honest explanation survives"),
-        ({"standing": "permitted", "selected": True}, "inside a permit"),
+        ({"standing": "permitted", "selected": True}, "Nobody is accused: those"),
         ({"selected": True, "drift": {"alarm": True}}, "has drifted"),
         ({"selected": True, "rivals": ("class", "research")}, "explanation survives: CLASS."),
         ({"selected": True, "proven": 1}, "Only 1 of its accounts is proven"),
