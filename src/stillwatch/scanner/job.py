@@ -14,27 +14,16 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import orjson
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from stillwatch.campaigns import (
-    Judgement,
-    account_rows,
-    campaign_lines,
     carriers_of_shared,
     choose,
-    clock_table,
-    coverage_table,
     judge,
-    link_table,
     load_assumptions,
     put_on_watch,
-    raster_table,
     shared_lines,
-    signal_table,
-    volume_table,
 )
 from stillwatch.enrich import (
     read_accounts,
@@ -48,7 +37,7 @@ from stillwatch.enrich import (
 )
 from stillwatch.errors import ConfigError, InputError
 from stillwatch.pipeline import DISCOVERY, FEATURES, features
-from stillwatch.policy import Permit, permits_from_rows
+from stillwatch.policy import permits_from_rows
 from stillwatch.report import write_report
 from stillwatch.runners import (
     PARTS,
@@ -71,7 +60,6 @@ from stillwatch.scanner.folder import (
     clear,
     settle,
 )
-from stillwatch.scanner.reasons import explain_standings
 from stillwatch.scanner.restored import take_out
 from stillwatch.scanner.result import Progress, ScanResult
 from stillwatch.scanner.resume import (
@@ -83,20 +71,15 @@ from stillwatch.scanner.resume import (
     was_finished,
 )
 from stillwatch.scanner.spread import SpreadLogs
-from stillwatch.scanner.summary import Baseline, read_baseline, summarize
-from stillwatch.scanner.templates import methods_in_words, write_frames
+from stillwatch.scanner.summary import Baseline, read_baseline
+from stillwatch.scanner.templates import write_frames
+from stillwatch.scanner.written import as_json, write_run
 from stillwatch.schema import (
-    ACCOUNTS,
-    CAMPAIGNS,
-    LINKS,
     REJECTED,
     RESUME,
     SHARED,
-    SIGNALS,
     STAGES,
     STIX,
-    SUBJECTS,
-    SUMMARY,
     TIMING,
     Settings,
     write_whole,
@@ -296,23 +279,23 @@ def scan(
                 carriers = carriers_of_shared(runner, told)
                 judgement = put_on_watch(judgement, carriers)
                 lines = shared_lines(judgement, carriers)
-                write_whole(run_dir / SHARED, b"".join(_json(x, pretty=False) for x in lines))
+                write_whole(run_dir / SHARED, b"".join(as_json(x, pretty=False) for x in lines))
             frames = write_frames(runner, run_dir, judgement, feed)
-            _write(
+            write_run(
                 runner, run_dir, judgement, choice, assumptions, answers, feed, earlier, drift,
                 allowed, frames,
             )  # fmt: skip
             seconds["judge"] = round(time.monotonic() - began, 3)
             tell(Progress("report", 0, 1, "steps"))
             began = time.monotonic()
-            write_whole(run_dir / STIX, _json(_stix(run_dir)))
+            write_whole(run_dir / STIX, as_json(_stix(run_dir)))
             write_report(run_dir)
             seconds["report"] = round(time.monotonic() - began, 3)
         finally:
             runner.close()
         settle(run_dir)
         timing = _timing(started, seconds, feed, memory, threads, engine)
-        write_whole(run_dir / TIMING, _json({**timing, "kept": sorted(kept), KEY: key}))
+        write_whole(run_dir / TIMING, as_json({**timing, "kept": sorted(kept), KEY: key}))
         _tidy(run_dir)
     return ScanResult(run_dir)
 
@@ -466,58 +449,9 @@ def _refuse_empty(exchanges: Path) -> None:
         )  # fmt: skip
 
 
-def _write(
-    runner: LocalRunner, run_dir: Path, judgement: Judgement, choice: Any, assumptions: Any,
-    answers: dict[str, str], feed: Feed, earlier: Baseline, drift: dict[str, Any],
-    allowed: Sequence[Permit], frames: list[dict[str, Any]],
-) -> None:  # fmt: skip
-    rng = np.random.default_rng(runner.settings.seed)
-    raster, shown = raster_table(runner, judgement)
-    runner.put("raster", raster)
-    runner.put("clock", clock_table(judgement))
-    runner.put("volume", volume_table(runner, judgement))
-    coverage, basis = coverage_table(runner, judgement)
-    runner.put("coverage", coverage)
-    lines = campaign_lines(runner, judgement, choice.needed_of, shown, basis, assumptions, rng)
-    for line in lines:
-        line["hinted_methods"] = line["methods"]
-        line["methods"] = methods_in_words(line, frames)
-    explain_standings(lines, judgement, choice, drift, runner.settings.min_subjects)
-    accounts, users = account_rows(runner, judgement, answers)
-    summary = summarize(
-        runner, judgement, choice, accounts, lines, feed, assumptions, earlier, drift, rng, allowed
-    )
-    span = runner.query("SELECT min(ts) AS low, max(ts) AS high FROM exchanges").to_pylist()[0]
-    for name, table in (
-        (ACCOUNTS, accounts), (SUBJECTS, users), (LINKS, link_table(runner)),
-        (SIGNALS, signal_table(runner, span["low"], span["high"])),
-    ):  # fmt: skip
-        aside = run_dir / f"{name}.part"
-        pq.write_table(table, aside, compression="zstd")
-        aside.replace(run_dir / name)
-    write_whole(run_dir / CAMPAIGNS, b"".join(_json(line, pretty=False) for line in lines))
-    write_whole(run_dir / SUMMARY, _json(summary))
-
-
 def _stix(run_dir: Path) -> dict[str, Any]:
     run = open_run(run_dir)
     return bundle(run.campaigns, run.summary["until"] or "1970-01-01T00:00:00Z")
-
-
-def _json(value: Any, *, pretty: bool = True) -> bytes:
-    options = orjson.OPT_APPEND_NEWLINE | orjson.OPT_SERIALIZE_NUMPY
-    return orjson.dumps(_rounded(value), option=options | (orjson.OPT_INDENT_2 if pretty else 0))
-
-
-def _rounded(value: Any) -> Any:
-    """Round floats to nine significant digits, so that engines and machines agree in bytes."""
-    if isinstance(value, dict):
-        return {k: _rounded(v) for k, v in value.items()}
-    if isinstance(value, list | tuple):
-        return [_rounded(v) for v in value]
-    if isinstance(value, float):
-        return float(f"{value:.9g}") if value == value else None
-    return value
 
 
 def _timing(
