@@ -25,12 +25,14 @@ def sent() -> Sent:
 
 
 def test_volumes_count_everything_and_exits_only_addresses_of_ones_own():
-    volume, exits = sent().traffic("A")
+    volume, exits, share = sent().traffic("A")
     assert volume.tolist() == [9, 1, 4, 0]
     assert exits.tolist() == [0, 0, -1, -1]  # of two used alike, 7 and 8, the smaller
-    volume, exits = sent().traffic("B")
+    assert share.round(3).tolist() == [0.222, 1, 0, 0]  # of all that each sent
+    volume, exits, share = sent().traffic("B")
     assert volume.tolist() == [9, 1, 4, 6]
     assert exits.tolist() == [0, 1, -1, 2]  # codes by first appearance: 9, 7, 8
+    assert share.round(3).tolist() == [0.333, 1, 0, 1]
 
 
 def test_who_moved_takes_the_first_prefix_that_its_organization_had_not_used():
