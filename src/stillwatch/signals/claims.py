@@ -117,6 +117,12 @@ def e_of_dealing(made: Iterable[tuple[str, float]]) -> float:
     return max((e for e in kinds if not np.isnan(e)), default=0.0)
 
 
+def _shows(made: Iterable[tuple[str, float]]) -> bool:
+    """Return whether any act that no vendor has is seen at all (e ≥ 1), however weakly."""
+    dealing = _TURNS | _MOVES | _POOL | _PAYS
+    return any(e >= SCREEN_E for name, e in made if name in dealing)
+
+
 def e_of_screen(made: Iterable[tuple[str, float]]) -> float:
     """Return what part A says of acting together, NaN where nothing there could be read."""
     made = list(made)
@@ -135,8 +141,7 @@ def e_of_source(made: Iterable[tuple[str, float]], screen: float) -> float:
     """
     made = list(made)
     read = mean_of([e for name, e in made if name == one_source.TEST.name])
-    dealing = e_of_dealing(made)
-    spoken = dealing >= SPEAKS_E or (screen >= SPEAKS_E and dealing >= SCREEN_E)
+    spoken = e_of_dealing(made) >= SPEAKS_E or (screen >= SPEAKS_E and _shows(made))
     return read if spoken or np.isnan(read) else 0.0
 
 
@@ -171,8 +176,7 @@ def acts_speak(made: Iterable[tuple[str, float]], screen: float) -> bool:
     """
     made = list(made)
     read = any(name == one_source.TEST.name for name, _ in made)
-    dealing = e_of_dealing(made)
-    spoken = dealing >= SPEAKS_E or (screen >= SPEAKS_E and dealing >= SCREEN_E)
+    spoken = e_of_dealing(made) >= SPEAKS_E or (screen >= SPEAKS_E and _shows(made))
     return (read and spoken) or e_of_acts(made) >= ACTED_E
 
 

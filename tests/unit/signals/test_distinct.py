@@ -106,6 +106,7 @@ def test_topics_alone_accuse_nobody():
     shown = claimed(5.0, even_volumes=0.1, handoff=1.2)
     assert shown == pytest.approx(0.5 * 0.1 + 0.5 * 25_000, rel=1e-4)
     assert claimed(1e9, even_volumes=0.1, handoff=0.9) < 1  # a chance retry, and no more
+    assert claimed(1e9, handoff=0.1, blob_replay=0.1, retry=1.9) > 1e4  # one of a kind is enough
     # what part A showed is gone in part B, or has an honest reason there
     assert claimed(1e9, even_volumes=0.1, handoff=0.1) < 1
 
