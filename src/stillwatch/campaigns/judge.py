@@ -184,11 +184,7 @@ def weaker_p(rows: Sequence[Mapping[str, Any]]) -> float | None:
     """
     known = []
     for claim in ("coordinated", "extractive"):
-        made = [
-            float(r["p_value"])
-            for r in rows
-            if r["claim"] == claim and r["evaluable"] and r["signal"] not in WATCHED
-        ]
+        made = [float(r["p_value"]) for r in _made(rows, claim) if r["signal"] not in WATCHED]
         known += [min(1.0, min(made) * len(made))] if made else []
     return max(known) if len(known) == 2 else None
 
@@ -219,6 +215,11 @@ def _named(
     }
 
 
+def _made(rows: Sequence[Mapping[str, Any]], claim: str) -> list[Mapping[str, Any]]:
+    """Return the findings of a claim whose tests could be made."""
+    return [r for r in rows if r["claim"] == claim and r["evaluable"]]
+
+
 def _speaks(row: Mapping[str, Any]) -> bool:
     """Return whether a test could be made and found something that counts."""
     return bool(row["evaluable"] and row["e_value"] > NOTHING)
@@ -226,16 +227,14 @@ def _speaks(row: Mapping[str, Any]) -> bool:
 
 def _acted(rows: list[dict[str, Any]]) -> bool:
     """Return whether acts, not topics alone, say that a cohort acts together, in either part."""
-    acts = [
-        (r["signal"], r["e_value"]) for r in rows if r["claim"] == "coordinated" and r["evaluable"]
-    ]
+    acts = [(r["signal"], r["e_value"]) for r in _made(rows, "coordinated")]
     seen = rows[0]["e_screen"]  # NaN where others listed it
     return bool(seen >= SCREEN_E or e_of_acts(acts) >= ACTED_E)
 
 
 def _asked_for(rows: list[dict[str, Any]]) -> float:
     """Return the harvest score, by which cohorts of one e-value are told apart: the purer first."""
-    made = [r["statistic"] for r in rows if r["claim"] == "extractive" and r["evaluable"]]
+    made = [r["statistic"] for r in _made(rows, "extractive")]
     return float(made[0]) if made else 0.0
 
 
@@ -314,7 +313,7 @@ def _campaign(
 def _claims(rows: list[dict[str, Any]]) -> dict[str, Any]:
     claims: dict[str, Any] = {}
     for name in ("coordinated", "extractive"):
-        made = [r for r in rows if r["claim"] == name and r["evaluable"]]
+        made = _made(rows, name)
         e_value = 0.0
         if made:
             e_value = e_of_claim([(r["signal"], r["e_value"]) for r in made], made[0]["e_screen"])

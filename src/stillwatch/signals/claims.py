@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 import numpy as np
@@ -58,6 +58,7 @@ _SET_UP: Final = _PAYS | {
     signup_burst.TEST.name, shared_values.EXIT_TEST.name, even_volumes.TEST.name,
     shared_mix.TEST.name, direct_evidence.TESTS["succession"].name,
 }  # fmt: skip
+_DEALING: Final = (_TURNS, _MOVES, _POOL, _PAYS)
 _KINDS: Final = (_SET_UP, _TURNS, _MOVES, _POOL)
 # Who comes after a ban signed up on that day, and who deals evenly has equal volumes: one act each.
 _SAME: Final = (
@@ -113,14 +114,19 @@ def e_of_dealing(made: Iterable[tuple[str, float]]) -> float:
     makes two kinds of evidence.
     """
     made = list(made)
-    kinds = (_kind(made, kind) for kind in (_TURNS, _MOVES, _POOL, _PAYS))
+    kinds = (_kind(made, kind) for kind in _DEALING)
     return max((e for e in kinds if not np.isnan(e)), default=0.0)
 
 
-def _shows(made: Iterable[tuple[str, float]]) -> bool:
-    """Return whether any act that no vendor has is seen at all (e ≥ 1), however weakly."""
-    dealing = _TURNS | _MOVES | _POOL | _PAYS
-    return any(e >= SCREEN_E for name, e in made if name in dealing)
+def _spoken(made: Sequence[tuple[str, float]], screen: float) -> bool:
+    """Return whether an act that no vendor has speaks: in part B, or in part A and not unseen in B.
+
+    Seen in part B is any such act with e ≥ 1, however weakly.
+    """
+    if e_of_dealing(made) >= SPEAKS_E:
+        return True
+    seen = frozenset().union(*_DEALING)
+    return screen >= SPEAKS_E and any(e >= SCREEN_E for name, e in made if name in seen)
 
 
 def e_of_screen(made: Iterable[tuple[str, float]]) -> float:
@@ -141,8 +147,7 @@ def e_of_source(made: Iterable[tuple[str, float]], screen: float) -> float:
     """
     made = list(made)
     read = mean_of([e for name, e in made if name == one_source.TEST.name])
-    spoken = e_of_dealing(made) >= SPEAKS_E or (screen >= SPEAKS_E and _shows(made))
-    return read if spoken or np.isnan(read) else 0.0
+    return read if np.isnan(read) or _spoken(made, screen) else 0.0
 
 
 def e_of_halves(acts: float, source: float, screen: float) -> float:
@@ -176,8 +181,7 @@ def acts_speak(made: Iterable[tuple[str, float]], screen: float) -> bool:
     """
     made = list(made)
     read = any(name == one_source.TEST.name for name, _ in made)
-    spoken = e_of_dealing(made) >= SPEAKS_E or (screen >= SPEAKS_E and _shows(made))
-    return (read and spoken) or e_of_acts(made) >= ACTED_E
+    return (read and _spoken(made, screen)) or e_of_acts(made) >= ACTED_E
 
 
 def weights(
