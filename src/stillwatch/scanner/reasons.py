@@ -6,22 +6,18 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from stillwatch.campaigns import Campaign, Choice, Judgement
-from stillwatch.signals import TESTS, WATCHED
+from stillwatch.signals import ALONE, TESTS, WATCHED
+from stillwatch.signals import KINDS as ACTS
 
 __all__ = ["KINDS", "explain_standings"]
 
 _STRONG_E: Final = 20.0
-# As `signals.claims` adds them up (docs/adr/0021-two-kinds-of-acts.md), for words alone.
+# As `signals.claims` adds them up, by test; what only watches, and topics, are in none of those.
 KINDS: Final = {
-    **dict.fromkeys(
-        ("signup_burst", "shared_account_values", "shared_exits", "even_volumes", "shared_mix",
-         "succession"), "set up alike"),
-    **dict.fromkeys(("round_robin", "dealt_evenly"), "turns"),
-    **dict.fromkeys(("handoff", "blob_replay", "retry"), "hand-overs"),
-    "rotating_exits": "a rotating pool",
+    **{name: kind for kind, names in ACTS.items() for name in names},
+    **dict.fromkeys(WATCHED, "turns"),
     "one_source": "topics",
-}  # fmt: skip
-_ALONE: Final = frozenset(("rotating_exits", "handoff", "blob_replay"))
+}
 _HONEST: Final = {
     "set up alike": "a vendor, a course or an offer sets accounts up alike",
     "turns": "a clock or a scheduler takes turns, too",
@@ -114,6 +110,6 @@ def _too_few_kinds(strong: Iterable[dict[str, Any]]) -> str:
     (kind,) = kinds
     titles = {test.name: test.title for test in TESTS}
     told = "; ".join(titles[name] for name in counted)
-    if _ALONE & set(counted):
+    if frozenset().union(*ALONE) & set(counted):
         return f"It may speak alone, but not strongly enough here ({told})."
     return f"One kind of act alone accuses nobody ({told}): {_HONEST[kind]}."

@@ -21,7 +21,9 @@ from stillwatch.signals import (
 )
 from stillwatch.signals.claims import (
     ACTED_E,
+    ALONE,
     ALONE_ASKED,
+    KINDS,
     SCREEN_E,
     WATCHED,
     e_of_acts,
@@ -51,8 +53,10 @@ DIRECT = frozenset(test.name for test in direct_evidence.TESTS.values())
 STEPS = (FINDINGS_STEP, SCORES_STEP, SPIKES_STEP)
 __all__ = [
     "ACTED_E",
+    "ALONE",
     "ALONE_ASKED",
     "DIRECT",
+    "KINDS",
     "NOTHING",
     "RUNGS",
     "SCORES_STEP",

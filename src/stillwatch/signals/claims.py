@@ -23,7 +23,9 @@ from stillwatch.stats import E_CEILING, mean_e
 
 __all__ = [
     "ACTED_E",
+    "ALONE",
     "ALONE_ASKED",
+    "KINDS",
     "SCREEN_E",
     "SPEAKS_E",
     "WATCHED",
@@ -59,7 +61,11 @@ _SET_UP: Final = _PAYS | {
     shared_mix.TEST.name, direct_evidence.TESTS["succession"].name,
 }  # fmt: skip
 _DEALING: Final = (_TURNS, _MOVES, _POOL, _PAYS)
-_KINDS: Final = (_SET_UP, _TURNS, _MOVES, _POOL)
+KINDS: Final = {
+    "set up alike": _SET_UP, "turns": _TURNS, "hand-overs": _MOVES, "a rotating pool": _POOL,
+}  # fmt: skip
+ALONE: Final = (_POOL, _HANDED)
+_KINDS: Final = tuple(KINDS.values())
 # Who comes after a ban signed up on that day, and who deals evenly has equal volumes: one act each.
 _SAME: Final = (
     frozenset((signup_burst.TEST.name, direct_evidence.TESTS["succession"].name)),
@@ -103,7 +109,7 @@ def e_of_acts(made: Iterable[tuple[str, float]], *, watch: bool = False) -> floa
     if not each:
         return float("nan")
     two = mean_of(each[:-1]) if len(each) > 1 else 0.0
-    alone = [_kind(made, kind) for kind in (_POOL, _HANDED)]
+    alone = [_kind(made, kind) for kind in ALONE]
     return mean_of([two, *(e for e in alone if not np.isnan(e))])
 
 
