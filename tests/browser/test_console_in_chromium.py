@@ -673,6 +673,8 @@ def test_a_file_is_attached_taken_as_a_download_and_removed(browser, tmp_path):
             page.keyboard.press("Enter")
             page.wait_for_selector("#attachments tr.gone")
             assert "Apo removed it: of another case" in page.inner_text("#attachments")
+            # also while a part of the page is still being fetched
+            page.evaluate("document.querySelector('main').classList.add('htmx-request')")
             page.evaluate(AXE)
             found = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
             assert [v["id"] for v in found["violations"]] == []
