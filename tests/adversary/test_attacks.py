@@ -45,6 +45,11 @@ def test_framing_does_not_accuse_the_victim(small):
     assert "accused" not in victims.values()
 
 
+def test_who_takes_turns_behind_a_victims_address_is_looked_at(small):
+    """To a log it may be the victim's own server, so it accuses nobody."""
+    assert {"watch", "accused"} & set(small.of(role="core", family="framing").values())
+
+
 def test_honest_proxy_customers_are_collateral_and_not_accused(small):
     customers = small.of(family="proxy_customers")
     assert customers

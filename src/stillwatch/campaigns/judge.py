@@ -316,7 +316,9 @@ def _claims(rows: list[dict[str, Any]]) -> dict[str, Any]:
         made = _made(rows, name)
         e_value = 0.0
         if made:
-            e_value = e_of_claim([(r["signal"], r["e_value"]) for r in made], made[0]["e_screen"])
+            e_value = e_of_claim(
+                [(r["signal"], r["e_value"]) for r in made], made[0]["e_screen"], made[0]["early"]
+            )
         claims[name] = {
             "confidence": round(_confidence(e_value), 6),
             "e_value": e_value,

@@ -102,6 +102,11 @@ def _too_few_kinds(strong: Iterable[dict[str, Any]]) -> str:
             "spreads its customers' jobs and branches of one size show it, too."
         )
     kinds = dict.fromkeys(KINDS[name] for name in counted)
+    if set(kinds) == {"set up alike", "topics"}:
+        return (
+            "They are set up alike and ask from one source, as one vendor's customers with one "
+            "subject do: an accusation needs turns, hand-overs, a rotating pool or one payer, too."
+        )
     if len(kinds) > 1:
         return (
             f"Acts of several kinds speak ({', '.join(kinds)}), and beside the strongest kind none "

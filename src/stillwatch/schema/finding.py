@@ -48,7 +48,9 @@ class Null:
 class Finding:
     """One test's result. ``p_value`` is NaN where ``evaluable`` is False, never 1.
 
-    ``text`` is a sentence with the numbers; it holds no text of prompts.
+    ``text`` is a sentence with the numbers; it holds no text of prompts. ``excuse``: the honest
+    reason, in a word or two, for which an act counts as nothing, empty without one; ``e_value`` is
+    then that of no evidence, and ``e_before`` what it was.
     """
 
     signal: str
@@ -61,6 +63,8 @@ class Finding:
     text: str
     evaluable: bool = True
     missing: tuple[str, ...] = ()
+    excuse: str = ""
+    e_before: float = float("nan")
 
     def as_evidence(self) -> dict[str, Any]:
         """Return the row that `campaigns.jsonl` holds under claims.<claim>.evidence."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Final
 
 import numpy as np
@@ -30,6 +30,7 @@ __all__ = [
     "SPEAKS_E",
     "WATCHED",
     "acts_speak",
+    "dealt",
     "e_of_acts",
     "e_of_claim",
     "e_of_dealing",
@@ -60,7 +61,9 @@ _SET_UP: Final = _PAYS | {
     signup_burst.TEST.name, shared_values.EXIT_TEST.name, even_volumes.TEST.name,
     shared_mix.TEST.name, direct_evidence.TESTS["succession"].name,
 }  # fmt: skip
-_DEALING: Final = (_TURNS, _MOVES, _POOL, _PAYS)
+_DEALING: Final = {
+    "turns": _TURNS, "hand-overs": _MOVES, "a rotating pool": _POOL, "one payer": _PAYS,
+}  # fmt: skip
 KINDS: Final = {
     "set up alike": _SET_UP, "turns": _TURNS, "hand-overs": _MOVES, "a rotating pool": _POOL,
 }  # fmt: skip
@@ -72,6 +75,7 @@ _SAME: Final = (
     frozenset((even_volumes.TEST.name, dealt_evenly.TEST.name)),
 )
 _EACH: Final = (
+    frozenset((one_source.TEST.name,)),
     *_SAME,
     *(
         frozenset((name,))
@@ -100,7 +104,7 @@ def e_of_acts(made: Iterable[tuple[str, float]], *, watch: bool = False) -> floa
     where only one kind could be read. A rotating pool of many exits, and conversations or reasoning
     that move among many organizations, have no such reason: each has a share of the stake
     by itself, where it could be read. ``watch``: what is enough to be looked at, that any two tests
-    speak, be they of one kind or of `WATCHED` (`_SAME` are one), or one that may alone.
+    speak, be they of one kind, of `WATCHED` or topics (`_SAME` are one), or one that may alone.
     *Source*: Benjamini & Heller 2008, Biometrics 64 (partial conjunctions), with means of e-values.
     """
     made = list(made)
@@ -113,47 +117,53 @@ def e_of_acts(made: Iterable[tuple[str, float]], *, watch: bool = False) -> floa
     return mean_of([two, *(e for e in alone if not np.isnan(e))])
 
 
-def e_of_dealing(made: Iterable[tuple[str, float]]) -> float:
-    """Return how strongly one kind of acts speaks that no vendor, course or offer has; 0: none.
+def e_of_dealing(made: Iterable[tuple[str, float]]) -> dict[str, float]:
+    """Return how strongly each kind of acts speaks that no vendor, course or offer has, if read.
 
-    Turns, hand-overs, a rotating pool of exits and shared payment. With topics of one source it
-    makes two kinds of evidence.
+    Turns, hand-overs, a rotating pool of exits and shared payment. With topics of one source any
+    of them makes two kinds of evidence. ``made``: as for `e_of_acts`.
     """
     made = list(made)
-    kinds = (_kind(made, kind) for kind in _DEALING)
-    return max((e for e in kinds if not np.isnan(e)), default=0.0)
+    kinds = {name: _kind(made, kind) for name, kind in _DEALING.items()}
+    return {name: e for name, e in kinds.items() if not np.isnan(e)}
 
 
-def _spoken(made: Sequence[tuple[str, float]], screen: float) -> bool:
+def dealt(made: Iterable[tuple[str, float]]) -> list[str]:
+    """Return the kinds of `e_of_dealing` that speak (5 and more)."""
+    return [name for name, e in e_of_dealing(made).items() if e >= SPEAKS_E]
+
+
+def _spoken(made: Sequence[tuple[str, float]], early: Collection[str]) -> bool:
     """Return whether an act that no vendor has speaks: in part B, or in part A and not unseen in B.
 
-    Seen in part B is any such act with e ≥ 1, however weakly.
+    ``early``: the kinds that speak in part A (`dealt`). Seen in part B is any act of these kinds
+    with e ≥ 1, however weakly.
     """
-    if e_of_dealing(made) >= SPEAKS_E:
+    if dealt(made):
         return True
-    seen = frozenset().union(*_DEALING)
-    return screen >= SPEAKS_E and any(e >= SCREEN_E for name, e in made if name in seen)
+    seen = frozenset().union(*(_DEALING[kind] for kind in early))
+    return any(e >= SCREEN_E for name, e in made if name in seen)
 
 
 def e_of_screen(made: Iterable[tuple[str, float]]) -> float:
     """Return what part A says of acting together, NaN where nothing there could be read."""
     made = list(made)
     acts = e_of_acts(made)
-    return acts if np.isnan(acts) else max(acts, e_of_dealing(made))
+    return acts if np.isnan(acts) else max(acts, *e_of_dealing(made).values(), 0.0)
 
 
-def e_of_source(made: Iterable[tuple[str, float]], screen: float) -> float:
+def e_of_source(made: Iterable[tuple[str, float]], early: Collection[str]) -> float:
     """Return the e-value of the test that reads topics, NaN without it; as `e_of_acts`.
 
     Topics alone accuse nobody, nor do topics of accounts that are only set up alike (one vendor's
     customers with one subject): they count where some other act speaks (5 and more), in part A
-    (``screen``, unless part B shows nothing of it or an honest reason) or in part B, else as none,
+    (``early``, unless part B shows nothing of it or an honest reason) or in part B, else as none,
     which only makes the e-value smaller
     (docs/adr/0018-topics-alone.md, 0021-two-kinds-of-acts.md).
     """
     made = list(made)
     read = mean_of([e for name, e in made if name == one_source.TEST.name])
-    return read if np.isnan(read) or _spoken(made, screen) else 0.0
+    return read if np.isnan(read) or _spoken(made, early) else 0.0
 
 
 def e_of_halves(acts: float, source: float, screen: float) -> float:
@@ -170,15 +180,17 @@ def e_of_halves(acts: float, source: float, screen: float) -> float:
     return float(lean * min(acts, E_CEILING) + (1 - lean) * source)
 
 
-def e_of_claim(made: Iterable[tuple[str, float]], screen: float) -> float:
+def e_of_claim(
+    made: Iterable[tuple[str, float]], screen: float, early: Collection[str] = ()
+) -> float:
     """Return the e-value of a claim by its tests; *extractive* has one. As `e_of_acts`."""
     made = list(made)
     if all(name == harvest.TEST.name for name, _ in made):
         return mean_of([e for _, e in made])
-    return e_of_halves(e_of_acts(made), e_of_source(made, screen), screen)
+    return e_of_halves(e_of_acts(made), e_of_source(made, early), screen)
 
 
-def acts_speak(made: Iterable[tuple[str, float]], screen: float) -> bool:
+def acts_speak(made: Iterable[tuple[str, float]], early: Collection[str]) -> bool:
     """Return whether acts, not topics, let the members be taken to act together.
 
     ``made`` as for `e_of_acts`. Part B does (20 and more), or, where topics could be read, what
@@ -187,7 +199,7 @@ def acts_speak(made: Iterable[tuple[str, float]], screen: float) -> bool:
     """
     made = list(made)
     read = any(name == one_source.TEST.name for name, _ in made)
-    return (read and _spoken(made, screen)) or e_of_acts(made) >= ACTED_E
+    return (read and _spoken(made, early)) or e_of_acts(made) >= ACTED_E
 
 
 def weights(

@@ -29,7 +29,7 @@ from stillwatch.signals.hours import (
     one_host,
 )
 
-__all__ = ["HELP", "Reasons", "behind_one_host", "excused"]
+__all__ = ["HELP", "ONE_HOST", "Reasons", "excused", "helped"]
 
 _PEOPLE: Final = (
     "They may be people at one place ({place}): a class or an office does the same, and this "
@@ -44,7 +44,9 @@ _HOST: Final = (
     "They may be one service's customers or one office ({host}), which takes turns and passes "
     "conversations on, and this counts as nothing."
 )
-HELP: Final = (
+ONE_HOST: Final = "one host"  # its customers are no campaign, and no strangers either
+HELP: Final = "help"
+_HELP: Final = (
     "Fewer than a fifth of the requests go on elsewhere: people whose tool passes a conversation "
     "on do the same, and this counts as nothing."
 )
@@ -104,17 +106,14 @@ class Reasons:
         return np.asarray(self.population.org[self.cohort.sid])
 
 
-def behind_one_host(finding: Finding) -> bool:
-    """Return whether an act counts as nothing because one host does it for all.
-
-    Its customers are no campaign, and no strangers either: they do act together.
-    """
-    return _HOST.partition("{")[0] in finding.text
-
-
 def _most_move(finding: Finding) -> bool:
     """Return whether so much is handed over that it is no colleague's help: a third of all."""
     return finding.signal != round_robin.TEST.name and finding.statistic >= _MOST * finding.n
+
+
+def helped(finding: Finding) -> Finding:
+    """Return the finding as what people show who pass a few conversations on."""
+    return explained(finding, HELP, _HELP)
 
 
 def excused(finding: Finding, seen: Reasons) -> Finding:
@@ -122,15 +121,15 @@ def excused(finding: Finding, seen: Reasons) -> Finding:
     if not finding.evaluable or finding.e_value <= NOTHING:
         return finding
     if finding.signal == rotating_exits.TEST.name and "frame" not in seen.cohort.found_by:
-        return explained(finding, _SHOP)
+        return explained(finding, "bought accounts", _SHOP)
     if finding.signal == rotating_exits.TEST.name and seen.resting:
-        return explained(finding, _RESTING.format(hours=seen.resting))
+        return explained(finding, "own hours", _RESTING.format(hours=seen.resting))
     if finding.signal in _AT_ONE_PLACE and seen.place:
-        return explained(finding, _PEOPLE.format(place=seen.place))
+        return explained(finding, "one place", _PEOPLE.format(place=seen.place))
     if finding.signal in _HOSTED and seen.host and not _most_move(finding):
-        return explained(finding, _HOST.format(host=seen.host))
+        return explained(finding, ONE_HOST, _HOST.format(host=seen.host))
     if finding.signal == _HANDOFF and finding.statistic < _FEW * finding.n:
-        return explained(finding, HELP)
+        return helped(finding)
     if finding.signal in _CLOCKED and seen.clock:
-        return explained(finding, _CLOCK.format(clock=seen.clock))
+        return explained(finding, "a clock", _CLOCK.format(clock=seen.clock))
     return finding

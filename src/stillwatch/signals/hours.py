@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
@@ -182,15 +183,16 @@ def time_by_the_day(ts_us: np.ndarray) -> np.ndarray:
     return np.asarray(np.interp(ts_us, np.arange(low, high + 1) * float(_HOUR_US), passed))
 
 
-def explained(finding: Finding, why: str) -> Finding:
+def explained(finding: Finding, excuse: str, why: str) -> Finding:
     """Return the finding of an act that honest people show too: as no evidence, and why.
 
-    ``why``: a sentence; empty leaves the finding. The e-value becomes that of p = 1, which is below
-    1 and never above what it was: whatever the reason depends on, a mean with it stays an e-value.
+    ``excuse``: the reason in a word or two, ``why``: a sentence. The e-value becomes that of p = 1,
+    which is below 1 and never above what it was: whatever the reason depends on, a mean with it
+    stays an e-value.
     """
-    if not finding.evaluable or not why or finding.e_value <= NOTHING:
+    if not finding.evaluable or finding.e_value <= NOTHING:
         return finding
-    return Finding(
-        finding.signal, finding.claim, finding.statistic, 1.0, NOTHING, finding.n, finding.null,
-        f"{finding.text} {why}",
+    return replace(
+        finding, p_value=1.0, e_value=NOTHING, text=f"{finding.text} {why}", excuse=excuse,
+        e_before=finding.e_value,
     )  # fmt: skip

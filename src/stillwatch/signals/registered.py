@@ -66,7 +66,7 @@ def registered_findings(desk: Desk, cohorts: frozenset[int]) -> pa.Table:
     rows = table.to_pylist()
     for row in rows:
         if row["cohort"] in cohorts:
-            row["e_screen"] = float("nan")
+            row |= {"e_screen": float("nan"), "early": []}
         finding = made.get((row["cohort"], row["signal"]))
         if finding is not None and finding.evaluable:
             row |= {
@@ -75,6 +75,8 @@ def registered_findings(desk: Desk, cohorts: frozenset[int]) -> pa.Table:
                 "e_value": float(f"{finding.e_value:.9g}"),
                 "n": finding.n,
                 "null": None if finding.null is None else json.dumps(finding.null.as_dict()),
-                "text": finding.text, "evaluable": True, "missing": [],
+                "text": finding.text, "excuse": finding.excuse or None,
+                "e_before": finding.e_before if finding.excuse else None,
+                "evaluable": True, "missing": [],
             }  # fmt: skip
     return pa.Table.from_pylist(rows, schema=table.schema)

@@ -137,14 +137,14 @@ def _spikes(desk: Desk) -> pa.Table:
                 # turns would have been seen in part A too
                 acts = in_turn and rung < max(RUNGS)
                 weight = usual["most" if acts else "least"] or 1.0
-                screen = SPEAKS_E if acts else 0.0
+                screen, early = (SPEAKS_E, ("turns",)) if acts else (0.0, ())
                 said = [(f.signal, f.e_value) for f in made]
                 rows.append(
                     {
                         "rung": rung,
                         "spike": number,
-                        "e_coordinated": weight * e_of_claim(said, screen),
-                        "e_extractive": asked_of * acts_speak(said, screen) * asked.e_value,
+                        "e_coordinated": weight * e_of_claim(said, screen, early),
+                        "e_extractive": asked_of * acts_speak(said, early) * asked.e_value,
                     }
                 )
     schema = pa.schema(

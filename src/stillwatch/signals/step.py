@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, Final, NamedTuple
 
@@ -28,6 +28,7 @@ from stillwatch.signals.claims import (
     SPEAKS_E,
     WATCHED,
     acts_speak,
+    dealt,
     e_of_acts,
     e_of_claim,
     e_of_screen,
@@ -45,7 +46,7 @@ from stillwatch.signals.data import (
 )
 from stillwatch.signals.direct_evidence import Coincidences
 from stillwatch.signals.distinct import own_share
-from stillwatch.signals.excuses import HELP, Reasons, behind_one_host, excused
+from stillwatch.signals.excuses import HELP, ONE_HOST, Reasons, excused, helped
 from stillwatch.signals.hours import explained
 from stillwatch.signals.payers import MAX_ONE_PAYER, MIN_PAYERS, one_payer
 from stillwatch.signals.reference import shipped_references
@@ -123,13 +124,16 @@ def _backed(found: list[Finding]) -> list[Finding]:
     Strangers with a quota each, or with one small device each, have equal shares as well. Where
     conversations are passed on among colleagues, their reasoning is as well.
     """
-    if any(HELP in f.text for f in found):
+    if any(f.excuse == HELP for f in found):
         blob = direct_evidence.TESTS["blob_replay"].name  # goes along with a conversation
-        found = [explained(f, HELP) if f.signal == blob else f for f in found]
+        found = [helped(f) if f.signal == blob else f for f in found]
     shared = (shared_values.EXIT_TEST.name, shared_values.ACCOUNT_TEST.name)
     if any(f.evaluable and f.signal in shared and f.e_value >= SPEAKS_E for f in found):
         return found
-    return [explained(f, _STRANGERS) if f.signal == dealt_evenly.TEST.name else f for f in found]
+    return [
+        explained(f, "a quota each", _STRANGERS) if f.signal == dealt_evenly.TEST.name else f
+        for f in found
+    ]
 
 
 def _base(desk: Desk, part: str, population: Population) -> Coincidences:
@@ -205,18 +209,21 @@ class _Bench(NamedTuple):
         ]
         screen = e_of_screen(acted)
         seen = traits(views.whole, self.both, views.test)
+        described = _described(views.test, self.late, seen, screen)
         acts = _no_launch(
             coordination(views.test, self.late, self.base, columns, without),
             views.test.found_by,
             screen,
         )
         return _Judged(
-            _described(views.test, self.late, seen, screen) | {"in_turn": _in_turn(views, acts)},
+            described | {"early": dealt(acted), "in_turn": _in_turn(views, acts)},
             len(views.whole.rid),
             views.whole.by_text,
             seen,
             screen,
-            float("inf") if any(map(behind_one_host, screened)) else mean_of([e for _, e in acted]),
+            float("inf")
+            if any(f.excuse == ONE_HOST for f in screened)
+            else mean_of([e for _, e in acted]),
             acts,
         )
 
@@ -261,7 +268,7 @@ def _no_launch(found: list[Finding], found_by: frozenset[str], screen: float) ->
     others = mean_of([f.e_value for f in found if f.evaluable and f.signal not in apart])
     if screen >= SPEAKS_E or others >= SPEAKS_E or not found_by <= {"frame"}:
         return found
-    return [explained(f, _LAUNCH) if f.signal == burst else f for f in found]
+    return [explained(f, "a launch", _LAUNCH) if f.signal == burst else f for f in found]
 
 
 def _together(desk: Desk, judged: list[_Judged]) -> np.ndarray:
@@ -304,6 +311,8 @@ def _as_row(finding: Finding) -> dict[str, Any]:
         "n": finding.n,
         "null": None if finding.null is None else json.dumps(finding.null.as_dict()),
         "text": finding.text,
+        "excuse": finding.excuse or None,
+        "e_before": finding.e_before if finding.excuse else None,
         "evaluable": finding.evaluable,
         "missing": list(finding.missing),
     }
@@ -316,6 +325,7 @@ _FINDINGS = pa.schema(
         ("e_screen", pa.float64()),
         ("usual_own", pa.float64()),
         ("trimmed", pa.list_(pa.int32())),
+        ("early", pa.list_(pa.string())),
         ("in_turn", pa.list_(pa.int32())),
         ("one_payer", pa.float64()),
         ("payers", pa.int64()),
@@ -329,6 +339,8 @@ _FINDINGS = pa.schema(
         ("n", pa.int64()),
         ("null", pa.string()),
         ("text", pa.string()),
+        ("excuse", pa.string()),
+        ("e_before", pa.float64()),
         ("evaluable", pa.bool_()),
         ("missing", pa.list_(pa.string())),
     ]
@@ -367,21 +379,22 @@ def _scores(desk: Desk) -> pa.Table:
         together = [(f["signal"], f["e_value"]) for f in made if f["claim"] == "coordinated"]
         harvests = [f for f in made if f["claim"] == "extractive"]
         described = json.loads(findings[0]["traits"])
-        acts = e_of_claim(together, findings[0]["e_screen"])
-        acted.append(acts_speak(together, findings[0]["e_screen"]))
+        screen, early = findings[0]["e_screen"], findings[0]["early"]
+        acts = e_of_claim(together, screen, early)
+        acted.append(acts_speak(together, early))
         scored.append(
             {
                 "cohort": cohort,
                 "events": findings[0]["events"],
                 "tested": bool(harvests) and not np.isnan(acts) and _several_payers(findings[0]),
-                "e_screen": findings[0]["e_screen"],
+                "e_screen": screen,
                 "e_acts": e_of_acts(together),
-                "e_source": e_of_source(together, findings[0]["e_screen"]),
+                "e_source": e_of_source(together, early),
                 "usual_own": findings[0]["usual_own"],
                 "one_payer": findings[0]["one_payer"],
                 "e_coordinated": acts,
                 "e_extractive": harvests[0]["e_value"] if harvests else float("nan"),
-                "e_acts_watch": e_of_acts(together, watch=True),
+                "e_acts_watch": e_of_acts(_to_watch(made), watch=True),
                 "score": harvests[0]["statistic"] if harvests else float("nan"),
                 **{name: described.get(name, float("nan")) for name in TRAITS},
             }
@@ -406,6 +419,21 @@ def _scores(desk: Desk) -> pa.Table:
         ]
     )  # fmt: skip
     return pa.Table.from_pylist(scored, schema=schema)
+
+
+def _to_watch(made: Sequence[Mapping[str, Any]]) -> list[tuple[str, float]]:
+    """Return names and e-values of what lets a cohort be watched, of the findings that were made.
+
+    Turns behind one host are as a service's server takes them, or as a campaign does that leaves
+    through the address of an application whose template it copies: nobody is accused, and somebody
+    should look.
+    """
+    hosted = (ONE_HOST, round_robin.TEST.name)
+    return [
+        (f["signal"], f["e_before"] if (f["excuse"], f["signal"]) == hosted else f["e_value"])
+        for f in made
+        if f["claim"] == "coordinated"
+    ]
 
 
 def _several_payers(row: dict[str, Any]) -> bool:

@@ -57,6 +57,12 @@ def test_acts_of_two_kinds_are_not_called_one() -> None:
     assert "Acts of several kinds speak (set up alike, turns)" in line["standing_reason"]
 
 
+def test_topics_beside_a_common_setting_say_what_is_missing() -> None:
+    line = explain([made("shared_exits", 1e30), made("one_source", 2e4)], 0.1, 25_000.0)
+    assert "one vendor's customers with one subject" in line["standing_reason"]
+    assert "needs turns, hand-overs, a rotating pool or one payer" in line["standing_reason"]
+
+
 def test_even_dealing_counts_for_watching_alone() -> None:
     line = explain([made("dealt_evenly", 999.0), made("retry", 0.1)], 0.1, 900.0)
     counted = [x["counts_for"] for x in line["claims"]["coordinated"]["evidence"]]

@@ -63,7 +63,15 @@ def test_it_is_enough_to_be_looked_at_and_accuses_nobody():
     assert e_of_acts(made) < 1
     assert e_of_acts(made, watch=True) > 1e4
     assert e_of_claim(made, 0.1) < 1
-    assert e_of_dealing(made) < 1
+    assert max(e_of_dealing(made).values()) < 1
+
+
+def test_one_act_and_one_source_of_topics_are_watched():
+    """Customers of one vendor with one subject share its cloud: somebody should look."""
+    made = [("shared_exits", 1e6), ("one_source", 2e4), ("round_robin", 0.1)]
+    assert e_of_acts(made, watch=True) > 1e3
+    assert e_of_acts(made) < 1
+    assert e_of_acts(made[1:], watch=True) < 1, "topics alone"
 
 
 def test_two_acts_of_one_kind_are_watched_and_one_is_not():

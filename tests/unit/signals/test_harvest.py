@@ -235,12 +235,12 @@ def test_weights_are_as_part_a_showed_and_for_those_who_acted():
 
 def test_acts_speak_where_part_b_shows_them_or_topics_may_count():
     read = ("one_source", 0.05)
-    assert acts_speak([("round_robin", 90.0), ("even_volumes", 90.0)], 0.1)
-    assert not acts_speak([("round_robin", 90.0), ("even_volumes", 0.1)], 90.0)
-    assert acts_speak([("round_robin", 1.2), ("even_volumes", 0.1), read], 5.0)
-    assert not acts_speak([("round_robin", 0.1), ("even_volumes", 0.1), read], 5.0)
-    assert acts_speak([("round_robin", 5.0), ("even_volumes", 0.1), read], 0.1)
-    assert not acts_speak([("shared_exits", 1e9), ("round_robin", 0.1), read], float("nan"))
+    assert acts_speak([("round_robin", 90.0), ("even_volumes", 90.0)], ())
+    assert not acts_speak([("round_robin", 90.0), ("even_volumes", 0.1)], ["turns"])
+    assert acts_speak([("round_robin", 1.2), ("even_volumes", 0.1), read], ["turns"])
+    assert not acts_speak([("round_robin", 0.1), ("even_volumes", 0.1), read], ["turns"])
+    assert acts_speak([("round_robin", 5.0), ("even_volumes", 0.1), read], ())
+    assert not acts_speak([("shared_exits", 1e9), ("round_robin", 0.1), read], ())
 
 
 def test_a_negative_share_of_own_topics_is_chance_and_gains_nothing():

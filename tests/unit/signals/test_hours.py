@@ -11,7 +11,7 @@ import pytest
 
 from stillwatch.schema import Finding
 from stillwatch.signals import shared_values
-from stillwatch.signals.excuses import behind_one_host, excused
+from stillwatch.signals.excuses import ONE_HOST, excused
 from stillwatch.signals.hours import (
     NOTHING,
     at_one_place,
@@ -89,13 +89,13 @@ def finding(e_value, evaluable=True):
 
 
 def test_what_people_do_too_counts_as_nothing_and_says_so():
-    told = explained(finding(1e6), "A class does the same.")
+    told = explained(finding(1e6), "a class", "A class does the same.")
     assert told.e_value == NOTHING < 1
+    assert (told.excuse, told.e_before) == ("a class", 1e6)
     assert told.p_value == 1.0
     assert told.text == "20 of 20. A class does the same."
-    assert explained(finding(1e6), "").e_value == 1e6
-    assert explained(finding(NOTHING / 2), "A class.").e_value == NOTHING / 2
-    assert explained(finding(math.nan, False), "A class.").evaluable is False
+    assert explained(finding(NOTHING / 2), "a class", "A class.").e_value == NOTHING / 2
+    assert explained(finding(math.nan, False), "a class", "A class.").evaluable is False
 
 
 @pytest.mark.parametrize("kind", ["signup_ip", "device_hash", "payment_hash"])
@@ -169,8 +169,8 @@ def test_a_host_takes_turns_and_its_people_help_each_other():
     turns = replace(finding(1e6), signal="round_robin")
     assert excused(turns, host).e_value == NOTHING
     assert "counts as nothing" in excused(turns, host).text
-    assert behind_one_host(excused(turns, host))
-    assert not behind_one_host(excused(turns, seen(clock="whole hours")))
+    assert (excused(turns, host).excuse, excused(turns, host).e_before) == (ONE_HOST, 1e6)
+    assert excused(turns, seen(clock="whole hours")).excuse == "a clock"
     for signal in ("handoff", "blob_replay"):
         for moved, left in ((6, NOTHING), (7, 1e6)):
             act = replace(finding(1e6), signal=signal, statistic=float(moved), n=20)
