@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -12,6 +13,7 @@ import pyarrow as pa
 from stillwatch.campaigns.behaviour import log_likelihood_ratios, posteriors, signup_nats
 from stillwatch.campaigns.topics import Crowd, topics_against
 from stillwatch.schema import LINK_KINDS, Desk
+from stillwatch.stats import least_repeated
 
 __all__ = ["Belonging", "Member", "name_members", "read_belonging"]
 
@@ -62,8 +64,8 @@ class Member:
 class Belonging(NamedTuple):
     """Who belongs to a cohort, in the order of sids, how, and what evidence each shows.
 
-    ``repeating``: those of whose prompts a fifth and more were sent by another organization of the
-    cohort too. ``share``: of whose requests how much speaks for the cohort.
+    ``repeating``: those of whose prompts a fifth and more are what others of the cohort run too
+    (`_repeating`). ``share``: of whose requests how much speaks for the cohort.
     ``bursts``: of sign-ups, each from and to in seconds.
     """
 
@@ -200,24 +202,47 @@ def read_belonging(
     return known
 
 
+_TOLD = f"""told AS (
+    SELECT k.cohort, k.sid, s.org, k.h_payload FROM spoken k
+    SEMI JOIN asked a ON a.cohort = k.cohort JOIN subjects s ON s.sid = k.sid
+    WHERE k.fresh AND k.answered AND k.user_tokens >= {_LONG} AND k.h_payload <> 0),
+  carried AS (SELECT cohort, h_payload, count(DISTINCT org) AS orgs FROM told
+              GROUP BY cohort, h_payload)"""
+
+
 def _repeating(desk: Desk, asked: pa.Table) -> dict[int, set[int]]:
-    """Return by cohort who sends what other organizations of it send: a fifth of its prompts."""
-    rows = desk.query(
-        f"""WITH told AS (
-              SELECT k.cohort, k.sid, s.org, k.h_payload FROM spoken k
-              SEMI JOIN asked a ON a.cohort = k.cohort JOIN subjects s ON s.sid = k.sid
-              WHERE k.fresh AND k.answered AND k.user_tokens >= {_LONG} AND k.h_payload <> 0),
-            common AS (SELECT cohort, h_payload FROM told GROUP BY cohort, h_payload
-                       HAVING count(DISTINCT org) >= 2)
-            SELECT t.cohort, t.sid FROM told t
-            LEFT JOIN common c ON c.cohort = t.cohort AND c.h_payload = t.h_payload
-            GROUP BY t.cohort, t.sid HAVING count(c.h_payload) >= {_REPEATING} * count(*)
-            ORDER BY t.cohort, t.sid""",
+    """Return by cohort who runs what others of it run: a fifth of its prompts.
+
+    These are sent by more organizations than one queue explains (`stats.least_repeated`).
+    """
+    counted = desk.query(
+        f"""WITH {_TOLD},
+              senders AS (SELECT cohort, count(DISTINCT org) AS senders FROM told GROUP BY cohort)
+            SELECT c.cohort, any_value(s.senders) AS senders, c.orgs, count(*) AS items
+            FROM carried c JOIN senders s ON s.cohort = c.cohort
+            GROUP BY c.cohort, c.orgs ORDER BY c.cohort, c.orgs""",
         asked=asked,
     )
+    cohort, senders, orgs, items = (c.to_numpy() for c in counted.columns)
+    named, first = np.unique(cohort, return_index=True)
+    least = [
+        least_repeated(np.bincount(orgs[k:to], items[k:to]), int(senders[k]))
+        for k, to in pairwise([*first.tolist(), len(cohort)])
+    ]
+    rows = desk.query(
+        f"""WITH {_TOLD}
+            SELECT t.cohort, t.sid FROM told t
+            JOIN carried c ON c.cohort = t.cohort AND c.h_payload = t.h_payload
+            JOIN least l ON l.cohort = t.cohort
+            GROUP BY t.cohort, t.sid
+            HAVING count(*) FILTER (c.orgs >= l.least) >= {_REPEATING} * count(*)
+            ORDER BY t.cohort, t.sid""",
+        asked=asked,
+        least=pa.table({"cohort": pa.array(named, pa.int32()), "least": pa.array(least)}),
+    )
     found: dict[int, set[int]] = {}
-    for cohort, sid in zip(*(column.to_pylist() for column in rows.columns), strict=True):
-        found.setdefault(cohort, set()).add(sid)
+    for of, sid in zip(*(column.to_pylist() for column in rows.columns), strict=True):
+        found.setdefault(of, set()).add(sid)
     return found
 
 

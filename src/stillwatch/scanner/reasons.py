@@ -22,7 +22,7 @@ _HONEST: Final = {
     "set up alike": "a vendor, a course or an offer sets accounts up alike",
     "turns": "a clock or a scheduler takes turns, too",
     "hand-overs": "a customer's spare account takes over, too",
-    "a rotating pool": "subscribers of one carrier share a pool, too",
+    "a rotating pool": "subscribers of one carrier and customers of one cloud share a pool, too",
     "topics": "one vendor's customers ask about one subject, too",
 }
 
@@ -105,7 +105,7 @@ def _too_few_kinds(strong: Iterable[dict[str, Any]]) -> str:
     if set(kinds) == {"set up alike", "topics"}:
         return (
             "They are set up alike and ask from one source, as one vendor's customers with one "
-            "subject do: an accusation needs turns, hand-overs, a rotating pool or one payer, too."
+            "subject do: an accusation needs turns, hand-overs or one payer, too."
         )
     if len(kinds) > 1:
         return (
@@ -115,6 +115,6 @@ def _too_few_kinds(strong: Iterable[dict[str, Any]]) -> str:
     (kind,) = kinds
     titles = {test.name: test.title for test in TESTS}
     told = "; ".join(titles[name] for name in counted)
-    if frozenset().union(*ALONE) & set(counted):
+    if ALONE & set(counted):
         return f"It may speak alone, but not strongly enough here ({told})."
     return f"One kind of act alone accuses nobody ({told}): {_HONEST[kind]}."

@@ -61,14 +61,14 @@ _SET_UP: Final = _PAYS | {
     signup_burst.TEST.name, shared_values.EXIT_TEST.name, even_volumes.TEST.name,
     shared_mix.TEST.name, direct_evidence.TESTS["succession"].name,
 }  # fmt: skip
-_DEALING: Final = {
-    "turns": _TURNS, "hand-overs": _MOVES, "a rotating pool": _POOL, "one payer": _PAYS,
-}  # fmt: skip
+_DEALING: Final = {"turns": _TURNS, "hand-overs": _MOVES, "one payer": _PAYS}
 KINDS: Final = {
     "set up alike": _SET_UP, "turns": _TURNS, "hand-overs": _MOVES, "a rotating pool": _POOL,
 }  # fmt: skip
-ALONE: Final = (_POOL, _HANDED)
-_KINDS: Final = tuple(KINDS.values())
+ALONE: Final = _HANDED
+# A pool and the exits that it shares are one fact: each stands beside the other kinds alone.
+_EXITS: Final = frozenset((shared_values.EXIT_TEST.name,))
+_BESIDE: Final = ((_SET_UP, _TURNS, _MOVES), (_SET_UP - _EXITS, _TURNS, _MOVES, _POOL))
 # Who comes after a ban signed up on that day, and who deals evenly has equal volumes: one act each.
 _SAME: Final = (
     frozenset((signup_burst.TEST.name, direct_evidence.TESTS["succession"].name)),
@@ -79,7 +79,7 @@ _EACH: Final = (
     *_SAME,
     *(
         frozenset((name,))
-        for name in sorted(frozenset().union(*_KINDS) - frozenset().union(*_SAME))
+        for name in sorted(frozenset().union(*KINDS.values()) - frozenset().union(*_SAME))
     ),
 )
 
@@ -94,6 +94,14 @@ def _kind(made: Iterable[tuple[str, float]], kind: frozenset[str]) -> float:
     return mean_of([e for name, e in made if name in kind])
 
 
+def _two(made: Sequence[tuple[str, float]], kinds: Iterable[frozenset[str]]) -> float:
+    """Return the mean e-value of all kinds but the largest: 0 with one, NaN without any."""
+    each = sorted(e for e in (_kind(made, kind) for kind in kinds) if not np.isnan(e))
+    if not each:
+        return float("nan")
+    return mean_of(each[:-1]) if len(each) > 1 else 0.0
+
+
 def e_of_acts(made: Iterable[tuple[str, float]], *, watch: bool = False) -> float:
     """Return the e-value that two kinds of acts speak, or one that may alone; NaN without any act.
 
@@ -101,27 +109,29 @@ def e_of_acts(made: Iterable[tuple[str, float]], *, watch: bool = False) -> floa
     are: set up alike, take turns, hand over, rotate; a kind's e-value is the mean of its tests.
     One kind alone has an honest reason, so the null is that at most one of them speaks, whichever
     it is: the mean over all kinds but the largest is at most the mean over those that are null. 0
-    where only one kind could be read. A rotating pool of many exits, and conversations or reasoning
-    that move among many organizations, have no such reason: each has a share of the stake
-    by itself, where it could be read. ``watch``: what is enough to be looked at, that any two tests
-    speak, be they of one kind, of `WATCHED` or topics (`_SAME` are one), or one that may alone.
+    where only one kind could be read. Half of the stake is on the kinds without the pool, half on
+    those with it and without shared exits, which any pool makes (bots on one serverless cloud have
+    both). Conversations or reasoning that move among many organizations have no honest
+    reason: they have half of the stake by themselves, where they could be read. ``watch``: what is
+    enough to be looked at, that any two tests speak, be they of one kind, of `WATCHED` or topics
+    (`_SAME` are one), or a pool or hand-overs alone.
     *Source*: Benjamini & Heller 2008, Biometrics 64 (partial conjunctions), with means of e-values.
     """
     made = list(made)
-    kinds = _EACH if watch else _KINDS
-    each = sorted(e for e in (_kind(made, kind) for kind in kinds) if not np.isnan(e))
-    if not each:
+    two = [_two(made, _EACH)] if watch else [_two(made, kinds) for kinds in _BESIDE]
+    two = [e for e in two if not np.isnan(e)]
+    if not two:
         return float("nan")
-    two = mean_of(each[:-1]) if len(each) > 1 else 0.0
-    alone = [_kind(made, kind) for kind in ALONE]
-    return mean_of([two, *(e for e in alone if not np.isnan(e))])
+    alone = (_kind(made, kind) for kind in ((_POOL, ALONE) if watch else (ALONE,)))
+    return mean_of([mean_of(two), *(e for e in alone if not np.isnan(e))])
 
 
 def e_of_dealing(made: Iterable[tuple[str, float]]) -> dict[str, float]:
     """Return how strongly each kind of acts speaks that no vendor, course or offer has, if read.
 
-    Turns, hand-overs, a rotating pool of exits and shared payment. With topics of one source any
-    of them makes two kinds of evidence. ``made``: as for `e_of_acts`.
+    Turns, hand-overs and shared payment. With topics of one source any of them makes two kinds of
+    evidence. A pool is not among them: bots of one cloud talk about anything. ``made``: as for
+    `e_of_acts`.
     """
     made = list(made)
     kinds = {name: _kind(made, kind) for name, kind in _DEALING.items()}

@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from stillwatch.signals.data import Cohort, Population
-from stillwatch.stats import group_sums, spread_rows
+from stillwatch.stats import group_sums, least_repeated, spread_rows
 
 __all__ = ["MIN_EVENTS", "TRAITS", "Traits", "traits"]
 
@@ -24,8 +24,9 @@ class Traits(NamedTuple):
     ``own_topics``: share of topic variance lying between organizations, bias-corrected (may be
     slightly negative; 0 = all draw from one source); ``own_error``: its standard error.
     ``breadth``: topic variance within one subject as a share of the variance between strangers.
-    ``repeats``: share of answered first prompts of eight tokens or more that another organization
-    of the cohort sent too in the same part of the window, in the part where it is larger (what was
+    ``repeats``: share of answered first prompts of eight tokens or more that more organizations
+    of the cohort sent in the same part of the window than a queue from which each draws anew would
+    bring about (`stats.multiplicity`), in the part where it is larger (what was
     refused and tried again elsewhere is evidence of its own; an evaluation that each runs again is
     repeated however often its owner ran it before).
     ``dominance``: median over subjects of the cohort's share of their traffic. ``novelty``:
@@ -84,13 +85,15 @@ def traits(cohort: Cohort, population: Population, test: Cohort | None = None) -
 
 
 def _repeats(org: np.ndarray, payload: np.ndarray) -> float:
-    """Return the share of payloads that two organizations and more sent, 0 without any."""
+    """Return the share of payloads that more organizations sent than one queue explains."""
     if not len(payload):
         return 0.0
     values, place = np.unique(payload, return_inverse=True)
-    width = int(org.max()) + 1
-    carriers = np.bincount(np.unique(place * width + org) // width, minlength=len(values))
-    return float(((carriers >= 2) & (values != 0))[place].mean())
+    senders, sender = np.unique(org, return_inverse=True)
+    width = len(senders)
+    carriers = np.bincount(np.unique(place * width + sender) // width, minlength=len(values))
+    least = least_repeated(np.bincount(carriers[values != 0], minlength=3), width)
+    return float(((carriers >= least) & (values != 0))[place].mean())
 
 
 def _thinned(sid: np.ndarray) -> np.ndarray:

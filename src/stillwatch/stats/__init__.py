@@ -49,6 +49,7 @@ from stillwatch.stats.intervals import (
 )
 from stillwatch.stats.looks import alpha_at_look
 from stillwatch.stats.mixture import log_sum_exp, posterior
+from stillwatch.stats.multiplicity import least_repeated
 from stillwatch.stats.paired import PairedDifference, paired_difference
 from stillwatch.stats.richness import rarefied_curve, rarefied_richness
 from stillwatch.stats.scan import ScanResult, Times, scan_cluster
@@ -124,6 +125,7 @@ __all__ = [
     "hypergeometric_log_tail",
     "hypergeometric_log_zero",
     "interior_span",
+    "least_repeated",
     "leave_one_out",
     "log_sum_exp",
     "max_attainable",

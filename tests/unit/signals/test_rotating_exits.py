@@ -103,11 +103,20 @@ def test_it_is_not_read_in_part_a(stand, rng):
     assert "test blocks" in found.text
 
 
-def test_a_pool_and_moved_conversations_speak_alone_where_a_host_and_retries_do_not():
+def test_a_pool_speaks_beside_another_act_that_is_not_its_exits():
+    """Bots on one serverless cloud share its exits and rotate through them."""
     silent = [("round_robin", 0.1), ("handoff", 0.1), ("signup_burst", 0.1)]
-    assert e_of_acts([("rotating_exits", 1e6), *silent]) > 1e5
+    pool = [("rotating_exits", 1e9), ("shared_exits", 1e9)]
+    assert e_of_acts([*pool, *silent]) < 1
+    assert e_of_acts([*pool, *silent], watch=True) > 1e5
+    assert e_of_acts([*pool, *silent[:2], ("signup_burst", 1e9)]) > 1e6
+    assert e_of_acts([*pool, *silent[1:], ("round_robin", 1e9)]) > 1e6
+    assert max(e_of_dealing([*pool, *silent]).values()) < 1
+
+
+def test_moved_conversations_speak_alone_where_a_host_and_retries_do_not():
+    silent = [("round_robin", 0.1), ("handoff", 0.1), ("signup_burst", 0.1)]
     assert e_of_acts([("shared_exits", 1e6), *silent]) < 1
-    assert e_of_dealing([("rotating_exits", 1e6), *silent])["a rotating pool"] == 1e6
     assert e_of_acts([("handoff", 1e6), ("round_robin", 0.1), ("signup_burst", 0.1)]) > 1e5
     assert e_of_acts([("retry", 1e6), ("round_robin", 0.1), ("signup_burst", 0.1)]) < 1
     assert e_of_acts([("rotating_exits", 1.0), ("signup_burst", 1e6), ("round_robin", 1.0)]) <= 1
