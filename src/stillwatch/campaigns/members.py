@@ -47,6 +47,8 @@ _OWN = frozenset(
     {k for k, kind in LINK_KINDS.items() if not kind.others_can_create}
     | {"signup_burst", "queue", "turns"}
 )
+_CHANCE = frozenset(("signup_burst", "queue"))  # what one request and one day may show by chance
+_LEAST_SPOKEN = 2
 
 
 @dataclass(frozen=True)
@@ -65,7 +67,7 @@ class Belonging(NamedTuple):
     """Who belongs to a cohort, in the order of sids, how, and what evidence each shows.
 
     ``repeating``: those of whose prompts a fifth and more are what others of the cohort run too
-    (`_repeating`). ``share``: of whose requests how much speaks for the cohort.
+    (`_repeating`). ``spoken``: how many requests of whom speak for the cohort, ``share``: of all.
     ``bursts``: of sign-ups, each from and to in seconds.
     """
 
@@ -74,6 +76,7 @@ class Belonging(NamedTuple):
     shown: dict[int, set[str]]
     repeating: frozenset[int]
     share: dict[int, float]
+    spoken: dict[int, int]
     bursts: Sequence[Sequence[float]]
 
 
@@ -93,7 +96,7 @@ def name_members(
     nothing but topics says that they act together (``acted`` False): an opening that chat users and
     a campaign have in common makes nobody a member.
     """
-    sids, how, shown, repeating, share, bursts = belonging
+    sids, how, shown, repeating, share, spoken, bursts = belonging
     least = _DEVOTED if acted else _MOSTLY_DEVOTED
     linked = np.array([h != "associated" for h in how])
     stands_apart = np.isin(sids, trimmed)
@@ -117,7 +120,8 @@ def name_members(
         stranger = bool(stands_apart[k]) or topic[k] <= _STRANGER_NATS
         fits = bool(linked[k]) and not stranger and fit[k] >= _LEAST_FIT_NATS
         fits = fits and confidence[k] >= desk.settings.posterior and share.get(sid, 0.0) >= least
-        proven = fits and len(kinds) >= 2 and bool(kinds & _OWN)
+        enough = spoken.get(sid, 0) >= _LEAST_SPOKEN or bool(kinds & _OWN - _CHANCE)
+        proven = fits and enough and len(kinds) >= 2 and bool(kinds & _OWN)
         reasons = (
             *(_SAYS[kind] for kind in sorted(kinds)),
             f"behaves as the campaign does rather than as its segment "
@@ -191,12 +195,14 @@ def read_belonging(
         for sid in dealt:
             shown[cohort].setdefault(sid, set()).add("turns")
     of, sids, how = belong["cohort"].to_numpy(), belong["sid"].to_numpy(), belong["how"].to_pylist()
-    known, repeating, share = {}, _repeating(desk, asked), _share(desk, asked)
+    known, repeating, spoken = {}, _repeating(desk, asked), _spoken(desk, asked)
     for cohort in bursts:
         low, high = np.searchsorted(of, [cohort, cohort + 1]).tolist()
         known[cohort] = Belonging(
             sids[low:high], how[low:high], shown[cohort],
-            frozenset(repeating.get(cohort, ())), share.get(cohort, {}),
+            frozenset(repeating.get(cohort, ())),
+            {sid: n / of_all for sid, (n, of_all) in spoken.get(cohort, {}).items()},
+            {sid: n for sid, (n, _) in spoken.get(cohort, {}).items()},
             bursts[cohort],
         )  # fmt: skip
     return known
@@ -246,17 +252,17 @@ def _repeating(desk: Desk, asked: pa.Table) -> dict[int, set[int]]:
     return found
 
 
-def _share(desk: Desk, asked: pa.Table) -> dict[int, dict[int, float]]:
-    """Return by cohort and subject how much of what the subject sent speaks for the cohort."""
+def _spoken(desk: Desk, asked: pa.Table) -> dict[int, dict[int, tuple[int, int]]]:
+    """Return by cohort and subject how many of its requests speak for the cohort, of how many."""
     rows = desk.query(
-        """SELECT k.cohort, k.sid, count(*) / s.exchanges AS share FROM spoken k
-           SEMI JOIN asked a ON a.cohort = k.cohort JOIN subjects s ON s.sid = k.sid
-           GROUP BY k.cohort, k.sid, s.exchanges ORDER BY k.cohort, k.sid""",
+        """SELECT k.cohort, k.sid, count(*) AS spoken, any_value(s.exchanges) AS exchanges
+           FROM spoken k SEMI JOIN asked a ON a.cohort = k.cohort
+           JOIN subjects s ON s.sid = k.sid GROUP BY k.cohort, k.sid ORDER BY k.cohort, k.sid""",
         asked=asked,
     )
-    found: dict[int, dict[int, float]] = {}
-    for cohort, sid, share in zip(*(c.to_pylist() for c in rows.columns), strict=True):
-        found.setdefault(cohort, {})[sid] = share
+    found: dict[int, dict[int, tuple[int, int]]] = {}
+    for cohort, sid, spoken, of_all in zip(*(c.to_pylist() for c in rows.columns), strict=True):
+        found.setdefault(cohort, {})[sid] = (spoken, of_all)
     return found
 
 

@@ -12,12 +12,16 @@ __all__ = ["MAX_ONE_PAYER", "MIN_PAYERS", "one_payer"]
 
 MAX_ONE_PAYER = 0.5
 MIN_PAYERS = 3
+_TEAM = 0.1
 
 
 def one_payer(cohort: Cohort, population: Population) -> tuple[float, int]:
     """Return the largest payer's share of the subjects of part B, and the number of payers.
 
-    Subjects of one organization, or with one payment instrument, are one payer. What a single
+    Subjects of one organization, or with one payment instrument, are one payer, and so are those
+    whom shared instruments connect, where some organization or instrument has a tenth of them: a
+    company has a few of either. Hundreds of accounts spread over dozens of organizations and cards
+    are connected, too, and no team: there each organization pays for itself. What a single
     payer's accounts do together is ordinary: such a cohort is no hypothesis, whatever its topics.
     """
     sids = cohort.senders
@@ -28,8 +32,13 @@ def one_payer(cohort: Cohort, population: Population) -> tuple[float, int]:
     paid = np.flatnonzero(payment >= 0)
     _, card = np.unique(payment[paid], return_inverse=True)
     orgs = int(org.max()) + 1
-    size = orgs + (int(card.max()) + 1 if len(card) else 0)
-    links = coo_array((np.ones(len(paid)), (org[paid], orgs + card)), shape=(size, size))
+    holds = np.bincount(np.concatenate([org, orgs + card]))
+    links = coo_array((np.ones(len(paid)), (org[paid], orgs + card)), shape=(len(holds),) * 2)
     _, label = connected_components(links, directed=False)
-    count = np.unique(label[org], return_counts=True)[1]
+    of_all = np.bincount(label[org])
+    most = np.zeros(len(of_all), dtype=np.int64)
+    np.maximum.at(most, label, holds)
+    apart = most < _TEAM * of_all
+    payer = np.where(apart[label[org]], len(of_all) + org, label[org])
+    count = np.unique(payer, return_counts=True)[1]
     return float(count.max() / len(sids)), len(count)

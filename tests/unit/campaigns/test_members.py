@@ -71,7 +71,9 @@ def roles(monkeypatch):
     """Return the roles of members who all behave as the campaign does, by share and topics."""
     size = 12
 
-    def told(share: float, topic: float, how: str = "text", *, acted: bool = True) -> set[object]:
+    def told(
+        share: float, topic: float, how: str = "text", *, acted: bool = True, spoken=4
+    ) -> set[object]:
         monkeypatch.setattr(members, "topics_against", lambda *_: np.full(size, topic))
         monkeypatch.setattr(members, "log_likelihood_ratios", lambda *_: np.full((size, 1), 20.0))
         crowd = SimpleNamespace(
@@ -82,7 +84,7 @@ def roles(monkeypatch):
         sids = np.arange(size)
         known = Belonging(
             sids, [how] * size, {s: {"exit_prefix"} for s in range(size)}, frozenset(),
-            dict.fromkeys(range(size), share), [],
+            dict.fromkeys(range(size), share), dict.fromkeys(range(size), spoken), [],
         )  # fmt: skip
         desk = SimpleNamespace(settings=Settings())
         none = np.zeros(0, dtype=np.int64)
@@ -95,6 +97,12 @@ def roles(monkeypatch):
 def test_a_core_account_sends_a_third_of_its_requests_with_the_campaigns_templates(roles) -> None:
     assert roles(0.34, 1.5) == {("core", True)}
     assert roles(0.32, 1.5) == {("periphery", False)}
+
+
+def test_one_request_and_a_subject_prove_nobody(roles) -> None:
+    """An opening that many use, sent once in the days of the campaign's sign-ups."""
+    assert roles(1.0, 1.5, spoken=1) == {("core", False)}
+    assert roles(1.0, 1.5, spoken=2) == {("core", True)}
 
 
 def test_where_part_a_showed_no_acts_it_sends_half_of_them(roles) -> None:
