@@ -8,6 +8,11 @@ from stillwatch.signals.payers import one_payer
 
 
 @pytest.fixture
+def rng():
+    return np.random.default_rng(7)
+
+
+@pytest.fixture
 def paying(stand):
     def told(org: np.ndarray, card: np.ndarray) -> tuple[float, int]:
         size = len(org)
