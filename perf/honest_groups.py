@@ -27,7 +27,7 @@ def more_groups(week: Week) -> None:
         marketplace, bot_hosts, ci_action, free_credits, after_bans, shifts_on_vpn, automation,
         digests, pollers, pipeline, carrier_launch, vpn_template, hosted_keys, serverless,
         branches, drip, metered, fair_queue, night_queue, cloud_queue, tables, threads, handover,
-        account_shop,
+        account_shop, chat_bots, question_bank,
     ):  # fmt: skip
         group(week)
 
@@ -563,3 +563,29 @@ def account_shop(week: Week) -> None:
                            ips=[nets[k] for k in rng.permutation(60)[:8]])  # fmt: skip
         for ts in week.human_times(one, week.often(2.4, 0.8)):
             week.say(one, ts, [week.fresh(None)])
+
+
+def chat_bots(week: Week) -> None:
+    """A hundred bots with a public prompt, as functions in four clouds, for any small talk."""
+    clouds = [pool(week, 6) for _ in range(4)]
+    words = [system("You are a friendly bot of a chat room."), system("You are a helpful bot.")]
+    for k in range(100):
+        one = week.account("chat bot", ips=clouds[week.rng.integers(4)])
+        for ts in any_time(week, week.often(2.5, 0.9)):
+            week.say(one, ts, [words[k % 2], week.fresh(None)])
+
+
+def question_bank(week: Week) -> None:
+    """Eighty pupils who start on one day and draw a dozen of a bank's 300 questions, from home.
+
+    Two carriers serve the town. A question comes back as often as chance has it, as in a queue.
+    """
+    rng, nets = week.rng, behind(week, 2, 80)
+    bank = [week.fresh(None) for _ in range(300)]
+    day = START + int(rng.integers(2)) * DAY
+    for k in range(80):
+        one = week.account("question bank", created=day + int(rng.integers(DAY)), ips=nets[k])
+        for ts in week.human_times(one, 12):
+            question = bank[rng.integers(300)]["content"]
+            text = f"Quiz me on this and explain the answer step by step: {question}"
+            week.say(one, max(ts, day + DAY), [{"role": "user", "content": text}])
