@@ -48,7 +48,7 @@ _OWN = frozenset(
     | {"signup_burst", "queue", "turns"}
 )
 _CHANCE = frozenset(("signup_burst", "queue"))  # what one request and one day may show by chance
-_LEAST_SPOKEN = 2
+_MAIN = 0.25
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,8 @@ class Belonging(NamedTuple):
     """Who belongs to a cohort, in the order of sids, how, and what evidence each shows.
 
     ``repeating``: those of whose prompts a fifth and more are what others of the cohort run too
-    (`_repeating`). ``spoken``: how many requests of whom speak for the cohort, ``share``: of all.
+    (`_repeating`). ``share``: of whose requests how much speaks for the cohort; ``once``: whose
+    only one that does is of a template that few requests of the cohort have.
     ``bursts``: of sign-ups, each from and to in seconds.
     """
 
@@ -76,7 +77,7 @@ class Belonging(NamedTuple):
     shown: dict[int, set[str]]
     repeating: frozenset[int]
     share: dict[int, float]
-    spoken: dict[int, int]
+    once: frozenset[int]
     bursts: Sequence[Sequence[float]]
 
 
@@ -89,14 +90,15 @@ def name_members(
     Core: its own behaviour fits the campaign (posterior at the setting's level), its topics do
     not stand apart, and it is not only associated. Topics veto because they are what a customer
     whose template was copied cannot help having. Everybody else is periphery. *Proven* needs two
-    kinds of evidence, one of them out of other people's reach. Who runs what others run too (an
-    evaluation whose words a campaign copied) does not draw on a queue that gives each item once;
-    who sends no template of the campaign has to show by more that it does (2 nats, else 0.2).
+    kinds of evidence, one of them out of other people's reach, and where that one is a day of
+    sign-ups or a subject, more than a single request of a template by the way: many use such
+    openings. Who runs what others run too (an evaluation whose words a campaign copied) does not
+    draw on a queue that gives each item once; who sends no template of the campaign has to show by more that it does (2 nats, else 0.2).
     Of a core account a third of the requests and more speak for the cohort, and half of them where
     nothing but topics says that they act together (``acted`` False): an opening that chat users and
     a campaign have in common makes nobody a member.
     """
-    sids, how, shown, repeating, share, spoken, bursts = belonging
+    sids, how, shown, repeating, share, once, bursts = belonging
     least = _DEVOTED if acted else _MOSTLY_DEVOTED
     linked = np.array([h != "associated" for h in how])
     stands_apart = np.isin(sids, trimmed)
@@ -120,7 +122,7 @@ def name_members(
         stranger = bool(stands_apart[k]) or topic[k] <= _STRANGER_NATS
         fits = bool(linked[k]) and not stranger and fit[k] >= _LEAST_FIT_NATS
         fits = fits and confidence[k] >= desk.settings.posterior and share.get(sid, 0.0) >= least
-        enough = spoken.get(sid, 0) >= _LEAST_SPOKEN or bool(kinds & _OWN - _CHANCE)
+        enough = sid not in once or bool(kinds & _OWN - _CHANCE)
         proven = fits and enough and len(kinds) >= 2 and bool(kinds & _OWN)
         reasons = (
             *(_SAYS[kind] for kind in sorted(kinds)),
@@ -195,14 +197,13 @@ def read_belonging(
         for sid in dealt:
             shown[cohort].setdefault(sid, set()).add("turns")
     of, sids, how = belong["cohort"].to_numpy(), belong["sid"].to_numpy(), belong["how"].to_pylist()
-    known, repeating, spoken = {}, _repeating(desk, asked), _spoken(desk, asked)
+    known, repeating, (spoken, once) = {}, _repeating(desk, asked), _spoken(desk, asked)
     for cohort in bursts:
         low, high = np.searchsorted(of, [cohort, cohort + 1]).tolist()
         known[cohort] = Belonging(
             sids[low:high], how[low:high], shown[cohort],
             frozenset(repeating.get(cohort, ())),
-            {sid: n / of_all for sid, (n, of_all) in spoken.get(cohort, {}).items()},
-            {sid: n for sid, (n, _) in spoken.get(cohort, {}).items()},
+            spoken.get(cohort, {}), frozenset(once.get(cohort, ())),
             bursts[cohort],
         )  # fmt: skip
     return known
@@ -252,18 +253,32 @@ def _repeating(desk: Desk, asked: pa.Table) -> dict[int, set[int]]:
     return found
 
 
-def _spoken(desk: Desk, asked: pa.Table) -> dict[int, dict[int, tuple[int, int]]]:
-    """Return by cohort and subject how many of its requests speak for the cohort, of how many."""
+def _spoken(desk: Desk, asked: pa.Table) -> tuple[dict[int, dict[int, float]], dict[int, set[int]]]:
+    """Return by cohort and subject how much of what it sent speaks for it, and who spoke once.
+
+    Once: a single request, of a template that less than a quarter of the cohort's requests have.
+    """
     rows = desk.query(
-        """SELECT k.cohort, k.sid, count(*) AS spoken, any_value(s.exchanges) AS exchanges
-           FROM spoken k SEMI JOIN asked a ON a.cohort = k.cohort
-           JOIN subjects s ON s.sid = k.sid GROUP BY k.cohort, k.sid ORDER BY k.cohort, k.sid""",
+        f"""WITH mine AS (SELECT k.cohort, k.sid, k.template FROM spoken k
+                          SEMI JOIN asked a ON a.cohort = k.cohort),
+              main AS (SELECT cohort, template, count(*) AS n,
+                              sum(count(*)) OVER (PARTITION BY cohort) AS of_all
+                       FROM mine GROUP BY cohort, template
+                       QUALIFY template <> 0 AND n >= {_MAIN} * of_all)
+            SELECT m.cohort, m.sid, count(*) / any_value(s.exchanges) AS share,
+                   count(*) = 1 AND count(c.template) = 0 AS once
+            FROM mine m JOIN subjects s ON s.sid = m.sid
+            LEFT JOIN main c ON c.cohort = m.cohort AND c.template = m.template
+            GROUP BY m.cohort, m.sid ORDER BY m.cohort, m.sid""",
         asked=asked,
     )
-    found: dict[int, dict[int, tuple[int, int]]] = {}
-    for cohort, sid, spoken, of_all in zip(*(c.to_pylist() for c in rows.columns), strict=True):
-        found.setdefault(cohort, {})[sid] = (spoken, of_all)
-    return found
+    shares: dict[int, dict[int, float]] = {}
+    once: dict[int, set[int]] = {}
+    for cohort, sid, share, single in zip(*(c.to_pylist() for c in rows.columns), strict=True):
+        shares.setdefault(cohort, {})[sid] = share
+        if single:
+            once.setdefault(cohort, set()).add(sid)
+    return shares, once
 
 
 def _fresh(
