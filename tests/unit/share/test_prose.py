@@ -62,7 +62,7 @@ def test_what_competitors_must_not_tell_is_refused_in_innocent_words_too(name):
 @pytest.mark.parametrize(
     ("name", "first", "step", "least"),
     [("lawful", 0, 3, 18), ("lawful", 1, 3, 19), ("lawful", 2, 3, 16), ("lawful_later", 0, 1, 49),
-     ("lawful_fourth", 0, 1, 198)],
+     ("lawful_fourth", 0, 1, 198), ("lawful_fifth", 0, 1, 31)],
 )  # fmt: skip
 def test_most_of_what_analysts_wrote_before_the_words_were_chosen_passes(name, first, step, least):
     """The third batch was judged once, after the words of the other two were added."""
