@@ -57,10 +57,10 @@ _SMALL: Final = (
     "spellings|wordings|rounds|branches|choices|options|classes|hops|templates|frames|bands|steps|"
     "techniques|methods|variants|patterns|openings|prefixes|stages|phases|indicators|fields|"
     "characters|examples|messages|signals|factors|kinds|parts|sentences|sections|paragraphs|"
-    "seconds|minutes|hours|days|weeks|evenings|mornings|afternoons|nights|weekends|draws|placeholders|"
+    "seconds|minutes|draws|placeholders|"
     "samples|criteria|networks|fields|subsets|halves|waves|sessions|workers|shards|repetitions|tests|"
     "signatures|fingerprints|digits|letters|columns|rows|blocks|chapters|topics|subjects|dialogues|"
-    "windows|observation windows|examples|attempts|copies|versions|personas|schemas|tags)"
+    "examples|attempts|copies|versions|personas|schemas|tags)"
 )
 
 
@@ -99,8 +99,10 @@ _FORMS: Final = tuple(
         ("@span", rf"(?:{_FEW}|a few|several) "
                    r"(?:seconds|minutes|hours|days|weeks) "
                    r"(?:later|earlier|apart|before|after|of (?:activity|inactivity|logs|silence))"),
-        ("@span", r"(?:[Ww]ithin|[Aa]fter|[Oo]ver|[Ff]or|[Ee]very|[Dd]uring) "
+        ("@lasting", r"(?:[Ww]ithin|[Aa]fter|[Oo]ver|[Ff]or|[Ee]very|[Dd]uring) "
                   rf"(?:the (?:first|last) )?{_FEW} (?:seconds|minutes|hours|days|weeks)"),
+        ("@lasting", rf"{_FEW} (?:hours|days|weeks|mornings|afternoons|evenings|nights|weekends"
+                     r"|windows|observation windows)"),
         ("@small", rf"(?:{_FEW}|[Dd]ozens of) {_SMALL}"),
         ("@quantity", rf"(?:[Tt]ens|[Dd]ozens|[Hh]undreds|[Tt]housands|[Tt]ens of thousands"
                       rf"|[Hh]undreds of thousands)"

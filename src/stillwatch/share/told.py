@@ -30,6 +30,9 @@ _SHORT: Final = ("cost", "deal", "fees", "sale")
 # And words of it that are no stems: read in the letters that sentences begin with
 _WHOLE: Final = ("bank", "banned", "block", "capex", "quota", "refuse", "tier")
 _BEING: Final = frozenset({"is", "are", "was", "were", "been", "being"})
+_LINKS: Final = frozenset(
+    {"connection", "connections", "session", "sessions", "socket", "sockets", "stream", "streams"}
+)
 _READS: Final = 3.5  # nats: so much likelier text than what words begin with
 
 
@@ -104,6 +107,10 @@ def told(words: Sequence[str]) -> Iterator[Fault]:
         yield Fault(PERSON, "holds a sentence that names no thing of the trade")
     if "@month" in held and not any(map(_is_past, words)):
         yield Fault(PERSON, "holds a month without a year, and does not say that it is past")
+    if held & {"@month", "@lasting"} and held & (
+        sets["products"] | sets["served"] | sets["offered"]
+    ):
+        yield Fault(_COMMERCE, "seems to tell when something is that a provider offers")
     yield from _grown(_moved(words))
     often = any(
         word in sets["spans"] and (word.endswith("ly") or words[at - 1] in _EACH)
@@ -155,6 +162,7 @@ def _moved(words: Sequence[str]) -> frozenset[str]:
         if not (
             word == "dropped"
             and _BEING.intersection(words[max(0, at - 1) : at])
+            and _LINKS.intersection(words[max(0, at - 3) : at])
             and words[at + 1 : at + 2] not in (["by"], ["to"], ["from"])
         )
     )  # fmt: skip

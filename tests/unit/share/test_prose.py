@@ -51,10 +51,16 @@ SENTENCES = {
 
 
 @pytest.mark.parametrize(
-    "name", ["unlawful", "unlawful_later", "unlawful_third", "unlawful_fourth"]
+    "name", ["unlawful", "unlawful_later", "unlawful_third", "unlawful_fourth", "unlawful_fifth"]
 )
 def test_what_competitors_must_not_tell_is_refused_in_innocent_words_too(name):
-    most = {"unlawful": 60, "unlawful_later": 131, "unlawful_third": 23, "unlawful_fourth": 160}
+    most = {
+        "unlawful": 60,
+        "unlawful_later": 131,
+        "unlawful_third": 23,
+        "unlawful_fourth": 160,
+        "unlawful_fifth": 80,
+    }
     assert len(SENTENCES[name]) == most[name]
     assert [text for text in SENTENCES[name] if not rules(text)] == []
 
@@ -111,6 +117,9 @@ def test_the_letters_that_words_begin_with_do_not_read_as_text():
         ("The prompts are unpriced.", False),
         ("Members of the hub close such accounts.", False),
         ("The group returns before the end of the year.", False),
+        ("The template was kept for eight days.", True),
+        ("The endpoint was tested for eight days.", False),
+        ("The answers are dropped for these accounts.", False),
     ],
 )
 def test_months_spans_and_opinions_are_told_in_listed_forms(text, fine):
