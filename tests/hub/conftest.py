@@ -177,6 +177,20 @@ def new_hub(tmp_path: Path) -> Iterator[Callable[..., Server]]:
         server.stop()
 
 
+@pytest.fixture
+def server_of() -> Iterator[Callable[[Path], Server]]:
+    """Serves a hub's folder as it is; what it started is stopped afterwards."""
+    made: list[Server] = []
+
+    def make(home: Path) -> Server:
+        made.append(Server(home))
+        return made[-1]
+
+    yield make
+    for server in made:
+        server.stop()
+
+
 def indicator(**more: Any) -> dict[str, Any]:
     """Return a valid indicator with an id of its own."""
     return {

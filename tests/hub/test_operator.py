@@ -41,6 +41,10 @@ def test_the_steps_of_alembic_lead_to_the_tables_of_the_code(hub):
     assert in_database(hub, lambda c: c.run_sync(differences)) == []
 
 
+def test_the_operator_is_told_where_it_serves(hub):
+    assert f"Serving 'A hub' at {hub.url}; Ctrl-C ends it." in hub.log.read_text("utf-8")
+
+
 @pytest.mark.parametrize("sees_all", [False, True])
 def test_a_page_is_read_in_the_order_of_an_index(hub, shelf, make_indicator, sees_all):
     """No sort and no pass over the collection, however many objects there are."""

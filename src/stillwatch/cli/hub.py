@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -102,6 +103,7 @@ def serve_hub(
     serve(
         home,
         Listen(host, port, certificate, private_key, client_ca, behind_proxy, workers),
+        say=lambda text: print(text, file=sys.stderr, flush=True),
     )
 
 

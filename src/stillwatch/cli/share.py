@@ -51,8 +51,13 @@ def _open(path: Path) -> Home:
 def _hub(home: Home) -> Collection:
     from stillwatch.share.client import Collection
 
-    if not home.hub.get("url") or not home.hub.get("collection"):
-        raise ConfigError("no hub", where="share.toml", hint="fill in [hub], or use --offline")
+    missing = " and ".join(name for name in ("url", "collection") if not home.hub.get(name))
+    if missing:
+        raise ConfigError(
+            f"no hub: {missing} of [hub] is not set",
+            where="share.toml",
+            hint="ask the hub's operator and fill it in, or use --offline",
+        )
     return Collection(home.hub["url"], home.hub["collection"], auth=home.token())
 
 

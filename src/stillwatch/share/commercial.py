@@ -17,7 +17,7 @@ from typing import Final, NamedTuple
 from stillwatch.share.disguise import plain, readings, shifted, squeezed, unleeted
 from stillwatch.share.spelling import repeats, spelled_bits
 
-__all__ = ["certainly", "joins", "messages", "perhaps", "spells"]
+__all__ = ["certainly", "joins", "messages", "perhaps", "short_stems", "spells"]
 
 _MONEY: Final = re.compile(
     r"[$€£¥₽₩₹]\s*\d|\d\s*(?:[$€£¥₽₩₹]|usd|eur|gbp|cny|rmb|jpy|円|元|руб|dollars?|euros?)\b"
@@ -146,6 +146,13 @@ def spells(letters: str) -> str:
     ('prices', '')
     """
     return _stems().within(letters, _stems().inside, _INSIDE)
+
+
+@cache
+def short_stems() -> frozenset[str]:
+    """Return the Latin stems of three to eight letters, for what so few letters may spell whole."""
+    made = (stem.replace(" ", "") for row in _stems().starts.values() for stem, _ in row)
+    return frozenset(one for one in made if 3 <= len(one) <= 8 and one.isascii() and one.isalpha())
 
 
 def joins(first: str, second: str) -> str:

@@ -22,6 +22,7 @@ __all__ = [
 ]  # fmt: skip
 
 SHORTEST_LIFE: Final = timedelta(days=90)
+_SUREST: Final = 99  # percent: rounding makes nothing certain, and 100 would say that it is
 _PROPERTY: Final = {"extension_type": "property-extension"}
 
 
@@ -107,7 +108,8 @@ def campaign(
         )
     claims = line["claims"]
     coordinated, extractive = (
-        round(claims[name]["confidence"] * 100) for name in ("coordinated", "extractive")
+        min(_SUREST, round(claims[name]["confidence"] * 100))
+        for name in ("coordinated", "extractive")
     )
     signals = {
         evidence["signal"] for name in ("coordinated", "extractive")

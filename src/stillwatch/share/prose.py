@@ -57,11 +57,24 @@ _SMALL: Final = (
     "spellings|wordings|rounds|branches|choices|options|classes|hops|templates|frames|bands|steps|"
     "techniques|methods|variants|patterns|openings|prefixes|stages|phases|indicators|fields|"
     "characters|examples|messages|signals|factors|kinds|parts|sentences|sections|paragraphs|"
-    "seconds|minutes)"
+    "seconds|minutes|draws|placeholders|"
+    "samples|criteria|networks|fields|subsets|halves|waves|sessions|workers|shards|repetitions|tests|"
+    "signatures|fingerprints|digits|letters|columns|rows|blocks|chapters|topics|subjects|dialogues|"
+    "examples|attempts|copies|versions|personas|schemas|tags)"
 )
 
 
-_FEW: Final = "(?:[Tt]wo|[Tt]hree|[Ff]our|[Ff]ive|[Ss]ix|[Ss]even|[Ee]ight|[Nn]ine|[Tt]en)"
+_FEW: Final = (
+    "(?:[Tt]wo|[Tt]hree|[Ff]our|[Ff]ive|[Ss]ix|[Ss]even|[Ee]ight|[Nn]ine|[Tt]en|[Ee]leven"
+    "|[Tt]welve)"
+)
+# A month without its year is the last such one; one that could be meant to come is not listed
+_MONTH: Final = (
+    r"(?:in|since|during|from|between|through|before|after|until|late|early|mid) "
+    rf"(?:{'|'.join(_MONTHS)})"
+    rf"(?: (?:and|to|until) (?:again )?(?:in )?(?:{'|'.join(_MONTHS)}))?"
+)
+_NEAREST: Final = 9  # months back that a month without a year may lie
 
 
 def _bands() -> str:
@@ -81,14 +94,19 @@ _FORMS: Final = tuple(
         ("@date", r"20\d\d-\d\d(?:-\d\d)?"),
         ("@date", rf"(?:\d{{1,2}} )?(?:{'|'.join(_MONTHS)}) 20\d\d"),
         ("@date", rf"(?:{'|'.join(_MONTHS)}) \d{{1,2}}, 20\d\d"),
+        ("@month", _MONTH),
         ("@band", rf"(?:{_bands()}) {_COUNTED}"),
-        ("@small", rf"{_FEW} {_SMALL}"),
-        ("@quantity", rf"(?:[Tt]ens|[Dd]ozens|[Hh]undreds|[Tt]housands|[Tt]ens of thousands"
-                      rf"|[Hh]undreds of thousands)"
-                      rf" of {_COUNTED}"),
         ("@span", rf"(?:{_FEW}|a few|several) "
                    r"(?:seconds|minutes|hours|days|weeks) "
                    r"(?:later|earlier|apart|before|after|of (?:activity|inactivity|logs|silence))"),
+        ("@lasting", r"(?:[Ww]ithin|[Aa]fter|[Oo]ver|[Ff]or|[Ee]very|[Dd]uring) "
+                  rf"(?:the (?:first|last) )?{_FEW} (?:seconds|minutes|hours|days|weeks)"),
+        ("@lasting", rf"{_FEW} (?:hours|days|weeks|mornings|afternoons|evenings|nights|weekends"
+                     r"|windows|observation windows)"),
+        ("@small", rf"(?:{_FEW}|[Dd]ozens of) {_SMALL}"),
+        ("@quantity", rf"(?:[Tt]ens|[Dd]ozens|[Hh]undreds|[Tt]housands|[Tt]ens of thousands"
+                      rf"|[Hh]undreds of thousands)"
+                      rf" of {_COUNTED}"),
         ("@span", r"(?:a few|several) hundred milliseconds"),
         ("@name", r"JSON Lines|JavaScript|TypeScript|Chromium|Chrome|Firefox|Safari|Selenium"
                   r"|Playwright|Puppeteer|(?:Go|Rust|Java|Ruby|Perl|PHP) "
@@ -144,6 +162,8 @@ def _numbered(text: str, now: datetime) -> tuple[str, bool]:
     for place, form in _FORMS:
         if place == "@date":
             wrong = wrong or any(not _past(date[0], now) for date in form.finditer(text))
+        if place == "@month":
+            wrong = wrong or any(not _ago(month[0], now) for month in form.finditer(text))
         if place == "@cve":
             wrong = wrong or any(int(cve[0][4:8]) > now.year for cve in form.finditer(text))
         text = form.sub(place, text)
@@ -158,6 +178,12 @@ def _past(date: str, now: datetime) -> bool:
             continue
         return moment.year >= 2020 and moment <= now
     return False
+
+
+def _ago(said: str, now: datetime) -> bool:
+    """Return whether the months that are named lie in the months before now, this one included."""
+    named = [at for at, month in enumerate(_MONTHS, 1) if re.search(rf"\b{month}\b", said)]
+    return all((now.month - at) % 12 <= _NEAREST for at in named)
 
 
 def _sentences(text: str, *, name: bool) -> list[list[str]] | None:
@@ -191,7 +217,7 @@ def _sentences(text: str, *, name: bool) -> list[list[str]] | None:
 
 
 def _cased(word: str, *, first: bool) -> bool:
-    if word in _PLACED or _acronym(word):
+    if word in _PLACED or word == "I" or _acronym(word):
         return True
     return word[0].isupper() and (len(word) == 1 or word[1:].islower()) if first else word.islower()
 
@@ -237,7 +263,7 @@ def _unknown(words: Sequence[str]) -> list[str]:
         for at in range(len(words) - size + 1):
             if tuple(words[at : at + size]) in known.pairs:
                 paired.update(range(at, at + size))
-    first = {"we", "our"}
+    first = {"i", "we", "our"}
     return [
         word
         for at, word in enumerate(words)
@@ -249,6 +275,9 @@ def _is_known(word: str) -> bool:
     known = vocabulary()
     word = word.removesuffix("'s").removesuffix("s'") if "'" in word else word
     if word in known.words or (word,) in known.pairs or word in acronyms():
+        return True
+    turned = re.fullmatch("(?:mis|un)([a-z]+(?:able|ed|en|ing))", word)  # unfilled, mislabelled
+    if turned and turned[1] in known.words:
         return True
     parts = word.split("-")
     return 2 <= len(parts) <= 4 and all(

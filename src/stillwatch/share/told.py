@@ -10,7 +10,8 @@ from functools import cache
 from itertools import pairwise
 from typing import Final, NamedTuple
 
-from stillwatch.share.commercial import joins, spells
+from stillwatch.share.commercial import joins, short_stems, spells
+from stillwatch.share.initials import read_nats
 from stillwatch.share.vocabulary import vocabulary
 
 __all__ = ["PERSON", "Fault", "acronyms", "names_trade", "spelled", "told", "unnatural"]
@@ -26,6 +27,13 @@ _LONG: Final = 12  # words of a sentence
 _FRESH: Final = 0.6  # of them so many are different, at least
 # Words of commerce that are too short to be stems: read in first letters, forwards
 _SHORT: Final = ("cost", "deal", "fees", "sale")
+# And words of it that are no stems: read in the letters that sentences begin with
+_WHOLE: Final = ("bank", "banned", "block", "capex", "quota", "refuse", "tier")
+_BEING: Final = frozenset({"is", "are", "was", "were", "been", "being"})
+_LINKS: Final = frozenset(
+    {"connection", "connections", "session", "sessions", "socket", "sockets", "stream", "streams"}
+)
+_READS: Final = 3.5  # nats: so much likelier text than what words begin with
 
 
 class Fault(NamedTuple):
@@ -45,11 +53,24 @@ def spelled(sentences: Sequence[Sequence[str]]) -> Iterator[Fault]:
         short in "".join(row) for row in (rows[0], rows[-2]) for short in _SHORT
     ):
         yield Fault(_COMMERCE, "spells something with the letters that words begin or end with")
+    begun = "".join(one[0][0] for one in kept)
+    whole = short_stems().union(_SHORT, _WHOLE)
+    if any(stem in begun if len(stem) > 3 else stem == begun for stem in whole):
+        yield Fault(_COMMERCE, "spells something with the letters that sentences begin with")
+    if any(read_nats(row) >= _READS for row in _initials(kept)):
+        yield Fault(PERSON, "begins its words with letters that read as text")
     listed = vocabulary().pairs
     if any(
         joins(*pair) for one in kept for pair in pairwise(one) if pair not in listed
     ):  # client software, which begins like "clients", is listed
         yield Fault(_COMMERCE, "spells something with two words that follow each other")
+
+
+def _initials(sentences: Sequence[Sequence[str]]) -> Iterator[str]:
+    """Yield the initials of each sentence and of all of them."""
+    rows = ["".join(word[0] for word in one) for one in sentences]
+    yield from rows
+    yield "".join(rows)
 
 
 def unnatural(words: Sequence[str]) -> Iterator[Fault]:
@@ -84,7 +105,13 @@ def told(words: Sequence[str]) -> Iterator[Fault]:
     sets, held = vocabulary().told, frozenset(words)
     if not names_trade(words) and held.isdisjoint(sets["pointing"]):
         yield Fault(PERSON, "holds a sentence that names no thing of the trade")
-    yield from _grown(held)
+    if "@month" in held and not any(map(_is_past, words)):
+        yield Fault(PERSON, "holds a month without a year, and does not say that it is past")
+    if held & {"@month", "@lasting"} and held & (
+        sets["products"] | sets["served"] | sets["offered"]
+    ):
+        yield Fault(_COMMERCE, "seems to tell when something is that a provider offers")
+    yield from _grown(_moved(words))
     often = any(
         word in sets["spans"] and (word.endswith("ly") or words[at - 1] in _EACH)
         for at, word in enumerate(words)
@@ -105,7 +132,7 @@ def told(words: Sequence[str]) -> Iterator[Fault]:
         alone = sets["prepositions"].isdisjoint(before)
         if word.removesuffix("'s") in sets["providers"] and (alone or doing):
             yield Fault(_ADVICE, "makes a provider act: nobody says who does what")
-        if word == "we" and sets["observing"].isdisjoint(after):
+        if word in {"i", "we"} and sets["observing"].isdisjoint(after):
             yield Fault(PERSON, "tells of oneself more than what one observed")
         if word == "our" and sets["ours"].isdisjoint(after[:2]):
             yield Fault(PERSON, "tells of oneself more than what one observed")
@@ -114,7 +141,7 @@ def told(words: Sequence[str]) -> Iterator[Fault]:
 def names_trade(words: Sequence[str]) -> bool:
     """Return whether a sentence names a thing of the trade; what has an acronym is one."""
     known = vocabulary()
-    things = known.told["trade"].union(acronyms())
+    things = known.told["trade"] | known.told["things"] | acronyms()
     return any(word.removesuffix("'s").removesuffix("'") in things for word in words)
 
 
@@ -122,6 +149,23 @@ def names_trade(words: Sequence[str]) -> bool:
 def acronyms() -> frozenset[str]:
     """Return the acronyms of the vocabulary in lower case."""
     return frozenset(one.lower() for one in vocabulary().acronyms)
+
+
+def _is_past(word: str) -> bool:
+    return word.endswith("ed") or word in vocabulary().told["past"]
+
+
+def _moved(words: Sequence[str]) -> frozenset[str]:
+    """Return the words, without what was dropped: a connection, and by no amount."""
+    return frozenset(
+        word for at, word in enumerate(words)
+        if not (
+            word == "dropped"
+            and _BEING.intersection(words[max(0, at - 1) : at])
+            and _LINKS.intersection(words[max(0, at - 3) : at])
+            and words[at + 1 : at + 2] not in (["by"], ["to"], ["from"])
+        )
+    )  # fmt: skip
 
 
 def _grown(held: frozenset[str]) -> Iterator[Fault]:
@@ -152,6 +196,8 @@ def _planned(words: Sequence[str]) -> bool:
 def _advised(words: Sequence[str]) -> bool:
     """Return whether a sentence, or what follows a colon, is an order; or it holds "good … to"."""
     known = vocabulary()
+    if words[0] in {"agree", "disagree"} and words[1:2] in ([","], [":"]):
+        words = words[2:]  # an opinion's answer, and no order
     for at in (0, *(at + 1 for at, word in enumerate(words) if word in ";:")):
         rest = list(words[at : at + 4])
         if rest[:1] == ["do"]:

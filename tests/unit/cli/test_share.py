@@ -101,7 +101,7 @@ def test_two_persons_sign_off_line(folder, tmp_path, capsys):
     assert run(["share", "release", name, *bob, "--offline"]) == EXIT_CLEAR
     assert "signed by 2" in capsys.readouterr().out
     assert run(["share", "send", name, *home]) == EXIT_USAGE, "no hub is named"
-    assert "no hub" in capsys.readouterr().err
+    assert "no hub: url and collection of [hub]" in capsys.readouterr().err
     out = tmp_path / "export.jsonl"
     assert run(["share", "audit", "--out", str(out), *home]) == EXIT_CLEAR
     told = [json.loads(line)["event"]["what"] for line in out.read_text().splitlines()]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import tomllib
 from datetime import UTC, datetime
 from pathlib import Path
@@ -49,21 +50,80 @@ SENTENCES = {
 }
 
 
-@pytest.mark.parametrize("name", ["unlawful", "unlawful_later", "unlawful_third"])
+@pytest.mark.parametrize(
+    "name", ["unlawful", "unlawful_later", "unlawful_third", "unlawful_fourth", "unlawful_fifth"]
+)
 def test_what_competitors_must_not_tell_is_refused_in_innocent_words_too(name):
-    most = {"unlawful": 60, "unlawful_later": 131, "unlawful_third": 23}
+    most = {
+        "unlawful": 60,
+        "unlawful_later": 131,
+        "unlawful_third": 23,
+        "unlawful_fourth": 160,
+        "unlawful_fifth": 80,
+    }
     assert len(SENTENCES[name]) == most[name]
     assert [text for text in SENTENCES[name] if not rules(text)] == []
 
 
 @pytest.mark.parametrize(
     ("name", "first", "step", "least"),
-    [("lawful", 0, 3, 18), ("lawful", 1, 3, 19), ("lawful", 2, 3, 16), ("lawful_later", 0, 1, 49)],
-)
+    [("lawful", 0, 3, 18), ("lawful", 1, 3, 19), ("lawful", 2, 3, 16), ("lawful_later", 0, 1, 49),
+     ("lawful_fourth", 0, 1, 198), ("lawful_fifth", 0, 1, 31)],
+)  # fmt: skip
 def test_most_of_what_analysts_wrote_before_the_words_were_chosen_passes(name, first, step, least):
     """The third batch was judged once, after the words of the other two were added."""
     batch = SENTENCES[name][first::step]
     assert sum(not rules(text) for text in batch) >= least
+
+
+def test_the_letters_that_words_begin_with_do_not_read_as_text():
+    """Forbidden sentences by the first letters of lawful words: 12 to 20 letters of them.
+
+    Most are held by what the letters read as; honest sentences are not.
+    """
+    says = "begins its words with letters that read as text"
+    honest = [text for name in SENTENCES if name.startswith("lawful") for text in SENTENCES[name]]
+    held = [text for text in honest if any(says in fault.says for fault in faults(text, now=NOW))]
+    assert len(held) <= 0.01 * len(honest), held
+    words: dict[str, list[str]] = {}
+    for text in honest:
+        for word in text.lower().rstrip(".").split():
+            words.setdefault(word[0], []).append(word.strip(",;:"))
+    rng = random.Random(6)
+    rows = []
+    for said in SENTENCES["unlawful_fourth"]:
+        letters = [c for c in said.lower() if c in words][: rng.randint(12, 20)]
+        rows.append(" ".join(rng.choice(words[c]) for c in letters).capitalize() + ".")
+    through = [row for row in rows if not rules(row)]
+    assert len(through) <= 0.03 * len(rows), through
+    read = sum(any(says in fault.says for fault in faults(row, now=NOW)) for row in rows)
+    assert read >= 0.7 * len(rows)
+
+
+@pytest.mark.parametrize(
+    ("text", "fine"),
+    [
+        ("The template was seen first in March and again in May.", True),
+        ("The template was seen in December.", False),  # last year's, or one that is to come
+        ("The template changes in March.", False),
+        ("Retries stopped within three days.", True),
+        ("Agree, the fingerprint recurs in the logs.", True),
+        ("Agree with these accounts.", False),
+        ("The connection was dropped after the reasoning.", True),
+        ("Requests dropped at other providers.", False),
+        ("I saw the same template.", True),
+        ("I answer these accounts.", False),
+        ("The template variables are unfilled.", True),
+        ("The prompts are unpriced.", False),
+        ("Members of the hub close such accounts.", False),
+        ("The group returns before the end of the year.", False),
+        ("The template was kept for eight days.", True),
+        ("The endpoint was tested for eight days.", False),
+        ("The answers are dropped for these accounts.", False),
+    ],
+)
+def test_months_spans_and_opinions_are_told_in_listed_forms(text, fine):
+    assert (not rules(text)) is fine
 
 
 def test_an_author_is_told_which_words_are_not_listed():

@@ -12,6 +12,7 @@ from stix2validator import ValidationOptions, validate_instance
 
 from stillwatch.share import bundle
 from stillwatch.share.catalogue import TLP_EXTENSION
+from stillwatch.share.words import EXT
 
 UNTIL = "2026-11-23T00:00:00Z"
 SECRETS = ("acct-0815", "u-4711", "203.0.113.77", "org-77aa", "Work through the following problem",
@@ -45,6 +46,14 @@ def used(made):
 
 def objects(made, kind):
     return [o for o in made["objects"] if o["type"] == kind]
+
+
+def test_rounding_makes_no_claim_certain():
+    sure = {"confidence": 0.99999, "evidence": []}
+    line = campaign(claims=dict.fromkeys(("coordinated", "extractive"), sure))
+    (made,) = objects(bundle([line], UNTIL), "campaign")
+    own = made["extensions"][EXT["campaign"]]
+    assert (made["confidence"], own["coordinated"], own["extractive"]) == (99, 99, 99)
 
 
 @pytest.mark.parametrize(

@@ -97,6 +97,18 @@ class _Surroundings:
     voices: Voices | None = None  # the identities that a member chose; None: any
 
 
+@dataclass(frozen=True)
+class _Envelope:
+    """What was submitted, by whom and to where, inside the transaction that adds it."""
+
+    connection: AsyncConnection
+    objects: Sequence[Submitted]
+    member: Member
+    eyes: Eyes
+    collection: Collection
+    key: bytes
+
+
 class _Instants:
     """When each version of an envelope is added: in order, a microsecond apart, by audience.
 
@@ -208,9 +220,10 @@ async def add_objects(
         .with_for_update(key_share=True)
     )
     added = max(now, int(last or 0) + 1)
-    around = await _surroundings(connection, objects, member, eyes, collection, key)
+    envelope = _Envelope(connection, objects, member, eyes, collection, key)
+    around = await _surroundings(envelope)
     if fixed is not None:
-        await _demand_known(connection, objects, member, eyes, collection, key, fixed, around)
+        await _demand_known(envelope, fixed, around)
     outcome, instants = _Outcome(), _Instants(added, len(objects))
     audiences: dict[str, int] = {}
     for one in objects:
@@ -354,27 +367,23 @@ def _row(
     }
 
 
-async def _surroundings(
-    connection: AsyncConnection,
-    objects: Sequence[Submitted],
-    member: Member,
-    eyes: Eyes,
-    collection: Collection,
-    key: bytes,
-) -> _Surroundings:
-    places = [one.place for one in objects if one.spec]
-    around = _Surroundings(await find_withdrawn(connection, collection.pk, key, places, member))
+async def _surroundings(given: _Envelope) -> _Surroundings:
+    connection, member = given.connection, given.member
+    places = [one.place for one in given.objects if one.spec]
+    around = _Surroundings(
+        await find_withdrawn(connection, given.collection.pk, given.key, places, member)
+    )
     for row in await connection.execute(select(MARKING).where(MARKING.c.owner == member.pk)):
         listed = None if row.recipients is None else tuple(json.loads(row.recipients))
         around.markings[row.id] = Marking(row.tlp, listed)
     around.stored_markings |= set(around.markings)
-    for one in objects:
+    for one in given.objects:
         if one.refused is None and one.stix["type"] == "marking-definition":
             try:
                 around.markings.setdefault(one.id, read_marking(one.stix))
             except UnknownMarking:
                 continue  # it is refused where it is decided, and so is what refers to it
-    names = sorted({one.id for one in objects if one.spec})
+    names = sorted({one.id for one in given.objects if one.spec})
     v = VERSION.c
     taken_back = case((v.body.contains('"revoked":true', autoescape=True), v.body))
     columns = (
@@ -386,9 +395,9 @@ async def _surroundings(
         query = (
             select(*columns)
             .where(
-                v.collection == collection.pk,
+                v.collection == given.collection.pk,
                 v.object_id.in_(names[i : i + _CHUNK]),
-                eyes.see(VERSION),
+                given.eyes.see(VERSION),
             )
             .order_by(v.added)
         )
@@ -404,48 +413,33 @@ async def _surroundings(
 
 
 async def _demand_known(
-    connection: AsyncConnection,
-    objects: Sequence[Submitted],
-    member: Member,
-    eyes: Eyes,
-    collection: Collection,
-    key: bytes,
-    fixed: Mapping[str, Mapping[str, Any]],
-    around: _Surroundings,
+    given: _Envelope, fixed: Mapping[str, Mapping[str, Any]], around: _Surroundings
 ) -> None:
     """Note what an envelope may refer to and under which identities its submitter may speak."""
     around.fixed = frozenset(fixed)
-    around.others = (
-        await others_identities(
-            connection,
-            [one.stix for one in objects if one.id not in fixed],
-            member,
-            collection.pk,
-            key,
-        )
-        - around.fixed
-    )
-    around.voices = await voices_of(connection, member, collection.pk, key, fixed)
-    around.here = around.fixed | await _referred(connection, objects, eyes, collection)
+    connection, member, place = given.connection, given.member, given.collection.pk
+    free = [one.stix for one in given.objects if one.id not in fixed]
+    others = await others_identities(connection, free, member, place, given.key)
+    around.others = others - around.fixed
+    around.voices = await voices_of(connection, member, place, given.key, fixed)
+    around.here = around.fixed | await _referred(given)
     for name, stix in fixed.items():
         if stix["type"] == "marking-definition":
             around.markings.setdefault(name, read_marking(stix))
 
 
-async def _referred(
-    connection: AsyncConnection, objects: Sequence[Submitted], eyes: Eyes, collection: Collection
-) -> frozenset[str]:
+async def _referred(given: _Envelope) -> frozenset[str]:
     """Return which of the ids that an envelope refers to are in it, or seen by its submitter."""
-    taken = [one for one in objects if one.refused is None]
+    taken = [one for one in given.objects if one.refused is None]
     found = {one.id for one in taken}
     names = sorted(set().union(*(references(one.stix) for one in taken)) - found)
     for i in range(0, len(names), _CHUNK):
         query = select(VERSION.c.object_id).where(
-            VERSION.c.collection == collection.pk,
+            VERSION.c.collection == given.collection.pk,
             VERSION.c.object_id.in_(names[i : i + _CHUNK]),
-            eyes.see(VERSION),
+            given.eyes.see(VERSION),
         )
-        found |= set((await connection.execute(query)).scalars())
+        found |= set((await given.connection.execute(query)).scalars())
     return frozenset(found)
 
 

@@ -6,7 +6,7 @@ import asyncio
 import ipaddress
 import os
 import ssl
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -73,8 +73,8 @@ def build_from_environment() -> Starlette:
     return build(Path(os.environ[_HOME]))
 
 
-def serve(home: Path, listen: Listen) -> None:
-    """Serve until the process is told to stop.
+def serve(home: Path, listen: Listen, say: Callable[[str], None] | None = None) -> None:
+    """Serve until the process is told to stop. ``say``: told where, once nothing speaks against it.
 
     Raises:
         ConfigError: no hub, tables of another version, or HTTP without TLS for all to hear.
@@ -84,6 +84,10 @@ def serve(home: Path, listen: Listen) -> None:
     _demand_tls(listen)
     asyncio.run(_check(settings.database))
     os.environ[_HOME] = str(home.resolve())
+    if say is not None:
+        scheme = "http" if listen.certificate is None else "https"
+        host = f"[{listen.host}]" if ":" in listen.host else listen.host
+        say(f"Serving {settings.title!r} at {scheme}://{host}:{listen.port}; Ctrl-C ends it.")
     options: dict[str, Any] = {}
     if listen.certificate is not None:
         options = {
