@@ -23,23 +23,22 @@ import io
 from collections.abc import Iterator
 from typing import Any, BinaryIO, cast
 
-import numpy as np
 import pyarrow as pa
 
 from stillwatch.schema.arrow import EXCHANGE, REQUIRED_EXCHANGE_COLUMNS
-from stillwatch.sources.admit import admit, status_of_code
+from stillwatch.sources.admit import status_of_code
 from stillwatch.sources.answers import Answer
 from stillwatch.sources.error_codes import CODE_OF_CLASS
 from stillwatch.sources.fields import client_of, first_of, kind_of, text_of, tool_names
 from stillwatch.sources.files import HEAD_BYTES
-from stillwatch.sources.garbage import without_collector
-from stillwatch.sources.json_rows import Records, read_records
+from stillwatch.sources.json_rows import SOME_ROWS, Records, read_records
 from stillwatch.sources.json_text import canonical
 from stillwatch.sources.ledger import Ledger
 from stillwatch.sources.otlp_content import answer_in, has_content, messages_in, structured
 from stillwatch.sources.otlp_names import ACCOUNT, CONTENT_NAMES, EXTENSION, NAMES, OPERATIONS
 from stillwatch.sources.otlp_records import EVENT, SPAN, Record, records_of
 from stillwatch.sources.otlp_shelf import Shelf
+from stillwatch.sources.parts import Part, admitted
 from stillwatch.sources.source import Source
 
 __all__ = ["Otlp"]
@@ -47,8 +46,6 @@ __all__ = ["Otlp"]
 _ENVELOPE = (b'"resourceSpans"', b'"resourceLogs"', b'"scopeSpans"', b'"scopeLogs"')
 _BARE = (b'"startTimeUnixNano"', b'"observedTimeUnixNano"', b'"timeUnixNano"')
 _END_USER = ("enduser.id", "enduser.pseudo.id")
-_ROWS = 2_048
-_JOINED_BYTES = 8 << 20
 _CONTENT_COLUMNS = frozenset({"messages", "output_text", "reasoning_text"})
 _ALWAYS = frozenset(
     {
@@ -59,7 +56,6 @@ _ALWAYS = frozenset(
         "reasoning_tokens", "cached_tokens", "latency_ms", "ip",
     }
 )  # fmt: skip
-_NOTHING = pa.RecordBatch.from_arrays([], schema=pa.schema([]))
 _Facts = dict[str, Any]
 
 
@@ -114,18 +110,17 @@ class Otlp(Source):
         self._hint(ledger)
         shelf = self._shelf = self._shelf or Shelf()
 
-        def convert(records: _Walked) -> list[pa.RecordBatch]:
+        def convert(records: _Walked) -> Part:
             found = records.found
             ready = [record for record in found if self._whole(record)]
             if self._logs:
                 shelf.tell(ready)
-            shelf.hold([record for record in found if not self._whole(record)])
-            slices = (ready[i : i + _ROWS] for i in range(0, len(ready), _ROWS))
-            return [self._batch(some, ledger) for some in slices]
+            if len(ready) < len(found):
+                shelf.hold([record for record in found if not self._whole(record)])
+            return self._part(ready, records.size)
 
-        chunks = read_records(handle, where, ledger, lambda: _Walked(where, ledger))
-        for batches in without_collector(convert, chunks):
-            yield from batches or (_NOTHING,)
+        some = read_records(handle, where, ledger, lambda: _Walked(where, ledger))
+        yield from admitted(map(convert, some), ledger)
 
     def _whole(self, record: Record) -> bool:
         """Whether nothing that may still come belongs to the record."""
@@ -136,17 +131,18 @@ class Otlp(Source):
     def rest(self, ledger: Ledger) -> Iterator[pa.RecordBatch]:
         if self._shelf is None:
             return
-        waiting: list[Record] = []
-        size = 0
-        for record in self._shelf.matched(ledger):
-            waiting.append(record)
-            size += _weight(record)
-            if size > _JOINED_BYTES:
-                yield self._batch(waiting, ledger)
-                waiting, size = [], 0
-        if waiting:
-            yield self._batch(waiting, ledger)
+        yield from admitted(self._matched(self._shelf, ledger), ledger)
         self._shelf = None
+
+    def _matched(self, shelf: Shelf, ledger: Ledger) -> Iterator[Part]:
+        waiting: list[Record] = []
+        for record in shelf.matched(ledger):
+            waiting.append(record)
+            if len(waiting) >= SOME_ROWS:
+                yield self._part(waiting, sum(map(_weight, waiting)))
+                waiting = []
+        if waiting:
+            yield self._part(waiting, sum(map(_weight, waiting)))
 
     def _hint(self, ledger: Ledger) -> None:
         ledger.hints["message event without its span"] = (
@@ -157,9 +153,10 @@ class Otlp(Source):
             f"{', '.join(self._account)} on spans, events or their resource"
         )
 
-    def _batch(self, records: list[Record], ledger: Ledger) -> pa.RecordBatch:
+    def _part(self, records: list[Record], size: int) -> Part:
+        if not records:
+            return Part({}, [], [], size)
         facts = [record.facts for record in records]
-        lines = np.asarray([record.line for record in records], np.int64)
         there = set().union(*facts)
         columns = {
             **_plain(facts, there),
@@ -168,7 +165,8 @@ class Otlp(Source):
             **_answer(records),
         }
         _extend(columns, records, there)
-        return admit(columns, lines, [record.where for record in records], ledger)
+        lines = [record.line for record in records]
+        return Part(columns, lines, [record.where for record in records], size)
 
     def _who(self, records: list[Record]) -> dict[str, list[Any]]:
         accounts: list[Any] = []
