@@ -36,8 +36,9 @@ from stillwatch.sources.json_text import canonical
 from stillwatch.sources.ledger import Ledger
 from stillwatch.sources.otlp_content import answer_in, has_content, messages_in, structured
 from stillwatch.sources.otlp_names import ACCOUNT, CONTENT_NAMES, EXTENSION, NAMES, OPERATIONS
-from stillwatch.sources.otlp_records import EVENT, SPAN, Record, records_of
+from stillwatch.sources.otlp_records import EVENT, SPAN, Record, key_of, record_in, records_of
 from stillwatch.sources.otlp_shelf import Shelf
+from stillwatch.sources.otlp_typed import ids_in, records_in
 from stillwatch.sources.parts import Part, admitted
 from stillwatch.sources.source import Source
 
@@ -46,6 +47,7 @@ __all__ = ["Otlp"]
 _ENVELOPE = (b'"resourceSpans"', b'"resourceLogs"', b'"scopeSpans"', b'"scopeLogs"')
 _BARE = (b'"startTimeUnixNano"', b'"observedTimeUnixNano"', b'"timeUnixNano"')
 _END_USER = ("enduser.id", "enduser.pseudo.id")
+_CONTENT = tuple(name.encode() for name in CONTENT_NAMES)
 _CONTENT_COLUMNS = frozenset({"messages", "output_text", "reasoning_text"})
 _ALWAYS = frozenset(
     {
@@ -60,15 +62,42 @@ _Facts = dict[str, Any]
 
 
 class _Walked(Records):
-    """Keeps of each object the records in it, and lets the object go."""
+    """Keeps of each object the records in it, and lets the object go.
 
-    def __init__(self, where: str, ledger: Ledger) -> None:
+    ``found``: records; ``waiting``: the texts of those that belong together with what comes later,
+    where spans and logs are both in the input (``joins``).
+    """
+
+    def __init__(self, where: str, ledger: Ledger, joins: bool) -> None:
         super().__init__()
         self.found: list[Record] = []
-        self._where, self._ledger = where, ledger
+        self.waiting: list[tuple[str, bool, int, bytes, bytes]] = []
+        self._where, self._ledger, self._joins = where, ledger, joins
+
+    def take(self, text: bytes, line: int) -> bool:
+        records = records_in(text)
+        for log, resource, own in records or ():
+            key = key_of(*ids_in(own)) if self._joins and _may_wait(log, own) else None
+            if key is not None:
+                self.waiting.append((key, log, line, resource, own))
+                continue
+            found = record_in(log, resource, own, self._where, line, self._ledger)
+            if found is not None:
+                self.found.append(found)
+        return records is not None
 
     def add(self, value: dict[str, Any], line: int, text: bytes = b"") -> None:
         self.found += records_of(value, self._where, line, self._ledger)
+
+
+def _may_wait(log: bool, text: bytes) -> bool:
+    """Whether a record surely waits for another, by its text: an event, or a span without content.
+
+    Names may be spelled with escapes; then the record has to be parsed to know.
+    """
+    if b"gen_ai." not in text or b"\\u00" in text:
+        return False
+    return log or not any(name in text for name in _CONTENT)
 
 
 class Otlp(Source):
@@ -115,11 +144,13 @@ class Otlp(Source):
             ready = [record for record in found if self._whole(record)]
             if self._logs:
                 shelf.tell(ready)
+            shelf.keep(where, records.waiting)
             if len(ready) < len(found):
                 shelf.hold([record for record in found if not self._whole(record)])
             return self._part(ready, records.size)
 
-        some = read_records(handle, where, ledger, lambda: _Walked(where, ledger))
+        joins = self._spans and self._logs
+        some = read_records(handle, where, ledger, lambda: _Walked(where, ledger, joins))
         yield from admitted(map(convert, some), ledger)
 
     def _whole(self, record: Record) -> bool:
