@@ -137,12 +137,13 @@ class Mapping(Source):
             ("account_id", "required value missing"),
             ("ts", "no readable time"),
         ):
-            if column in self._columns:
-                text = self._columns[column].text
-                ledger.hints[f"{reason} ({column})"] = (
-                    f"{self._where} says {column} = '{text}': is that where it is? "
-                    "`ingest LOG --suggest` shows what the log has"
-                )
+            text = self._columns[column].text if column in self._columns else ""
+            told = f"says {column} = '{text}': is that where it is?" if text else (
+                f"says nothing of {column}, and the bodies tell none: add {column} = '…'"
+            )  # fmt: skip
+            ledger.hints[f"{reason} ({column})"] = (
+                f"{self._where} {told}; `ingest LOG --suggest` shows what the log has"
+            )
 
         def convert(records: Records) -> Part:
             kept = self._kept(records, ledger)
