@@ -72,6 +72,11 @@ def _has_converse_blocks(messages: Any) -> bool:
     return type(blocks) is list and any(type(b) is dict and "type" not in b for b in blocks)
 
 
+def _only_says(part: Any) -> bool:
+    """Whether a part is text and nothing else, as nearly all are."""
+    return type(part) is dict and type(part.get("text")) is str and len(part) == 1
+
+
 def _converse_request(body: _Body) -> _Body:
     config = _dict(body.get("inferenceConfig"))
     told = _dict(body.get("toolConfig"))
@@ -99,7 +104,10 @@ def _converse_tool(tool: Any) -> Any:
 def _converse_message(message: Any) -> Any:
     if type(message) is not dict or type(message.get("content")) is not list:
         return message
-    blocks = [b for b in message["content"] if not _marks_the_cache(b)]
+    blocks = message["content"]
+    if len(blocks) == 1 and _only_says(blocks[0]):
+        return {**message, "content": blocks[0]["text"]}
+    blocks = [b for b in blocks if not _marks_the_cache(b)]
     return {**message, "content": [_converse_block(b) for b in blocks]}
 
 
@@ -177,7 +185,10 @@ def _gemini_turn(turn: Any) -> Any:
     if type(turn) is not dict:
         return turn
     role = {"model": "assistant", None: "user"}.get(_text(turn.get("role")), turn.get("role"))
-    return {"role": role, "content": _gemini_parts(turn.get("parts"))}
+    parts = turn.get("parts")
+    if type(parts) is list and len(parts) == 1 and _only_says(parts[0]):
+        return {"role": role, "content": parts[0]["text"]}
+    return {"role": role, "content": _gemini_parts(parts)}
 
 
 def _text(value: Any) -> str | None:

@@ -47,6 +47,7 @@ __all__ = ["Otlp"]
 _ENVELOPE = (b'"resourceSpans"', b'"resourceLogs"', b'"scopeSpans"', b'"scopeLogs"')
 _BARE = (b'"startTimeUnixNano"', b'"observedTimeUnixNano"', b'"timeUnixNano"')
 _END_USER = ("enduser.id", "enduser.pseudo.id")
+_SOME_BYTES = 2 << 20
 _CONTENT = tuple(name.encode() for name in CONTENT_NAMES)
 _CONTENT_COLUMNS = frozenset({"messages", "output_text", "reasoning_text"})
 _ALWAYS = frozenset(
@@ -167,13 +168,15 @@ class Otlp(Source):
 
     def _matched(self, shelf: Shelf, ledger: Ledger) -> Iterator[Part]:
         waiting: list[Record] = []
-        for record in shelf.matched(ledger):
+        held = 0
+        for record, size in shelf.matched(ledger):
             waiting.append(record)
-            if len(waiting) >= SOME_ROWS:
-                yield self._part(waiting, sum(map(_weight, waiting)))
-                waiting = []
+            held += size
+            if len(waiting) >= SOME_ROWS or held >= _SOME_BYTES:
+                yield self._part(waiting, held)
+                waiting, held = [], 0
         if waiting:
-            yield self._part(waiting, sum(map(_weight, waiting)))
+            yield self._part(waiting, held)
 
     def _hint(self, ledger: Ledger) -> None:
         ledger.hints["message event without its span"] = (
@@ -220,11 +223,6 @@ def _held(facts: _Facts, names: tuple[str, ...]) -> tuple[str, Any]:
         if value is not None and value != "":
             return name, value
     return "", None
-
-
-def _weight(record: Record) -> int:
-    texts = (v for v in record.facts.values() if type(v) is str)
-    return 1_024 + sum(map(len, texts)) + 4_096 * len(record.told)
 
 
 def _plain(facts: list[_Facts], there: set[str]) -> dict[str, list[Any]]:

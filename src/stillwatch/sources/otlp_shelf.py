@@ -54,8 +54,8 @@ class Shelf:
         """Note that these exchanges were passed on with their content."""
         self._waiting.put([Row(r.key, _TOLD, 0, 0, b"") for r in records if r.key])
 
-    def matched(self, ledger: Ledger) -> Iterator[Record]:
-        """Yield one record an exchange: the span with what its events tell.
+    def matched(self, ledger: Ledger) -> Iterator[tuple[Record, int]]:
+        """Yield one record an exchange, the span with what its events tell, and its size in bytes.
 
         What was kept as text is parsed now, and noted or entered where it is none.
 
@@ -73,7 +73,8 @@ class Shelf:
             held = [_record(row, names, ledger) for row in rows if row.kind != _TOLD]
             records = [record for record in held if record is not None]
             if len(held) == len(rows):
-                yield from _joined(records, ledger)
+                size = sum(len(row.text) for row in rows)
+                yield from ((record, size) for record in _joined(records, ledger))
             elif records:
                 ledger.notes["spans and events of an exchange read already"] += len(records)
 

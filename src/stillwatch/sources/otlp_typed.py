@@ -8,7 +8,7 @@ nothing here: `otlp_records` reads it, one value after another, and says what is
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from typing import Any
 
@@ -218,10 +218,17 @@ def plain_of(value: _Value, depth: int = 0) -> Any:
     if value.arrayValue is not None:
         items = value.arrayValue.values or ()
         return None if depth >= _MAX_DEPTH else [plain_of(item, depth + 1) for item in items]
-    if value.kvlistValue is not None:
-        pairs = value.kvlistValue.values or ()
-        return None if depth >= _MAX_DEPTH else {p.key: plain_of(p.value, depth + 1) for p in pairs}
-    return value.bytesValue
+    if value.kvlistValue is None:
+        return value.bytesValue
+    return None if depth >= _MAX_DEPTH else _map(value.kvlistValue.values or (), depth)
+
+
+def _map(pairs: Iterable[_Pair], depth: int) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for pair in pairs:
+        text = pair.value.stringValue
+        found[pair.key] = plain_of(pair.value, depth + 1) if text is None else text
+    return found
 
 
 def _whole(value: int | str) -> Any:
