@@ -27,8 +27,7 @@ from stillwatch.sources.json_rows import Records, read_records
 from stillwatch.sources.json_text import canonical, parsed, parsed_object
 from stillwatch.sources.ledger import Ledger
 from stillwatch.sources.litellm_status import outcome
-from stillwatch.sources.pairs import latencies
-from stillwatch.sources.parts import Part, admitted
+from stillwatch.sources.parts import END_TIME, Part, admitted
 from stillwatch.sources.source import Source
 
 __all__ = ["LiteLLM"]
@@ -140,7 +139,7 @@ def _what(rows: _Payloads) -> dict[str, list[Any]]:
     return {
         "exchange_id": [_id(row) for row in rows],
         "ts": [row.get("startTime") for row in rows],
-        "latency_ms": _latencies(rows),
+        **_took(rows),
         "model": first_of(rows, ("model", "model_group")),
         "provider": [row.get("custom_llm_provider") for row in rows],
         "conversation_id": [row.get("session_id") for row in rows],
@@ -160,10 +159,10 @@ def _id(row: dict[str, Any]) -> Any:
     return found if found not in (None, "", "None") else row.get("litellm_call_id")
 
 
-def _latencies(rows: _Payloads) -> list[float | None]:
+def _took(rows: _Payloads) -> dict[str, list[Any]]:
     if any(type(row.get("startTime")) is str for row in rows):  # older payloads: ISO 8601
-        return latencies([r.get("startTime") for r in rows], [r.get("endTime") for r in rows])
-    return [_latency(row) for row in rows]
+        return {END_TIME: [row.get("endTime") for row in rows]}
+    return {"latency_ms": [_latency(row) for row in rows]}
 
 
 def _latency(row: dict[str, Any]) -> float | None:

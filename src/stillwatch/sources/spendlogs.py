@@ -25,8 +25,7 @@ from stillwatch.sources.json_text import parsed
 from stillwatch.sources.ledger import Ledger
 from stillwatch.sources.litellm import LiteLLM
 from stillwatch.sources.outline import outline
-from stillwatch.sources.pairs import latencies
-from stillwatch.sources.parts import Part, admitted
+from stillwatch.sources.parts import END_TIME, Part, admitted
 from stillwatch.sources.source import Source
 
 __all__ = ["SpendLogs"]
@@ -65,7 +64,7 @@ class SpendLogs(Source):
             columns = self._payloads.columns_of(payloads)
             bodies = [_object(p["body"]) for p in payloads]
             columns |= {k: v for k, v in body_parameters(bodies).items() if k != "end_user_id"}
-            columns["latency_ms"] = _took(records.objects)
+            columns |= _took(records.objects)
             return Part(columns, records.lines, where, records.size)
 
         for batch in admitted(map(convert, read_rows(handle, where, ledger)), ledger):
@@ -114,12 +113,11 @@ def _number(value: Any) -> Any:
     return value
 
 
-def _took(rows: list[dict[str, Any]]) -> list[Any]:
-    found = [row.get("request_duration_ms") for row in rows]
-    if all(v is not None for v in found):
-        return found
-    ends = latencies([r.get("startTime") for r in rows], [r.get("endTime") for r in rows])
-    return [v if v is not None else end for v, end in zip(found, ends, strict=True)]
+def _took(rows: list[dict[str, Any]]) -> dict[str, list[Any]]:
+    told = [row.get("request_duration_ms") for row in rows]
+    if None not in told:
+        return {"latency_ms": told, END_TIME: [None] * len(rows)}
+    return {"latency_ms": told, END_TIME: [row.get("endTime") for row in rows]}
 
 
 def _uncut(batch: pa.RecordBatch, ledger: Ledger) -> pa.RecordBatch:
