@@ -5,7 +5,9 @@
 Formats: LiteLLM; OTLP JSON with content as JSON strings, as structured values, and in events that
 are joined to their spans. Texts: the simulator's (short prompts, many attributes: the hard case),
 and real prompts where the data folder lies (``$STILLWATCH_DATA``, default ../shared/data), cut to
-an average of 749 bytes. Each log is written once to bench/work/json; then a process pinned to one
+an average of 749 bytes. Against `--before SRC`, another checkout's src, both read each log in turn,
+and ``times_as_fast`` is the ratio of the medians: on a busy machine that is the figure to trust.
+Each log is written once to bench/work/json; then a process pinned to one
 core reads it from the page cache, `--rounds` times. Prints the median and the range of MB of
 uncompressed JSON per second of CPU, the median by wall clock, and the peak resident memory; writes
 bench/results/json-speed.json.
@@ -178,12 +180,22 @@ def told(log_format: str) -> str:
     return str(file)
 
 
-def measure(path: Path, rounds: int, core: int, log_format: str) -> dict[str, Any]:
+def read(path: Path, core: int, log_format: str, source: Path) -> list[Any]:
     words = [sys.executable, "-c", _READ, str(path), str(core), told(log_format)]
-    runs = [
-        json.loads(subprocess.run(words, check=True, capture_output=True).stdout)
-        for _ in range(rounds)
-    ]
+    env = {**os.environ, "PYTHONPATH": str(source)}
+    done = subprocess.run(words, check=True, capture_output=True, env=env)
+    found: list[Any] = json.loads(done.stdout)
+    return found
+
+
+def measure(
+    path: Path, rounds: int, core: int, log_format: str, before: Path | None
+) -> dict[str, Any]:
+    runs, earlier = [], []
+    for _ in range(rounds):
+        runs.append(read(path, core, log_format, ROOT / "src"))
+        if before is not None:
+            earlier.append(read(path, core, log_format, before)[2])
     size = sum(file.stat().st_size for file in path.iterdir()) / 1e6
     by_cpu = sorted(size / run[2] for run in runs)
     by_wall = sorted(size / run[1] for run in runs)
@@ -195,7 +207,14 @@ def measure(path: Path, rounds: int, core: int, log_format: str) -> dict[str, An
         "mb_per_cpu_s_range": [round(by_cpu[0], 1), round(by_cpu[-1], 1)],
         "mb_per_wall_s": round(statistics.median(by_wall), 1),
         "peak_mb": max(run[3] for run in runs),
+        **_compared([run[2] for run in runs], earlier),
     }
+
+
+def _compared(now: list[float], earlier: list[float]) -> dict[str, float]:
+    if not earlier:
+        return {}
+    return {"times_as_fast": round(statistics.median(earlier) / statistics.median(now), 2)}
 
 
 def main() -> None:
@@ -203,7 +222,8 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=40_000)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--core", type=int, default=0)
-    parser.add_argument("--only", nargs="*", default=FORMATS, help="formats; nothing is kept then")
+    parser.add_argument("--only", nargs="*", default=FORMATS, help="formats; the others stay kept")
+    parser.add_argument("--before", type=Path, help="src of another checkout to compare with")
     asked = parser.parse_args()
     WORK.mkdir(parents=True, exist_ok=True)
     texts = {"simulated": simulated}
@@ -216,14 +236,15 @@ def main() -> None:
             if not path.is_dir():
                 write(path, log_format, make(asked.rows))
             results[f"{log_format}, {name} texts"] = found = measure(
-                path, asked.rounds, asked.core, log_format
+                path, asked.rounds, asked.core, log_format, asked.before
             )
             print(f"{log_format:16} {name:10} {found}")
-    if asked.only != FORMATS:
-        return
+    kept: dict[str, Any] = {}
+    if asked.only != FORMATS and RESULT.is_file():
+        kept = json.loads(RESULT.read_text("utf-8"))["results"]
     whole = {
         "what": (__doc__ or "").splitlines()[0],
-        "results": results,
+        "results": kept | results,
         "commit": commit(),
         "machine": describe(),
     }

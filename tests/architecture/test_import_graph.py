@@ -15,6 +15,7 @@ HEAVY = {
     "hyperscan",
     "hypothesis",
     "jinja2",
+    "msgspec",
     "sknetwork",
     "numpy",
     "orjson",

@@ -8,6 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from stillwatch.scanner import scan
@@ -84,3 +86,32 @@ def test_a_log_of_two_accounts_whose_texts_were_not_kept_clears_nobody(tmp_path)
     assert "shared_exits" not in not_evaluable(summary)
     page = (tmp_path / "run" / "report.html").read_text()
     assert "The log lacks messages" in page
+
+
+def test_a_column_that_is_there_and_never_filled_clears_nobody(tiny, tmp_path):
+    """Parquet promises every column of its header; answers, blobs and states are all null here."""
+    table = pq.read_table(tiny.out / "exchanges")
+    for name in ("output_text", "reasoning_text", "reasoning_blob", "status", "http_status"):
+        place = table.schema.get_field_index(name)
+        nothing = pa.nulls(len(table), table.schema.field(place).type)
+        table = table.set_column(place, name, nothing)
+    pq.write_table(table, tmp_path / "log.parquet")
+    accounts = tmp_path / "accounts.csv"
+    rows = list(csv.DictReader(tiny.accounts_csv.read_text().splitlines()))
+    with accounts.open("w", newline="") as file:
+        writer = csv.DictWriter(file, rows[0])
+        writer.writeheader()
+        empty = dict.fromkeys(("created_at", "closed_at", "payment_hash", "phone_hash"), "")
+        writer.writerows({**row, **empty} for row in rows)
+    out = tmp_path / "run"
+    scan([tmp_path / "log.parquet"], accounts=accounts, out=out)
+    summary = json.loads((out / "summary.json").read_text())
+    lacking = {s["name"]: s for s in summary["signals"] if not s["evaluable"]}
+    assert {name: signal["missing"] for name, signal in lacking.items()} == {
+        "handoff": ["output_text"],
+        "blob_replay": ["reasoning_blob"],
+        "retry": ["status"],
+        "signup_burst": ["accounts.created_at"],
+        "succession": ["accounts.created_at"],
+    }
+    assert "reasoning_blob" in (out / "report.html").read_text()

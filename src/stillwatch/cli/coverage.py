@@ -28,9 +28,9 @@ _ALSO = {
 def print_coverage(coverage: Coverage, mapping: Mapping | None) -> None:
     """Print the columns that the first rows fill, then the signals that could not be evaluated.
 
-    Where no row was accepted that says nothing about the log, unless a mapping file is at fault.
+    Where no row was accepted that would say nothing about the log; the reasons say why.
     """
-    if not coverage.rows and mapping is None:
+    if not coverage.rows:
         return
     page = Page()
     exchanges = number_of(coverage.rows, "exchange")

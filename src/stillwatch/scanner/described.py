@@ -9,6 +9,10 @@ from stillwatch.runners import LocalRunner
 __all__ = ["described", "refuse_silence", "refuse_unfilled"]
 
 _SIDE = "accounts."
+_OF_A_SIGN_UP = ("created_at", "payment_hash", "phone_hash", "email_hash")
+_FILLED = """
+    max(n_messages) > 0 AS messages, max(h_prefix) > 0 AS ip, max(h_output) > 0 AS output_text,
+    max(h_blob) > 0 AS reasoning_blob, count(status) > 0 AS status"""
 
 
 def described(runner: LocalRunner) -> int | None:
@@ -27,25 +31,29 @@ def refuse_silence(runner: LocalRunner, columns: Mapping[str, frozenset[str]]) -
     """Keep the columns of those side tables alone that tell of an account of the window.
 
     ``columns``: of an account, which `accounts` and `organizations` fill. What reads one that is
-    taken away is then not evaluable: a table of other accounts clears nobody.
+    taken away is then not evaluable: a table of other accounts clears nobody, nor does a column
+    that is empty for each account of the window. An empty end (`closed_at`, `closed_reason`) says
+    something: nobody was banned.
     """
     kept = frozenset[str]()
     for table, key in (("accounts", "account_id"), ("organizations", "org_id")):
         if _asked(runner, f"{key} IN (SELECT {key} FROM {table})")[1]:
             kept |= columns[table]
+    seen = ", ".join(f"count({c}) > 0 AS {c}" for c in _OF_A_SIGN_UP)
+    filled = runner.query(f"SELECT {seen} FROM people").to_pylist()[0]
+    kept -= {name for name in _OF_A_SIGN_UP if not filled[name]}
     rest = frozenset(c for c in runner.columns if not c.startswith(_SIDE))
     runner.columns = rest | {f"{_SIDE}{c}" for c in kept}
 
 
 def refuse_unfilled(runner: LocalRunner) -> None:
-    """Take away messages and addresses where no exchange of the window has any.
+    """Take away the columns that no exchange of the window fills, of those that a test reads.
 
-    A format promises what it can hold; where texts were redacted or never logged, what reads them
-    is not evaluable, as in a format without them. Reads the table `exchanges`.
+    A format promises what it can hold; where texts were redacted, or answers, states or addresses
+    were never logged, what reads them is not evaluable, as in a format without them. Reads the
+    table `exchanges`.
     """
-    seen = runner.query(
-        "SELECT max(n_messages) > 0 AS messages, max(h_prefix) > 0 AS ip FROM exchanges"
-    ).to_pylist()[0]
+    seen = runner.query(f"SELECT {_FILLED} FROM exchanges").to_pylist()[0]
     runner.columns -= {name for name, filled in seen.items() if not filled}
 
 

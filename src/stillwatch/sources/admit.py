@@ -25,6 +25,7 @@ from stillwatch.schema.arrow import EXCHANGE, REQUIRED_EXCHANGE_COLUMNS
 from stillwatch.sources.coerce import Mask, coerce, coerce_values
 from stillwatch.sources.instants import EARLIEST_US
 from stillwatch.sources.ledger import Ledger
+from stillwatch.sources.messages import Messages
 
 __all__ = ["CLIENT_CHOSEN", "admit", "status_of_code", "status_word"]
 
@@ -112,15 +113,15 @@ class _Gate:
 
 
 def admit(
-    columns: Mapping[str, pa.Array | list[Any]],
+    columns: Mapping[str, pa.Array | list[Any] | Messages],
     lines: np.ndarray[Any, Any],
     where: str | Sequence[str],
     ledger: Ledger,
 ) -> pa.RecordBatch:
     """Return the fit rows of a batch in canonical types; enter the others in the ledger.
 
-    ``columns`` hold Arrow arrays of any type or lists of Python values, one a row, under the
-    names of EXCHANGE; ``lines`` is each row's place in the file ``where``, of all rows or each.
+    ``columns`` hold Arrow arrays of any type, lists of Python values, or messages, one a row, under
+    the names of EXCHANGE; ``lines`` is each row's place in the file ``where``, of all rows or each.
     """
     gate = _Gate(lines, where, ledger)
     out: dict[str, pa.Array] = {}
@@ -129,8 +130,7 @@ def admit(
         if field.name not in columns:
             continue
         raw = columns[field.name]
-        convert = coerce_values if isinstance(raw, list) else coerce
-        array, bad = convert(raw, field, ledger)
+        array, bad = _converted(raw, field, ledger)
         out[field.name] = _without_empty(array, field.name)
         if bad is not None and field.name in CLIENT_CHOSEN:
             ledger.coerced[f"{field.name}: unreadable, set to null"] += int(bad.sum())
@@ -149,6 +149,13 @@ def admit(
         batch = batch.filter(pa.array(gate.alive))
     ledger.rows_accepted += batch.num_rows
     return batch
+
+
+def _converted(raw: Any, field: pa.Field, ledger: Ledger) -> tuple[pa.Array, Mask | None]:
+    if isinstance(raw, Messages):
+        return raw.array(), None
+    convert = coerce_values if isinstance(raw, list) else coerce
+    return convert(raw, field, ledger)
 
 
 def _without_empty(array: pa.Array, name: str) -> pa.Array:

@@ -60,6 +60,11 @@ def _choice(choice: Any) -> Answer:
         text = choice.get("text")
         return Answer(text=text if isinstance(text, str) else None, finish=finish)
     content = message.get("content")
+    if type(content) is list and any(map(_thinks, content)):  # Anthropic's blocks, as it was said
+        said = _blocks(content, finish)
+        calls = message_text({**message, "content": None, "thinking_blocks": None})
+        text = "\n".join(part for part in (said.text, calls) if part) or None
+        return said._replace(text=text, refused=finish == "refusal")
     if type(content) is not str or message.get("tool_calls") or message.get("function_call"):
         content = message_text({**message, "thinking_blocks": None}) or None
     reasoning = message.get("reasoning_content") or message.get("reasoning")  # vLLM, OpenRouter

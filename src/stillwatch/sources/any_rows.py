@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 
 from stillwatch.errors import InputError
 from stillwatch.sources.csv_rows import csv_batches, csv_header, head_of
-from stillwatch.sources.json_rows import Records, read_records
+from stillwatch.sources.json_rows import SOME_ROWS, Records, read_records
 from stillwatch.sources.ledger import Ledger
 from stillwatch.sources.source import COPY_AGAIN, DAMAGE
 
@@ -21,7 +21,7 @@ _ROWS = 1_000
 
 
 def read_rows(handle: BinaryIO, where: str, ledger: Ledger) -> Iterator[Records]:
-    """Yield the rows of a file as objects by column name, some thousand at a time.
+    """Yield the rows of a file as objects by column name, some dozens at a time.
 
     CSV gives text; an empty cell is absent. Numbers of rows begin at 1; of JSON lines it is the
     line.
@@ -37,9 +37,8 @@ def read_rows(handle: BinaryIO, where: str, ledger: Ledger) -> Iterator[Records]
         yield from read_records(handle, where, ledger, Records)
     else:
         for batch, lines in csv_batches(handle, csv_header(head), where, ledger):
-            for start in range(0, batch.num_rows, _ROWS):
-                rows = batch.slice(start, _ROWS).to_pylist()
-                yield _records(rows, lines[start : start + _ROWS])
+            for start in range(0, batch.num_rows, SOME_ROWS):
+                yield _records(batch.slice(start, SOME_ROWS), lines[start : start + SOME_ROWS])
 
 
 def table_columns(handle: BinaryIO, head: bytes) -> list[str]:
@@ -61,10 +60,9 @@ def table_columns(handle: BinaryIO, head: bytes) -> list[str]:
         handle.seek(0)
 
 
-def _records(rows: list[dict[str, Any]], lines: np.ndarray[Any, Any]) -> Records:
-    return Records(
-        [{k: v for k, v in row.items() if v is not None} for row in rows], lines.tolist()
-    )
+def _records(some: pa.RecordBatch, lines: np.ndarray[Any, Any]) -> Records:
+    rows = [{k: v for k, v in row.items() if v is not None} for row in some.to_pylist()]
+    return Records(rows, lines.tolist(), some.nbytes)
 
 
 def _parquet(handle: BinaryIO) -> Iterator[pa.RecordBatch]:
@@ -83,11 +81,11 @@ def _tables(batches: Iterator[pa.RecordBatch], where: str) -> Iterator[Records]:
     done = 0
     try:
         for batch in batches:
-            for start in range(0, batch.num_rows, _ROWS):
-                some = batch.slice(start, _ROWS)
+            for start in range(0, batch.num_rows, SOME_ROWS):
+                some = batch.slice(start, SOME_ROWS)
                 lines = np.arange(done + 1, done + some.num_rows + 1)
                 done += some.num_rows
-                yield _records(some.to_pylist(), lines)
+                yield _records(some, lines)
     except DAMAGE as error:
         raise InputError(
             f"damaged or truncated file ({type(error).__name__})",

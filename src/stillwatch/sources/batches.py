@@ -17,19 +17,18 @@ from itertools import zip_longest
 from pathlib import PurePosixPath
 from typing import Any, BinaryIO, NamedTuple
 
-import numpy as np
 import orjson
 import pyarrow as pa
 
 from stillwatch.schema.arrow import EXCHANGE
-from stillwatch.sources.admit import admit
 from stillwatch.sources.bodies import BODY_COLUMNS
 from stillwatch.sources.garbage import without_collector
-from stillwatch.sources.json_rows import Records, object_in, read_records
+from stillwatch.sources.json_rows import SOME_ROWS, Records, object_in, read_records
 from stillwatch.sources.json_text import canonical
 from stillwatch.sources.ledger import Ledger
 from stillwatch.sources.outline import outline
 from stillwatch.sources.pairs import pair_columns
+from stillwatch.sources.parts import Part, admitted
 from stillwatch.sources.source import Source
 from stillwatch.sources.waiting import Row, Waiting
 
@@ -38,8 +37,6 @@ __all__ = ["Batches"]
 _NAMES = frozenset(EXCHANGE.names)
 _FILES = ("input_file_id", "output_file_id", "error_file_id")
 _TOLD = frozenset({"id", "created_at", *_FILES, *(_NAMES - {"ts", "status", "model"})})
-_BYTES = 4 << 20
-_EACH_ROW = 2_048
 _HINT = "give the batch objects beside the files, with account_id in each: see docs/formats.md"
 _NO_REQUEST = (
     "a result without an answer tells no model: give the file of its batch's requests beside it"
@@ -150,15 +147,10 @@ class Batches(Source):
         return here[0] if len(here) == 1 else {}
 
     def rest(self, ledger: Ledger) -> Iterator[pa.RecordBatch]:
-        def convert(waiting: list[_Placed]) -> pa.RecordBatch:
-            columns = pair_columns([record for record, _, _ in waiting])
-            lines = np.asarray([line for _, _, line in waiting], np.int64)
-            return admit(columns, lines, [where for _, where, _ in waiting], ledger)
+        yield from admitted(self._wrapped(ledger), ledger)
 
-        yield from without_collector(convert, self._wrapped(ledger))
-
-    def _wrapped(self, ledger: Ledger) -> Iterator[list[_Placed]]:
-        """Yield what `pairs` reads, some megabytes at a time."""
+    def _wrapped(self, ledger: Ledger) -> Iterator[Part]:
+        """Yield the columns of what `pairs` reads, some dozens of records at a time."""
         files = self._files
         batches = [self._batch_of(file) for file in files]
         scopes = [str(b.get("id") or f.folder) for b, f in zip(batches, files, strict=True)]
@@ -169,12 +161,18 @@ class Batches(Source):
             for record, row in _joined(rows, files, ledger):
                 wrapper = _wrapper(record, batches[row.file], fallback)
                 waiting.append((wrapper, files[row.file].where, row.line))
-            size += _EACH_ROW + sum(len(row.text) for row in rows)
-            if size >= _BYTES:
-                yield waiting
+            size += sum(len(row.text) for row in rows)
+            if len(waiting) >= SOME_ROWS:
+                yield _part(waiting, size)
                 waiting, size = [], 0
         if waiting:
-            yield waiting
+            yield _part(waiting, size)
+
+
+def _part(waiting: list[_Placed], size: int) -> Part:
+    columns = pair_columns([record for record, _, _ in waiting])
+    lines = [line for _, _, line in waiting]
+    return Part(columns, lines, [where for _, where, _ in waiting], size)
 
 
 def _is_batch(value: dict[str, Any]) -> bool:

@@ -20,13 +20,13 @@ import orjson
 import pyarrow as pa
 
 from stillwatch.sources.bodies import BODY_COLUMNS
-from stillwatch.sources.garbage import without_collector
-from stillwatch.sources.json_rows import Records, read_records
+from stillwatch.sources.json_rows import SOME_ROWS, Records, read_records
 from stillwatch.sources.json_text import BadJson, canonical, loads
 from stillwatch.sources.ledger import Ledger
 from stillwatch.sources.outline import outline
+from stillwatch.sources.parts import Part, admitted
 from stillwatch.sources.scratch import Scratch
-from stillwatch.sources.wrapped import NOTHING, Wrapped, account_in
+from stillwatch.sources.wrapped import Wrapped, account_in
 
 __all__ = ["Bedrock"]
 
@@ -34,7 +34,7 @@ _BODY_FILE = re.compile(r"(?:^|/)data/[^/]+_(?:input|output)\.json(?:\.gz)?$")
 _SIDES = (("input", "inputBodyJson", "inputBodyS3Path"),
           ("output", "outputBodyJson", "outputBodyS3Path"))  # fmt: skip
 _SESSION = re.compile(r"(arn:aws[\w-]*:sts::\d*:assumed-role/[^/]+)/(.+)")
-_FLUSH = 1_000
+_OUTSIDE_BYTES = 100_000  # a body lies in a file of its own from so many on
 _TABLES = (
     "held (file TEXT, line INT, row BLOB)",
     "bodies (name TEXT PRIMARY KEY, body BLOB)",
@@ -69,15 +69,15 @@ class Bedrock(Wrapped):
             ledger.notes[_FILES] += 1
             return
 
-        def convert(records: Records) -> pa.RecordBatch:
-            ready, waiting = Records(), Records()
+        def convert(records: Records) -> Part:
+            ready, waiting = Records(size=records.size), Records()
             for value, line in zip(records.objects, records.lines, strict=True):
                 record = _record(value)
                 (waiting if _outside(record) else ready).add(record, line)
             self._hold(waiting, where)
-            return self.converted(ready, where, ledger) if ready.objects else NOTHING
+            return self.converted(ready, where, ledger)
 
-        yield from without_collector(convert, read_records(handle, where, ledger, Records))
+        yield from admitted(map(convert, read_records(handle, where, ledger, Records)), ledger)
 
     def wrapper(self, record: dict[str, Any], ledger: Ledger) -> dict[str, Any]:
         asked, said = _dict(record.get("input")), _dict(record.get("output"))
@@ -107,18 +107,22 @@ class Bedrock(Wrapped):
         """Yield the records whose bodies lie in files of their own."""
         if self._base is None:
             return
-        rows = self._base.rows("SELECT file, line, row FROM held ORDER BY file, line")
+        yield from admitted(self._waited(self._base, ledger), ledger)
+        self._base.close()
+        self._base = None
+
+    def _waited(self, base: Scratch, ledger: Ledger) -> Iterator[Part]:
+        rows = base.rows("SELECT file, line, row FROM held ORDER BY file, line")
         some, where = Records(), ""
         for file, line, packed in rows:
-            if some.objects and (file != where or len(some.objects) >= _FLUSH):
+            if some.objects and (file != where or len(some.objects) >= SOME_ROWS):
                 yield self.converted(some, where, ledger)
                 some = Records()
             where = file
             some.add(self._filled(orjson.loads(packed), ledger), line)
+            some.size += _OUTSIDE_BYTES
         if some.objects:
             yield self.converted(some, where, ledger)
-        self._base.close()
-        self._base = None
 
     def _filled(self, record: dict[str, Any], ledger: Ledger) -> dict[str, Any]:
         for side, body, path in _SIDES:

@@ -73,7 +73,8 @@ def body_columns(calls: list[Call]) -> dict[str, list[Any]]:
             q.get("model") or r.get("model") for q, r in zip(requests, responses, strict=True)
         ],
         "operation": [
-            _operation(call.route, q) for call, q in zip(calls, requests, strict=True)
+            _operation(call.route, q, r)
+            for call, q, r in zip(calls, requests, responses, strict=True)
         ],
         "stream": [
             flag if flag is not None else streamed or None
@@ -113,7 +114,7 @@ def _answer(response: Any) -> Answer:
     return answer
 
 
-def _operation(route: Any, request: dict[str, Any]) -> str | None:
+def _operation(route: Any, request: dict[str, Any], response: dict[str, Any]) -> str | None:
     if type(route) is str:
         for part, operation in _ROUTES:
             if part in route:
@@ -124,7 +125,13 @@ def _operation(route: Any, request: dict[str, Any]) -> str | None:
         return "completion"
     if "input" not in request:
         return None
-    return "embedding" if "encoding_format" in request or "dimensions" in request else "chat"
+    asked = request["input"]
+    plain = type(asked) is list and asked and type(asked[0]) is not dict  # texts or token numbers
+    if plain or "encoding_format" in request or "dimensions" in request:
+        return "embedding"
+    data = response.get("data")
+    first = data[0] if type(data) is list and data else None
+    return "embedding" if type(first) is dict and "embedding" in first else "chat"
 
 
 def body_messages(request: dict[str, Any]) -> Any:

@@ -72,20 +72,27 @@ def _has_converse_blocks(messages: Any) -> bool:
     return type(blocks) is list and any(type(b) is dict and "type" not in b for b in blocks)
 
 
+def _only_says(part: Any) -> bool:
+    """Whether a part is text and nothing else, as nearly all are."""
+    return type(part) is dict and type(part.get("text")) is str and len(part) == 1
+
+
 def _converse_request(body: _Body) -> _Body:
     config = _dict(body.get("inferenceConfig"))
-    tools = _dict(body.get("toolConfig"))
+    told = _dict(body.get("toolConfig"))
+    tools = [_converse_tool(t) for t in _list(told.get("tools")) if not _marks_the_cache(t)]
+    system = [_converse_block(b) for b in _list(body.get("system")) if not _marks_the_cache(b)]
     more = _dict(body.get("additionalModelRequestFields"))
     return {
         **more,
         **body,
         "messages": [_converse_message(m) for m in _list(body.get("messages"))],
-        "system": [_converse_block(b) for b in _list(body.get("system"))] or None,
+        "system": system or None,
         "temperature": config.get("temperature", body.get("temperature")),
         "top_p": config.get("topP", body.get("top_p")),
         "max_tokens": config.get("maxTokens", body.get("max_tokens")),
-        "tools": [_converse_tool(t) for t in _list(tools.get("tools"))] or None,
-        "tool_choice": tools.get("toolChoice"),
+        "tools": tools or None,
+        "tool_choice": told.get("toolChoice"),
     }
 
 
@@ -97,7 +104,16 @@ def _converse_tool(tool: Any) -> Any:
 def _converse_message(message: Any) -> Any:
     if type(message) is not dict or type(message.get("content")) is not list:
         return message
-    return {**message, "content": [_converse_block(b) for b in message["content"]]}
+    blocks = message["content"]
+    if len(blocks) == 1 and _only_says(blocks[0]):
+        return {**message, "content": blocks[0]["text"]}
+    blocks = [b for b in blocks if not _marks_the_cache(b)]
+    return {**message, "content": [_converse_block(b) for b in blocks]}
+
+
+def _marks_the_cache(block: Any) -> bool:
+    """Whether a block says only how far to cache: it is the same in everybody's requests."""
+    return type(block) is dict and "cachePoint" in block
 
 
 def _converse_block(block: Any) -> Any:
@@ -105,6 +121,11 @@ def _converse_block(block: Any) -> Any:
         return block
     if "text" in block:
         return {"type": "text", "text": block["text"]}
+    guarded = _dict(block.get("guardContent"))
+    if type(guarded.get("text")) is dict:
+        return {"type": "text", "text": guarded["text"].get("text")}
+    if type(guarded.get("image")) is dict:
+        return {**guarded["image"], "type": "image"}
     if type(block.get("toolUse")) is dict:
         return {**block["toolUse"], "type": "tool_use"}
     if type(block.get("toolResult")) is dict:
@@ -164,7 +185,10 @@ def _gemini_turn(turn: Any) -> Any:
     if type(turn) is not dict:
         return turn
     role = {"model": "assistant", None: "user"}.get(_text(turn.get("role")), turn.get("role"))
-    return {"role": role, "content": _gemini_parts(turn.get("parts"))}
+    parts = turn.get("parts")
+    if type(parts) is list and len(parts) == 1 and _only_says(parts[0]):
+        return {"role": role, "content": parts[0]["text"]}
+    return {"role": role, "content": _gemini_parts(parts)}
 
 
 def _text(value: Any) -> str | None:

@@ -13,16 +13,13 @@ import ipaddress
 from functools import lru_cache
 from typing import Any
 
-import numpy as np
-import pyarrow as pa
-
 from stillwatch.schema.arrow import EXCHANGE
-from stillwatch.sources.admit import admit
 from stillwatch.sources.fields import client_of
 from stillwatch.sources.json_rows import Records
 from stillwatch.sources.ledger import Ledger
 from stillwatch.sources.outcomes import code_of
-from stillwatch.sources.wrapped import NOTHING, Wrapped, names_in
+from stillwatch.sources.parts import Part
+from stillwatch.sources.wrapped import Wrapped, names_in
 
 __all__ = ["Envoy"]
 
@@ -57,7 +54,7 @@ class Envoy(Wrapped):
         keys = names_in(head)
         return "response_code" in keys and any(k.startswith("gen_ai.") for k in keys)
 
-    def converted(self, records: Records, where: str, ledger: Ledger) -> pa.RecordBatch:
+    def converted(self, records: Records, where: str, ledger: Ledger) -> Part:
         """Return the exchanges, a column at a time: without bodies nothing else has to be asked."""
         ledger.hints["required value missing (account_id)"] = _HINT
         rows, lines = records.objects, records.lines
@@ -68,7 +65,7 @@ class Envoy(Wrapped):
             rows, lines = [rows[n] for n in keep], [lines[n] for n in keep]
             models = [models[n] for n in keep]
         if not rows:
-            return NOTHING
+            return Part({}, [], where, records.size)
         columns = {name: _told(rows, name) for name in set().union(*rows) & _NAMES}
         columns |= {ours: _told(rows, theirs) for ours, theirs in _SAME.items()}
         codes = [code_of(value) for value in _told(rows, "response_code")]
@@ -83,7 +80,7 @@ class Envoy(Wrapped):
             "client": _either(columns.get("client"), [_client(agent) for agent in agents]),
         }
         columns.pop("status", None)  # told by the code
-        return admit(columns, np.asarray(lines, np.int64), where, ledger)
+        return Part(columns, lines, where, records.size)
 
 
 def _told(rows: list[dict[str, Any]], name: str) -> list[Any]:

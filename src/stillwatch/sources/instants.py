@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 
 from stillwatch.schema import to_micros
 
-__all__ = ["EARLIEST_US", "UTC_US", "instants", "instants_of"]
+__all__ = ["EARLIEST_US", "UTC_US", "instants", "instants_of", "latencies"]
 
 UTC_US = pa.timestamp("us", tz="UTC")
 EARLIEST_US = to_micros(datetime(2015, 1, 1, tzinfo=UTC))
@@ -62,6 +62,15 @@ def instants_of(values: list[Any]) -> tuple[pa.Array, int]:
         return instants(pa.array(texts, pa.string()))
     except (ValueError, TypeError):
         return pa.nulls(len(values), UTC_US), 0
+
+
+def latencies(starts: list[Any], ends: list[Any]) -> list[float | None]:
+    """Return milliseconds between two times of any spelling, null where one is none."""
+    first, last = (instants_of(v)[0].cast(pa.int64()).to_pylist() for v in (starts, ends))
+    return [
+        None if a is None or b is None or b < a else (b - a) / 1e3
+        for a, b in zip(first, last, strict=True)
+    ]
 
 
 def _from_timestamps(array: pa.Array) -> pa.Array:

@@ -14,9 +14,10 @@ from stillwatch.sources.json_text import BadJson, loads
 from stillwatch.sources.ledger import BROKEN, Ledger
 from stillwatch.sources.pages import items_of
 
-__all__ = ["CHUNK_BYTES", "MAX_RECORD_BYTES", "Records", "object_in", "read_records"]
+__all__ = ["CHUNK_BYTES", "MAX_RECORD_BYTES", "SOME_ROWS", "Records", "object_in", "read_records"]
 
 CHUNK_BYTES = 2 << 20
+SOME_ROWS = 64
 MAX_RECORD_BYTES = 256 << 20
 _BOM = b"\xef\xbb\xbf"
 _SPACE = b" \t\r\n"
@@ -31,10 +32,14 @@ _OPENER = re.compile(rb'[ \t\r\n,]*(\{[ \t\r\n]*"[^"\\]{1,64}")')
 
 @dataclass
 class Records:
-    """Objects of one chunk and each one's place: its line, or its number in the array."""
+    """Some objects and each one's place: its line, or its number in the array.
+
+    ``size``: bytes of their text, 0 where nobody knows.
+    """
 
     objects: list[dict[str, Any]] = field(default_factory=list)
     lines: list[int] = field(default_factory=list)
+    size: int = 0
 
     def add(self, value: dict[str, Any], line: int, text: bytes = b"") -> None:
         """Take an object as soon as it is parsed; ``text``: its own line, where it has one."""
@@ -52,10 +57,10 @@ _Kept = TypeVar("_Kept", bound=Records)
 def read_records(
     handle: BinaryIO, where: str, ledger: Ledger, new: Callable[[], _Kept]
 ) -> Iterator[_Kept]:
-    """Yield the JSON objects of a file, whatever way they are laid out.
+    """Yield the JSON objects of a file, whatever way they are laid out, some dozens at a time.
 
-    ``new`` makes what takes the objects of one chunk: `Records`, or a kind of it that turns each
-    one into something smaller at once.
+    ``new`` makes what takes them: `Records`, or a kind of it that turns each one into something
+    smaller at once.
 
     1. An array, when the first character is ``[``, or several one after another, as a receiver
        has them that appends what is posted to it.
@@ -113,7 +118,9 @@ def _read_lines(
         block = b"".join([*carry, chunk[:end]])
         carry, held = [chunk[end + 1 :]], len(chunk) - end - 1
         lines = block.split(b"\n")
-        yield _parse_lines(lines, number, where, ledger, new())
+        for start in range(0, len(lines), SOME_ROWS):
+            some = lines[start : start + SOME_ROWS]
+            yield _parse_lines(some, number + start, where, ledger, new())
         number += len(lines)
     rest = b"".join(carry)
     if rest:
@@ -131,6 +138,7 @@ def _parse_lines(
     add = records.add
     parse = orjson.loads
     take = None if type(records).take is Records.take else records.take
+    records.size = sum(map(len, lines))
     for number, line in enumerate(lines, done + 1):
         if take is not None and take(line, number):
             continue
@@ -288,12 +296,16 @@ def _read_values(
     splitter = _Splitter(opened=opened)
     number = 0
     for chunk in _after(first, chunks):
-        records = new()
-        for value in splitter.feed(chunk):
-            number += 1
-            _add_value(value, number, records, where, ledger)
+        values = splitter.feed(chunk)
+        for start in range(0, len(values) or 1, SOME_ROWS):
+            some = values[start : start + SOME_ROWS]
+            records = new()
+            records.size = len(chunk) * len(some) // len(values) if values else len(chunk)
+            for value in some:
+                number += 1
+                _add_value(value, number, records, where, ledger)
+            yield records
         _refuse_giant(len(splitter.buffer) - max(splitter.start, 0), where, number + 1)
-        yield records
         if splitter.closed:
             break
     unread = len(splitter.rest) + sum(map(len, chunks))

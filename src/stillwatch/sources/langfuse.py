@@ -19,13 +19,13 @@ import pyarrow as pa
 
 from stillwatch.sources.any_rows import read_rows
 from stillwatch.sources.bodies import BODY_COLUMNS
-from stillwatch.sources.garbage import without_collector
-from stillwatch.sources.json_rows import Records
+from stillwatch.sources.json_rows import SOME_ROWS, Records
 from stillwatch.sources.json_text import canonical, parsed, parsed_object
 from stillwatch.sources.ledger import Ledger
+from stillwatch.sources.parts import Part, admitted
 from stillwatch.sources.scratch import Scratch
 from stillwatch.sources.usage import count_of
-from stillwatch.sources.wrapped import NOTHING, Wrapped, account_in, names_in
+from stillwatch.sources.wrapped import Wrapped, account_in, names_in
 
 __all__ = ["Langfuse"]
 
@@ -34,7 +34,6 @@ _TABLES = ("held (file TEXT, line INT, trace TEXT, row BLOB)", "traces (id TEXT,
 _OF_TRACE = ("userId", "sessionId", "tags", "metadata")
 _OTHER = "observations that are no model call"
 _TRACES = "traces"
-_FLUSH = 1_000
 _CODE = re.compile(r"(?<![0-9])[45][0-9]{2}(?![0-9])")
 _BODY = frozenset({"messages", "input", "contents", "prompt"})
 _BLOCKS = ("text", "output_text", "thinking", "tool_use", "refusal")
@@ -63,8 +62,8 @@ class Langfuse(Wrapped):
             "give the traces beside the observations, or set userId: see docs/sources/langfuse.md"
         )
 
-        def convert(records: Records) -> pa.RecordBatch:
-            ready, waiting = Records(), Records()
+        def convert(records: Records) -> Part:
+            ready, waiting = Records(size=records.size), Records()
             for value, line in zip(records.objects, records.lines, strict=True):
                 for record in self._observations(value, ledger):
                     lone = not record.get("userId") and record.get("traceId")
@@ -72,9 +71,9 @@ class Langfuse(Wrapped):
             rows = [(where, line, str(r.get("traceId")), _packed(r))
                     for r, line in zip(waiting.objects, waiting.lines, strict=True)]  # fmt: skip
             self._scratch().write("INSERT INTO held VALUES (?, ?, ?, ?)", rows)
-            return self.converted(ready, where, ledger) if ready.objects else NOTHING
+            return self.converted(ready, where, ledger)
 
-        yield from without_collector(convert, read_rows(handle, where, ledger))
+        yield from admitted(map(convert, read_rows(handle, where, ledger)), ledger)
 
     def _scratch(self) -> Scratch:
         self._base = self._base or Scratch(*_TABLES)
@@ -98,20 +97,24 @@ class Langfuse(Wrapped):
         """Yield the calls whose user stands on their trace."""
         if self._base is None:
             return
-        self._base.rows("CREATE INDEX by_id ON traces (id)")
-        rows = self._base.rows("SELECT file, line, trace, row FROM held ORDER BY file, line, rowid")
+        yield from admitted(self._waited(self._base, ledger), ledger)
+        self._base.close()
+        self._base = None
+
+    def _waited(self, base: Scratch, ledger: Ledger) -> Iterator[Part]:
+        base.rows("CREATE INDEX by_id ON traces (id)")
+        rows = base.rows("SELECT file, line, trace, row FROM held ORDER BY file, line, rowid")
         some, where = Records(), ""
         for file, line, trace, packed in rows:
-            if some.objects and (file != where or len(some.objects) >= _FLUSH):
+            if some.objects and (file != where or len(some.objects) >= SOME_ROWS):
                 yield self.converted(some, where, ledger)
                 some = Records()
             where = file
-            told = self._base.one("SELECT row FROM traces WHERE id = ?", trace)
+            told = base.one("SELECT row FROM traces WHERE id = ?", trace)
             some.add(_with_trace(orjson.loads(packed), orjson.loads(told) if told else {}), line)
+            some.size += len(packed)
         if some.objects:
             yield self.converted(some, where, ledger)
-        self._base.close()
-        self._base = None
 
     def wrapper(self, record: dict[str, Any], ledger: Ledger) -> dict[str, Any]:
         metadata = parsed_object(record.get("metadata"))

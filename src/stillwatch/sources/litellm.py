@@ -18,19 +18,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any, BinaryIO
 
-import numpy as np
 import pyarrow as pa
 
 from stillwatch.schema.arrow import EXCHANGE
-from stillwatch.sources.admit import admit
 from stillwatch.sources.answers import NO_ANSWER, Answer, answer_of
 from stillwatch.sources.fields import client_of, first_of, kind_of, text_of, tool_names
-from stillwatch.sources.garbage import without_collector
 from stillwatch.sources.json_rows import Records, read_records
 from stillwatch.sources.json_text import canonical, parsed, parsed_object
 from stillwatch.sources.ledger import Ledger
 from stillwatch.sources.litellm_status import outcome
-from stillwatch.sources.pairs import latencies
+from stillwatch.sources.parts import END_TIME, Part, admitted
 from stillwatch.sources.source import Source
 
 __all__ = ["LiteLLM"]
@@ -55,7 +52,6 @@ _OPERATIONS = {
 _RESPONSE = frozenset({"choices", "content", "output"})
 _JA4_HEADERS = ("x-ja4", "x-client-ja4", "ja4", "x-ja4-fingerprint")
 _COLUMNS = frozenset(EXCHANGE.names) - {"origin", "country", "asn"}
-_NOTHING = pa.RecordBatch.from_arrays([], schema=pa.schema([]))
 _Payloads = list[dict[str, Any]]
 
 
@@ -81,13 +77,11 @@ class LiteLLM(Source):
         return self.columns
 
     def read(self, handle: BinaryIO, where: str, ledger: Ledger) -> Iterator[pa.RecordBatch]:
-        def convert(records: Records) -> pa.RecordBatch:
-            return self._batch(records, where, ledger) if records.objects else _NOTHING
+        def convert(records: Records) -> Part:
+            columns = self.columns_of(records.objects) if records.objects else {}
+            return Part(columns, records.lines, where, records.size)
 
-        yield from without_collector(convert, read_records(handle, where, ledger, Records))
-
-    def _batch(self, records: Records, where: str, ledger: Ledger) -> pa.RecordBatch:
-        return self.admitted(self.columns_of(records.objects), records, where, ledger)
+        yield from admitted(map(convert, read_records(handle, where, ledger, Records)), ledger)
 
     def columns_of(self, rows: _Payloads) -> dict[str, Any]:
         """Return what payloads say, under the names of EXCHANGE."""
@@ -99,13 +93,6 @@ class LiteLLM(Source):
             **_answer(rows),
             **_usage(rows, meta),
         }
-
-    @staticmethod
-    def admitted(
-        columns: dict[str, Any], records: Records, where: str, ledger: Ledger
-    ) -> pa.RecordBatch:
-        """Return the fit rows of columns that stand for ``records``."""
-        return admit(columns, np.asarray(records.lines, np.int64), where, ledger)
 
     def _who(self, rows: _Payloads, meta: _Payloads) -> dict[str, list[Any]]:
         agents = [
@@ -152,7 +139,7 @@ def _what(rows: _Payloads) -> dict[str, list[Any]]:
     return {
         "exchange_id": [_id(row) for row in rows],
         "ts": [row.get("startTime") for row in rows],
-        "latency_ms": _latencies(rows),
+        **_took(rows),
         "model": first_of(rows, ("model", "model_group")),
         "provider": [row.get("custom_llm_provider") for row in rows],
         "conversation_id": [row.get("session_id") for row in rows],
@@ -172,10 +159,10 @@ def _id(row: dict[str, Any]) -> Any:
     return found if found not in (None, "", "None") else row.get("litellm_call_id")
 
 
-def _latencies(rows: _Payloads) -> list[float | None]:
+def _took(rows: _Payloads) -> dict[str, list[Any]]:
     if any(type(row.get("startTime")) is str for row in rows):  # older payloads: ISO 8601
-        return latencies([r.get("startTime") for r in rows], [r.get("endTime") for r in rows])
-    return [_latency(row) for row in rows]
+        return {END_TIME: [row.get("endTime") for row in rows]}
+    return {"latency_ms": [_latency(row) for row in rows]}
 
 
 def _latency(row: dict[str, Any]) -> float | None:

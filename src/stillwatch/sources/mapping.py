@@ -33,21 +33,19 @@ from pathlib import Path
 from typing import Any, BinaryIO
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-import numpy as np
 import pyarrow as pa
 
 from stillwatch.errors import ConfigError
 from stillwatch.schema.arrow import EXCHANGE, REQUIRED_EXCHANGE_COLUMNS
-from stillwatch.sources.admit import admit
 from stillwatch.sources.any_rows import read_rows
 from stillwatch.sources.bodies import BODY_COLUMNS, Call, body_columns
 from stillwatch.sources.expressions import Expression, Fields, compile_expression
 from stillwatch.sources.fields import client_of
-from stillwatch.sources.garbage import without_collector
 from stillwatch.sources.json_rows import Records
 from stillwatch.sources.json_text import BadJson, loads, record_digest
 from stillwatch.sources.ledger import Ledger
 from stillwatch.sources.pairs import unwrapped
+from stillwatch.sources.parts import Part, admitted
 from stillwatch.sources.source import Source
 
 __all__ = ["Mapping", "read_mapping"]
@@ -57,7 +55,6 @@ _BODIES = ("request", "response", "status", "route", "error")
 _ROWS = ("keep", "zone")
 _NAMES = tuple(EXCHANGE.names)
 _PARSED = ("messages", "tools", "tags")
-_NOTHING = pa.RecordBatch.from_arrays([], schema=pa.schema([]))
 _LEFT_OUT = "rows that the mapping leaves out (rows.keep)"
 
 
@@ -140,21 +137,20 @@ class Mapping(Source):
             ("account_id", "required value missing"),
             ("ts", "no readable time"),
         ):
-            if column in self._columns:
-                text = self._columns[column].text
-                ledger.hints[f"{reason} ({column})"] = (
-                    f"{self._where} says {column} = '{text}': is that where it is? "
-                    "`ingest LOG --suggest` shows what the log has"
-                )
+            text = self._columns[column].text if column in self._columns else ""
+            told = f"says {column} = '{text}': is that where it is?" if text else (
+                f"says nothing of {column}, and the bodies tell none: add {column} = '…'"
+            )  # fmt: skip
+            ledger.hints[f"{reason} ({column})"] = (
+                f"{self._where} {told}; `ingest LOG --suggest` shows what the log has"
+            )
 
-        def convert(records: Records) -> pa.RecordBatch:
+        def convert(records: Records) -> Part:
             kept = self._kept(records, ledger)
-            if not kept.objects:
-                return _NOTHING
-            columns = self._converted(kept.objects, ledger)
-            return admit(columns, np.asarray(kept.lines, np.int64), where, ledger)
+            columns = self._converted(kept.objects, ledger) if kept.objects else {}
+            return Part(columns, kept.lines, where, records.size)
 
-        yield from without_collector(convert, read_rows(handle, where, ledger))
+        yield from admitted(map(convert, read_rows(handle, where, ledger)), ledger)
 
     def _kept(self, records: Records, ledger: Ledger) -> Records:
         if self._keep is None or not records.objects:

@@ -18,45 +18,63 @@ from stillwatch.schema.arrow import MESSAGE
 from stillwatch.schema.message import blob_of, content_text, digest_mark, message_text
 from stillwatch.sources.json_text import clean
 
-__all__ = ["blob_of", "content_text", "digest_mark", "message_text", "messages_array"]
+__all__ = ["Messages", "blob_of", "content_text", "digest_mark", "message_text", "messages_array"]
 
 _PLAIN = frozenset({"role", "content"})
 
 
-def messages_array(values: Iterable[Any]) -> pa.Array:
-    """Return a list<struct<role, content>> array from lists, strings, objects or nulls.
+class Messages:
+    """The messages of many exchanges as texts, so that nothing else of their objects is kept.
 
     A string is one user message; a single object is one message; null stays null.
     """
-    roles: list[str | None] = []
-    contents: list[str] = []
-    offsets = [0]
-    nulls: list[bool] = []
-    add_role: Callable[[str | None], None] = roles.append
-    add_content: Callable[[str], None] = contents.append
-    for value in values:
-        nulls.append(value is None)
-        for message in value if type(value) is list else () if value is None else (value,):
-            if type(message) is dict:
-                content = message.get("content")
-                if type(content) is not str or len(message) > 2 or not _PLAIN.issuperset(message):
-                    content = message_text(message)
-                role = message.get("role")
-                add_role(role if type(role) is str else None)
-                add_content(content)
-            else:
-                add_role("user")
-                add_content(content_text(message))
-        offsets.append(len(contents))
-    structs = pa.StructArray.from_arrays(
-        [_strings(roles), _strings(contents)], fields=list(MESSAGE)
-    )
-    return pa.ListArray.from_arrays(
-        pa.array(np.asarray(offsets, np.int32)),
-        structs,
-        type=pa.list_(MESSAGE),
-        mask=pa.array(np.asarray(nulls, bool)),
-    )
+
+    def __init__(self) -> None:
+        self._roles: list[str | None] = []
+        self._contents: list[str] = []
+        self._offsets = [0]
+        self._nulls: list[bool] = []
+
+    def extend(self, values: Iterable[Any]) -> None:
+        """Add the messages of further exchanges: lists, strings, objects or nulls."""
+        contents, offsets, nulls = self._contents, self._offsets, self._nulls
+        add_role: Callable[[str | None], None] = self._roles.append
+        add_content: Callable[[str], None] = contents.append
+        for value in values:
+            nulls.append(value is None)
+            for message in value if type(value) is list else () if value is None else (value,):
+                if type(message) is dict:
+                    content = message.get("content")
+                    if type(content) is not str or (
+                        len(message) > 2 or not _PLAIN.issuperset(message)
+                    ):
+                        content = message_text(message)
+                    role = message.get("role")
+                    add_role(role if type(role) is str else None)
+                    add_content(content)
+                else:
+                    add_role("user")
+                    add_content(content_text(message))
+            offsets.append(len(contents))
+
+    def array(self) -> pa.Array:
+        """Return them as list<struct<role, content>>."""
+        structs = pa.StructArray.from_arrays(
+            [_strings(self._roles), _strings(self._contents)], fields=list(MESSAGE)
+        )
+        return pa.ListArray.from_arrays(
+            pa.array(np.asarray(self._offsets, np.int32)),
+            structs,
+            type=pa.list_(MESSAGE),
+            mask=pa.array(np.asarray(self._nulls, bool)),
+        )
+
+
+def messages_array(values: Iterable[Any]) -> pa.Array:
+    """Return a list<struct<role, content>> array from lists, strings, objects or nulls."""
+    messages = Messages()
+    messages.extend(values)
+    return messages.array()
 
 
 def _strings(values: list[Any]) -> pa.Array:

@@ -23,23 +23,23 @@ import io
 from collections.abc import Iterator
 from typing import Any, BinaryIO, cast
 
-import numpy as np
 import pyarrow as pa
 
 from stillwatch.schema.arrow import EXCHANGE, REQUIRED_EXCHANGE_COLUMNS
-from stillwatch.sources.admit import admit, status_of_code
+from stillwatch.sources.admit import status_of_code
 from stillwatch.sources.answers import Answer
 from stillwatch.sources.error_codes import CODE_OF_CLASS
 from stillwatch.sources.fields import client_of, first_of, kind_of, text_of, tool_names
 from stillwatch.sources.files import HEAD_BYTES
-from stillwatch.sources.garbage import without_collector
-from stillwatch.sources.json_rows import Records, read_records
+from stillwatch.sources.json_rows import SOME_ROWS, Records, read_records
 from stillwatch.sources.json_text import canonical
 from stillwatch.sources.ledger import Ledger
 from stillwatch.sources.otlp_content import answer_in, has_content, messages_in, structured
 from stillwatch.sources.otlp_names import ACCOUNT, CONTENT_NAMES, EXTENSION, NAMES, OPERATIONS
-from stillwatch.sources.otlp_records import EVENT, SPAN, Record, records_of
+from stillwatch.sources.otlp_records import EVENT, SPAN, Record, key_of, record_in, records_of
 from stillwatch.sources.otlp_shelf import Shelf
+from stillwatch.sources.otlp_typed import ids_in, records_in
+from stillwatch.sources.parts import Part, admitted
 from stillwatch.sources.source import Source
 
 __all__ = ["Otlp"]
@@ -47,8 +47,8 @@ __all__ = ["Otlp"]
 _ENVELOPE = (b'"resourceSpans"', b'"resourceLogs"', b'"scopeSpans"', b'"scopeLogs"')
 _BARE = (b'"startTimeUnixNano"', b'"observedTimeUnixNano"', b'"timeUnixNano"')
 _END_USER = ("enduser.id", "enduser.pseudo.id")
-_ROWS = 2_048
-_JOINED_BYTES = 8 << 20
+_SOME_BYTES = 2 << 20
+_CONTENT = tuple(name.encode() for name in CONTENT_NAMES)
 _CONTENT_COLUMNS = frozenset({"messages", "output_text", "reasoning_text"})
 _ALWAYS = frozenset(
     {
@@ -59,20 +59,46 @@ _ALWAYS = frozenset(
         "reasoning_tokens", "cached_tokens", "latency_ms", "ip",
     }
 )  # fmt: skip
-_NOTHING = pa.RecordBatch.from_arrays([], schema=pa.schema([]))
 _Facts = dict[str, Any]
 
 
 class _Walked(Records):
-    """Keeps of each object the records in it, and lets the object go."""
+    """Keeps of each object the records in it, and lets the object go.
 
-    def __init__(self, where: str, ledger: Ledger) -> None:
+    ``found``: records; ``waiting``: the texts of those that belong together with what comes later,
+    where spans and logs are both in the input (``joins``).
+    """
+
+    def __init__(self, where: str, ledger: Ledger, joins: bool) -> None:
         super().__init__()
         self.found: list[Record] = []
-        self._where, self._ledger = where, ledger
+        self.waiting: list[tuple[str, bool, int, bytes, bytes]] = []
+        self._where, self._ledger, self._joins = where, ledger, joins
+
+    def take(self, text: bytes, line: int) -> bool:
+        records = records_in(text)
+        for log, resource, own in records or ():
+            key = key_of(*ids_in(own)) if self._joins and _may_wait(log, own) else None
+            if key is not None:
+                self.waiting.append((key, log, line, resource, own))
+                continue
+            found = record_in(log, resource, own, self._where, line, self._ledger)
+            if found is not None:
+                self.found.append(found)
+        return records is not None
 
     def add(self, value: dict[str, Any], line: int, text: bytes = b"") -> None:
         self.found += records_of(value, self._where, line, self._ledger)
+
+
+def _may_wait(log: bool, text: bytes) -> bool:
+    """Whether a record surely waits for another, by its text: an event, or a span without content.
+
+    Names may be spelled with escapes; then the record has to be parsed to know.
+    """
+    if b"gen_ai." not in text or b"\\u00" in text:
+        return False
+    return log or not any(name in text for name in _CONTENT)
 
 
 class Otlp(Source):
@@ -114,18 +140,19 @@ class Otlp(Source):
         self._hint(ledger)
         shelf = self._shelf = self._shelf or Shelf()
 
-        def convert(records: _Walked) -> list[pa.RecordBatch]:
+        def convert(records: _Walked) -> Part:
             found = records.found
             ready = [record for record in found if self._whole(record)]
             if self._logs:
                 shelf.tell(ready)
-            shelf.hold([record for record in found if not self._whole(record)])
-            slices = (ready[i : i + _ROWS] for i in range(0, len(ready), _ROWS))
-            return [self._batch(some, ledger) for some in slices]
+            shelf.keep(where, records.waiting)
+            if len(ready) < len(found):
+                shelf.hold([record for record in found if not self._whole(record)])
+            return self._part(ready, records.size)
 
-        chunks = read_records(handle, where, ledger, lambda: _Walked(where, ledger))
-        for batches in without_collector(convert, chunks):
-            yield from batches or (_NOTHING,)
+        joins = self._spans and self._logs
+        some = read_records(handle, where, ledger, lambda: _Walked(where, ledger, joins))
+        yield from admitted(map(convert, some), ledger)
 
     def _whole(self, record: Record) -> bool:
         """Whether nothing that may still come belongs to the record."""
@@ -136,17 +163,20 @@ class Otlp(Source):
     def rest(self, ledger: Ledger) -> Iterator[pa.RecordBatch]:
         if self._shelf is None:
             return
-        waiting: list[Record] = []
-        size = 0
-        for record in self._shelf.matched(ledger):
-            waiting.append(record)
-            size += _weight(record)
-            if size > _JOINED_BYTES:
-                yield self._batch(waiting, ledger)
-                waiting, size = [], 0
-        if waiting:
-            yield self._batch(waiting, ledger)
+        yield from admitted(self._matched(self._shelf, ledger), ledger)
         self._shelf = None
+
+    def _matched(self, shelf: Shelf, ledger: Ledger) -> Iterator[Part]:
+        waiting: list[Record] = []
+        held = 0
+        for record, size in shelf.matched(ledger):
+            waiting.append(record)
+            held += size
+            if len(waiting) >= SOME_ROWS or held >= _SOME_BYTES:
+                yield self._part(waiting, held)
+                waiting, held = [], 0
+        if waiting:
+            yield self._part(waiting, held)
 
     def _hint(self, ledger: Ledger) -> None:
         ledger.hints["message event without its span"] = (
@@ -157,9 +187,10 @@ class Otlp(Source):
             f"{', '.join(self._account)} on spans, events or their resource"
         )
 
-    def _batch(self, records: list[Record], ledger: Ledger) -> pa.RecordBatch:
+    def _part(self, records: list[Record], size: int) -> Part:
+        if not records:
+            return Part({}, [], [], size)
         facts = [record.facts for record in records]
-        lines = np.asarray([record.line for record in records], np.int64)
         there = set().union(*facts)
         columns = {
             **_plain(facts, there),
@@ -168,7 +199,8 @@ class Otlp(Source):
             **_answer(records),
         }
         _extend(columns, records, there)
-        return admit(columns, lines, [record.where for record in records], ledger)
+        lines = [record.line for record in records]
+        return Part(columns, lines, [record.where for record in records], size)
 
     def _who(self, records: list[Record]) -> dict[str, list[Any]]:
         accounts: list[Any] = []
@@ -191,11 +223,6 @@ def _held(facts: _Facts, names: tuple[str, ...]) -> tuple[str, Any]:
         if value is not None and value != "":
             return name, value
     return "", None
-
-
-def _weight(record: Record) -> int:
-    texts = (v for v in record.facts.values() if type(v) is str)
-    return 1_024 + sum(map(len, texts)) + 4_096 * len(record.told)
 
 
 def _plain(facts: list[_Facts], there: set[str]) -> dict[str, list[Any]]:

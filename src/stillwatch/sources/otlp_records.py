@@ -10,13 +10,26 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
+from stillwatch.sources.json_rows import object_in
+from stillwatch.sources.json_text import parsed_object
 from stillwatch.sources.ledger import Ledger
 from stillwatch.sources.otlp_names import DETAILS, INFERENCE, MESSAGE_EVENT, OTHER_OPERATIONS
+from stillwatch.sources.otlp_typed import (
+    Log,
+    Span,
+    facts_of,
+    log_in,
+    plain_of,
+    resource_of,
+    span_in,
+)
 
-__all__ = ["EVENT", "MESSAGE_PART", "SPAN", "Record", "records_of"]
+__all__ = ["EVENT", "MESSAGE_PART", "SPAN", "Record", "key_of", "record_in", "records_of"]
 
 SPAN, EVENT, MESSAGE_PART = 0, 1, 2
 _MAX_DEPTH = 64
+_OTHER_SPANS = "spans that are no model request"
+_OTHER_LOGS = "log records that are no model request"
 _FAILED = (2, "STATUS_CODE_ERROR")
 _MODELS = ("gen_ai.request.model", "gen_ai.response.model")
 _Facts = dict[str, Any]
@@ -62,9 +75,9 @@ def records_of(value: _Facts, where: str, line: int, ledger: Ledger) -> Iterator
     elif "scopeSpans" in value or "scopeLogs" in value:
         yield from _of_resource(value, at)
     elif "startTimeUnixNano" in value:
-        yield from _noted(_span(value, {}, at), "spans that are no model request", at)
+        yield from _noted(_span(value, {}, at), _OTHER_SPANS, at)
     elif "timeUnixNano" in value or "observedTimeUnixNano" in value:
-        yield from _noted(_log(value, {}, at), "log records that are no model request", at)
+        yield from _noted(_log(value, {}, at), _OTHER_LOGS, at)
     elif "resourceMetrics" in value or "resourceProfiles" in value:
         ledger.notes["OTLP metrics or profiles, not read"] += 1
     else:
@@ -76,10 +89,10 @@ def _of_resource(group: _Facts, at: _Place) -> Iterator[Record]:
     resource = _attributes(about.get("attributes"), at) if type(about) is dict else {}
     for scope in _objects(group.get("scopeSpans"), "scopeSpans", at):
         for span in _objects(scope.get("spans"), "spans", at):
-            yield from _noted(_span(span, resource, at), "spans that are no model request", at)
+            yield from _noted(_span(span, resource, at), _OTHER_SPANS, at)
     for scope in _objects(group.get("scopeLogs"), "scopeLogs", at):
         for log in _objects(scope.get("logRecords"), "logRecords", at):
-            yield from _noted(_log(log, resource, at), "log records that are no model request", at)
+            yield from _noted(_log(log, resource, at), _OTHER_LOGS, at)
 
 
 def _objects(value: Any, name: str, at: _Place) -> Iterator[_Facts]:
@@ -101,26 +114,65 @@ def _noted(record: Record | None, other: str, at: _Place) -> Iterator[Record]:
         at.ledger.notes[other] += 1
 
 
+def record_in(
+    log: bool, resource: bytes, text: bytes, where: str, line: int, ledger: Ledger
+) -> Record | None:
+    """Return the model request, or its event, in a log record's or a span's own text.
+
+    ``resource``: the text of its resource. Anything else is noted or entered in the ledger.
+    """
+    at = _Place(where, line, ledger)
+    about = resource_of(resource)
+    if about is not None and log and (event := log_in(text)) is not None:
+        return next(_noted(_typed_log(event, about, at), _OTHER_LOGS, at), None)
+    if about is not None and not log and (span := span_in(text)) is not None:
+        return next(_noted(_typed_span(span, about, at), _OTHER_SPANS, at), None)
+    value = object_in(text, line, where, ledger)
+    if value is None:
+        return None
+    held = parsed_object(resource.decode("utf-8", "replace"))
+    about = _attributes(held.get("attributes"), at)
+    if log:
+        return next(_noted(_log(value, about, at), _OTHER_LOGS, at), None)
+    return next(_noted(_span(value, about, at), _OTHER_SPANS, at), None)
+
+
 def _span(span: _Facts, resource: _Facts, at: _Place) -> Record | None:
     facts = _attributes(span.get("attributes"), at)
-    operation = facts.get("gen_ai.operation.name", facts.get("llm.request.type"))
-    if not _asks_a_model(operation, facts):
+    if not _asks_a_model(facts):
         return None
     status = span.get("status")
     failed = type(status) is dict and status.get("code") in _FAILED
     told: list[Any] = []
     events = span.get("events")
     for event in events if type(events) is list else ():
-        if type(event) is dict:
-            _tell(event, facts, told, at)
+        if type(event) is dict and _speaks(event.get("name")):
+            _tell(event["name"], _attributes(event.get("attributes"), at), facts, told)
+    key = key_of(span.get("traceId"), span.get("spanId"))
     return Record(
-        SPAN, _key(span), at.where, at.line, span.get("startTimeUnixNano"),
+        SPAN, key, at.where, at.line, span.get("startTimeUnixNano"),
         span.get("endTimeUnixNano"), failed or "error.type" in facts, facts, resource, told,
     )  # fmt: skip
 
 
-def _asks_a_model(operation: Any, facts: _Facts) -> bool:
+def _typed_span(span: Span, resource: _Facts, at: _Place) -> Record | None:
+    facts = facts_of(span.attributes)
+    if not _asks_a_model(facts):
+        return None
+    failed = span.status is not None and span.status.code in _FAILED
+    told: list[Any] = []
+    for event in span.events or ():
+        if _speaks(event.name):
+            _tell(str(event.name), facts_of(event.attributes), facts, told)
+    return Record(
+        SPAN, key_of(span.traceId, span.spanId), at.where, at.line, span.startTimeUnixNano,
+        span.endTimeUnixNano, failed or "error.type" in facts, facts, resource, told,
+    )  # fmt: skip
+
+
+def _asks_a_model(facts: _Facts) -> bool:
     """Whether a span is a model request: by its operation, else by naming a model."""
+    operation = facts.get("gen_ai.operation.name", facts.get("llm.request.type"))
     if type(operation) is str and operation in INFERENCE:
         return True
     if type(operation) is str and operation in OTHER_OPERATIONS:
@@ -128,12 +180,12 @@ def _asks_a_model(operation: Any, facts: _Facts) -> bool:
     return _MODELS[0] in facts or _MODELS[1] in facts
 
 
-def _tell(event: _Facts, facts: _Facts, told: list[Any], at: _Place) -> None:
+def _speaks(name: Any) -> bool:
+    return type(name) is str and name.startswith("gen_ai.")
+
+
+def _tell(name: str, said: _Facts, facts: _Facts, told: list[Any]) -> None:
     """Take over what a span's own event says: attributes of the request, or a message."""
-    name = event.get("name")
-    if type(name) is not str or not name.startswith("gen_ai."):
-        return
-    said = _attributes(event.get("attributes"), at)
     if MESSAGE_EVENT.match(name):
         told.append([name, said.get("gen_ai.event.content", said)])
     else:
@@ -143,8 +195,25 @@ def _tell(event: _Facts, facts: _Facts, told: list[Any], at: _Place) -> None:
 
 def _log(log: _Facts, resource: _Facts, at: _Place) -> Record | None:
     facts = _attributes(log.get("attributes"), at)
-    name = log.get("eventName") or facts.get("event.name")
-    body = _plain(log.get("body"), 0)
+    times = (log.get("timeUnixNano"), log.get("observedTimeUnixNano"))
+    key = key_of(log.get("traceId"), log.get("spanId"))
+    return _event(log.get("eventName"), facts, _plain(log.get("body"), 0), key, times, resource, at)
+
+
+def _typed_log(log: Log, resource: _Facts, at: _Place) -> Record | None:
+    facts = facts_of(log.attributes)
+    times = (log.timeUnixNano, log.observedTimeUnixNano)
+    key = key_of(log.traceId, log.spanId)
+    body = None if log.body is None else plain_of(log.body)
+    return _event(log.eventName, facts, body, key, times, resource, at)
+
+
+def _event(
+    name: Any, facts: _Facts, body: Any, key: str | None, times: tuple[Any, Any],
+    resource: _Facts, at: _Place,
+) -> Record | None:  # fmt: skip
+    """Return what a log record tells of a request; ``times``: its own and when it was seen."""
+    name = name or facts.get("event.name")
     if name is None and type(body) is dict:
         name = body.get("event.name")
     if type(name) is not str:
@@ -159,15 +228,14 @@ def _log(log: _Facts, resource: _Facts, at: _Place) -> Record | None:
         told.append([name, body])
     else:
         return None
-    time = log.get("timeUnixNano") or None
-    time = log.get("observedTimeUnixNano") if time in (None, "0") else time
+    time = times[1] if times[0] in (None, "", 0, "0") else times[0]
     return Record(
-        kind, _key(log), at.where, at.line, time, None, "error.type" in facts, facts, resource, told
+        kind, key, at.where, at.line, time, None, "error.type" in facts, facts, resource, told
     )
 
 
-def _key(value: _Facts) -> str | None:
-    trace, span = value.get("traceId"), value.get("spanId")
+def key_of(trace: Any, span: Any) -> str | None:
+    """Return what a span and its events share; None where either id is missing or all zeros."""
     if type(trace) is not str or type(span) is not str or not trace.strip("0"):
         return None
     return f"{trace.lower()}-{span.lower()}" if span.strip("0") else None

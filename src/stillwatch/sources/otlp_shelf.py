@@ -12,11 +12,12 @@ import orjson
 
 from stillwatch.sources.json_text import canonical
 from stillwatch.sources.ledger import Ledger
-from stillwatch.sources.otlp_records import EVENT, SPAN, Record
+from stillwatch.sources.otlp_records import EVENT, MESSAGE_PART, SPAN, Record, record_in
 from stillwatch.sources.waiting import Row, Waiting
 
 __all__ = ["Shelf"]
 
+_RAW, _RAW_LOG = 3, 4  # the row is a span's, or a log record's, own text behind its resource's
 _TOLD = -1  # the row only says that its exchange was passed on with its content
 
 
@@ -39,12 +40,24 @@ class Shelf:
             rows.append(Row(key, record.kind, file, record.line, text))
         self._waiting.put(rows)
 
+    def keep(self, where: str, rows: list[tuple[str, bool, int, bytes, bytes]]) -> None:
+        """Keep records as they came: (key, whether of a log, line, resource, record)."""
+        file = self._files.setdefault(where, len(self._files))
+        self._waiting.put(
+            [
+                Row(key, _RAW_LOG if log else _RAW, file, line, b"%d:%b%b" % (len(head), head, own))
+                for key, log, line, head, own in rows
+            ]
+        )
+
     def tell(self, records: list[Record]) -> None:
         """Note that these exchanges were passed on with their content."""
         self._waiting.put([Row(r.key, _TOLD, 0, 0, b"") for r in records if r.key])
 
-    def matched(self, ledger: Ledger) -> Iterator[Record]:
-        """Yield one record an exchange: the span with what its events tell.
+    def matched(self, ledger: Ledger) -> Iterator[tuple[Record, int]]:
+        """Yield one record an exchange, the span with what its events tell, and its size in bytes.
+
+        What was kept as text is parsed now, and noted or entered where it is none.
 
         1. What belongs to an exchange that was passed on with its content is noted.
         2. A span takes over the attributes it lacks from its event, and the messages of its
@@ -57,26 +70,27 @@ class Shelf:
         """
         names = list(self._files)
         for rows in self._waiting.groups(lambda row: row.key):
-            if all(row.kind != _TOLD for row in rows):
-                yield from _joined(rows, names, ledger)
-                continue
-            held = sum(row.kind != _TOLD for row in rows)
-            if held:
-                ledger.notes["spans and events of an exchange read already"] += held
+            held = [_record(row, names, ledger) for row in rows if row.kind != _TOLD]
+            records = [record for record in held if record is not None]
+            if len(held) == len(rows):
+                size = sum(len(row.text) for row in rows)
+                yield from ((record, size) for record in _joined(records, ledger))
+            elif records:
+                ledger.notes["spans and events of an exchange read already"] += len(records)
 
 
-def _joined(rows: list[Row], names: list[str], ledger: Ledger) -> Iterator[Record]:
-    heads = [_record(row, names) for row in rows if row.kind == SPAN]
-    events, parts = ([row for row in rows if (row.kind == EVENT) is kind and row.kind != SPAN]
-                     for kind in (True, False))  # fmt: skip
+def _joined(records: list[Record], ledger: Ledger) -> Iterator[Record]:
+    heads, events, parts = (
+        [record for record in records if record.kind == kind]
+        for kind in (SPAN, EVENT, MESSAGE_PART)
+    )
     if not heads:
-        heads, events = [_record(row, names) for row in events], []
+        heads, events = events, []
     if not heads:
         for part in parts:
-            ledger.unreadable(names[part.file], part.line, "message event without its span")
+            ledger.unreadable(part.where, part.line, "message event without its span")
         return
-    told = [_record(row, names) for row in _once(events, ledger)]
-    words = [_record(row, names) for row in _once(parts, ledger)]
+    told, words = _once(events, ledger), _once(parts, ledger)
     words.sort(key=lambda part: str(part.start_ns).zfill(20))
     said = [tuple(word) for part in words for word in part.told]
     for head in heads:
@@ -89,16 +103,20 @@ def _joined(rows: list[Row], names: list[str], ledger: Ledger) -> Iterator[Recor
     yield from told[1:]
 
 
-def _once(rows: list[Row], ledger: Ledger) -> list[Row]:
-    """Return the rows without those that were delivered again, from wherever."""
-    seen = {row.text: row for row in reversed(rows)}
-    if len(seen) == len(rows):
-        return rows
-    ledger.notes["events that came twice"] += len(rows) - len(seen)
-    return [row for row in rows if seen[row.text] is row]
+def _once(records: list[Record], ledger: Ledger) -> list[Record]:
+    """Return the records without those that were delivered again, from wherever."""
+    if len(records) < 2:
+        return records
+    seen = {_packed(record): record for record in reversed(records)}
+    ledger.notes["events that came twice"] += len(records) - len(seen)
+    return list(seen.values())[::-1]
 
 
-def _record(row: Row, names: list[str]) -> Record:
+def _record(row: Row, names: list[str], ledger: Ledger) -> Record | None:
+    if row.kind >= _RAW:
+        size, _, text = row.text.partition(b":")
+        resource, own = text[: int(size)], text[int(size) :]
+        return record_in(row.kind == _RAW_LOG, resource, own, names[row.file], row.line, ledger)
     key, start, end, failed, facts, resource, told = orjson.loads(row.text)
     where = names[row.file]
     return Record(row.kind, key, where, row.line, start, end, failed, facts, resource, told)

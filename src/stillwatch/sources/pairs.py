@@ -13,21 +13,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, BinaryIO
 
-import numpy as np
 import pyarrow as pa
 
 from stillwatch.schema.arrow import EXCHANGE
-from stillwatch.sources.admit import admit, status_word
+from stillwatch.sources.admit import status_word
 from stillwatch.sources.bodies import BODY_COLUMNS, Call, body_columns
 from stillwatch.sources.csv_rows import head_of
 from stillwatch.sources.fields import client_of, first_of
-from stillwatch.sources.garbage import without_collector
-from stillwatch.sources.instants import instants_of
 from stillwatch.sources.json_rows import Records, read_records
 from stillwatch.sources.json_text import BadJson, loads, record_digest
 from stillwatch.sources.ledger import Ledger
 from stillwatch.sources.outcomes import code_of
 from stillwatch.sources.outline import outline
+from stillwatch.sources.parts import END_TIME, Part, admitted
 from stillwatch.sources.source import Source
 
 __all__ = ["Pairs", "pair_columns", "unwrapped"]
@@ -41,7 +39,6 @@ _TIME = ("ts", "timestamp", "time", "start_time", "started_at")
 _END = ("end_time", "ended_at")
 _ROUTE = ("url", "path", "endpoint", "route")
 _NAMES = frozenset(EXCHANGE.names)
-_NOTHING = pa.RecordBatch.from_arrays([], schema=pa.schema([]))
 _BODY_KEYS = frozenset({"messages", "input", "prompt", "model", "choices", "content", "output"})
 _EMPTY: dict[str, Any] = {}
 
@@ -69,14 +66,14 @@ class Pairs(Source):
         return BODY_COLUMNS | found
 
     def read(self, handle: BinaryIO, where: str, ledger: Ledger) -> Iterator[pa.RecordBatch]:
-        def convert(records: Records) -> pa.RecordBatch:
+        def convert(records: Records) -> Part:
             if not records.objects:
-                return _NOTHING
+                return Part({}, [], where, records.size)
             columns = pair_columns(records.objects)
             columns["exchange_id"] = _ids(columns["exchange_id"], records.objects, ledger)
-            return admit(columns, np.asarray(records.lines, np.int64), where, ledger)
+            return Part(columns, records.lines, where, records.size)
 
-        yield from without_collector(convert, read_records(handle, where, ledger, Records))
+        yield from admitted(map(convert, read_records(handle, where, ledger, Records)), ledger)
 
 
 def pair_columns(records: list[dict[str, Any]]) -> dict[str, list[Any]]:
@@ -170,10 +167,9 @@ def _derived(
     if any(headers):
         agents = _filled(agents, [_header(h, "user-agent") for h in headers])
     ends = first_of(records, _END)
-    took = columns.get("latency_ms", nothing)
     if any(end is not None for end in ends):
-        took = _filled(took, latencies(columns["ts"], ends))
-    columns["user_agent"], columns["latency_ms"] = agents, took
+        columns[END_TIME] = ends
+    columns["user_agent"] = agents
     columns["client"] = _filled(columns.get("client", nothing), [client_of(a) for a in agents])
     return columns
 
@@ -183,12 +179,3 @@ def _header(headers: dict[str, Any], name: str) -> Any:
         if key in headers:
             return headers[key]
     return next((v for k, v in headers.items() if k.lower() == name), None)
-
-
-def latencies(starts: list[Any], ends: list[Any]) -> list[float | None]:
-    """Return milliseconds between two times of any spelling, null where one is none."""
-    first, last = (instants_of(v)[0].cast(pa.int64()).to_pylist() for v in (starts, ends))
-    return [
-        None if a is None or b is None or b < a else (b - a) / 1e3
-        for a, b in zip(first, last, strict=True)
-    ]

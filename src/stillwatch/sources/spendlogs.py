@@ -20,13 +20,12 @@ from stillwatch.schema.arrow import EXCHANGE
 from stillwatch.sources.any_rows import read_rows
 from stillwatch.sources.bodies import body_messages, body_parameters
 from stillwatch.sources.csv_rows import csv_header
-from stillwatch.sources.garbage import without_collector
 from stillwatch.sources.json_rows import Records
 from stillwatch.sources.json_text import parsed
 from stillwatch.sources.ledger import Ledger
 from stillwatch.sources.litellm import LiteLLM
 from stillwatch.sources.outline import outline
-from stillwatch.sources.pairs import latencies
+from stillwatch.sources.parts import END_TIME, Part, admitted
 from stillwatch.sources.source import Source
 
 __all__ = ["SpendLogs"]
@@ -39,7 +38,6 @@ _CUT = (
 _MARK = "litellm_truncated skipped"
 _SIGNS = frozenset({"request_id", "call_type", "startTime", "api_key"})
 _EMPTY: dict[str, Any] = {}
-_NOTHING = pa.RecordBatch.from_arrays([], schema=pa.schema([]))
 
 
 class SpendLogs(Source):
@@ -59,17 +57,18 @@ class SpendLogs(Source):
         return self.columns
 
     def read(self, handle: BinaryIO, where: str, ledger: Ledger) -> Iterator[pa.RecordBatch]:
-        def convert(records: Records) -> pa.RecordBatch:
+        def convert(records: Records) -> Part:
             if not records.objects:
-                return _NOTHING
+                return Part({}, [], where, records.size)
             payloads = [_payload(row) for row in records.objects]
             columns = self._payloads.columns_of(payloads)
             bodies = [_object(p["body"]) for p in payloads]
             columns |= {k: v for k, v in body_parameters(bodies).items() if k != "end_user_id"}
-            columns["latency_ms"] = _took(records.objects)
-            return _uncut(self._payloads.admitted(columns, records, where, ledger), ledger)
+            columns |= _took(records.objects)
+            return Part(columns, records.lines, where, records.size)
 
-        yield from without_collector(convert, read_rows(handle, where, ledger))
+        for batch in admitted(map(convert, read_rows(handle, where, ledger)), ledger):
+            yield _uncut(batch, ledger)
 
 
 def _object(value: Any) -> dict[str, Any]:
@@ -114,12 +113,11 @@ def _number(value: Any) -> Any:
     return value
 
 
-def _took(rows: list[dict[str, Any]]) -> list[Any]:
-    found = [row.get("request_duration_ms") for row in rows]
-    if all(v is not None for v in found):
-        return found
-    ends = latencies([r.get("startTime") for r in rows], [r.get("endTime") for r in rows])
-    return [v if v is not None else end for v, end in zip(found, ends, strict=True)]
+def _took(rows: list[dict[str, Any]]) -> dict[str, list[Any]]:
+    told = [row.get("request_duration_ms") for row in rows]
+    if None not in told:
+        return {"latency_ms": told, END_TIME: [None] * len(rows)}
+    return {"latency_ms": told, END_TIME: [row.get("endTime") for row in rows]}
 
 
 def _uncut(batch: pa.RecordBatch, ledger: Ledger) -> pa.RecordBatch:

@@ -21,8 +21,8 @@ _ENDS = frozenset({"response.completed", "response.incomplete", "response.failed
 def response_value(value: Any) -> tuple[Any, bool]:
     """Return a logged response as one object, and whether it was logged as a stream.
 
-    ``value``: an object; its JSON text; chunks in a list; server-sent events as text. Any other
-    text is returned as it is.
+    ``value``: an object; its JSON text; chunks in a list or one a line, each an object or its JSON
+    text; server-sent events as text, or each in a list. Any other text is returned as it is.
     """
     if type(value) is str:
         text = value.lstrip()
@@ -30,7 +30,8 @@ def response_value(value: Any) -> tuple[Any, bool]:
             try:
                 value = loads(value)[0]
             except (BadJson, RecursionError):
-                return value, False
+                found = _of_chunks(text.split("\n"))
+                return (value, False) if found is None else (found, True)
         elif text.startswith(_EVENTS):
             return assembled(list(_events(text))), True
         else:
@@ -41,10 +42,43 @@ def response_value(value: Any) -> tuple[Any, bool]:
         if all(type(chunk) is dict for chunk in value):
             return assembled(value), True
         if all(type(chunk) is str for chunk in value):
-            text = "".join(value).lstrip()
-            if text.startswith(_EVENTS):
-                return assembled(list(_events(text))), True
+            return _of_texts(value)
     return value, False
+
+
+def _of_texts(chunks: list[str]) -> tuple[Any, bool]:
+    """Return the response of a stream that was logged as texts: pieces, events or chunks."""
+    text = "".join(chunks).lstrip()
+    if text.startswith(_EVENTS):
+        whole = all(chunk.startswith(_EVENTS) for chunk in chunks)
+        return assembled(list(_events("\n\n".join(chunks) if whole else text))), True
+    found = _of_chunks(chunks)
+    return (chunks, False) if found is None else (found, True)
+
+
+def _of_chunks(texts: list[str]) -> dict[str, Any] | None:
+    """Return the response whose chunks these are; None where they are not: JSON lines may be text.
+
+    A model that is asked for records answers in lines of JSON, too.
+    """
+    chunks: _Chunks = []
+    for text in texts:
+        if text.strip() in ("", "[DONE]"):
+            continue
+        value = _object(text)
+        if value is None:
+            return None
+        chunks.append(value)
+    known = any(known(chunk) for known, _ in _DIALECTS for chunk in chunks[:4])
+    return assembled(chunks) if known else None
+
+
+def _object(text: str) -> dict[str, Any] | None:
+    try:
+        value = loads(text)[0]
+    except (BadJson, RecursionError):
+        return None
+    return value if type(value) is dict else None
 
 
 def _is_whole(response: dict[str, Any]) -> bool:
@@ -57,18 +91,15 @@ def _is_whole(response: dict[str, Any]) -> bool:
 
 
 def _events(text: str) -> Iterator[dict[str, Any]]:
-    """Yield the objects of server-sent events; what is no JSON object, such as [DONE], is none."""
+    """Yield the objects of server-sent events; what is no JSON object, such as [DONE], is none.
+
+    Where a logger has dropped the empty lines between events, each line is one.
+    """
     for block in text.replace("\r\n", "\n").split("\n\n"):
-        lines = (line for line in block.split("\n") if line.startswith("data:"))
-        data = "\n".join(line[5:].removeprefix(" ") for line in lines)
-        if data[:1] != "{":
-            continue
-        try:
-            value = loads(data)[0]
-        except (BadJson, RecursionError):
-            continue
-        if type(value) is dict:
-            yield value
+        lines = [line[5:].lstrip() for line in block.split("\n") if line.startswith("data:")]
+        whole = _object("\n".join(lines)) if lines and lines[0][:1] == "{" else None
+        found = [whole] if whole is not None or len(lines) < 2 else map(_object, lines)
+        yield from (value for value in found if value is not None)
 
 
 def assembled(chunks: _Chunks) -> dict[str, Any]:
@@ -127,16 +158,27 @@ def _add_call(calls: list[dict[str, Any]], part: dict[str, Any]) -> None:
 
 
 def _responses(chunks: _Chunks) -> dict[str, Any]:
-    """The last event of the Responses API holds the whole; without it, the finished items count."""
+    """The last event of the Responses API holds the whole; without it, what came counts.
+
+    That is the finished items, and the text of one that was not finished.
+    """
     items = [c["item"] for c in chunks if c.get("type") == "response.output_item.done"
              and isinstance(c.get("item"), dict)]  # fmt: skip
     whole: dict[str, Any] = {}
+    begun = ""
     for chunk in chunks:
+        if chunk.get("type") == "response.output_text.delta":
+            begun += chunk["delta"] if isinstance(chunk.get("delta"), str) else ""
+        elif chunk.get("type") == "response.output_item.done":
+            begun = ""
         held = chunk.get("response")
         if isinstance(held, dict):
             whole = held
             if chunk.get("type") in _ENDS:
                 return held if held.get("output") else {**held, "output": items}
+    if begun:
+        text = {"type": "output_text", "text": begun}
+        items.append({"type": "message", "role": "assistant", "content": [text]})
     return {**whole, "output": items, "status": None}
 
 

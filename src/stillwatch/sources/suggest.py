@@ -69,7 +69,8 @@ _RULES: Final[dict[str, _Rule]] = {
                             "cache read input tokens"), "whole"),
     "cost_usd": _Rule(("cost usd", "cost", "total cost", "spend", "price"), "number"),
     "latency_ms": _Rule(("latency ms", "duration ms", "delay ms", "response time ms",
-                         "llm latency", "latency", "duration"), "number"),
+                         "llm latency", "latency", "duration", "elapsed ms", "took ms", "ms"),
+                        "number"),
     "stream": _Rule(("stream", "streaming", "is streaming"), "bool"),
     "temperature": _Rule(("temperature",), "number"),
     "top_p": _Rule(("top p",), "number"),
@@ -80,6 +81,8 @@ _RULES: Final[dict[str, _Rule]] = {
 }  # fmt: skip
 _BESIDE_BODIES = frozenset({"ts", "exchange_id", "model", "http_status", "end_user_id",
                             "conversation_id"})  # fmt: skip
+_BY_VALUE = {"ts": "time", "model": "model"}
+_OTHERWISE = re.compile(r"\b(id|end|ended|expires?|updated|type|mime|agent|path|route|ur[il])\b")
 _NO_TEXT = (b"{", b"[", b"PAR1", b"ARROW1", b"\xff\xff\xff\xff")
 _BEFORE = b"\xef\xbb\xbf \t\r\n"
 _LONGEST_NAME = 64
@@ -163,6 +166,9 @@ def suggest(seen: list[Seen], rows: int, log: str) -> Suggestion:
         if any(bodies.values()) and column in BODY_COLUMNS - _BESIDE_BODIES:
             continue
         found = [one for one in _ranked(free, column, rule) if one.path not in taken]
+        if not found and column in _BY_VALUE and (column == "ts" or not any(bodies.values())):
+            left = [one for one in free if one.path not in taken]
+            found = _alike(left, _BY_VALUE[column], rows)
         if found:
             chosen[column] = found
             taken.add(found[0].path)
@@ -203,6 +209,14 @@ def _ranked(seen: list[Seen], column: str, rule: _Rule) -> list[Seen]:
     return [one for _, one in sorted(scored, key=lambda pair: (-pair[0], pair[1].path))]
 
 
+def _alike(seen: list[Seen], kind: str, rows: int) -> list[Seen]:
+    """Return the paths in all rows whose values are of a kind, whatever their names."""
+    return [
+        one for one in seen
+        if one.mostly(kind) and one.rows == rows and not _OTHERWISE.search(_words(one.path))
+    ]  # fmt: skip
+
+
 def _score(words: str, rule: _Rule) -> float:
     """Return how well a path's words fit: its end is best, then its place in the list."""
     for place, phrase in enumerate(rule.words):
@@ -235,6 +249,8 @@ def _text(
     for column, found in chosen.items():
         best, *others = found
         told = f"in {best.rows / max(rows, 1):.0%} of rows"
+        if column in _BY_VALUE and not _score(_words(best.path), _RULES[column]):
+            told += ", by its values alone: is it this?"
         if others:
             told += "; or: " + ", ".join(_plain(o.expression) for o in others[:_SHOWN_OTHERS])
         lines.append(f"{column} = {_literal(best.expression)}  # {told}")

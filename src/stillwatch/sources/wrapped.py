@@ -5,26 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, BinaryIO
 
-import numpy as np
 import pyarrow as pa
 
-from stillwatch.sources.admit import admit
 from stillwatch.sources.any_rows import read_rows
 from stillwatch.sources.bodies import BODY_COLUMNS
 from stillwatch.sources.csv_rows import csv_header
-from stillwatch.sources.garbage import without_collector
 from stillwatch.sources.json_rows import Records
 from stillwatch.sources.ledger import Ledger
 from stillwatch.sources.outline import outline
 from stillwatch.sources.pairs import pair_columns
+from stillwatch.sources.parts import Part, admitted
 from stillwatch.sources.source import Source
 
-__all__ = ["ACCOUNT_TAGS", "NOTHING", "Wrapped", "account_in", "names_in"]
+__all__ = ["ACCOUNT_TAGS", "Wrapped", "account_in", "names_in"]
 
 ACCOUNT_TAGS = ("account_id", "tenant_id", "customer_id", "user_id")
 """Where the metadata that a caller attaches says whose a call is, in this order."""
-
-NOTHING = pa.RecordBatch.from_arrays([], schema=pa.schema([]))
 
 
 class Wrapped(Source):
@@ -49,19 +45,19 @@ class Wrapped(Source):
         return self.columns
 
     def read(self, handle: BinaryIO, where: str, ledger: Ledger) -> Iterator[pa.RecordBatch]:
-        def convert(records: Records) -> pa.RecordBatch:
+        def convert(records: Records) -> Part:
             return self.converted(records, where, ledger)
 
-        yield from without_collector(convert, read_rows(handle, where, ledger))
+        yield from admitted(map(convert, read_rows(handle, where, ledger)), ledger)
 
-    def converted(self, records: Records, where: str, ledger: Ledger) -> pa.RecordBatch:
+    def converted(self, records: Records, where: str, ledger: Ledger) -> Part:
         """Return the exchanges of some records."""
         found = [self.wrapper(record, ledger) for record in records.objects]
         rows = [row for row in found if row is not None]
         if not rows:
-            return NOTHING
+            return Part({}, [], where, records.size)
         lines = [n for n, row in zip(records.lines, found, strict=True) if row is not None]
-        return admit(pair_columns(rows), np.asarray(lines, np.int64), where, ledger)
+        return Part(pair_columns(rows), lines, where, records.size)
 
 
 def account_in(tags: dict[str, Any]) -> Any:

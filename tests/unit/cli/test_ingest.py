@@ -132,9 +132,9 @@ def test_a_log_of_ones_own_from_proposal_to_columns(stillwatch, tmp_path):
     proposal = stillwatch("ingest", log, "--suggest")
     assert proposal.code == 0
     assert "heron" not in proposal.out
-    assert "REQUIRED" in proposal.out  # `when` is no name that is known for a time
+    assert "ts = 'when'  # in 100% of rows, by its values alone" in proposal.out
     mapping = tmp_path / "own.toml"
-    mapping.write_text(proposal.out.replace("[columns]", "[columns]\nts = 'when'"))
+    mapping.write_text(proposal.out)
     told = stillwatch("ingest", log, "--format", mapping, "--check")
     assert told.code == 0
     assert "30 rows read from 1 file (own): 30 accepted, 0 refused." in told.out
@@ -146,6 +146,16 @@ def test_a_path_that_finds_nothing_is_named(stillwatch, log, tmp_path):
     mapping.write_text("[columns]\nts='ts'\naccount_id='account_id'\nmodel='model'\nip='adress'\n")
     told = stillwatch("ingest", log, "--format", mapping, "--check")
     assert "ip = 'adress' finds nothing: is it spelled so?" in told.out
+
+
+def test_where_no_row_was_accepted_no_path_is_called_wrong(stillwatch, log, tmp_path):
+    mapping = tmp_path / "m.toml"
+    mapping.write_text("[columns]\naccount_id='account_id'\nmodel='model'\n"
+                       "[bodies]\nresponse='response'\n")  # fmt: skip
+    told = stillwatch("ingest", log, "--format", mapping, "--check")
+    assert told.code == 2
+    assert "finds nothing" not in told.out
+    assert "m.toml says nothing of ts, and the bodies tell none: add ts = '…'" in told.err
 
 
 def test_one_thing_at_a_time(stillwatch, log, tmp_path):

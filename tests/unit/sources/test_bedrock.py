@@ -82,6 +82,20 @@ def test_tools_thinking_and_guardrails() -> None:
     assert ROWS["req-guarded"]["status"] == "filtered"
 
 
+def test_what_marks_the_cache_is_no_text_and_what_a_guardrail_reads_is(tmp_path: Path) -> None:
+    """A mark is the same in everybody's requests: as text it would be a template of strangers."""
+    record = json.loads(json.dumps(next(r for r in RECORDS if r["requestId"] == "req-converse")))
+    body, mark = record["input"]["inputBodyJson"], {"cachePoint": {"type": "default"}}
+    told = body["messages"][0]["content"][0]["text"]
+    guarded = {"guardContent": {"text": {"text": told, "qualifiers": ["query"]}}}
+    body["messages"][0]["content"] = [guarded, mark]
+    body["system"] = [*body["system"], mark]
+    body["toolConfig"] = {"tools": [{"toolSpec": {"name": "f", "inputSchema": {}}}, mark]}
+    rows, _ = read(put(tmp_path / "log.jsonl", [record]))
+    assert rows["req-converse"]["messages"] == ROWS["req-converse"]["messages"]
+    assert rows["req-converse"]["tools"] == ["f"]
+
+
 def test_a_streamed_body_is_put_together() -> None:
     row = ROWS["req-stream"]
     assert (row["stream"], row["reasoning_text"]) == (True, "Six times seven.")

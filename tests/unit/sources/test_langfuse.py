@@ -66,6 +66,17 @@ def test_tools_embeddings_and_errors() -> None:
         "rate_limited", 429)  # fmt: skip
 
 
+def test_an_answer_in_blocks_keeps_its_thinking_apart(tmp_path: Path) -> None:
+    blocks = [{"type": "thinking", "thinking": "Six times seven.", "signature": "SEAL"},
+              {"type": "text", "text": "42"}]  # fmt: skip
+    record = {"id": "o", "traceId": "t", "type": "GENERATION", "userId": "u", "model": "m",
+              "startTime": "2026-11-01T00:00:00Z",
+              "output": {"role": "assistant", "content": blocks}}  # fmt: skip
+    (row,), _ = read(put(tmp_path / "log.jsonl", [record]))
+    said = (row["output_text"], row["reasoning_text"], row["reasoning_blob"])
+    assert said == ("42", "Six times seven.", b"SEAL")
+
+
 def test_what_is_no_model_call_is_noted() -> None:
     rows, opened = read(NEW)
     assert len(rows) == len(RECORDS) - 1

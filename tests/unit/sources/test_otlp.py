@@ -17,8 +17,9 @@ from stillwatch.errors import InputError, RunnerError
 from stillwatch.schema.arrow import EXCHANGE
 from stillwatch.sources import Inputs, Ledger, open_inputs
 from stillwatch.sources.otlp import Otlp
-from stillwatch.sources.otlp_records import Record
+from stillwatch.sources.otlp_records import Record, record_in, records_of
 from stillwatch.sources.otlp_shelf import Shelf
+from stillwatch.sources.otlp_typed import log_in, records_in, span_in
 from stillwatch.sources.registry import choose_source
 
 FIXTURES = Path(__file__).parents[2] / "fixtures"
@@ -517,6 +518,40 @@ def test_what_waits_on_disk_is_joined_as_in_memory(
     assert (again.notes, sorted(again.rejected)) == (ledger.notes, sorted(ledger.rejected))
 
 
+def test_records_read_by_their_types_are_those_read_as_any_json() -> None:
+    """Also with what the protocol allows in two spellings; else nothing is read by types."""
+    odd = [{"key": "a", "value": {"intValue": 5}}, {"key": "b", "value": {"doubleValue": 1}},
+           {"key": "c", "value": {"doubleValue": "NaN"}}, {"key": "d", "value": {}},
+           {"key": "e", "value": {"intValue": "9" * 30}},
+           {"key": "f", "value": {"boolValue": False}},
+           {"key": "g", "value": {"arrayValue": {}}}, {"key": "h", "value": {"bytesValue": "AA=="}},
+           {"key": "i", "value": {"kvlistValue": {"values": [
+               {"key": "j", "value": {"arrayValue": {"values": [{"stringValue": "k"}]}}}
+           ]}}}]  # fmt: skip
+    counted = 0
+    for path in sorted(OTLP.glob("*.jsonl")):
+        for line in path.read_bytes().splitlines():
+            request = json.loads(line)
+            for groups in request.values():
+                for group in groups:
+                    for scope in group.get("scopeSpans", group.get("scopeLogs")):
+                        for one in scope.get("spans", scope.get("logRecords")):
+                            one["attributes"] = [*one.get("attributes", []), *odd]
+            ledgers = Ledger(), Ledger()
+            text = json.dumps(request, separators=(",", ":")).encode()
+            found = records_in(text)
+            assert found is not None
+            typed = [record_in(*record, "log", 1, ledgers[0]) for record in found]
+            assert [r for r in typed if r] == list(records_of(request, "log", 1, ledgers[1]))
+            assert ledgers[0].notes == ledgers[1].notes
+            counted += len(found)
+    assert counted > 90
+    broken = [text.replace(b'"intValue":5', b'"intValue":{}'), text[:-1], b"[" + text + b"]"]
+    assert [records_in(broken[1]), records_in(broken[2])] == [None, None]
+    assert all(span_in(one) is None and log_in(one) is None
+               for _, _, one in records_in(broken[0]) or ())  # fmt: skip
+
+
 def test_what_waits_survives_depth_and_size() -> None:
     deep: Any = "x"
     for _ in range(400):
@@ -524,7 +559,7 @@ def test_what_waits_survives_depth_and_size() -> None:
     shelf = Shelf()
     facts = {"deep": deep, "huge": 10**30, "plain": "text"}
     shelf.hold([Record(0, "k", "log", 1, 10**30, None, False, facts, {}, [])])
-    (back,) = shelf.matched(Ledger())
+    ((back, _),) = shelf.matched(Ledger())
     assert back.facts["plain"] == "text"
     assert back.facts["huge"] == str(10**30)
     assert isinstance(back.facts["deep"], str)

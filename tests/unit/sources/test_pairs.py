@@ -159,6 +159,43 @@ def test_a_stream_that_ends_early_gives_what_came() -> None:
     assert response_value("data: [DONE]\n\n") == ({}, True)
 
 
+@pytest.mark.parametrize("case", ["chat", "responses", "messages"])
+def test_a_stream_reads_the_same_however_a_logger_keeps_its_chunks(case: str) -> None:
+    """Events each in a list, without the empty lines between them; chunks as text, one a line."""
+    events = [e for e in RECORDS[f"{case}_stream"]["response"].split("\n\n") if e]
+    chunks = [line[6:] for e in events for line in e.split("\n") if line.startswith("data: {")]
+    kept: list[Any] = [events, [f"{e}\n" for e in events], "\n".join(events), chunks,
+                       [*chunks, "[DONE]"], "\n".join(chunks)]  # fmt: skip
+    for response in kept:
+        assert row_of(changed(f"{case}_stream", response=response)) == ROWS[f"{case}_stream"]
+
+
+def test_an_answer_of_json_lines_is_no_stream() -> None:
+    """A model that is asked for records answers so, which is what a harvest looks like."""
+    text = '{"instruction": "a", "output": "b"}\n{"instruction": "c", "output": "d"}'
+    assert response_value(text) == (text, False)
+    assert response_value(text.split("\n")) == (text.split("\n"), False)
+
+
+def test_a_responses_stream_that_ends_early_gives_the_text_that_came() -> None:
+    events = RECORDS["responses_stream"]["response"].split("\n\n")
+    cut = next(n for n, e in enumerate(events) if '"response.output_item.done"' in e)
+    delta = {"type": "response.output_text.delta", "delta": "Hel"}
+    events.insert(cut, f"data: {json.dumps(delta)}")
+    row = row_of(changed("responses_stream", response="\n\n".join(events[: cut + 1])))
+    assert row["output_text"].endswith("Hel")
+    assert row["finish_reason"] is None
+
+
+def test_an_embedding_is_told_by_its_input_and_its_answer() -> None:
+    listed = {"object": "list", "data": [{"object": "embedding", "embedding": [0.5]}], "model": "m"}
+    for asked, said in ((["a", "b"], None), ([1, 2], None), ("a", listed)):
+        record = changed("embeddings", request={"model": "m", "input": asked}, response=said)
+        for name in ("url", "path", "route"):
+            record.pop(name, None)
+        assert row_of(record)["operation"] == "embedding"
+
+
 def test_bodies_as_json_text_and_within_http_records() -> None:
     bare = changed("chat")
     text = changed(

@@ -1,0 +1,242 @@
+"""OTLP JSON decoded by its types: what is well-formed, and nothing else.
+
+An export request is taken apart into its records without parsing them; a record is parsed into
+objects that have a place for each name of OpenTelemetry's protocol, without a dict for each of its
+attributes: half the time of reading it as any JSON. Whatever is not as the protocol says is
+nothing here: `otlp_records` reads it, one value after another, and says what is wrong with it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from functools import lru_cache
+from typing import Any
+
+import msgspec
+from msgspec import Raw, Struct
+
+__all__ = [
+    "Log",
+    "Span",
+    "facts_of",
+    "ids_in",
+    "log_in",
+    "plain_of",
+    "records_in",
+    "resource_of",
+    "span_in",
+]
+
+_MAX_DEPTH = 64
+_LONG = 16_384
+_UNFIT = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+_BEGINNINGS = (b'{"resourceSpans"', b'{"resourceLogs"')
+
+
+class _Value(Struct, forbid_unknown_fields=True, gc=False):
+    stringValue: str | None = None
+    intValue: int | str | None = None
+    boolValue: bool | None = None
+    doubleValue: float | int | str | None = None
+    arrayValue: _Values | None = None
+    kvlistValue: _Pairs | None = None
+    bytesValue: str | None = None
+
+
+class _Values(Struct, gc=False):
+    values: list[_Value] | None = None
+
+
+class _Pair(Struct, gc=False):
+    key: str
+    value: _Value
+
+
+class _Pairs(Struct, gc=False):
+    values: list[_Pair] | None = None
+
+
+class _Event(Struct, gc=False):
+    name: str | None = None
+    attributes: list[_Pair] | None = None
+
+
+class _Status(Struct, gc=False):
+    code: int | str | None = None
+
+
+class Span(Struct, gc=False):
+    """A span; times and code as they are written."""
+
+    traceId: str | None = None
+    spanId: str | None = None
+    startTimeUnixNano: int | str | None = None
+    endTimeUnixNano: int | str | None = None
+    attributes: list[_Pair] | None = None
+    events: list[_Event] | None = None
+    status: _Status | None = None
+
+
+class Log(Struct, gc=False):
+    """A log record; times as they are written."""
+
+    traceId: str | None = None
+    spanId: str | None = None
+    timeUnixNano: int | str | None = None
+    observedTimeUnixNano: int | str | None = None
+    eventName: str | None = None
+    attributes: list[_Pair] | None = None
+    body: _Value | None = None
+
+
+class _Ids(Struct, gc=False):
+    traceId: str | None = None
+    spanId: str | None = None
+
+
+class _Resource(Struct, gc=False):
+    attributes: list[_Pair] | None = None
+
+
+class _Scope(Struct, gc=False):
+    spans: list[Raw] | None = None
+    logRecords: list[Raw] | None = None
+
+
+class _Group(Struct, gc=False):
+    resource: Raw = Raw(b"null")
+    scopeSpans: list[_Scope] | None = None
+    scopeLogs: list[_Scope] | None = None
+
+
+class _Request(Struct, gc=False):
+    resourceSpans: list[_Group] | None = None
+    resourceLogs: list[_Group] | None = None
+
+
+_REQUEST, _SPAN, _LOG, _IDS, _RESOURCE = (
+    msgspec.json.Decoder(kind) for kind in (_Request, Span, Log, _Ids, _Resource | None)
+)
+
+
+def records_in(line: bytes) -> list[tuple[bool, bytes, bytes]] | None:
+    """Return (whether it is a log record, resource, record) of each record in an export request.
+
+    None where the line is no such request, or not all of it is as the protocol says.
+    """
+    if not line.startswith(_BEGINNINGS):
+        return None
+    try:
+        if not line.isascii():
+            line.decode()  # what is skipped is not looked at
+        request = _REQUEST.decode(line)
+    except _UNFIT:
+        return None
+    found = [
+        (log, bytes(group.resource), bytes(record))
+        for log, group, scope in _scopes(request)
+        for record in (scope.logRecords if log else scope.spans) or ()
+    ]
+    return found if all(record[:1] == b"{" for _, _, record in found) else None
+
+
+def _scopes(request: _Request) -> Iterator[tuple[bool, _Group, _Scope]]:
+    for group in request.resourceSpans or ():
+        for scope in group.scopeSpans or ():
+            yield False, group, scope
+    for group in request.resourceLogs or ():
+        for scope in group.scopeLogs or ():
+            yield True, group, scope
+
+
+def ids_in(record: bytes) -> tuple[str | None, str | None]:
+    """Return a record's trace and span; None and None where it is not well-formed."""
+    try:
+        ids = _IDS.decode(record)
+    except _UNFIT:
+        return None, None
+    return ids.traceId, ids.spanId
+
+
+def span_in(record: bytes) -> Span | None:
+    """Return a span, None where it is not as the protocol says."""
+    try:
+        span: Span = _SPAN.decode(record)
+    except _UNFIT:
+        return None
+    return span
+
+
+def log_in(record: bytes) -> Log | None:
+    """Return a log record, None where it is not as the protocol says."""
+    try:
+        log: Log = _LOG.decode(record)
+    except _UNFIT:
+        return None
+    return log
+
+
+def resource_of(text: bytes) -> dict[str, Any] | None:
+    """Return the attributes of a resource, None where it is not as the protocol says.
+
+    They belong to all records of the resource: nobody may change them.
+    """
+    return _known_resource(text) if len(text) < _LONG else _resource(text)
+
+
+def _resource(text: bytes) -> dict[str, Any] | None:
+    try:
+        resource = _RESOURCE.decode(text)
+    except _UNFIT:
+        return None
+    return {} if resource is None else facts_of(resource.attributes)
+
+
+_known_resource = lru_cache(maxsize=1_024)(_resource)
+
+
+def facts_of(pairs: list[_Pair] | None) -> dict[str, Any]:
+    """Return attributes as a dict; the last of equal names counts, as in JSON."""
+    facts: dict[str, Any] = {}
+    for pair in pairs or ():
+        value = pair.value
+        text = value.stringValue
+        facts[pair.key] = plain_of(value) if text is None else text
+    return facts
+
+
+def plain_of(value: _Value, depth: int = 0) -> Any:
+    """Return the plain value; lists and maps deeper than 64 in one another are None."""
+    if value.stringValue is not None:
+        return value.stringValue
+    if value.intValue is not None:
+        return _whole(value.intValue)
+    if value.boolValue is not None:
+        return value.boolValue
+    if value.doubleValue is not None:
+        return value.doubleValue
+    if value.arrayValue is not None:
+        items = value.arrayValue.values or ()
+        return None if depth >= _MAX_DEPTH else [plain_of(item, depth + 1) for item in items]
+    if value.kvlistValue is None:
+        return value.bytesValue
+    return None if depth >= _MAX_DEPTH else _map(value.kvlistValue.values or (), depth)
+
+
+def _map(pairs: Iterable[_Pair], depth: int) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for pair in pairs:
+        text = pair.value.stringValue
+        found[pair.key] = plain_of(pair.value, depth + 1) if text is None else text
+    return found
+
+
+def _whole(value: int | str) -> Any:
+    """Return a 64-bit number, else the value as text: JSON and Arrow have no longer ones."""
+    if isinstance(value, str) and len(value) > 20:
+        return value
+    try:
+        number = int(value)
+    except ValueError:
+        return value
+    return number if -(1 << 63) <= number < 1 << 63 else str(value)
