@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 from collections.abc import Iterator
-from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
@@ -18,7 +16,6 @@ from stillwatch.cases import (
     read_judgement,
     salt_of,
 )
-from stillwatch.cases import preview as previewed
 from stillwatch.enrich import read_ownership, read_permits
 from stillwatch.errors import ConfigError
 from stillwatch.guard import (
@@ -40,7 +37,6 @@ from stillwatch.store import open_run
 
 __all__ = [
     "compile_run",
-    "preview_text",
     "roll_back",
     "told_of",
 ]  # fmt: skip
@@ -191,47 +187,6 @@ def _left_out(before: Snapshot, now: Snapshot, effects: Path | None) -> Iterator
     changed = [name for name in before.ladder if now.ladder.get(name) != before.ladder[name]]
     if changed:
         yield f"Settings that differ from the one before: {', '.join(sorted(changed))} (--ladder)."
-
-
-def preview_text(
-    run: Path, campaign: str, days: int, *, ladder: Path | None, as_json: bool
-) -> Iterator[str]:
-    """Yield the lines of a preview."""
-    held = read_ladder(ladder) if ladder else Ladder()
-    found = previewed(open_run(run), campaign, days=days, ladder=held)
-    if as_json:
-        yield json.dumps(asdict(found))
-        return
-    yield (
-        f"{found.campaign_id} ({found.standing}): {found.accused_accounts:,} accounts of "
-        f"{found.accused_organizations:,} organizations accused; in the last {found.days} days "
-        f"{found.exchanges:,} requests, {found.output_tokens:,} output tokens, "
-        f"${found.revenue_usd:,.2f}. Recommended: {found.recommended}."
-    )
-    yield (
-        f"Beside them, not accused: {found.periphery_accounts:,} accounts of "
-        f"{found.periphery_organizations:,} organizations with {found.periphery_exchanges:,} "
-        "requests in these days."
-    )
-    for rung in found.rungs:
-        text = rung.text
-        if rung.verdict == "throttle" and found.budget is not None:
-            hours, keeps = found.budget_window_s / 3600, found.budget
-            text = (
-                f"the accused together keep {keeps:,} request{'s' * (keeps != 1)} in {hours:g} "
-                f"hours and the rest wait (beside them, counted: {text})"
-            )
-        yield (
-            f"{rung.verdict}: {text}; beside the accused it touches "
-            f"{rung.accounts:,} accounts "
-            f"({rung.end_users:,} end users, {rung.organizations:,} organizations), "
-            f"{rung.exchanges:,} requests, {rung.output_tokens:,} output tokens, "
-            f"${rung.revenue_usd:,.2f}, and {rung.permitted_exchanges:,} permitted requests."
-        )
-    yield (
-        "Counted as if a verdict fell on the whole campaign. A guard carries it out on the accused "
-        "alone: others it throttles at most, once evidence of their own joins them to it."
-    )
 
 
 def erase_from_guard(
