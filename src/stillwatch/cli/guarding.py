@@ -94,7 +94,7 @@ def told_of(made: Compiled, effects: Path | None) -> Iterator[str]:
     snapshot = made.snapshot
     yield (
         f"{len(snapshot.campaigns)} campaigns, {made.accused:,} accused, {made.templates} "
-        f"templates, mode {snapshot.ladder['mode']}."
+        f"templates, mode {snapshot.ladder['mode']} unless orders give another."
     )
     if snapshot.access:
         known = sum(bool(snapshot.grounds[n].citation) for n in snapshot.cited.values())
