@@ -9,6 +9,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
 from stillwatch.cases import (
     Compiled,
     compile_snapshot,
@@ -17,7 +19,7 @@ from stillwatch.cases import (
     salt_of,
 )
 from stillwatch.enrich import read_ownership, read_permits
-from stillwatch.errors import ConfigError
+from stillwatch.errors import ConfigError, EvidenceError
 from stillwatch.guard import (
     erase_from_state,
     read_snapshot,
@@ -57,7 +59,7 @@ def compile_run(
     private = read_private_key(key)
     now = _now()
     with locked(out):
-        before = read_snapshot(out, [public_key(private)]) if out.exists() else None
+        before = _one_before(out, private)
         made = compile_snapshot(
             open_run(run),
             now=now,
@@ -74,6 +76,20 @@ def compile_run(
             write_whole(out.with_name(f"{out.name}.previous"), out.read_bytes())
         write_snapshot(out, made.snapshot, private)
     return made._replace(before=before)
+
+
+def _one_before(out: Path, key: Ed25519PrivateKey) -> Snapshot | None:
+    """Return the snapshot that is to be replaced. Raises as `read_snapshot`, and says what to do:
+    guards go on with what they have, so that a broken file is no reason to wait."""
+    if not out.exists():
+        return None
+    try:
+        return read_snapshot(out, [public_key(key)])
+    except EvidenceError as error:
+        raise EvidenceError(
+            error.message, where=str(out),
+            hint="move it aside and compile again, with --version above what /readyz says",
+        ) from error  # fmt: skip
 
 
 def _grounds(ownership: Path) -> dict[str, tuple[str, Ground]]:

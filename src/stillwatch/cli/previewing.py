@@ -103,7 +103,7 @@ def _played_lines(played: Rehearsal, with_permits: bool) -> Iterator[str]:
     share = 100 * stopped.exchanges / max(played.accused_exchanges, 1)
     yield (
         "A guard carries a verdict out on the accused alone. Played through one that enforces, "
-        "with the ladder's verdict and what the scan knows now: of the accused "
+        "with the verdicts of ladder and effects and what the scan knows now: of the accused "
         f"{stopped.exchanges:,} of {played.accused_exchanges:,} requests ({share:.0f} %) are not "
         "answered."
     )

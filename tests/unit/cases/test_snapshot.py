@@ -222,6 +222,10 @@ def test_a_preview_plays_the_traffic_through_a_guard(run, world):
     assert found.throttled_accounts
     assert set(found.throttled_accounts) < core - {a for a, _ in accused_of(run)}
     assert found.watched.accounts > 10 > members - found.accused.accounts  # most are no members
+    loose = rehearse(run, name, days=7, ladder=Ladder(budget_share=1.0))
+    assert loose.accused.exchanges < found.accused.exchanges / 2
+    beside = found.watched.exchanges + found.throttled.exchanges  # who is accused is not among them
+    assert loose.watched.exchanges <= beside
     (watch,) = [c["campaign_id"] for c in run.campaigns if c["standing"] == "watch"]
     with pytest.raises(EvidenceError, match="accuses no campaign"):
         rehearse(run, watch, days=7, ladder=Ladder())
@@ -267,6 +271,9 @@ def test_a_compile_says_what_the_one_before_held_and_it_does_not(run, world, tmp
     for held in ("permits, this one none: --permits", "knew 1 outcomes of decisions",
                  "differ from the one before: appeal_to"):  # fmt: skip
         assert held in told
+    (tmp_path / "s.json").write_text("half of i")
+    assert command(said) != 0
+    assert "move it aside and compile again" in capsys.readouterr().err
 
 
 def accused_account(run: Run) -> str:
