@@ -25,25 +25,23 @@ import tempfile
 from collections import Counter
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from operator import itemgetter
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pyarrow.parquet as pq
 from machine import commit, describe
 
-from stillwatch.cases import compile_snapshot
-from stillwatch.guard import Guard, Request
+from stillwatch.cases import compile_snapshot, logged_rows
+from stillwatch.cli.rehearsal import request_of_row
+from stillwatch.guard import Decision, Guard, Request
 from stillwatch.policy import Ladder
 from stillwatch.scanner import scan
-from stillwatch.schema.snapshot import SLOTS, Action, Snapshot
+from stillwatch.schema.snapshot import EVIDENCE, Action, Snapshot
 from stillwatch.simulate import simulate
 from stillwatch.store import Run, open_run
 
 SALT = b"guard replay"
-FRAMES = ["h_system" if side == "system" else f"{side}_{n}" for side, n in SLOTS]
-BANDS = [f"band_{k}" for k in range(8)]
-LINKS = {"payment": "payment_hash", "device": "device_hash", "phone": "phone_hash",
-         "email": "email_hash"}  # fmt: skip
 
 
 class Row(NamedTuple):
@@ -60,48 +58,26 @@ class Row(NamedTuple):
 
 def rows_of(run: Run, truth: Path) -> list[Row]:
     """Return the run's exchanges in time order, each with its account's links and its truth."""
-    told = pq.read_table(truth, columns=["account_id", "end_user_id", "campaign", "role"])
-    columns = ", ".join(f"e.{c}" for c in [
-        "rid", "ts", "account_id", "end_user_id", "model", "status", "output_tokens", "h_prefix",
-        "h_client", "h_payload", "user_tokens", "prefix_full", "prefix_before_last_user", "h_blob",
-        *FRAMES, *BANDS])  # fmt: skip
-    table = run.query(
-        f"""SELECT {columns}, p.org_id, p.plan, p.payment_hash, p.device_hash, p.phone_hash,
-                   p.email_hash, p.created_at, t.campaign AS true_campaign, t.role
-            FROM exchanges e JOIN people p ON p.sid = e.sid
-            LEFT JOIN (SELECT DISTINCT ON (account_id, coalesce(end_user_id, '')) * FROM truth
-                       ORDER BY account_id, coalesce(end_user_id, '')) t
-              ON t.account_id = e.account_id
-             AND coalesce(t.end_user_id, '') = CASE WHEN t.end_user_id IS NULL THEN ''
-                                               ELSE coalesce(e.end_user_id, '') END
-            QUALIFY row_number() OVER (PARTITION BY e.rid ORDER BY t.end_user_id NULLS LAST) = 1
-            ORDER BY e.rid""",
-        truth=told,
-    )
-    return [
-        Row(request_of_row(row), row["status"], row["output_tokens"] or 0, row["prefix_full"],
-            row["h_blob"], row["true_campaign"], row["role"])
-        for batch in table.to_batches(max_chunksize=20_000) for row in batch.to_pylist()
-    ]  # fmt: skip
-
-
-def request_of_row(row: dict[str, Any]) -> Request:
-    """Return the request that a row of the log was."""
-    return Request(
-        int(row["ts"].timestamp() * 1e6), row["account_id"], row["end_user_id"], row["org_id"],
-        row["model"], row["plan"], tuple(row[c] for c in FRAMES),
-        tuple(row[c] for c in BANDS) if row["user_tokens"] >= 12 else (0,) * 8,
-        row["h_prefix"], row["h_client"], row["h_payload"], row["user_tokens"],
-        row["prefix_before_last_user"], row["h_blob"],
-        {k: row[c] for k, c in LINKS.items() if row[c]},
-        int(row["created_at"].timestamp() * 1e6) if row["created_at"] else 0,
-    )  # fmt: skip
+    told = {
+        (r["account_id"], r["end_user_id"]): (r["campaign"], r["role"])
+        for r in pq.read_table(truth).to_pylist()
+    }
+    rows = []
+    for row in logged_rows(run):
+        who = (row["account_id"], row["end_user_id"])
+        true = told.get(who) or told.get((row["account_id"], None)) or (None, None)
+        rows.append(
+            Row(request_of_row(row), row["status"], row["output_tokens"], row["prefix_full"],
+                row["h_blob"], *true)
+        )  # fmt: skip
+    return rows
 
 
 def replay(snapshot: Snapshot, rows: list[Row], name: str, start_us: int) -> dict[str, Any]:
     """Return what the guard did to the traffic after a moment; ``name`` is the true campaign."""
     guard = Guard(snapshot)
     tokens: Counter[str] = Counter()
+    missed: Counter[str] = Counter()
     honest = affected = watched = elsewhere = 0
     levels: Counter[str] = Counter()
     for row in rows:
@@ -114,6 +90,8 @@ def replay(snapshot: Snapshot, rows: list[Row], name: str, start_us: int) -> dic
                 tokens["all"] += row.output_tokens
                 tokens["stopped"] += row.output_tokens * stopped
                 levels[decision.level or "unseen"] += 1
+                if not stopped:
+                    missed[why_missed(guard, request, decision)] += row.output_tokens
             elif row.role != "core":
                 honest += 1
                 affected += stopped
@@ -126,10 +104,33 @@ def replay(snapshot: Snapshot, rows: list[Row], name: str, start_us: int) -> dic
     return {
         "remaining_tokens": tokens["all"],
         "stopped_share": round(tokens["stopped"] / max(tokens["all"], 1), 4),
+        "missed_share": {
+            why: round(n / max(tokens["all"], 1), 4) for why, n in sorted(missed.items())
+        },
         "levels": dict(sorted(levels.items())),
         "honest": honest, "honest_affected": affected, "honest_watched": watched,
         "other_campaigns_affected": elsewhere,
     }  # fmt: skip
+
+
+def why_missed(guard: Guard, request: Request, decision: Decision) -> str:
+    """Return why a request of the campaign's was answered.
+
+    ``budget``: the campaign had not spent it. ``known``: a scan had judged the account clear.
+    ``established``: it carries template and address, and is too old to tell it from one whom a
+    campaign copies. ``address``: it carries the template, from an address that is not the
+    campaign's. ``template``: none of its templates. ``nothing``: nothing of the campaign's.
+    """
+    if decision.level in ("member", "joined", "joining"):
+        return "budget"
+    if guard.table.subject(request.account_id, request.end_user_id) in guard.table.known:
+        return "known"
+    campaign, bits = max(guard.matches(request).items(), default=(0, 0), key=itemgetter(1))
+    if not bits:
+        return "nothing"
+    if not bits & EVIDENCE["frame"]:
+        return "template"
+    return "established" if guard.table.is_established(campaign, request.created_us) else "address"
 
 
 def world(name: str, seed: int, found: float, work: Path) -> list[dict[str, Any]]:
@@ -228,7 +229,17 @@ def summed(every: list[dict[str, Any]], ladder: str) -> dict[str, Any]:
         "honest_affected": affected,
         "honest_affected_upper_95": round(3 / honest, 9) if honest and not affected else None,
         "honest_watched": sum(r["honest_watched"] for r in results),
+        "missed_share_of_tokens": _missed(results, tokens),
     }  # fmt: skip
+
+
+def _missed(results: list[dict[str, Any]], tokens: int) -> dict[str, float]:
+    """Return reason → share of the remaining tokens of found campaigns that it let pass."""
+    total: Counter[str] = Counter()
+    for result in results:
+        for why, share in result["missed_share"].items():
+            total[why] += share * result["remaining_tokens"]
+    return {why: round(n / max(tokens, 1), 4) for why, n in sorted(total.items())}
 
 
 def main() -> None:

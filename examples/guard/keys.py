@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-_USERS = {"sk-bad": "bad-1", "sk-good": "good"}
+_USERS = {"sk-bad": ("bad-1", "shell"), "sk-good": ("good", "acme")}
 
 
 async def user_of(request: Any, api_key: str) -> Any:
@@ -12,4 +12,5 @@ async def user_of(request: Any, api_key: str) -> Any:
 
     if api_key not in _USERS:
         raise ValueError("unknown key")
-    return UserAPIKeyAuth(api_key=api_key, user_id=_USERS[api_key])
+    user, organization = _USERS[api_key]
+    return UserAPIKeyAuth(api_key=api_key, user_id=user, org_id=organization)

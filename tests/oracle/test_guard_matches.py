@@ -12,6 +12,7 @@ import pytest
 
 from stillwatch.cases import compile_snapshot
 from stillwatch.guard import Guard, Request
+from stillwatch.guard.matching import may_match
 from stillwatch.policy import Ladder
 from stillwatch.scanner import scan
 from stillwatch.schema.snapshot import EVIDENCE, SLOTS, Snapshot, link_key, org_key, subject_key
@@ -77,6 +78,7 @@ def by_guard(snapshot: Snapshot, rows: list[dict[str, Any]]) -> set[tuple[int, i
         )  # fmt: skip
         for campaign, bits in guard.matches(request).items():
             found |= {(row["rid"], campaign, name) for bit, name in NAMES.items() if bits & bit}
+        assert may_match(guard, guard.table, request) >= bool(guard.matches(request))
         guard.observe(request, status=row["status"], prefix_full=row["prefix_full"],
                       h_blob=row["h_blob"])  # fmt: skip
     assert guard.conversations.evicted == guard.blobs.evicted == guard.prompts.evicted == 0
@@ -168,8 +170,8 @@ def rules_sql() -> str:
       SELECT b.rid, m.campaign, m.kind FROM ({bands}) b
       JOIN marks m ON m.kind = 'near_text' AND m.h = b.h
       UNION
-      SELECT l.rid, m.campaign, m.kind FROM log l JOIN marks m
-        ON (m.kind = 'exit_prefix' AND m.h = l.h_prefix) OR (m.kind = 'client' AND m.h = l.h_client)
+      SELECT l.rid, m.campaign, m.kind FROM log l
+      JOIN marks m ON m.kind = 'exit_prefix' AND m.h = l.h_prefix
       UNION
       SELECT l.rid, m.campaign, m.kind FROM (SELECT rid, unnest(links) AS k FROM log) l
       JOIN marks m ON m.kind = l.k.kind AND m.h = l.k.v
@@ -186,6 +188,9 @@ def rules_sql() -> str:
         )
     })
     SELECT * FROM matched
+    UNION
+    SELECT m.rid, m.campaign, 'client' FROM matched m JOIN log l ON l.rid = m.rid
+    JOIN marks c ON c.kind = 'client' AND c.h = l.h_client AND c.campaign = m.campaign
     UNION
     SELECT DISTINCT m.rid, m.campaign, 'signup_burst' FROM matched m JOIN log l ON l.rid = m.rid
     JOIN bursts b ON b.campaign = m.campaign

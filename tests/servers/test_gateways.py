@@ -13,9 +13,11 @@ import openai
 import pytest
 from ports import free_port
 
+from stillwatch.guard import Orders, write_orders
 from stillwatch.schema.snapshot import keyed_permit
 
 from .conftest import EXAMPLES, example, must_have, program, running, snapshot
+from .test_faults import until
 
 KINDS = ["nginx", "envoy", "caddy"]
 
@@ -105,7 +107,10 @@ def test_honest_accounts_pass_and_the_accused_are_denied(kind, asked, model, tmp
         talk(port, "sk-good")
         assert len(model.calls) == 4
         assert all(h["x-stillwatch-verdict"] == "allow" for _, h, _ in model.calls)
-        refused(port, "sk-bad", openai.PermissionDeniedError, anthropic.PermissionDeniedError)
+        errors = refused(
+            port, "sk-bad", openai.PermissionDeniedError, anthropic.PermissionDeniedError
+        )
+        assert all("not use the model. Reference node-0-" in str(error) for error in errors)
         assert len(model.calls) == 4
 
 
@@ -118,6 +123,7 @@ def test_throttled_clients_see_429_and_when_to_come_again(kind, asked, model, tm
             guard.ask("/v1/decide", {"account_id": "bad-2"}, {"authorization": "Bearer token-1"})
         errors = refused(port, "sk-bad", openai.RateLimitError, anthropic.RateLimitError)
         assert all(int(e.response.headers["retry-after"]) > 0 for e in errors)
+        assert all("Too many requests. Try again in" in str(e) for e in errors)
         assert not model.calls
 
 
@@ -276,12 +282,16 @@ def ask_openai(port: int, key: str, **more) -> str:
 @pytest.mark.slow
 def test_litellms_generic_guardrail(asked, model, tmp_path):
     guard = asked()
-    with proxy("litellm.yaml", tmp_path / "l", guard.port, model.server_port, SECRET) as port:
+    more = SECRET | second_model("guardrails:", model.server_port)
+    with proxy("litellm.yaml", tmp_path / "l", guard.port, model.server_port, more) as port:
         for stream in (False, True):
             assert ask_openai(port, "sk-good", stream=stream) == SAID
+            assert ask_anthropic(port, "sk-good", stream) == SAID
             with pytest.raises(openai.BadRequestError, match="may not use the model"):
                 ask_openai(port, "sk-bad", stream=stream)
-        assert len(model.calls) == 2
+            with pytest.raises(anthropic.BadRequestError, match="may not use the model"):
+                ask_anthropic(port, "sk-bad", stream)
+        assert len(model.calls) == 4
         # Headers that extra_headers does not list come as "[present]": no address, no error.
         assert ask_openai(port, "sk-good", extra_headers={"x-real-ip": "192.0.2.1"}) == SAID
         guard.process.terminate()
@@ -308,24 +318,85 @@ def test_litellm_passes_long_prompts_and_goes_on_with_an_old_token(asked, model,
             client.chat.completions.create(model="m-1", messages=long)
 
 
+def ask_anthropic(port: int, key: str, stream: bool) -> str:
+    """Through LiteLLM, which has a second model for it."""
+    other, client = clients(port, key)
+    with client, other:
+        if stream:
+            with client.messages.stream(model="m-2", messages=ASK, max_tokens=9) as events:
+                return str(events.get_final_text())
+        return str(client.messages.create(model="m-2", messages=ASK, max_tokens=9).content[0].text)
+
+
+def second_model(before: str, port: int) -> dict[str, str]:
+    """A model of Anthropic's API, put into an example before one of its lines."""
+    base = f"http://127.0.0.1:{port}"
+    params = f'{{ model: anthropic/m-1, api_base: "{base}", api_key: none }}'
+    entry = f"  - model_name: m-2\n    litellm_params: {params}\n"
+    return {f"\n{before}": f"\n{entry}{before}"}
+
+
 @pytest.mark.slow
-def test_litellms_callback_class(asked, model, tmp_path):
-    guard = asked()
-    name = "litellm_callback.yaml"
-    with proxy(name, tmp_path / "l", guard.port, model.server_port) as port:
+def test_litellms_callback_class(guarded, model, tmp_path):
+    (tmp_path / "tokens").write_text("token-1\n")
+    orders = tmp_path / "orders.json"
+    guard = guarded("--token-file", tmp_path / "tokens", "--orders", orders, start=False)
+    write_orders(orders, Orders(version=1, mode="enforce"), guard.key)
+    more = second_model("litellm_settings:", model.server_port)
+    with (
+        running(guard.command(), guard.port, guard.folder) as process,
+        proxy("litellm_callback.yaml", tmp_path / "l", guard.port, model.server_port, more) as port,
+    ):
         for stream in (False, True):
             assert ask_openai(port, "sk-good", stream=stream) == SAID
+            assert ask_anthropic(port, "sk-good", stream) == SAID
             with pytest.raises(openai.PermissionDeniedError, match="may not use the model"):
                 ask_openai(port, "sk-bad", stream=stream)
-        assert len(model.calls) == 2
-        assert "stillwatch_guard_observed_total" in guard.ask("/metrics")[1]
+            with pytest.raises(anthropic.PermissionDeniedError, match="may not use the model"):
+                ask_anthropic(port, "sk-bad", stream)
+        assert len(model.calls) == 4
+        assert not any("stillwatch" in json.dumps(body) for _, _, body in model.calls)
         client, other = clients(port, "sk-bad")
         long = [{"role": "user", "content": "tide " * 400_000}]
         with client, other:
-            for more in ({"messages": long}, {"messages": ASK, "user": "x" * 600}):
+            for case in ({"messages": long}, {"messages": ASK, "user": "x" * 600}):
                 with pytest.raises(openai.PermissionDeniedError, match="may not use the model"):
-                    client.chat.completions.create(model="m-1", **more)
-        assert len(model.calls) == 2
-        guard.process.terminate()
-        guard.process.wait()
+                    client.chat.completions.create(model="m-1", **case)
+        assert len(model.calls) == 4
+        write_orders(orders, Orders(version=2, mode="shadow"), guard.key)
+        reports_how_calls_ended(guard, model, port)
+        process.terminate()
+        process.wait()
         assert ask_openai(port, "sk-bad") == SAID
+
+
+def reports_how_calls_ended(guard, model, port: int) -> None:
+    """In shadow the accused is answered: what others do with that is seen, colleagues' is not."""
+    long = [{"role": "user", "content": "When does the tide turn, and how high does it come? " * 8}]
+
+    def seen(messages, organization: str) -> str:
+        asks = {"account_id": "new", "org_id": organization, "messages": messages}
+        told = guard.ask("/v1/decide", asks, {"authorization": "Bearer token-1"})[1]
+        return " ".join(told["reasons"])
+
+    def asked_by_the_accused(**more) -> str | None:
+        client, other = clients(port, "sk-bad")
+        with client, other, contextlib.suppress(openai.PermissionDeniedError):
+            done = client.chat.completions.create(messages=long, **more)
+            return str(done.choices[0].message.content)
+        return None
+
+    until(lambda: asked_by_the_accused(model="m-1") == SAID)
+    later = [
+        *long,
+        {"role": "assistant", "content": SAID},
+        {"role": "user", "content": "And then?"},
+    ]
+    until(lambda: "evidence: handoff" in seen(later, "others"))
+    assert "handoff" not in seen(later, "shell")
+    model.status = 429
+    with pytest.raises(openai.RateLimitError):
+        asked_by_the_accused(model="m-2")
+    until(lambda: "evidence: retry" in seen(long, "others"))
+    assert "retry" not in seen(long, "shell")
+    model.status = 200

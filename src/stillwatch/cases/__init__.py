@@ -65,6 +65,13 @@ from stillwatch.cases.identity import Match, Merge, match_campaigns
 from stillwatch.cases.integrity import Verified, verify_book
 from stillwatch.cases.judgement import Judgement, read_judgement
 from stillwatch.cases.lines import Line, Lines, read_lines
+from stillwatch.cases.logged import (
+    BAND_COLUMNS,
+    FRAME_COLUMNS,
+    LINK_COLUMNS,
+    logged_rows,
+    matchable,
+)
 from stillwatch.cases.notices import access_notice, read_notice
 from stillwatch.cases.opening import Seen, open_cases
 from stillwatch.cases.pack import Pack, export_case
@@ -96,6 +103,9 @@ from stillwatch.cases.snapshot import Compiled, compile_snapshot, salt_of
 from stillwatch.cases.terms import Terms, read_terms
 
 __all__ = [
+    "BAND_COLUMNS",
+    "FRAME_COLUMNS",
+    "LINK_COLUMNS",
     "Attachment",
     "Book",
     "CheckedPack",
@@ -153,7 +163,9 @@ __all__ = [
     "in_force",
     "label",
     "last_entry",
+    "logged_rows",
     "match_campaigns",
+    "matchable",
     "mentions",
     "name_outside",
     "note_indicator",

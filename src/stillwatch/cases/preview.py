@@ -42,16 +42,23 @@ class RungPreview:
 class Preview:
     """One campaign: its accused, their traffic, the honest periphery, and the rungs.
 
-    ``periphery_…``: members that are not accused, such as the honest customers of its proxy, and
-    all that they did in the days asked for. ``budget``: requests that the accused together keep
-    under *throttle* in ``budget_window_s``; None where the campaign is not accused.
+    ``acted_…``: on whom a verdict would fall, the accused or, where nobody is, the core;
+    ``exchanges``, ``output_tokens`` and ``revenue_usd`` are theirs. ``periphery_…``: members that
+    are not accused, such as the honest customers of its proxy, and all that they did in the days
+    asked for; who is no member and shares an address with it is not among them (see `rehearse` in
+    ``stillwatch.cli``, which finds those too). Accounts, end users and organizations are of the
+    whole run. ``budget``: requests that the accused together keep under *throttle* in
+    ``budget_window_s``; None where the campaign is not accused.
     """
 
     campaign_id: str
     standing: str
     accused_accounts: int
-    accused_organizations: int
+    acted_accounts: int
+    acted_end_users: int
+    acted_organizations: int
     periphery_accounts: int
+    periphery_end_users: int
     periphery_organizations: int
     periphery_exchanges: int
     days: int
@@ -89,9 +96,12 @@ def preview(run: Run, campaign_id: str, *, days: int = 7, ladder: Ladder | None 
         campaign_id=campaign_id,
         standing=str(campaign["standing"]),
         accused_accounts=len({m["account_id"] for m in acted if m["standing"] == "accused"}),
-        accused_organizations=int(traffic["organizations"] or 0),
+        acted_accounts=len({m["account_id"] for m in acted}),
+        acted_end_users=sum(m["end_user_id"] is not None for m in acted),
+        acted_organizations=_organizations(run, acted),
         periphery_accounts=len({m["account_id"] for m in beside}),
-        periphery_organizations=int(aside["organizations"] or 0),
+        periphery_end_users=sum(m["end_user_id"] is not None for m in beside),
+        periphery_organizations=_organizations(run, beside),
         periphery_exchanges=int(aside["exchanges"] or 0),
         days=days,
         exchanges=int(traffic["exchanges"] or 0),
@@ -164,9 +174,18 @@ def _limit(run: Run) -> int:
     return int(run.query(limit_sql(count), members=members)["top"][0].as_py() or 0)
 
 
+def _organizations(run: Run, members: list[dict[str, Any]]) -> int:
+    found = run.query(
+        f"""SELECT count(DISTINCT p.org) AS n FROM people p JOIN who w
+            ON {_PEOPLE.format(t="w")}""",
+        who=_table(members),
+    )
+    return int(found["n"][0].as_py() or 0)
+
+
 def _traffic(run: Run, members: list[dict[str, Any]], late: str) -> dict[str, Any]:
     found: list[dict[str, Any]] = run.query(
-        f"""SELECT count(*) AS exchanges, count(DISTINCT e.org) AS organizations,
+        f"""SELECT count(*) AS exchanges,
                    CAST(sum(coalesce(e.output_tokens, 0)) AS BIGINT) AS output_tokens,
                    CAST(sum(coalesce(e.cost_micro_usd, 0)) AS BIGINT) AS micro_usd
             FROM exchanges e JOIN people p ON p.sid = e.sid

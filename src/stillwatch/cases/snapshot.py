@@ -12,6 +12,7 @@ import pyarrow as pa
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from stillwatch.cases.judgement import Judgement, freed_accounts, gone_campaigns
+from stillwatch.cases.logged import LINK_COLUMNS
 from stillwatch.errors import EvidenceError
 from stillwatch.policy import Ladder, Permit
 from stillwatch.schema import VERDICTS, template_column, to_micros
@@ -50,8 +51,6 @@ _BURST_OTHERS: Final = 0.05  # of all other accounts may have been created in th
 # a limit of so short a time would let it have several times its share of any day that follows.
 _LEAST_RATE_HOURS: Final = 24.0
 _POSITION: Final = {0: "head", 1: "tail", 2: "system"}
-_LINKS: Final = {"payment": "payment_hash", "device": "device_hash", "phone": "phone_hash",
-                 "email": "email_hash"}  # fmt: skip
 
 
 # Owner → its access, and what that rests on.
@@ -448,7 +447,7 @@ class _Facts:
     def links(self, salt: bytes) -> tuple[Mark, ...]:
         """Payments, devices, telephones and mail hashes of the accused, shared by few others."""
         found: list[Mark] = []
-        for kind, column in _LINKS.items():
+        for kind, column in LINK_COLUMNS.items():
             assert EVIDENCE[kind]
             rows = self._ask(
                 f""", k AS (SELECT p.{column} AS v, m.campaign, count(*) AS inside,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from stillwatch.cases import access_notice, owners_of, read_terms
 from stillwatch.errors import ConfigError, InputError
@@ -14,6 +14,15 @@ from stillwatch.schema import from_micros
 from stillwatch.store import open_run
 
 __all__ = ["erase_cited", "explained_decision", "printed_notice"]
+
+_SAID_OF: Final = {
+    "member": "the scan accused the account",
+    "joined": "no scan accused the account; of what it showed since one kind at least is out of "
+    "other people's reach",
+    "joining": "no scan accused the account; it is new, and shows the campaign's template from the "
+    "campaign's address: look at it before you believe it",
+    "touched": "no scan accused the account; what it showed anybody can make true of it",
+}
 
 
 def explained_decision(
@@ -33,8 +42,13 @@ def explained_decision(
     ]
     sections = [(f"Decision {decision_id}", done), ("Why", list(line["reasons"]))]
     if line["campaign_id"]:
-        told = f"stillwatch explain {line['campaign_id']} --run RUN shows what it rests on"
-        sections.append((f"Campaign {line['campaign_id']}", [told]))
+        told = [f"stillwatch explain {line['campaign_id']} --run RUN shows what it rests on"]
+        told += [_SAID_OF[line["level"]]] if line["level"] in _SAID_OF else []
+        sections.append((f"Campaign {line['campaign_id']}", told))
+    if line["verdict"] not in ("allow", "watch"):
+        access = " --access" if line["level"] == "access" else ""
+        undo = f"stillwatch guard undo --account ACCOUNT{access} --by NAME --orders FILE --key FILE"
+        sections.append(("To take it back", [undo]))
     cited = line.get("citation")
     if cited and citations is None:
         sections.append((f"Citation {cited}", ["give --citations to see what it says"]))
@@ -48,13 +62,17 @@ def printed_notice(
 ) -> str:
     """Return what the account's owner is told of a verdict by ownership. Raises as above, and
     ConfigError: the decision rests on no ownership answer, or refused and asked for nothing."""
-    if citations is None:
-        raise ConfigError("a notice takes what was cited", where="--citations")
     line = _line_of(decision_id, logs)
     if line["level"] != "access" or not line.get("citation"):
         raise ConfigError(
             "rests on no ownership answer that is cited", where=decision_id,
-            hint="of a case's decision: stillwatch case notice",
+            hint="a decision of its case has one: stillwatch case notice; what the ladder alone "
+            "asks has none",
+        )  # fmt: skip
+    if citations is None:
+        raise ConfigError(
+            "a notice takes what was cited", where="--citations",
+            hint="give the file that `ownership answer --citations` wrote then",
         )  # fmt: skip
     said = _citation_of(line["citation"], citations).said
     at = from_micros(line["ts_us"])

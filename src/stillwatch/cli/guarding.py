@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 from collections.abc import Iterator
-from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from stillwatch.cases import (
     Compiled,
@@ -18,9 +18,8 @@ from stillwatch.cases import (
     read_judgement,
     salt_of,
 )
-from stillwatch.cases import preview as previewed
 from stillwatch.enrich import read_ownership, read_permits
-from stillwatch.errors import ConfigError
+from stillwatch.errors import ConfigError, EvidenceError
 from stillwatch.guard import (
     erase_from_state,
     read_snapshot,
@@ -40,7 +39,6 @@ from stillwatch.store import open_run
 
 __all__ = [
     "compile_run",
-    "preview_text",
     "roll_back",
     "told_of",
 ]  # fmt: skip
@@ -61,7 +59,7 @@ def compile_run(
     private = read_private_key(key)
     now = _now()
     with locked(out):
-        before = read_snapshot(out, [public_key(private)]) if out.exists() else None
+        before = _one_before(out, private)
         made = compile_snapshot(
             open_run(run),
             now=now,
@@ -78,6 +76,20 @@ def compile_run(
             write_whole(out.with_name(f"{out.name}.previous"), out.read_bytes())
         write_snapshot(out, made.snapshot, private)
     return made._replace(before=before)
+
+
+def _one_before(out: Path, key: Ed25519PrivateKey) -> Snapshot | None:
+    """Return the snapshot that is to be replaced. Raises as `read_snapshot`, and says what to do:
+    guards go on with what they have, so that a broken file is no reason to wait."""
+    if not out.exists():
+        return None
+    try:
+        return read_snapshot(out, [public_key(key)])
+    except EvidenceError as error:
+        raise EvidenceError(
+            error.message, where=str(out),
+            hint="move it aside and compile again, with --version above what /readyz says",
+        ) from error  # fmt: skip
 
 
 def _grounds(ownership: Path) -> dict[str, tuple[str, Ground]]:
@@ -98,7 +110,7 @@ def told_of(made: Compiled, effects: Path | None) -> Iterator[str]:
     snapshot = made.snapshot
     yield (
         f"{len(snapshot.campaigns)} campaigns, {made.accused:,} accused, {made.templates} "
-        f"templates, mode {snapshot.ladder['mode']}."
+        f"templates, mode {snapshot.ladder['mode']} unless orders give another."
     )
     if snapshot.access:
         known = sum(bool(snapshot.grounds[n].citation) for n in snapshot.cited.values())
@@ -191,47 +203,6 @@ def _left_out(before: Snapshot, now: Snapshot, effects: Path | None) -> Iterator
     changed = [name for name in before.ladder if now.ladder.get(name) != before.ladder[name]]
     if changed:
         yield f"Settings that differ from the one before: {', '.join(sorted(changed))} (--ladder)."
-
-
-def preview_text(
-    run: Path, campaign: str, days: int, *, ladder: Path | None, as_json: bool
-) -> Iterator[str]:
-    """Yield the lines of a preview."""
-    held = read_ladder(ladder) if ladder else Ladder()
-    found = previewed(open_run(run), campaign, days=days, ladder=held)
-    if as_json:
-        yield json.dumps(asdict(found))
-        return
-    yield (
-        f"{found.campaign_id} ({found.standing}): {found.accused_accounts:,} accounts of "
-        f"{found.accused_organizations:,} organizations accused; in the last {found.days} days "
-        f"{found.exchanges:,} requests, {found.output_tokens:,} output tokens, "
-        f"${found.revenue_usd:,.2f}. Recommended: {found.recommended}."
-    )
-    yield (
-        f"Beside them, not accused: {found.periphery_accounts:,} accounts of "
-        f"{found.periphery_organizations:,} organizations with {found.periphery_exchanges:,} "
-        "requests in these days."
-    )
-    for rung in found.rungs:
-        text = rung.text
-        if rung.verdict == "throttle" and found.budget is not None:
-            hours, keeps = found.budget_window_s / 3600, found.budget
-            text = (
-                f"the accused together keep {keeps:,} request{'s' * (keeps != 1)} in {hours:g} "
-                f"hours and the rest wait (beside them, counted: {text})"
-            )
-        yield (
-            f"{rung.verdict}: {text}; beside the accused it touches "
-            f"{rung.accounts:,} accounts "
-            f"({rung.end_users:,} end users, {rung.organizations:,} organizations), "
-            f"{rung.exchanges:,} requests, {rung.output_tokens:,} output tokens, "
-            f"${rung.revenue_usd:,.2f}, and {rung.permitted_exchanges:,} permitted requests."
-        )
-    yield (
-        "Counted as if a verdict fell on the whole campaign. A guard carries it out on the accused "
-        "alone: others it throttles at most, once evidence of their own joins them to it."
-    )
 
 
 def erase_from_guard(

@@ -51,7 +51,7 @@ def answer(
 ) -> None:
     """Write the answers that `scan --ownership` takes, each with the rule and chain it rests on."""
     from stillwatch.cli.terminal import Page
-    from stillwatch.policy import table_text, write_citations
+    from stillwatch.policy import read_rules, table_text, told_not_in_force, write_citations
 
     owners = _owners(accounts, organizations)
     rows, answers, cited = _answers(statements, rules, policy, owners, at, service)
@@ -59,8 +59,8 @@ def answer(
     page = Page()
     for word in ("restricted", "possible", "undetermined", "clear"):
         page.point(f"{word}: {sum(row.access == word for row in rows):,} owners")
-    for rule in answers.not_in_force:
-        page.point(f"rule {rule} is not in force on that day")
+    for told in told_not_in_force(answers, read_rules(rules)):
+        page.point(told)
     if answers.notes:
         page.point(f"{len(answers.notes):,} statements to be looked at; `ownership why` names them")
     page.sentence(f"Written to {out}.")
@@ -79,11 +79,11 @@ def why(
 ) -> None:
     """Print what every rule says of one entity, with every holding that leads to it."""
     from stillwatch.cli.terminal import Page
-    from stillwatch.policy import explain_owner
+    from stillwatch.policy import explain_owner, read_rules
 
     rows, answers, _ = _answers(statements, rules, policy, [entity], at, service)
     page = Page()
-    for heading, points in explain_owner(answers, rows[0]):
+    for heading, points in explain_owner(answers, rows[0], read_rules(rules)):
         page.heading(heading)
         for point in points:
             page.point(point)

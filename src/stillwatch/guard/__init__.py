@@ -15,7 +15,14 @@ from typing import TYPE_CHECKING, Any
 from stillwatch.guard.decide import Guard
 from stillwatch.guard.decision import Decision
 from stillwatch.guard.orders import Orders, Undo, undo_value
-from stillwatch.guard.request import Origin, Request, request_of, request_of_text
+from stillwatch.guard.request import (
+    NEAR_TOKENS,
+    NO_BANDS,
+    Origin,
+    Request,
+    request_of,
+    request_of_text,
+)
 from stillwatch.guard.seen import Capacity, Record
 
 if TYPE_CHECKING:
@@ -26,6 +33,8 @@ if TYPE_CHECKING:
     from stillwatch.guard.service import Service, Serving
 
 __all__ = [
+    "NEAR_TOKENS",
+    "NO_BANDS",
     "Caller",
     "Capacity",
     "Decision",

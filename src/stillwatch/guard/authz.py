@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import orjson
+
 from stillwatch.guard.bodies import (
     BadBody,
     BadName,
@@ -14,9 +16,18 @@ from stillwatch.guard.bodies import (
     named,
     parse,
 )
-from stillwatch.guard.gateways import authz_headers, authz_status, forwarded
+from stillwatch.guard.gateways import authz_headers, authz_status, forwarded, refusal_error
 from stillwatch.guard.receiving import body_or_none
-from stillwatch.guard.replies import LONG_NAME, Receive, Reply, Scope, error_reply, failed, too_many
+from stillwatch.guard.replies import (
+    JSON,
+    LONG_NAME,
+    Receive,
+    Reply,
+    Scope,
+    error_reply,
+    failed,
+    too_many,
+)
 from stillwatch.guard.request import Origin, Request, request_of_text
 from stillwatch.guard.service import Service
 
@@ -61,10 +72,15 @@ def authz_now(
         decision = service.unavailable(LONG_NAME, "authz")
     except Exception as error:  # noqa: BLE001 – what fails of ours is not the caller's error
         decision = failed(service, error, "authz")
-    status = authz_status(decision, auth_request=style == b"auth_request")
+    of_nginx = style == b"auth_request"
+    status = authz_status(decision, auth_request=of_nginx)
     if tracing is not None and begun is not None:
         tracing.finish(begun, method, "/authz/{path}", status)
-    return Reply(status, b"", authz_headers(decision, service.guard.table.ladder))
+    ladder = service.guard.table.ladder
+    told = authz_headers(decision, ladder, auth_request=of_nginx)
+    if status == 200 or method == "HEAD":
+        return Reply(status, b"", told)
+    return Reply(status, orjson.dumps(refusal_error(decision, ladder)), [*told, *JSON])
 
 
 def _authz_call(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -18,6 +19,7 @@ __all__ = [
     "forwarded",
     "guardrail_answer",
     "guardrail_request",
+    "refusal_error",
     "refusal_text",
 ]
 
@@ -39,8 +41,14 @@ def authz_status(decision: Decision, *, auth_request: bool) -> int:
     return 403 if auth_request and status == 429 else status
 
 
-def authz_headers(decision: Decision, ladder: Ladder) -> list[tuple[bytes, bytes]]:
-    """Return the headers that tell a gateway and its upstream what was decided."""
+def authz_headers(
+    decision: Decision, ladder: Ladder, *, auth_request: bool = False
+) -> list[tuple[bytes, bytes]]:
+    """Return the headers that tell a gateway and its upstream what was decided.
+
+    nginx' auth_request drops the body of a refusal: what the user may read is in a header for it,
+    escaped so that it stands between the quotes of a JSON text.
+    """
     headers = [
         (b"x-stillwatch-verdict", decision.verdict.encode()),
         (b"x-stillwatch-would", decision.would.encode()),
@@ -51,10 +59,13 @@ def authz_headers(decision: Decision, ladder: Ladder) -> list[tuple[bytes, bytes
         headers.append((b"retry-after", b"%d" % max(1, decision.retry_after_s)))
     if decision.verdict == "step_up" and ladder.step_up_url:
         headers.append((b"x-stillwatch-step-up", ladder.step_up_url.encode("latin-1", "replace")))
-    if decision.verdict in ("deny", "step_up") and ladder.appeal_to:
+    if decision.verdict in REFUSES and ladder.appeal_to:
         headers.append((b"x-stillwatch-appeal", ladder.appeal_to.encode("latin-1", "replace")))
     if decision.verdict == "summarize" and not ladder.silent_alteration:
         headers.append((b"x-stillwatch-disclose", b"true"))
+    if auth_request and decision.verdict in REFUSES:
+        told = json.dumps(refusal_text(decision, ladder))[1:-1]
+        headers.append((b"x-stillwatch-message", told.encode("ascii")))
     return headers
 
 
@@ -116,9 +127,20 @@ def guardrail_answer(decision: Decision, ladder: Ladder) -> dict[str, Any]:
     return {"action": "BLOCKED", "blocked_reason": refusal_text(decision, ladder)}
 
 
+def refusal_error(decision: Decision, ladder: Ladder) -> dict[str, Any]:
+    """Return a refusal in the form of an OpenAI error, which clients of that API show."""
+    kind = "rate_limit_error" if decision.verdict == "throttle" else "permission_error"
+    text = refusal_text(decision, ladder)
+    return {"error": {"message": text, "type": kind, "code": decision.verdict}}
+
+
 def refusal_text(decision: Decision, ladder: Ladder) -> str:
     """Return what the caller's user may read: what was done, by which kind of rule, how to object
-    and by what reference; no evidence."""
+    and by what reference; no evidence. Where the guard failed and its route fails closed, nothing
+    is said of the account."""
+    if decision.mode == "fail":
+        why = "The request could not be checked. Try again later."
+        return f"{why} Reference {decision.decision_id}."
     owned = decision.level == "access"
     reason = {
         "deny": "By a rule on who owns it, this account may not use the model."
@@ -128,7 +150,7 @@ def refusal_text(decision: Decision, ladder: Ladder) -> str:
         f"{ladder.step_up_url}".strip(),
         "throttle": f"Too many requests. Try again in {max(1, decision.retry_after_s)} s.",
     }[decision.verdict]
-    if decision.verdict != "throttle" and ladder.appeal_to:
+    if ladder.appeal_to:
         reason += f" To object: {ladder.appeal_to}."
     return f"{reason} Reference {decision.decision_id}."
 

@@ -32,24 +32,23 @@ def may_match(seen: Seen, table: Table, request: Request) -> bool:
 def match(seen: Seen, request: Request) -> dict[int, int]:
     """Return campaign → bits of the deterministic rules that a request matches.
 
-    The account's own accusation is not among them. That an account was made in a campaign's burst
-    speaks only beside something else.
+    The account's own accusation is not among them. The campaign's client, and that an account was
+    made in its burst, speak only beside something else: a client is a library that anybody has.
     """
     table = seen.table
     found: dict[int, int] = {}
     _match_text(table, request, found)
-    for marks, value, kind in (
-        (table.prefixes, request.h_prefix, "exit_prefix"),
-        (table.clients, request.h_client, "client"),
-    ):
-        mark = marks.get(value)
-        if mark is not None:
-            found[mark.campaign] = found.get(mark.campaign, 0) | _BIT[kind]
+    mark = table.prefixes.get(request.h_prefix)
+    if mark is not None:
+        found[mark.campaign] = found.get(mark.campaign, 0) | _BIT["exit_prefix"]
     for kind, held in request.links.items():
         mark = table.link(kind, held)
         if mark is not None:
             found[mark.campaign] = found.get(mark.campaign, 0) | _BIT[kind]
     _match_books(seen, request, found)
+    mark = table.clients.get(request.h_client)
+    if mark is not None and mark.campaign in found:
+        found[mark.campaign] |= _BIT["client"]
     for campaign in list(found) if request.created_us else ():
         burst = table.pursuits[campaign].burst_us
         if burst is not None and burst[0] <= request.created_us < burst[1]:

@@ -11,7 +11,7 @@ import orjson
 
 from stillwatch.guard.bodies import BadBody, columns_of_call, parse
 from stillwatch.guard.decision import Decision
-from stillwatch.guard.gateways import authz_headers, authz_status, refusal_text
+from stillwatch.guard.gateways import authz_headers, authz_status, refusal_error
 from stillwatch.guard.replies import Receive, Scope, Send
 from stillwatch.guard.request import Origin, request_of_text
 from stillwatch.guard.service import Service
@@ -74,9 +74,7 @@ class GuardMiddleware:
             passed = {**scope, "stillwatch": decision}
             await self._app(passed, _replayed(messages, receive), send)
             return
-        kind = "rate_limit_error" if status == 429 else "permission_error"
-        text = refusal_text(decision, ladder)
-        body = orjson.dumps({"error": {"message": text, "type": kind, "code": decision.verdict}})
+        body = orjson.dumps(refusal_error(decision, ladder))
         headers = [
             *authz_headers(decision, ladder),
             (b"content-type", b"application/json"),

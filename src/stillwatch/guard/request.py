@@ -9,11 +9,19 @@ from stillwatch.kernel import Features, client_hash, one, prefix_hash
 from stillwatch.schema import template_column
 from stillwatch.schema.snapshot import SLOTS
 
-__all__ = ["NO_FRAMES", "Origin", "Request", "request_of", "request_of_text"]
+__all__ = [
+    "NEAR_TOKENS",
+    "NO_BANDS",
+    "NO_FRAMES",
+    "Origin",
+    "Request",
+    "request_of",
+    "request_of_text",
+]
 
 NO_FRAMES: tuple[int, ...] = (0,) * len(SLOTS)
 NO_BANDS: tuple[int, ...] = (0,) * 8
-_NEAR_TOKENS = 12  # a shorter text has too few shingles for its bands to mean likeness
+NEAR_TOKENS = 12  # a shorter text has too few shingles for its bands to mean likeness
 _FRAME_FIELDS = tuple(Features._fields.index(template_column(side, n)) for side, n in SLOTS)
 _FIRST_BAND = Features._fields.index("band_0")
 
@@ -73,7 +81,7 @@ def request_of(origin: Origin, features: Features) -> Request:
         origin.model,
         origin.plan,
         tuple(values[i] for i in _FRAME_FIELDS),
-        values[_FIRST_BAND : _FIRST_BAND + 8] if features.user_tokens >= _NEAR_TOKENS else NO_BANDS,
+        values[_FIRST_BAND : _FIRST_BAND + 8] if features.user_tokens >= NEAR_TOKENS else NO_BANDS,
         prefix_hash(origin.ip),
         client_hash(origin.ja4, origin.user_agent),
         features.h_payload,

@@ -10,6 +10,7 @@ import logging
 import ssl
 import time
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -31,7 +32,7 @@ from stillwatch.guard.service import Service, Serving
 from stillwatch.guard.tracing import otlp_tracing
 from stillwatch.schema import held_folder
 
-__all__ = ["Chores", "serve"]
+__all__ = ["Chores", "JsonLines", "serve"]
 
 _log = logging.getLogger("stillwatch.guard")
 _FLUSH_S = 0.25
@@ -201,11 +202,30 @@ def _alone(state: Path | None) -> contextlib.AbstractContextManager[None]:
     return held_folder(state, where=f"--state {state}", busy=busy)
 
 
+class JsonLines(logging.Formatter):
+    """A line of JSON each: when, how grave, and what the guard says, which is JSON already."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return one line."""
+        at = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
+        said = json.loads(record.getMessage())
+        return json.dumps({"at": at, "level": record.levelname.lower(), **said})
+
+
+def _tell_on_stderr() -> None:
+    handler = logging.StreamHandler()
+    handler.setFormatter(JsonLines())
+    _log.addHandler(handler)
+    _log.setLevel(logging.INFO)
+    _log.propagate = False
+
+
 def _serve(
     serving: Serving, host: str, port: int, tls: _Tls, traces: str | None, trace_share: float
 ) -> None:
     import uvicorn
 
+    _tell_on_stderr()
     service = Service(serving)
     if traces is not None:
         service.tracing = otlp_tracing(traces, node=serving.node, share=trace_share)
@@ -220,5 +240,6 @@ def _serve(
         http=lane_protocol(lane), timeout_keep_alive=75, server_header=False,
         date_header=False, proxy_headers=False, **tls.options(),
     )  # fmt: skip
+    _log.info(json.dumps({"event": "serving", "host": host, "port": port, "node": serving.node}))
     with contextlib.suppress(KeyboardInterrupt):
         uvicorn.Server(config).run()

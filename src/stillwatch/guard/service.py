@@ -131,6 +131,8 @@ class Service:
             judged=self._policy.judged,
         )  # fmt: skip
         self._tell_switches()
+        if self.killed:
+            _log.warning(json.dumps({"event": "kill switch", "on": True}))
 
     @property
     def killed(self) -> bool:
@@ -163,7 +165,10 @@ class Service:
         kind, says so, and keeps no other from acting. Above all, a kill switch or an order that
         cannot be read any more is not lifted. Raises nothing.
         """
+        killed = self.killed
         self.kill_switch.look()
+        if self.killed != killed:
+            _log.warning(json.dumps({"event": "kill switch", "on": self.killed}))
         serving, old = self.serving, self._policy
         new = old
         if self._changed("snapshot"):

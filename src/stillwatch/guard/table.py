@@ -50,7 +50,7 @@ class Asked(NamedTuple):
 
 
 class Table:
-    """What ``Guard`` looks up. ``marks`` holds every hash of text, address and client at once.
+    """What ``Guard`` looks up. ``marks`` holds every hash of text and address at once.
 
     One membership test over it tells nearly every honest request from the rest. Campaigns go by
     ``numbers``, which rise over all snapshots that a guard loads: what was seen keeps its sense.
@@ -104,7 +104,7 @@ class Table:
         self.clients = self.shared.get("client", {})
         self.links = {k: v for k, v in self.shared.items() if EVIDENCE[k] & OWN}
         self.marks = frozenset(
-            [h for slot in self.nodes for h in slot] + [*self.bands, *self.prefixes, *self.clients]
+            [h for slot in self.nodes for h in slot] + [*self.bands, *self.prefixes]
         )
         self._place_permits()
 

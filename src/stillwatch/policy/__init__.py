@@ -33,6 +33,7 @@ from stillwatch.policy.ownership_table import (
     answer_owners,
     explain_owner,
     table_text,
+    told_not_in_force,
 )
 from stillwatch.policy.permits import Permit, PermitUse, judge_permits, permits_from_rows
 from stillwatch.policy.touch import RUNGS, TOUCH_COUNTS, limit_sql, touched_sql
@@ -66,6 +67,7 @@ __all__ = [
     "read_rules",
     "read_statements",
     "table_text",
+    "told_not_in_force",
     "touched_sql",
     "verdict_of_access",
     "write_citations",

@@ -15,7 +15,7 @@ from stillwatch.policy.owners import Answer, Answers, OwnershipRule, Register, a
 from stillwatch.policy.owners.chains import describe
 from stillwatch.policy.owners.holdings import percent
 
-__all__ = ["OwnershipRow", "answer_owners", "explain_owner", "table_text"]
+__all__ = ["OwnershipRow", "answer_owners", "explain_owner", "table_text", "told_not_in_force"]
 
 _COLUMNS: Final = ("owner_entity_id", "access", "as_of", "policy", "rules", "citation", "proof")
 _MOST_OF_A_CHAIN: Final = 5
@@ -73,6 +73,8 @@ def _because(answer: Answer) -> str:
     told = f"rule {answer.rule_id} with list {answer.list_version}"
     if answer.access == "clear":
         return told
+    if not answer.chain:
+        return f"{told}: no statement speaks of its owners"
     steps = [describe(step) for step in answer.chain[:_MOST_OF_A_CHAIN]]
     more = len(answer.chain) - len(steps)
     return ": ".join([told, " / ".join(steps)]) + (f" / and {more} more" if more else "")
@@ -99,7 +101,20 @@ def table_text(rows: Iterable[OwnershipRow]) -> str:
     return out.getvalue()
 
 
-def explain_owner(answers: Answers, row: OwnershipRow) -> list[tuple[str, list[str]]]:
+def told_not_in_force(answers: Answers, rules: Iterable[OwnershipRule]) -> list[str]:
+    """Return a sentence for each rule that answered nothing, with what counsel found about it."""
+    gone = set(answers.not_in_force)
+    return [
+        f"rule {rule.rule_id} is not in force on that day. Its legal status, as of "
+        f"{rule.checked_on}: {' '.join(rule.legal_status.split())}"
+        for rule in rules
+        if rule.rule_id in gone
+    ]
+
+
+def explain_owner(
+    answers: Answers, row: OwnershipRow, rules: Iterable[OwnershipRule]
+) -> list[tuple[str, list[str]]]:
     """Return headings with sentences: the access, then each rule's answer and its whole chain."""
     day = row.as_of.date().isoformat()
     sections = [(f"{row.owner_entity_id}: {row.access} on {day}", [row.policy])]
@@ -112,7 +127,7 @@ def explain_owner(answers: Answers, row: OwnershipRow) -> list[tuple[str, list[s
         heading = f"Rule {answer.rule_id} on {answer.interest}: {answer.access}"
         sections.append((heading, points))
     if answers.not_in_force:
-        sections.append(("Rules not in force that day", list(answers.not_in_force)))
+        sections.append(("Rules that answered nothing", told_not_in_force(answers, rules)))
     if answers.notes:
         told = [f"statement {note.statement} {note.text}" for note in answers.notes]
         sections.append(("To be looked at", told))

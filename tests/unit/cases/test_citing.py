@@ -207,10 +207,18 @@ def test_a_decision_that_no_log_has_and_a_notice_of_none_are_told(folder, tmp_pa
     log.write_text('{"decision_id": "cut\n' + json.dumps(line) + "\n")
     asked = ["guard", "explain", "n-1", "--log", str(log)]
     assert command(asked) == 0
-    assert "stillwatch explain c-1" in capsys.readouterr().out
-    cited = ["--citations", f"{folder}/citations.jsonl", "--notice"]
-    assert command([*asked, *cited]) == 1
-    assert "stillwatch case notice" in capsys.readouterr().err
+    told = " ".join(capsys.readouterr().out.split())
+    assert "stillwatch explain c-1" in told
+    assert "the scan accused the account" in told
+    assert "guard undo --account ACCOUNT --by NAME" in told
+    for cited in (["--citations", f"{folder}/citations.jsonl"], []):
+        assert command([*asked, "--notice", *cited]) == 1
+        assert "stillwatch case notice" in capsys.readouterr().err
+    log.write_text(json.dumps({**line, "verdict": "watch", "level": "touched"}))
+    assert command(asked) == 0
+    told = " ".join(capsys.readouterr().out.split())
+    assert "anybody can make true of it" in told
+    assert "undo" not in told
 
 
 def test_answers_that_the_scan_did_not_take_are_not_cited(folder, tmp_path, capsys):

@@ -18,6 +18,8 @@ from stillwatch.cases import Judgement, compile_snapshot, preview, read_judgemen
 from stillwatch.cases.snapshot import _pursuit
 from stillwatch.cli.app import run as command
 from stillwatch.cli.following import Following, follow_runs
+from stillwatch.cli.previewing import preview_text
+from stillwatch.cli.rehearsal import rehearse
 from stillwatch.enrich import read_permits
 from stillwatch.errors import EvidenceError, InputError, SchemaError
 from stillwatch.guard import Guard, Request, read_orders, read_snapshot
@@ -191,6 +193,63 @@ def test_a_preview_says_what_the_guard_leaves_a_throttled_campaign(run):
             assert found.budget_window_s == ladder.budget_window_s
 
 
+def test_a_campaign_that_is_not_accused_is_told_as_such(run):
+    (campaign,) = [c for c in run.campaigns if c["standing"] == "watch"]
+    found = preview(run, campaign["campaign_id"])
+    assert (found.accused_accounts, found.budget) == (0, None)
+    assert found.acted_accounts == sum(m["role"] == "core" for m in campaign["members"]) > 0
+    assert found.acted_accounts >= found.acted_organizations > 0
+    first, *_, last = _told(run, campaign["campaign_id"])
+    assert "not accused, so that no guard acts on it" in first
+    assert last.startswith("deny:")
+
+
+def _told(run: Run, campaign_id: str, **more) -> list[str]:
+    given = {"ladder": None, "permits": None, "effects": None, "as_json": False, **more}
+    return list(preview_text(run.path, campaign_id, 7, **given))
+
+
+def test_a_preview_plays_the_traffic_through_a_guard(run, world):
+    """What it does to whom no scan accused is counted by doing it: nobody honest waits."""
+    truth = pq.read_table(world / "world" / "truth.parquet").to_pylist()
+    core = {r["account_id"] for r in truth if r["role"] == "core"}
+    largest = max(run.campaigns, key=lambda c: len(c["members"]))
+    name, members = largest["campaign_id"], len(largest["members"])
+    found = rehearse(run, name, days=7, ladder=Ladder())
+    assert found == rehearse(run, name, days=7, ladder=Ladder(), everybody=True)
+    assert found.accused_exchanges == preview(run, name).exchanges
+    assert 0.9 < found.accused.exchanges / found.accused_exchanges < 1
+    assert found.throttled_accounts
+    assert set(found.throttled_accounts) < core - {a for a, _ in accused_of(run)}
+    assert found.watched.accounts > 10 > members - found.accused.accounts  # most are no members
+    loose = rehearse(run, name, days=7, ladder=Ladder(budget_share=1.0))
+    assert loose.accused.exchanges < found.accused.exchanges / 2
+    beside = found.watched.exchanges + found.throttled.exchanges  # who is accused is not among them
+    assert loose.watched.exchanges <= beside
+    (watch,) = [c["campaign_id"] for c in run.campaigns if c["standing"] == "watch"]
+    with pytest.raises(EvidenceError, match="accuses no campaign"):
+        rehearse(run, watch, days=7, ladder=Ladder())
+
+
+def test_a_preview_counts_what_permits_and_people_let_pass(run, tmp_path):
+    """Without them it would show a guard that nobody runs."""
+    account = accused_account(run)
+    (campaign,) = [c for c in run.campaigns if account in {m["account_id"] for m in c["members"]}]
+    mine = {m["account_id"] for m in campaign["members"] if m["standing"] == "accused"} - {account}
+    freed = max(mine)
+    permits, effects = tmp_path / "permits.csv", tmp_path / "effects.json"
+    permits.write_text(f"permit_id,account_id\np-1,{account}\n")
+    effects.write_text(json.dumps({
+        "verdicts": [], "actions": [], "corrections": [],
+        "let_go": [{"account_id": freed, "by": "Bo", "at_us": 1, "expires_us": 1 << 60}],
+    }))  # fmt: skip
+    told = _told(run, campaign["campaign_id"], permits=permits, effects=effects, as_json=True)
+    played = json.loads(told[0])["rehearsal"]
+    assert played["permitted_exchanges"] > 0
+    assert played["accused"]["accounts"] == campaign["accounts"] - 2
+    assert not {account, freed} & set(played["throttled_accounts"])
+
+
 def test_a_compile_says_what_the_one_before_held_and_it_does_not(run, world, tmp_path, capsys):
     command(["guard", "keygen", f"{tmp_path}/k.pem"])
     (tmp_path / "ladder.toml").write_text('appeal_to = "appeals@provider.example"\n')
@@ -212,6 +271,9 @@ def test_a_compile_says_what_the_one_before_held_and_it_does_not(run, world, tmp
     for held in ("permits, this one none: --permits", "knew 1 outcomes of decisions",
                  "differ from the one before: appeal_to"):  # fmt: skip
         assert held in told
+    (tmp_path / "s.json").write_text("half of i")
+    assert command(said) != 0
+    assert "move it aside and compile again" in capsys.readouterr().err
 
 
 def accused_account(run: Run) -> str:

@@ -75,11 +75,18 @@ def test_why_prints_the_chain(given, capsys):
     assert "on the list" in told
 
 
-def test_a_rule_that_is_not_in_force_is_named(given, capsys):
-    rules = str(example_rules()["bis_affiliates"])
-    given[given.index("--rules") + 1] = rules
-    assert run(["ownership", "why", "rec-acme-holdings-ltd", *given]) == 0
-    assert "bis-affiliates" in capsys.readouterr().out
+def test_a_rule_that_is_not_in_force_is_named_with_what_counsel_found_about_it(
+    given, tmp_path, capsys
+):
+    """Whoever runs it may otherwise take *clear* for the rule's own answer."""
+    given[given.index("--rules") + 1] = str(example_rules()["bis_affiliates"])
+    (tmp_path / "accounts.csv").write_text("account_id,owner_entity_id\na1,rec-acme-holdings-ltd\n")
+    table = ["--accounts", f"{tmp_path}/accounts.csv", "--out", f"{tmp_path}/o.csv"]
+    for words in (["why", "rec-acme-holdings-ltd", *given], ["answer", *given, *table]):
+        assert run(["ownership", *words]) == 0
+        told = " ".join(capsys.readouterr().out.split())
+        assert "bis-affiliates is not in force on that day" in told
+        assert "as of 2026-11-26: Not confirmed; a person must check." in told
 
 
 def test_wrong_input_ends_with_a_sentence(given, tmp_path, capsys):

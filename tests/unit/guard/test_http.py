@@ -19,7 +19,7 @@ from stillwatch.guard.asgi import app_of
 from stillwatch.schema import VERDICTS
 from stillwatch.seal import new_key, public_key
 
-from .conftest import HOUR, SALT, SMALL, T0, ordered, snapshot
+from .conftest import HOUR, SALT, SMALL, T0, ordered, request, snapshot
 
 
 @pytest.fixture(scope="module")
@@ -200,6 +200,42 @@ def test_throttle_is_429_and_403_for_auth_request(tmp_path, key):
         service, "/authz/", None, {**asks, "x-stillwatch-style": "auth_request"}, "GET"
     )
     assert (status, headers["x-stillwatch-verdict"]) == (403, "throttle")
+
+
+@pytest.mark.parametrize("verdict", ["deny", "step_up", "throttle"])
+def test_who_is_refused_behind_a_gateway_reads_why_how_to_object_and_a_reference(
+    tmp_path, key, verdict
+):
+    """Envoy and Caddy pass the body on; nginx drops it and has a header to put between quotes."""
+    told = {"step_up_url": 'https://v.test/"?a=\\', "appeal_to": "Büro <a@b.test>"}
+    made = ordered(verdict)
+    service = served(tmp_path, key, replace(made, ladder={**made.ladder, **told}))
+    for _ in range(40):  # and so the campaign's budget is spent
+        service.guard.decide(request("bad-1", T0 + HOUR))
+    asks = {"x-account-id": "bad-1"}
+    _, headers, body = call(service, "/authz/v1/x", {}, asks)
+    text = body["error"]["message"]
+    assert headers["x-stillwatch-decision"] in text
+    assert "To object: Büro <a@b.test>." in text
+    assert (told["step_up_url"] in text) == (verdict == "step_up")
+    assert not [word for word in ("c-1", "campaign", "member", "bad-1") if word in text]
+    assert "x-stillwatch-message" not in headers
+    _, headers, body = call(
+        service, "/authz/v1/x", {}, asks | {"x-stillwatch-style": "auth_request"}
+    )
+    quoted = json.loads(f'"{headers["x-stillwatch-message"]}"')
+    assert quoted == body["error"]["message"]
+    assert quoted.partition("Reference")[0] == text.partition("Reference")[0]
+    assert call(service, "/authz/v1/x", {}, asks, "HEAD")[2] == b""
+    assert "x-stillwatch-message" not in call(service, "/authz/", {}, {"x-account-id": "x"})[1]
+
+
+def test_where_the_guard_fails_and_refuses_nothing_is_said_of_the_account(tmp_path, key):
+    closed = served(tmp_path, key, fail_closed=frozenset({"authz"}))
+    status, _, body = call(closed, "/authz/v1/x", {}, {})
+    assert status == 403
+    assert body["error"]["message"].startswith("The request could not be checked.")
+    assert "account" not in body["error"]["message"]
 
 
 def test_a_partial_body_is_not_looked_at(tmp_path, key):

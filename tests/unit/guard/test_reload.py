@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 from dataclasses import replace
 
@@ -19,7 +20,7 @@ from stillwatch.guard import (
 from stillwatch.guard.files import write_effects
 from stillwatch.guard.kill_switch import KillSwitch
 from stillwatch.guard.metrics import exposition
-from stillwatch.guard.server import Chores
+from stillwatch.guard.server import Chores, JsonLines
 from stillwatch.policy import Ladder
 from stillwatch.schema.snapshot import Action, subject_key
 from stillwatch.seal import new_key
@@ -191,6 +192,17 @@ def test_the_kill_switch_is_on_from_the_first_request_and_only_taking_the_file_a
     kill.unlink()
     service.reload()
     assert verdict(service) == "deny"
+
+
+def test_the_kill_switch_is_told_when_it_goes_on_and_off_as_lines_of_json(node, caplog):
+    service, _, kill, _ = node()
+    caplog.set_level("INFO", "stillwatch.guard")
+    for act in (kill.touch, service.reload, service.reload, kill.unlink, service.reload):
+        act()
+    lines = [json.loads(JsonLines().format(record)) for record in caplog.records]
+    told = [(line["event"], line["on"], line["level"]) for line in lines if "on" in line]
+    assert told == [("kill switch", True, "warning"), ("kill switch", False, "warning")]
+    assert all(line["at"].endswith("+00:00") for line in lines)
 
 
 @pytest.mark.parametrize("how", ["folder gone", "cannot be seen"])
