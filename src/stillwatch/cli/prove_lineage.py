@@ -123,11 +123,19 @@ def _say_left_out(page: Page, found: Any) -> None:
 
 def _verdict(found: Any) -> str:
     """Return the open-set verdict in words; one family is named only where it is that one."""
+    from stillwatch.prove import LEAST_TO_NAME
+
     if found["nameable"]:
         return f"close enough to name {found['nameable']}"
     if not found["accepted"]:
         return "none of these, which is no acquittal"
     first = found["ranking"][0]
+    if found["n_controls"] < LEAST_TO_NAME:
+        return (
+            f"above every control, but of {found['n_controls']} controls a stranger lies above "
+            f"all in one case of {found['n_controls'] + 1}: {LEAST_TO_NAME} are needed to name "
+            "a family"
+        )
     why = (
         f"is first in {first['first_in_resamples']:.0%} of resamples of the prompts"
         if first["phrase_excess"] > found["accept_at"]

@@ -24,6 +24,7 @@ from stillwatch.prove.closeness import Closeness
 from stillwatch.stats import FloatArray, Interval, holm_adjusted
 
 __all__ = [
+    "LEAST_TO_NAME",
     "MOST_NAMED",
     "FamilyScore",
     "LineageResult",
@@ -38,6 +39,7 @@ _MIN_CONTROLS: Final = 4
 _TINY: Final = 1e-6
 _RESAMPLES: Final = 400
 _SURE: Final = 0.9
+LEAST_TO_NAME: Final = 9  # a stranger is above all of fewer more often than one time in ten
 _MOST_OF_A_PROMPT: Final = 0.1  # answers that the question dictates are alike word for word
 
 
@@ -70,8 +72,8 @@ class LineageResult:
     ``accepted`` is whether the suspect lies above every control; ``open_p`` is the rank of its
     excess among the controls', at its resolution 1/(n + 1). ``nameable`` is the one family that it
     is close enough to: first in the ranking, in nine of ten resamples of the prompts too, and
-    itself above every control. None where there is none: above every control, but to which family
-    is open, is no reason to name one.
+    itself above every control, of which there are at least nine. None where there is none: above
+    every control, but to which family is open, is no reason to name one.
     """
 
     suspect: str
@@ -223,7 +225,7 @@ def compare_lineage(
         open_p=_rank_p(open_score, list(tops.values())),
         accept_at=accept_at,
         accepted=open_score > accept_at,
-        nameable=_nameable(ranking[0], accept_at),
+        nameable=_nameable(ranking[0], tops),
         tests=_tests(named, names, excess, of_controls),
         n_controls=len(controls),
         control_groups=len(set(control_group.values())),
@@ -231,9 +233,9 @@ def compare_lineage(
     )
 
 
-def _nameable(first: FamilyScore, accept_at: float) -> str | None:
-    sure = first.first_in_resamples >= _SURE
-    return first.family if sure and first.phrase_excess > accept_at else None
+def _nameable(first: FamilyScore, of_controls: Mapping[str, float]) -> str | None:
+    sure = first.first_in_resamples >= _SURE and len(of_controls) >= LEAST_TO_NAME
+    return first.family if sure and first.phrase_excess > max(of_controls.values()) else None
 
 
 def _tests(
