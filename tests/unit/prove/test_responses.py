@@ -122,8 +122,6 @@ def test_one_prompt_id_over_two_texts_is_refused_and_neither_is_shown():
 
     suspect = asked("s", "How?", " Why? ", "Where?")
     check_same_prompts([suspect, asked("t", "How?", "Why?"), asked("u", "", "Why?")])
-    with pytest.raises(
-        EvidenceError, match=r"different texts .* 1 of 3"
-    ) as told:
+    with pytest.raises(EvidenceError, match=r"different texts .* 1 of 3") as told:
         check_same_prompts([suspect, asked("c", "How?", "Why?", "When?")])
     assert "When" not in str(told.value)
