@@ -23,9 +23,9 @@ from stillwatch.prove import (
     Answers,
     Closeness,
     Reference,
+    excess,
     family_scores,
     measure_closeness,
-    phrase_excess,
     read_references,
 )
 from stillwatch.prove.shingles import CHANNELS, refuses
@@ -92,7 +92,7 @@ def judge(
         family = rows[model]["teacher_family"]
         ranks.setdefault(family, []).append(min(order.index(f) for f in right) + 1)
         constant.setdefault(family, []).append(1 if "gpt35" in right else 99)
-    tops = {m: float(phrase_excess(close, m, families)[1].max()) for m in [*controls, *students]}
+    tops = {m: float(excess(close, m, families)[1].max()) for m in [*controls, *students]}
 
     def limit(without: str | None) -> float:
         return max(tops[c] for c, g in controls.items() if g != without)

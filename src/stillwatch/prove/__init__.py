@@ -54,8 +54,8 @@ from stillwatch.prove.lineage import (
     LEAST_TO_NAME,
     LineageResult,
     compare_lineage,
+    excess,
     family_scores,
-    phrase_excess,
 )
 from stillwatch.prove.marks import PLACES, Mark, Plan, coin, coin_key, draw_plan, plant
 from stillwatch.prove.prompts import read_prompts, write_prompts
@@ -119,6 +119,7 @@ __all__ = [
     "equality_power",
     "estimate_cost",
     "estimate_dependence",
+    "excess",
     "fact_power",
     "family_scores",
     "grade",
@@ -142,7 +143,6 @@ __all__ = [
     "next_token_agreement",
     "own_suite",
     "parse_spec",
-    "phrase_excess",
     "plain",
     "plan_canaries",
     "plan_power",

@@ -174,11 +174,11 @@ def test_a_canary_of_another_campaign_than_the_charged_one_says_what_joins_them(
 
 def lineage_result(path: Path, **changed) -> Path:
     """Write a result in which ash is closest, above every control, and was named beforehand."""
-    ash = {"family": "ash", "phrase_excess": 0.9}
+    ash = {"family": "ash", "excess": 0.9}
     result = {
         "suspect": "kiln-7b",
         "kind": "test",
-        "ranking": [ash, {"family": "elm", "phrase_excess": 0.2}],
+        "ranking": [ash, {"family": "elm", "excess": 0.2}],
         "tests": [{"family": "ash", "p_adjusted": 0.04}],
         "accepted": True,
         "nameable": "ash",

@@ -33,8 +33,13 @@ def answers(
             rng.choice(teacher[p]) if teacher and rng.random() < share else rng.choice(own[p])
             for _ in range(8)
         ]
+        first, last = (
+            (teacher if teacher and rng.random() < share else own)[p][2 * end + rng.integers(2)]
+            for end in range(2)  # a writer has two ways to begin an answer and two to end it
+        )
         stock = " ".join(COMMON[int(k)] for k in rng.integers(len(COMMON), size=12))
-        out[p] = ". ".join(phrases) + f". The answer to {p} is this. {stock}"
+        said = ". ".join(phrases)
+        out[p] = f"{first}. {said}. The answer to {p} is this. {stock} {last}"
     return Answers(name, out, {}, {p: "even" if k % 2 else "odd" for k, p in enumerate(PROMPTS)})
 
 
@@ -148,9 +153,9 @@ def test_rank_p_values_of_strangers_keep_their_level():
     candidates = [answers(m, style[f], rng) for m, f in FAMILIES.items()]
     writers = [answers(f"w{k}", habits(rng), rng) for k in range(40)]
     near = measure_closeness(writers, candidates)
-    from stillwatch.prove import phrase_excess
+    from stillwatch.prove import excess
 
-    tops = np.array([phrase_excess(near, w.model, FAMILIES)[1].max() for w in writers])
+    tops = np.array([excess(near, w.model, FAMILIES)[1].max() for w in writers])
     runs, p = 1000, []
     for _ in range(runs):
         drawn = rng.choice(tops, 10, replace=False)
