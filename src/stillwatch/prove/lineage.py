@@ -154,27 +154,35 @@ def excess(
     common. Every prompt counts once, so a few dictated answers cannot outweigh hundreds. It needs
     no control: suspects and controls are computed alike, and their ranks are exchangeable under
     the null.
+
+    Args:
+        close: has the model among its models.
+        model: suspect or control.
+        families: family of each candidate.
+        weights: how often each prompt counts, once by default; of several rows, shape (resamples,
+            prompts), each gives a row of the result.
     """
     names, members = _members(close, families)
-    total = np.zeros(len(names))
+    counts = np.ones(len(close.prompts)) if weights is None else weights
+    total = np.zeros((*counts.shape[:-1], len(names)))
     for name in COUNTED:
-        total += np.log(_won(close.channel[name][:, close.row(model)], members, weights))
-    return names, np.asarray(total - np.median(total))
+        total += np.log(_won(close.channel[name][:, close.row(model)], members, counts))
+    return names, np.asarray(total - np.median(total, axis=-1, keepdims=True))
 
 
 def _won(
-    near: NDArray[np.float32], members: Sequence[Sequence[int]], weights: FloatArray | None
+    near: NDArray[np.float32], members: Sequence[Sequence[int]], counts: FloatArray
 ) -> FloatArray:
     """Return the share of prompts that each family wins, plus what stands in for none."""
-    there = ~np.isnan(near).any(axis=1)
-    counts = there * (1.0 if weights is None else weights)
-    if not counts.sum() > 0:
+    counts = ~np.isnan(near).any(axis=1) * counts
+    answered = counts.sum(axis=-1, keepdims=True)
+    if not (answered > 0).all():
         raise EvidenceError("a model answered none of the shared prompts", where="responses")
     of_family = np.stack([np.nan_to_num(near[:, list(m)]).max(axis=1) for m in members], axis=1)
     top = of_family.max(axis=1, keepdims=True)
     first = ((of_family >= top - _SAME) & (top > _SAME)).astype(np.float64)
     first /= np.maximum(first.sum(axis=1, keepdims=True), 1.0)
-    return np.asarray(counts @ first / counts.sum() + _NONE_WON)
+    return np.asarray(counts @ first / answered + _NONE_WON)
 
 
 def compare_lineage(
@@ -329,14 +337,16 @@ def _resampled(
 ) -> tuple[FloatArray, FloatArray]:
     """Return excesses (resamples, families) and how often each family ranks first."""
     count = len(close.prompts)
-    drawn, first = [], []
     small = _rows_only(close, [suspect, *controls])
-    for _ in range(_RESAMPLES):
-        weights = np.bincount(rng.integers(0, count, count), minlength=count).astype(float)
-        drawn.append(excess(small, suspect, families, weights)[1])
-        first.append(int(family_scores(small, suspect, families, controls, weights)[1].argmax()))
-    names = len(drawn[0])
-    return np.array(drawn), np.bincount(first, minlength=names) / _RESAMPLES
+    weights = np.array(
+        [np.bincount(rng.integers(0, count, count), minlength=count) for _ in range(_RESAMPLES)],
+        dtype=np.float64,
+    )
+    names, drawn = excess(small, suspect, families, weights)
+    first = [
+        int(family_scores(small, suspect, families, controls, row)[1].argmax()) for row in weights
+    ]
+    return drawn, np.bincount(first, minlength=len(names)) / _RESAMPLES
 
 
 def _rows_only(close: Closeness, models: Sequence[str]) -> Closeness:
