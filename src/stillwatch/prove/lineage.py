@@ -1,8 +1,8 @@
 """Which candidate's answers is a suspect closest to, and is that closer than chance allows?
 
 1. Rank: two kinds of closeness, each put on one scale across the candidate families, are added.
-2. Reject: on how many prompts the suspect answers, begins and ends most like one family, against
-   the median family. Documented non-students (controls) say how large that gets without any
+2. Reject: on how many prompts the suspect ends its answer most like one family, against the median
+   family. Documented non-students (controls) say how large that gets without any
    teaching; a suspect is named close only above every one of them.
 3. Test: for candidates named beforehand, the control models' own scores are the null.
 
@@ -42,7 +42,7 @@ _TINY: Final = 1e-6
 _RESAMPLES: Final = 400
 _SURE: Final = 0.9
 LEAST_TO_NAME: Final = 9  # a stranger is above all of fewer more often than one time in ten
-COUNTED: Final = ("words", "openings", "closings")
+COUNTED: Final = "closings"  # how an answer ends is what its question dictates least
 _NONE_WON: Final = 0.01  # stands in for no prompt at all, of which there is no logarithm
 _SAME: Final = 1e-9
 
@@ -148,12 +148,11 @@ def excess(
 ) -> tuple[tuple[str, ...], FloatArray]:
     """Return for each family on how many more prompts a model is closest to it than to others.
 
-    In nats: log of the share of prompts on which a model's answer is closest to a member of the
-    family, summed over its words, its beginning and its end, less the median over families. A
-    prompt is shared where families are equally close, and nobody's where none has anything in
-    common. Every prompt counts once, so a few dictated answers cannot outweigh hundreds. It needs
-    no control: suspects and controls are computed alike, and their ranks are exchangeable under
-    the null.
+    In nats: log of the share of prompts on which the last words of a model's answer are closest to
+    a member of the family, less the median over families. A prompt is shared where families are
+    equally close, and nobody's where none has anything in common. Every prompt counts once, so a
+    few dictated answers cannot outweigh hundreds. It needs no control: suspects and controls are
+    computed alike, and their ranks are exchangeable under the null.
 
     Args:
         close: has the model among its models.
@@ -164,10 +163,8 @@ def excess(
     """
     names, members = _members(close, families)
     counts = np.ones(len(close.prompts)) if weights is None else weights
-    total = np.zeros((*counts.shape[:-1], len(names)))
-    for name in COUNTED:
-        total += np.log(_won(close.channel[name][:, close.row(model)], members, counts))
-    return names, np.asarray(total - np.median(total, axis=-1, keepdims=True))
+    won = np.log(_won(close.channel[COUNTED][:, close.row(model)], members, counts))
+    return names, np.asarray(won - np.median(won, axis=-1, keepdims=True))
 
 
 def _won(

@@ -71,15 +71,13 @@ def lineage_power(
 def _without(close: Closeness, candidate: str) -> Closeness:
     """Leave a candidate out of the columns: a suspect is not compared with itself."""
     kept = [k for k, c in enumerate(close.candidates) if c != candidate]
-    channel = {kind: close.channel[kind][:, :, kept] for kind in COUNTED}
+    channel = {COUNTED: close.channel[COUNTED][:, :, kept]}
     names = tuple(close.candidates[k] for k in kept)
     return Closeness(close.models, names, close.prompts, channel)
 
 
 def _mixed(close: Closeness, control: str, sibling: str, taught: np.ndarray) -> Closeness:
     a, b = close.row(sibling), close.row(control)
-    channel = {}
-    for kind in COUNTED:
-        near = close.channel[kind]
-        channel[kind] = np.where(taught[:, None], near[:, a], near[:, b])[:, None]
-    return Closeness(("mixed",), close.candidates, close.prompts, channel)
+    near = close.channel[COUNTED]
+    row = np.where(taught[:, None], near[:, a], near[:, b])
+    return Closeness(("mixed",), close.candidates, close.prompts, {COUNTED: row[:, None]})

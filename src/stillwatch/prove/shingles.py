@@ -1,8 +1,7 @@
-"""What two answers can have in common: five kinds of shingles, each a 64-bit hash.
+"""What two answers can have in common: four kinds of shingles, each a 64-bit hash.
 
 ``templates`` 3 and 4 words in a row, where only function words and punctuation keep their form and
 every other word is its ending, capital or digit: how sentences are built, whatever they are about.
-``words``    3 and 4 words in a row as they stand.
 ``phrases``  5 and 7 words in a row: what one does not write by chance.
 ``openings`` 1 to 4 words in a row among the first 14.
 ``closings`` 1 to 4 words in a row among the last 14.
@@ -22,7 +21,7 @@ __all__ = ["CHANNELS", "Hashes", "refuses", "shingles"]
 
 Hashes = NDArray[np.uint64]
 
-CHANNELS: Final = ("templates", "words", "phrases", "openings", "closings")
+CHANNELS: Final = ("templates", "phrases", "openings", "closings")
 MOST_CHARACTERS: Final = 3_000
 _END_WORDS: Final = 14
 _END_CHARACTERS: Final = 600
@@ -73,7 +72,6 @@ def shingles(answer: str, words: int | None = None) -> dict[str, Hashes]:
     built = _hashes(_form(token) for token in tokens)
     return {
         "templates": _runs(built, (3, 4)),
-        "words": _runs(plain, (3, 4)),
         "phrases": _runs(plain, (5, 7)),
         "openings": _runs(plain[:_END_WORDS], (1, 2, 3, 4)),
         "closings": _runs(_hashes(token.lower() for token in last), (1, 2, 3, 4)),

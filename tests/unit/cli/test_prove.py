@@ -187,7 +187,8 @@ def test_a_verdict_says_what_it_can_carry_and_what_confounders_make_of_it(
     assert [row["setting"] for row in found["confounders"]] == [
         "answers cut to 60 words", "without refusals"]  # fmt: skip
     cut, whole = found["confounders"]
-    assert whole["accept_at"] == found["accept_at"] != cut["accept_at"]
+    assert whole["open_score"] == found["open_score"]
+    assert cut["open_score"] == found["open_score"]  # an ending has no length
     assert said.count("close to ash") == 1 + sum(r["nameable"] == "ash" for r in (cut, whole))
     short = ["--words", "60", "--confounders", "--candidate", "ash", "--alpha", "0.2"]
     assert run([*lineage, *short, "--out", "l.json"]) == EXIT_CLEAR
