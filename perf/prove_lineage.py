@@ -23,14 +23,15 @@ from stillwatch.prove import (
     Answers,
     Closeness,
     Reference,
+    excess,
     family_scores,
     measure_closeness,
-    phrase_excess,
     read_references,
 )
 from stillwatch.prove.shingles import CHANNELS, refuses
 from stillwatch.stats import clopper_pearson
 
+COMPARED = ("teacher", "control", "student")
 FLOORS = {"macro_first": 0.60, "macro_top3": 0.85, "kept": 0.70, "none_accepted": 0.10}
 
 
@@ -41,7 +42,7 @@ def measure(data: Path, work: Path, part: int, parts: int, words: int | None) ->
     def cut(a: Answers) -> Answers:
         return Answers(a.model, {p: o for p, o in a.output.items() if p in kept}, a.prompt, a.suite)
 
-    everyone = [cut(r.answers) for r in refs]
+    everyone = [cut(r.answers) for r in refs if r.role.startswith(COMPARED)]
     teachers = [cut(r.answers) for r in refs if r.role == "teacher"]
     close = measure_closeness(everyone, teachers, words=words)
     work.mkdir(parents=True, exist_ok=True)
@@ -92,7 +93,7 @@ def judge(
         family = rows[model]["teacher_family"]
         ranks.setdefault(family, []).append(min(order.index(f) for f in right) + 1)
         constant.setdefault(family, []).append(1 if "gpt35" in right else 99)
-    tops = {m: float(phrase_excess(close, m, families)[1].max()) for m in [*controls, *students]}
+    tops = {m: float(excess(close, m, families)[1].max()) for m in [*controls, *students]}
 
     def limit(without: str | None) -> float:
         return max(tops[c] for c, g in controls.items() if g != without)

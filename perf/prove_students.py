@@ -1,4 +1,4 @@
-"""Canaries and lineage on tiny models trained on the spot: level over models, power by share.
+"""Canaries on tiny models trained on the spot: level over models, power by share.
 
     python perf/prove_students.py --out FILE [--models 200]
 

@@ -171,10 +171,12 @@ def _lineage(
     return {
         "rank": ranks.index(FAMILY) + 1,
         "families": len(ranks),
-        "phrase_excess": next(r.phrase_excess for r in result.ranking if r.family == FAMILY),
+        "excess": next(r.excess for r in result.ranking if r.family == FAMILY),
         "accept_at": result.accept_at,
         "accepted": result.accepted,
-        "accepted_family": max(result.ranking, key=lambda r: r.phrase_excess).family
+        "nameable": result.nameable,
+        "first_in_resamples": result.ranking[0].first_in_resamples,
+        "accepted_family": max(result.ranking, key=lambda r: r.excess).family
         if result.accepted
         else None,
         "p_value": result.tests[0].p_value,

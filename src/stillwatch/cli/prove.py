@@ -187,9 +187,10 @@ def verify(
     checked = verify_case(read_bytes(case), [read_public_key(key)], beside)
     _show(checked.case)
     page = Page()
+    absent = f": {', '.join(checked.absent)}" if checked.absent else ""
     page.sentence(
         f"Signature and chain of {checked.claims} claims hold. Sources: {len(checked.matching)} "
-        f"agree, {len(checked.absent)} not laid beside it."
+        f"agree, {len(checked.absent)} not laid beside it{absent}."
     )
     if checked.differing:
         raise EvidenceError(f"changed since: {', '.join(checked.differing)}", where=str(case))
@@ -198,6 +199,7 @@ def verify(
 def _show(case: Any) -> None:
     page = Page()
     page.heading(f"{case['title']}: {case['suspect']}")
+    page.sentence(f"Written {case['at']} by stillwatch {case['stillwatch']}. {case['reading']}")
     for link in case["chain"]:
         claim = link["value"]["claim"]
         rate = "none" if claim["error_rate"] is None else f"{claim['error_rate']:.3g}"

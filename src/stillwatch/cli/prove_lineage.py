@@ -70,22 +70,22 @@ def lineage(
     )
     page = Page()
     _say_left_out(page, found)
-    nearest = max(found["ranking"], key=lambda row: row["phrase_excess"])["family"]
+    nearest = max(found["ranking"], key=lambda row: row["excess"])["family"]
     page.sentence(
-        f"Open-set verdict: {_verdict(found)} (phrase excess {found['open_score']:.2f} nats for "
+        f"Open-set verdict: {_verdict(found)} (excess {found['open_score']:.2f} nats for "
         f"{nearest}, accepted above {found['accept_at']:.2f}; rank p {found['open_p']:.3f}, "
         f"smallest possible {found['smallest_p']:.3f} with {found['n_controls']} controls of "
         f"{found['control_groups']} groups)."
     )
     page.table(
-        ["family", ">score", ">phrase excess", ">95 % from", ">to", ">first in resamples"],
+        ["family", ">score", ">excess", ">95 % from", ">to", ">first in resamples"],
         [
             [
                 row["family"],
                 f"{row['score']:.2f}",
-                f"{row['phrase_excess']:.2f}",
-                f"{row['phrase_interval']['low']:.2f}",
-                f"{row['phrase_interval']['high']:.2f}",
+                f"{row['excess']:.2f}",
+                f"{row['excess_interval']['low']:.2f}",
+                f"{row['excess_interval']['high']:.2f}",
                 f"{row['first_in_resamples']:.0%}",
             ]
             for row in found["ranking"][:5]
@@ -123,14 +123,22 @@ def _say_left_out(page: Page, found: Any) -> None:
 
 def _verdict(found: Any) -> str:
     """Return the open-set verdict in words; one family is named only where it is that one."""
+    from stillwatch.prove import LEAST_TO_NAME
+
     if found["nameable"]:
         return f"close enough to name {found['nameable']}"
     if not found["accepted"]:
         return "none of these, which is no acquittal"
     first = found["ranking"][0]
+    if found["n_controls"] < LEAST_TO_NAME:
+        return (
+            f"above every control, but of {found['n_controls']} controls a stranger lies above "
+            f"all in one case of {found['n_controls'] + 1}: {LEAST_TO_NAME} are needed to name "
+            "a family"
+        )
     why = (
         f"is first in {first['first_in_resamples']:.0%} of resamples of the prompts"
-        if first["phrase_excess"] > found["accept_at"]
+        if first["excess"] > found["accept_at"]
         else "is first in the ranking and does not lie above every control itself"
     )
     return (

@@ -50,12 +50,24 @@ from stillwatch.prove.likelihood import (
     write_questions,
 )
 from stillwatch.prove.likeness import inquire_agreement, inquire_equality, inquire_identity
-from stillwatch.prove.lineage import LineageResult, compare_lineage, family_scores, phrase_excess
+from stillwatch.prove.lineage import (
+    LEAST_TO_NAME,
+    LineageResult,
+    compare_lineage,
+    excess,
+    family_scores,
+)
 from stillwatch.prove.marks import PLACES, Mark, Plan, coin, coin_key, draw_plan, plant
 from stillwatch.prove.prompts import read_prompts, write_prompts
 from stillwatch.prove.radioactivity import Radioactivity, is_green, score_radioactivity
 from stillwatch.prove.registry import Registry
-from stillwatch.prove.responses import Answers, Reference, read_references, read_responses
+from stillwatch.prove.responses import (
+    Answers,
+    Reference,
+    check_same_prompts,
+    read_references,
+    read_responses,
+)
 from stillwatch.prove.results import plain, read_bytes
 from stillwatch.prove.suite import Item, own_suite, read_suite
 from stillwatch.prove.tracing import (
@@ -70,6 +82,7 @@ from stillwatch.prove.tracing import (
 from stillwatch.prove.weights import Weights, load_weights
 
 __all__ = [
+    "LEAST_TO_NAME",
     "PLACES",
     "Agreed",
     "Answers",
@@ -96,6 +109,7 @@ __all__ = [
     "answers_of_inspect",
     "ask_likelihoods",
     "build_case",
+    "check_same_prompts",
     "coin",
     "coin_key",
     "collect_answers",
@@ -105,6 +119,7 @@ __all__ = [
     "equality_power",
     "estimate_cost",
     "estimate_dependence",
+    "excess",
     "fact_power",
     "family_scores",
     "grade",
@@ -128,7 +143,6 @@ __all__ = [
     "next_token_agreement",
     "own_suite",
     "parse_spec",
-    "phrase_excess",
     "plain",
     "plan_canaries",
     "plan_power",

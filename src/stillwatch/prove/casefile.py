@@ -28,6 +28,7 @@ from stillwatch.seal import Link, append, canonical, open_sealed, seal, verify_c
 __all__ = ["ELEMENTS", "Checked", "build_case", "read_campaign", "seal_case", "verify_case"]
 
 KIND: Final = "case-file"
+_OF_CAMPAIGN: Final = ("traffic", "value")
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,8 @@ ELEMENTS: Final = (
         "counsel adds them",
     ),
     Element(
-        "the purpose shows in volume, structure, pattern, coordination and timing of requests",
+        "volume, structure, pattern, coordination and timing of requests; what purpose they show "
+        "is for people to judge",
         ("traffic",),
         "an accused campaign from `stillwatch scan`",
     ),
@@ -152,7 +154,9 @@ def build_case(
     made.sort(key=lambda pair: ORDER.index(pair[0].name))
     links: list[Link] = []
     for claim, sources in made:
-        entry = {"claim": plain(claim), "sources": sources}
+        entry: dict[str, Any] = {"claim": plain(claim), "sources": sources}
+        if claim.name in _OF_CAMPAIGN:
+            entry["campaign"] = campaign_id
         links.append(append(entry, links[-1] if links else None))
     claims = [claim for claim, _ in made]
     return {
@@ -219,16 +223,32 @@ def verify_case(
         beside: a folder with the files the claims were made from; their digests are compared.
 
     Raises:
-        EvidenceError: not signed by a trusted key, changed, the chain does not hold, or a claim
-            is not what the result beside it says.
+        EvidenceError: not signed by a trusted key, changed, the chain does not hold, an element
+            rests on a claim that does not, or a claim is not what the result beside it says.
+        InputError: no such folder.
     """
-    case = json.loads(open_sealed(sealed, KIND, keys))
+    if beside is not None and not beside.is_dir():
+        raise InputError("no such folder", where=beside.name, hint="give where the results lie")
+    try:
+        case = json.loads(open_sealed(sealed, KIND, keys))
+    except EvidenceError as error:
+        raise EvidenceError(
+            error.message,
+            where="case",
+            hint="one changed byte is enough: take the file and the public key from who signed it",
+        ) from error
     try:
         links = [Link(**link) for link in case["chain"]]
         sources = {name: d for link in links for name, d in link.value["sources"].items()}
+        holding = {link.value["claim"]["name"] for link in links if link.value["claim"]["holds"]}
+        carried = {name for element in case["elements"] for name in element["carried_by"]}
     except (KeyError, TypeError, AttributeError) as error:
         raise EvidenceError("the case has another form than expected", where="case") from error
     count = verify_chain(links)
+    if unheld := ", ".join(sorted(carried - holding)):
+        raise EvidenceError(
+            f"an element rests on a claim that does not hold: {unheld}", where="case"
+        )
     found: dict[str, list[str]] = {"matching": [], "differing": [], "absent": []}
     for name, told in sorted(sources.items()):
         path = beside / Path(name).name if beside is not None else None
@@ -244,14 +264,20 @@ def verify_case(
 def _compare(links: Sequence[Link], beside: Path, matching: Sequence[str]) -> None:
     """Refuse a claim that says something else than its result: who signs writes both.
 
-    Wording may change between versions; name, verdict and error rate may not. A claim from a
-    campaign has no result of its own.
+    Wording may change between versions; name, verdict and error rate may not. Cases of before name
+    no campaign in their entries, so there a claim from one is not compared.
     """
     for link in links:
-        claim = link.value["claim"]
+        claim, campaign_id = link.value["claim"], link.value.get("campaign")
         for name in link.value["sources"]:
-            if name not in matching or claim["name"] in ("traffic", "value"):
+            path = beside / Path(name).name
+            if name not in matching or (claim["name"] in _OF_CAMPAIGN and campaign_id is None):
                 continue
-            own = plain(claim_of(read_result(beside / Path(name).name)))
-            if any(own[k] != claim.get(k) for k in ("name", "holds", "error_rate")):
+            if claim["name"] in _OF_CAMPAIGN:
+                campaign = read_campaign(path, campaign_id)
+                make = traffic_claim if claim["name"] == "traffic" else value_claim
+                own = plain(make(campaign)) or {}
+            else:
+                own = plain(claim_of(read_result(path)))
+            if any(own.get(k) != claim.get(k) for k in ("name", "holds", "error_rate")):
                 raise EvidenceError("a claim is not what its result says", where=name)

@@ -121,7 +121,7 @@ def _lineage(result: Mapping[str, Any]) -> Claim:
     close = result.get("nameable") == top["family"]
     verdict = "close enough to name" if close else "none of these: not close enough"
     if result["accepted"] and not close:
-        verdict = "above every control, but not close enough to one family to name it"
+        verdict = "above every control, but no family can be named"
     if not named:
         meaning = "a screening: no candidate was named beforehand, so the ranking has no error rate"
     elif p is None:
@@ -182,11 +182,15 @@ def _identity(result: Mapping[str, Any]) -> Claim:
 def _equality(result: Mapping[str, Any]) -> Claim:
     """Return the claim that the suspect is a model of its own: it holds where answers differ."""
     differs = result["differs"]
-    said = "differ from the teacher's" if differs else "cannot be told from the teacher's"
+    said = (
+        "differ from the teacher's: as it was asked, it is not the teacher as that was asked"
+        if differs
+        else "cannot be told from the teacher's: it is the teacher itself, resold, or the samples "
+        "are too few to tell"
+    )
     return Claim(
         "equality",
-        f"The suspect's answers to {result['prompts']} prompts {said}: "
-        + ("it is not the teacher resold" if differs else "it may be the teacher itself, resold"),
+        f"The suspect's answers to {result['prompts']} prompts {said}",
         differs,
         result["p_value"],
         "permutation test within prompts: how often one model would look so unlike itself",

@@ -23,12 +23,13 @@ from stillwatch.prove.responses import (
     CONTROL,
     Answers,
     Reference,
+    check_same_prompts,
     missing_references,
     read_references,
     read_responses,
 )
 from stillwatch.prove.results import plain, write_result
-from stillwatch.prove.suite import own_suite, read_suite
+from stillwatch.prove.suite import Item, own_suite, read_suite
 
 __all__ = ["Progress", "inquire_guardrails", "inquire_lineage", "one_model"]
 
@@ -43,13 +44,15 @@ def one_model(path: Path, model: str | None = None) -> Answers:
     """Return the answers of the one model in a file, or of the one that is named.
 
     Raises:
-        InputError: several models and none named, or no such model.
+        InputError: no answers, several models and none named, or no such model.
     """
     found = read_responses(path)
     if model is None and len(found) == 1:
         return next(iter(found.values()))
     if model in found:
         return found[model]
+    if not found:
+        raise InputError("holds no answers", where=path.name, hint="collect them first")
     raise InputError(
         f"holds {len(found)} models" if model is None else "no such model in it",
         where=path.name,
@@ -104,6 +107,7 @@ def inquire_lineage(
             hint="describe it in models.csv with any role but teacher, and add its answers",
         )
     compared = [answers, *(r.answers for r in [*controls, *teachers])]
+    check_same_prompts([*compared, *(r.answers for r in wanted_base)])
     shared = _answered_by_all(compared)
     rows = [_only_to(shared, a) for a in compared]
     rows += [_only_to(shared, r.answers) for r in wanted_base if r.role != CONTROL]
@@ -168,20 +172,22 @@ def _controlled(
 
 
 def _answered_by_all(models: Sequence[Answers]) -> frozenset[str]:
-    """Return the prompts that suspect, candidates and controls have all answered.
+    """Return the prompts that suspect, candidates and controls have all answered with a text.
 
     A suspect that is read on other prompts than the controls is not exchangeable with them: on
     published answers, models that are nobody's students were accepted in half of the draws
     when they were read on 20 of the controls' 120 prompts, where one in ten was promised.
     """
-    shared = frozenset.intersection(*(frozenset(m.output) for m in models))
+    said = {m.model: frozenset(p for p, text in m.output.items() if text.strip()) for m in models}
+    shared = frozenset.intersection(*said.values())
     if len(shared) < MIN_PROMPTS:
-        fewest = min(models, key=lambda m: len(m.output))
+        fewest = min(said, key=lambda name: len(said[name]))
         raise EvidenceError(
             f"suspect, candidates and controls share {len(shared)} prompts, expected at least "
             f"{MIN_PROMPTS}",
             where="responses",
-            hint=f"the shortest file has {len(fewest.output)} answers: collect the rest of it",
+            hint=f"all must have answered one prompt file; {fewest} has the fewest answers with "
+            f"text, {len(said[fewest])}",
         )
     return shared
 
@@ -253,6 +259,7 @@ def inquire_guardrails(
     """
     items = own_suite() if suite is None else read_suite(suite)
     arms = [one_model(path) for path in (teacher, base, suspect)]
+    check_same_prompts([*arms, _asked(items)])
     graded = read_verdicts(one_model(verdicts), arms) if verdicts is not None else None
     gap = compare_guardrails(items, *arms, verdicts=graded)
     agreement = None
@@ -274,6 +281,11 @@ def inquire_guardrails(
     }
     write_result(out, "guardrails", value, files)
     return value
+
+
+def _asked(items: Sequence[Item]) -> Answers:
+    texts = {item.prompt_id: item.prompt for item in items}
+    return Answers("the suite", texts, texts, {})
 
 
 def _labels(path: Path) -> list[tuple[str, str, bool]]:

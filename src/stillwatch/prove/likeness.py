@@ -18,7 +18,13 @@ from stillwatch.prove.agreement import (
 from stillwatch.prove.equality import Samples, equality_power, model_equality, read_samples
 from stillwatch.prove.identity import identity_power, self_identification
 from stillwatch.prove.inquiries import SEED, one_model
-from stillwatch.prove.responses import CANDIDATE, CONTROL, Reference, read_references
+from stillwatch.prove.responses import (
+    CANDIDATE,
+    CONTROL,
+    Reference,
+    check_same_prompts,
+    read_references,
+)
 from stillwatch.prove.results import plain, write_result
 
 __all__ = ["inquire_agreement", "inquire_equality", "inquire_identity"]
@@ -50,12 +56,14 @@ def inquire_agreement(
     Raises:
         InputError, SchemaError, ConfigError, EvidenceError: as the steps do.
     """
-    name = one_model(suspect, model).model
+    answers = one_model(suspect, model)
+    name = answers.model
     roles = {r.answers.model: r for r in read_references(references)}
     if teacher not in roles or roles[teacher].role != CANDIDATE:
         raise ConfigError("the teacher is not among the candidates", where="teacher")
     tokens = _tokens_of(references)
     known = _controls(roles.values(), name)
+    check_same_prompts([answers, *(roles[m].answers for m in [teacher, *known])])
     if teacher not in tokens or not all(c in tokens for c in known):
         raise InputError("a model has no log-probabilities", where=references.name)
     ours = read_first_tokens(suspect)
@@ -108,6 +116,7 @@ def inquire_identity(
         for r in read_references(references)
         if r.role == CONTROL and r.answers.model != answers.model
     ]
+    check_same_prompts([answers, *known])
     found = self_identification(answers, known, aliases)
     value = {
         "suspect": answers.model,
@@ -142,7 +151,9 @@ def inquire_equality(
     Raises:
         InputError, SchemaError, ConfigError, EvidenceError: as the steps do.
     """
-    name = one_model(suspect, model).model
+    answers = one_model(suspect, model)
+    name = answers.model
+    check_same_prompts([answers, *(one_model(p) for p in (teacher, other) if p is not None)])
     ours, theirs = read_samples(suspect)[name], _only(read_samples(teacher), teacher)
     rng = np.random.default_rng(SEED)
     found = model_equality(ours, theirs, rng)

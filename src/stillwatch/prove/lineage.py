@@ -1,9 +1,9 @@
 """Which candidate's answers is a suspect closest to, and is that closer than chance allows?
 
 1. Rank: two kinds of closeness, each put on one scale across the candidate families, are added.
-2. Reject: how many rare phrases the suspect shares with its closest family, against the median
-   family. Documented non-students (controls) say how large that gets without any teaching;
-   a suspect is named close only above every one of them.
+2. Reject: on how many prompts the suspect ends its answer most like one family, against the median
+   family. Documented non-students (controls) say how large that gets without any
+   teaching; a suspect is named close only above every one of them.
 3. Test: for candidates named beforehand, the control models' own scores are the null.
 
 The model is the sampling unit throughout: prompts are resampled for intervals only, since answers
@@ -18,19 +18,22 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from stillwatch.errors import ConfigError, EvidenceError
 from stillwatch.prove.closeness import Closeness
 from stillwatch.stats import FloatArray, Interval, holm_adjusted
 
 __all__ = [
+    "COUNTED",
+    "LEAST_TO_NAME",
     "MOST_NAMED",
     "FamilyScore",
     "LineageResult",
     "NamedTest",
     "compare_lineage",
+    "excess",
     "family_scores",
-    "phrase_excess",
 ]
 
 MOST_NAMED: Final = 3
@@ -38,17 +41,20 @@ _MIN_CONTROLS: Final = 4
 _TINY: Final = 1e-6
 _RESAMPLES: Final = 400
 _SURE: Final = 0.9
-_MOST_OF_A_PROMPT: Final = 0.1  # answers that the question dictates are alike word for word
+LEAST_TO_NAME: Final = 9  # a stranger is above all of fewer more often than one time in ten
+COUNTED: Final = "closings"  # how an answer ends is what its question dictates least
+_NONE_WON: Final = 0.01  # stands in for no prompt at all, of which there is no logarithm
+_SAME: Final = 1e-9
 
 
 @dataclass(frozen=True)
 class FamilyScore:
-    """One candidate family: its rank score, and its phrase excess over the median one (nats)."""
+    """One candidate family: its rank score, and its excess over the median one (nats)."""
 
     family: str
     score: float
-    phrase_excess: float
-    phrase_interval: Interval
+    excess: float
+    excess_interval: Interval
     first_in_resamples: float
 
 
@@ -70,8 +76,8 @@ class LineageResult:
     ``accepted`` is whether the suspect lies above every control; ``open_p`` is the rank of its
     excess among the controls', at its resolution 1/(n + 1). ``nameable`` is the one family that it
     is close enough to: first in the ranking, in nine of ten resamples of the prompts too, and
-    itself above every control. None where there is none: above every control, but to which family
-    is open, is no reason to name one.
+    itself above every control, of which there are at least nine. None where there is none: above
+    every control, but to which family is open, is no reason to name one.
     """
 
     suspect: str
@@ -134,24 +140,46 @@ def family_scores(
     return names, total
 
 
-def phrase_excess(
+def excess(
     close: Closeness,
     model: str,
     families: Mapping[str, str],
     weights: FloatArray | None = None,
 ) -> tuple[tuple[str, ...], FloatArray]:
-    """Return for each family how much more of its rare phrases a model shares than of others'.
+    """Return for each family on how many more prompts a model is closest to it than to others.
 
-    In nats: log of the closest member's phrase closeness, less the median over families. No
-    prompt counts with more than a cosine of 0.1, else a few dictated answers outweigh hundreds. It
-    needs no control, so suspects and controls are computed alike, and their ranks are exchangeable
-    under the null.
+    In nats: log of the share of prompts on which the last words of a model's answer are closest to
+    a member of the family, less the median over families. A prompt is shared where families are
+    equally close, and nobody's where none has anything in common. Every prompt counts once, so a
+    few dictated answers cannot outweigh hundreds. It needs no control: suspects and controls are
+    computed alike, and their ranks are exchangeable under the null.
+
+    Args:
+        close: has the model among its models.
+        model: suspect or control.
+        families: family of each candidate.
+        weights: how often each prompt counts, once by default; of several rows, shape (resamples,
+            prompts), each gives a row of the result.
     """
     names, members = _members(close, families)
-    shared = _best(
-        np.log(_mean(close, [model], weights, ("phrases",))["phrases"][0] + _TINY), members
-    )
-    return names, np.asarray(shared - np.median(shared))
+    counts = np.ones(len(close.prompts)) if weights is None else weights
+    won = np.log(_won(close.channel[COUNTED][:, close.row(model)], members, counts))
+    return names, np.asarray(won - np.median(won, axis=-1, keepdims=True))
+
+
+def _won(
+    near: NDArray[np.float32], members: Sequence[Sequence[int]], counts: FloatArray
+) -> FloatArray:
+    """Return the share of prompts that each family wins, plus what stands in for none."""
+    counts = ~np.isnan(near).any(axis=1) * counts
+    answered = counts.sum(axis=-1, keepdims=True)
+    if not (answered > 0).all():
+        raise EvidenceError("a model answered none of the shared prompts", where="responses")
+    of_family = np.stack([np.nan_to_num(near[:, list(m)]).max(axis=1) for m in members], axis=1)
+    top = of_family.max(axis=1, keepdims=True)
+    first = ((of_family >= top - _SAME) & (top > _SAME)).astype(np.float64)
+    first /= np.maximum(first.sum(axis=1, keepdims=True), 1.0)
+    return np.asarray(counts @ first / answered + _NONE_WON)
 
 
 def compare_lineage(
@@ -197,8 +225,8 @@ def compare_lineage(
         )
     controls = sorted(control_group)
     names, scores = family_scores(close, suspect, families, controls)
-    _, excess = phrase_excess(close, suspect, families)
-    of_controls = {c: phrase_excess(close, c, families)[1] for c in controls}
+    _, above = excess(close, suspect, families)
+    of_controls = {c: excess(close, c, families)[1] for c in controls}
     tops = {c: float(values.max()) for c, values in of_controls.items()}
     boot_excess, boot_first = _resampled(close, suspect, families, controls, rng)
     order = sorted(range(len(names)), key=lambda k: (-scores[k], names[k]))
@@ -206,13 +234,13 @@ def compare_lineage(
         FamilyScore(
             names[k],
             float(scores[k]),
-            float(excess[k]),
+            float(above[k]),
             _interval(boot_excess[:, k]),
             float(boot_first[k]),
         )
         for k in order
     )
-    open_score = float(excess.max())
+    open_score = float(above.max())
     accept_at = max(tops.values())
     return LineageResult(
         suspect=suspect,
@@ -223,30 +251,30 @@ def compare_lineage(
         open_p=_rank_p(open_score, list(tops.values())),
         accept_at=accept_at,
         accepted=open_score > accept_at,
-        nameable=_nameable(ranking[0], accept_at),
-        tests=_tests(named, names, excess, of_controls),
+        nameable=_nameable(ranking[0], tops),
+        tests=_tests(named, names, above, of_controls),
         n_controls=len(controls),
         control_groups=len(set(control_group.values())),
         control_excess=tops,
     )
 
 
-def _nameable(first: FamilyScore, accept_at: float) -> str | None:
-    sure = first.first_in_resamples >= _SURE
-    return first.family if sure and first.phrase_excess > accept_at else None
+def _nameable(first: FamilyScore, of_controls: Mapping[str, float]) -> str | None:
+    sure = first.first_in_resamples >= _SURE and len(of_controls) >= LEAST_TO_NAME
+    return first.family if sure and first.excess > max(of_controls.values()) else None
 
 
 def _tests(
     named: Sequence[str],
     names: Sequence[str],
-    excess: FloatArray,
+    above: FloatArray,
     of_controls: Mapping[str, FloatArray],
 ) -> tuple[NamedTest, ...]:
     places = [names.index(family) for family in named]
-    raw = [_rank_p(float(excess[k]), [float(v[k]) for v in of_controls.values()]) for k in places]
+    raw = [_rank_p(float(above[k]), [float(v[k]) for v in of_controls.values()]) for k in places]
     raised = holm_adjusted(raw)
     return tuple(
-        NamedTest(names[k], float(excess[k]), p, q, len(of_controls))
+        NamedTest(names[k], float(above[k]), p, q, len(of_controls))
         for k, p, q in zip(places, raw, raised, strict=True)
     )
 
@@ -279,8 +307,6 @@ def _mean(
     out: dict[str, FloatArray] = {}
     for name in channels:
         values = close.channel[name][:, rows].astype(np.float64)
-        if name == "phrases":
-            values = np.minimum(values, _MOST_OF_A_PROMPT)
         there = ~np.isnan(values)
         if weights is not None:
             there = there * weights[:, None, None]
@@ -306,16 +332,18 @@ def _resampled(
     controls: Sequence[str],
     rng: np.random.Generator,
 ) -> tuple[FloatArray, FloatArray]:
-    """Return phrase excesses (resamples, families) and how often each family ranks first."""
+    """Return excesses (resamples, families) and how often each family ranks first."""
     count = len(close.prompts)
-    excess, first = [], []
     small = _rows_only(close, [suspect, *controls])
-    for _ in range(_RESAMPLES):
-        weights = np.bincount(rng.integers(0, count, count), minlength=count).astype(float)
-        excess.append(phrase_excess(small, suspect, families, weights)[1])
-        first.append(int(family_scores(small, suspect, families, controls, weights)[1].argmax()))
-    names = len(excess[0])
-    return np.array(excess), np.bincount(first, minlength=names) / _RESAMPLES
+    weights = np.array(
+        [np.bincount(rng.integers(0, count, count), minlength=count) for _ in range(_RESAMPLES)],
+        dtype=np.float64,
+    )
+    names, drawn = excess(small, suspect, families, weights)
+    first = [
+        int(family_scores(small, suspect, families, controls, row)[1].argmax()) for row in weights
+    ]
+    return drawn, np.bincount(first, minlength=len(names)) / _RESAMPLES
 
 
 def _rows_only(close: Closeness, models: Sequence[str]) -> Closeness:

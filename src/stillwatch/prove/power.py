@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 
 from stillwatch.prove.closeness import Closeness
-from stillwatch.prove.lineage import phrase_excess
+from stillwatch.prove.lineage import COUNTED, excess
 
 __all__ = ["SHARES", "LineagePower", "lineage_power"]
 
@@ -46,10 +46,10 @@ def lineage_power(
     ]
     if not doubled:
         return ()
-    names, _ = phrase_excess(close, controls[0], families)
+    names, _ = excess(close, controls[0], families)
     left = {sibling: _without(close, sibling) for sibling, _ in doubled}
     nulls = {
-        sibling: np.array([phrase_excess(rest, c, families)[1] for c in controls])
+        sibling: np.array([excess(rest, c, families)[1] for c in controls])
         for sibling, rest in left.items()
     }
     out = []
@@ -62,7 +62,7 @@ def lineage_power(
                 k = int(rng.integers(len(controls)))
                 taught = rng.random(len(close.prompts)) < share
                 mixed = _mixed(rest, controls[k], sibling, taught)
-                score = phrase_excess(mixed, "mixed", families)[1][place]
+                score = excess(mixed, "mixed", families)[1][place]
                 hits.append(bool(score > np.delete(null[:, place], k).max()))
         out.append(LineagePower(share, float(np.mean(hits)), len(hits)))
     return tuple(out)
@@ -71,12 +71,13 @@ def lineage_power(
 def _without(close: Closeness, candidate: str) -> Closeness:
     """Leave a candidate out of the columns: a suspect is not compared with itself."""
     kept = [k for k, c in enumerate(close.candidates) if c != candidate]
-    channel = {"phrases": close.channel["phrases"][:, :, kept]}
+    channel = {COUNTED: close.channel[COUNTED][:, :, kept]}
     names = tuple(close.candidates[k] for k in kept)
     return Closeness(close.models, names, close.prompts, channel)
 
 
 def _mixed(close: Closeness, control: str, sibling: str, taught: np.ndarray) -> Closeness:
-    table = close.channel["phrases"]
-    row = np.where(taught[:, None], table[:, close.row(sibling)], table[:, close.row(control)])
-    return Closeness(("mixed",), close.candidates, close.prompts, {"phrases": row[:, None]})
+    a, b = close.row(sibling), close.row(control)
+    near = close.channel[COUNTED]
+    row = np.where(taught[:, None], near[:, a], near[:, b])
+    return Closeness(("mixed",), close.candidates, close.prompts, {COUNTED: row[:, None]})

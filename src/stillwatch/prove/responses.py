@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -11,7 +11,7 @@ from typing import Final
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from stillwatch.errors import InputError, SchemaError
+from stillwatch.errors import EvidenceError, InputError, SchemaError
 from stillwatch.schema.arrow import RESPONSE
 
 __all__ = [
@@ -19,6 +19,7 @@ __all__ = [
     "CONTROL",
     "Answers",
     "Reference",
+    "check_same_prompts",
     "missing_references",
     "read_references",
     "read_responses",
@@ -67,8 +68,8 @@ def read_responses(path: Path) -> dict[str, Answers]:
     """Return the answers in a Parquet file by model; of several samples the lowest number.
 
     Raises:
-        InputError: the file cannot be read, or a row repeats another one's model, prompt and
-            sample: which of the two answers counts must not depend on their order.
+        InputError: the file cannot be read or is not UTF-8, or a row repeats another one's model,
+            prompt and sample: which of the two answers counts must not depend on their order.
         SchemaError: a required column is absent or empty somewhere.
     """
     try:
@@ -79,7 +80,12 @@ def read_responses(path: Path) -> dict[str, Answers]:
             where=path.name,
             hint="give a file that `stillwatch prove collect` wrote",
         ) from error
-    columns = {name: _column(table, name, path) for name in _NAMES}
+    try:
+        columns = {name: _column(table, name, path) for name in _NAMES}
+    except UnicodeDecodeError as error:
+        raise InputError(
+            "holds text that is not UTF-8", where=path.name, hint="write it again as UTF-8"
+        ) from error
     rows = zip(*(columns[name] for name in _NAMES), strict=True)
     chosen: dict[str, dict[str, tuple[int, str, str, str]]] = {}
     for model, prompt_id, prompt, output, suite, sample in rows:
@@ -119,11 +125,36 @@ def _column(table: pa.Table, name: str, path: Path) -> list[object]:
     kind = table.schema.field(found).type
     fits = pa.types.is_integer(kind) if name == "sample" else _is_text(kind)
     if not (fits or pa.types.is_null(kind) or name in ("model", "prompt_id")):
-        raise SchemaError(f"column {found} holds {kind}", where=path.name)
+        wanted = "whole numbers" if name == "sample" else "text"
+        raise SchemaError(f"column {found} holds {kind}, expected {wanted}", where=path.name)
     values: list[object] = table.column(found).to_pylist()
     if required and any(value is None for value in values):
         raise SchemaError(f"column {name} has empty cells", where=path.name)
     return values
+
+
+def check_same_prompts(models: Iterable[Answers]) -> None:
+    """Refuse answers whose prompts have one prompt_id and different texts.
+
+    Models that were asked different things under one name are alike or not for that reason alone:
+    a suspect and a teacher that were asked the same, and controls that were not, would look like
+    student and teacher. A text that a file does not have is not compared.
+
+    Raises:
+        EvidenceError: names the two models and how many prompts differ, never a text.
+    """
+    known: dict[str, tuple[str, str]] = {}
+    for model in models:
+        told = {p: text.strip() for p in model.output if (text := model.prompt.get(p, ""))}
+        other = [p for p, text in told.items() if p in known and known[p][0] != text]
+        if other:
+            raise EvidenceError(
+                f"{model.model} and {known[other[0]][1]} were asked different texts under the same "
+                f"prompt_id, {len(other)} of {len(told)}",
+                where="responses",
+                hint="give every model's answers to one prompt file",
+            )
+        known = {p: (text, model.model) for p, text in told.items()} | known
 
 
 def _is_text(kind: pa.DataType) -> bool:

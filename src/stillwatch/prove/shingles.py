@@ -1,15 +1,17 @@
-"""What two answers can have in common: three kinds of shingles, each a 64-bit hash.
+"""What two answers can have in common: four kinds of shingles, each a 64-bit hash.
 
 ``templates`` 3 and 4 words in a row, where only function words and punctuation keep their form and
 every other word is its ending, capital or digit: how sentences are built, whatever they are about.
 ``phrases``  5 and 7 words in a row: what one does not write by chance.
 ``openings`` 1 to 4 words in a row among the first 14.
+``closings`` 1 to 4 words in a row among the last 14.
 """
 
 from __future__ import annotations
 
 import re
 import zlib
+from collections.abc import Iterable
 from typing import Final
 
 import numpy as np
@@ -19,9 +21,10 @@ __all__ = ["CHANNELS", "Hashes", "refuses", "shingles"]
 
 Hashes = NDArray[np.uint64]
 
-CHANNELS: Final = ("templates", "phrases", "openings")
+CHANNELS: Final = ("templates", "phrases", "openings", "closings")
 MOST_CHARACTERS: Final = 3_000
-_OPENING_WORDS: Final = 14
+_END_WORDS: Final = 14
+_END_CHARACTERS: Final = 600
 
 _WORD: Final = re.compile(r"[^\W_]+(?:['’][^\W_]+)*|[^\w\s]|\n+")
 _FUNCTION_WORDS_TEXT: Final = """
@@ -52,27 +55,33 @@ def shingles(answer: str, words: int | None = None) -> dict[str, Hashes]:
 
     Args:
         answer: cut at 3,000 characters, and at ``words`` words where that is given: answers cut
-            to one length cannot be alike because they are equally long.
+            to one length cannot be alike because they are equally long. Its closing is that of
+            the whole answer all the same, else it would be a place in the middle.
 
     Error: two shingles get one hash with a chance of about 5e-14 a pair within a prompt.
     """
-    text = answer.strip()[:MOST_CHARACTERS]
+    whole = answer.strip()
+    text = whole[:MOST_CHARACTERS]
     found = list(_WORD.finditer(text))
     if words is not None and len(found) > words:
         text = text[: found[words].start()]
         found = found[:words]
     tokens = [match.group() for match in found]
-    plain = np.array([_hash(token.lower()) for token in tokens], dtype=np.uint64)
-    built = np.array([_hash(_form(token)) for token in tokens], dtype=np.uint64)
+    last = _WORD.findall(whole[-_END_CHARACTERS:])[-_END_WORDS:]
+    plain = _hashes(token.lower() for token in tokens)
+    built = _hashes(_form(token) for token in tokens)
     return {
         "templates": _runs(built, (3, 4)),
         "phrases": _runs(plain, (5, 7)),
-        "openings": _runs(plain[:_OPENING_WORDS], (1, 2, 3, 4)),
+        "openings": _runs(plain[:_END_WORDS], (1, 2, 3, 4)),
+        "closings": _runs(_hashes(token.lower() for token in last), (1, 2, 3, 4)),
     }
 
 
-def _hash(token: str) -> int:
-    return zlib.crc32(token.encode("utf-8", "surrogatepass"))
+def _hashes(tokens: Iterable[str]) -> Hashes:
+    return np.array(
+        [zlib.crc32(token.encode("utf-8", "surrogatepass")) for token in tokens], dtype=np.uint64
+    )
 
 
 def _form(token: str) -> str:

@@ -178,7 +178,11 @@ def value_table(facts: Facts) -> tuple[Table | None, str]:
         for key, title in _VALUES
     ]
     rows += [
-        (f"Moved by: {ASSUMPTIONS.get(name, name)}", f"± {usd(m.get('effect_usd'))}", "—")
+        (
+            f"Moved by: {ASSUMPTIONS.get(name, name)}",
+            f"{usd(m.get('effect_usd'))} from end to end",
+            "—",
+        )
         for m in records(value.get("most_sensitive"))
         if number(m.get("effect_usd")) and (name := said(m.get("assumption")))
     ]

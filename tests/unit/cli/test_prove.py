@@ -37,7 +37,7 @@ def save(path: Path, answers: dict[str, dict[str, str]], asked_at: datetime | No
 
 @pytest.fixture
 def references(tmp_path: Path) -> Path:
-    """Return a folder of four teachers of three families and five controls; suspect beside it."""
+    """Return a folder of four teachers of three families and nine controls; suspect beside it."""
     rng = np.random.default_rng(4)
     plain = ("the", "of", "and", "to", "in", "with", "for", "by", "on", "from")
     words = np.array([*(f"w{k}" for k in range(40)), *plain, *plain, *plain])
@@ -55,7 +55,7 @@ def references(tmp_path: Path) -> Path:
     ash, folder = style(), tmp_path / "references"
     folder.mkdir()
     models = {"ash-1": said(ash), "ash-2": said(ash), "elm": said(style()), "fir": said(style())}
-    models |= {f"control-{k}": said(style()) for k in range(5)}
+    models |= {f"control-{k}": said(style()) for k in range(9)}
     save(folder / "answers.parquet", models)
     lines = ["model,role,family,group"]
     for m in models:
@@ -147,7 +147,22 @@ def test_a_suspect_is_read_on_the_prompts_that_the_controls_are_read_on(
     assert run([*lineage, "--suspect", "suspect.parquet"]) == EXIT_CLEAR
     said = capsys.readouterr().out
     assert "Read on 22 prompts: 8 more that the suspect has answered count for nothing" in said
-    assert "5 models that are nobody's students come out at" in said
+    assert "9 models that are nobody's students come out at" in said
+
+
+def test_controls_that_were_asked_other_things_are_refused(
+    references, tmp_path, monkeypatch, capsys
+):
+    """Attack or slip: one numbering over two prompt files, and only the teacher's fits."""
+    monkeypatch.chdir(tmp_path)
+    for path, prefix in ((references / "answers.parquet", "other "), (Path("suspect.parquet"), "")):
+        table = pq.read_table(path)
+        texts = [f"{prefix}question {p}" for p in table.column("prompt_id").to_pylist()]
+        pq.write_table(table.append_column("prompt", pa.array(texts)), path)
+    lineage = ["prove", "lineage", "--suspect", "suspect.parquet", "--references", "references"]
+    assert run([*lineage, "--out", "l.json"]) == EXIT_USAGE
+    assert "asked different texts under the same prompt_id, 30 of 30" in capsys.readouterr().err
+    assert not Path("l.json").exists()
 
 
 def test_a_verdict_says_what_it_can_carry_and_what_confounders_make_of_it(
@@ -165,14 +180,15 @@ def test_a_verdict_says_what_it_can_carry_and_what_confounders_make_of_it(
     assert "Of models.csv 1 candidates or controls have no answers" in said
     assert "birch-9." in said
     assert "Open-set verdict: close enough to name ash (" in said
-    assert "5 controls cannot carry a level of 0.05 for 2 named: 39 could." in said
+    assert "9 controls cannot carry a level of 0.05 for 2 named: 39 could." in said
     assert "at a share of 50%" in said
     found = json.loads(Path("l.json").read_text())["result"]
     assert found["nameable"] == "ash"
     assert [row["setting"] for row in found["confounders"]] == [
         "answers cut to 60 words", "without refusals"]  # fmt: skip
     cut, whole = found["confounders"]
-    assert whole["open_score"] == found["open_score"] != cut["open_score"]
+    assert whole["open_score"] == found["open_score"]
+    assert cut["open_score"] == found["open_score"]  # an ending has no length
     assert said.count("close to ash") == 1 + sum(r["nameable"] == "ash" for r in (cut, whole))
     short = ["--words", "60", "--confounders", "--candidate", "ash", "--alpha", "0.2"]
     assert run([*lineage, *short, "--out", "l.json"]) == EXIT_CLEAR

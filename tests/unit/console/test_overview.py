@@ -44,6 +44,9 @@ def test_the_value_is_reckoned_by_the_scans_own_code(desk, inside):
     part = f"({100 * 400 / whole['mid']:.0f} % at the log&#39;s own cost, the rest at list price)"
     assert page.count(f"Harvest {part}") == 2
     assert set(ASSUMPTIONS) == set(ranges)
+    assert "not entered" not in page
+    none = form_of(ranges | {"exposed_usd_per_year": (0, 0, 0)})
+    assert who.post("/overview/value", none).text.count("not entered") == 1
 
 
 @pytest.mark.parametrize("bad", [("3", "2", "1"), ("x", "2", "3"), ("-1", "2", "3"),

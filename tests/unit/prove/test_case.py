@@ -97,6 +97,30 @@ def test_a_claim_that_its_result_does_not_make_is_found(gap, tmp_path, keys, for
         verify_case(sealed, [keys[0].public_key()], tmp_path)
 
 
+def test_an_element_that_no_holding_claim_carries_is_found(gap, tmp_path, keys):
+    """Attack: whoever holds the key lets an element rest on a claim that failed or is not there."""
+    case = build_case(title="t", suspect="kiln-7b", results=[tmp_path / "guardrails.json"], now=NOW)
+    case["elements"][0]["carried_by"] = ["canary"]
+    with pytest.raises(EvidenceError, match="does not hold: canary"):
+        verify_case(seal_case(case, [keys[0]]), [keys[0].public_key()])
+
+
+def test_a_campaign_s_claim_is_compared_with_the_campaign_beside_it(tmp_path, keys):
+    campaign = {"campaign_id": "c1", "standing": "watched", "accounts": 4, "exchanges": 9}
+    path = tmp_path / "campaigns.jsonl"
+    path.write_text(json.dumps(campaign | {"q_value": 0.2}) + "\n")
+    case = build_case(title="t", suspect="s", results=[], now=NOW, campaigns=path, campaign_id="c1")
+    sealed = seal_case(case, [keys[0]])
+    assert verify_case(sealed, [keys[0].public_key()], tmp_path).matching == ("campaigns.jsonl",)
+    value = case["chain"][0]["value"]
+    value["claim"]["error_rate"] = 1e-9
+    case["chain"] = [asdict(append(value, None))]
+    with pytest.raises(EvidenceError, match="not what its result says"):
+        verify_case(seal_case(case, [keys[0]]), [keys[0].public_key()], tmp_path)
+    with pytest.raises(InputError, match="no such folder"):
+        verify_case(sealed, [keys[0].public_key()], tmp_path / "absent")
+
+
 def test_results_of_another_suspect_are_refused(gap, tmp_path):
     with pytest.raises(InputError, match="another suspect"):
         build_case(title="t", suspect="x", results=[tmp_path / "guardrails.json"], now=NOW)
@@ -150,11 +174,11 @@ def test_a_canary_of_another_campaign_than_the_charged_one_says_what_joins_them(
 
 def lineage_result(path: Path, **changed) -> Path:
     """Write a result in which ash is closest, above every control, and was named beforehand."""
-    ash = {"family": "ash", "phrase_excess": 0.9}
+    ash = {"family": "ash", "excess": 0.9}
     result = {
         "suspect": "kiln-7b",
         "kind": "test",
-        "ranking": [ash, {"family": "elm", "phrase_excess": 0.2}],
+        "ranking": [ash, {"family": "elm", "excess": 0.2}],
         "tests": [{"family": "ash", "p_adjusted": 0.04}],
         "accepted": True,
         "nameable": "ash",

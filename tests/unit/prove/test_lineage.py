@@ -6,10 +6,12 @@ import numpy as np
 import pytest
 
 from stillwatch.errors import ConfigError, EvidenceError
-from stillwatch.prove import Answers, Closeness, compare_lineage, measure_closeness
+from stillwatch.prove import Answers, Closeness, compare_lineage, excess, measure_closeness
 from stillwatch.prove.confounders import controlled_settings
 from stillwatch.prove.dependence import estimate_dependence
+from stillwatch.prove.lineage import COUNTED
 from stillwatch.prove.power import lineage_power
+from stillwatch.prove.shingles import shingles
 
 PROMPTS = [f"q{k:02}" for k in range(40)]
 FAMILIES = {"ash-1": "ash", "ash-2": "ash", "elm": "elm", "fir": "fir", "yew": "yew"}
@@ -33,8 +35,13 @@ def answers(
             rng.choice(teacher[p]) if teacher and rng.random() < share else rng.choice(own[p])
             for _ in range(8)
         ]
+        first, last = (
+            (teacher if teacher and rng.random() < share else own)[p][2 * end + rng.integers(2)]
+            for end in range(2)  # a writer has two ways to begin an answer and two to end it
+        )
         stock = " ".join(COMMON[int(k)] for k in rng.integers(len(COMMON), size=12))
-        out[p] = ". ".join(phrases) + f". The answer to {p} is this. {stock}"
+        said = ". ".join(phrases)
+        out[p] = f"{first}. {said}. The answer to {p} is this. {stock} {last}"
     return Answers(name, out, {}, {p: "even" if k % 2 else "odd" for k, p in enumerate(PROMPTS)})
 
 
@@ -147,16 +154,50 @@ def test_rank_p_values_of_strangers_keep_their_level():
     style = {family: habits(rng) for family in sorted(set(FAMILIES.values()))}
     candidates = [answers(m, style[f], rng) for m, f in FAMILIES.items()]
     writers = [answers(f"w{k}", habits(rng), rng) for k in range(40)]
-    near = measure_closeness(writers, candidates)
-    from stillwatch.prove import phrase_excess
-
-    tops = np.array([phrase_excess(near, w.model, FAMILIES)[1].max() for w in writers])
+    found = measure_closeness(writers, candidates)
+    tops = np.array([excess(found, w.model, FAMILIES)[1].max() for w in writers])
     runs, p = 1000, []
     for _ in range(runs):
         drawn = rng.choice(tops, 10, replace=False)
         p.append((1 + np.sum(drawn[1:] >= drawn[0])) / 10)
     for t in (0.1, 0.2, 0.5):
         assert np.mean(np.array(p) <= t + 1e-9) <= t + 3.3 * np.sqrt(t * (1 - t) / runs)
+
+
+def near(*prompts: list[float]) -> np.ndarray:
+    return np.array(prompts, dtype=np.float32)[:, None, :]
+
+
+def test_every_prompt_counts_once_however_alike_its_answers_are():
+    """One dictated answer outweighs no other prompt; equal families share one; nobody wins none."""
+    families = {"a": "ash", "b": "elm", "c": "fir"}
+    rows = near([1, 0, 0], [0.01, 0.02, 0], [0, 0.02, 0.01], [0.3, 0.3, 0], [0, 0, 0])
+    close = Closeness(("m",), tuple(families), tuple("12345"), {COUNTED: rows})
+    names, above = excess(close, "m", families)
+    won = np.log(np.array([1.5, 2.5, 0]) / 5 + 0.01)
+    assert names == ("ash", "elm", "fir")
+    np.testing.assert_allclose(above, won - won[0])
+    unanswered = {COUNTED: np.concatenate([rows, near([np.nan] * 3)])}
+    more = Closeness(("m",), tuple(families), tuple("123456"), unanswered)
+    np.testing.assert_allclose(excess(more, "m", families)[1], above)
+
+
+def test_fewer_than_nine_controls_name_nobody(close):
+    """A stranger lies above all of eight in one case of nine, above all of nine in one of ten."""
+    few = dict(list(GROUPS.items())[:8])
+    found = compare_lineage(close, "student", FAMILIES, few, np.random.default_rng(1))
+    assert found.accepted
+    assert found.nameable is None
+
+
+def test_the_closing_of_an_answer_is_its_end_however_it_is_cut():
+    long = " ".join(f"w{k}" for k in range(2000))
+    whole = shingles(f"{long} and so it came to rest by the old mill near the river in May")
+    other = shingles("Short: it is so and so it came to rest by the old mill near the river in May")
+    np.testing.assert_array_equal(whole["closings"], other["closings"])
+    cut = shingles(f"{long} the end", words=60)
+    assert cut["phrases"].size == 56 + 54
+    assert cut["closings"].size == 14 + 13 + 12 + 11
 
 
 def test_too_few_prompts_or_candidates_carry_no_statement():

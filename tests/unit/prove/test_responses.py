@@ -8,8 +8,16 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from stillwatch.errors import InputError, SchemaError
-from stillwatch.prove import grade, grader_agreement, own_suite, read_references, read_responses
+from stillwatch.errors import EvidenceError, InputError, SchemaError
+from stillwatch.prove import (
+    Answers,
+    check_same_prompts,
+    grade,
+    grader_agreement,
+    own_suite,
+    read_references,
+    read_responses,
+)
 from stillwatch.prove import read_suite as suite_of
 
 
@@ -96,3 +104,24 @@ def test_the_grader_agrees_with_people_as_the_documents_say(stillwatch_data):
     assert found.share == pytest.approx(0.890, abs=0.0005)
     assert found.kappa == pytest.approx(0.78, abs=0.005)
     assert len(suite_of(path)) == 450
+
+
+def test_text_that_is_not_utf_8_is_told_and_not_shown(tmp_path):
+    bad = pa.array([b"\xff\xfesecret"], pa.binary()).view(pa.string())
+    with pytest.raises(InputError, match=r"a\.parquet: holds text that is not UTF-8") as told:
+        read_responses(save(tmp_path / "a.parquet", model=["m"], prompt_id=["p"], output=bad))
+    assert "secret" not in str(told.value)
+
+
+def test_one_prompt_id_over_two_texts_is_refused_and_neither_is_shown():
+    """Controls that were asked other things would make any two models that were not look alike."""
+
+    def asked(model: str, *texts: str) -> Answers:
+        prompt = {f"p{k}": text for k, text in enumerate(texts)}
+        return Answers(model, dict.fromkeys(prompt, "x"), prompt, {})
+
+    suspect = asked("s", "How?", " Why? ", "Where?")
+    check_same_prompts([suspect, asked("t", "How?", "Why?"), asked("u", "", "Why?")])
+    with pytest.raises(EvidenceError, match=r"different texts .* 1 of 3") as told:
+        check_same_prompts([suspect, asked("c", "How?", "Why?", "When?")])
+    assert "When" not in str(told.value)

@@ -197,6 +197,7 @@ def test_value_says_what_was_not_entered_and_lists_no_assumption_that_moves_noth
     assert rows["Revenue a year that an imitation could displace"] == ("not entered",) * 2
     moved = [name for name in rows if name.startswith("Moved by")]
     assert moved == ["Moved by: share of the harvest that was paid for"]
+    assert rows[moved[0]] == ("$3.31 from end to end", "—")
     assert table.note == "unknown until prove has measured"
 
 
