@@ -105,7 +105,7 @@ class Server:
         own = {"Accept": TAXII, **headers}
         if login is not None:
             own["Authorization"] = f"Bearer {login.token}"
-        return httpx.Client(base_url=self.url, headers=own, timeout=60, verify=PLAIN)
+        return httpx.Client(base_url=self.url, headers=own, timeout=180, verify=PLAIN)
 
 
 def make_server(home: Path, database: str, settings: str = "", rules: str = "structure") -> Server:

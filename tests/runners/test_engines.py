@@ -198,7 +198,7 @@ def standalone(python: Path) -> Iterator[tuple[int, str]]:
         yield cluster.pid, address
     finally:
         cluster.send_signal(signal.SIGINT)
-        cluster.communicate(timeout=60)
+        cluster.communicate(timeout=240)
 
 
 def test_a_spark_master_leaves_the_same_bytes_though_a_worker_is_lost(
