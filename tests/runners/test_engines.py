@@ -15,13 +15,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from environments import environment
 from ports import free_port
 
 from stillwatch.scanner import ScanResult
 from stillwatch.simulate import SimulatedWorld
 
 from .conftest import Scan, Scanned, scanned
-from .engines import engines_python
 
 pytestmark = pytest.mark.slow
 
@@ -31,7 +31,7 @@ QUIET = {"SPARK_LOCAL_IP": "127.0.0.1", "OMP_NUM_THREADS": "1"}
 
 @pytest.fixture(scope="session")
 def python() -> Path:
-    return engines_python()
+    return environment("engines") / "python"
 
 
 @pytest.fixture
