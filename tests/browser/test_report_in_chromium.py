@@ -68,8 +68,14 @@ def test_opens_quietly_fits_and_axe_finds_nothing(browser, report_of, world, siz
         assert page.locator("h1").is_visible()
         assert page.locator("img, iframe, object, embed, form").count() == 0
         page.evaluate("document.querySelectorAll('details').forEach(d => { d.open = true; })")
+        # fifty chapters are of one make: axe looks at the first three, the ids of all are looked at
+        ids = page.evaluate("[...document.querySelectorAll('[id]')].map(e => e.id)")
+        assert len(set(ids)) == len(ids)
         page.evaluate(AXE)
-        found = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
+        found = page.evaluate(
+            "axe.run({exclude: [['.chapter ~ .chapter ~ .chapter ~ .chapter']]},"
+            " {resultTypes: ['violations']})"
+        )
         assert len(found["passes"]) > 15  # it did look
         assert [(v["id"], [n["target"] for n in v["nodes"][:3]]) for v in found["violations"]] == []
 
