@@ -174,9 +174,11 @@ def test_spark_leaves_the_same_bytes_though_an_executor_is_killed(
     """It is killed when the first part of the features is there and others are still to come."""
     process = begin("local-cluster[2,1,1024]")
     parts = tmp_path / "run" / "stages" / "features.parts"
+    victims: list[int] = []
     while process.poll() is None and not list(parts.glob("*.parquet")):
+        # looked for before they are needed: the other parts may come while /proc is read
+        victims = victims or descendants(process.pid, b"CoarseGrainedExecutorBackend")
         time.sleep(0.005)
-    victims = descendants(process.pid, b"CoarseGrainedExecutorBackend")
     if victims:
         os.kill(victims[0], signal.SIGKILL)
     whole = (parts / "whole.json").exists()
