@@ -80,13 +80,13 @@ class Server:
     def stop(self) -> None:
         if self.process is not None:
             self.process.terminate()
-            self.process.wait(30)
+            self.process.wait(120)
             self.process = None
 
     def kill(self) -> None:
         assert self.process is not None
         self.process.kill()
-        self.process.wait(30)
+        self.process.wait(120)
         self.process = None
 
     def login(self, role: str = "contributor", tier: str = "member", **more: Any) -> Login:

@@ -248,7 +248,7 @@ def medallion(
                 time.sleep(0.1)
         yield lambda one: asked(client, one)
     process.terminate()
-    process.wait(30)
+    process.wait(120)
 
 
 def asked(client: httpx.Client, one: Step) -> httpx.Response:

@@ -58,7 +58,7 @@ def answers_early(connection: socket.socket) -> None:
             + BEFORE_IT_IS_READ
         )
         connection.shutdown(socket.SHUT_WR)
-        connection.settimeout(20)
+        connection.settimeout(120)
         while connection.recv(65_536):
             pass
 
