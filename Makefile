@@ -35,7 +35,7 @@ AGAIN = $(MAKE)
 # Python, environments of the tests beside linters and types, which leave a core idle.
 test: ## everything: check, then the tests
 	@.ci/packages & packages=$$!; \
-	$(AGAIN) .venv/.test-stamp || { wait; exit 1; }; \
+	$(AGAIN) -s .venv/.test-stamp || { wait; exit 1; }; \
 	$(BIN)/python tests/fixtures/environments.py & environments=$$!; \
 	$(AGAIN) check || { wait; exit 1; }; \
 	wait $$packages; \
