@@ -10,9 +10,11 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; 
   $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; break; }; done)
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -qq
-# Tests wait for servers that start, for clocks and disks: one worker more than there are cores, and
-# seven at most, for each holds up to a gigabyte.
-WORKERS ?= $(shell n=$$(getconf _NPROCESSORS_ONLN); echo $$(( (n < 6 ? n : 6) + 1 )))
+# Tests wait for servers that start, for clocks and disks: two workers more than there are cores, and
+# eight at most; where there are less than three gigabytes for each, one less.
+WORKERS ?= $(shell n=$$(getconf _NPROCESSORS_ONLN); n=$$(( n < 6 ? n : 6 )); \
+  mb=$$(( $$(getconf _PHYS_PAGES) / 1024 * $$(getconf PAGE_SIZE) / 1024 )); \
+  echo $$(( mb >= 3000 * (n + 2) ? n + 2 : n + 1 )))
 
 # Every target that is a plain word is no file.
 .PHONY: $(shell grep -hoE '^[a-z-]+:' $(firstword $(MAKEFILE_LIST)) | tr -d :)
@@ -26,9 +28,19 @@ demo: .venv/.run-stamp ## simulate a week, scan it, leave demo/report.html
 demo-share: .venv/.test-stamp ## three providers and a hub on loopback, leave demo-share/report.html
 	@OMP_NUM_THREADS=1 $(BIN)/python examples/exchange/exchange.py --out demo-share --seed 7
 
-test: check ## everything: check, then the tests
-	@.ci/packages
-	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
+# By another name: `make -n test` shows it and does not run it.
+AGAIN = $(MAKE)
+
+# What the network gives comes while other things are done: packages of the system beside those of
+# Python, environments of the tests beside linters and types, which leave a core idle.
+test: ## everything: check, then the tests
+	@.ci/packages & packages=$$!; \
+	$(AGAIN) -s .venv/.test-stamp || { wait; exit 1; }; \
+	$(BIN)/python tests/fixtures/environments.py & environments=$$!; \
+	$(AGAIN) check || { wait; exit 1; }; \
+	wait $$packages; \
+	code=0; OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal || code=$$?; \
+	wait $$environments || true; exit $$code
 
 check: .venv/.test-stamp ## linters, types, rooms, generated documents
 	@$(BIN)/ruff check .
@@ -119,7 +131,7 @@ bench-plan: .venv/.test-stamp ## scans of several sizes, and the fit that `still
 	@$(BIN)/python perf/plan_fit.py
 
 bench-engines: .venv/.test-stamp ## a million exchanges here, on Sail and on a Spark master with two workers (needs Java, minutes)
-	@PYTHONPATH=tests/runners OMP_NUM_THREADS=1 $(BIN)/python perf/engines_bench.py --keep
+	@PYTHONPATH=tests/fixtures OMP_NUM_THREADS=1 $(BIN)/python perf/engines_bench.py --keep
 
 bench-sources: .venv/.test-stamp ## MB of JSON per second of CPU and peak memory of every JSON format (minutes)
 	@$(BIN)/python perf/json_speed.py

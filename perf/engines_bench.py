@@ -20,7 +20,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from engines import engines_python
+from environments import environment
 from kills import digests
 from machine import commit, describe
 from scan_1m import WORK, world
@@ -53,7 +53,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--keep", action="store_true", help=f"write {RESULT.name}")
     asked = parser.parse_args()
-    python, folder = engines_python(), world(asked.copies)
+    python, folder = environment("engines") / "python", world(asked.copies)
     load = os.getloadavg()[0]
     cluster = subprocess.Popen([python, STANDALONE], stdout=subprocess.PIPE, text=True)
     assert cluster.stdout is not None

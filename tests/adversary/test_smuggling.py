@@ -200,7 +200,7 @@ def test_a_large_object_does_not_keep_the_guard_busy(rng):
     heavy = obj | {"labels": [long[k:] + long[:k] for k in range(150)]}
     began = time.process_time()
     assert refusals(heavy, now=NOW)
-    assert time.process_time() - began < 3
+    assert time.process_time() - began < 10
 
 
 @given(st.recursive(

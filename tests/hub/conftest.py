@@ -80,13 +80,13 @@ class Server:
     def stop(self) -> None:
         if self.process is not None:
             self.process.terminate()
-            self.process.wait(30)
+            self.process.wait(120)
             self.process = None
 
     def kill(self) -> None:
         assert self.process is not None
         self.process.kill()
-        self.process.wait(30)
+        self.process.wait(120)
         self.process = None
 
     def login(self, role: str = "contributor", tier: str = "member", **more: Any) -> Login:
@@ -105,7 +105,7 @@ class Server:
         own = {"Accept": TAXII, **headers}
         if login is not None:
             own["Authorization"] = f"Bearer {login.token}"
-        return httpx.Client(base_url=self.url, headers=own, timeout=60, verify=PLAIN)
+        return httpx.Client(base_url=self.url, headers=own, timeout=180, verify=PLAIN)
 
 
 def make_server(home: Path, database: str, settings: str = "", rules: str = "structure") -> Server:

@@ -176,7 +176,7 @@ def test_a_path_trick_is_not_found(shelf, me, path):
 
 
 def raw(server, request: bytes) -> bytes:
-    with socket.create_connection(("127.0.0.1", server.port), timeout=10) as connection:
+    with socket.create_connection(("127.0.0.1", server.port), timeout=120) as connection:
         connection.sendall(request)
         answer = b""
         while part := connection.recv(65536):

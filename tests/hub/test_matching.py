@@ -404,7 +404,7 @@ def test_two_processes_make_one_key(new_hub):
         for thread in threads:
             thread.start()
         for thread in threads:
-            thread.join(30)
+            thread.join(180)
     finally:
         two.stop()
     assert len(told) == 12

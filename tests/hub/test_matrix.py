@@ -400,7 +400,7 @@ def test_a_right_that_ends_while_an_envelope_comes_is_not_used(hub, shelf, make_
             f"POST {shelf.objects} HTTP/1.1\r\nHost: hub\r\nAuthorization: Bearer {token}\r\n"
             f"Content-Type: {TAXII}\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n"
         )
-        with socket.create_connection(("127.0.0.1", hub.port), timeout=20) as connection:
+        with socket.create_connection(("127.0.0.1", hub.port), timeout=120) as connection:
             connection.sendall(head.encode() + body[:20])
             time.sleep(0.3)  # it was let in, and its body is awaited
             end(name)
@@ -436,7 +436,7 @@ def test_an_envelope_that_waits_is_not_worked_off_for_who_was_expelled(hub, shel
             async with waiting.database.writing() as connection:  # before a worker can take it
                 await disable_member(connection, name, at=waiting.now())
             await waiting.submit_later(outline, body, identifier, member, collection)
-            for _ in range(100):  # by this process's worker or the server's
+            for _ in range(1_200):  # by this process's worker or the server's
                 await waiting.work_one()
                 async with waiting.database.reading() as connection:
                     query = select(SUBMISSION.c.resource).where(SUBMISSION.c.id == identifier)

@@ -5,21 +5,17 @@ medallion is run in an environment of its own (build/medallion), since it pins o
 
 from __future__ import annotations
 
-import fcntl
 import json
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+from environments import environment
 from ports import free_port
 
-ROOT = Path(__file__).parents[2]
-VENV = ROOT / "build" / "medallion"
 TAXII = "application/taxii+json;version=2.1"
 BOTH, READ_ONLY, WRITE_ONLY, CLOSED = (
     f"{n}a1b528{n}-80eb-42ed-a74d-c6fbd5a2611{n}" for n in (1, 2, 3, 4)
@@ -225,14 +221,6 @@ def medallion(
     hub: Any, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Callable[..., httpx.Response]]:
     """Start medallion, empty for each database of ours; return what asks it."""
-    VENV.parent.mkdir(exist_ok=True)
-    with (VENV.parent / "medallion.lock").open("w") as lock:  # two test processes, one environment
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not (VENV / "ready").exists():
-            subprocess.run([sys.executable, "-m", "venv", str(VENV)], check=True)
-            pip = [str(VENV / "bin" / "python"), "-m", "pip", "--disable-pip-version-check", "-q"]
-            subprocess.run([*pip, "install", "--no-compile", "medallion==3.0.0"], check=True)
-            (VENV / "ready").touch()
     folder = tmp_path_factory.mktemp("medallion")
     (folder / "data.json").write_text(json.dumps(medallion_data()))
     config = {
@@ -247,10 +235,8 @@ def medallion(
     (folder / "config.json").write_text(json.dumps(config))
     port = free_port()
     with (folder / "log").open("wb") as log:
-        process = subprocess.Popen(
-            [str(VENV / "bin" / "medallion"), "--port", str(port), str(folder / "config.json")],
-            stdout=log, stderr=log,
-        )  # fmt: skip
+        command = [environment("medallion") / "medallion", "--port", port, folder / "config.json"]
+        process = subprocess.Popen([str(word) for word in command], stdout=log, stderr=log)
     with httpx.Client(base_url=f"http://127.0.0.1:{port}", auth=("admin", "Password0")) as client:
         until = time.monotonic() + 120
         while True:
@@ -262,7 +248,7 @@ def medallion(
                 time.sleep(0.1)
         yield lambda one: asked(client, one)
     process.terminate()
-    process.wait(30)
+    process.wait(120)
 
 
 def asked(client: httpx.Client, one: Step) -> httpx.Response:

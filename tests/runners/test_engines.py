@@ -15,13 +15,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from environments import environment
 from ports import free_port
 
 from stillwatch.scanner import ScanResult
 from stillwatch.simulate import SimulatedWorld
 
 from .conftest import Scan, Scanned, scanned
-from .engines import engines_python
 
 pytestmark = pytest.mark.slow
 
@@ -31,7 +31,7 @@ QUIET = {"SPARK_LOCAL_IP": "127.0.0.1", "OMP_NUM_THREADS": "1"}
 
 @pytest.fixture(scope="session")
 def python() -> Path:
-    return engines_python()
+    return environment("engines") / "python"
 
 
 @pytest.fixture
@@ -174,9 +174,11 @@ def test_spark_leaves_the_same_bytes_though_an_executor_is_killed(
     """It is killed when the first part of the features is there and others are still to come."""
     process = begin("local-cluster[2,1,1024]")
     parts = tmp_path / "run" / "stages" / "features.parts"
+    victims: list[int] = []
     while process.poll() is None and not list(parts.glob("*.parquet")):
+        # looked for before they are needed: the other parts may come while /proc is read
+        victims = victims or descendants(process.pid, b"CoarseGrainedExecutorBackend")
         time.sleep(0.005)
-    victims = descendants(process.pid, b"CoarseGrainedExecutorBackend")
     if victims:
         os.kill(victims[0], signal.SIGKILL)
     whole = (parts / "whole.json").exists()
@@ -198,7 +200,7 @@ def standalone(python: Path) -> Iterator[tuple[int, str]]:
         yield cluster.pid, address
     finally:
         cluster.send_signal(signal.SIGINT)
-        cluster.communicate(timeout=60)
+        cluster.communicate(timeout=240)
 
 
 def test_a_spark_master_leaves_the_same_bytes_though_a_worker_is_lost(

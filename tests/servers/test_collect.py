@@ -2,30 +2,21 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import subprocess
-import sys
-from pathlib import Path
 
 import anthropic
 import openai
 import pytest
 from collector import Collector, rows_in
+from environments import environment
 from ports import free_port
 
-from .conftest import ROOT, program, running
+from .conftest import ROOT, running
 
 EXAMPLES = ROOT / "examples" / "collect"
 ASK = [{"role": "user", "content": "When does the tide turn?"}]
 SAID = "The tide turns."
-PINS = [
-    "opentelemetry-instrumentation-genai-openai==1.3b0",
-    "opentelemetry-instrumentation-genai-anthropic==1.3b0",
-    "opentelemetry-exporter-otlp-proto-http==1.45.2",
-    "openai==3.57.0",
-    "anthropic==2.14.0",
-]
 
 
 @pytest.fixture
@@ -71,7 +62,7 @@ def test_litellms_proxy_pushes_its_log(collect, model, tmp_path, form):
     (folder / "litellm.yaml").write_text(text, encoding="utf-8")
     (folder / "keys.py").write_text((EXAMPLES / "keys.py").read_text("utf-8"), encoding="utf-8")
     port = free_port()
-    command = [program("litellm") / "litellm", "--config", folder / "litellm.yaml",
+    command = [environment("litellm") / "litellm", "--config", folder / "litellm.yaml",
                "--port", port, "--host", "127.0.0.1"]  # fmt: skip
     env = {
         "LITELLM_LOCAL_MODEL_COST_MAP": "True", "LITELLM_TELEMETRY": "False", "NO_PROXY": "*",
@@ -100,28 +91,15 @@ def test_litellms_proxy_pushes_its_log(collect, model, tmp_path, form):
     assert "tide" not in collect.log.read_text()
 
 
-def otel_python() -> Path:
-    """An environment with the instrumentations, made once below build/."""
-    folder = ROOT / "build" / "otel-genai"
-    folder.parent.mkdir(exist_ok=True)
-    with (folder.parent / ".otel-genai.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not (folder / "made").exists():
-            subprocess.run([sys.executable, "-m", "venv", "--clear", folder], check=True)
-            pip = [folder / "bin" / "python", "-m", "pip", "-q", "--disable-pip-version-check"]
-            subprocess.run([*pip, "install", "--no-compile", *PINS], check=True)
-            (folder / "made").touch()
-    return folder / "bin" / "python"
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("mode", ["SPAN_ONLY", "EVENT_ONLY", "SPAN_AND_EVENT", "NO_CONTENT"])
 def test_opentelemetrys_sdk_exports_what_its_instrumentations_saw(collect, model, mode):
     """Protobuf in gzip, spans and their events by two exporters, in any order."""
     where = f"http://127.0.0.1:{model.server_port}"
+    client = ROOT / "tests" / "servers" / "otel_client.py"
     done = subprocess.run(
-        [otel_python(), ROOT / "tests" / "servers" / "otel_client.py", mode, where, collect.url],
-        capture_output=True, text=True, timeout=120, check=True,
+        [environment("otel-genai") / "python", client, mode, where, collect.url],
+        capture_output=True, text=True, timeout=240, check=True,
     )  # fmt: skip
     assert "export" not in done.stderr.lower(), done.stderr
     assert collect.metric("requests_total", status="200") >= 1

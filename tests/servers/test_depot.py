@@ -58,7 +58,7 @@ def pulling(depot: str, key: Path, folder: Path):
             yield process
         finally:
             process.terminate()
-            process.wait(20)
+            process.wait(120)
 
 
 @pytest.mark.slow

@@ -12,9 +12,11 @@ import socket
 import ssl
 import subprocess
 import sys
+import threading
 import time
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 
 import pytest
 from ports import free_port
@@ -75,34 +77,43 @@ def test_evidence_and_refusals_travel_between_nodes(guarded, redis):
 def test_requests_are_answered_while_redis_dies_under_load(guarded, redis):
     process, port, _ = redis
     node = guarded("--redis", f"redis://127.0.0.1:{port}")
-    with concurrent.futures.ThreadPoolExecutor(4) as pool:
-        work = pool.submit(_load, node.port, 4.0)
-        time.sleep(1.5)
-        process.send_signal(signal.SIGKILL)
-        killed_at = time.monotonic()
-        process.wait()
-        answers = work.result()
+    answers: list[tuple[float, float, int]] = []  # begin, seconds, status
+    over = threading.Event()
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        work = pool.submit(_load, node.port, answers, over)
+        try:
+            until(lambda: len(answers) > 100)
+            process.send_signal(signal.SIGKILL)
+            killed_at = time.monotonic()
+            process.wait()
+            until(lambda: node.ask("/readyz")[1]["redis"] == "lost: deciding alone")
+            seen = len(answers)
+            until(lambda: len(answers) > seen + 100)
+        finally:
+            over.set()
+        work.result()
     assert {status for _, _, status in answers} == {200}
-    before = [spent for began, spent, _ in answers if began < killed_at]
-    after = [spent for began, spent, _ in answers if began >= killed_at]
-    assert min(len(before), len(after)) > 25
-    # a guard that waited for the lost Redis would be slow on an idle machine too
-    assert max(after) < max(2.0, 3 * max(before))
+    after = sorted(spent for began, spent, _ in answers if began >= killed_at)
+    # a guard that waited for the lost Redis would be slow with every answer, or with one for long
+    assert after[len(after) // 2] < 0.5
+    assert after[-1] < 20
 
 
-def _load(port: int, seconds: float) -> list[tuple[float, float, int]]:
-    """Ask for so long, and a hundred times at least; return (begin, seconds, status) of each."""
-    link = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
-    answers: list[tuple[float, float, int]] = []
-    end = time.monotonic() + seconds
-    while time.monotonic() < end or len(answers) < 100:
-        began = time.monotonic()
-        link.request("POST", "/v1/decide", b'{"account_id":"someone"}')
-        answer = link.getresponse()
-        answer.read()
-        answers.append((began, time.monotonic() - began, answer.status))
-    link.close()
-    return answers
+def _load(port: int, answers: list[tuple[float, float, int]], over: threading.Event) -> None:
+    """Ask without pause until it is over."""
+    with contextlib.closing(http.client.HTTPConnection("127.0.0.1", port, timeout=60)) as link:
+        while not over.is_set():
+            began = time.monotonic()
+            link.request("POST", "/v1/decide", b'{"account_id":"someone"}')
+            answer = link.getresponse()
+            answer.read()
+            answers.append((began, time.monotonic() - began, answer.status))
+
+
+def _records(state: Path, sort: str, named: bytes = b"") -> bytes:
+    """Return the records of a sort's files whose first line has a name in it."""
+    files = [path.read_bytes().partition(b"\n") for path in state.glob(f"{sort}-*.log")]
+    return b"".join(rest for head, _, rest in files if named in head)
 
 
 def test_a_worker_killed_with_9_comes_back_with_its_state(guarded, tmp_path):
@@ -115,7 +126,7 @@ def test_a_worker_killed_with_9_comes_back_with_its_state(guarded, tmp_path):
     refused = subprocess.run(second, capture_output=True, text=True, check=False)
     assert refused.returncode == 1  # each would fold and remove what the other wrote
     assert "another guard keeps its state there" in refused.stderr
-    time.sleep(1.0)  # at most so much is lost
+    until(lambda: _records(state, "talk"))  # what is older was written with it or before
     os.kill(node.process.pid, signal.SIGKILL)
     node.process.wait()
     with running(node.command(), node.port, node.folder) as again:
@@ -127,7 +138,8 @@ def test_a_worker_killed_with_9_comes_back_with_its_state(guarded, tmp_path):
 
 def test_a_rescan_that_gives_a_campaign_another_id_gives_it_no_new_budget(guarded, tmp_path):
     """Nor does a late clock of a gateway, nor a kill after the rescan."""
-    node = guarded("--state", tmp_path / "state", verdict="throttle")
+    state = tmp_path / "state"
+    node = guarded("--state", state, verdict="throttle")
     assert [node.verdict("bad-1") for _ in range(7)] == ["watch"] * 6 + ["throttle"]
     made = snapshot("throttle", version=2)
     grown = replace(made, campaigns=(replace(made.campaigns[0], campaign_id="c-1-grown"),),
@@ -139,7 +151,7 @@ def test_a_rescan_that_gives_a_campaign_another_id_gives_it_no_new_budget(guarde
     assert {node.ask("/v1/decide", late)[1]["verdict"] for _ in range(30)} == {"throttle"}
     assert node.verdict("bad-3") == "throttle"
     assert node.ask("/v1/observe", {"account_id": "x", "step_up": "passed"})[0] == 202
-    time.sleep(1.0)  # something is written under the new name
+    until(lambda: _records(state, "state", b"c-1-grown"))
     os.kill(node.process.pid, signal.SIGKILL)
     node.process.wait()
     with running(node.command(), node.port, node.folder):
@@ -224,7 +236,7 @@ def test_overload_lets_requests_pass_with_a_metric_and_no_error(guarded):
         {"role": "user", "content": "tide " * 40_000}]}).encode()  # fmt: skip
 
     def one(_: int) -> int:
-        link = http.client.HTTPConnection("127.0.0.1", node.port, timeout=30)
+        link = http.client.HTTPConnection("127.0.0.1", node.port, timeout=180)
         link.request("POST", "/v1/decide", text)
         status = link.getresponse().status
         link.close()
@@ -245,7 +257,7 @@ def test_a_caller_that_sends_slowly_or_nothing_blocks_nobody(guarded):
 
         def links() -> list[socket.socket]:
             return [
-                stack.enter_context(socket.create_connection(("127.0.0.1", node.port), 30))
+                stack.enter_context(socket.create_connection(("127.0.0.1", node.port), 120))
                 for _ in range(50)
             ]
 
@@ -269,7 +281,7 @@ def test_requests_in_one_piece_are_answered_in_their_order(guarded):
         head = f"POST {path} HTTP/1.1\r\nhost: g\r\ncontent-length: {len(body)}\r\n\r\n"
         return head.encode() + body
 
-    with socket.create_connection(("127.0.0.1", node.port), 20) as link:
+    with socket.create_connection(("127.0.0.1", node.port), 120) as link:
         link.sendall(
             raw("/v1/decide", "bad-1") + raw("/v1/observe", "good") + raw("/v1/decide", "good")
         )
@@ -279,7 +291,7 @@ def test_requests_in_one_piece_are_answered_in_their_order(guarded):
             assert part
             said += part
     assert said.index(b'"deny"') < said.index(b'"observed"') < said.rindex(b'"allow"')
-    with socket.create_connection(("127.0.0.1", node.port), 20) as link:
+    with socket.create_connection(("127.0.0.1", node.port), 120) as link:
         link.sendall(b"POST /v1/decide HTTP/1.1\r\nhost: g\r\ncontent-length: 1200000\r\n\r\n")
         link.sendall(b"x" * 1_200_000)
         assert b" 413 " in link.recv(200)
@@ -361,7 +373,7 @@ def _certificates(ca, cert, key) -> None:
 
 def _raw(port: int, data: bytes, *, wait: float = 0.0) -> list[tuple[int, bytes]]:
     """Send bytes as they are; return (status, body) of every answer until the server closes."""
-    with socket.create_connection(("127.0.0.1", port), 30) as link:
+    with socket.create_connection(("127.0.0.1", port), 120) as link:
         link.sendall(data)
         time.sleep(wait)
         link.shutdown(socket.SHUT_WR)

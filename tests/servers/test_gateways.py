@@ -11,12 +11,13 @@ from pathlib import Path
 import anthropic
 import openai
 import pytest
+from environments import environment
 from ports import free_port
 
 from stillwatch.guard import Orders, write_orders
 from stillwatch.schema.snapshot import keyed_permit
 
-from .conftest import EXAMPLES, example, must_have, program, running, snapshot
+from .conftest import EXAMPLES, example, must_have, running, snapshot
 from .test_faults import until
 
 KINDS = ["nginx", "envoy", "caddy"]
@@ -36,7 +37,7 @@ def gateway(kind: str, folder: Path, guard_port: int, model_port: int, more=None
         command = [must_have("caddy"), "run", "--adapter", "caddyfile", "--config", path]
     else:
         path = example("envoy.yaml", folder, ports, more)
-        command = [program("envoy") / "envoy", "-c", path, "--concurrency", "1",
+        command = [environment("envoy") / "envoy", "-c", path, "--concurrency", "1",
                    "--use-dynamic-base-id", "-l", "warn"]  # fmt: skip
     with running(command, port, folder):
         yield port
@@ -263,7 +264,7 @@ def proxy(name: str, folder: Path, guard_port: int, model_port: int, more=None):
         "GUARD_URL": f"http://127.0.0.1:{guard_port}", "GUARD_TOKEN": "token-1",
         "PYTHONPATH": str(EXAMPLES.parents[1] / "src"), "DISABLE_ADMIN_UI": "True",
     }  # fmt: skip
-    command = [program("litellm") / "litellm", "--config", path, "--port", port,
+    command = [environment("litellm") / "litellm", "--config", path, "--port", port,
                "--host", "127.0.0.1"]  # fmt: skip
     with running(command, port, folder, env):
         yield port

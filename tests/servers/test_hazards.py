@@ -58,7 +58,7 @@ def answers_early(connection: socket.socket) -> None:
             + BEFORE_IT_IS_READ
         )
         connection.shutdown(socket.SHUT_WR)
-        connection.settimeout(20)
+        connection.settimeout(120)
         while connection.recv(65_536):
             pass
 
@@ -69,14 +69,14 @@ def hangs_up(connection: socket.socket) -> None:
 
 
 def says_nothing(connection: socket.socket) -> None:
-    """A guard that hangs."""
-    head_of(connection)
-    time.sleep(20)
+    """Who hangs, until the gateway goes away."""
+    while connection.recv(65_536):
+        pass
 
 
 def post(port: int, body: bytes) -> tuple[int, bytes]:
     """Send a call whole, then read: as a client that waits for no answer before it has spoken."""
-    link = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    link = http.client.HTTPConnection("127.0.0.1", port, timeout=180)
     with contextlib.closing(link):
         link.request("POST", "/v1/chat/completions", body, {
             "authorization": "Bearer sk-good", "content-type": "application/json"})  # fmt: skip
@@ -108,9 +108,11 @@ def test_a_guard_that_stops_in_mid_request_lets_the_user_pass_at_once(kind, guar
         client, other = clients(port, "sk-good")
         with client, other:
             began = time.monotonic()
-            done = client.chat.completions.create(model="m-1", messages=ASK, timeout=10)
+            done = client.chat.completions.create(model="m-1", messages=ASK, timeout=180)
             assert done.choices[0].message.content == SAID
-            assert time.monotonic() - began < 5
+            assert (
+                time.monotonic() - began < 30
+            )  # gateways wait for a minute where nobody told them
 
 
 # What says how long the model may be silent, in seconds, and a shorter word for the test.
@@ -126,15 +128,16 @@ def test_a_model_that_thinks_for_long_is_waited_for(kind, asked, tmp_path):
 
     def thinks(connection: socket.socket) -> None:
         head_of(connection)
-        time.sleep(3)
+        time.sleep(1.5)
         connection.sendall(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}")
 
     guard = asked()
     body = json.dumps({"model": "m-1", "messages": ASK}).encode()
-    for number, (shorter, status) in enumerate([({}, 200), (SILENCE[kind], 504)]):
+    cases = [({}, thinks, 200), (SILENCE[kind], says_nothing, 504)]
+    for number, (shorter, silent, status) in enumerate(cases):
         more = {"a token": "token-1", **shorter}
         with (
-            answering(thinks) as model,
+            answering(silent) as model,
             gateway(kind, tmp_path / f"{kind}{number}", guard.port, model, more) as port,
         ):
             assert post(port, body)[0] == status
@@ -152,4 +155,4 @@ def test_litellm_goes_on_where_a_guard_stops_in_mid_request(model, tmp_path):
         proxy("litellm.yaml", tmp_path / "l", guard_port, model.server_port) as port,
     ):
         while guards:
-            assert ask_openai(port, "sk-good", timeout=15) == SAID
+            assert ask_openai(port, "sk-good", timeout=180) == SAID

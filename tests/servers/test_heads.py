@@ -34,7 +34,7 @@ def test_a_head_without_an_end_takes_no_memory(guarded, path):
     assert node.verdict("bad-1") == "deny"
     before = resident_mb(node.process.pid)
     for begins, goes_on in ENDLESS.values():
-        with socket.create_connection(("127.0.0.1", node.port), 10) as link:
+        with socket.create_connection(("127.0.0.1", node.port), 120) as link:
             link.sendall(b"POST %b HTTP/1.1\r\nhost: g\r\n" % path.encode() + begins)
             sent, end = 0, time.monotonic() + 4
             with contextlib.suppress(OSError):

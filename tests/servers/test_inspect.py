@@ -6,12 +6,10 @@ than the tests do; all else it takes from the environment that runs the tests.
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import subprocess
 import sys
-import sysconfig
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -20,6 +18,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from environments import environment
 
 from stillwatch.cli.app import run
 from stillwatch.errors import ConfigError
@@ -27,7 +26,6 @@ from stillwatch.prove import answers_of_inspect, grade, own_suite, read_response
 from stillwatch.schema import EXIT_CLEAR
 
 ROOT = Path(__file__).parents[2]
-PIN = "inspect-ai==0.3.285"
 KINDS = ("tools", "doors")
 
 
@@ -74,20 +72,7 @@ def endpoint() -> Iterator[str]:
 @pytest.fixture(scope="module")
 def programs() -> Path:
     """The programs of the environment, made once."""
-    folder = ROOT / "build" / "inspect"
-    folder.parent.mkdir(exist_ok=True)
-    with (folder.parent / ".inspect.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not (folder / "made").exists():
-            subprocess.run([sys.executable, "-m", "venv", "--clear", folder], check=True)
-            inner = folder / "lib" / f"python{sys.version_info[0]}.{sys.version_info[1]}"
-            outer = sysconfig.get_paths()["purelib"]
-            line = f"import site; site.addsitedir({outer!r})\n"
-            (inner / "site-packages" / "outer.pth").write_text(line)
-            pip = [folder / "bin" / "python", "-m", "pip", "-q", "--disable-pip-version-check"]
-            subprocess.run([*pip, "install", "--no-compile", PIN], check=True)
-            (folder / "made").touch()
-    return folder / "bin"
+    return environment("inspect")
 
 
 def ran(command: list[object], cwd: Path, **env: str) -> str:

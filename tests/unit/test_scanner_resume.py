@@ -169,7 +169,7 @@ def test_ctrl_c_says_how_to_go_on_and_that_works(
         while not job.stderr.readline().startswith(b"objects"):
             assert job.poll() is None
         job.send_signal(signal.SIGINT)
-        _, told = job.communicate(timeout=60)
+        _, told = job.communicate(timeout=240)
     assert job.returncode == 130
     assert b"--resume" in told
     go(tiny, out, resume=True)

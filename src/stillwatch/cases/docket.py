@@ -80,25 +80,30 @@ def add_note(
         writer.add("case.note", body)
 
 
-def assign(book: Book, case_id: str, *, to: str, by: str, now: datetime) -> None:
-    """Give a case to a person. Raises ConfigError: no such case, nobody named."""
+def assign(book: Book, *case_ids: str, to: str, by: str, now: datetime) -> None:
+    """Give cases to a person: all of them, or none where one is refused.
+
+    Raises ConfigError: no such case, nobody named. StateError: nothing waits in one any more.
+    """
     check_person(by)
     check_person(to)
     with book.writing(now) as writer:
-        _case(writer.connection, case_id)
-        writer.add("case.assigned", {"case_id": case_id, "to": to, "by": by})
+        for case_id in case_ids:
+            demand_waiting(writer.connection, case_id)
+            writer.add("case.assigned", {"case_id": case_id, "to": to, "by": by})
 
 
 def claim(book: Book, case_id: str, *, by: str, now: datetime) -> None:
     """Take an open case that nobody has; of two who ask at once one gets it.
 
-    Raises ConfigError: no such case, nobody named, it is not open, or somebody else has it.
+    Raises ConfigError: no such case, nobody named, or somebody else has it. StateError: it is not
+    open.
     """
     check_person(by)
     with book.writing(now) as writer:
         case = _case(writer.connection, case_id)
         if case.state != "open":
-            raise ConfigError("it is not open", where=case_id)
+            raise StateError(f"it is {case.state}", where=case_id)
         if case.assigned_to is not None and not same_person(case.assigned_to, by):
             raise ConfigError("somebody else has it", where=case_id,
                               hint="ask them, or assign it to yourself on its page")  # fmt: skip
@@ -106,20 +111,21 @@ def claim(book: Book, case_id: str, *, by: str, now: datetime) -> None:
             writer.add("case.assigned", {"case_id": case_id, "to": by, "by": by})
 
 
-def close_case(book: Book, case_id: str, *, reason: str, by: str, now: datetime) -> None:
-    """Close a case; its decisions run until they expire. A rescan may open a new one.
+def close_case(book: Book, *case_ids: str, reason: str, by: str, now: datetime) -> None:
+    """Close cases, all or none; their decisions run until they expire. A rescan may open a new one.
 
-    Raises ConfigError: it is not open, no reason, nobody named.
+    Raises ConfigError: no reason, nobody named. StateError: one is not open.
     """
     check_person(by)
     if not reason.strip():
         raise ConfigError("expected a reason", where="reason")
     with book.writing(now) as writer:
-        if _case(writer.connection, case_id).state != "open":
-            raise ConfigError("it is not open", where=case_id)
-        writer.add(
-            "case.state", {"case_id": case_id, "state": "closed", "reason": reason, "by": by}
-        )
+        for case_id in case_ids:
+            if (state := _case(writer.connection, case_id).state) != "open":
+                raise StateError(f"it is {state}", where=case_id)
+            writer.add(
+                "case.state", {"case_id": case_id, "state": "closed", "reason": reason, "by": by}
+            )
 
 
 def label(
@@ -197,8 +203,8 @@ def demand_waiting(connection: sa.Connection, case_id: str) -> None:
     )
     if waits is None:
         raise StateError(
-            f"it is {case.state}: notes and files are for a case in which something waits",
-            where=case_id, hint="write to the case that it was merged into, or to one that a new "
+            f"it is {case.state}: notes, files and people are for a case in which something waits",
+            where=case_id, hint="go to the case that it was merged into, or to one that a new "
             "scan opens",
         )  # fmt: skip
 

@@ -61,7 +61,7 @@ class Line:
 
     @property
     def takes_words(self) -> bool:
-        """Tell whether notes and files are taken: it is open, or an appeal waits in it."""
+        """Tell whether notes, files and people are taken: it is open, or an appeal waits."""
         return self.state == "open" or self.appeals > 0
 
 

@@ -191,6 +191,7 @@ def undo(
     from stillwatch.cases import read_decisions
     from stillwatch.cases import undo as undo_decisions
     from stillwatch.cli.terminal import Page
+    from stillwatch.report.numbers import counted
 
     if sum(x is not None for x in (decision or None, account, of_case, since)) != 1:
         raise ConfigError("give one of --decision, --account, --case, --since", where="case undo")
@@ -204,7 +205,7 @@ def undo(
         or (begin is not None and d.at >= begin)
     ]
     count = undo_decisions(book, chosen, by=by, remark=remark, now=_now())
-    Page().sentence(f"{count:,} decisions undone.")
+    Page().sentence(f"{counted(count, 'decision')} undone.")
 
 
 @case.command()
@@ -304,14 +305,16 @@ def effects_(
 
     from stillwatch.cases import effects, settle
     from stillwatch.cli.terminal import Page
+    from stillwatch.report.numbers import counted
 
     book, now = _book(db), _now()
     lapsed = settle(book, now=now)
     held = effects(book, terms=_terms(terms), now=now)
     out.write_bytes(orjson.dumps(held, option=orjson.OPT_INDENT_2))
     Page().sentence(
-        f"{len(held['verdicts']):,} verdicts in force, {len(held['corrections']):,} corrections, "
-        f"{len(lapsed):,} appeals lapsed now. Written to {out}."
+        f"{counted(len(held['verdicts']), 'verdict')} in force, "
+        f"{counted(len(held['corrections']), 'correction')}, "
+        f"{counted(len(lapsed), 'appeal')} lapsed now. Written to {out}."
     )
 
 

@@ -21,8 +21,7 @@ from stillwatch.console.desk import Desk, Visit
 from stillwatch.console.paper import refuse, show
 from stillwatch.errors import ConfigError
 from stillwatch.report.chapter import Chapter, write_chapter
-from stillwatch.report.facts import Facts, at, read_facts, records
-from stillwatch.report.numbers import number
+from stillwatch.report.facts import Facts, read_facts
 from stillwatch.schema import OWNERSHIP, VERDICTS
 from stillwatch.store.index import Part
 
@@ -82,7 +81,7 @@ def show_case(desk: Desk, visit: Visit) -> Response:
         head=desk.campaign_of(line) or {}, signups=desk.index.signups(line.campaign_id),
         longest={v: int(d.days) for v, d in desk.terms.longest.items()},
         two_above=desk.terms.two_people_above_accounts,
-        against=_against(chapter_of(desk, line)), verdicts=VERDICTS[1:], ref=desk.index.ref,
+        verdicts=VERDICTS[1:], ref=desk.index.ref,
     )  # fmt: skip
 
 
@@ -101,15 +100,6 @@ def _judged(desk: Desk, line: Line) -> dict[str, Any]:
         "next": lines[place + 1].case_id if place + 1 < len(lines) else None,
         "before": lines[place - 1].case_id if place else None,
         "state_of": lambda r: state_of(r, now),
-    }  # fmt: skip
-
-
-def _against(chapter: Chapter) -> dict[str, list[bool]]:
-    """Return, for every row of a claim's evidence, whether it speaks against the claim (e < 1)."""
-    return {
-        claim.name: [(number(item.get("e_value")) or 0.0) < 1 for item in
-                     records(at(chapter.campaign.data, "claims", claim.name, "evidence"))]
-        for claim in chapter.claims
     }  # fmt: skip
 
 

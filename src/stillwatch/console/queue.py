@@ -180,26 +180,23 @@ def _known(desk: Desk, lines: list[Line]) -> list[str]:
 
 
 def _chosen(visit: Visit) -> tuple[str, ...]:
-    cases = visit.many.get("case", ())
+    cases = tuple(dict.fromkeys(visit.many.get("case", ())))
     if not cases:
         raise ConfigError("no case was chosen", where="queue", hint="mark one or more rows")
     return cases
 
 
 def assign_many(desk: Desk, visit: Visit) -> Response:
-    """Give the marked cases to one person."""
+    """Give the marked cases to one person: all, or none where one was closed meanwhile."""
     to = visit.form.get("to", "").strip() or visit.by
-    for case_id in _chosen(visit):
-        assign(desk.book, case_id, to=to, by=visit.by, now=desk.clock())
+    assign(desk.book, *_chosen(visit), to=to, by=visit.by, now=desk.clock())
     return go(_back(visit))
 
 
 def close_many(desk: Desk, visit: Visit) -> Response:
     """Close the marked cases for one reason; their decisions run until they expire."""
-    cases = _chosen(visit)
-    for case_id in cases:
-        close_case(desk.book, case_id, reason=visit.form.get("reason", ""), by=visit.by,
-                   now=desk.clock())  # fmt: skip
+    close_case(desk.book, *_chosen(visit), reason=visit.form.get("reason", ""), by=visit.by,
+               now=desk.clock())  # fmt: skip
     return go(_back(visit))
 
 

@@ -91,6 +91,7 @@ class Chapter:
     swatch: El
     sentence: str
     standing_note: str
+    standing_reason: str
     facts: list[tuple[str, str]]
     raster: Figure | None
     clock: Figure | None
@@ -121,6 +122,7 @@ def write_chapter(facts: Facts, campaign: Campaign) -> Chapter:
         swatch=swatch(campaign, 22),
         sentence=_sentence(campaign),
         standing_note=_standing_note(campaign),
+        standing_reason=_standing_reason(campaign),
         facts=_fact_list(campaign),
         raster=raster_figure(facts, campaign),
         clock=facts.once("clock", campaign, lambda: clock_figure(facts, campaign)),
@@ -170,17 +172,21 @@ def _places(campaign: Campaign) -> dict[str, int]:
 
 def _standing_note(campaign: Campaign) -> str:
     e, needed = plain(campaign.data.get("e_value")), plain(campaign.data.get("needed_e"))
-    why = said(campaign.data.get("standing_reason"), "An accusation needs more.")
     q = campaign.data.get("q_value")
     return {
         "accused": f"Accused: e = {e} where {needed} is needed; smallest alpha that selects it "
         f"(q) = {plain(q)}.",
         "watch": "Watch: worth an analyst’s eye; nobody is accused and nothing acts upon it. "
-        f"{why} "
         f"The weaker claim has e = {e}; {needed} is needed.",
         "permitted": "Permitted: this distillation is inside an agreement. It is shown so that "
         "it can be checked, and no account is accused.",
     }.get(campaign.standing, "")
+
+
+def _standing_reason(campaign: Campaign) -> str:
+    """Return what decided how it stands, in one sentence; nothing where the run did not say."""
+    without = "An accusation needs more." if campaign.standing == "watch" else ""
+    return worded(said(campaign.data.get("standing_reason"), without))
 
 
 def _fact_list(campaign: Campaign) -> list[tuple[str, str]]:

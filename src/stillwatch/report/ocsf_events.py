@@ -32,7 +32,8 @@ def finding_events(run: Run) -> Iterator[dict[str, Any]]:
     """Yield a Detection Finding (2004) for each campaign, in the run's order.
 
     ``confidence_score`` is the smaller of the claims *coordinated* and *extractive*, in percent.
-    What is not accused is informational and no alert.
+    What is not accused is informational and no alert. Tests that speak against a claim (e < 1) are
+    no part of it.
     """
     for line in run.campaigns:
         standing = str(line["standing"])
@@ -44,7 +45,8 @@ def finding_events(run: Run) -> Iterator[dict[str, Any]]:
             severity=_SEVERITY.get(standing, _INFORMATIONAL),
         )  # fmt: skip
         evidence = [one for claim in ("coordinated", "extractive")
-                    for one in claims[claim]["evidence"]]  # fmt: skip
+                    for one in claims[claim]["evidence"]
+                    if (one["e_value"] or 0.0) >= 1]  # fmt: skip
         yield event | {
             "status_id": 1, "status": "New", "is_alert": standing == "accused",
             "confidence_score": int(100 * sure),

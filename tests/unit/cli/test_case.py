@@ -82,10 +82,10 @@ def test_undo_by_case_account_time_and_decision(say):
     say(*decide)
     undo = ["case", "undo", "--by", "Bo"]
     assert "give one of" in say(*undo, code=1)
-    assert "1 decisions undone" in say(*undo, "--account", "a1")
-    assert "1 decisions undone" in say(*undo, "--since", "2020-01-01")
+    assert "1 decision undone" in say(*undo, "--account", "a1")
+    assert "1 decision undone" in say(*undo, "--since", "2020-01-01")
     decision = first(r"decision-\d+", say(*decide))
-    assert "1 decisions undone" in say(*undo, "--decision", decision)
+    assert "1 decision undone" in say(*undo, "--decision", decision)
     assert "0 decisions undone" in say(*undo, "--case", case)
 
 

@@ -51,6 +51,7 @@ def test_findings_are_what_the_schema_allows(stillwatch, run, tmp_path):
     check = validator("detection_finding", [])
     assert [list(check.iter_errors(event)) for event in found] == [[]] * len(lines)
     assert list(check.iter_errors(found[0] | {"prompt": "x"}))
+    silent = False
     for event, line in zip(found, lines, strict=True):
         assert event["class_uid"] == 2004
         assert event["finding_info"]["uid"] == line["campaign_id"]
@@ -58,6 +59,14 @@ def test_findings_are_what_the_schema_allows(stillwatch, run, tmp_path):
         assert (event["severity"] == "High") is (line["standing"] == "accused")
         assert len(event["evidences"]) == len(line["members"])
         assert 0 <= event["confidence_score"] <= 100
+        tests = [one for claim in ("coordinated", "extractive")
+                 for one in line["claims"][claim]["evidence"]]  # fmt: skip
+        speak = [one for one in tests if one["e_value"] >= 1]
+        assert event["finding_info"]["desc"] == " ".join(one["text"] for one in speak)
+        named = {one["name"] for one in event["finding_info"]["related_analytics"]}
+        assert named == {one["signal"] for one in speak}
+        silent |= len(speak) < len(tests)
+    assert silent, "some test was made in vain, and is no part of what was found"
     assert any(event["is_alert"] for event in found)
     assert not (tmp_path / "activity.ocsf.jsonl").exists()
 

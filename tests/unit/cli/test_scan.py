@@ -144,7 +144,7 @@ def test_ctrl_c_ends_with_130(world, tmp_path, stage):
         while not job.stderr.readline().startswith(stage):  # any line: the first stage has begun
             assert job.poll() is None
         job.send_signal(signal.SIGINT)
-        out, err = job.communicate(timeout=60)
+        out, err = job.communicate(timeout=240)
     assert job.returncode == 130
     assert out == b""
     assert b"Traceback" not in err

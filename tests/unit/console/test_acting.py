@@ -190,6 +190,11 @@ def test_bulk_assignment_and_closing_ask_for_marked_cases(desk, inside):
     assert read_case(desk.book, cases[0]).state == "closed"
     assert cases[0] not in who.get("/", headers={"hx-request": "true"}).text
     assert cases[0] in who.get("/?why=closed", headers={"hx-request": "true"}).text
+    for act in ("assign", "close"):  # one was closed meanwhile: none is touched
+        form = {"to": "Apo", "reason": "a class", "case": [*cases[1:], cases[0]]}
+        assert who.post(f"/queue/{act}", form).status_code == 409
+    others = [read_case(desk.book, c) for c in cases[1:]]
+    assert {(c.assigned_to, c.state) for c in others} == {("Ana", "open")}
 
 
 def test_a_label_of_an_account_is_kept(desk, inside, big_case):

@@ -112,7 +112,9 @@ def test_nothing_and_the_same_again_are_told(desk, inside, big_case, name, data,
     assert len(read_attachments(desk.book, big_case)) == 1
 
 
-def test_a_closed_case_takes_no_file_and_no_note_but_while_an_appeal_waits(desk, inside, big_case):
+def test_a_closed_case_takes_no_file_no_note_and_nobody_but_while_an_appeal_waits(
+    desk, inside, big_case
+):
     who = inside("Con")
     order = {"verdict": "throttle", "reason": "relay", "scope": "accused"}
     assert inside("Ana").post(f"/cases/{big_case}/decide", order).status_code == 303
@@ -120,9 +122,12 @@ def test_a_closed_case_takes_no_file_and_no_note_but_while_an_appeal_waits(desk,
     closed = {"reason": "done"}
     assert inside("Ana").post(f"/cases/{big_case}/close", closed).status_code == 303
     noted = inside("Ana").post(f"/cases/{big_case}/note", {"text": "x"})
-    for refused in (send(who, big_case), noted):
+    given = inside("Ana").post(f"/cases/{big_case}/assign", {"to": "Bo"})
+    for refused in (send(who, big_case), noted, given):
         assert refused.status_code == 409
-        assert "it is closed: notes and files are for a case in which" in refused.text
+        assert "it is closed: notes, files and people are for a case in which" in refused.text
+    assert inside("Ana").post(f"/cases/{big_case}/close", closed).status_code == 409
+    assert f'action="/cases/{big_case}/assign"' not in inside("Ana").get(f"/cases/{big_case}").text
     account = decision.accounts[0]
     form = {"text": "x", "case": big_case}
     at = f"/accounts/{desk.index.ref(account)}"
@@ -133,7 +138,10 @@ def test_a_closed_case_takes_no_file_and_no_note_but_while_an_appeal_waits(desk,
     assert f"/cases/{big_case}" in who.get("/").text, "somebody must hear it"
     page = who.get(f"/cases/{big_case}").text
     assert f'action="/cases/{big_case}/attach"' in page
+    assert f'action="/cases/{big_case}/assign"' in inside("Ana").get(f"/cases/{big_case}").text
     assert f'action="/cases/{big_case}/close"' not in page
+    given = inside("Ana").post(f"/cases/{big_case}/assign", {"to": "Con"})
+    assert given.status_code == 303
     assert send(who, big_case).status_code == 303
     assert inside("Ana").post(f"{at}/note", form).status_code == 303
     verify_book(desk.book)

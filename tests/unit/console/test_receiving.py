@@ -22,7 +22,7 @@ def test_pages_are_answered_while_a_file_is_taken_apart(desk, inside, big_case, 
 
     class Slow(receiving._InMemory):
         async def parse(self):
-            seen.append(answered.wait(20))
+            seen.append(answered.wait(120))
             return await super().parse()
 
     monkeypatch.setattr(receiving, "_InMemory", Slow)

@@ -51,7 +51,7 @@ def test_a_decision_is_a_server_span_with_its_verdict(traced):
     assert held["stillwatch.guard.level"] == "member"
     assert held["http.response.status_code"] == 200
     assert held["http.route"] == "/v1/decide"
-    assert 0 < span.end_time - span.start_time < 10**9
+    assert 0 < span.end_time - span.start_time < 60 * 10**9
     assert span.resource.attributes["service.name"] == "stillwatch-guard"
 
 

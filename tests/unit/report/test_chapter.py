@@ -50,7 +50,8 @@ def test_members_that_are_not_proven_are_not_called_linked(facts):
 
 def test_a_watched_campaign_says_why_and_that_nothing_acts_on_it(facts):
     made = chapter(facts, standing="watch", standing_reason="One kind of act alone.")
-    assert "nothing acts upon it. One kind of act alone." in made.standing_note
+    assert "nothing acts upon it. The weaker claim" in made.standing_note
+    assert made.standing_reason == "One kind of act alone."
 
 
 def test_tests_that_say_nothing_are_folded_and_those_for_watching_say_so(facts):

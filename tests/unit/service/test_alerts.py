@@ -280,7 +280,7 @@ def parsed(message: bytes) -> tuple[str, dict[str, str], str]:
 def test_syslog_over_udp_is_rfc_5424(box):
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as collector:
         collector.bind(("127.0.0.1", 0))
-        collector.settimeout(10)
+        collector.settimeout(120)
         outbox = box(f'[[syslog]]\naddress = "udp://127.0.0.1:{collector.getsockname()[1]}"\n')
         outbox.put([alert()], now=NOW)
         assert outbox.flush(now=NOW).sent == 1
@@ -297,7 +297,7 @@ def test_syslog_over_udp_is_rfc_5424(box):
 
 def test_syslog_over_tcp_counts_octets(box):
     with socket.create_server(("127.0.0.1", 0)) as collector:
-        collector.settimeout(10)
+        collector.settimeout(120)
         outbox = box(f'[[syslog]]\naddress = "tcp://127.0.0.1:{collector.getsockname()[1]}"\n')
         outbox.put([alert(1), alert(2)], now=NOW)
         assert outbox.flush(now=NOW).sent == 2
