@@ -28,4 +28,5 @@ ACTS_STEP = Step(
     sql=acts_sql,
     order_by=("sid", "rid"),
     group_rows=4_096,
+    passing=True,
 )

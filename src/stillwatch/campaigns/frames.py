@@ -110,14 +110,15 @@ def _hits_sql(nodes: pa.Table) -> str:
     """Return SQL of the exchanges that carry a node; a frame's column is named by its place."""
     places = sorted(set(zip(nodes["pos"].to_pylist(), nodes["len"].to_pylist(), strict=True)))
     parts = [
-        f"""SELECT n.node, n.campaign, e.rid, e.sid, e.org, e.ts, e.exchange_id,
-                   e.account_id, e.model
-            FROM exchanges e JOIN nodes n ON n.pos = {pos} AND n.len = {length}
-             AND n.h = e.{template_column(_POSITIONS[pos], length)}"""
+        f"""SELECT n.node, n.campaign, e.rid FROM exchanges e JOIN nodes n ON n.pos = {pos}
+             AND n.len = {length} AND n.h = e.{template_column(_POSITIONS[pos], length)}"""
         for pos, length in places
     ]
-    return f"""SELECT h.*, m.sid IS NOT NULL AS inside FROM ({" UNION ALL ".join(parts)}) h
-               LEFT JOIN members m ON m.campaign = h.campaign AND m.sid = h.sid"""
+    # The words of an exchange are read once, of those alone that carry a node.
+    return f"""SELECT h.node, h.campaign, e.rid, e.sid, e.org, e.ts, e.exchange_id, e.account_id,
+                      e.model, m.sid IS NOT NULL AS inside
+               FROM ({" UNION ALL ".join(parts)}) h JOIN exchanges e ON e.rid = h.rid
+               LEFT JOIN members m ON m.campaign = h.campaign AND m.sid = e.sid"""
 
 
 def _template(

@@ -16,6 +16,7 @@ __all__ = ["UNITS", "measure_prevalence"]
 
 UNITS: Final = ("requests", "output_tokens", "accounts")
 _DRAWS: Final = 1_000
+_DRAWN_AT_ONCE: Final = 1_000_000
 _WORST_RECALL: Final = 0.5
 _LEAST_RECALL: Final = 0.05
 
@@ -87,9 +88,22 @@ def _with_missed(
     sizes = detected if len(detected) else tested
     if not len(sizes):
         return 0.0, 0.0
-    drawn = np.array([rng.choice(sizes, int(n)).sum() for n in missed], dtype=np.float64)
-    low, high = np.quantile(float(detected.sum()) + drawn, (0.025, 0.975))
+    low, high = np.quantile(float(detected.sum()) + _sums(sizes, missed, rng), (0.025, 0.975))
     return float(low), float(high)
+
+
+def _sums(sizes: np.ndarray, number: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Return sums of so many of the sizes each, drawn with replacement; whole numbers, so exact.
+
+    The draws are those that one call a sum would take, some million of them at once.
+    """
+    sums = np.zeros(len(number))
+    block = np.cumsum(number) // _DRAWN_AT_ONCE
+    for part in np.split(np.arange(len(number)), np.flatnonzero(np.diff(block)) + 1):
+        which = np.repeat(np.arange(len(part)), number[part])
+        drawn = rng.choice(sizes, len(which))
+        sums[part] = np.bincount(which, weights=drawn, minlength=len(part))
+    return sums
 
 
 def _numbers(value: float, low: float, high: float) -> dict[str, float | None]:
@@ -114,6 +128,13 @@ def _recall(spikes: pa.Table, needed: float, texts: dict[int, str]) -> list[dict
             }
         )  # fmt: skip
     return rows
+
+
+class _Cohorts(NamedTuple):
+    """The members of all tested cohorts, one a row, cohort by cohort; cohorts from 0."""
+
+    of: np.ndarray
+    member: np.ndarray
 
 
 def measure_prevalence(
@@ -160,7 +181,7 @@ def measure_prevalence(
         "WHERE c.tested AND m.how <> 'associated' ORDER BY m.cohort, m.sid"
     )
     member_of, member = members["cohort"].to_numpy(), members["sid"].to_numpy()
-    cohorts = [member[member_of == c] for c in np.unique(member_of)]
+    cohorts = _Cohorts(np.unique(member_of, return_inverse=True)[1], member)
 
     def measured(rows: np.ndarray) -> dict[str, Any]:
         result = {}
@@ -211,16 +232,20 @@ def measure_prevalence(
 
 
 def _sizes(
-    cohorts: list[np.ndarray], sid: np.ndarray, values: np.ndarray | None, account: np.ndarray
+    cohorts: _Cohorts, sid: np.ndarray, values: np.ndarray | None, account: np.ndarray
 ) -> np.ndarray:
-    """Return the size of each tested cohort among these rows, in the unit of the values."""
-    of_sid = np.bincount(sid, weights=values, minlength=len(account))
-    sizes = []
-    for members in cohorts:
-        mine = of_sid[members]
-        size = len(np.unique(account[members[mine > 0]])) if values is None else mine.sum()
-        sizes.append(float(size))
-    found = np.array(sizes, dtype=np.float64)
+    """Return the size of each tested cohort among these rows, in the unit of the values.
+
+    Without values, how many accounts of its members have any.
+    """
+    of_sid = np.bincount(sid, weights=values, minlength=len(account))[cohorts.member]
+    if values is None:
+        mine = of_sid > 0
+        pairs = np.unique(cohorts.of[mine] * len(account) + account[cohorts.member[mine]])
+        of_sid, of = np.ones(len(pairs)), pairs // max(len(account), 1)
+    else:
+        of = cohorts.of
+    found = np.bincount(of, weights=of_sid)
     return found[found > 0]
 
 

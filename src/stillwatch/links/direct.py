@@ -23,9 +23,12 @@ def direct_sql(settings: Settings) -> str:
     """
     del settings
     return f"""
-    WITH starts AS (
-      SELECT prefix_full AS h, sid, org, min(ts) AS ts FROM exchanges
-      WHERE prefix_full <> 0 GROUP BY prefix_full, sid, org),
+    WITH goes_on AS (
+      SELECT DISTINCT prefix_before_last_user AS h FROM exchanges
+      WHERE prefix_before_last_user <> 0),
+    starts AS (
+      SELECT e.prefix_full AS h, e.sid, e.org, min(e.ts) AS ts FROM exchanges e
+      SEMI JOIN goes_on g ON g.h = e.prefix_full GROUP BY e.prefix_full, e.sid, e.org),
     public_prefix AS (SELECT h FROM starts GROUP BY h HAVING count(DISTINCT org) > 4),
     handoffs AS (
       SELECT 'handoff' AS kind, s.sid AS a, e.sid AS b, e.ts, e.rid, e.part,

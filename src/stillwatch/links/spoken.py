@@ -64,4 +64,5 @@ SPOKEN_STEP = Step(
     output="spoken",
     sql=spoken_sql,
     order_by=("cohort", "rid"),
+    passing=True,
 )

@@ -221,7 +221,7 @@ class LocalRunner:
             self._in_memory(
                 self._con.execute,
                 f"COPY ({select}) TO {quoted(aside)} (FORMAT parquet, "
-                f"{_FAST if step.bulky else 'COMPRESSION zstd'}, "
+                f"{_packed(step)}, "
                 f"ROW_GROUP_SIZE {step.group_rows or _ROW_GROUP})",
             )
         self._view(step.output)
@@ -284,6 +284,12 @@ class LocalRunner:
         self._con.execute(
             f"CREATE OR REPLACE VIEW {table} AS SELECT * FROM {listed(self.parts(table))}"
         )
+
+
+def _packed(step: Step) -> str:
+    if step.passing:
+        return "COMPRESSION uncompressed"
+    return _FAST if step.bulky else "COMPRESSION zstd"
 
 
 def holds(folder: Path, table: str) -> bool:

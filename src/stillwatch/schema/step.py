@@ -35,6 +35,7 @@ class Step:
     first input that the SQL of such a step names; an engine moves no others. ``group_rows``: rows
     of a Parquet row group, small where single keys are looked up; 0 leaves it to the runner.
     ``bulky``: the table is as long and wide as the log, and written fast rather than small.
+    ``passing``: it is removed when the run is finished, and written as it is.
     """
 
     name: str
@@ -47,6 +48,7 @@ class Step:
     reads: tuple[str, ...] = ()
     group_rows: int = 0
     bulky: bool = False
+    passing: bool = False
 
     def __post_init__(self) -> None:
         if (self.sql is None) == (self.function is None):

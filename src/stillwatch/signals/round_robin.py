@@ -8,7 +8,7 @@ from stillwatch.schema import CohortTest, Finding, Null
 from stillwatch.signals.data import Cohort, Population
 from stillwatch.signals.hours import time_by_the_day
 from stillwatch.signals.verdicts import not_enough, wagered
-from stillwatch.stats import own_turns_e, turns_e
+from stillwatch.stats import each_own_turns_e, turns_e
 
 __all__ = ["TEST", "find", "members_in_turn"]
 
@@ -65,23 +65,20 @@ def members_in_turn(cohort: Cohort) -> np.ndarray:
     gaps are even in requests of the cohort, and time blurs them. Where the dealer himself keeps an
     even pace the two cannot be told apart, and nobody is named. ``cohort``: of both parts.
     """
-    found: list[int] = []
     if not len(cohort.sid):
-        return np.array(found, dtype=np.int64)
+        return np.zeros(0, dtype=np.int64)
     order = np.argsort(cohort.sid, kind="stable")
     sids, first, often = np.unique(cohort.sid[order], return_index=True, return_counts=True)
-    usual = float(np.median(often))
-    clocks = [_spread(of, len(order)) for of in (cohort.ts_us, time_by_the_day(cohort.ts_us))]
-    for sid, places in zip(sids.tolist(), np.split(order, first[1:]), strict=True):
-        n = len(places)
-        if n < _LEAST_OWN or not usual <= _LIKE_OTHERS * n <= _LIKE_OTHERS**2 * usual:
-            continue
-        e_value = own_turns_e(places, len(order))
-        if e_value < _OWN_E:
-            continue
-        timed = max(own_turns_e(_apart(of[places], len(order)), len(order)) for of in clocks)
-        if e_value >= _BEYOND_TIME * timed:
-            found.append(sid)
+    n, usual = len(order), float(np.median(often))
+    alike = (usual <= _LIKE_OTHERS * often) & (_LIKE_OTHERS * often <= _LIKE_OTHERS**2 * usual)
+    own = np.split(order, first[1:])
+    asked = np.flatnonzero((often >= _LEAST_OWN) & alike).tolist()
+    e_value = each_own_turns_e([own[k] for k in asked], n)
+    turns = [(k, e) for k, e in zip(asked, e_value.tolist(), strict=True) if e >= _OWN_E]
+    clocks = [_spread(of, n) for of in (cohort.ts_us, time_by_the_day(cohort.ts_us))]
+    timed = [each_own_turns_e([_apart(of[own[k]], n) for k, _ in turns], n) for of in clocks]
+    by_time = np.maximum(*timed).tolist()
+    found = [sids[k] for (k, e), t in zip(turns, by_time, strict=True) if e >= _BEYOND_TIME * t]
     return np.array(found, dtype=np.int64)
 
 

@@ -71,7 +71,7 @@ from stillwatch.stats.surrogates import (
     tail_p,
 )
 from stillwatch.stats.thinning import spread_rows
-from stillwatch.stats.turns import Turns, own_turns_e, turns_e
+from stillwatch.stats.turns import Turns, each_own_turns_e, own_turns_e, turns_e
 from stillwatch.stats.variance import BetweenShare, LeaveOneOut, between_share, leave_one_out
 from stillwatch.stats.vectors import centred_blocks, centred_by, group_sums, unit_rows
 
@@ -116,6 +116,7 @@ __all__ = [
     "conformal_e",
     "dealing_e",
     "e_bh",
+    "each_own_turns_e",
     "fano",
     "finite_count_interval",
     "group_sums",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -12,7 +13,7 @@ from stillwatch.errors import EvidenceError
 from stillwatch.stats.checks import as_codes
 from stillwatch.stats.hypergeometric import hypergeometric_log_pmf, hypergeometric_log_tail
 
-__all__ = ["Turns", "own_turns_e", "turns_e"]
+__all__ = ["Turns", "each_own_turns_e", "own_turns_e", "turns_e"]
 
 _SHARES: Final = (0.15, 0.35, 0.6, 0.8)
 _MOST: Final = 20_000
@@ -22,6 +23,7 @@ _EDGES: Final = np.array([0, 0.25, 0.5, 0.75, 0.9, 1.1, 1.25, 1.5, 2, np.inf])
 _SPREADS: Final = (0.25, 0.07)
 _ONCE: Final = ((0.15, 0.7, 0.15), (0.05, 0.9, 0.05))
 _STAKED: Final = 0.9
+_TURNS: Final = 50_000
 
 
 class Turns(NamedTuple):
@@ -115,37 +117,95 @@ def own_turns_e(places: NDArray[np.int64], n: int) -> float:
 
     Error: exact; under a random order of the labels E[e_value] = 1. Source: as `turns_e`.
     """
-    k = len(places)
-    if k < 2:
-        return 1.0
-    edges = np.floor(_EDGES * n / k)
-    gap, left, rest = np.diff(places), k - 1 - np.arange(k - 1), (n - 1 - places[:-1])[:, None]
-    chance = -np.diff(_pmf(0, rest, left[:, None], np.minimum(edges, rest)), axis=1)
-    here = np.searchsorted(edges, gap, side="left") - 1
-    bets = [_log_gain(chance, here, np.diff(ndtr((_EDGES - 1) / far))) for far in _SPREADS]
-    chance, here = _in_rounds(places, n)
-    bets += [_log_gain(chance, here, np.array([*once, 0.0])) for once in _ONCE]
-    return float(np.mean(np.exp(np.minimum(bets, 690.0))))
+    return float(each_own_turns_e([places], n)[0])
 
 
-def _log_gain(
-    chance: NDArray[np.float64], here: NDArray[np.int64], hoped: NDArray[np.float64]
-) -> float:
-    """Return the log of what a bet is worth. ``chance``: (turns × outcomes); ``here``: which."""
+def each_own_turns_e(labels: Sequence[NDArray[np.int64]], n: int) -> NDArray[np.float64]:
+    """Return `own_turns_e` of several labels: the same bits, for what a few would cost alone.
+
+    Some 50,000 turns are held at once, or all of one label that has more.
+    """
+    out = np.ones(len(labels))
+    often = np.array([len(places) for places in labels], dtype=np.int64)
+    known = np.flatnonzero(often > 1)
+    block = np.cumsum(often[known]) // _TURNS
+    for part in np.split(known, np.flatnonzero(np.diff(block)) + 1):
+        if len(part):
+            bets = np.array(_bets(_Labels.of([labels[k] for k in part], n)))
+            out[part] = np.exp(np.minimum(bets.T, 690.0)).mean(axis=1)
+    return out
+
+
+class _Labels(NamedTuple):
+    """Labels one after another: places of each, how many they are, and where each begins."""
+
+    places: NDArray[np.int64]
+    often: NDArray[np.int64]
+    first: NDArray[np.int64]
+    n: int
+
+    @classmethod
+    def of(cls, labels: Sequence[NDArray[np.int64]], n: int) -> _Labels:
+        often = np.array([len(places) for places in labels], dtype=np.int64)
+        return cls(np.concatenate(labels), often, np.cumsum(often) - often, n)
+
+    def counted(self, often: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return 0, 1, 2, … for each label, which has ``often`` of them."""
+        return np.arange(often.sum()) - np.repeat(np.cumsum(often) - often, often)
+
+
+def _bets(of: _Labels) -> list[list[float]]:
+    """Return by bet, of each label, the log of what it is worth."""
+    chance, here = _next_turn(of)
+    turns = np.cumsum(of.often - 1)[:-1]
+    bets = [_log_gains(chance, here, np.diff(ndtr((_EDGES - 1) / far)), turns) for far in _SPREADS]
+    chance, here = _in_rounds(of)
+    rounds = of.first[1:]
+    return bets + [_log_gains(chance, here, np.array([*once, 0.0]), rounds) for once in _ONCE]
+
+
+def _log_gains(
+    chance: NDArray[np.float64],
+    here: NDArray[np.int64],
+    hoped: NDArray[np.float64],
+    cuts: NDArray[np.int64],
+) -> list[float]:
+    """Return the log of what a bet is worth, of each label.
+
+    ``chance``: (turns × outcomes); ``here``: which; ``cuts``: where the next label's begin.
+    """
     share = np.where(chance > 0, hoped, 0.0)
     total = share.sum(axis=1, keepdims=True)
     share = np.where(total > 0, share / np.where(total > 0, total, 1.0), chance)
     staked = _STAKED * share + (1 - _STAKED) * chance
     each = np.arange(len(here))
-    return float(np.log(staked[each, here] / chance[each, here]).sum())
+    gains = np.log(staked[each, here] / chance[each, here])
+    return [float(part.sum()) for part in np.split(gains, cuts)]
 
 
-def _in_rounds(places: NDArray[np.int64], n: int) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+def _next_turn(of: _Labels) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """Return for each turn but the last the chance of each gap to the next, and which it is."""
+    more = np.ones(len(of.places), dtype=bool)
+    more[of.first + of.often - 1] = False
+    at = np.flatnonzero(more)
+    k = np.repeat(of.often, of.often - 1)
+    edges = np.floor(_EDGES * of.n / k[:, None])
+    left = k - 1 - of.counted(of.often - 1)
+    gap, rest = of.places[at + 1] - of.places[at], (of.n - 1 - of.places[at])[:, None]
+    chance = -np.diff(_pmf(0, rest, left[:, None], np.minimum(edges, rest)), axis=1)
+    return chance, (edges < gap[:, None]).sum(axis=1) - 1
+
+
+def _in_rounds(of: _Labels) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
     """Return for each round the chance of 0, 1, 2 and more of the label, and how often it is."""
-    k = len(places)
-    edges = np.floor(np.arange(k + 1) * n / k)
-    count = np.diff(np.searchsorted(places, edges))
-    left, rest, size = k - np.cumsum(count) + count, n - edges[:-1], np.diff(edges)
+    n, k = of.n, np.repeat(of.often, of.often)
+    number = of.counted(of.often)
+    low, high = np.floor(number * n / k), np.floor((number + 1) * n / k)
+    beyond = np.repeat(np.arange(len(of.often)) * (n + 1), of.often)  # the labels kept apart
+    flat = of.places + beyond
+    before = np.searchsorted(flat, low.astype(np.int64) + beyond)
+    count = np.searchsorted(flat, high.astype(np.int64) + beyond) - before
+    left, rest, size = k - (before - np.repeat(of.first, of.often)), n - low, high - low
     few = _pmf(np.arange(3), rest[:, None], left[:, None], size[:, None])
     more = np.exp(hypergeometric_log_tail(3, rest, left, size))  # 1 - few is 0 where it is rare
     return np.column_stack([few, more]), np.minimum(count, 3)

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 
 from stillwatch.campaigns import measure_prevalence
-from stillwatch.campaigns.prevalence import UNITS
+from stillwatch.campaigns.prevalence import UNITS, _Cohorts, _sizes, _sums
 
 RUNGS = {1: "plain", 2: "harder", 3: "hidden"}
 
@@ -152,3 +152,20 @@ def test_one_campaign_and_none_have_an_interval_that_misses_are_in(desk, judged,
     sure = measured(desk, judged(people, campaign({k: "accused" for k in range(6)})))
     assert sure["accounts"]["corrected"]["value"] == pytest.approx(0.06)
     assert sure["accounts"]["corrected"]["high"] < told["high"]
+
+
+@pytest.mark.parametrize("at_once", [4, 1_000_000])
+def test_sums_drawn_together_are_those_of_one_call_each(monkeypatch, at_once):
+    monkeypatch.setattr("stillwatch.campaigns.prevalence._DRAWN_AT_ONCE", at_once)
+    sizes, number = np.array([3.0, 900.0, 77.0]), np.array([2, 0, 5, 1, 9, 0])
+    one, other = np.random.default_rng(2), np.random.default_rng(2)
+    assert _sums(sizes, number, one).tolist() == [other.choice(sizes, n).sum() for n in number]
+    assert one.random() == other.random()
+
+
+def test_a_cohorts_size_counts_its_members_and_their_accounts_once():
+    cohorts = _Cohorts(np.array([0, 0, 0, 1, 1, 2]), np.array([0, 1, 2, 2, 3, 4]))
+    account = np.array([0, 0, 1, 2, 3])  # the first two are users of one channel
+    sid, tokens = np.array([0, 1, 1, 3]), np.array([5, 7, 1, 20])
+    assert _sizes(cohorts, sid, tokens, account).tolist() == [13.0, 20.0]
+    assert _sizes(cohorts, sid, None, account).tolist() == [1.0, 1.0]

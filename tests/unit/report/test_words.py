@@ -22,7 +22,7 @@ from stillwatch.report.numbers import (
     share_range,
     usd_range,
 )
-from stillwatch.report.pictures.layout import place_nodes
+from stillwatch.report.pictures.layout import place_nodes, push_apart
 from stillwatch.report.pictures.nulls import null_drawing
 from stillwatch.report.svg import el, nice_ticks, time_ticks
 from stillwatch.report.visible import _PLAIN, _escaped, shorten, visible
@@ -144,6 +144,23 @@ def test_layout_repeats_and_stays_in_the_square():
     assert len({(round(float(x), 3), round(float(y), 3)) for x, y in one}) == 40
     assert place_nodes(0, [], []).shape == (0, 2)
     assert place_nodes(1, [], [1.0]).shape == (1, 2)
+
+
+def test_an_edge_draws_its_ends_together_whichever_is_named_first():
+    at = place_nodes(12, [(0, 11, 9.0)], [1.0] * 12)
+    near = np.hypot(*(at[0] - at[11]))
+    assert near < np.hypot(*(at[0] - at[1:11]).T).min()
+    assert np.allclose(place_nodes(12, [(11, 0, 9.0)], [1.0] * 12), at)
+
+
+def test_circles_are_pushed_apart_inside_the_room():
+    at = np.array([[5.0, 5.0], [5.5, 5.0], [5.0, 6.0], [90.0, 20.0]])
+    moved = push_apart(at, [4.0, 4.0, 4.0, 9.0], (100, 50))
+    gaps = np.hypot(*(moved[:, None] - moved[None]).T)[np.triu_indices(4, 1)]
+    assert (gaps > [7.9, 7.9, 12.9, 7.9, 12.9, 12.9]).all()
+    assert (moved >= 4).all()
+    assert (moved[:, 1] <= 46).all()
+    assert moved[3].tolist() == [90.0, 20.0]  # nothing is near it
 
 
 def test_evidence_without_a_null_is_not_drawn():

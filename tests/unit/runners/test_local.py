@@ -9,6 +9,7 @@ import pytest
 from stillwatch.errors import ConfigError, RunnerError
 from stillwatch.runners import LocalRunner
 from stillwatch.runners.local import engine_bytes, parse_memory
+from stillwatch.scanner.folder import STAGES_KEPT, STEPS
 from stillwatch.schema import Settings, Step
 
 NUMBERS = pa.table({"n": pa.array([3, 1, 2], pa.int64()), "word": ["c", "a", "b"]})
@@ -65,6 +66,18 @@ def test_a_step_of_sql_writes_its_rows_in_order(runner):
     runner.run(step("SELECT n, word FROM numbers", order_by=("n",)))
     assert pq.read_table(runner.path("made"))["n"].to_pylist() == [1, 2, 3]
     assert runner.query("SELECT word FROM made")["word"].to_pylist() == ["a", "b", "c"]
+
+
+def test_only_what_a_run_removes_is_written_as_it_is(runner):
+    how = {}
+    for passing in (True, False):
+        select = lambda settings: "SELECT n, word FROM numbers"  # noqa: E731
+        runner.run(Step("a step", ("numbers",), "made", sql=select, passing=passing))
+        how[passing] = pq.read_metadata(runner.path("made")).row_group(0).column(0).compression
+    assert how == {True: "UNCOMPRESSED", False: "ZSTD"}
+    passing = {step.output for step in STEPS if step.passing}
+    assert passing == {"spoken", "acts"}
+    assert not passing & set(STAGES_KEPT)
 
 
 def test_a_step_of_a_function_gets_a_desk_and_writes_what_it_returns(runner):

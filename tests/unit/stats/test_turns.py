@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from stillwatch.errors import EvidenceError
-from stillwatch.stats import own_turns_e, turns_e
+from stillwatch.stats import each_own_turns_e, own_turns_e, turns_e
 
 
 @pytest.mark.parametrize(
@@ -86,3 +86,14 @@ def test_one_that_comes_in_sittings_or_at_random_loses():
     sittings = np.sort(rng.choice(20, 4, replace=False) * 50)[:, None] + np.arange(3)
     assert own_turns_e(sittings.ravel(), 1_000) < 0.1
     assert own_turns_e(np.array([3]), 10) == 1.0
+
+
+@pytest.mark.parametrize("at_once", [1, 60, 50_000])
+def test_labels_asked_together_are_worth_what_each_is_alone(monkeypatch, at_once):
+    monkeypatch.setattr("stillwatch.stats.turns._TURNS", at_once)
+    rng = np.random.default_rng(6)
+    for labels in (rng.integers(0, 17, 300), np.tile(np.arange(12), 9)):
+        places = [np.flatnonzero(labels == k) for k in range(18)]  # of the last there is none
+        alone = [own_turns_e(of, len(labels)) for of in places]
+        assert each_own_turns_e(places, len(labels)).tolist() == alone
+    assert len(each_own_turns_e([], 5)) == 0

@@ -35,40 +35,53 @@ def place_nodes(
     a = np.array([e[0] for e in edges], dtype=np.int64)
     b = np.array([e[1] for e in edges], dtype=np.int64)
     w = np.array([e[2] for e in edges], dtype=float)
+    target = np.concatenate([np.arange(nodes), a, b])
+    x, y = at.T.copy()
     for step in range(_STEPS):
         # [other, node]: summed over the first axis, one after another, coordinate by coordinate
-        x, y = (at[None, :, c] - at[:, None, c] for c in (0, 1))
-        force = push_k / (x * x + y * y + 1e-4)
-        move = np.stack([(x * force).sum(axis=0), (y * force).sum(axis=0)], axis=1)
+        east, north = x - x[:, None], y - y[:, None]
+        force = push_k / (east * east + north * north + 1e-4)
+        move_x, move_y = (east * force).sum(axis=0), (north * force).sum(axis=0)
         if len(a):
-            pull = at[b] - at[a]
-            length = np.sqrt((pull**2).sum(axis=1) + 1e-9)
-            drawn = pull * (w * length / k)[:, None]
-            np.add.at(move, a, drawn)
-            np.add.at(move, b, -drawn)
-        move -= at * 0.6
-        norm = np.sqrt((move**2).sum(axis=1) + 1e-12)
+            east, north = x[b] - x[a], y[b] - y[a]
+            strength = w * np.sqrt(east * east + north * north + 1e-9) / k
+            move_x = _pulled(target, move_x, east * strength)
+            move_y = _pulled(target, move_y, north * strength)
+        move_x -= x * 0.6
+        move_y -= y * 0.6
+        norm = np.sqrt(move_x * move_x + move_y * move_y + 1e-12)
         heat = 0.12 * (1 - step / _STEPS) + 0.002
-        at += move / norm[:, None] * np.minimum(norm, heat)[:, None]
+        reach = np.minimum(norm, heat)
+        x += move_x / norm * reach
+        y += move_y / norm * reach
+    at = np.stack([x, y], axis=1)
     low, high = at.min(axis=0), at.max(axis=0)
     spread = np.where(high > low, high - low, 1.0)
     return np.asarray((at - low) / spread)
+
+
+def _pulled(
+    target: np.ndarray[Any, Any], move: np.ndarray[Any, Any], drawn: np.ndarray[Any, Any]
+) -> np.ndarray[Any, Any]:
+    """Return moves with what each edge adds to its first end and takes from its second."""
+    return np.bincount(target, weights=np.concatenate([move, drawn, -drawn]))
 
 
 def push_apart(
     at: np.ndarray[Any, Any], radii: list[float], room: tuple[float, float]
 ) -> np.ndarray[Any, Any]:
     """Return positions moved until circles of these radii hardly overlap, inside ``room``."""
-    at = at.copy()
+    x, y = at.T.copy()
     size = np.array(radii)
-    reach = size[:, None] + size[None, :]
-    np.fill_diagonal(reach, 0.0)
+    together = size[:, None] + size[None, :]
+    np.fill_diagonal(together, 0.0)
     for _ in range(60):
-        delta = at[:, None, :] - at[None, :, :]
-        length = np.sqrt((delta**2).sum(axis=2)) + 1e-6
-        overlap = np.maximum(0.0, reach - length)
+        east, north = x - x[:, None], y - y[:, None]  # [other, node], as in place_nodes
+        length = np.sqrt(east * east + north * north) + 1e-6
+        overlap = np.maximum(0.0, together - length)
         if not overlap.any():
             break
-        at += (delta / length[:, :, None] * (overlap * 0.45)[:, :, None]).sum(axis=1)
-        at = np.clip(at, size[:, None], np.array(room) - size[:, None])
-    return at
+        overlap *= 0.45
+        x = np.clip(x + (east / length * overlap).sum(axis=0), size, room[0] - size)
+        y = np.clip(y + (north / length * overlap).sum(axis=0), size, room[1] - size)
+    return np.stack([x, y], axis=1)
