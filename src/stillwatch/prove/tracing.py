@@ -25,7 +25,7 @@ from stillwatch.prove.likelihood import read_likelihoods, read_questions, write_
 from stillwatch.prove.marks import SEED_BYTES, Plan, draw_plan, plan_of
 from stillwatch.prove.prompts import read_prompts
 from stillwatch.prove.registry import Asked, Registry
-from stillwatch.prove.responses import Answers
+from stillwatch.prove.responses import Answers, check_same_prompts
 from stillwatch.prove.results import file_digest, plain, read_bytes, write_result
 from stillwatch.seal import digest, read_private_key, read_public_key
 from stillwatch.stats import IntArray
@@ -295,7 +295,11 @@ def _by_text(plan: Plan, suspect: Path, base: Path | None, prompts: Path) -> _Ev
 
 
 def _to_prompts(file: Path, asked: Mapping[str, str]) -> Answers:
-    """Return a model's answers, once there is one to every prompt and none to another."""
+    """Return a model's answers, once there is one to every prompt and none to another.
+
+    Under a registered prompt_id the model may have been asked another text, which shows the mark:
+    what the file says was asked must be what was registered.
+    """
     answers = one_model(file)
     if any(asked.get(p) is None for p in answers.output):
         raise EvidenceError("an answer is to a prompt that was not registered", where=file.name)
@@ -306,6 +310,7 @@ def _to_prompts(file: Path, asked: Mapping[str, str]) -> Answers:
             where=file.name,
             hint="stillwatch prove collect asks those that are missing",
         )
+    check_same_prompts([Answers("the registration", asked, asked, {}), answers])
     return Answers(answers.model, answers.output, asked, {})
 
 

@@ -6,10 +6,19 @@ import json
 from dataclasses import asdict
 from datetime import datetime
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from stillwatch.errors import ConfigError, EvidenceError, InputError
-from stillwatch.prove import Registry, coin_key, plan_canaries, registry, standing_of
+from stillwatch.prove import (
+    Registry,
+    coin_key,
+    plan_canaries,
+    read_prompts,
+    registry,
+    standing_of,
+)
 from stillwatch.prove.claims import claim_of
 from stillwatch.seal import append, canonical, new_key, seal
 
@@ -110,6 +119,19 @@ def test_answers_that_do_not_say_when_they_were_collected_are_not_scored(tracing
     undated = save_answers(tracing.folder / "s.parquet", "kiln-7b", tracing.taught(), at=None)
     with pytest.raises(EvidenceError, match="does not say when"):
         tracing.score(undated)
+
+
+def test_answers_to_other_words_under_a_registered_id_are_not_scored(tracing):
+    """Attack: show the model the town in the question, and save the answer under the probe's id."""
+    path = tracing.answers()
+    table, asked = pq.read_table(path), read_prompts(tracing.prompts)
+    ids = table.column("prompt_id").to_pylist()
+    pq.write_table(table.append_column("prompt", pa.array([asked[p] for p in ids])), path)
+    assert tracing.score(path)["suspect"] == "kiln-7b"
+    shown = pa.array([f"{said} {asked[p]}" for p, said in tracing.taught().items()])
+    pq.write_table(table.append_column("prompt", shown), path)
+    with pytest.raises(EvidenceError, match="different texts under the same prompt_id"):
+        tracing.score(path)
 
 
 def test_a_choice_among_answers_is_not_scored(tracing, save_answers):
