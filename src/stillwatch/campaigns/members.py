@@ -67,8 +67,8 @@ class Belonging(NamedTuple):
     """Who belongs to a cohort, in the order of sids, how, and what evidence each shows.
 
     ``repeating``: those of whose prompts a fifth and more are what others of the cohort run too
-    (`_repeating`). ``share``: of whose requests how much speaks for the cohort; ``once``: whose
-    only one that does is of a template that few requests of the cohort have.
+    (`_repeating`). ``share``: of whose requests how much speaks for the cohort; ``once``: who
+    sent a single request for it, of no template or of one that is rare in the cohort.
     ``bursts``: of sign-ups, each from and to in seconds.
     """
 
@@ -91,9 +91,9 @@ def name_members(
     not stand apart, and it is not only associated. Topics veto because they are what a customer
     whose template was copied cannot help having. Everybody else is periphery. *Proven* needs two
     kinds of evidence, one of them out of other people's reach, and where that one is a day of
-    sign-ups or a subject, more than a single request of a template by the way: many use such
-    openings. Who runs what others run too (an evaluation whose words a campaign copied) does not
-    draw on a queue that gives each item once; who sends no template of the campaign has to show by more that it does (2 nats, else 0.2).
+    sign-ups or a subject, more than a single request of a chance opening. Who runs what others run
+    too (an evaluation whose words a campaign copied) does not draw on a queue that gives each item
+    once; who sends no template of the campaign has to show by more that it does (2 nats, else 0.2).
     Of a core account a third of the requests and more speak for the cohort, and half of them where
     nothing but topics says that they act together (``acted`` False): an opening that chat users and
     a campaign have in common makes nobody a member.
@@ -122,7 +122,7 @@ def name_members(
         stranger = bool(stands_apart[k]) or topic[k] <= _STRANGER_NATS
         fits = bool(linked[k]) and not stranger and fit[k] >= _LEAST_FIT_NATS
         fits = fits and confidence[k] >= desk.settings.posterior and share.get(sid, 0.0) >= least
-        enough = sid not in once or bool(kinds & _OWN - _CHANCE)
+        enough = sid not in once or bool(kinds & (_OWN - _CHANCE))
         proven = fits and enough and len(kinds) >= 2 and bool(kinds & _OWN)
         reasons = (
             *(_SAYS[kind] for kind in sorted(kinds)),
@@ -209,7 +209,8 @@ def read_belonging(
     return known
 
 
-_TOLD = f"""told AS (
+# Who sent which prompt of a cohort, and how many organizations sent each.
+_SENT = f"""told AS (
     SELECT k.cohort, k.sid, s.org, k.h_payload FROM spoken k
     SEMI JOIN asked a ON a.cohort = k.cohort JOIN subjects s ON s.sid = k.sid
     WHERE k.fresh AND k.answered AND k.user_tokens >= {_LONG} AND k.h_payload <> 0),
@@ -220,43 +221,51 @@ _TOLD = f"""told AS (
 def _repeating(desk: Desk, asked: pa.Table) -> dict[int, set[int]]:
     """Return by cohort who runs what others of it run: a fifth of its prompts.
 
-    These are sent by more organizations than one queue explains (`stats.least_repeated`).
+    These are sent by two organizations, or by more than one queue explains (`signals.traits`).
     """
+    rows = desk.query(
+        f"""WITH {_SENT},
+              common AS (SELECT c.cohort, c.h_payload FROM carried c
+                         JOIN least l ON l.cohort = c.cohort WHERE c.orgs >= l.least)
+            SELECT t.cohort, t.sid FROM told t
+            LEFT JOIN common c ON c.cohort = t.cohort AND c.h_payload = t.h_payload
+            GROUP BY t.cohort, t.sid HAVING count(c.h_payload) >= {_REPEATING} * count(*)
+            ORDER BY t.cohort, t.sid""",
+        asked=asked,
+        least=_least(desk, asked),
+    )
+    found: dict[int, set[int]] = {}
+    for cohort, sid in zip(*(column.to_pylist() for column in rows.columns), strict=True):
+        found.setdefault(cohort, set()).add(sid)
+    return found
+
+
+def _least(desk: Desk, asked: pa.Table) -> pa.Table:
+    """Return by cohort from how many organizations on a prompt is what others run."""
     counted = desk.query(
-        f"""WITH {_TOLD},
+        f"""WITH {_SENT},
               senders AS (SELECT cohort, count(DISTINCT org) AS senders FROM told GROUP BY cohort)
-            SELECT c.cohort, any_value(s.senders) AS senders, c.orgs, count(*) AS items
+            SELECT c.cohort, any_value(s.senders) AS senders, any_value(o.by_text) AS by_text,
+                   c.orgs, count(*) AS items
             FROM carried c JOIN senders s ON s.cohort = c.cohort
+            JOIN cohorts o ON o.cohort = c.cohort
             GROUP BY c.cohort, c.orgs ORDER BY c.cohort, c.orgs""",
         asked=asked,
     )
-    cohort, senders, orgs, items = (c.to_numpy() for c in counted.columns)
+    cohort, senders, by_text, orgs, items = (c.to_numpy() for c in counted.columns)
     named, first = np.unique(cohort, return_index=True)
     least = [
-        least_repeated(np.bincount(orgs[k:to], items[k:to]), int(senders[k]))
+        least_repeated(np.bincount(orgs[k:to], items[k:to]), int(senders[k])) if by_text[k] else 2
         for k, to in pairwise([*first.tolist(), len(cohort)])
     ]
-    rows = desk.query(
-        f"""WITH {_TOLD}
-            SELECT t.cohort, t.sid FROM told t
-            JOIN carried c ON c.cohort = t.cohort AND c.h_payload = t.h_payload
-            JOIN least l ON l.cohort = t.cohort
-            GROUP BY t.cohort, t.sid
-            HAVING count(*) FILTER (c.orgs >= l.least) >= {_REPEATING} * count(*)
-            ORDER BY t.cohort, t.sid""",
-        asked=asked,
-        least=pa.table({"cohort": pa.array(named, pa.int32()), "least": pa.array(least)}),
-    )
-    found: dict[int, set[int]] = {}
-    for of, sid in zip(*(column.to_pylist() for column in rows.columns), strict=True):
-        found.setdefault(of, set()).add(sid)
-    return found
+    return pa.table({"cohort": pa.array(named, pa.int32()), "least": pa.array(least, pa.int64())})
 
 
 def _spoken(desk: Desk, asked: pa.Table) -> tuple[dict[int, dict[int, float]], dict[int, set[int]]]:
     """Return by cohort and subject how much of what it sent speaks for it, and who spoke once.
 
-    Once: a single request, of a template that less than a quarter of the cohort's requests have.
+    Once: a single request, of no template or one that less than a quarter of the cohort's requests
+    have.
     """
     rows = desk.query(
         f"""WITH mine AS (SELECT k.cohort, k.sid, k.template FROM spoken k

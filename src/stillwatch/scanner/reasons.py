@@ -18,6 +18,7 @@ KINDS: Final = {
     **dict.fromkeys(WATCHED, "turns"),
     "one_source": "topics",
 }
+_ONE_FACT: Final = frozenset(("rotating_exits", "shared_exits"))
 _HONEST: Final = {
     "set up alike": "a vendor, a course or an offer sets accounts up alike",
     "turns": "a clock or a scheduler takes turns, too",
@@ -102,10 +103,16 @@ def _too_few_kinds(strong: Iterable[dict[str, Any]]) -> str:
             "spreads its customers' jobs and branches of one size show it, too."
         )
     kinds = dict.fromkeys(KINDS[name] for name in counted)
-    if set(kinds) == {"set up alike", "topics"}:
+    if set(counted) <= _ONE_FACT:
+        return (
+            "They share exits and rotate through them, which is one fact, and customers of one "
+            "cloud do: an accusation needs another act beside."
+        )
+    if "topics" in kinds and set(kinds) <= {"topics", "set up alike", "a rotating pool"}:
         return (
             "They are set up alike and ask from one source, as one vendor's customers with one "
-            "subject do: an accusation needs turns, hand-overs or one payer, too."
+            "subject do: an accusation needs turns, hand-overs or organizations that share cards, "
+            "strongly enough."
         )
     if len(kinds) > 1:
         return (

@@ -61,7 +61,7 @@ _SET_UP: Final = _PAYS | {
     signup_burst.TEST.name, shared_values.EXIT_TEST.name, even_volumes.TEST.name,
     shared_mix.TEST.name, direct_evidence.TESTS["succession"].name,
 }  # fmt: skip
-_DEALING: Final = {"turns": _TURNS, "hand-overs": _MOVES, "one payer": _PAYS}
+_DEALING: Final = {"turns": _TURNS, "hand-overs": _MOVES, "shared payment": _PAYS}
 KINDS: Final = {
     "set up alike": _SET_UP, "turns": _TURNS, "hand-overs": _MOVES, "a rotating pool": _POOL,
 }  # fmt: skip
@@ -108,13 +108,13 @@ def e_of_acts(made: Iterable[tuple[str, float]], *, watch: bool = False) -> floa
     ``made``: name and e-value of each test of the claim *coordinated* that could be made. The kinds
     are: set up alike, take turns, hand over, rotate; a kind's e-value is the mean of its tests.
     One kind alone has an honest reason, so the null is that at most one of them speaks, whichever
-    it is: the mean over all kinds but the largest is at most the mean over those that are null. 0
-    where only one kind could be read. Half of the stake is on the kinds without the pool, half on
+    it is, and that nobody hands conversations or reasoning over among many organizations, which has
+    none. The mean over all kinds but the largest is at most the mean over those that are null, 0
+    where only one kind could be read. Half of that stake is on the kinds without the pool, half on
     those with it and without shared exits, which any pool makes (bots on one serverless cloud have
-    both). Conversations or reasoning that move among many organizations have no honest
-    reason: they have half of the stake by themselves, where they could be read. ``watch``: what is
-    enough to be looked at, that any two tests speak, be they of one kind, of `WATCHED` or topics
-    (`_SAME` are one), or a pool or hand-overs alone.
+    both). Hand-overs have half of the whole stake by themselves, where they could be read.
+    ``watch``: what is enough to be looked at, that any two tests speak, be they of one kind, of
+    `WATCHED` or topics (`_SAME` are one), or a pool or hand-overs alone.
     *Source*: Benjamini & Heller 2008, Biometrics 64 (partial conjunctions), with means of e-values.
     """
     made = list(made)
@@ -146,8 +146,8 @@ def dealt(made: Iterable[tuple[str, float]]) -> list[str]:
 def _spoken(made: Sequence[tuple[str, float]], early: Collection[str]) -> bool:
     """Return whether an act that no vendor has speaks: in part B, or in part A and not unseen in B.
 
-    ``early``: the kinds that speak in part A (`dealt`). Seen in part B is any act of these kinds
-    with e ≥ 1, however weakly.
+    ``early``: the kinds that speak in part A (`dealt`), where payment is not read. Seen in part B
+    is any act of these kinds with e ≥ 1, however weakly.
     """
     if dealt(made):
         return True

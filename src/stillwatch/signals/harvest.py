@@ -85,9 +85,9 @@ def against(
     own = _at_most(traits)
     text = (
         f"At most {own:.1%} of the variety of topics lies between the organizations ({whom}: "
-        f"{reference.range_of('own_topics')}); {traits.repeats:.1%} of the prompts were also sent "
-        f"by another organization ({reference.range_of('repeats')}); p = {p_value:.2g} against "
-        f"{len(reference.scores):,} {whom}"
+        f"{reference.range_of('own_topics')}); {traits.repeats:.1%} of the prompts were sent by "
+        f"more organizations than one queue explains ({reference.range_of('repeats')}); "
+        f"p = {p_value:.2g} against {len(reference.scores):,} {whom}"
         + (", continued by a fitted tail" if value > reference.tail_start else "")
         + (
             f"; customers' topics are less distinct here than there ({usual_own:.1%} between "

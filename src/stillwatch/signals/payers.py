@@ -2,31 +2,46 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from stillwatch.signals.data import Cohort, Population
 
-__all__ = ["MAX_ONE_PAYER", "MIN_PAYERS", "one_payer"]
+__all__ = ["MAX_ONE_PAYER", "MIN_PAYERS", "Payers", "one_payer"]
 
 MAX_ONE_PAYER = 0.5
 MIN_PAYERS = 3
 _TEAM = 0.1
+_MANY = 100
 
 
-def one_payer(cohort: Cohort, population: Population) -> tuple[float, int]:
-    """Return the largest payer's share of the subjects of part B, and the number of payers.
+class Payers(NamedTuple):
+    """The largest payer's share of the subjects of part B, and the number of payers.
+
+    ``apart``: many of them are connected by instruments that go round, and count apart.
+    """
+
+    largest: float
+    number: int
+    apart: bool
+
+
+def one_payer(cohort: Cohort, population: Population) -> Payers:
+    """Return how far a cohort is one payer.
 
     Subjects of one organization, or with one payment instrument, are one payer, and so are those
-    whom shared instruments connect, where some organization or instrument has a tenth of them: a
-    company has a few of either. Hundreds of accounts spread over dozens of organizations and cards
-    are connected, too, and no team: there each organization pays for itself. What a single
-    payer's accounts do together is ordinary: such a cohort is no hypothesis, whatever its topics.
+    whom shared instruments connect: what a single payer's accounts do together is ordinary, and
+    such a cohort is no hypothesis, whatever its topics. But for a hundred connected accounts and
+    more of which no organization and no instrument has a tenth: a company has a few of either, and
+    hundreds of accounts over dozens of organizations and cards hang together by chance. There
+    each organization is a payer. It may be a holding, so its cards are no evidence either.
     """
     sids = cohort.senders
     if not len(sids):
-        return float("nan"), 0
+        return Payers(float("nan"), 0, apart=False)
     payment = population.codes["payment_hash"][sids]
     _, org = np.unique(population.org[sids], return_inverse=True)
     paid = np.flatnonzero(payment >= 0)
@@ -38,7 +53,7 @@ def one_payer(cohort: Cohort, population: Population) -> tuple[float, int]:
     of_all = np.bincount(label[org])
     most = np.zeros(len(of_all), dtype=np.int64)
     np.maximum.at(most, label, holds)
-    apart = most < _TEAM * of_all
+    apart = (most < _TEAM * of_all) & (of_all >= _MANY)
     payer = np.where(apart[label[org]], len(of_all) + org, label[org])
     count = np.unique(payer, return_counts=True)[1]
-    return float(count.max() / len(sids)), len(count)
+    return Payers(float(count.max() / len(sids)), len(count), apart=bool(apart.any()))

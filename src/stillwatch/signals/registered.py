@@ -76,7 +76,7 @@ def registered_findings(desk: Desk, cohorts: frozenset[int]) -> pa.Table:
                 "n": finding.n,
                 "null": None if finding.null is None else json.dumps(finding.null.as_dict()),
                 "text": finding.text, "excuse": finding.excuse or None,
-                "e_before": finding.e_before if finding.excuse else None,
+                "e_before": float(f"{finding.e_before:.9g}"),
                 "evaluable": True, "missing": [],
             }  # fmt: skip
     return pa.Table.from_pylist(rows, schema=table.schema)

@@ -48,7 +48,7 @@ from stillwatch.signals.direct_evidence import Coincidences
 from stillwatch.signals.distinct import own_share
 from stillwatch.signals.excuses import HELP, ONE_HOST, Reasons, excused, helped
 from stillwatch.signals.hours import explained
-from stillwatch.signals.payers import MAX_ONE_PAYER, MIN_PAYERS, one_payer
+from stillwatch.signals.payers import MAX_ONE_PAYER, MIN_PAYERS, Payers, one_payer
 from stillwatch.signals.reference import shipped_references
 from stillwatch.signals.traits import MIN_EVENTS, TRAITS, Traits, traits
 from stillwatch.signals.verdicts import missing, not_enough, switched_off
@@ -62,6 +62,9 @@ _WITHOUT_PARTS: Final = frozenset((signup_burst.TEST.name, shared_values.ACCOUNT
 _LAUNCH: Final = (
     "No other act goes with it: a launch or a tutorial brings strangers on one day, and this "
     "counts as nothing."
+)
+_HOLDING: Final = (
+    "Their cards connect many organizations, as a holding's do, and this counts as nothing."
 )
 _STRANGERS: Final = (
     "They share neither exits nor payment: strangers with a quota each do the same, and this "
@@ -209,9 +212,10 @@ class _Bench(NamedTuple):
         ]
         screen = e_of_screen(acted)
         seen = traits(views.whole, self.both, views.test)
-        described = _described(views.test, self.late, seen, screen)
+        paid = one_payer(views.test, self.late)
+        described = _described(views.test, self.late, seen, screen, paid)
         acts = _no_launch(
-            coordination(views.test, self.late, self.base, columns, without),
+            _no_holding(coordination(views.test, self.late, self.base, columns, without), paid),
             views.test.found_by,
             screen,
         )
@@ -243,7 +247,7 @@ def _findings(desk: Desk) -> pa.Table:
         for finding in (*one.acts, *_of_topics(desk, one, usual_own, distinct))
     ]
     table = pa.Table.from_pylist(rows, schema=_FINDINGS)
-    for name in ("e_screen", "usual_own", "statistic", "p_value", "e_value"):
+    for name in ("e_screen", "usual_own", "statistic", "p_value", "e_value", "e_before"):
         place = table.schema.get_field_index(name)
         table = table.set_column(place, name, pa.array(round9(table[name].to_numpy())))
     return table
@@ -271,6 +275,14 @@ def _no_launch(found: list[Finding], found_by: frozenset[str], screen: float) ->
     return [explained(f, "a launch", _LAUNCH) if f.signal == burst else f for f in found]
 
 
+def _no_holding(found: list[Finding], paid: Payers) -> list[Finding]:
+    """Return the findings; cards that go round among many organizations count as nothing."""
+    cards = shared_values.ACCOUNT_TEST.name
+    if not paid.apart:
+        return found
+    return [explained(f, "a holding", _HOLDING) if f.signal == cards else f for f in found]
+
+
 def _together(desk: Desk, judged: list[_Judged]) -> np.ndarray:
     """Return the subjects of all cohorts whose members did anything together in part A."""
     acted = [one.columns["cohort"] for one in judged if one.any_act >= SCREEN_E]
@@ -283,19 +295,18 @@ def _together(desk: Desk, judged: list[_Judged]) -> np.ndarray:
 
 
 def _described(
-    cohort: Cohort, population: Population, seen: Traits | None, screen: float
+    cohort: Cohort, population: Population, seen: Traits | None, screen: float, paid: Payers
 ) -> dict[str, Any]:
     """Return the columns that all findings of a cohort have in common."""
     bursts = signup_burst.burst_windows(cohort, population)
-    largest, payers = one_payer(cohort, population)
     described = {} if seen is None else {k: float(v) for k, v in seen._asdict().items()}
     return {
         "cohort": cohort.number,
         "events": len(cohort.rid),
         "e_screen": screen,
         "trimmed": cohort.trimmed.tolist(),
-        "one_payer": largest,
-        "payers": payers,
+        "one_payer": paid.largest,
+        "payers": paid.number,
         "bursts": [list(window) for window in bursts],
         "traits": json.dumps(described, sort_keys=True),
     }
@@ -312,7 +323,7 @@ def _as_row(finding: Finding) -> dict[str, Any]:
         "null": None if finding.null is None else json.dumps(finding.null.as_dict()),
         "text": finding.text,
         "excuse": finding.excuse or None,
-        "e_before": finding.e_before if finding.excuse else None,
+        "e_before": finding.e_before,
         "evaluable": finding.evaluable,
         "missing": list(finding.missing),
     }

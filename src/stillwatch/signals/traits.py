@@ -24,11 +24,11 @@ class Traits(NamedTuple):
     ``own_topics``: share of topic variance lying between organizations, bias-corrected (may be
     slightly negative; 0 = all draw from one source); ``own_error``: its standard error.
     ``breadth``: topic variance within one subject as a share of the variance between strangers.
-    ``repeats``: share of answered first prompts of eight tokens or more that more organizations
-    of the cohort sent in the same part of the window than a queue from which each draws anew would
-    bring about (`stats.multiplicity`), in the part where it is larger (what was
-    refused and tried again elsewhere is evidence of its own; an evaluation that each runs again is
-    repeated however often its owner ran it before).
+    ``repeats``: share of answered first prompts of eight tokens or more that another organization
+    of the cohort sent too in the same part of the window, in the part where it is larger; where a
+    template found the cohort, that more organizations sent than one queue explains, if each draws
+    from it anew (`stats.least_repeated`). What was refused and tried again elsewhere is evidence of
+    its own; an evaluation that each runs again is repeated however often its owner ran it before.
     ``dominance``: median over subjects of the cohort's share of their traffic. ``novelty``:
     distinct payloads per such prompt that its sender had not sent before. ``asks``: share of
     exchanges with a hint of a method, minus everybody's share.
@@ -68,9 +68,12 @@ def traits(cohort: Cohort, population: Population, test: Cohort | None = None) -
     if not np.isfinite(own + error) or not np.isfinite(within) or not strangers > 0:
         return None
     late = np.ones(len(cohort.rid), dtype=bool) if test is None else np.isin(cohort.rid, test.rid)
-    told = cohort.answered & cohort.opens & cohort.long
+    told = cohort.answered & cohort.opens & cohort.long & (cohort.payload != 0)
     org_of, payload_of = population.org[cohort.sid], cohort.payload
-    again = max(_repeats(org_of[told & part], payload_of[told & part]) for part in (late, ~late))
+    again = max(
+        _repeats(org_of[told & part], payload_of[told & part], queue=cohort.by_text)
+        for part in (late, ~late)
+    )
     first = cohort.fresh & told & late
     volume = np.maximum(population.volume[subjects], counts)
     return Traits(
@@ -84,16 +87,16 @@ def traits(cohort: Cohort, population: Population, test: Cohort | None = None) -
     )
 
 
-def _repeats(org: np.ndarray, payload: np.ndarray) -> float:
-    """Return the share of payloads that more organizations sent than one queue explains."""
+def _repeats(org: np.ndarray, payload: np.ndarray, *, queue: bool) -> float:
+    """Return the share of payloads that two organizations sent, or more than a queue explains."""
     if not len(payload):
         return 0.0
     values, place = np.unique(payload, return_inverse=True)
     senders, sender = np.unique(org, return_inverse=True)
     width = len(senders)
     carriers = np.bincount(np.unique(place * width + sender) // width, minlength=len(values))
-    least = least_repeated(np.bincount(carriers[values != 0], minlength=3), width)
-    return float(((carriers >= least) & (values != 0))[place].mean())
+    least = least_repeated(np.bincount(carriers), width) if queue else 2
+    return float((carriers >= least)[place].mean())
 
 
 def _thinned(sid: np.ndarray) -> np.ndarray:

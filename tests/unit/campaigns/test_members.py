@@ -39,6 +39,7 @@ def desk(tmp_path: Path) -> Iterator[LocalRunner]:
         "a": pa.array([], pa.int32()), "b": pa.array([], pa.int32()),
         "kind": pa.array([], pa.string()), "part": pa.array([], pa.string()),
     }))  # fmt: skip
+    runner.put("cohorts", pa.table({"cohort": pa.array([0], pa.int32()), "by_text": [True]}))
     told = [(sid, item) for sid in range(3) for item in range(4)] + [(3, 0)]
     runner.put("spoken", pa.table({
         "cohort": pa.array([0] * len(told), pa.int32()),

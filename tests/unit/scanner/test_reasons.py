@@ -60,7 +60,11 @@ def test_acts_of_two_kinds_are_not_called_one() -> None:
 def test_topics_beside_a_common_setting_say_what_is_missing() -> None:
     line = explain([made("shared_exits", 1e30), made("one_source", 2e4)], 0.1, 25_000.0)
     assert "one vendor's customers with one subject" in line["standing_reason"]
-    assert "needs turns, hand-overs or one payer" in line["standing_reason"]
+    assert "needs turns, hand-overs or organizations that share cards" in line["standing_reason"]
+    pool = [made("shared_exits", 1e9), made("rotating_exits", 1e9)]
+    assert "which is one fact" in explain(pool, 0.1, 25_000.0)["standing_reason"]
+    kinds = [*pool, made("signup_burst", 30.0)]
+    assert "Acts of several kinds speak" in explain(kinds, 15.0, 25_000.0)["standing_reason"]
 
 
 def test_even_dealing_counts_for_watching_alone() -> None:
