@@ -181,7 +181,6 @@ def exchange(out: Path, *, seed: int, scale: float, shares: Sequence[int]) -> di
     providers = [Provider(name, out / name) for name in PROVIDERS]
     (out / "wire").mkdir()
     process, port = open_hub(out / "hub")
-    print(f"A hub serves on 127.0.0.1:{port}.", flush=True)
     try:
         for provider in providers:
             join(provider, out / "hub", port, out / "wire", now)
@@ -189,7 +188,7 @@ def exchange(out: Path, *, seed: int, scale: float, shares: Sequence[int]) -> di
             provider.accused_alone = [c for c in found if c["standing"] == "accused"]
             print(
                 f"{provider.name} joined the hub and scanned its own log: "
-                f"{len(provider.accused_alone)} campaigns accused.", flush=True,
+                f"campaigns accused: {len(provider.accused_alone)}.", flush=True,
             )  # fmt: skip
         for provider in providers:
             if provider.accused_alone:
