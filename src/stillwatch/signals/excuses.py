@@ -57,6 +57,10 @@ _SHOP: Final = (
     "They have no template in common: who buys ready-made accounts gets the seller's proxies with "
     "them, and this counts as nothing."
 )
+_SOME: Final = (
+    "Fewer than a fifth of the organizations do: users of one application who have the same VPN do "
+    "the same, and this counts as nothing."
+)
 _CLOCKED: Final = frozenset((round_robin.TEST.name, dealt_evenly.TEST.name))
 _HOSTED: Final = frozenset(
     test.name
@@ -102,6 +106,11 @@ class Reasons:
         return hours_of_their_own(self._owner, self.cohort.ts_us)
 
     @property
+    def senders(self) -> int:
+        """Return how many organizations send in this part."""
+        return len(np.unique(self.population.org[self.cohort.senders]))
+
+    @property
     def _owner(self) -> np.ndarray:
         return np.asarray(self.population.org[self.cohort.sid])
 
@@ -122,6 +131,8 @@ def excused(finding: Finding, seen: Reasons) -> Finding:
         return finding
     if finding.signal == rotating_exits.TEST.name and "frame" not in seen.cohort.found_by:
         return explained(finding, "bought accounts", _SHOP)
+    if finding.signal == rotating_exits.TEST.name and finding.statistic < _FEW * seen.senders:
+        return explained(finding, "a few of them", _SOME)
     if finding.signal == rotating_exits.TEST.name and seen.resting:
         return explained(finding, "own hours", _RESTING.format(hours=seen.resting))
     if finding.signal in _AT_ONE_PLACE and seen.place:

@@ -29,7 +29,7 @@ DAY = 24 * HOUR
 
 def seen(*, found_by=("frame", "exit_prefix"), **reasons):
     cohort = SimpleNamespace(found_by=frozenset(found_by))
-    quiet = {"place": "", "clock": "", "resting": "", "host": ""}
+    quiet = {"place": "", "clock": "", "resting": "", "host": "", "senders": 20}
     return SimpleNamespace(cohort=cohort, **quiet | reasons)
 
 
@@ -189,6 +189,12 @@ def test_who_buys_accounts_buys_the_proxy_too():
     assert excused(finding(1e6), seen(found_by=["exit_prefix"])).e_value == 1e6
 
 
+def test_a_pool_of_a_few_is_a_vpn_that_some_users_have():
+    for rotate, left in ((3, NOTHING), (4, 1e6)):
+        pool = replace(finding(1e6), signal="rotating_exits", statistic=float(rotate))
+        assert excused(pool, seen()).e_value == left, rotate
+
+
 def test_one_host_is_half_behind_one_prefix_or_nearly_all_behind_two(stand):
     sid = np.repeat(np.arange(20), 5)
     cohort = stand.cohort(sid, stand.topics(sid, 0.1))
@@ -224,5 +230,5 @@ def test_strangers_keep_hours_of_their_own_and_one_dispatcher_does_not():
 
 def test_hours_of_their_own_explain_a_pool_of_exits_and_nothing_else():
     for signal, left in (("rotating_exits", NOTHING), ("shared_exits", 1e9)):
-        finding = Finding(signal, "coordinated", 1.0, 1e-10, 1e9, 40, None, "Seen.")
+        finding = Finding(signal, "coordinated", 9.0, 1e-10, 1e9, 40, None, "Seen.")
         assert excused(finding, seen(resting="they rest")).e_value == left
