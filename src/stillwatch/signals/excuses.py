@@ -51,6 +51,7 @@ _HELP: Final = (
     "on do the same, and this counts as nothing."
 )
 _FEW: Final = 0.2
+_SEVERAL: Final = 1 / 15
 _MOST: Final = 1 / 3
 _HANDOFF: Final = direct_evidence.TESTS["handoff"].name
 _SHOP: Final = (
@@ -58,7 +59,7 @@ _SHOP: Final = (
     "them, and this counts as nothing."
 )
 _SOME: Final = (
-    "Fewer than a fifth of the organizations do: users of one application who have the same VPN do "
+    "Fewer than one organization in fifteen does: users of one application who have the same VPN do "
     "the same, and this counts as nothing."
 )
 _CLOCKED: Final = frozenset((round_robin.TEST.name, dealt_evenly.TEST.name))
@@ -131,7 +132,7 @@ def excused(finding: Finding, seen: Reasons) -> Finding:
         return finding
     if finding.signal == rotating_exits.TEST.name and "frame" not in seen.cohort.found_by:
         return explained(finding, "bought accounts", _SHOP)
-    if finding.signal == rotating_exits.TEST.name and finding.statistic < _FEW * seen.senders:
+    if finding.signal == rotating_exits.TEST.name and finding.statistic < _SEVERAL * seen.senders:
         return explained(finding, "a few of them", _SOME)
     if finding.signal == rotating_exits.TEST.name and seen.resting:
         return explained(finding, "own hours", _RESTING.format(hours=seen.resting))
