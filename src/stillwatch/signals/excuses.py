@@ -59,8 +59,8 @@ _SHOP: Final = (
     "them, and this counts as nothing."
 )
 _SOME: Final = (
-    "Fewer than one organization in fifteen does: users of one application who have the same VPN do "
-    "the same, and this counts as nothing."
+    "Fewer than one organization in fifteen does: users of one application who have the same VPN "
+    "do the same, and this counts as nothing."
 )
 _CLOCKED: Final = frozenset((round_robin.TEST.name, dealt_evenly.TEST.name))
 _HOSTED: Final = frozenset(
