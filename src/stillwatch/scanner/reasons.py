@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from stillwatch.campaigns import Campaign, Choice, Judgement
-from stillwatch.signals import ALONE, TESTS, WATCHED
+from stillwatch.signals import ALONE, BESIDE, TESTS, WATCHED
 from stillwatch.signals import KINDS as ACTS
 
 __all__ = ["KINDS", "explain_standings"]
@@ -15,15 +15,15 @@ _STRONG_E: Final = 20.0
 # As `signals.claims` adds them up, by test; what only watches, and topics, are in none of those.
 KINDS: Final = {
     **{name: kind for kind, names in ACTS.items() for name in names},
-    **dict.fromkeys(WATCHED, "turns"),
+    **dict.fromkeys(WATCHED, "served by one"),
+    **dict.fromkeys(BESIDE, "exits and volumes"),
     "one_source": "topics",
 }
-_ONE_FACT: Final = frozenset(("rotating_exits", "shared_exits"))
 _HONEST: Final = {
-    "set up alike": "a vendor, a course or an offer sets accounts up alike",
-    "turns": "a clock or a scheduler takes turns, too",
+    "set up alike": "a vendor, a course, an offer or an agency sets accounts up alike",
+    "served by one": "a service serves its customers in turn, from changing addresses, too",
     "hand-overs": "a customer's spare account takes over, too",
-    "a rotating pool": "subscribers of one carrier and customers of one cloud share a pool, too",
+    "exits and volumes": "customers of one cloud or carrier share exits; branches are of one size",
     "topics": "one vendor's customers ask about one subject, too",
 }
 
@@ -42,7 +42,7 @@ def explain_standings(
     for line, campaign in zip(lines, judgement.campaigns, strict=True):
         claim = line["claims"]["coordinated"]
         for item in claim["evidence"]:
-            item["counts_for"] = "watch" if item["signal"] in WATCHED else "accusation"
+            item["counts_for"] = "watch" if item["signal"] in WATCHED | BESIDE else "accusation"
         strong = [x for x in claim["evidence"] if (x["e_value"] or 0.0) >= _STRONG_E]
         if strong and claim["e_value"] < _STRONG_E:
             claim["note"] = _too_few_kinds(strong)
@@ -103,12 +103,9 @@ def _too_few_kinds(strong: Iterable[dict[str, Any]]) -> str:
             "spreads its customers' jobs and branches of one size show it, too."
         )
     kinds = dict.fromkeys(KINDS[name] for name in counted)
-    if set(counted) <= _ONE_FACT:
-        return (
-            "They share exits and rotate through them, which is one fact, and customers of one "
-            "cloud do: an accusation needs another act beside."
-        )
-    if "topics" in kinds and set(kinds) <= {"topics", "set up alike", "a rotating pool"}:
+    if len(kinds) > 1:  # who serves them or sets them up makes both
+        kinds.pop("exits and volumes", None)
+    if "topics" in kinds and "set up alike" in kinds and len(kinds) == 2:
         return (
             "They are set up alike and ask from one source, as one vendor's customers with one "
             "subject do: an accusation needs turns, hand-overs or organizations that share cards, "

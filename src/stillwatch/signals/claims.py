@@ -25,6 +25,7 @@ __all__ = [
     "ACTED_E",
     "ALONE",
     "ALONE_ASKED",
+    "BESIDE",
     "KINDS",
     "SCREEN_E",
     "SPEAKS_E",
@@ -48,8 +49,9 @@ _LIKELY: Final = 5.0
 _SHARE: Final = 0.25
 ALONE_ASKED: Final = 1 - _SHARE
 _LEAN: Final = (0.5, 0.25)
-# Each kind of act has an honest reason of its own: one vendor, course, offer or host sets accounts
-# up alike; a clock takes turns; a spare account takes over.
+# Each kind of act has an honest reason of its own: one vendor, course, offer or agency sets
+# accounts up alike; one service serves its customers in turn, from a cloud's changing addresses; a
+# spare account takes over. Shared exits and equal volumes go with the first two.
 _TURNS: Final = frozenset((round_robin.TEST.name,))
 # What a service that spreads its customers' jobs, or branches of one size, do as well.
 WATCHED: Final = frozenset((dealt_evenly.TEST.name,))
@@ -57,18 +59,16 @@ _HANDED: Final = frozenset(direct_evidence.TESTS[kind].name for kind in ("handof
 _MOVES: Final = _HANDED | {direct_evidence.TESTS["retry"].name}
 _POOL: Final = frozenset((rotating_exits.TEST.name,))
 _PAYS: Final = frozenset((shared_values.ACCOUNT_TEST.name,))
-_SET_UP: Final = _PAYS | {
-    signup_burst.TEST.name, shared_values.EXIT_TEST.name, even_volumes.TEST.name,
-    shared_mix.TEST.name, direct_evidence.TESTS["succession"].name,
+BESIDE: Final = frozenset((shared_values.EXIT_TEST.name, even_volumes.TEST.name))
+KINDS: Final = {
+    "set up alike": _PAYS | {
+        signup_burst.TEST.name, shared_mix.TEST.name, direct_evidence.TESTS["succession"].name,
+    },
+    "served by one": _TURNS | _POOL,
+    "hand-overs": _MOVES,
 }  # fmt: skip
 _DEALING: Final = {"turns": _TURNS, "hand-overs": _MOVES, "shared payment": _PAYS}
-KINDS: Final = {
-    "set up alike": _SET_UP, "turns": _TURNS, "hand-overs": _MOVES, "a rotating pool": _POOL,
-}  # fmt: skip
 ALONE: Final = _HANDED
-# A pool and the exits that it shares are one fact: each stands beside the other kinds alone.
-_EXITS: Final = frozenset((shared_values.EXIT_TEST.name,))
-_BESIDE: Final = ((_SET_UP, _TURNS, _MOVES), (_SET_UP - _EXITS, _TURNS, _MOVES, _POOL))
 # Who comes after a ban signed up on that day, and who deals evenly has equal volumes: one act each.
 _SAME: Final = (
     frozenset((signup_burst.TEST.name, direct_evidence.TESTS["succession"].name)),
@@ -79,7 +79,7 @@ _EACH: Final = (
     *_SAME,
     *(
         frozenset((name,))
-        for name in sorted(frozenset().union(*KINDS.values()) - frozenset().union(*_SAME))
+        for name in sorted(BESIDE.union(*KINDS.values()) - frozenset().union(*_SAME))
     ),
 )
 
@@ -106,24 +106,23 @@ def e_of_acts(made: Iterable[tuple[str, float]], *, watch: bool = False) -> floa
     """Return the e-value that two kinds of acts speak, or one that may alone; NaN without any act.
 
     ``made``: name and e-value of each test of the claim *coordinated* that could be made. The kinds
-    are: set up alike, take turns, hand over, rotate; a kind's e-value is the mean of its tests.
-    One kind alone has an honest reason, so the null is that at most one of them speaks, whichever
-    it is, and that nobody hands conversations or reasoning over among many organizations, which has
-    none. The mean over all kinds but the largest is at most the mean over those that are null, 0
-    where only one kind could be read. Half of that stake is on the kinds without the pool, half on
-    those with it and without shared exits, which any pool makes (bots on one serverless cloud have
-    both). Hand-overs have half of the whole stake by themselves, where they could be read.
+    are: set up alike, served by one (turns, a rotating pool), hand over; a kind's e-value is the
+    mean of its tests. One kind alone has an honest reason, so the null is that at most one of them
+    speaks, whichever it is, and that nobody hands conversations or reasoning over among many
+    organizations, which has none. The mean over all kinds but the largest is at most the mean over
+    those that are null, 0 where only one kind could be read. Hand-overs have half of the stake by
+    themselves, where they could be read. Shared exits and equal volumes (`BESIDE`) accuse nobody:
+    whoever serves or sets up others makes them.
     ``watch``: what is enough to be looked at, that any two tests speak, be they of one kind, of
-    `WATCHED` or topics (`_SAME` are one), or a pool or hand-overs alone.
+    `WATCHED`, `BESIDE` or topics (`_SAME` are one), or a pool or hand-overs alone.
     *Source*: Benjamini & Heller 2008, Biometrics 64 (partial conjunctions), with means of e-values.
     """
     made = list(made)
-    two = [_two(made, _EACH)] if watch else [_two(made, kinds) for kinds in _BESIDE]
-    two = [e for e in two if not np.isnan(e)]
-    if not two:
-        return float("nan")
+    two = _two(made, _EACH if watch else KINDS.values())
+    if np.isnan(two):
+        return two
     alone = (_kind(made, kind) for kind in ((_POOL, ALONE) if watch else (ALONE,)))
-    return mean_of([mean_of(two), *(e for e in alone if not np.isnan(e))])
+    return mean_of([two, *(e for e in alone if not np.isnan(e))])
 
 
 def e_of_dealing(made: Iterable[tuple[str, float]]) -> dict[str, float]:

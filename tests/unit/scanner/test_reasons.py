@@ -49,22 +49,27 @@ def test_strong_acts_of_one_kind_say_why_they_do_not_count() -> None:
     claim = line["claims"]["coordinated"]
     assert claim["note"] == line["standing_reason"]
     assert claim["note"].startswith("One kind of act alone accuses nobody (Accounts created ")
-    assert "a vendor, a course or an offer sets accounts up alike" in claim["note"]
+    assert "a vendor, a course, an offer or an agency sets accounts up alike" in claim["note"]
 
 
 def test_acts_of_two_kinds_are_not_called_one() -> None:
     line = explain([made("signup_burst", 1e30), made("round_robin", 30.0)], 15.0, 25_000.0)
-    assert "Acts of several kinds speak (set up alike, turns)" in line["standing_reason"]
+    assert "Acts of several kinds speak (set up alike, served by one)" in line["standing_reason"]
 
 
 def test_topics_beside_a_common_setting_say_what_is_missing() -> None:
-    line = explain([made("shared_exits", 1e30), made("one_source", 2e4)], 0.1, 25_000.0)
+    line = explain([made("signup_burst", 1e30), made("one_source", 2e4)], 0.1, 25_000.0)
     assert "one vendor's customers with one subject" in line["standing_reason"]
     assert "needs turns, hand-overs or organizations that share cards" in line["standing_reason"]
     pool = [made("shared_exits", 1e9), made("rotating_exits", 1e9)]
-    assert "which is one fact" in explain(pool, 0.1, 25_000.0)["standing_reason"]
-    kinds = [*pool, made("signup_burst", 30.0)]
-    assert "Acts of several kinds speak" in explain(kinds, 15.0, 25_000.0)["standing_reason"]
+    one = explain([*pool, made("round_robin", 1e9)], 0.1, 25_000.0)["standing_reason"]
+    assert one.startswith("One kind of act alone accuses nobody")
+    assert "a service serves its customers in turn" in one
+    two = explain([*pool, made("signup_burst", 30.0)], 15.0, 25_000.0)["standing_reason"]
+    assert "Acts of several kinds speak (served by one, set up alike)" in two
+    exits = explain([made("shared_exits", 1e9)], 0.1, 25_000.0)
+    assert "customers of one cloud or carrier share exits" in exits["standing_reason"]
+    assert exits["claims"]["coordinated"]["evidence"][0]["counts_for"] == "watch"
 
 
 def test_even_dealing_counts_for_watching_alone() -> None:

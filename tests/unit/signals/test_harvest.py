@@ -172,7 +172,7 @@ def test_one_source_reads_the_same_score_against_independent_cohorts():
 
 
 def test_the_claim_coordinated_leans_to_what_part_a_showed():
-    acts = [("round_robin", 12.0), ("even_volumes", 7.0)]
+    acts = [("round_robin", 12.0), ("signup_burst", 7.0)]
     both = [*acts, ("one_source", 100.0)]
     assert e_of_claim(both, 3.0) == pytest.approx(0.5 * 7.0 + 0.5 * 100.0)
     assert e_of_claim(both, 0.2) == pytest.approx(0.25 * 7.0 + 0.75 * 100.0)
@@ -191,25 +191,25 @@ def test_the_claim_coordinated_leans_to_what_part_a_showed():
     [
         {"signup_burst": 1e90, "shared_exits": 1e90, "even_volumes": 1e90, "shared_mix": 1e90,
          "succession": 1e90, "shared_account_values": 1e90},
-        {"round_robin": 1e90},
+        {"round_robin": 1e90, "rotating_exits": 1e90, "shared_exits": 1e90, "even_volumes": 1e90},
         {"retry": 1e90},
     ],
 )  # fmt: skip
 def test_one_kind_of_acts_alone_accuses_nobody(alone):
-    """A vendor sets customers up alike, jobs take turns by a clock, an outage moves prompts."""
+    """A vendor sets customers up alike, a service serves them in turn, an outage moves prompts."""
     quiet = {"signup_burst": 0.1, "round_robin": 0.1, "retry": 0.1}
     assert e_of_claim((quiet | alone).items(), 9.0) < 1
     assert e_of_claim(alone.items(), 9.0) == 0  # the others could not be read
-    second = "round_robin" if "round_robin" not in alone else "shared_exits"
+    second = "round_robin" if "round_robin" not in alone else "signup_burst"
     assert e_of_claim((quiet | alone | {second: 1e9}).items(), 0.2) > 1e7
 
 
 def test_two_kinds_of_acts_are_an_e_value_whichever_kind_speaks():
     rng = np.random.default_rng(3)
-    for loud in ("even_volumes", "round_robin", "retry"):
+    for loud in ("signup_burst", "round_robin", "retry"):
         drawn = [
             e_of_claim(
-                {**dict(zip(("even_volumes", "round_robin", "retry"), e, strict=True)),
+                {**dict(zip(("signup_burst", "round_robin", "retry"), e, strict=True)),
                  loud: 1e12}.items(), 0.2,
             )
             for e in rng.exponential(1.0, (4_000, 3))
@@ -235,8 +235,8 @@ def test_weights_are_as_part_a_showed_and_for_those_who_acted():
 
 def test_acts_speak_where_part_b_shows_them_or_topics_may_count():
     read = ("one_source", 0.05)
-    assert acts_speak([("round_robin", 90.0), ("even_volumes", 90.0)], ())
-    assert not acts_speak([("round_robin", 90.0), ("even_volumes", 0.1)], ["turns"])
+    assert acts_speak([("round_robin", 90.0), ("signup_burst", 90.0)], ())
+    assert not acts_speak([("round_robin", 90.0), ("even_volumes", 90.0)], ["turns"])
     assert acts_speak([("round_robin", 1.2), ("even_volumes", 0.1), read], ["turns"])
     assert not acts_speak([("round_robin", 0.1), ("even_volumes", 0.1), read], ["turns"])
     assert acts_speak([("round_robin", 5.0), ("even_volumes", 0.1), read], ())
