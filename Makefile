@@ -10,11 +10,12 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; 
   $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; break; }; done)
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -qq
-# Tests wait for servers that start, for clocks and disks: two workers more than there are cores, and
-# eight at most; where there are less than three gigabytes for each, one less.
-WORKERS ?= $(shell n=$$(getconf _NPROCESSORS_ONLN); n=$$(( n < 6 ? n : 6 )); \
+# Tests wait for servers that start, for clocks and disks: one worker more than there are cores, eight
+# at most, and one for each gigabyte and a half.
+WORKERS ?= $(shell n=$$(( $$(nproc) + 1 )); \
   mb=$$(( $$(getconf _PHYS_PAGES) / 1024 * $$(getconf PAGE_SIZE) / 1024 )); \
-  echo $$(( mb >= 3000 * (n + 2) ? n + 2 : n + 1 )))
+  most=$$(( mb / 1500 < 8 ? mb / 1500 : 8 )); n=$$(( n < most ? n : most )); \
+  echo $$(( n > 1 ? n : 1 )))
 
 # Every target that is a plain word is no file.
 .PHONY: $(shell grep -hoE '^[a-z-]+:' $(firstword $(MAKEFILE_LIST)) | tr -d :)
@@ -34,13 +35,14 @@ AGAIN = $(MAKE)
 # What the network gives comes while other things are done: packages of the system beside those of
 # Python, environments of the tests beside linters and types, which leave a core idle.
 test: ## everything: check, then the tests
-	@.ci/packages & packages=$$!; \
-	$(AGAIN) -s .venv/.test-stamp || { wait; exit 1; }; \
+	@environments=; trap '[ -z "$$environments" ] || kill $$environments || true' EXIT; \
+	.ci/packages & packages=$$!; \
+	$(AGAIN) -s .venv/.test-stamp || { wait $$packages || true; exit 1; }; \
 	$(BIN)/python tests/fixtures/environments.py & environments=$$!; \
-	$(AGAIN) check || { wait; exit 1; }; \
+	$(AGAIN) check || { wait $$packages || true; exit 1; }; \
 	wait $$packages; \
 	code=0; OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal || code=$$?; \
-	wait $$environments || true; exit $$code
+	wait $$environments || true; environments=; exit $$code
 
 check: .venv/.test-stamp ## linters, types, rooms, generated documents
 	@$(BIN)/ruff check .

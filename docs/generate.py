@@ -497,7 +497,7 @@ concerned: of 12,006 such objects 19 were refused, for ids and fingerprints that
 chance. Of the forbidden ones 3 passed at first and none does now. Of 60 more that used what was
 widened 18 passed (5 under the rules before), until patterns were added and times were bound to
 what a campaign does; of the last 20, judged once, 2, the same 2 as before. Of rows of 6 to 24
-lawful words that were drawn for the letters they begin with, 2 in 100 pass (10 before the letters
+lawful words that were drawn for the letters they begin with, 2 to 6 in 100 pass (10 before the letters
 were read as text), the short ones: a reader sees at once that they say nothing.
 
 """
