@@ -16,14 +16,15 @@ _STRONG_E: Final = 20.0
 KINDS: Final = {
     **{name: kind for kind, names in ACTS.items() for name in names},
     **dict.fromkeys(WATCHED, "served by one"),
-    **dict.fromkeys(BESIDE, "exits and volumes"),
+    **dict.fromkeys(BESIDE, "volumes"),
     "one_source": "topics",
 }
+_ONE_FACT: Final = frozenset(("rotating_exits", "shared_exits"))
 _HONEST: Final = {
     "set up alike": "a vendor, a course, an offer or an agency sets accounts up alike",
     "served by one": "a service serves its customers in turn, from changing addresses, too",
     "hand-overs": "a customer's spare account takes over, too",
-    "exits and volumes": "customers of one cloud or carrier share exits; branches are of one size",
+    "volumes": "branches are of one size",
     "topics": "one vendor's customers ask about one subject, too",
 }
 
@@ -103,8 +104,13 @@ def _too_few_kinds(strong: Iterable[dict[str, Any]]) -> str:
             "spreads its customers' jobs and branches of one size show it, too."
         )
     kinds = dict.fromkeys(KINDS[name] for name in counted)
+    if set(counted) <= _ONE_FACT and len(counted) > 1:
+        return (
+            "They share exits and rotate through them, which is one fact, and customers of one "
+            "cloud do: an accusation needs another act beside."
+        )
     if len(kinds) > 1:  # who serves them or sets them up makes both
-        kinds.pop("exits and volumes", None)
+        kinds.pop("volumes", None)
     if "topics" in kinds and "set up alike" in kinds and len(kinds) == 2:
         return (
             "They are set up alike and ask from one source, as one vendor's customers with one "

@@ -51,7 +51,8 @@ ALONE_ASKED: Final = 1 - _SHARE
 _LEAN: Final = (0.5, 0.25)
 # Each kind of act has an honest reason of its own: one vendor, course, offer or agency sets
 # accounts up alike; one service serves its customers in turn, from a cloud's changing addresses; a
-# spare account takes over. Shared exits and equal volumes go with the first two.
+# spare account takes over. Equal volumes go with the first two, and so do shared exits, unless
+# each account stays on its own: one dispatcher's customers leave through any.
 _TURNS: Final = frozenset((round_robin.TEST.name,))
 # What a service that spreads its customers' jobs, or branches of one size, do as well.
 WATCHED: Final = frozenset((dealt_evenly.TEST.name,))
@@ -59,9 +60,10 @@ _HANDED: Final = frozenset(direct_evidence.TESTS[kind].name for kind in ("handof
 _MOVES: Final = _HANDED | {direct_evidence.TESTS["retry"].name}
 _POOL: Final = frozenset((rotating_exits.TEST.name,))
 _PAYS: Final = frozenset((shared_values.ACCOUNT_TEST.name,))
-BESIDE: Final = frozenset((shared_values.EXIT_TEST.name, even_volumes.TEST.name))
+_EXITS: Final = frozenset((shared_values.EXIT_TEST.name,))
+BESIDE: Final = frozenset((even_volumes.TEST.name,))
 KINDS: Final = {
-    "set up alike": _PAYS | {
+    "set up alike": _PAYS | _EXITS | {
         signup_burst.TEST.name, shared_mix.TEST.name, direct_evidence.TESTS["succession"].name,
     },
     "served by one": _TURNS | _POOL,
@@ -69,6 +71,11 @@ KINDS: Final = {
 }  # fmt: skip
 _DEALING: Final = {"turns": _TURNS, "hand-overs": _MOVES, "shared payment": _PAYS}
 ALONE: Final = _HANDED
+# A pool and its exits are one fact: each stands beside the other kinds in one of two lists.
+_LISTS: Final = (
+    (KINDS["set up alike"], _TURNS, _MOVES),
+    (KINDS["set up alike"] - _EXITS, KINDS["served by one"], _MOVES),
+)
 # Who comes after a ban signed up on that day, and who deals evenly has equal volumes: one act each.
 _SAME: Final = (
     frozenset((signup_burst.TEST.name, direct_evidence.TESTS["succession"].name)),
@@ -110,19 +117,21 @@ def e_of_acts(made: Iterable[tuple[str, float]], *, watch: bool = False) -> floa
     mean of its tests. One kind alone has an honest reason, so the null is that at most one of them
     speaks, whichever it is, and that nobody hands conversations or reasoning over among many
     organizations, which has none. The mean over all kinds but the largest is at most the mean over
-    those that are null, 0 where only one kind could be read. Hand-overs have half of the stake by
-    themselves, where they could be read. Shared exits and equal volumes (`BESIDE`) accuse nobody:
-    whoever serves or sets up others makes them.
+    those that are null, 0 where only one kind could be read. Half of that stake is on the kinds
+    without the pool, half on those with it and without shared exits, which any pool makes.
+    Hand-overs have half of the whole stake by themselves, where they could be read. Equal volumes
+    (`BESIDE`) accuse nobody: whoever serves or sets up others makes them.
     ``watch``: what is enough to be looked at, that any two tests speak, be they of one kind, of
     `WATCHED`, `BESIDE` or topics (`_SAME` are one), or a pool or hand-overs alone.
     *Source*: Benjamini & Heller 2008, Biometrics 64 (partial conjunctions), with means of e-values.
     """
     made = list(made)
-    two = _two(made, _EACH if watch else KINDS.values())
-    if np.isnan(two):
-        return two
+    two = [_two(made, kinds) for kinds in ((_EACH,) if watch else _LISTS)]
+    two = [e for e in two if not np.isnan(e)]
+    if not two:
+        return float("nan")
     alone = (_kind(made, kind) for kind in ((_POOL, ALONE) if watch else (ALONE,)))
-    return mean_of([two, *(e for e in alone if not np.isnan(e))])
+    return mean_of([mean_of(two), *(e for e in alone if not np.isnan(e))])
 
 
 def e_of_dealing(made: Iterable[tuple[str, float]]) -> dict[str, float]:

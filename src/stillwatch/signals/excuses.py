@@ -27,9 +27,10 @@ from stillwatch.signals.hours import (
     hours_of_their_own,
     on_a_clock,
     one_host,
+    rotate,
 )
 
-__all__ = ["HELP", "ONE_HOST", "Reasons", "excused", "helped"]
+__all__ = ["HELP", "ONE_HOST", "POOL", "Reasons", "excused", "helped"]
 
 _PEOPLE: Final = (
     "They may be people at one place ({place}): a class or an office does the same, and this "
@@ -46,6 +47,11 @@ _HOST: Final = (
 )
 ONE_HOST: Final = "one host"  # its customers are no campaign, and no strangers either
 HELP: Final = "help"
+POOL: Final = "a pool"  # counts for watching
+_ANY: Final = (
+    "Most of them leave through any of these prefixes, as one service's customers do, and this "
+    "counts as nothing for an accusation."
+)
 _HELP: Final = (
     "Fewer than a fifth of the requests go on elsewhere: people whose tool passes a conversation "
     "on do the same, and this counts as nothing."
@@ -106,6 +112,11 @@ class Reasons:
         """Return what says that each keeps hours of its own, as strangers behind one VPN do."""
         return hours_of_their_own(self._owner, self.cohort.ts_us)
 
+    @cached_property
+    def rotates(self) -> bool:
+        """Return whether most accounts leave through any prefix rather than one of their own."""
+        return rotate(self.cohort, self.population)
+
     @property
     def senders(self) -> int:
         """Return how many organizations send in this part."""
@@ -138,6 +149,8 @@ def excused(finding: Finding, seen: Reasons) -> Finding:
         return explained(finding, "own hours", _RESTING.format(hours=seen.resting))
     if finding.signal in _AT_ONE_PLACE and seen.place:
         return explained(finding, "one place", _PEOPLE.format(place=seen.place))
+    if finding.signal == shared_values.EXIT_TEST.name and seen.rotates:
+        return explained(finding, POOL, _ANY)
     if finding.signal in _HOSTED and seen.host and not _most_move(finding):
         return explained(finding, ONE_HOST, _HOST.format(host=seen.host))
     if finding.signal == _HANDOFF and finding.statistic < _FEW * finding.n:

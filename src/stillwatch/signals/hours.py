@@ -19,6 +19,7 @@ __all__ = [
     "hours_of_their_own",
     "on_a_clock",
     "one_host",
+    "rotate",
     "time_by_the_day",
 ]
 
@@ -83,6 +84,21 @@ def one_host(cohort: Cohort, population: Population) -> str:
     if most.sum() >= _MOST * len(known):
         return f"{most.sum()} of {len(known)} accounts leave through two address prefixes"
     return ""
+
+
+def rotate(cohort: Cohort, population: Population) -> bool:
+    """Return whether most of the cohort's accounts send less than half through any one prefix.
+
+    Of those with four requests and more in this part; False where there are fewer than four.
+    """
+    if population.exit_share is None:
+        return False
+    sids, often = np.unique(cohort.sid, return_counts=True)
+    sids = sids[often >= _LEAST_ACCOUNTS]
+    sids = sids[population.exit_code[sids] >= 0]
+    if len(sids) < _LEAST_ACCOUNTS:
+        return False
+    return bool((population.exit_share[sids] < _SITE).mean() > _SITE)
 
 
 def people_hours(ts_us: np.ndarray) -> str:

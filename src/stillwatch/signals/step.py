@@ -46,7 +46,7 @@ from stillwatch.signals.data import (
 )
 from stillwatch.signals.direct_evidence import Coincidences
 from stillwatch.signals.distinct import own_share
-from stillwatch.signals.excuses import HELP, ONE_HOST, Reasons, excused, helped
+from stillwatch.signals.excuses import HELP, ONE_HOST, POOL, Reasons, excused, helped
 from stillwatch.signals.hours import explained
 from stillwatch.signals.payers import MAX_ONE_PAYER, MIN_PAYERS, Payers, one_payer
 from stillwatch.signals.reference import shipped_references
@@ -131,7 +131,12 @@ def _backed(found: list[Finding]) -> list[Finding]:
         blob = direct_evidence.TESTS["blob_replay"].name  # goes along with a conversation
         found = [helped(f) if f.signal == blob else f for f in found]
     shared = (shared_values.EXIT_TEST.name, shared_values.ACCOUNT_TEST.name)
-    if any(f.evaluable and f.signal in shared and f.e_value >= SPEAKS_E for f in found):
+    if any(
+        f.evaluable
+        and f.signal in shared
+        and (f.e_before if f.excuse == POOL else f.e_value) >= SPEAKS_E
+        for f in found
+    ):
         return found
     return [
         explained(f, "a quota each", _STRANGERS) if f.signal == dealt_evenly.TEST.name else f
@@ -437,11 +442,11 @@ def _to_watch(made: Sequence[Mapping[str, Any]]) -> list[tuple[str, float]]:
 
     Turns behind one host are as a service's server takes them, or as a campaign does that leaves
     through the address of an application whose template it copies: nobody is accused, and somebody
-    should look.
+    should look. So do exits through which they rotate.
     """
-    hosted = (ONE_HOST, round_robin.TEST.name)
+    let = ((ONE_HOST, round_robin.TEST.name), (POOL, shared_values.EXIT_TEST.name))
     return [
-        (f["signal"], f["e_before"] if (f["excuse"], f["signal"]) == hosted else f["e_value"])
+        (f["signal"], f["e_before"] if (f["excuse"], f["signal"]) in let else f["e_value"])
         for f in made
         if f["claim"] == "coordinated"
     ]

@@ -62,14 +62,15 @@ def test_topics_beside_a_common_setting_say_what_is_missing() -> None:
     assert "one vendor's customers with one subject" in line["standing_reason"]
     assert "needs turns, hand-overs or organizations that share cards" in line["standing_reason"]
     pool = [made("shared_exits", 1e9), made("rotating_exits", 1e9)]
-    one = explain([*pool, made("round_robin", 1e9)], 0.1, 25_000.0)["standing_reason"]
+    assert "which is one fact" in explain(pool, 0.1, 25_000.0)["standing_reason"]
+    one = explain([pool[1], made("round_robin", 1e9)], 0.1, 25_000.0)["standing_reason"]
     assert one.startswith("One kind of act alone accuses nobody")
     assert "a service serves its customers in turn" in one
     two = explain([*pool, made("signup_burst", 30.0)], 15.0, 25_000.0)["standing_reason"]
-    assert "Acts of several kinds speak (served by one, set up alike)" in two
-    exits = explain([made("shared_exits", 1e9)], 0.1, 25_000.0)
-    assert "customers of one cloud or carrier share exits" in exits["standing_reason"]
-    assert exits["claims"]["coordinated"]["evidence"][0]["counts_for"] == "watch"
+    assert "Acts of several kinds speak (set up alike, served by one)" in two
+    size = explain([made("even_volumes", 1e9)], 0.1, 25_000.0)
+    assert "branches are of one size" in size["standing_reason"]
+    assert size["claims"]["coordinated"]["evidence"][0]["counts_for"] == "watch"
 
 
 def test_even_dealing_counts_for_watching_alone() -> None:

@@ -191,7 +191,7 @@ def test_the_claim_coordinated_leans_to_what_part_a_showed():
     [
         {"signup_burst": 1e90, "shared_exits": 1e90, "even_volumes": 1e90, "shared_mix": 1e90,
          "succession": 1e90, "shared_account_values": 1e90},
-        {"round_robin": 1e90, "rotating_exits": 1e90, "shared_exits": 1e90, "even_volumes": 1e90},
+        {"round_robin": 1e90, "rotating_exits": 1e90, "even_volumes": 1e90},
         {"retry": 1e90},
     ],
 )  # fmt: skip

@@ -11,7 +11,7 @@ import pytest
 
 from stillwatch.schema import Finding
 from stillwatch.signals import shared_values
-from stillwatch.signals.excuses import ONE_HOST, excused
+from stillwatch.signals.excuses import ONE_HOST, POOL, excused
 from stillwatch.signals.hours import (
     NOTHING,
     at_one_place,
@@ -20,6 +20,7 @@ from stillwatch.signals.hours import (
     on_a_clock,
     one_host,
     people_hours,
+    rotate,
 )
 from stillwatch.signals.step import _no_launch
 
@@ -29,7 +30,7 @@ DAY = 24 * HOUR
 
 def seen(*, found_by=("frame", "exit_prefix"), **reasons):
     cohort = SimpleNamespace(found_by=frozenset(found_by))
-    quiet = {"place": "", "clock": "", "resting": "", "host": "", "senders": 20}
+    quiet = {"place": "", "clock": "", "resting": "", "host": "", "senders": 20, "rotates": False}
     return SimpleNamespace(cohort=cohort, **quiet | reasons)
 
 
@@ -190,9 +191,27 @@ def test_who_buys_accounts_buys_the_proxy_too():
 
 
 def test_a_pool_of_a_few_is_a_vpn_that_some_users_have():
-    for rotate, left in ((3, NOTHING), (4, 1e6)):
-        pool = replace(finding(1e6), signal="rotating_exits", statistic=float(rotate))
-        assert excused(pool, seen(senders=60)).e_value == left, rotate
+    for moved, left in ((3, NOTHING), (4, 1e6)):
+        pool = replace(finding(1e6), signal="rotating_exits", statistic=float(moved))
+        assert excused(pool, seen(senders=60)).e_value == left, moved
+
+
+def test_exits_of_those_who_rotate_count_for_watching_alone():
+    exits = excused(finding(1e6), seen(rotates=True))
+    assert (exits.e_value, exits.excuse, exits.e_before) == (NOTHING, POOL, 1e6)
+    assert excused(finding(1e6), seen()).e_value == 1e6
+    assert excused(replace(finding(1e6), signal="signup_burst"), seen(rotates=True)).e_value == 1e6
+
+
+def test_who_rotates_sends_less_than_half_through_any_one_prefix(stand):
+    sid = np.repeat(np.arange(20), 5)
+    cohort = stand.cohort(sid, stand.topics(sid, 0.1))
+    known = stand.population(60, exit_code=np.arange(60))
+    assert not rotate(cohort, known), "not known"
+    for share, told in ((0.4, True), (0.5, False)):
+        assert rotate(cohort, replace(known, exit_share=np.full(60, share))) is told
+    few = stand.cohort(sid[::2], stand.topics(sid[::2], 0.1))  # two or three requests each
+    assert not rotate(few, replace(known, exit_share=np.full(60, 0.4)))
 
 
 def test_one_host_is_half_behind_one_prefix_or_nearly_all_behind_two(stand):
