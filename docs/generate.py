@@ -440,7 +440,9 @@ to read it:
    out on purpose.
 3. Numbers stand only in listed forms: log bands with what they count, past dates and months, a
    dozen at most of what a template or a method consists of, spans of days, ids of ATLAS and CVE,
-   status codes, versions of standards. A month without its year is one that has passed.
+   status codes, versions of standards. A month without its year is this one or one of the five
+   before; it and a span of time stand only beside a listed verb in the past, and beside no
+   listed word for what a provider offers or defends with.
 4. Each sentence names a thing of the trade, or points at one.
 5. No sentence tells, in lawful words, of a provider's growth, volume, plans or conduct; none is
    an order or advice; "we" and "I" only observe. No letters at the beginnings or ends of words
@@ -488,17 +490,22 @@ of it.
 tries 8 did, until patterns were added. A third hand wrote 200: of 130 in a first batch 14 passed,
 of 70 in a second, after patterns were added for the first, 9; of 68 lawful ones 51 passed. What
 passed is kept as tests (`tests/unit/share/sentences.toml`). Whoever writes new ones must expect
-one in ten to pass: that is what the two persons are for. A fourth hand wrote 233 lawful sentences
-and 190 forbidden ones, in ten languages: of the lawful ones 118 passed at first, and of the last
-50, judged before words were added for them, 36 (29 without the words added for the others). Of 40
-more, for which no word was added, 31 pass (28 before all of it): an author still rewrites every
-fourth sentence. What carries no prose of an author's own, as `share prepare` makes it, is not
-concerned: of 12,006 such objects 19 were refused, for ids and fingerprints that read as text by
-chance. Of the forbidden ones 3 passed at first and none does now. Of 60 more that used what was
-widened 18 passed (5 under the rules before), until patterns were added and times were bound to
-what a campaign does; of the last 20, judged once, 2, the same 2 as before. Of rows of 6 to 24
-lawful words that were drawn for the letters they begin with, 2 to 6 in 100 pass (10 before the letters
-were read as text), the short ones: a reader sees at once that they say nothing.
+one in ten to pass, and more of those that aim at a form which was just widened (below): that is
+what the two persons are for. A fourth hand wrote 233 lawful sentences and 190 forbidden ones, in
+ten languages: of the lawful ones 118 passed at first, and of the last 50, judged before words were
+added for them, 36 (29 without the words added for the others). Of 40 more, for which no word was
+added, 29 pass (28 before all of it): an author still rewrites more than every fourth sentence.
+What carries no prose of an author's own, as `share prepare` makes it, is not concerned: of 12,006
+such objects 19 were refused, for ids and fingerprints that read as text by chance. Of the
+forbidden ones 3 passed at first and none does now. Of 60 more that used what was widened 18 passed
+(5 under the rules before), until patterns were added and times were bound to what a campaign does;
+of the last 20, judged once, 2, the same 2 as before. That did not suffice: about half of 70
+sentences that a reviewer wrote against the new forms (months, spans, small numbers, opinions)
+passed until these were narrowed. 39 of that kind are tests now; what another reviewer would find
+was not measured. By the narrowing the lawful sentences that pass fell from 331 to 311 of 393. Of
+rows of 6 to 24 lawful words that were drawn for the letters they begin with, 2 to 6 in 100 pass
+(10 before the letters were read as text), the short ones: a reader sees at once that they say
+nothing.
 
 """
 

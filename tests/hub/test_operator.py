@@ -41,8 +41,8 @@ def test_the_steps_of_alembic_lead_to_the_tables_of_the_code(hub):
     assert in_database(hub, lambda c: c.run_sync(differences)) == []
 
 
-def test_the_operator_is_told_where_it_serves(hub):
-    assert f"Serving 'A hub' at {hub.url}; Ctrl-C ends it." in hub.log.read_text("utf-8")
+def test_the_operator_is_told_where_it_will_serve(hub):
+    assert f"Will serve 'A hub' at {hub.url}; Ctrl-C ends it." in hub.log.read_text("utf-8")
 
 
 @pytest.mark.parametrize("sees_all", [False, True])

@@ -53,14 +53,14 @@ _SMALL: Final = (
     "(?:same |different |consecutive |identical |distinct |linked |candidate |alternative |"
     "separate |possible |unrelated |further )?(?:words|tokens|turns|lines|answers|candidates|"
     "questions|"
-    "languages|roles|personas|passages|clusters|scripts|tools|proxies|solutions|schedulers|"
+    "languages|roles|personas|passages|scripts|tools|proxies|solutions|schedulers|"
     "spellings|wordings|rounds|branches|choices|options|classes|hops|templates|frames|bands|steps|"
     "techniques|methods|variants|patterns|openings|prefixes|stages|phases|indicators|fields|"
     "characters|examples|messages|signals|factors|kinds|parts|sentences|sections|paragraphs|"
     "seconds|minutes|draws|placeholders|"
-    "samples|criteria|networks|fields|subsets|halves|waves|sessions|workers|shards|repetitions|tests|"
+    "samples|criteria|fields|subsets|halves|waves|sessions|repetitions|tests|"
     "signatures|fingerprints|digits|letters|columns|rows|blocks|chapters|topics|subjects|dialogues|"
-    "examples|attempts|copies|versions|personas|schemas|tags)"
+    "examples|attempts|copies|personas|schemas|tags)"
 )
 
 
@@ -74,7 +74,7 @@ _MONTH: Final = (
     rf"(?:{'|'.join(_MONTHS)})"
     rf"(?: (?:and|to|until) (?:again )?(?:in )?(?:{'|'.join(_MONTHS)}))?"
 )
-_NEAREST: Final = 9  # months back that a month without a year may lie
+_NEAREST: Final = 5  # months back that a month without a year may lie; more could be to come
 
 
 def _bands() -> str:
@@ -181,9 +181,13 @@ def _past(date: str, now: datetime) -> bool:
 
 
 def _ago(said: str, now: datetime) -> bool:
-    """Return whether the months that are named lie in the months before now, this one included."""
+    """Return whether the months that are named lie in those before now, this one included.
+
+    What is after this month, or until it, is to come.
+    """
     named = [at for at, month in enumerate(_MONTHS, 1) if re.search(rf"\b{month}\b", said)]
-    return all((now.month - at) % 12 <= _NEAREST for at in named)
+    least = 1 if re.search(r"\b(?:after|until|before|through|to)\b", said) else 0
+    return all(least <= (now.month - at) % 12 <= _NEAREST for at in named)
 
 
 def _sentences(text: str, *, name: bool) -> list[list[str]] | None:

@@ -105,12 +105,9 @@ def told(words: Sequence[str]) -> Iterator[Fault]:
     sets, held = vocabulary().told, frozenset(words)
     if not names_trade(words) and held.isdisjoint(sets["pointing"]):
         yield Fault(PERSON, "holds a sentence that names no thing of the trade")
-    if "@month" in held and not any(map(_is_past, words)):
-        yield Fault(PERSON, "holds a month without a year, and does not say that it is past")
-    if held & {"@month", "@lasting"} and held & (
-        sets["products"] | sets["served"] | sets["offered"]
-    ):
-        yield Fault(_COMMERCE, "seems to tell when something is that a provider offers")
+    yield from _timed(words)
+    if "@small" in held and held & (sets["uncounted"] | sets["offered"]):
+        yield Fault(_COMMERCE, "seems to tell how much of something a provider has")
     yield from _grown(_moved(words))
     often = any(
         word in sets["spans"] and (word.endswith("ly") or words[at - 1] in _EACH)
@@ -151,8 +148,41 @@ def acronyms() -> frozenset[str]:
     return frozenset(one.lower() for one in vocabulary().acronyms)
 
 
-def _is_past(word: str) -> bool:
-    return word.endswith("ed") or word in vocabulary().told["past"]
+def _timed(words: Sequence[str]) -> Iterator[Fault]:
+    """Yield what is wrong with when and how long: they are told of what a campaign did alone."""
+    sets, held = vocabulary().told, frozenset(words)
+    if held & {"@date", "@month", "@lasting", "@span", "@window"} and held & sets["defending"]:
+        yield Fault(_COMMERCE, "seems to tell when a provider does something")
+    if held & sets["defending"] and held & sets["turning"]:
+        yield Fault(_COMMERCE, "seems to tell that a provider begins or ends something")
+    if not held & {"@month", "@lasting", "@span"}:
+        return
+    if not _is_past(words):
+        yield Fault(PERSON, "holds a month or a span, and does not say that it is past")
+    if held & (sets["products"] | sets["served"] | sets["offered"]):
+        yield Fault(_COMMERCE, "seems to tell when something is that a provider offers")
+    if held & sets["growth"]:
+        yield Fault(_COMMERCE, "seems to compare amounts of different times")
+
+
+def _is_past(words: Sequence[str]) -> bool:
+    """Return whether a sentence has a listed verb in the past, and none that could be present.
+
+    A participle alone (linked, automated) says nothing of when; "starts" and "start" are held.
+    """
+    known = vocabulary()
+    sets = known.told
+    nouns = sets["trade"] | sets["things"]
+    if not sets["present"].isdisjoint(words) or any(
+        word[-1] == "s" and not known.bases.isdisjoint({word[:-1], word[:-2]}) and word not in nouns
+        for word in words
+    ):
+        return False
+    return any(
+        word in sets["past"]
+        or (word in {"was", "were"} and not sets["participles"].isdisjoint(words[at + 1 : at + 3]))
+        for at, word in enumerate(words)
+    )
 
 
 def _moved(words: Sequence[str]) -> frozenset[str]:
@@ -163,7 +193,7 @@ def _moved(words: Sequence[str]) -> frozenset[str]:
             word == "dropped"
             and _BEING.intersection(words[max(0, at - 1) : at])
             and _LINKS.intersection(words[max(0, at - 3) : at])
-            and words[at + 1 : at + 2] not in (["by"], ["to"], ["from"])
+            and (at + 1 == len(words) or words[at + 1] in {"after", "before"})
         )
     )  # fmt: skip
 
@@ -177,6 +207,8 @@ def _grown(held: frozenset[str]) -> Iterator[Fault]:
             yield Fault(_COMMERCE, "seems to compare providers or to tell of growth")
         elif held.isdisjoint(sets["campaigns"]):
             yield Fault(_COMMERCE, "seems to tell of growth that is no campaign's")
+    if "dropped" in held:  # and no connection
+        yield Fault(_COMMERCE, "seems to tell of an amount that dropped")
     if held & {"token", "tokens"} and held & (sets["growth"] | sets["moving"]):
         yield Fault(_COMMERCE, "seems to compare amounts")
 
@@ -196,6 +228,8 @@ def _planned(words: Sequence[str]) -> bool:
 def _advised(words: Sequence[str]) -> bool:
     """Return whether a sentence, or what follows a colon, is an order; or it holds "good … to"."""
     known = vocabulary()
+    if _served(words) or _together(words):
+        return True
     if words[0] in {"agree", "disagree"} and words[1:2] in ([","], [":"]):
         words = words[2:]  # an opinion's answer, and no order
     for at in (0, *(at + 1 for at, word in enumerate(words) if word in ";:")):
@@ -210,8 +244,6 @@ def _advised(words: Sequence[str]) -> bool:
         if rest and rest[0] in known.bases and object_follows:  # delay these accounts
             return True
     held = set(words)
-    if _served(words):
-        return True
     served = known.told["served"] | known.told["providers"]
     if held & known.told["negations"] and held & known.told["serving"] and held & served:
         return True
@@ -221,10 +253,28 @@ def _advised(words: Sequence[str]) -> bool:
     )
 
 
+def _together(words: Sequence[str]) -> bool:
+    """Return whether members or providers, or all of them, do or did something together."""
+    known = vocabulary()
+    actors = known.told["providers"] | {"member", "members", "everybody", "everyone", "both"}
+    for at, word in enumerate(words):
+        if word == "all":
+            rest = words[at + 3 :] if words[at + 1 : at + 2] == ["of"] else words[at + 1 :]
+            if not known.bases.isdisjoint(rest[:1]):
+                return True
+        elif word in actors and any(
+            one in known.bases or (one[-1] == "s" and one[:-1] in known.bases)
+            for one in words[at + 1 : at + 5]
+        ):
+            return True
+    return False
+
+
 def _served(words: Sequence[str]) -> bool:
     """Return whether a sentence says how accounts are answered, or that members agree on it."""
     sets, held = vocabulary().told, set(words)
-    if held & {"agree", "agrees", "agreed"} and held & (sets["providers"] | {"members", "all"}):
+    together = sets["providers"] | sets["acted"] | {"members", "all", "everywhere"}
+    if held & {"agree", "agrees", "agreed"} and held & together:
         return True
     if held & {"error", "errors", "refusal", "refusals", "@code"} and held & sets["providers"]:
         return True

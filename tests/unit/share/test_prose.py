@@ -51,7 +51,15 @@ SENTENCES = {
 
 
 @pytest.mark.parametrize(
-    "name", ["unlawful", "unlawful_later", "unlawful_third", "unlawful_fourth", "unlawful_fifth"]
+    "name",
+    [
+        "unlawful",
+        "unlawful_later",
+        "unlawful_third",
+        "unlawful_fourth",
+        "unlawful_fifth",
+        "unlawful_sixth",
+    ],
 )
 def test_what_competitors_must_not_tell_is_refused_in_innocent_words_too(name):
     most = {
@@ -60,6 +68,7 @@ def test_what_competitors_must_not_tell_is_refused_in_innocent_words_too(name):
         "unlawful_third": 23,
         "unlawful_fourth": 160,
         "unlawful_fifth": 80,
+        "unlawful_sixth": 39,
     }
     assert len(SENTENCES[name]) == most[name]
     assert [text for text in SENTENCES[name] if not rules(text)] == []
@@ -67,8 +76,8 @@ def test_what_competitors_must_not_tell_is_refused_in_innocent_words_too(name):
 
 @pytest.mark.parametrize(
     ("name", "first", "step", "least"),
-    [("lawful", 0, 3, 18), ("lawful", 1, 3, 19), ("lawful", 2, 3, 16), ("lawful_later", 0, 1, 49),
-     ("lawful_fourth", 0, 1, 198), ("lawful_fifth", 0, 1, 31)],
+    [("lawful", 0, 3, 16), ("lawful", 1, 3, 17), ("lawful", 2, 3, 16), ("lawful_later", 0, 1, 46),
+     ("lawful_fourth", 0, 1, 187), ("lawful_fifth", 0, 1, 29)],
 )  # fmt: skip
 def test_most_of_what_analysts_wrote_before_the_words_were_chosen_passes(name, first, step, least):
     """The third batch was judged once, after the words of the other two were added."""
@@ -103,9 +112,10 @@ def test_the_letters_that_words_begin_with_do_not_read_as_text():
 @pytest.mark.parametrize(
     ("text", "fine"),
     [
-        ("The template was seen first in March and again in May.", True),
+        ("The template was seen first in July and again in October.", True),
+        ("The template was seen first in March and again in May.", False),
         ("The template was seen in December.", False),  # last year's, or one that is to come
-        ("The template changes in March.", False),
+        ("The template changes in October.", False),
         ("Retries stopped within three days.", True),
         ("Agree, the fingerprint recurs in the logs.", True),
         ("Agree with these accounts.", False),

@@ -74,7 +74,7 @@ def build_from_environment() -> Starlette:
 
 
 def serve(home: Path, listen: Listen, say: Callable[[str], None] | None = None) -> None:
-    """Serve until the process is told to stop. ``say``: told where, once nothing speaks against it.
+    """Serve until the process is told to stop. ``say``: told where, before the port is bound.
 
     Raises:
         ConfigError: no hub, tables of another version, or HTTP without TLS for all to hear.
@@ -87,7 +87,7 @@ def serve(home: Path, listen: Listen, say: Callable[[str], None] | None = None) 
     if say is not None:
         scheme = "http" if listen.certificate is None else "https"
         host = f"[{listen.host}]" if ":" in listen.host else listen.host
-        say(f"Serving {settings.title!r} at {scheme}://{host}:{listen.port}; Ctrl-C ends it.")
+        say(f"Will serve {settings.title!r} at {scheme}://{host}:{listen.port}; Ctrl-C ends it.")
     options: dict[str, Any] = {}
     if listen.certificate is not None:
         options = {
