@@ -60,16 +60,18 @@ def _choice(choice: Any) -> Answer:
         text = choice.get("text")
         return Answer(text=text if isinstance(text, str) else None, finish=finish)
     content = message.get("content")
+    refusal = message.get("refusal")
+    refused = type(refusal) is str and refusal != ""
     if type(content) is list and any(map(_thinks, content)):  # Anthropic's blocks, as it was said
         said = _blocks(content, finish)
         calls = message_text({**message, "content": None, "thinking_blocks": None})
         text = "\n".join(part for part in (said.text, calls) if part) or None
-        return said._replace(text=text, refused=finish == "refusal")
+        return said._replace(
+            text=text if text or not refused else refusal, refused=refused or finish == "refusal"
+        )
     if type(content) is not str or message.get("tool_calls") or message.get("function_call"):
         content = message_text({**message, "thinking_blocks": None}) or None
     reasoning = message.get("reasoning_content") or message.get("reasoning")  # vLLM, OpenRouter
-    refusal = message.get("refusal")
-    refused = type(refusal) is str and refusal != ""
     return Answer(
         text=content if content or not refused else refusal,
         reasoning=reasoning if type(reasoning) is str else None,

@@ -127,7 +127,8 @@ def _operation(route: Any, request: dict[str, Any], response: dict[str, Any]) ->
         return None
     asked = request["input"]
     plain = type(asked) is list and asked and type(asked[0]) is not dict  # texts or token numbers
-    if plain or "encoding_format" in request or "dimensions" in request:
+    said = response.get("output", response.get("choices")) is not None
+    if (plain and not said) or "encoding_format" in request or "dimensions" in request:
         return "embedding"
     data = response.get("data")
     first = data[0] if type(data) is list and data else None

@@ -290,6 +290,8 @@ def _plain(value: Any, depth: int) -> Any:
     if text is not None:
         return text
     for kind, inner in value.items():
+        if inner is None:  # as if it were not there, says the JSON mapping
+            continue
         try:
             if kind == "arrayValue":
                 return _list(inner.get("values"), depth)

@@ -107,9 +107,12 @@ def _once(records: list[Record], ledger: Ledger) -> list[Record]:
     """Return the records without those that were delivered again, from wherever."""
     if len(records) < 2:
         return records
-    seen = {_packed(record): record for record in reversed(records)}
-    ledger.notes["events that came twice"] += len(records) - len(seen)
-    return list(seen.values())[::-1]
+    seen: dict[bytes, Record] = {}
+    for record in records:
+        seen.setdefault(_packed(record), record)
+    if len(seen) < len(records):
+        ledger.notes["events that came twice"] += len(records) - len(seen)
+    return list(seen.values())
 
 
 def _record(row: Row, names: list[str], ledger: Ledger) -> Record | None:

@@ -10,10 +10,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
-from msgspec import Raw, Struct
+from msgspec import Meta, Raw, Struct
 
 __all__ = [
     "Log",
@@ -31,13 +31,15 @@ _MAX_DEPTH = 64
 _LONG = 16_384
 _UNFIT = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 _BEGINNINGS = (b'{"resourceSpans"', b'{"resourceLogs"')
+# A longer number is left to the reader of any JSON, for which it may be a float.
+_Int = Annotated[int, Meta(ge=-(1 << 63), le=(1 << 63) - 1)]
 
 
 class _Value(Struct, forbid_unknown_fields=True, gc=False):
     stringValue: str | None = None
-    intValue: int | str | None = None
+    intValue: _Int | str | None = None
     boolValue: bool | None = None
-    doubleValue: float | int | str | None = None
+    doubleValue: float | _Int | str | None = None
     arrayValue: _Values | None = None
     kvlistValue: _Pairs | None = None
     bytesValue: str | None = None
@@ -62,7 +64,7 @@ class _Event(Struct, gc=False):
 
 
 class _Status(Struct, gc=False):
-    code: int | str | None = None
+    code: _Int | str | None = None
 
 
 class Span(Struct, gc=False):
@@ -70,8 +72,8 @@ class Span(Struct, gc=False):
 
     traceId: str | None = None
     spanId: str | None = None
-    startTimeUnixNano: int | str | None = None
-    endTimeUnixNano: int | str | None = None
+    startTimeUnixNano: _Int | str | None = None
+    endTimeUnixNano: _Int | str | None = None
     attributes: list[_Pair] | None = None
     events: list[_Event] | None = None
     status: _Status | None = None
@@ -82,8 +84,8 @@ class Log(Struct, gc=False):
 
     traceId: str | None = None
     spanId: str | None = None
-    timeUnixNano: int | str | None = None
-    observedTimeUnixNano: int | str | None = None
+    timeUnixNano: _Int | str | None = None
+    observedTimeUnixNano: _Int | str | None = None
     eventName: str | None = None
     attributes: list[_Pair] | None = None
     body: _Value | None = None

@@ -59,16 +59,16 @@ def _of_texts(chunks: list[str]) -> tuple[Any, bool]:
 def _of_chunks(texts: list[str]) -> dict[str, Any] | None:
     """Return the response whose chunks these are; None where they are not: JSON lines may be text.
 
-    A model that is asked for records answers in lines of JSON, too.
+    A model that is asked for records answers in lines of JSON, too. The last may be cut.
     """
+    told = [text for text in texts if text.strip() not in ("", "[DONE]")]
     chunks: _Chunks = []
-    for text in texts:
-        if text.strip() in ("", "[DONE]"):
-            continue
+    for place, text in enumerate(told, 1):
         value = _object(text)
-        if value is None:
+        if value is not None:
+            chunks.append(value)
+        elif place < len(told) or not text.lstrip().startswith("{"):
             return None
-        chunks.append(value)
     known = any(known(chunk) for known, _ in _DIALECTS for chunk in chunks[:4])
     return assembled(chunks) if known else None
 
@@ -160,26 +160,42 @@ def _add_call(calls: list[dict[str, Any]], part: dict[str, Any]) -> None:
 def _responses(chunks: _Chunks) -> dict[str, Any]:
     """The last event of the Responses API holds the whole; without it, what came counts.
 
-    That is the finished items, and the text of one that was not finished.
+    That is the finished items, and the text of each that was not finished.
     """
     items = [c["item"] for c in chunks if c.get("type") == "response.output_item.done"
              and isinstance(c.get("item"), dict)]  # fmt: skip
     whole: dict[str, Any] = {}
-    begun = ""
+    begun: dict[int | None, str] = {}
     for chunk in chunks:
         if chunk.get("type") == "response.output_text.delta":
-            begun += chunk["delta"] if isinstance(chunk.get("delta"), str) else ""
+            if isinstance(chunk.get("delta"), str):
+                place = _place(chunk)
+                begun[place] = begun.get(place, "") + chunk["delta"]
         elif chunk.get("type") == "response.output_item.done":
-            begun = ""
+            _end(begun, _place(chunk))
         held = chunk.get("response")
         if isinstance(held, dict):
             whole = held
             if chunk.get("type") in _ENDS:
                 return held if held.get("output") else {**held, "output": items}
-    if begun:
-        text = {"type": "output_text", "text": begun}
+    for said in filter(None, begun.values()):
+        text = {"type": "output_text", "text": said}
         items.append({"type": "message", "role": "assistant", "content": [text]})
     return {**whole, "output": items, "status": None}
+
+
+def _place(chunk: dict[str, Any]) -> int | None:
+    place = chunk.get("output_index")
+    return place if type(place) is int else None
+
+
+def _end(begun: dict[int | None, str], place: int | None) -> None:
+    """Drop the text of an item that is whole now; where no place is told, it is that of any."""
+    if place is None:
+        begun.clear()
+    else:
+        begun.pop(place, None)
+        begun.pop(None, None)
 
 
 def _anthropic(chunks: _Chunks) -> dict[str, Any]:

@@ -81,6 +81,7 @@ _RULES: Final[dict[str, _Rule]] = {
 }  # fmt: skip
 _BESIDE_BODIES = frozenset({"ts", "exchange_id", "model", "http_status", "end_user_id",
                             "conversation_id"})  # fmt: skip
+_WHOLE = frozenset({"ms"})  # no end of a name: a time to the first token is one in ms, too
 _BY_VALUE = {"ts": "time", "model": "model"}
 _OTHERWISE = re.compile(r"\b(id|end|ended|expires?|updated|type|mime|agent|path|route|ur[il])\b")
 _NO_TEXT = (b"{", b"[", b"PAR1", b"ARROW1", b"\xff\xff\xff\xff")
@@ -222,7 +223,7 @@ def _score(words: str, rule: _Rule) -> float:
     for place, phrase in enumerate(rule.words):
         if words == phrase:
             return 2_000 - place
-        if words.endswith(f" {phrase}"):
+        if phrase not in _WHOLE and words.endswith(f" {phrase}"):
             return 1_000 - place
     return 0.0
 

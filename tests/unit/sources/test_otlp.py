@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import orjson
 import otlp_rows
 import pyarrow as pa
 import pytest
@@ -518,6 +519,20 @@ def test_what_waits_on_disk_is_joined_as_in_memory(
     assert (again.notes, sorted(again.rejected)) == (ledger.notes, sorted(ledger.rejected))
 
 
+def _with(line: bytes, more: list[dict[str, Any]], time: int | None) -> bytes:
+    """Return an export request whose records have these attributes, and times, too."""
+    request = json.loads(line)
+    for groups in request.values():
+        for group in groups:
+            for scope in group.get("scopeSpans", group.get("scopeLogs")):
+                for one in scope.get("spans", scope.get("logRecords")):
+                    one["attributes"] = [*one.get("attributes", []), *more]
+                    if time is not None:
+                        key = "startTimeUnixNano" if "scopeSpans" in group else "timeUnixNano"
+                        one[key] = time
+    return json.dumps(request, separators=(",", ":")).encode()
+
+
 def test_records_read_by_their_types_are_those_read_as_any_json() -> None:
     """Also with what the protocol allows in two spellings; else nothing is read by types."""
     odd = [{"key": "a", "value": {"intValue": 5}}, {"key": "b", "value": {"doubleValue": 1}},
@@ -527,29 +542,54 @@ def test_records_read_by_their_types_are_those_read_as_any_json() -> None:
            {"key": "g", "value": {"arrayValue": {}}}, {"key": "h", "value": {"bytesValue": "AA=="}},
            {"key": "i", "value": {"kvlistValue": {"values": [
                {"key": "j", "value": {"arrayValue": {"values": [{"stringValue": "k"}]}}}
+           ]}}},
+           {"key": "l", "value": {"stringValue": None, "intValue": 5}},
+           {"key": "m", "value": {"intValue": None, "doubleValue": 1.5}},
+           {"key": "n", "value": {"intValue": None}},
+           {"key": "o", "value": {"arrayValue": {"values": [
+               {"stringValue": None, "boolValue": True}
+           ]}}},
+           *({"key": f"p{n}", "value": {"intValue": n}} for n in (2**63, 2**64, -(2**63) - 1)),
+           *({"key": f"q{n}", "value": {"doubleValue": n}} for n in (2**63, 2**64, 10**25)),
+           {"key": "r", "value": {"kvlistValue": {"values": [
+               {"key": "s", "value": {"doubleValue": -(10**25)}}
            ]}}}]  # fmt: skip
     counted = 0
     for path in sorted(OTLP.glob("*.jsonl")):
         for line in path.read_bytes().splitlines():
-            request = json.loads(line)
-            for groups in request.values():
-                for group in groups:
-                    for scope in group.get("scopeSpans", group.get("scopeLogs")):
-                        for one in scope.get("spans", scope.get("logRecords")):
-                            one["attributes"] = [*one.get("attributes", []), *odd]
-            ledgers = Ledger(), Ledger()
-            text = json.dumps(request, separators=(",", ":")).encode()
-            found = records_in(text)
-            assert found is not None
-            typed = [record_in(*record, "log", 1, ledgers[0]) for record in found]
-            assert [r for r in typed if r] == list(records_of(request, "log", 1, ledgers[1]))
-            assert ledgers[0].notes == ledgers[1].notes
-            counted += len(found)
-    assert counted > 90
+            for more, time in ((odd, None), (odd[:13], None), ([], 2**64), ([], 10**25)):
+                text = _with(line, more, time)
+                ledgers = Ledger(), Ledger()
+                found = records_in(text)
+                assert type(found) is list
+                typed = [record_in(*record, "log", 1, ledgers[0]) for record in found]
+                plain = list(records_of(orjson.loads(text), "log", 1, ledgers[1]))
+                assert repr([r for r in typed if r]) == repr(plain)
+                for what in ("notes", "coerced", "rejected"):
+                    assert getattr(ledgers[0], what) == getattr(ledgers[1], what)
+                for log, _, own in found:
+                    by_type = log_in(own) if log else span_in(own)
+                    assert (by_type is None) == (len(more) != 13)
+                counted += len(found)
+    assert counted > 4 * 90
+    text = _with(line, odd[:13], None)
     broken = [text.replace(b'"intValue":5', b'"intValue":{}'), text[:-1], b"[" + text + b"]"]
     assert [records_in(broken[1]), records_in(broken[2])] == [None, None]
     assert all(span_in(one) is None and log_in(one) is None
                for _, _, one in records_in(broken[0]) or ())  # fmt: skip
+
+
+def test_messages_of_one_time_stay_in_order_when_one_is_delivered_again() -> None:
+    parts = [
+        Record(2, "k", "log", line, "5", None, False, {}, {}, [["gen_ai.user.message", text]])
+        for line, text in enumerate("ABA", 1)
+    ]
+    for held, notes in ((parts, {"events that came twice": 1}), (parts[:2], {})):
+        shelf, ledger = Shelf(), Ledger()
+        shelf.hold([*held, Record(0, "k", "log", 9, "1", "2", False, {}, {}, [])])
+        ((span, _),) = shelf.matched(ledger)
+        assert [text for _, text in span.told] == ["A", "B"]
+        assert dict(ledger.notes) == {"events joined to their spans": 2, **notes}
 
 
 def test_what_waits_survives_depth_and_size() -> None:

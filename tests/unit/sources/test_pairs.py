@@ -14,7 +14,7 @@ from stillwatch.sources import Ledger, open_inputs
 from stillwatch.sources.inputs import complete
 from stillwatch.sources.pairs import Pairs
 from stillwatch.sources.registry import choose_source
-from stillwatch.sources.streams import response_value
+from stillwatch.sources.streams import assembled, response_value
 
 LOG = Path(__file__).parents[2] / "fixtures" / "apis" / "pairs.jsonl"
 RECORDS = {r["tags"]["case"]: r for r in map(json.loads, LOG.read_text("utf-8").splitlines())}
@@ -170,8 +170,22 @@ def test_a_stream_reads_the_same_however_a_logger_keeps_its_chunks(case: str) ->
         assert row_of(changed(f"{case}_stream", response=response)) == ROWS[f"{case}_stream"]
 
 
+@pytest.mark.parametrize("case", ["chat", "responses", "messages"])
+def test_chunks_as_text_that_are_cut_within_the_last_give_what_came(case: str) -> None:
+    events = RECORDS[f"{case}_stream"]["response"].split("\n")
+    chunks = [line[6:] for line in events if line.startswith("data: {")]
+    came = row_of(changed(f"{case}_stream", response=chunks[:4]))
+    cut = [*chunks[:4], chunks[4][:-9]]
+    for response in (cut, "\n".join(cut), [*cut, ""]):
+        assert row_of(changed(f"{case}_stream", response=response)) == came
+    for no_stream in (chunks[4][:-9], "\n".join([cut[-1], *cut]), "\n".join([*chunks[:4], "so"])):
+        assert response_value(no_stream) == (no_stream, False)
+
+
 def test_an_answer_of_json_lines_is_no_stream() -> None:
     """A model that is asked for records answers so, which is what a harvest looks like."""
+    cut = '{"instruction": "a", "output": "b"}\n{"instruction": "c", "outp'
+    assert response_value(cut) == (cut, False)
     text = '{"instruction": "a", "output": "b"}\n{"instruction": "c", "output": "d"}'
     assert response_value(text) == (text, False)
     assert response_value(text.split("\n")) == (text.split("\n"), False)
@@ -185,6 +199,49 @@ def test_a_responses_stream_that_ends_early_gives_the_text_that_came() -> None:
     row = row_of(changed("responses_stream", response="\n\n".join(events[: cut + 1])))
     assert row["output_text"].endswith("Hel")
     assert row["finish_reason"] is None
+
+
+def _delta(index: int | None, text: str) -> dict[str, Any]:
+    told = {"type": "response.output_text.delta", "output_index": index, "delta": text}
+    return {k: v for k, v in told.items() if v is not None}
+
+
+def test_an_item_that_ends_does_not_end_another() -> None:
+    call = {"type": "function_call", "name": "f", "arguments": "{}"}
+    said = {"type": "message", "content": [{"type": "output_text", "text": "one"}]}
+    done = {"type": "response.output_item.done", "output_index": 1, "item": call}
+    first = {**done, "output_index": 0, "item": said}
+    last = {**done, "output_index": 1, "item": said}
+    for chunks, texts in (
+        ([_delta(0, "Hel"), done, _delta(0, "lo")], ["Hello"]),
+        ([_delta(0, "Hel"), _delta(2, "you"), done, _delta(0, "lo")], ["Hello", "you"]),
+        ([_delta(0, "one"), _delta(1, "tw"), first], ["one", "tw"]),
+        ([_delta(None, "one"), last], ["one"]),
+    ):
+        items = assembled(chunks)["output"]
+        found = [item["content"][0]["text"] for item in items if item["type"] == "message"]
+        assert found == texts
+
+
+def test_a_refusal_beside_thinking_blocks_is_one() -> None:
+    thought = {"type": "thinking", "thinking": "No.", "signature": "EqQ="}
+    for spoken in ([], [{"type": "text", "text": "Hm."}]):
+        message = {"role": "assistant", "content": [thought, *spoken], "refusal": "I will not."}
+        said = {"choices": [{"finish_reason": "stop", "message": message}]}
+        row = row_of(changed("chat", response=said))
+        assert (row["status"], row["reasoning_text"]) == ("refused", "No.")
+        assert row["output_text"] == ("Hm." if spoken else "I will not.")
+
+
+def test_texts_as_input_are_an_embedding_only_where_nothing_is_said() -> None:
+    said = {"type": "message", "content": [{"type": "output_text", "text": "Well."}]}
+    record = changed("responses", request={"model": "m", "input": ["How are you?"]},
+                     response={"id": "r", "status": "completed", "output": [said]})  # fmt: skip
+    for name in ("url", "path", "route"):
+        record.pop(name, None)
+    row = row_of(record)
+    assert (row["operation"], row["output_text"]) == ("chat", "Well.")
+    assert row_of({**record, "response": {"id": "r"}})["operation"] == "embedding"
 
 
 def test_an_embedding_is_told_by_its_input_and_its_answer() -> None:

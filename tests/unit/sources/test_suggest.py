@@ -110,6 +110,19 @@ def test_no_rows_no_proposal(tmp_path: Path) -> None:
         assert "secret" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("name", "found"),
+    [("ttft_ms", False), ("queue_ms", False), ("ms", True), ("latency_ms", True),
+     ("upstream_latency_ms", True)],
+)  # fmt: skip
+def test_a_time_in_milliseconds_is_not_yet_the_latency(
+    tmp_path: Path, name: str, found: bool
+) -> None:
+    log = write(tmp_path / "x.jsonl", [{**row, name: i} for i, row in enumerate(FLAT)])
+    columns = tomllib.loads(suggest_mapping([log]).text)["columns"]
+    assert columns.get("latency_ms") == (name if found else None)
+
+
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf")])
 def test_a_number_that_is_none_is_surveyed(value: float) -> None:
     survey([{"account_id": value, "held": {"x": [value]}}])
