@@ -12,6 +12,8 @@ from stillwatch.cli.terminal import Page
 
 __all__ = ["lineage"]
 
+_FEW_PROMPTS = 400  # on 251 and fewer, 14 of 38 published students or less are known
+
 
 def lineage(
     suspect: Annotated[
@@ -48,8 +50,8 @@ def lineage(
         bool,
         typer.Option(
             "--confounders",
-            help="Also say what comes out with length, refusals and the prompts' origin controlled "
-            "(three times the work).",
+            help="Also say what comes out with length (in the ranking alone), refusals and the "
+            "prompts' origin controlled (three times the work).",
         ),
     ] = False,
 ) -> None:
@@ -77,6 +79,7 @@ def lineage(
         f"smallest possible {found['smallest_p']:.3f} with {found['n_controls']} controls of "
         f"{found['control_groups']} groups)."
     )
+    _say_what_it_rests_on(page, found)
     page.table(
         ["family", ">score", ">excess", ">95 % from", ">to", ">first in resamples"],
         [
@@ -121,9 +124,25 @@ def _say_left_out(page: Page, found: Any) -> None:
         )
 
 
+def _say_what_it_rests_on(page: Page, found: Any) -> None:
+    if found["n_controls"] > found["control_groups"]:
+        page.sentence(
+            f"That rank holds only if controls are independent of each other: these "
+            f"{found['n_controls']} are of {found['control_groups']} groups, and models of one "
+            "group are not."
+        )
+    if found["prompts"] < _FEW_PROMPTS:
+        page.sentence(
+            f"On {found['prompts']:,} prompts few students are known: of 38 published ones 0 to 14 "
+            "on 200 prompts, 13 on 251, 4 to 26 on 400, 22 on 802. Ask eight hundred."
+        )
+    if found["settings"]["words"] is not None:
+        page.sentence("Endings are not cut: the verdict is the same by construction.")
+
+
 def _verdict(found: Any) -> str:
     """Return the open-set verdict in words; one family is named only where it is that one."""
-    from stillwatch.prove import LEAST_TO_NAME
+    from stillwatch.prove import LEAST_GROUPS, LEAST_PROMPTS, LEAST_TO_NAME
 
     if found["nameable"]:
         return f"close enough to name {found['nameable']}"
@@ -135,6 +154,16 @@ def _verdict(found: Any) -> str:
             f"above every control, but of {found['n_controls']} controls a stranger lies above "
             f"all in one case of {found['n_controls'] + 1}: {LEAST_TO_NAME} are needed to name "
             "a family"
+        )
+    if found["control_groups"] < LEAST_GROUPS:
+        return (
+            f"above every control, but these are of {found['control_groups']} groups, and models "
+            f"of one group count as one stranger: {LEAST_GROUPS} groups are needed to name a family"
+        )
+    if found["prompts"] < LEAST_PROMPTS:
+        return (
+            f"above every control, but on {found['prompts']} prompts too many strangers are: "
+            f"{LEAST_PROMPTS} are needed to name a family"
         )
     why = (
         f"is first in {first['first_in_resamples']:.0%} of resamples of the prompts"

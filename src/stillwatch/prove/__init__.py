@@ -51,6 +51,8 @@ from stillwatch.prove.likelihood import (
 )
 from stillwatch.prove.likeness import inquire_agreement, inquire_equality, inquire_identity
 from stillwatch.prove.lineage import (
+    LEAST_GROUPS,
+    LEAST_PROMPTS,
     LEAST_TO_NAME,
     LineageResult,
     compare_lineage,
@@ -82,6 +84,8 @@ from stillwatch.prove.tracing import (
 from stillwatch.prove.weights import Weights, load_weights
 
 __all__ = [
+    "LEAST_GROUPS",
+    "LEAST_PROMPTS",
     "LEAST_TO_NAME",
     "PLACES",
     "Agreed",

@@ -137,7 +137,8 @@ def _lineage(result: Mapping[str, Any]) -> Claim:
         f"{result['n_controls']} controls of {result['control_groups']} groups: the p-value cannot "
         f"be below {1 / (result['n_controls'] + 1):.3f}",
         (
-            "a suspect that learnt from no candidate is exchangeable with the controls",
+            "a suspect that learnt from no candidate is exchangeable with the controls, and these "
+            "are independent of each other, which models of one group are not",
             "closeness is consistent with training on the family's answers; a common source of "
             "data gives it too, and it has no direction: dates must say who came first",
         ),

@@ -15,9 +15,13 @@ from stillwatch.errors import EvidenceError
 from stillwatch.prove.closeness import MIN_PROMPTS, Closeness, measure_closeness
 from stillwatch.prove.responses import Answers
 
-__all__ = ["CUT_WORDS", "controlled_settings"]
+__all__ = ["CUT_SETTING", "CUT_WORDS", "controlled_settings"]
 
 CUT_WORDS: Final = 60
+CUT_SETTING: Final = (
+    f"answers cut to {CUT_WORDS} words (endings are not cut: the verdict is the same by "
+    "construction)"
+)
 
 
 def controlled_settings(
@@ -30,7 +34,9 @@ def controlled_settings(
 ) -> Iterator[tuple[str, Closeness | None]]:
     """Yield each setting's name and the closeness under it, None for fewer than 20 prompts.
 
-    1. Length: all answers cut to 60 words, so that none are alike for being equally long.
+    1. Length: all answers cut to 60 words, so that none are alike for being equally long. Closings
+       are not cut, so the ranking can change and the open-set verdict cannot: it is the same by
+       construction and no second opinion.
     2. Refusals: left out, with the prompts that a third of the candidates refuse.
     3. Origin: the prompts of each suite alone, where the first candidate's answers name suites.
 
@@ -45,7 +51,7 @@ def controlled_settings(
         cut = measure_closeness(
             rows, candidates, words=CUT_WORDS, without_refusals=without_refusals
         )
-        yield f"answers cut to {CUT_WORDS} words", cut
+        yield CUT_SETTING, cut
     if not without_refusals:
         try:
             left = measure_closeness(rows, candidates, words=words, without_refusals=True)

@@ -175,7 +175,7 @@ def _answered_by_all(models: Sequence[Answers]) -> frozenset[str]:
     """Return the prompts that suspect, candidates and controls have all answered with a text.
 
     A suspect that is read on other prompts than the controls is not exchangeable with them: on
-    published answers, models that are nobody's students were accepted in half of the draws
+    published answers, by the score before, nobody's students were accepted in half of the draws
     when they were read on 20 of the controls' 120 prompts, where one in ten was promised.
     """
     said = {m.model: frozenset(p for p, text in m.output.items() if text.strip()) for m in models}

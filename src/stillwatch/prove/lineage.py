@@ -3,7 +3,8 @@
 1. Rank: two kinds of closeness, each put on one scale across the candidate families, are added.
 2. Reject: on how many prompts the suspect ends its answer most like one family, against the median
    family. Documented non-students (controls) say how large that gets without any
-   teaching; a suspect is named close only above every one of them.
+   teaching; a suspect is named close only above every one of them. Nine controls make that one
+   stranger in ten only if they are independent of each other: models of one group are not.
 3. Test: for candidates named beforehand, the control models' own scores are the null.
 
 The model is the sampling unit throughout: prompts are resampled for intervals only, since answers
@@ -26,6 +27,8 @@ from stillwatch.stats import FloatArray, Interval, holm_adjusted
 
 __all__ = [
     "COUNTED",
+    "LEAST_GROUPS",
+    "LEAST_PROMPTS",
     "LEAST_TO_NAME",
     "MOST_NAMED",
     "FamilyScore",
@@ -42,8 +45,13 @@ _TINY: Final = 1e-6
 _RESAMPLES: Final = 400
 _SURE: Final = 0.9
 LEAST_TO_NAME: Final = 9  # a stranger is above all of fewer more often than one time in ten
+LEAST_GROUPS: Final = 3  # nine snapshots of one base are one stranger, not nine
+LEAST_PROMPTS: Final = 200  # on fewer, two of ten published strangers were accepted (129, 155)
 COUNTED: Final = "closings"  # how an answer ends is what its question dictates least
 _NONE_WON: Final = 0.01  # stands in for no prompt at all, of which there is no logarithm
+# Cosines are float32, whose spacing is wider than this above 0.02: there two families are equally
+# close only where the numbers are the same, as those of one text are. At 1e-6, 21 of 38 published
+# students are kept instead of 22.
 _SAME: Final = 1e-9
 
 
@@ -76,8 +84,10 @@ class LineageResult:
     ``accepted`` is whether the suspect lies above every control; ``open_p`` is the rank of its
     excess among the controls', at its resolution 1/(n + 1). ``nameable`` is the one family that it
     is close enough to: first in the ranking, in nine of ten resamples of the prompts too, and
-    itself above every control, of which there are at least nine. None where there is none: above
-    every control, but to which family is open, is no reason to name one.
+    itself above every control, of which there are at least nine of at least three groups, on at
+    least 200 prompts. None where there is none: above every control, but to which family is open,
+    is no reason to name one. A control whose group is not told is a group of its own, so who leaves
+    groups out vouches for independence that nobody has checked.
     """
 
     suspect: str
@@ -150,9 +160,10 @@ def excess(
 
     In nats: log of the share of prompts on which the last words of a model's answer are closest to
     a member of the family, less the median over families. A prompt is shared where families are
-    equally close, and nobody's where none has anything in common. Every prompt counts once, so a
-    few dictated answers cannot outweigh hundreds. It needs no control: suspects and controls are
-    computed alike, and their ranks are exchangeable under the null.
+    equally close (the same float32: cosines that differ by rounding alone are not shared), and
+    nobody's where none has anything in common. Every prompt counts once, so a few dictated answers
+    cannot outweigh hundreds. It needs no control: suspects and controls are computed alike, and
+    their ranks are exchangeable under the null.
 
     Args:
         close: has the model among its models.
@@ -206,9 +217,9 @@ def compare_lineage(
         EvidenceError: as :func:`family_scores`.
 
     Error: each test's p-value is exact if the suspect, under the null that it learnt from no
-    candidate, is exchangeable with the controls; models of one group are not independent, so the
-    number of groups is printed beside the number of controls. The ranking has no error rate of its
-    own: docs/prove.md prints what it reached on published models.
+    candidate, is exchangeable with the controls and these are independent of each other; models of
+    one group are not, so the number of groups is printed beside the number of controls. The ranking
+    has no error rate of its own: docs/prove.md prints what it reached on published models.
     """
     known = set(families.values())
     if unknown := sorted(set(named) - known):
@@ -242,6 +253,7 @@ def compare_lineage(
     )
     open_score = float(above.max())
     accept_at = max(tops.values())
+    groups = len(set(control_group.values()))
     return LineageResult(
         suspect=suspect,
         kind="test" if named else "screening",
@@ -251,17 +263,22 @@ def compare_lineage(
         open_p=_rank_p(open_score, list(tops.values())),
         accept_at=accept_at,
         accepted=open_score > accept_at,
-        nameable=_nameable(ranking[0], tops),
+        nameable=_nameable(ranking[0], tops, groups, len(close.prompts)),
         tests=_tests(named, names, above, of_controls),
         n_controls=len(controls),
-        control_groups=len(set(control_group.values())),
+        control_groups=groups,
         control_excess=tops,
     )
 
 
-def _nameable(first: FamilyScore, of_controls: Mapping[str, float]) -> str | None:
-    sure = first.first_in_resamples >= _SURE and len(of_controls) >= LEAST_TO_NAME
-    return first.family if sure and first.excess > max(of_controls.values()) else None
+def _nameable(
+    first: FamilyScore, of_controls: Mapping[str, float], groups: int, prompts: int
+) -> str | None:
+    enough = (
+        len(of_controls) >= LEAST_TO_NAME and groups >= LEAST_GROUPS and prompts >= LEAST_PROMPTS
+    )
+    sure = first.first_in_resamples >= _SURE and first.excess > max(of_controls.values())
+    return first.family if enough and sure else None
 
 
 def _tests(

@@ -56,7 +56,9 @@ def shingles(answer: str, words: int | None = None) -> dict[str, Hashes]:
     Args:
         answer: cut at 3,000 characters, and at ``words`` words where that is given: answers cut
             to one length cannot be alike because they are equally long. Its closing is that of
-            the whole answer all the same, else it would be a place in the middle.
+            the whole answer all the same, else it would be a place in the middle: what is read
+            from closings is not changed by a cut. An answer of up to 14 words is its own closing,
+            so very short answers can be alike there for being short.
 
     Error: two shingles get one hash with a chance of about 5e-14 a pair within a prompt.
     """

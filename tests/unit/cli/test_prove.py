@@ -21,6 +21,7 @@ from stillwatch.prove import (
     read_prompts,
     read_references,
 )
+from stillwatch.prove.confounders import CUT_SETTING
 from stillwatch.prove.inquiries import one_model
 from stillwatch.schema import EXIT_ACCUSED, EXIT_CLEAR, EXIT_INPUT, EXIT_USAGE
 from stillwatch.seal import new_key
@@ -68,6 +69,7 @@ def references(tmp_path: Path) -> Path:
 
 def test_from_answers_to_a_verified_case(references, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("stillwatch.prove.lineage.LEAST_PROMPTS", 30)  # 200 take their time
     key = str(new_key(tmp_path / "key") and tmp_path / "key")
     lineage = ["prove", "lineage", "--suspect", "suspect.parquet", "--references", "references"]
     assert run([*lineage, "--candidate", "ash", "--out", "lineage.json"]) == EXIT_CLEAR
@@ -170,6 +172,7 @@ def test_a_verdict_says_what_it_can_carry_and_what_confounders_make_of_it(
 ):
     """One command for who brings own answers: no power is promised that the controls have not."""
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("stillwatch.prove.lineage.LEAST_PROMPTS", 30)  # 200 take their time
     listing = references / "models.csv"
     controls = listing.read_text().replace("control,control-", "control,,control-")
     listing.write_text(controls + "\n".join(["birch-9,teacher,birch,birch", "x,other,x,x", ""]))
@@ -182,24 +185,47 @@ def test_a_verdict_says_what_it_can_carry_and_what_confounders_make_of_it(
     assert "Open-set verdict: close enough to name ash (" in said
     assert "9 controls cannot carry a level of 0.05 for 2 named: 39 could." in said
     assert "at a share of 50%" in said
+    assert "On 30 prompts few students are known" in said
+    assert "That rank holds only if controls are independent" not in said
+    assert "cut to 60 words (endings are not cut: the verdict is the same by" in said
     found = json.loads(Path("l.json").read_text())["result"]
     assert found["nameable"] == "ash"
     assert [row["setting"] for row in found["confounders"]] == [
-        "answers cut to 60 words", "without refusals"]  # fmt: skip
+        CUT_SETTING, "without refusals"]  # fmt: skip
     cut, whole = found["confounders"]
     assert whole["open_score"] == found["open_score"]
-    assert cut["open_score"] == found["open_score"]  # an ending has no length
+    assert cut["open_score"] == found["open_score"]  # endings are not cut
     assert said.count("close to ash") == 1 + sum(r["nameable"] == "ash" for r in (cut, whole))
     short = ["--words", "60", "--confounders", "--candidate", "ash", "--alpha", "0.2"]
     assert run([*lineage, *short, "--out", "l.json"]) == EXIT_CLEAR
     said = capsys.readouterr().out
     assert "cannot carry" not in said
+    assert "Endings are not cut: the verdict is the same by construction." in said
     found = json.loads(Path("l.json").read_text())["result"]
     assert [row["setting"] for row in found["confounders"]] == ["without refusals"]
     assert found["confounders"][0]["open_score"] == found["open_score"] == cut["open_score"]
     listing.write_text(listing.read_text().replace("teacher,elm", "teacher,"))
     assert run([*lineage, "--out", "l.json"]) == EXIT_INPUT
     assert "elm is a teacher without a family" in capsys.readouterr().err
+
+
+def test_too_few_prompts_or_groups_name_nobody_and_say_why(
+    references, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.chdir(tmp_path)
+    lineage = ["prove", "lineage", "--suspect", "suspect.parquet", "--references", "references"]
+    assert run([*lineage, "--out", "l.json"]) == EXIT_CLEAR
+    assert "on 30 prompts too many strangers are: 200 are needed to name" in capsys.readouterr().out
+    monkeypatch.setattr("stillwatch.prove.lineage.LEAST_PROMPTS", 30)
+    listing = references / "models.csv"
+    rows = [line.split(",") for line in listing.read_text().split()]
+    one = [",".join([*row[:3], "base" if row[1] == "control" else row[3]]) for row in rows]
+    listing.write_text("\n".join(one) + "\n")
+    assert run([*lineage, "--out", "l.json"]) == EXIT_CLEAR
+    said = " ".join(capsys.readouterr().out.split())
+    assert "of 1 groups, and models of one group count as one stranger: 3 groups" in said
+    assert "That rank holds only if controls are independent of each other: these 9" in said
+    assert json.loads(Path("l.json").read_text())["result"]["nameable"] is None
 
 
 def test_prompts_are_written_and_a_missing_reference_is_told(tmp_path, monkeypatch, capsys):

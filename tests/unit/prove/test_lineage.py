@@ -60,8 +60,20 @@ def close():
     return measure_closeness([*students, *controls, *candidates], candidates)
 
 
-def test_a_student_is_named_and_a_stranger_is_turned_away(close):
-    rng = np.random.default_rng(1)
+def repeated(close: Closeness, times: int) -> Closeness:
+    """Return the same prompts several times over: as many as it takes to name a family."""
+    prompts = tuple(f"{p}-{k}" for k in range(times) for p in close.prompts)
+    channel = {name: np.tile(table, (times, 1, 1)) for name, table in close.channel.items()}
+    return Closeness(close.models, close.candidates, prompts, channel)
+
+
+@pytest.fixture(scope="module")
+def enough(close):
+    return repeated(close, 5)
+
+
+def test_a_student_is_named_and_a_stranger_is_turned_away(enough):
+    close, rng = enough, np.random.default_rng(1)
     student = compare_lineage(close, "student", FAMILIES, GROUPS, rng, named=["ash", "elm"])
     assert student.ranking[0].family == "ash"
     assert student.accepted
@@ -89,7 +101,7 @@ def test_who_is_close_to_two_families_is_named_with_neither(close):
         both = table[:, [ash, elm]][:, :, columns].max(axis=(0, 1, 2))
         rows[name][::2, student, columns[0]] = rows[name][1::2, student, columns[2]] = both
         rows[name][::2, student, columns[1]] = 0
-    mixed = Closeness(close.models, close.candidates, close.prompts, rows)
+    mixed = repeated(Closeness(close.models, close.candidates, close.prompts, rows), 5)
     found = compare_lineage(mixed, "student", FAMILIES, GROUPS, np.random.default_rng(1))
     assert {row.family for row in found.ranking[:2]} == {"ash", "elm"}
     assert found.accepted
@@ -182,12 +194,48 @@ def test_every_prompt_counts_once_however_alike_its_answers_are():
     np.testing.assert_allclose(excess(more, "m", families)[1], above)
 
 
-def test_fewer_than_nine_controls_name_nobody(close):
+def test_fewer_than_nine_controls_name_nobody(enough):
     """A stranger lies above all of eight in one case of nine, above all of nine in one of ten."""
     few = dict(list(GROUPS.items())[:8])
-    found = compare_lineage(close, "student", FAMILIES, few, np.random.default_rng(1))
+    found = compare_lineage(enough, "student", FAMILIES, few, np.random.default_rng(1))
     assert found.accepted
     assert found.nameable is None
+
+
+@pytest.mark.parametrize(("groups", "named"), [(1, None), (2, None), (3, "ash")])
+def test_nine_controls_of_fewer_than_three_groups_name_nobody(enough, groups, named):
+    """Nine snapshots of one base are one stranger: they say nothing of another one."""
+    group = {name: f"base-{k % groups}" for k, name in enumerate(GROUPS)}
+    found = compare_lineage(enough, "student", FAMILIES, group, np.random.default_rng(1))
+    assert found.accepted
+    assert (found.n_controls, found.control_groups) == (9, groups)
+    assert found.nameable == named
+
+
+def test_fewer_than_two_hundred_prompts_name_nobody(enough):
+    """Of ten published strangers two were accepted on 129 and on 155 prompts."""
+    channel = {name: table[1:] for name, table in enough.channel.items()}
+    fewer = Closeness(enough.models, enough.candidates, enough.prompts[1:], channel)
+    for close, named in ((enough, "ash"), (fewer, None)):
+        found = compare_lineage(close, "student", FAMILIES, GROUPS, np.random.default_rng(1))
+        assert found.accepted
+        assert found.nameable == named
+
+
+def test_two_families_that_answer_alike_share_every_prompt():
+    """Cosines of one text are the same float32; what differs, however little, is not shared."""
+    texts = {p: f"so {p} comes to rest by the old mill" for p in PROMPTS[:20]}
+    others = {p: f"other words for {p}" for p in texts}
+    models = [Answers(m, texts, {}, {}) for m in ("a", "b")]
+    candidates = [*models, Answers("c", others, {}, {}), Answers("d", others, {}, {})]
+    close = measure_closeness([Answers("m", texts, {}, {})], candidates)
+    families = {"a": "ash", "b": "elm", "c": "fir", "d": "yew"}
+    _, above = excess(close, "m", families)
+    np.testing.assert_allclose(above - above.min(), np.log([51, 51, 1, 1]))
+    rows = {COUNTED: close.channel[COUNTED].copy()}
+    rows[COUNTED][:, :, 0] = np.nextafter(rows[COUNTED][:, :, 1], np.float32(2))
+    _, above = excess(Closeness(("m",), close.candidates, close.prompts, rows), "m", families)
+    np.testing.assert_allclose(above - above.min(), np.log([101, 1, 1, 1]))
 
 
 def test_the_closing_of_an_answer_is_its_end_however_it_is_cut():
