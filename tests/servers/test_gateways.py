@@ -394,8 +394,11 @@ def reports_how_calls_ended(guard, model, port: int) -> None:
     ]
     until(lambda: "evidence: handoff" in seen(later, "others"))
     assert "handoff" not in seen(later, "shell")
-    model.status = 429
+    model.status = 429  # of the operator's own quota: nothing of the prompt
     with pytest.raises(openai.RateLimitError):
+        asked_by_the_accused(model="m-2")
+    model.status, model.code = 400, "content_policy_violation"
+    with pytest.raises(openai.BadRequestError):
         asked_by_the_accused(model="m-2")
     until(lambda: "evidence: retry" in seen(long, "others"))
     assert "retry" not in seen(long, "shell")
