@@ -62,7 +62,7 @@ class StillwatchCallback(CustomLogger):
             return data
         notes = _notes(data)
         who = {"account_id": account, **_named(user_api_key_dict, data, notes)}
-        least = {name: who[name] for name in _LEAST if name in who}
+        least: dict[str, Any] = {name: who[name] for name in _LEAST if name in who}
         try:
             told = await self._post("/v1/decide", {**who, **_texts(data)}, least)
             if told.status_code in (400, 413):  # nothing in a call is a way around its account
