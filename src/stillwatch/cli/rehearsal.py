@@ -44,8 +44,9 @@ class Rehearsal:
     """What a guard would have done about one campaign in the last days, enforcing.
 
     ``accused``: requests of the accused that waited, were refused or were answered in summary, of
-    ``accused_exchanges``. ``throttled`` and ``watched``: accounts that are not accused, the first made to wait since
-    evidence of their own joined them (``throttled_accounts`` names them), the second let through.
+    ``accused_exchanges``. ``throttled`` and ``watched``: accounts that are not accused, the first
+    made to wait since evidence of their own joined them (``throttled_accounts`` names them), the
+    second let through.
     ``permitted_exchanges``: requests that a permit let pass.
     """
 
