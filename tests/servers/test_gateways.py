@@ -193,6 +193,19 @@ def test_a_guard_that_is_down_lets_everybody_pass(kind, model, tmp_path):
         talk(port, "sk-bad")
 
 
+@pytest.mark.parametrize("kind", ["nginx", "caddy"])  # Envoy's example knows no other keys: 401
+def test_what_could_not_be_checked_is_refused_as_that(kind, guarded, model, tmp_path):
+    """A key of nobody, where the guard fails closed: nothing is said of an account."""
+    (tmp_path / "tokens").write_text("token-1\n")
+    guard = guarded("--token-file", tmp_path / "tokens", "--fail-closed", "authz")
+    with gateway(kind, tmp_path / kind, guard.port, model.server_port, SECRET) as port:
+        client, other = clients(port, "sk-unknown")
+        with client, other, pytest.raises(openai.PermissionDeniedError) as refused_as:
+            client.chat.completions.create(model="m-1", messages=ASK)
+    assert (refused_as.value.type, refused_as.value.code) == ("api_error", "unchecked")
+    assert not model.calls
+
+
 def test_envoy_refuses_everybody_where_it_was_told_to_fail_closed(model, tmp_path):
     closed = {"failure_mode_allow: true": "failure_mode_allow: false"}
     with gateway("envoy", tmp_path / "e", free_port(), model.server_port, closed) as port:
