@@ -79,6 +79,7 @@ class Model(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Answers)
         self.calls: list[tuple[str, dict[str, str], dict[str, Any]]] = []
         self.status = 200
+        self.code = ""
 
 
 class _Answers(BaseHTTPRequestHandler):
@@ -98,7 +99,8 @@ class _Answers(BaseHTTPRequestHandler):
         headers = {k.lower(): v for k, v in self.headers.items()}
         self.server.calls.append((self.path, headers, body))
         if self.server.status != 200:
-            self._send(json.dumps({"error": {"message": "of the model's own"}}).encode(),
+            error = {"message": "of the model's own", "code": self.server.code or None}
+            self._send(json.dumps({"error": error}).encode(),
                        "application/json", self.server.status)  # fmt: skip
             return
         anthropic = self.path.startswith("/v1/messages")

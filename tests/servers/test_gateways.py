@@ -194,6 +194,19 @@ def test_a_guard_that_is_down_lets_everybody_pass(kind, model, tmp_path):
         talk(port, "sk-bad")
 
 
+@pytest.mark.parametrize("kind", ["nginx", "caddy"])  # Envoy's example knows no other keys: 401
+def test_what_could_not_be_checked_is_refused_as_that(kind, guarded, model, tmp_path):
+    """A key of nobody, where the guard fails closed: nothing is said of an account."""
+    (tmp_path / "tokens").write_text("token-1\n")
+    guard = guarded("--token-file", tmp_path / "tokens", "--fail-closed", "authz")
+    with gateway(kind, tmp_path / kind, guard.port, model.server_port, SECRET) as port:
+        client, other = clients(port, "sk-unknown")
+        with client, other, pytest.raises(openai.PermissionDeniedError) as refused_as:
+            client.chat.completions.create(model="m-1", messages=ASK)
+    assert (refused_as.value.type, refused_as.value.code) == ("api_error", "unchecked")
+    assert not model.calls
+
+
 def test_envoy_refuses_everybody_where_it_was_told_to_fail_closed(model, tmp_path):
     closed = {"failure_mode_allow: true": "failure_mode_allow: false"}
     with gateway("envoy", tmp_path / "e", free_port(), model.server_port, closed) as port:
@@ -395,8 +408,11 @@ def reports_how_calls_ended(guard, model, port: int) -> None:
     ]
     until(lambda: "evidence: handoff" in seen(later, "others"))
     assert "handoff" not in seen(later, "shell")
-    model.status = 429
+    model.status = 429  # of the operator's own quota: nothing of the prompt
     with pytest.raises(openai.RateLimitError):
+        asked_by_the_accused(model="m-2")
+    model.status, model.code = 400, "content_policy_violation"
+    with pytest.raises(openai.BadRequestError):
         asked_by_the_accused(model="m-2")
     until(lambda: "evidence: retry" in seen(long, "others"))
     assert "retry" not in seen(long, "shell")

@@ -47,7 +47,8 @@ def explained_decision(
         sections.append((f"Campaign {line['campaign_id']}", told))
     if line["verdict"] not in ("allow", "watch"):
         access = " --access" if line["level"] == "access" else ""
-        undo = f"stillwatch guard undo --account ACCOUNT{access} --by NAME --orders FILE --key FILE"
+        who = f"--account ACCOUNT [--end-user ID]{access}"
+        undo = f"stillwatch guard undo {who} --by NAME --orders FILE --key FILE"
         sections.append(("To take it back", [undo]))
     cited = line.get("citation")
     if cited and citations is None:

@@ -18,6 +18,7 @@ from stillwatch.cases import (
 )
 from stillwatch.enrich import read_permits
 from stillwatch.guard import NEAR_TOKENS, NO_BANDS, Guard, Request
+from stillwatch.guard.gateways import REFUSES
 from stillwatch.policy import Ladder, permits_from_rows
 from stillwatch.schema import Judgement, from_micros, to_micros
 from stillwatch.store import Run
@@ -42,9 +43,10 @@ class Touched:
 class Rehearsal:
     """What a guard would have done about one campaign in the last days, enforcing.
 
-    ``accused``: requests of the accused that waited or were refused, of ``accused_exchanges``.
-    ``throttled`` and ``watched``: accounts that are not accused, the first made to wait since
-    evidence of their own joined them (``throttled_accounts`` names them), the second let through.
+    ``accused``: requests of the accused that waited, were refused or were answered in summary, of
+    ``accused_exchanges``. ``throttled`` and ``watched``: accounts that are not accused, the first
+    made to wait since evidence of their own joined them (``throttled_accounts`` names them), the
+    second let through.
     ``permitted_exchanges``: requests that a permit let pass.
     """
 
@@ -122,16 +124,16 @@ def _played(guard: Guard, rows: Iterable[Mapping[str, Any]]) -> Rehearsal:
     for row in rows:
         request = request_of_row(row)
         decision = guard.decide(request)
-        stopped = decision.verdict not in ("allow", "watch")
+        held = decision.verdict not in ("allow", "watch")
         mine = decision.level == "member"
         every += mine
         if decision.verdict == "allow" and decision.level:
             permitted += 1
-        elif stopped:
+        elif held:
             (accused if mine else throttled).add(row)
         elif decision.verdict == "watch" and not mine:
             watched.add(row)
-        if not stopped:
+        if decision.verdict not in REFUSES:  # summarize is answered too
             guard.observe(
                 request, status=row["status"], output_tokens=row["output_tokens"],
                 prefix_full=row["prefix_full"], h_blob=row["h_blob"],

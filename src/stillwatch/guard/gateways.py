@@ -55,6 +55,8 @@ def authz_headers(
         (b"x-stillwatch-decision", decision.decision_id.encode("latin-1", "replace")),
         (b"cache-control", b"no-store"),
     ]
+    if decision.mode == "fail":
+        headers.append((b"x-stillwatch-mode", b"fail"))
     if decision.verdict == "throttle":
         headers.append((b"retry-after", b"%d" % max(1, decision.retry_after_s)))
     if decision.verdict == "step_up" and ladder.step_up_url:
@@ -129,8 +131,10 @@ def guardrail_answer(decision: Decision, ladder: Ladder) -> dict[str, Any]:
 
 def refusal_error(decision: Decision, ladder: Ladder) -> dict[str, Any]:
     """Return a refusal in the form of an OpenAI error, which clients of that API show."""
-    kind = "rate_limit_error" if decision.verdict == "throttle" else "permission_error"
     text = refusal_text(decision, ladder)
+    if decision.mode == "fail":  # nothing was decided of the account, and an error may pass
+        return {"error": {"message": text, "type": "api_error", "code": "unchecked"}}
+    kind = "rate_limit_error" if decision.verdict == "throttle" else "permission_error"
     return {"error": {"message": text, "type": kind, "code": decision.verdict}}
 
 

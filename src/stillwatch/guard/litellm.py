@@ -7,11 +7,16 @@ Imports LiteLLM, so that it is imported by LiteLLM's proxy alone.
 
 from __future__ import annotations
 
+import json
 import os
+import secrets
+from collections import OrderedDict
+from collections.abc import Mapping
 from typing import Any, Final
 
 import httpx
 from fastapi import HTTPException
+from litellm.exceptions import ContentPolicyViolationError
 from litellm.integrations.custom_logger import CustomLogger
 
 __all__ = ["StillwatchCallback", "callback"]
@@ -19,8 +24,14 @@ __all__ = ["StillwatchCallback", "callback"]
 _TIMEOUT_S: Final = 0.5
 _STATUS: Final = {"deny": 403, "step_up": 403, "throttle": 429}
 _CALL: Final = ("messages", "system", "input", "prompt", "instructions", "tools")
-_MADE: Final = "stillwatch_call"  # who asked, from the question to the report of how it ended
-_ENDED: Final = {401: "denied", 403: "denied", 429: "rate_limited"}
+_MADE: Final = "stillwatch_call"  # a token: who asked is held here, never in the call
+_VERDICT: Final = "stillwatch_verdict"
+_NOTES: Final = ("metadata", "litellm_metadata")
+_LEAST: Final = ("account_id", "org_id", "end_user_id", "model")
+_LONGEST: Final = 512  # characters of a name; the guard takes no longer one
+_MOST_HELD: Final = 65_536  # calls that have not ended; the oldest is then reported no more
+# Of the operator's own key and quota at the model, as a rule: they say nothing of the prompt.
+_OWN: Final = frozenset((401, 403, 429))
 
 
 class StillwatchCallback(CustomLogger):
@@ -34,23 +45,28 @@ class StillwatchCallback(CustomLogger):
             timeout=_TIMEOUT_S,
         )
         self._closed = os.environ.get("GUARD_FAIL_CLOSED") == "1"
+        self._held: OrderedDict[str, dict[str, str]] = OrderedDict()
 
     async def async_pre_call_hook(
         self, user_api_key_dict: Any, cache: Any, data: dict[str, Any], call_type: str
     ) -> dict[str, Any]:
         """Ask before the call; raise HTTPException to refuse it."""
+        for name in _NOTES:  # whoever calls may have written there what only we may
+            if isinstance(data.get(name), dict):
+                data[name].pop(_MADE, None)
+                data[name].pop(_VERDICT, None)
         account = (
             user_api_key_dict.user_id or user_api_key_dict.team_id or user_api_key_dict.api_key
         )
         if not account:
             return data
-        metadata = _metadata(data)
-        who = {"account_id": account, **_named(user_api_key_dict, data, metadata)}
+        notes = _notes(data)
+        who = {"account_id": account, **_named(user_api_key_dict, data, notes)}
+        least: dict[str, Any] = {name: who[name] for name in _LEAST if name in who}
         try:
-            told = await self._client.post("/v1/decide", json={**who, **_texts(data)})
+            told = await self._post("/v1/decide", {**who, **_texts(data)}, least)
             if told.status_code in (400, 413):  # nothing in a call is a way around its account
-                least = {name: who[name] for name in ("account_id", "org_id") if name in who}
-                told = await self._client.post("/v1/decide", json=least)
+                told = await self._post("/v1/decide", least, least)
             answer = told.raise_for_status().json()
         except (httpx.HTTPError, ValueError) as error:
             if self._closed:
@@ -61,16 +77,15 @@ class StillwatchCallback(CustomLogger):
             wait = {"retry-after": str(answer.get("retry_after_s", 1))} if status == 429 else None
             reason = answer.get("message") or f"reference {answer['decision_id']}"
             raise HTTPException(status, reason, headers=wait)
-        metadata[_MADE] = who
-        metadata["stillwatch_verdict"] = answer["verdict"]  # summarize is the deployment's to do
+        notes[_MADE] = self._hold(who)
+        notes[_VERDICT] = answer["verdict"]  # summarize is the deployment's to do
         return data
 
     async def async_log_success_event(
         self, kwargs: dict[str, Any], response_obj: Any, start_time: Any, end_time: Any
     ) -> None:
         """Report how the call ended, so that handoffs of its conversation are seen."""
-        choices = getattr(response_obj, "choices", None)
-        told = choices[0].message.content if choices else None
+        told = _told(response_obj)
         payload = kwargs.get("standard_logging_object") or {}
         tokens = int(payload.get("completion_tokens") or 0)
         await self._observe(kwargs, {"output_text": told, "output_tokens": tokens})
@@ -78,48 +93,104 @@ class StillwatchCallback(CustomLogger):
     async def async_log_failure_event(
         self, kwargs: dict[str, Any], response_obj: Any, start_time: Any, end_time: Any
     ) -> None:
-        """Report that the model refused the call, so that a retry from elsewhere is seen."""
-        code = getattr(kwargs.get("exception"), "status_code", 500)
-        status = _ENDED.get(code, "client_error" if 400 <= code < 500 else "server_error")
+        """Report that the model filtered the call, so that a retry from elsewhere is seen."""
+        error = kwargs.get("exception")
+        code = getattr(error, "status_code", None)
+        if isinstance(error, ContentPolicyViolationError):
+            status = "filtered"
+        elif code in _OWN:
+            return
+        else:
+            status = "server_error"
+            if isinstance(code, int) and 400 <= code < 500:
+                status = "client_error"
         await self._observe(kwargs, {"status": status})
 
     async def _observe(self, kwargs: dict[str, Any], ended: dict[str, Any]) -> None:
         """Report under the names that the question had: under others the next turn of somebody's
         own conversation would look as if it had been taken over."""
         given = kwargs.get("litellm_params") or {}
-        held = (given.get(name) or {} for name in ("metadata", "litellm_metadata"))
-        who = next((found[_MADE] for found in held if found.get(_MADE)), None)
+        held = (given.get(name) for name in _NOTES)
+        tokens = [notes.get(_MADE) for notes in held if isinstance(notes, dict)]
+        who = next((self._held[t] for t in tokens if isinstance(t, str) and t in self._held), None)
         if who is None:
             return
         call = {**(kwargs.get("optional_params") or {}), **kwargs}
         try:
-            await self._client.post("/v1/observe", json={**who, **_texts(call), **ended})
+            await self._post("/v1/observe", {**who, **_texts(call), **ended}, {**who, **ended})
         except httpx.HTTPError:
             return  # the guard counts what reaches it; the call itself has long been answered
 
+    async def _post(
+        self, path: str, body: Mapping[str, Any], least: Mapping[str, Any]
+    ) -> httpx.Response:
+        """Send a body, or the least of it where it cannot be written as JSON."""
+        try:
+            data = _encoded(body)
+        except (TypeError, ValueError, RecursionError):
+            data = _encoded(least)
+        return await self._client.post(
+            path, content=data, headers={"content-type": "application/json"}
+        )
 
-def _metadata(data: dict[str, Any]) -> dict[str, Any]:
-    """Return LiteLLM's own notes on a call. On some routes, Anthropic's among them, ``metadata`` is
-    the caller's and goes to the model."""
-    own = data.get("litellm_metadata")
-    found: dict[str, Any] = own if isinstance(own, dict) else data.setdefault("metadata", {})
-    return found
+    def _hold(self, who: dict[str, str]) -> str:
+        """Keep who asked until the call has ended; a retry ends twice, so that it stays after."""
+        token = secrets.token_hex(16)
+        self._held[token] = who
+        if len(self._held) > _MOST_HELD:
+            self._held.popitem(last=False)
+        return token
 
 
-def _named(caller: Any, data: dict[str, Any], metadata: dict[str, Any]) -> dict[str, Any]:
+def _encoded(body: Mapping[str, Any]) -> bytes:
+    """Return strict JSON; half a character, which UTF-8 has not, becomes a question mark.
+
+    Raises TypeError, ValueError, RecursionError: the body is none.
+    """
+    return json.dumps(body, allow_nan=False, ensure_ascii=False).encode("utf-8", "replace")
+
+
+def _notes(data: Mapping[str, Any]) -> dict[str, Any]:
+    """Return LiteLLM's own notes on a call: those where it wrote of whom the key is, which it lets
+    no caller write. The other of the two, which one depends on the route, is the caller's. Where
+    that is not certain the notes are of nobody, and empty."""
+    own = [
+        notes
+        for name in _NOTES
+        if isinstance(notes := data.get(name), dict)
+        and any(isinstance(key, str) and key.startswith("user_api_key_") for key in notes)
+    ]
+    return own[0] if len(own) == 1 else {}
+
+
+def _named(caller: Any, data: Mapping[str, Any], notes: Mapping[str, Any]) -> dict[str, str]:
     """Return who asks and from where, as far as LiteLLM knows it.
 
     When the account was made is not among it: a key that was made today may be an old account's.
     """
-    address = str(metadata.get("requester_ip_address") or "").rpartition(",")[2].strip()
+    address = str(notes.get("requester_ip_address") or "").rpartition(",")[2].strip()
     found = {
         "org_id": caller.org_id,
         "end_user_id": caller.end_user_id,
         "model": data.get("model"),
         "ip": address,
-        "user_agent": str(metadata.get("user_agent") or "")[:512],
+        "user_agent": str(notes.get("user_agent") or "")[:_LONGEST],
     }
-    return {name: value for name, value in found.items() if value}
+    return {
+        name: value
+        for name, value in found.items()
+        if isinstance(value, str) and 0 < len(value) <= _LONGEST
+    }
+
+
+def _told(response: Any) -> str | None:
+    """Return the text of an answer: a chat's, or a completion's, which has no message."""
+    choices = getattr(response, "choices", None)
+    if not choices:
+        return None
+    message = getattr(choices[0], "message", None)
+    told = getattr(choices[0], "text", None) if message is None else message.content
+    return told if isinstance(told, str) else None
 
 
 def _texts(call: dict[str, Any]) -> dict[str, Any]:

@@ -210,7 +210,7 @@ def test_a_decision_that_no_log_has_and_a_notice_of_none_are_told(folder, tmp_pa
     told = " ".join(capsys.readouterr().out.split())
     assert "stillwatch explain c-1" in told
     assert "the scan accused the account" in told
-    assert "guard undo --account ACCOUNT --by NAME" in told
+    assert "guard undo --account ACCOUNT [--end-user ID] --by NAME" in told
     for cited in (["--citations", f"{folder}/citations.jsonl"], []):
         assert command([*asked, "--notice", *cited]) == 1
         assert "stillwatch case notice" in capsys.readouterr().err

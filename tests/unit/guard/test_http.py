@@ -236,6 +236,12 @@ def test_where_the_guard_fails_and_refuses_nothing_is_said_of_the_account(tmp_pa
     assert status == 403
     assert body["error"]["message"].startswith("The request could not be checked.")
     assert "account" not in body["error"]["message"]
+    assert (body["error"]["type"], body["error"]["code"]) == ("api_error", "unchecked")
+    headers = call(closed, "/authz/v1/x", {}, {"x-stillwatch-style": "auth_request"})[1]
+    assert headers["x-stillwatch-mode"] == "fail"  # by it nginx writes the same body
+    denied = call(closed, "/authz/v1/x", {}, {"x-account-id": "bad-1"})
+    assert denied[2]["error"]["type"] == "permission_error"
+    assert "x-stillwatch-mode" not in denied[1]
 
 
 def test_a_partial_body_is_not_looked_at(tmp_path, key):

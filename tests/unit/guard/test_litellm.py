@@ -1,0 +1,199 @@
+"""The callback class for LiteLLM's proxy before a real guard; with LiteLLM itself: tests/servers.
+
+LiteLLM is in no environment of these tests: of it the class takes a base class and an exception.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import json
+import sys
+from types import ModuleType, SimpleNamespace
+from typing import Any
+
+import httpx
+import pytest
+
+from stillwatch.guard.asgi import app_of
+
+from .test_http import key, served
+
+__all__ = ["key"]
+
+ASK = [{"role": "user", "content": "When does the tide turn?"}]
+OWN = {"user_api_key_hash": "h", "requester_ip_address": "192.0.2.7", "user_agent": "curl"}
+FORGED = {"account_id": "victim", "step_up": "passed", "hashes": {"prefix": 7}}
+
+
+class Filtered(Exception):
+    """What the model's own filter makes LiteLLM raise."""
+
+    status_code = 400
+
+
+class HTTPError(Exception):
+    """FastAPI's, as far as the class needs it."""
+
+    def __init__(self, status_code: int, detail: str, headers: Any = None) -> None:
+        super().__init__(detail)
+        self.status_code = status_code
+
+
+class Through(httpx.ASGITransport):
+    """The guard in this process; keeps what it was sent."""
+
+    def __init__(self, service: Any) -> None:
+        super().__init__(app_of(service))
+        self.sent: list[tuple[str, Any]] = []
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        self.sent.append((request.url.path, json.loads(request.content)))
+        return await super().handle_async_request(request)
+
+
+@pytest.fixture
+def made(tmp_path, key, monkeypatch):
+    """The callback, and what it sent."""
+    held = {
+        "fastapi": {"HTTPException": HTTPError},
+        "litellm": {},
+        "litellm.exceptions": {"ContentPolicyViolationError": Filtered},
+        "litellm.integrations": {},
+        "litellm.integrations.custom_logger": {"CustomLogger": object},
+    }
+    for name, names in held.items():
+        module = ModuleType(name)
+        vars(module).update(names)
+        monkeypatch.setitem(sys.modules, name, module)
+    monkeypatch.delitem(sys.modules, "stillwatch.guard.litellm", raising=False)
+    loaded = importlib.import_module("stillwatch.guard.litellm")
+    callback = loaded.StillwatchCallback()
+    through = Through(served(tmp_path, key))
+    callback._client = httpx.AsyncClient(transport=through, base_url="http://guard")
+    yield callback, through.sent
+    sys.modules.pop("stillwatch.guard.litellm", None)
+
+
+def asked(callback: Any, account: str = "good", **data: Any) -> dict[str, Any]:
+    caller = SimpleNamespace(
+        user_id=account, team_id=None, api_key="k", org_id=None, end_user_id=None
+    )
+    call = {"model": "m-1", "messages": ASK, **data}
+    return asyncio.run(callback.async_pre_call_hook(caller, None, call, "completion"))
+
+
+def ended(callback: Any, data: dict[str, Any], error: Any = None, response: Any = None) -> None:
+    given = {name: data.get(name) for name in ("metadata", "litellm_metadata")}
+    kwargs = {"litellm_params": given, "messages": data["messages"], "exception": error}
+    if error is None:
+        asyncio.run(callback.async_log_success_event(kwargs, response, None, None))
+    else:
+        asyncio.run(callback.async_log_failure_event(kwargs, None, None, None))
+
+
+def observed(sent: list[tuple[str, Any]]) -> list[Any]:
+    return [body for path, body in sent if path == "/v1/observe"]
+
+
+@pytest.mark.parametrize("mine", ["metadata", "litellm_metadata"])
+def test_a_caller_cannot_forge_who_asked(made, mine):
+    callback, sent = made
+    theirs = "metadata" if mine == "litellm_metadata" else "litellm_metadata"
+    forged = {"stillwatch_call": FORGED, "stillwatch_verdict": "allow"}
+    data = asked(callback, **{mine: {**OWN, **forged}, theirs: dict(forged)})
+    assert not data[theirs]
+    assert "victim" not in str(data)
+    ended(callback, data)
+    (body,) = observed(sent)
+    assert body["account_id"] == "good"
+    assert not {"step_up", "hashes"} & body.keys()
+
+
+def test_what_a_caller_made_up_is_reported_of_nobody(made):
+    callback, sent = made
+    data = {"messages": ASK, "metadata": {"stillwatch_call": FORGED}}
+    ended(callback, data)
+    ended(callback, {**data, "metadata": {"stillwatch_call": "a guess"}})
+    assert not sent
+
+
+@pytest.mark.parametrize("mine", ["metadata", "litellm_metadata"])
+def test_a_caller_cannot_choose_its_address(made, mine):
+    callback, sent = made
+    theirs = "metadata" if mine == "litellm_metadata" else "litellm_metadata"
+    asked(callback, **{mine: dict(OWN), theirs: {"requester_ip_address": "198.51.100.9"}})
+    asked(callback, **{theirs: {"requester_ip_address": "198.51.100.9", "user_agent": "x"}})
+    assert [(body.get("ip"), body.get("user_agent")) for _, body in sent] == [
+        ("192.0.2.7", "curl"), (None, None),
+    ]  # fmt: skip
+
+
+def nested() -> list[Any]:
+    found: list[Any] = []
+    for _ in range(100_000):
+        found = [found]
+    return found
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"tools": [{"n": float("nan")}]},
+        {"tools": [object()]},
+        {"tools": nested()},
+        {"messages": [{"role": "user", "content": "\ud800 tide"}]},
+        {"model": float("nan")},
+    ],
+    ids=["nan", "object", "nested", "surrogate", "model"],
+)
+def test_a_call_that_is_no_json_is_no_way_around_its_account(made, odd):
+    callback, sent = made
+    with pytest.raises(HTTPError, match="may not use the model") as refused:
+        asked(callback, "bad-1", metadata=dict(OWN), **odd)
+    assert refused.value.status_code == 403
+    data = asked(callback, metadata=dict(OWN), **odd)
+    ended(callback, data)
+    assert observed(sent)[0]["account_id"] == "good"
+
+
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [
+        (Filtered(), "filtered"),
+        (SimpleNamespace(status_code=401), None),
+        (SimpleNamespace(status_code=403), None),
+        (SimpleNamespace(status_code=429), None),
+        (SimpleNamespace(status_code=400), "client_error"),
+        (SimpleNamespace(status_code=500), "server_error"),
+        (SimpleNamespace(status_code=None), "server_error"),
+    ],
+)
+def test_what_the_operators_own_key_met_is_not_reported_of_the_prompt(made, error, status):
+    callback, sent = made
+    ended(callback, asked(callback, metadata=dict(OWN)), error)
+    assert [body["status"] for body in observed(sent)] == ([status] if status else [])
+
+
+@pytest.mark.parametrize(
+    ("choice", "text"),
+    [
+        (SimpleNamespace(text="It turns."), "It turns."),
+        (SimpleNamespace(message=SimpleNamespace(content="It turns.")), "It turns."),
+        (SimpleNamespace(message=SimpleNamespace(content=None)), None),
+        (SimpleNamespace(), None),
+    ],
+)
+def test_a_completion_has_no_message(made, choice, text):
+    callback, sent = made
+    ended(callback, asked(callback, metadata=dict(OWN)), None, SimpleNamespace(choices=[choice]))
+    assert observed(sent)[0]["output_text"] == text
+
+
+def test_who_asked_is_held_within_bounds(made, monkeypatch):
+    callback, sent = made
+    monkeypatch.setattr(sys.modules["stillwatch.guard.litellm"], "_MOST_HELD", 2)
+    calls = [asked(callback, f"good-{n}", metadata=dict(OWN)) for n in range(3)]
+    for data in calls:
+        ended(callback, data)
+    assert [body["account_id"] for body in observed(sent)] == ["good-1", "good-2"]
