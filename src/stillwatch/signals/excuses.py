@@ -24,6 +24,7 @@ from stillwatch.signals.hours import (
     NOTHING,
     at_one_place,
     explained,
+    hosted_turns,
     hours_of_their_own,
     on_a_clock,
     one_host,
@@ -108,6 +109,11 @@ class Reasons:
         return one_host(self.cohort, self.population)
 
     @cached_property
+    def turns(self) -> str:
+        """Return what says that one host among others takes all turns (`hours.hosted_turns`)."""
+        return hosted_turns(self.cohort, self.population)
+
+    @cached_property
     def resting(self) -> str:
         """Return what says that each keeps hours of its own, as strangers behind one VPN do."""
         return hours_of_their_own(self._owner, self.cohort.ts_us)
@@ -153,6 +159,8 @@ def excused(finding: Finding, seen: Reasons) -> Finding:
         return explained(finding, POOL, _ANY)
     if finding.signal in _HOSTED and seen.host and not _most_move(finding):
         return explained(finding, ONE_HOST, _HOST.format(host=seen.host))
+    if finding.signal == round_robin.TEST.name and seen.turns:
+        return explained(finding, ONE_HOST, _HOST.format(host=seen.turns))
     if finding.signal == _HANDOFF and finding.statistic < _FEW * finding.n:
         return helped(finding)
     if finding.signal in _CLOCKED and seen.clock:

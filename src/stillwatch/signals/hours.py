@@ -9,13 +9,14 @@ import numpy as np
 
 from stillwatch.schema import Finding
 from stillwatch.signals.data import Cohort, Population
-from stillwatch.stats import calibrate
+from stillwatch.stats import calibrate, turns_e
 
 __all__ = [
     "NOTHING",
     "ORDINARY",
     "at_one_place",
     "explained",
+    "hosted_turns",
     "hours_of_their_own",
     "on_a_clock",
     "one_host",
@@ -33,6 +34,8 @@ _MOST: Final = 0.9
 _SITE: Final = 0.5
 _EVENT_US: Final = 3 * 24 * _HOUR_US
 _LEAST_ACCOUNTS: Final = 4
+_FIFTH: Final = 0.2
+_TURNS_E: Final = 5.0
 _TICK_US: Final = _HOUR_US // 4
 _NEAR_US: Final = 90_000_000
 _ON_THE_TICK: Final = 0.5
@@ -84,6 +87,29 @@ def one_host(cohort: Cohort, population: Population) -> str:
     if most.sum() >= _MOST * len(known):
         return f"{most.sum()} of {len(known)} accounts leave through two address prefixes"
     return ""
+
+
+def hosted_turns(cohort: Cohort, population: Population) -> str:
+    """Return, for a sentence, what says that one host among others takes all turns; empty: nothing.
+
+    A fifth of the accounts and more stay behind one prefix, and the rest take no turns: a service's
+    customers in a template that others use as well.
+    """
+    if population.exit_share is None:
+        return ""
+    sids = cohort.senders
+    exits = population.exit_code[sids]
+    stays = (exits >= 0) & (population.exit_share[sids] >= _SITE)
+    if not stays.any():
+        return ""
+    most = int(np.bincount(exits[stays]).argmax())
+    host = sids[stays & (exits == most)]
+    if len(host) < max(_LEAST_ACCOUNTS, _FIFTH * len(sids)):
+        return ""
+    rest = population.org[cohort.sid[~np.isin(cohort.sid, host)]]
+    if len(np.unique(rest)) >= _LEAST_ACCOUNTS and turns_e(rest).e_value >= _TURNS_E:
+        return ""
+    return f"{len(host)} of {len(sids)} accounts leave through one prefix, the rest take no turns"
 
 
 def rotate(cohort: Cohort, population: Population) -> bool:

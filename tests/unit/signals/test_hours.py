@@ -16,6 +16,7 @@ from stillwatch.signals.hours import (
     NOTHING,
     at_one_place,
     explained,
+    hosted_turns,
     hours_of_their_own,
     on_a_clock,
     one_host,
@@ -30,7 +31,15 @@ DAY = 24 * HOUR
 
 def seen(*, found_by=("frame", "exit_prefix"), **reasons):
     cohort = SimpleNamespace(found_by=frozenset(found_by))
-    quiet = {"place": "", "clock": "", "resting": "", "host": "", "senders": 20, "rotates": False}
+    quiet = {
+        "place": "",
+        "clock": "",
+        "resting": "",
+        "host": "",
+        "senders": 20,
+        "rotates": False,
+        "turns": "",
+    }
     return SimpleNamespace(cohort=cohort, **quiet | reasons)
 
 
@@ -194,6 +203,28 @@ def test_a_pool_of_a_few_is_a_vpn_that_some_users_have():
     for moved, left in ((3, NOTHING), (4, 1e6)):
         pool = replace(finding(1e6), signal="rotating_exits", statistic=float(moved))
         assert excused(pool, seen(senders=60)).e_value == left, moved
+
+
+def test_turns_of_one_host_among_others_are_its_own(stand):
+    """Fifteen customers of a service in a template that twenty-five others use as they like."""
+    rng = np.random.default_rng(4)
+    sid = rng.integers(40, size=1_200)
+    served = sid < 15
+    sid[served] = np.arange(served.sum()) % 15
+    exits = np.where(np.arange(60) < 15, 0, np.arange(60))
+    share = np.ones(60)
+    population = stand.population(60, exit_code=exits, exit_share=share)
+    cohort = stand.cohort(sid, stand.topics(sid, 0.1))
+    told = hosted_turns(cohort, population)
+    assert told == "15 of 40 accounts leave through one prefix, the rest take no turns"
+    turns = replace(finding(1e6), signal="round_robin")
+    assert excused(turns, seen(turns=told)).excuse == ONE_HOST
+    assert excused(finding(1e6), seen(turns=told)).e_value == 1e6
+    assert hosted_turns(cohort, replace(population, exit_share=np.full(60, 0.4))) == ""
+    every = np.arange(1_200) % 40  # a dealer over three prefixes: the rest goes round as well
+    dealt = stand.cohort(every, stand.topics(every, 0.1))
+    three = stand.population(60, exit_code=np.arange(60) % 3, exit_share=share)
+    assert hosted_turns(dealt, three) == ""
 
 
 def test_exits_of_those_who_rotate_count_for_watching_alone():
