@@ -17,8 +17,7 @@ from stillwatch.cases import (
     matchable,
 )
 from stillwatch.enrich import read_permits
-from stillwatch.guard import NEAR_TOKENS, NO_BANDS, Guard, Request
-from stillwatch.guard.gateways import REFUSES
+from stillwatch.guard import NEAR_TOKENS, NO_BANDS, REFUSES, Guard, Request
 from stillwatch.policy import Ladder, permits_from_rows
 from stillwatch.schema import Judgement, from_micros, to_micros
 from stillwatch.store import Run

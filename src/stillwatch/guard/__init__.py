@@ -27,6 +27,7 @@ from stillwatch.guard.seen import Capacity, Record
 
 if TYPE_CHECKING:
     from stillwatch.guard.files import read_orders, read_snapshot, write_orders, write_snapshot
+    from stillwatch.guard.gateways import REFUSES
     from stillwatch.guard.journal import erase_from_state
     from stillwatch.guard.middleware import Caller, GuardMiddleware
     from stillwatch.guard.server import serve
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 __all__ = [
     "NEAR_TOKENS",
     "NO_BANDS",
+    "REFUSES",
     "Caller",
     "Capacity",
     "Decision",
@@ -60,6 +62,7 @@ __all__ = [
 
 # Loaded when asked for: deciding needs neither a server nor signatures.
 _LAZY = {
+    "REFUSES": "gateways",
     "Caller": "middleware",
     "GuardMiddleware": "middleware",
     "Service": "service",

@@ -29,6 +29,21 @@ _FRESH: Final = 0.6  # of them so many are different, at least
 _SHORT: Final = ("cost", "deal", "fees", "sale")
 # And words of it that are no stems: read in the letters that sentences begin with
 _WHOLE: Final = ("bank", "banned", "block", "capex", "quota", "refuse", "tier")
+_TRAITS: Final = frozenset(
+    (
+        "card",
+        "client",
+        "device",
+        "exit",
+        "network",
+        "payment",
+        "prefix",
+        "proxy",
+        "template",
+        "tool",
+        "user",
+    )
+)
 _BEING: Final = frozenset({"is", "are", "was", "were", "been", "being"})
 _LINKS: Final = frozenset(
     {"connection", "connections", "session", "sessions", "socket", "sockets", "stream", "streams"}
@@ -253,10 +268,23 @@ def _advised(words: Sequence[str]) -> bool:
     )
 
 
+def _without_traits(words: Sequence[str]) -> list[str]:
+    """Return the words without what accounts have in common: "share a payment method"."""
+    return [
+        word for at, word in enumerate(words)
+        if not (
+            word == "share"
+            and words[at + 1 : at + 2] in (["a"], ["an"], ["one"])
+            and not _TRAITS.isdisjoint(words[at + 2 : at + 3])
+        )
+    ]  # fmt: skip
+
+
 def _together(words: Sequence[str]) -> bool:
     """Return whether members or providers, or all of them, do or did something together."""
     known = vocabulary()
     actors = known.told["providers"] | {"member", "members", "everybody", "everyone", "both"}
+    words = _without_traits(words)
     for at, word in enumerate(words):
         if word == "all":
             rest = words[at + 3 :] if words[at + 1 : at + 2] == ["of"] else words[at + 1 :]

@@ -170,4 +170,4 @@ def test_demo_leaves_a_report_and_can_be_run_again(stillwatch, tmp_path, monkeyp
         assert "Simulated traffic of a fictional provider, seed 7" in told.out
         assert f"Report: {tmp_path / 'demo' / 'report.html'}" in told.out
         assert (tmp_path / "demo" / "report.html").stat().st_size > 10_000
-    assert 6 <= len(told.out.splitlines()) <= 13
+    assert 6 <= len(told.out.splitlines()) <= 20  # a watched campaign says why, in a line
