@@ -20,6 +20,7 @@ import sqlalchemy as sa
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from old_rows import copied
 
 from stillwatch.errors import StillwatchError
 from stillwatch.share import content
@@ -66,24 +67,12 @@ def worked(url: str, act: Any) -> Any:
     return asyncio.run(work())
 
 
-def copied(file: Path) -> Any:
+def moved(file: Path) -> Any:
     """Copy the rows of a file into tables that the migrations up to 0002 make on a server."""
 
     def act(connection: sa.Connection) -> None:
         command.upgrade(_config(connection), "0002")
-        there = sa.MetaData()
-        there.reflect(connection)
-        rows = sqlite3.connect(file)
-        rows.row_factory = sqlite3.Row
-        for table in there.sorted_tables:
-            if table.name == "alembic_version":
-                continue
-            flags = [c.name for c in table.columns if isinstance(c.type, sa.Boolean)]
-            held = [dict(row) for row in rows.execute(f'SELECT * FROM "{table.name}"')]
-            for row in held:
-                row.update({name: bool(row[name]) for name in flags})
-            if held:
-                connection.execute(table.insert(), held)
+        for table, held in copied(connection, file):
             counted = [
                 c.name for c in table.primary_key if "nextval" in str(c.server_default or "")
             ]
@@ -94,7 +83,6 @@ def copied(file: Path) -> Any:
                 if sequence and held:
                     top = max(row[name] for row in held)
                     connection.execute(sa.select(sa.func.setval(sequence, top)))
-        rows.close()
 
     return act
 
@@ -104,7 +92,7 @@ def old(database_kind: str, database: str, tmp_path: Path) -> tuple[Path, str]:
     home = old_home(tmp_path, database)
     if database_kind == "sqlite":
         return home, f"sqlite:///{home / 'hub.sqlite'}"
-    worked(database, copied(home / "hub.sqlite"))
+    worked(database, moved(home / "hub.sqlite"))
     return home, database
 
 

@@ -74,19 +74,25 @@ def one_host(cohort: Cohort, population: Population) -> str:
     with half of what it sends and more: a service's servers, which send its customers' jobs in
     turn, or an office, whose people go on with each other's conversations.
     """
-    exits = population.exit_code[cohort.senders]
-    known = exits >= 0
-    stays = known.copy()
-    if population.exit_share is not None:
-        stays &= population.exit_share[cohort.senders] >= _SITE
-    if known.sum() < _LEAST_ACCOUNTS or not stays.any():
+    exits, stays = _staying(cohort, population)
+    known = int((exits >= 0).sum())
+    if known < _LEAST_ACCOUNTS or not stays.any():
         return ""
-    most, known = np.sort(np.bincount(exits[stays]))[::-1][:2], np.flatnonzero(known)
-    if most[0] >= _SITE * len(known):
-        return f"{most[0]} of {len(known)} accounts leave through one address prefix"
-    if most.sum() >= _MOST * len(known):
-        return f"{most.sum()} of {len(known)} accounts leave through two address prefixes"
+    most = np.sort(np.bincount(exits[stays]))[::-1][:2]
+    if most[0] >= _SITE * known:
+        return f"{most[0]} of {known} accounts leave through one address prefix"
+    if most.sum() >= _MOST * known:
+        return f"{most.sum()} of {known} accounts leave through two address prefixes"
     return ""
+
+
+def _staying(cohort: Cohort, population: Population) -> tuple[np.ndarray, np.ndarray]:
+    """Return each sender's exit, and whether half of what it sends and more goes through it."""
+    exits = population.exit_code[cohort.senders]
+    stays = exits >= 0
+    if population.exit_share is not None:
+        stays = stays & (population.exit_share[cohort.senders] >= _SITE)
+    return exits, stays
 
 
 def hosted_turns(cohort: Cohort, population: Population) -> str:
@@ -98,8 +104,7 @@ def hosted_turns(cohort: Cohort, population: Population) -> str:
     if population.exit_share is None:
         return ""
     sids = cohort.senders
-    exits = population.exit_code[sids]
-    stays = (exits >= 0) & (population.exit_share[sids] >= _SITE)
+    exits, stays = _staying(cohort, population)
     if not stays.any():
         return ""
     most = int(np.bincount(exits[stays]).argmax())

@@ -20,7 +20,6 @@ The evidence is this provider's own. What others say chooses hypotheses and ente
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import pyarrow as pa
@@ -29,8 +28,9 @@ from stillwatch.schema import Desk
 from stillwatch.signals import even_volumes, round_robin
 from stillwatch.signals.data import in_part, load_population, over_both
 from stillwatch.signals.excuses import Reasons, excused
-from stillwatch.signals.step import lacking
+from stillwatch.signals.step import as_row, lacking
 from stillwatch.signals.views import load_cohorts
+from stillwatch.stats import round9
 
 __all__ = ["registered_cohorts", "registered_findings"]
 
@@ -69,14 +69,6 @@ def registered_findings(desk: Desk, cohorts: frozenset[int]) -> pa.Table:
             row |= {"e_screen": float("nan"), "early": []}
         finding = made.get((row["cohort"], row["signal"]))
         if finding is not None and finding.evaluable:
-            row |= {
-                "statistic": float(f"{finding.statistic:.9g}"),
-                "p_value": float(f"{finding.p_value:.9g}"),
-                "e_value": float(f"{finding.e_value:.9g}"),
-                "n": finding.n,
-                "null": None if finding.null is None else json.dumps(finding.null.as_dict()),
-                "text": finding.text, "excuse": finding.excuse or None,
-                "e_before": float(f"{finding.e_before:.9g}"),
-                "evaluable": True, "missing": [],
-            }  # fmt: skip
+            told = as_row(finding).items()
+            row |= {name: round9(v) if isinstance(v, float) else v for name, v in told}
     return pa.Table.from_pylist(rows, schema=table.schema)

@@ -55,7 +55,7 @@ from stillwatch.signals.verdicts import missing, not_enough, switched_off
 from stillwatch.signals.views import load_cohorts
 from stillwatch.stats import round9
 
-__all__ = ["FINDINGS_STEP", "SCORES_STEP", "coordination", "lacking"]
+__all__ = ["FINDINGS_STEP", "SCORES_STEP", "as_row", "coordination", "lacking"]
 
 # Sign-ups and account values are the same in both parts: what reads them cannot screen.
 _WITHOUT_PARTS: Final = frozenset((signup_burst.TEST.name, shared_values.ACCOUNT_TEST.name))
@@ -138,10 +138,12 @@ def _backed(found: list[Finding]) -> list[Finding]:
         for f in found
     ):
         return found
-    return [
-        explained(f, "a quota each", _STRANGERS) if f.signal == dealt_evenly.TEST.name else f
-        for f in found
-    ]
+    return _explained(found, dealt_evenly.TEST, "a quota each", _STRANGERS)
+
+
+def _explained(found: list[Finding], test: CohortTest, excuse: str, why: str) -> list[Finding]:
+    """Return the findings, that of one test as `explained`."""
+    return [explained(f, excuse, why) if f.signal == test.name else f for f in found]
 
 
 def _base(desk: Desk, part: str, population: Population) -> Coincidences:
@@ -247,7 +249,7 @@ def _findings(desk: Desk) -> pa.Table:
     usual_own = harvest.usual([seen for one in judged if (seen := one.strangers) is not None])
     distinct = own_share(desk, _together(desk, judged))
     rows = [
-        one.columns | {"usual_own": usual_own} | _as_row(finding)
+        one.columns | {"usual_own": usual_own} | as_row(finding)
         for one in judged
         for finding in (*one.acts, *_of_topics(desk, one, usual_own, distinct))
     ]
@@ -272,20 +274,18 @@ def _no_launch(found: list[Finding], found_by: frozenset[str], screen: float) ->
     ``screen``: e-value of part A. A launch or a tutorial brings strangers with one template on one
     day; who was found by more than a template, such as an exit of their own, is no stranger.
     """
-    burst = signup_burst.TEST.name
-    apart = {burst, *WATCHED}
+    apart = {signup_burst.TEST.name, *WATCHED}
     others = mean_of([f.e_value for f in found if f.evaluable and f.signal not in apart])
     if screen >= SPEAKS_E or others >= SPEAKS_E or not found_by <= {"frame"}:
         return found
-    return [explained(f, "a launch", _LAUNCH) if f.signal == burst else f for f in found]
+    return _explained(found, signup_burst.TEST, "a launch", _LAUNCH)
 
 
 def _no_holding(found: list[Finding], paid: Payers) -> list[Finding]:
     """Return the findings; cards that go round among many organizations count as nothing."""
-    cards = shared_values.ACCOUNT_TEST.name
     if not paid.apart:
         return found
-    return [explained(f, "a holding", _HOLDING) if f.signal == cards else f for f in found]
+    return _explained(found, shared_values.ACCOUNT_TEST, "a holding", _HOLDING)
 
 
 def _together(desk: Desk, judged: list[_Judged]) -> np.ndarray:
@@ -317,7 +317,8 @@ def _described(
     }
 
 
-def _as_row(finding: Finding) -> dict[str, Any]:
+def as_row(finding: Finding) -> dict[str, Any]:
+    """Return the columns of the table that are the finding's own, not yet rounded."""
     return {
         "signal": finding.signal,
         "claim": finding.claim,

@@ -153,29 +153,27 @@ def _scopes(request: _Request) -> Iterator[tuple[bool, _Group, _Scope]]:
 
 def ids_in(record: bytes) -> tuple[str | None, str | None]:
     """Return a record's trace and span; None and None where it is not well-formed."""
-    try:
-        ids = _IDS.decode(record)
-    except _UNFIT:
-        return None, None
-    return ids.traceId, ids.spanId
+    ids: _Ids | None = _fitting(_IDS, record)
+    return (None, None) if ids is None else (ids.traceId, ids.spanId)
 
 
 def span_in(record: bytes) -> Span | None:
     """Return a span, None where it is not as the protocol says."""
-    try:
-        span: Span = _SPAN.decode(record)
-    except _UNFIT:
-        return None
+    span: Span | None = _fitting(_SPAN, record)
     return span
 
 
 def log_in(record: bytes) -> Log | None:
     """Return a log record, None where it is not as the protocol says."""
+    log: Log | None = _fitting(_LOG, record)
+    return log
+
+
+def _fitting(decoder: Any, record: bytes) -> Any:
     try:
-        log: Log = _LOG.decode(record)
+        return decoder.decode(record)
     except _UNFIT:
         return None
-    return log
 
 
 def resource_of(text: bytes) -> dict[str, Any] | None:

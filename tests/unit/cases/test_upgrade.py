@@ -18,6 +18,7 @@ from alembic import command as alembic_command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
+from old_rows import copied
 
 from stillwatch.cases import (
     attach,
@@ -62,20 +63,7 @@ def old_server(folder: Path, url: str) -> str:
     with engine.begin() as connection:
         config.attributes["connection"] = connection
         alembic_command.upgrade(config, "0002")
-        there = sa.MetaData()
-        there.reflect(connection)
-        with sqlite3.connect(old_file(folder)) as rows:
-            rows.row_factory = sqlite3.Row
-            for table in there.sorted_tables:
-                if table.name == "alembic_version":
-                    continue
-                flags = [c.name for c in table.columns if isinstance(c.type, sa.Boolean)]
-                held = [dict(row) for row in rows.execute(f"SELECT * FROM {table.name}")]
-                for row in held:
-                    row.update({name: bool(row[name]) for name in flags})
-                if held:
-                    connection.execute(table.insert(), held)
-        rows.close()
+        assert any(held for _, held in list(copied(connection, old_file(folder))))
     engine.dispose()
     return url
 
