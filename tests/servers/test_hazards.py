@@ -103,7 +103,7 @@ def test_an_answer_before_the_call_was_read_reaches_the_user(kind, asked, tmp_pa
 def test_a_guard_that_stops_in_mid_request_lets_the_user_pass_at_once(kind, guard, model, tmp_path):
     with (
         answering(guard) as guard_port,
-        gateway(kind, tmp_path / kind, guard_port, model.server_port) as port,
+        gateway(kind, tmp_path / kind, guard_port, model.server_port, patient=False) as port,
     ):
         client, other = clients(port, "sk-good")
         with client, other:
