@@ -8,7 +8,9 @@ A row is refused when, in this order:
 4. a token count is negative.
 
 Not refused: what the client itself chose. Were a nonsensical parameter enough to drop a row, an
-adversary could leave the log by sending one; such a value becomes null and is counted.
+adversary could leave the log by sending one; such a value becomes null and is counted. Nor what
+was added to the request afterwards (network, country, duration): a row is worth more than
+these.
 """
 
 from __future__ import annotations
@@ -27,7 +29,7 @@ from stillwatch.sources.instants import EARLIEST_US
 from stillwatch.sources.ledger import Ledger
 from stillwatch.sources.messages import Messages
 
-__all__ = ["CLIENT_CHOSEN", "admit", "status_of_code", "status_word"]
+__all__ = ["ADDED", "CLIENT_CHOSEN", "admit", "status_of_code", "status_word"]
 
 CLIENT_CHOSEN = frozenset(
     {
@@ -54,6 +56,7 @@ CLIENT_CHOSEN = frozenset(
         "tags",
     }
 )
+ADDED = frozenset({"country", "asn", "latency_ms"})
 _TOKENS = ("input_tokens", "output_tokens", "reasoning_tokens", "cached_tokens")
 _LIMITS = ("max_tokens", "n", "top_logprobs")
 _KEEP_EMPTY = frozenset({"output_text", "reasoning_text"})
@@ -132,7 +135,7 @@ def admit(
         raw = columns[field.name]
         array, bad = _converted(raw, field, ledger)
         out[field.name] = _without_empty(array, field.name)
-        if bad is not None and field.name in CLIENT_CHOSEN:
+        if bad is not None and field.name in CLIENT_CHOSEN | ADDED:
             ledger.coerced[f"{field.name}: unreadable, set to null"] += int(bad.sum())
         elif bad is not None:
             unfit.append((bad, field.name))

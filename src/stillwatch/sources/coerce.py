@@ -7,6 +7,7 @@ looked at value by value, for that batch alone.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
@@ -23,6 +24,7 @@ __all__ = ["Mask", "coerce", "coerce_values", "decoded"]
 
 Mask: TypeAlias = np.ndarray[Any, np.dtype[np.bool_]]
 _JSON_TEXT = frozenset({"tool_schema", "tool_choice", "response_format"})
+_SYSTEM = re.compile(r"\s*AS\s?([0-9]{1,10})(?:\s|$)", re.ASCII | re.IGNORECASE)
 _TRUE = frozenset({"true", "1", "yes", "t"})
 _FALSE = frozenset({"false", "0", "no", "f"})
 
@@ -299,6 +301,8 @@ def _fitter(field: pa.Field) -> Callable[[Any], Any]:
         return _fit_bool
     if pa.types.is_floating(kind):
         return _fit_float
+    if field.name == "asn":
+        return _fit_system
     if pa.types.is_integer(kind):
         return _fit_int
     return _fit_map if pa.types.is_map(kind) else _fit_list
@@ -340,6 +344,13 @@ def _fit_int(value: Any) -> int | None:
     if not number.is_integer():
         raise _Unfit
     return int(number)
+
+
+def _fit_system(value: Any) -> int | None:
+    """Return the number of an autonomous system, also of "AS64500" and "AS64500 Example Net"."""
+    if isinstance(value, str) and (found := _SYSTEM.match(value)):
+        return int(found[1])
+    return _fit_int(value)
 
 
 def _fit_bool(value: Any) -> bool | None:

@@ -164,6 +164,22 @@ def test_wrong_type_of_what_the_client_chose_hides_no_row(tmp_path: Path) -> Non
     assert ledger.coerced["temperature: unreadable, set to null"] == 1
 
 
+def test_an_autonomous_system_is_read_in_the_ways_it_is_written(tmp_path: Path) -> None:
+    said = ["AS64500", "as 64501 Example Net", "64502", ""]
+    table, ledger = read(parquet(tmp_path, rows(asn=said)))
+    assert table["asn"].to_pylist() == [64500, 64501, 64502, None]
+    assert ledger.rows_rejected == 0
+
+
+def test_wrong_type_of_what_was_added_to_a_request_costs_no_row(tmp_path: Path) -> None:
+    added = {"asn": ["Example Net", "AS1", None, "7"], "latency_ms": ["fast", "1.5", None, "2"]}
+    table, ledger = read(parquet(tmp_path, rows(**added)))
+    assert table["asn"].to_pylist() == [None, 1, None, 7]
+    assert table["latency_ms"].to_pylist() == [None, 1.5, None, 2.0]
+    assert ledger.coerced["asn: unreadable, set to null"] == 1
+    assert ledger.coerced["latency_ms: unreadable, set to null"] == 1
+
+
 def test_integer_too_large(tmp_path: Path) -> None:
     path = parquet(tmp_path, rows(http_status=pa.array([200, 70_000, 500, 429], pa.int64())))
     _, ledger = read(path)
