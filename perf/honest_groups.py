@@ -27,7 +27,7 @@ def more_groups(week: Week) -> None:
         marketplace, bot_hosts, ci_action, free_credits, after_bans, shifts_on_vpn, automation,
         digests, pollers, pipeline, carrier_launch, vpn_template, hosted_keys, serverless,
         branches, drip, metered, fair_queue, night_queue, cloud_queue, tables, threads, handover,
-        account_shop, chat_bots, question_bank,
+        account_shop, chat_bots, question_bank, agency, outsourcer,
     ):  # fmt: skip
         group(week)
 
@@ -589,3 +589,38 @@ def question_bank(week: Week) -> None:
             question = bank[rng.integers(300)]["content"]
             text = f"Quiz me on this and explain the answer step by step: {question}"
             week.say(one, max(ts, day + DAY), [{"role": "user", "content": text}])
+
+
+def agency(week: Week) -> None:
+    """64 clients moved to an agency's template in two days, on its eight cards and four prefixes.
+
+    Each client has a business of its own.
+    """
+    rng = week.rng
+    begin = START - 3 * DAY
+    for k, ips in enumerate(behind(week, 4, 64)):
+        one = week.account("agency's client", created=begin + int(rng.integers(2 * DAY)), ips=ips,
+                           card=week.mark("agency", k % 8))  # fmt: skip
+        base = int(rng.integers(len(week.pool)))
+        for ts in week.human_times(one, week.often(2.8, 0.6)):
+            week.say(
+                one, ts, [system("You write for our client. Keep its tone."), week.fresh(base)]
+            )
+
+
+def outsourcer(week: Week) -> None:
+    """Fourteen employers of one outsourcer: a card and an office each, five desks, one day, one prompt.
+
+    The desks do whatever comes in.
+    """
+    rng = week.rng
+    begin = START - 2 * DAY
+    for employer in range(14):
+        office = behind(week, 1, 5)
+        for ips in office:
+            one = week.account("outsourcer's desk", created=begin + int(rng.integers(DAY)), ips=ips,
+                               card=week.mark("employer", employer))  # fmt: skip
+            for ts in week.human_times(one, week.often(3, 0.5)):
+                week.say(
+                    one, ts, [system("You help the desk with what comes in."), week.fresh(None)]
+                )

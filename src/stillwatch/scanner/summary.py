@@ -56,6 +56,7 @@ _MIN_DRIFT: Final = 10
 _DRIFT_DISTANCE: Final = 0.3
 _MIN_EXPECTED: Final = 20
 _TOGETHER_E: Final = 10.0
+_IN_COMMON: Final = 0.2
 
 
 @dataclass(frozen=True)
@@ -160,7 +161,9 @@ class Baseline:
     def drift(self, runner: LocalRunner, choice: Choice, references: References) -> dict[str, Any]:
         """Compare unselected cohorts that act together with what is expected of them.
 
-        Cohorts a fifth of whose members belong to a selected one are left out, and the upper third
+        Cohorts a fifth of whose members belong to a selected one are left out, and so are those a
+        fifth of whose members belong to a larger one that counts already (one campaign in many
+        wordings makes dozens of cohorts, and is no drift), and the upper third
         on both sides: a drift moves all cohorts, campaigns that were missed only the highest.
         A one-sided Kolmogorov–Smirnov test at 1e-3 raises the alarm when the distributions also lie
         0.3 apart (with very many cohorts any small difference would reject): then nothing is
@@ -172,11 +175,12 @@ class Baseline:
             f"""WITH taken AS (SELECT DISTINCT sid FROM cohort_members WHERE cohort IN ({chosen})),
                 mixed AS (SELECT m.cohort, count(t.sid) / count(*) AS share FROM cohort_members m
                           LEFT JOIN taken t ON t.sid = m.sid GROUP BY m.cohort)
-                SELECT c.score FROM cohort_scores c JOIN mixed x ON x.cohort = c.cohort
-                WHERE c.tested AND c.e_acts >= {_TOGETHER_E} AND x.share < 0.2
-                ORDER BY c.cohort"""
+                SELECT c.cohort, c.score, m.sid FROM cohort_scores c
+                JOIN mixed x ON x.cohort = c.cohort JOIN cohort_members m ON m.cohort = c.cohort
+                WHERE c.tested AND c.e_acts >= {_TOGETHER_E} AND x.share < {_IN_COMMON}
+                ORDER BY c.cohort, m.sid"""
         )
-        here = rows["score"].to_numpy()
+        here = _one_view_each(*(rows[c].to_numpy() for c in ("cohort", "score", "sid")))
         expected = self.together.scores if self.calibrates else references.together.scores
         if len(here) < _MIN_DRIFT or len(expected) < _MIN_EXPECTED:
             return {"alarm": False, "text": _too_few(len(here), len(expected))}
@@ -215,6 +219,22 @@ class Baseline:
                 }
             )
         return found
+
+
+def _one_view_each(cohort: np.ndarray, score: np.ndarray, sid: np.ndarray) -> np.ndarray:
+    """Return the scores of cohorts of which hardly two have members in common, larger ones first.
+
+    One row for each cohort and member, by cohort.
+    """
+    _, first, size = np.unique(cohort, return_index=True, return_counts=True)
+    counted: set[int] = set()
+    kept = []
+    for k in np.argsort(-size, kind="stable").tolist():
+        members = set(sid[first[k] : first[k] + size[k]].tolist())
+        if len(members & counted) < _IN_COMMON * len(members):
+            counted |= members
+            kept.append(float(score[first[k]]))
+    return np.array(kept)
 
 
 def _too_few(here: int, expected: int) -> str:

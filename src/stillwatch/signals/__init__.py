@@ -8,6 +8,7 @@ language, script or country is read.
 """
 
 from stillwatch.signals import (
+    crossed_cards,
     dealt_evenly,
     direct_evidence,
     even_volumes,
@@ -41,6 +42,7 @@ TESTS = (
     signup_burst.TEST,
     shared_values.ACCOUNT_TEST,
     shared_values.EXIT_TEST,
+    crossed_cards.TEST,
     rotating_exits.TEST,
     round_robin.TEST,
     even_volumes.TEST,

@@ -8,6 +8,7 @@ from typing import Final
 import numpy as np
 
 from stillwatch.signals import (
+    crossed_cards,
     dealt_evenly,
     direct_evidence,
     even_volumes,
@@ -70,7 +71,9 @@ KINDS: Final = {
     "hand-overs": _MOVES,
 }  # fmt: skip
 _DEALING: Final = {"turns": _TURNS, "hand-overs": _MOVES, "shared payment": _PAYS}
-ALONE: Final = _HANDED
+# Two facts that no honest reason explains at once, in one test.
+_CROSSED: Final = frozenset((crossed_cards.TEST.name,))
+ALONE: Final = _HANDED | _CROSSED
 # A pool and its exits are one fact: each stands beside the other kinds in one of two lists.
 _LISTS: Final = (
     (KINDS["set up alike"], _TURNS, _MOVES),
@@ -120,7 +123,9 @@ def e_of_acts(made: Iterable[tuple[str, float]], *, watch: bool = False) -> floa
     those that are null, 0 where only one kind could be read. Half of that stake is on the kinds
     without the pool, half on those with it and without shared exits, which any pool makes.
     Hand-overs have half of the whole stake by themselves, where they could be read. Equal volumes
-    (`BESIDE`) accuse nobody: whoever serves or sets up others makes them.
+    (`BESIDE`) accuse nobody: whoever serves or sets up others makes them. Cards across exits and
+    exits across cards (`crossed_cards`) are two facts of being set up alike in one test, which no
+    one honest reason explains; they have as much of the stake as hand-overs.
     ``watch``: what is enough to be looked at, that any two tests speak, be they of one kind, of
     `WATCHED`, `BESIDE` or topics (`_SAME` are one), or a pool or hand-overs alone.
     *Source*: Benjamini & Heller 2008, Biometrics 64 (partial conjunctions), with means of e-values.
@@ -130,7 +135,7 @@ def e_of_acts(made: Iterable[tuple[str, float]], *, watch: bool = False) -> floa
     two = [e for e in two if not np.isnan(e)]
     if not two:
         return float("nan")
-    alone = (_kind(made, kind) for kind in ((_POOL, ALONE) if watch else (ALONE,)))
+    alone = (_kind(made, kind) for kind in ((_POOL, _HANDED) if watch else (_HANDED, _CROSSED)))
     return mean_of([mean_of(two), *(e for e in alone if not np.isnan(e))])
 
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from stillwatch.schema import Finding
 from stillwatch.signals import (
+    crossed_cards,
     dealt_evenly,
     direct_evidence,
     even_volumes,
@@ -31,7 +32,7 @@ from stillwatch.signals.hours import (
     rotate,
 )
 
-__all__ = ["HELP", "ONE_HOST", "POOL", "Reasons", "excused", "helped"]
+__all__ = ["HELP", "ONE_HOST", "POOL", "SHOP", "Reasons", "excused", "helped"]
 
 _PEOPLE: Final = (
     "They may be people at one place ({place}): a class or an office does the same, and this "
@@ -49,6 +50,7 @@ _HOST: Final = (
 ONE_HOST: Final = "one host"  # its customers are no campaign, and no strangers either
 HELP: Final = "help"
 POOL: Final = "a pool"  # counts for watching
+SHOP: Final = "bought accounts"
 _ANY: Final = (
     "Most of them leave through any of these prefixes, as one service's customers do, and this "
     "counts as nothing for an accusation."
@@ -65,6 +67,9 @@ _SHOP: Final = (
     "They have no template in common: who buys ready-made accounts gets the seller's proxies with "
     "them, and this counts as nothing."
 )
+_BOUGHT: Final = frozenset((rotating_exits.TEST.name, crossed_cards.TEST.name))
+_EXITS: Final = frozenset((shared_values.EXIT_TEST.name, crossed_cards.TEST.name))
+_COMPANY: Final = "They may be one company with several cards ({host}), and this counts as nothing."
 _SOME: Final = (
     "Fewer than one organization in fifteen does: users of one application who have the same VPN "
     "do the same, and this counts as nothing."
@@ -147,20 +152,22 @@ def excused(finding: Finding, seen: Reasons) -> Finding:
     """Return the finding, as nothing where honest people do the same for a reason that is seen."""
     if not finding.evaluable or finding.e_value <= NOTHING:
         return finding
-    if finding.signal == rotating_exits.TEST.name and "frame" not in seen.cohort.found_by:
-        return explained(finding, "bought accounts", _SHOP)
+    if finding.signal in _BOUGHT and "frame" not in seen.cohort.found_by:
+        return explained(finding, SHOP, _SHOP)
     if finding.signal == rotating_exits.TEST.name and finding.statistic < _SEVERAL * seen.senders:
         return explained(finding, "a few of them", _SOME)
     if finding.signal == rotating_exits.TEST.name and seen.resting:
         return explained(finding, "own hours", _RESTING.format(hours=seen.resting))
     if finding.signal in _AT_ONE_PLACE and seen.place:
         return explained(finding, "one place", _PEOPLE.format(place=seen.place))
-    if finding.signal == shared_values.EXIT_TEST.name and seen.rotates:
+    if finding.signal in _EXITS and seen.rotates:
         return explained(finding, POOL, _ANY)
     if finding.signal in _HOSTED and seen.host and not _most_move(finding):
         return explained(finding, ONE_HOST, _HOST.format(host=seen.host))
     if finding.signal == round_robin.TEST.name and seen.turns:
         return explained(finding, ONE_HOST, _HOST.format(host=seen.turns))
+    if finding.signal == crossed_cards.TEST.name and seen.host:
+        return explained(finding, ONE_HOST, _COMPANY.format(host=seen.host))
     if finding.signal == _HANDOFF and finding.statistic < _FEW * finding.n:
         return helped(finding)
     if finding.signal in _CLOCKED and seen.clock:

@@ -10,7 +10,7 @@ from scipy.sparse.csgraph import connected_components
 
 from stillwatch.signals.data import Cohort, Population
 
-__all__ = ["MAX_ONE_PAYER", "MIN_PAYERS", "Payers", "one_payer"]
+__all__ = ["MAX_ONE_PAYER", "MIN_PAYERS", "Payers", "one_payer", "payer_of"]
 
 MAX_ONE_PAYER = 0.5
 MIN_PAYERS = 3
@@ -30,18 +30,29 @@ class Payers(NamedTuple):
 
 
 def one_payer(cohort: Cohort, population: Population) -> Payers:
-    """Return how far a cohort is one payer.
+    """Return how far a cohort is one payer (`payer_of`).
 
-    Subjects of one organization, or with one payment instrument, are one payer, and so are those
-    whom shared instruments connect: what a single payer's accounts do together is ordinary, and
-    such a cohort is no hypothesis, whatever its topics. But for a hundred connected accounts and
-    more of which no organization and no instrument has a tenth: a company has a few of either, and
-    hundreds of accounts over dozens of organizations and cards hang together by chance. There
-    each organization is a payer. It may be a holding, so its cards are no evidence either.
+    What a single payer's accounts do together is ordinary, and such a cohort is no hypothesis,
+    whatever its topics. Where organizations count apart it may be a holding, so its cards are no
+    evidence either.
     """
     sids = cohort.senders
     if not len(sids):
         return Payers(float("nan"), 0, apart=False)
+    payer, apart = payer_of(sids, population)
+    count = np.unique(payer, return_counts=True)[1]
+    return Payers(float(count.max() / len(sids)), len(count), apart=apart)
+
+
+def payer_of(sids: np.ndarray, population: Population) -> tuple[np.ndarray, bool]:
+    """Return each subject's payer, as a number, and whether many organizations count apart.
+
+    Subjects of one organization, or with one payment instrument, are one payer, and so are those
+    whom shared instruments connect. But for a hundred connected accounts and more of which no
+    organization and no instrument has a tenth: a company has a few of either, and hundreds of
+    accounts over dozens of organizations and cards hang together by chance. There each
+    organization is a payer. ``sids``: one and more.
+    """
     payment = population.codes["payment_hash"][sids]
     _, org = np.unique(population.org[sids], return_inverse=True)
     paid = np.flatnonzero(payment >= 0)
@@ -55,5 +66,4 @@ def one_payer(cohort: Cohort, population: Population) -> Payers:
     np.maximum.at(most, label, holds)
     apart = (most < _TEAM * of_all) & (of_all >= _MANY)
     payer = np.where(apart[label[org]], len(of_all) + org, label[org])
-    count = np.unique(payer, return_counts=True)[1]
-    return Payers(float(count.max() / len(sids)), len(count), apart=bool(apart.any()))
+    return payer, bool(apart.any())

@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from stillwatch.schema import CohortTest, Desk, Finding, Step
 from stillwatch.signals import (
+    crossed_cards,
     dealt_evenly,
     direct_evidence,
     even_volumes,
@@ -24,6 +25,7 @@ from stillwatch.signals import (
     signup_burst,
 )
 from stillwatch.signals.claims import (
+    ACTED_E,
     SCREEN_E,
     SPEAKS_E,
     WATCHED,
@@ -46,8 +48,8 @@ from stillwatch.signals.data import (
 )
 from stillwatch.signals.direct_evidence import Coincidences
 from stillwatch.signals.distinct import own_share
-from stillwatch.signals.excuses import HELP, ONE_HOST, POOL, Reasons, excused, helped
-from stillwatch.signals.hours import explained
+from stillwatch.signals.excuses import HELP, ONE_HOST, POOL, SHOP, Reasons, excused, helped
+from stillwatch.signals.hours import explained, unexplained
 from stillwatch.signals.payers import MAX_ONE_PAYER, MIN_PAYERS, Payers, one_payer
 from stillwatch.signals.reference import shipped_references
 from stillwatch.signals.traits import MIN_EVENTS, TRAITS, Traits, traits
@@ -58,7 +60,9 @@ from stillwatch.stats import round9
 __all__ = ["FINDINGS_STEP", "SCORES_STEP", "as_row", "coordination", "lacking"]
 
 # Sign-ups and account values are the same in both parts: what reads them cannot screen.
-_WITHOUT_PARTS: Final = frozenset((signup_burst.TEST.name, shared_values.ACCOUNT_TEST.name))
+_WITHOUT_PARTS: Final = frozenset(
+    (signup_burst.TEST.name, shared_values.ACCOUNT_TEST.name, crossed_cards.TEST.name)
+)
 _LAUNCH: Final = (
     "No other act goes with it: a launch or a tutorial brings strangers on one day, and this "
     "counts as nothing."
@@ -74,6 +78,7 @@ _COORDINATION = (
     (signup_burst.TEST, signup_burst.find),
     (shared_values.ACCOUNT_TEST, shared_values.find_account_values),
     (shared_values.EXIT_TEST, shared_values.find_exits),
+    (crossed_cards.TEST, crossed_cards.find),
     (rotating_exits.TEST, rotating_exits.find),
     (round_robin.TEST, round_robin.find),
     (even_volumes.TEST, even_volumes.find),
@@ -122,23 +127,27 @@ def coordination(
 
 
 def _backed(found: list[Finding]) -> list[Finding]:
-    """Return the findings; even dealing counts where the accounts share exits or payment, too.
+    """Return the findings, as what one says of another.
 
-    Strangers with a quota each, or with one small device each, have equal shares as well. Where
-    conversations are passed on among colleagues, their reasoning is as well.
+    Even dealing counts where the accounts share exits or payment, too: strangers with a quota each,
+    or with one small device each, have equal shares as well. Where conversations are passed on
+    among colleagues, their reasoning is as well. Who buys ready-made accounts with their proxies is
+    a person, and no two want as much: where one hand deals evenly, the pool counts.
     """
     if any(f.excuse == HELP for f in found):
         blob = direct_evidence.TESTS["blob_replay"].name  # goes along with a conversation
         found = [helped(f) if f.signal == blob else f for f in found]
     shared = (shared_values.EXIT_TEST.name, shared_values.ACCOUNT_TEST.name)
-    if any(
+    if not any(
         f.evaluable
         and f.signal in shared
         and (f.e_before if f.excuse == POOL else f.e_value) >= SPEAKS_E
         for f in found
     ):
-        return found
-    return _explained(found, dealt_evenly.TEST, "a quota each", _STRANGERS)
+        return _explained(found, dealt_evenly.TEST, "a quota each", _STRANGERS)
+    if any(f.signal == dealt_evenly.TEST.name and f.e_value >= ACTED_E for f in found):
+        return [unexplained(f) if f.excuse == SHOP else f for f in found]
+    return found
 
 
 def _explained(found: list[Finding], test: CohortTest, excuse: str, why: str) -> list[Finding]:

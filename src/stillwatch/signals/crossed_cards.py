@@ -1,0 +1,78 @@
+"""Cards pay for accounts of many organizations, and these leave through exits of one pool."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+
+from stillwatch.schema import CohortTest, Finding, Null
+from stillwatch.signals.data import Cohort, Population
+from stillwatch.signals.payers import payer_of
+from stillwatch.signals.verdicts import evaluated, not_enough
+from stillwatch.stats import SharingResult, shared_value_test
+
+__all__ = ["TEST", "find"]
+
+TEST = CohortTest(
+    name="crossed_cards",
+    title="Cards that pay across exits, and exits that are shared across cards",
+    claim="coordinated",
+    null="payment instruments are shared as often as by random organizations, or the exits of "
+    "payers are (one payer's accounts at one place)",
+    needs=("accounts.payment_hash", "ip"),
+    own=True,
+)
+_LEAST_CARDS: Final = 4
+_LEAST: Final = 4
+
+
+def find(cohort: Cohort, population: Population) -> Finding:
+    """Ask whether the cohort shares payment *and* leaves together across payers.
+
+    Each has an honest reason: a company, a holding, an agency or a reseller pays for several
+    organizations; a cloud, an office or a VPN is left through by many. But who pays for accounts
+    knows where they are: an agency's clients on one card leave through its host, an employer's
+    desks through its office. Here accounts that a card connects are one payer (`payers`), and
+    payers still share exits; and four cards and more each pay for several organizations. Null: at
+    most one of both holds, so the p-value is the larger one (an intersection-union test). Without a
+    template in common it counts as nothing (ready-made accounts come with a seller's cards and
+    proxies), nor behind one host, nor where accounts rotate through a pool.
+    *Source*: Berger 1982, Technometrics 24(4).
+    """
+    if "payment" in cohort.found_by or ("exit_prefix" in cohort.found_by and not cohort.by_text):
+        return not_enough(TEST, 0, "a shared card or prefix had suggested the cohort")
+    sids = cohort.senders
+    cards = population.codes["payment_hash"]
+    paid = _codes(population.org, cards, sids)
+    shared = int((np.unique(paid, return_counts=True)[1] >= 2).sum())
+    if len(paid) < _LEAST or shared < _LEAST_CARDS:
+        return not_enough(TEST, len(paid), f"{shared} cards pay for several organizations")
+    payer = np.full(len(population.org), -1, dtype=np.int64)
+    payer[sids] = payer_of(sids, population)[0]
+    left = _codes(payer, population.exit_code, sids)
+    if len(left) < _LEAST:
+        return not_enough(TEST, len(left), "fewer than four known prefixes")
+    by_card: SharingResult = shared_value_test(paid, population.held["payment_hash"])
+    by_exit: SharingResult = shared_value_test(left, population.held["exit"])
+    expected = float(by_exit.expected_shared)
+    return evaluated(
+        TEST,
+        float(by_exit.n_shared),
+        max(float(by_card.p_value), float(by_exit.p_value)),
+        int(by_exit.n_present),
+        Null("random payers", expected, 0.0, expected + 2 * np.sqrt(expected) + 1),
+        f"{shared} payment instruments each pay for several organizations ({by_card.n_shared} of "
+        f"{by_card.n_present}), and of {by_exit.n_present} payers {by_exit.n_shared} leave "
+        f"through a prefix that another one uses; random ones would be "
+        f"{by_card.expected_shared:.2g} and {expected:.2g}",
+    )
+
+
+def _codes(owner: np.ndarray, codes: np.ndarray, sids: np.ndarray) -> np.ndarray:
+    """Return one code per (owner, value): sharing with oneself is no sharing."""
+    held = sids[codes[sids] >= 0]
+    if not len(held):
+        return np.zeros(0, dtype=np.int64)
+    size = int(codes[held].max()) + 1
+    return np.asarray(np.unique(owner[held] * size + codes[held]) % size)
