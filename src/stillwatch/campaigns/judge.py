@@ -384,6 +384,7 @@ def _seen(
         handoffs=known.handoffs,
         handoffs_per_pair=known.handoffs / max(known.pairs, 1),
         organizations=len(np.unique(orgs)),
+        named=len({o for o in table["org_id"].to_pylist() if o}),
         round_robin_p=float(turns),
         permit_share=named / len(core),
     )

@@ -5,12 +5,17 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from stillwatch.signals import TEAMS
+
 __all__ = ["Rival", "Seen", "rivals"]
 
 
 @dataclass(frozen=True)
 class Seen:
-    """What a cohort shows that honest explanations speak of. Shares lie in [0, 1], or are NaN."""
+    """What a cohort shows that honest explanations speak of. Shares lie in [0, 1], or are NaN.
+
+    ``named``: how many different organizations the log names.
+    """
 
     own_topics: float
     repeats: float
@@ -21,6 +26,7 @@ class Seen:
     handoffs_per_pair: float
     handoffs: int
     organizations: int
+    named: int
     round_robin_p: float
     permit_share: float
 
@@ -64,8 +70,9 @@ def rivals(seen: Seen) -> tuple[Rival, ...]:
               seen.own_topics >= 0.1),
         Rival("team", "A team or company", "one organization or one payment instrument",
               f"the largest organization holds {seen.top_organization:.0%} of the accounts, the "
-              f"most common payment instrument {seen.one_payment:.0%}",
-              seen.top_organization >= 0.6 or seen.one_payment >= 0.6),
+              f"most common payment instrument {seen.one_payment:.0%} (of {seen.named} "
+              "organizations that the log names)",
+              seen.top_organization >= 0.6 or (seen.one_payment >= 0.6 and seen.named < TEAMS)),
         Rival("reseller", "A reseller or gateway", "end users are named and behave as many people",
               "its requests name end users" if seen.end_users else "no end users are named",
               seen.end_users and seen.own_topics >= 0.05),

@@ -33,6 +33,7 @@ from stillwatch.signals.claims import (
     e_of_halves,
 )
 from stillwatch.signals.hours import NOTHING
+from stillwatch.signals.payers import TEAMS
 from stillwatch.signals.reference import Reference, References, shipped_references
 from stillwatch.signals.registered import registered_cohorts, registered_findings
 from stillwatch.signals.spikes import RUNGS, SPIKES_STEP
@@ -66,6 +67,7 @@ __all__ = [
     "SCORES_STEP",
     "SCREEN_E",
     "STEPS",
+    "TEAMS",
     "TESTS",
     "WATCHED",
     "Reference",

@@ -40,7 +40,7 @@ def find(cohort: Cohort, population: Population) -> Finding:
     proxies), nor behind one host, nor where accounts rotate through a pool.
     *Source*: Berger 1982, Technometrics 24(4).
     """
-    if "payment" in cohort.found_by or ("exit_prefix" in cohort.found_by and not cohort.by_text):
+    if not cohort.by_text and cohort.found_by & {"payment", "exit_prefix"}:
         return not_enough(TEST, 0, "a shared card or prefix had suggested the cohort")
     sids = cohort.senders
     cards = population.codes["payment_hash"]

@@ -99,7 +99,8 @@ class Population:
     prefix that a subject used most in the part, ``exit_share`` how much of what it sent went
     through that one (None: all). ``background``: topic vectors (unit length) of
     one exchange each of random subjects. ``moved``: known where the part is B. ``sent``: what the
-    parts are told apart by; None where nobody asks for another part.
+    parts are told apart by; None where nobody asks for another part. ``declared``: whether the log
+    names its organization (None: never).
     """
 
     sids: np.ndarray
@@ -115,6 +116,7 @@ class Population:
     moved: Moved | None = None
     sent: Sent | None = None
     exit_share: np.ndarray | None = None
+    declared: np.ndarray | None = None
 
     @cached_property
     def held(self) -> dict[str, Holdings]:
@@ -226,8 +228,7 @@ def load_population(desk: Desk) -> Population:
     """Read the population once for all cohorts, as it is in part B."""
     people = desk.query(
         "SELECT sid, org, segment, end_user_id IS NULL AS own, epoch_us(created_at) AS created, "
-        + ", ".join(STATIC_KINDS)
-        + " FROM subjects ORDER BY sid"
+        "org_id IS NOT NULL AS declared, " + ", ".join(STATIC_KINDS) + " FROM subjects ORDER BY sid"
     )
     own = people["own"]
     nobody = pa.scalar(None, pa.string())
@@ -269,6 +270,7 @@ def load_population(desk: Desk) -> Population:
         span_us=(int(totals["low"] or 0), int(totals["high"] or 0)),
         moved=sent.moved(org),
         sent=sent,
+        declared=people["declared"].to_numpy(zero_copy_only=False),
     )
 
 

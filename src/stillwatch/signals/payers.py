@@ -10,12 +10,14 @@ from scipy.sparse.csgraph import connected_components
 
 from stillwatch.signals.data import Cohort, Population
 
-__all__ = ["MAX_ONE_PAYER", "MIN_PAYERS", "Payers", "one_payer", "payer_of"]
+__all__ = ["MAX_ONE_PAYER", "MIN_PAYERS", "TEAMS", "Payers", "one_payer", "payer_of"]
 
 MAX_ONE_PAYER = 0.5
 MIN_PAYERS = 3
 _TEAM = 0.1
 _MANY = 100
+TEAMS = 12
+_ONE = 0.25
 
 
 class Payers(NamedTuple):
@@ -48,10 +50,16 @@ def payer_of(sids: np.ndarray, population: Population) -> tuple[np.ndarray, bool
     """Return each subject's payer, as a number, and whether many organizations count apart.
 
     Subjects of one organization, or with one payment instrument, are one payer, and so are those
-    whom shared instruments connect. But for a hundred connected accounts and more of which no
-    organization and no instrument has a tenth: a company has a few of either, and hundreds of
-    accounts over dozens of organizations and cards hang together by chance. There each
-    organization is a payer. ``sids``: one and more.
+    whom shared instruments connect. Not so where each organization is a payer all the same:
+
+    * a hundred connected accounts and more of which no organization and no instrument has a tenth:
+      a company has a few of either, and hundreds of accounts over dozens of organizations and cards
+      hang together by chance;
+    * half of the accounts and more, in a dozen organizations and more that the log names, of which
+      none has a quarter of them: a team is one organization, and one card for many is an agency's,
+      a reseller's, or what campaigns were published to have.
+
+    ``sids``: one and more.
     """
     payment = population.codes["payment_hash"][sids]
     _, org = np.unique(population.org[sids], return_inverse=True)
@@ -65,5 +73,11 @@ def payer_of(sids: np.ndarray, population: Population) -> tuple[np.ndarray, bool
     most = np.zeros(len(of_all), dtype=np.int64)
     np.maximum.at(most, label, holds)
     apart = (most < _TEAM * of_all) & (of_all >= _MANY)
+    if population.declared is not None:
+        named = np.bincount(label[np.unique(org[population.declared[sids]])], minlength=len(of_all))
+        largest = np.zeros(len(of_all), dtype=np.int64)
+        np.maximum.at(largest, label[:orgs], np.bincount(org))
+        one = of_all >= MAX_ONE_PAYER * len(sids)
+        apart |= one & (named >= TEAMS) & (largest < _ONE * of_all)
     payer = np.where(apart[label[org]], len(of_all) + org, label[org])
     return payer, bool(apart.any())

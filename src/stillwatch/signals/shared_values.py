@@ -49,14 +49,15 @@ def find_account_values(cohort: Cohort, population: Population) -> Finding:
     """Test each kind of value apart, then take the best with Bonferroni over the kinds.
 
     Null: the cohort's organizations are a random sample of all organizations. What had suggested
-    the cohort in the first place is left out, and so are devices and sign-up addresses, which
+    the cohort in the first place is left out (where a template found it, whoever sends that is in
+    it, whatever else had suggested them), and so are devices and sign-up addresses, which
     people at one place and accounts that a vendor's script opened share. One account per
     organization counts.
     """
     best: tuple[float, str, SharingResult] | None = None
     tried = 0
     for kind, codes in population.codes.items():
-        if _KIND[kind] in cohort.found_by or kind in ORDINARY:
+        if kind in ORDINARY or (_KIND[kind] in cohort.found_by and not cohort.by_text):
             continue
         result = _test(cohort, population, codes, population.held[kind])
         if result is None:
