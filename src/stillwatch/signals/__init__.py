@@ -10,6 +10,7 @@ language, script or country is read.
 from stillwatch.signals import (
     crossed_cards,
     dealt_evenly,
+    dealt_queue,
     direct_evidence,
     even_volumes,
     harvest,
@@ -29,6 +30,7 @@ from stillwatch.signals.claims import (
     SCREEN_E,
     WATCHED,
     e_of_acts,
+    e_of_asked,
     e_of_claim,
     e_of_halves,
 )
@@ -52,14 +54,17 @@ TESTS = (
     *direct_evidence.TESTS.values(),
     one_source.TEST,
     harvest.TEST,
+    dealt_queue.TEST,
 )
 DIRECT = frozenset(test.name for test in direct_evidence.TESTS.values())
+DEALT = dealt_queue.TEST.name
 STEPS = (FINDINGS_STEP, SCORES_STEP, SPIKES_STEP)
 __all__ = [
     "ACTED_E",
     "ALONE",
     "ALONE_ASKED",
     "BESIDE",
+    "DEALT",
     "DIRECT",
     "KINDS",
     "NOTHING",
@@ -73,6 +78,7 @@ __all__ = [
     "Reference",
     "References",
     "e_of_acts",
+    "e_of_asked",
     "e_of_claim",
     "e_of_halves",
     "lacking",

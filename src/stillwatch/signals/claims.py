@@ -10,6 +10,7 @@ import numpy as np
 from stillwatch.signals import (
     crossed_cards,
     dealt_evenly,
+    dealt_queue,
     direct_evidence,
     even_volumes,
     harvest,
@@ -34,6 +35,7 @@ __all__ = [
     "acts_speak",
     "dealt",
     "e_of_acts",
+    "e_of_asked",
     "e_of_claim",
     "e_of_dealing",
     "e_of_halves",
@@ -60,6 +62,7 @@ WATCHED: Final = frozenset((dealt_evenly.TEST.name,))
 _HANDED: Final = frozenset(direct_evidence.TESTS[kind].name for kind in ("handoff", "blob_replay"))
 _MOVES: Final = _HANDED | {direct_evidence.TESTS["retry"].name}
 _POOL: Final = frozenset((rotating_exits.TEST.name,))
+_ASKED: Final = frozenset((harvest.TEST.name, dealt_queue.TEST.name))
 _PAYS: Final = frozenset((shared_values.ACCOUNT_TEST.name,))
 _EXITS: Final = frozenset((shared_values.EXIT_TEST.name,))
 BESIDE: Final = frozenset((even_volumes.TEST.name,))
@@ -206,11 +209,19 @@ def e_of_halves(acts: float, source: float, screen: float) -> float:
 def e_of_claim(
     made: Iterable[tuple[str, float]], screen: float, early: Collection[str] = ()
 ) -> float:
-    """Return the e-value of a claim by its tests; *extractive* has one. As `e_of_acts`."""
+    """Return the e-value of a claim by its tests, of *extractive* their mean. As `e_of_acts`.
+
+    *Extractive* has two, what is asked for (`harvest`) and how it is dealt out (`dealt_queue`).
+    """
     made = list(made)
-    if all(name == harvest.TEST.name for name, _ in made):
+    if all(name in _ASKED for name, _ in made):
         return mean_of([e for _, e in made])
     return e_of_halves(e_of_acts(made), e_of_source(made, early), screen)
+
+
+def e_of_asked(harvested: float, dealt: float) -> float:
+    """Return the e-value of *extractive*: the mean of its tests, of those that could be made."""
+    return mean_of([e for e in (harvested, dealt) if not np.isnan(e)])
 
 
 def acts_speak(made: Iterable[tuple[str, float]], early: Collection[str]) -> bool:

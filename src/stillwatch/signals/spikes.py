@@ -14,8 +14,16 @@ import numpy as np
 import pyarrow as pa
 
 from stillwatch.schema import Desk, Step
-from stillwatch.signals import harvest, one_source
-from stillwatch.signals.claims import ALONE_ASKED, SPEAKS_E, WATCHED, acts_speak, e_of_claim
+from stillwatch.signals import dealt_queue, harvest, one_source
+from stillwatch.signals.claims import (
+    ALONE_ASKED,
+    SPEAKS_E,
+    WATCHED,
+    acts_speak,
+    e_of_acts,
+    e_of_asked,
+    e_of_claim,
+)
 from stillwatch.signals.data import Cohort, Population, load_population
 from stillwatch.signals.direct_evidence import Coincidences
 from stillwatch.signals.reference import shipped_references
@@ -134,6 +142,10 @@ def _spikes(desk: Desk) -> pa.Table:
                 if usual["distinct_here"] and one_source.TEST.name not in desk.settings.without:
                     made.append(one_source.find(seen, n, known.apart, usual_own))
                 asked = harvest.find(seen, n, known.together, usual_own)
+                dealt = dealt_queue.find(
+                    seen, e_of_acts([(f.signal, f.e_value) for f in made]), n, known.dealt
+                )
+                harvested = e_of_asked(asked.e_value, dealt.e_value)
                 # turns would have been seen in part A too
                 acts = in_turn and rung < max(RUNGS)
                 weight = usual["most" if acts else "least"] or 1.0
@@ -144,7 +156,7 @@ def _spikes(desk: Desk) -> pa.Table:
                         "rung": rung,
                         "spike": number,
                         "e_coordinated": weight * e_of_claim(said, screen, early),
-                        "e_extractive": asked_of * acts_speak(said, early) * asked.e_value,
+                        "e_extractive": asked_of * acts_speak(said, early) * harvested,
                     }
                 )
     schema = pa.schema(

@@ -14,6 +14,7 @@ from stillwatch.schema import CohortTest, Desk, Finding, Step
 from stillwatch.signals import (
     crossed_cards,
     dealt_evenly,
+    dealt_queue,
     direct_evidence,
     even_volumes,
     harvest,
@@ -51,7 +52,7 @@ from stillwatch.signals.distinct import own_share
 from stillwatch.signals.excuses import HELP, ONE_HOST, POOL, SHOP, Reasons, excused, helped
 from stillwatch.signals.hours import explained, unexplained
 from stillwatch.signals.payers import MAX_ONE_PAYER, MIN_PAYERS, Payers, one_payer
-from stillwatch.signals.reference import shipped_references
+from stillwatch.signals.reference import Passed, shipped_references
 from stillwatch.signals.traits import MIN_EVENTS, TRAITS, Traits, traits
 from stillwatch.signals.verdicts import missing, not_enough, switched_off
 from stillwatch.signals.views import load_cohorts
@@ -182,10 +183,8 @@ class _Judged(NamedTuple):
         return self.seen if self.by_text and not self.any_act >= SCREEN_E else None
 
 
-def _of_topics(
-    desk: Desk, one: _Judged, usual_own: float, distinct: float
-) -> tuple[Finding, Finding]:
-    """Return what the topics say of acting together, and of what is asked for."""
+def _of_topics(desk: Desk, one: _Judged, usual_own: float, distinct: float) -> list[Finding]:
+    """Return what topics say of acting together, and what they and the acts say of harvesting."""
     known = shipped_references()
     found = []
     for test, find, reference in (
@@ -202,7 +201,20 @@ def _of_topics(
             found.append(not_enough(test, one.exchanges, one_source.too_alike(distinct)))
         else:
             found.append(find(one.seen, one.exchanges, reference, usual_own))
-    return found[0], found[1]
+    return [*found, _of_dealing(desk, one, known.dealt)]
+
+
+def _of_dealing(desk: Desk, one: _Judged, passed: Passed) -> Finding:
+    """Return what the way in which it is dealt out says of harvesting."""
+    test = dealt_queue.TEST
+    if test.name in desk.settings.without:
+        return switched_off(test)
+    if absent := lacking(test, desk.columns):
+        return missing(test, absent)
+    if one.seen is None:
+        return not_enough(test, one.exchanges, f"fewer than {MIN_EVENTS} exchanges")
+    acts = e_of_acts([(f.signal, f.e_value) for f in one.acts if f.evaluable])
+    return dealt_queue.find(one.seen, acts, one.exchanges, passed)
 
 
 class _Bench(NamedTuple):
@@ -403,7 +415,8 @@ def _scores(desk: Desk) -> pa.Table:
     for cohort, findings in by_cohort.items():
         made = [f for f in findings if f["evaluable"]]
         together = [(f["signal"], f["e_value"]) for f in made if f["claim"] == "coordinated"]
-        harvests = [f for f in made if f["claim"] == "extractive"]
+        asked = {f["signal"]: f for f in made if f["claim"] == "extractive"}
+        topics = asked.get(harvest.TEST.name)
         described = json.loads(findings[0]["traits"])
         screen, early = findings[0]["e_screen"], findings[0]["early"]
         acts = e_of_claim(together, screen, early)
@@ -412,16 +425,20 @@ def _scores(desk: Desk) -> pa.Table:
             {
                 "cohort": cohort,
                 "events": findings[0]["events"],
-                "tested": bool(harvests) and not np.isnan(acts) and _several_payers(findings[0]),
+                "tested": topics is not None
+                and not np.isnan(acts)
+                and _several_payers(findings[0]),
                 "e_screen": screen,
                 "e_acts": e_of_acts(together),
                 "e_source": e_of_source(together, early),
                 "usual_own": findings[0]["usual_own"],
                 "one_payer": findings[0]["one_payer"],
                 "e_coordinated": acts,
-                "e_extractive": harvests[0]["e_value"] if harvests else float("nan"),
+                "e_extractive": mean_of([f["e_value"] for f in asked.values()]),
+                "e_harvest": _e_of(asked, harvest.TEST),
+                "e_dealt": _e_of(asked, dealt_queue.TEST),
                 "e_acts_watch": e_of_acts(_to_watch(made), watch=True),
-                "score": harvests[0]["statistic"] if harvests else float("nan"),
+                "score": topics["statistic"] if topics else float("nan"),
                 **{name: described.get(name, float("nan")) for name in TRAITS},
             }
         )
@@ -440,11 +457,16 @@ def _scores(desk: Desk) -> pa.Table:
             ("usual_own", pa.float64()),
             ("one_payer", pa.float64()),
             ("e_coordinated", pa.float64()), ("e_extractive", pa.float64()),
+            ("e_harvest", pa.float64()), ("e_dealt", pa.float64()),
             ("e_acts_watch", pa.float64()),
             ("score", pa.float64()), *((name, pa.float64()) for name in TRAITS),
         ]
     )  # fmt: skip
     return pa.Table.from_pylist(scored, schema=schema)
+
+
+def _e_of(found: Mapping[str, Mapping[str, Any]], test: CohortTest) -> float:
+    return float(found[test.name]["e_value"]) if test.name in found else float("nan")
 
 
 def _to_watch(made: Sequence[Mapping[str, Any]]) -> list[tuple[str, float]]:

@@ -16,6 +16,8 @@ MIN_REPEATED: Final = 4
 _PER_SUBJECT: Final = 24
 _MAX_ROWS: Final = 6_000
 _ROBUST_FROM: Final = 30
+_COMMON: Final = 0.2
+_LEAST_COMMON: Final = 3
 
 
 class Traits(NamedTuple):
@@ -31,7 +33,9 @@ class Traits(NamedTuple):
     its own; an evaluation that each runs again is repeated however often its owner ran it before.
     ``dominance``: median over subjects of the cohort's share of their traffic. ``novelty``:
     distinct payloads per such prompt that its sender had not sent before. ``asks``: share of
-    exchanges with a hint of a method, minus everybody's share.
+    exchanges with a hint of a method, minus everybody's share. ``common``: share of such prompts
+    that a fifth and more of the cohort's organizations sent, three at least, in the part where it
+    is larger.
     """
 
     own_topics: float
@@ -41,6 +45,7 @@ class Traits(NamedTuple):
     dominance: float
     novelty: float
     asks: float
+    common: float = 0.0
 
 
 TRAITS: Final = Traits._fields
@@ -70,10 +75,13 @@ def traits(cohort: Cohort, population: Population, test: Cohort | None = None) -
     late = np.ones(len(cohort.rid), dtype=bool) if test is None else np.isin(cohort.rid, test.rid)
     told = cohort.answered & cohort.opens & cohort.long & (cohort.payload != 0)
     org_of, payload_of = population.org[cohort.sid], cohort.payload
-    again = max(
-        _repeats(org_of[told & part], payload_of[told & part], queue=cohort.by_text)
-        for part in (late, ~late)
-    )
+    again, common = np.max(
+        [
+            _repeats(org_of[told & part], payload_of[told & part], queue=cohort.by_text)
+            for part in (late, ~late)
+        ],
+        axis=0,
+    ).tolist()
     first = cohort.fresh & told & late
     volume = np.maximum(population.volume[subjects], counts)
     return Traits(
@@ -84,19 +92,24 @@ def traits(cohort: Cohort, population: Population, test: Cohort | None = None) -
         dominance=float(np.median(counts / volume)),
         novelty=float(len(np.unique(payload_of[first])) / max(int(first.sum()), 1)),
         asks=float(cohort.harvest.mean() - population.harvest_share),
+        common=common,
     )
 
 
-def _repeats(org: np.ndarray, payload: np.ndarray, *, queue: bool) -> float:
-    """Return the share of payloads that two organizations sent, or more than a queue explains."""
+def _repeats(org: np.ndarray, payload: np.ndarray, *, queue: bool) -> tuple[float, float]:
+    """Return which share of payloads two organizations sent, or more than a queue explains.
+
+    And which share a fifth of them did.
+    """
     if not len(payload):
-        return 0.0
+        return 0.0, 0.0
     values, place = np.unique(payload, return_inverse=True)
     senders, sender = np.unique(org, return_inverse=True)
     width = len(senders)
     carriers = np.bincount(np.unique(place * width + sender) // width, minlength=len(values))
     least = least_repeated(np.bincount(carriers), width) if queue else 2
-    return float((carriers >= least)[place].mean())
+    many = max(_LEAST_COMMON, _COMMON * width)
+    return float((carriers >= least)[place].mean()), float((carriers >= many)[place].mean())
 
 
 def _thinned(sid: np.ndarray) -> np.ndarray:
