@@ -25,6 +25,7 @@ TEST = CohortTest(
 )
 _LEAST_CARDS: Final = 4
 _LEAST: Final = 4
+_LEAST_EXITS: Final = 6
 
 
 def find(cohort: Cohort, population: Population) -> Finding:
@@ -34,7 +35,8 @@ def find(cohort: Cohort, population: Population) -> Finding:
     organizations; a cloud, an office or a VPN is left through by many. But who pays for accounts
     knows where they are: an agency's clients on one card leave through its host, an employer's
     desks through its office. Here accounts that a card connects are one payer (`payers`), and
-    payers still share exits; and four cards and more each pay for several organizations. Null: at
+    payers still share exits, six at least (an agency's cloud has a few); and four cards and more
+    each pay for several organizations. Null: at
     most one of both holds, so the p-value is the larger one (an intersection-union test). Without a
     template in common it counts as nothing (ready-made accounts come with a seller's cards and
     proxies), nor behind one host, nor where accounts rotate through a pool.
@@ -53,6 +55,9 @@ def find(cohort: Cohort, population: Population) -> Finding:
     left = _codes(payer, population.exit_code, sids)
     if len(left) < _LEAST:
         return not_enough(TEST, len(left), "fewer than four known prefixes")
+    prefixes = int((np.unique(left, return_counts=True)[1] >= 2).sum())
+    if prefixes < _LEAST_EXITS:
+        return not_enough(TEST, len(left), f"payers share {prefixes} prefixes: a host, not a pool")
     by_card: SharingResult = shared_value_test(paid, population.held["payment_hash"])
     by_exit: SharingResult = shared_value_test(left, population.held["exit"])
     expected = float(by_exit.expected_shared)
