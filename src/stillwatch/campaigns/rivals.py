@@ -63,7 +63,7 @@ def rivals(seen: Seen) -> tuple[Rival, ...]:
         Rival("class", "A class or course",
               "everyone works on the same assignments, from one place",
               f"{same_items}; the most common exit carries {seen.one_exit:.0%} of the accounts",
-              seen.repeats >= 0.3 and seen.one_exit >= 0.5),
+              seen.repeats >= 0.3 and seen.one_exit >= 0.5 and not seen.dealt),
         Rival("evaluation", "An evaluation or benchmark", "everyone runs the same items",
               same_items, seen.repeats >= 0.3 and not seen.dealt),
         Rival("plug_in", "A plug-in or popular template",

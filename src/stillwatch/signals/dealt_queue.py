@@ -19,7 +19,7 @@ TEST = CohortTest(
     "workflow platforms, evaluations …)",
     needs=("messages",),
 )
-LEAST_ACTS: Final = 20.0
+LEAST_ACTS: Final = 100.0
 _OWN: Final = 0.02
 _COMMON: Final = 0.05
 _DEVOTED: Final = 0.25
@@ -28,7 +28,7 @@ _DEVOTED: Final = 0.25
 def as_dealt(traits: Traits, e_acts: float) -> str:
     """Return what speaks against a queue that one hand deals out, for a sentence; empty: nothing.
 
-    ``e_acts``: that acts of two kinds speak in part B (`claims.e_of_acts`): 20 and more. The
+    ``e_acts``: that acts of two kinds speak in part B (`claims.e_of_acts`): 100 and more. The
     organizations have no topics of their own (2 % at most, less two standard errors), hardly any
     item (5 % of the prompts at most) is what a fifth of them sent, and it is a quarter and more of
     what its accounts ask. Whoever asks each item several times, of a few accounts each, deals

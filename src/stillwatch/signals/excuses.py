@@ -67,6 +67,7 @@ _SHOP: Final = (
     "They have no template in common: who buys ready-made accounts gets the seller's proxies with "
     "them, and this counts as nothing."
 )
+_TEMPLATES: Final = frozenset(("frame", "tool_schema"))
 _BOUGHT: Final = frozenset((rotating_exits.TEST.name, crossed_cards.TEST.name))
 _EXITS: Final = frozenset((shared_values.EXIT_TEST.name, crossed_cards.TEST.name))
 _COMPANY: Final = "They may be one company with several cards ({host}), and this counts as nothing."
@@ -152,7 +153,7 @@ def excused(finding: Finding, seen: Reasons) -> Finding:
     """Return the finding, as nothing where honest people do the same for a reason that is seen."""
     if not finding.evaluable or finding.e_value <= NOTHING:
         return finding
-    if finding.signal in _BOUGHT and "frame" not in seen.cohort.found_by:
+    if finding.signal in _BOUGHT and not _TEMPLATES & seen.cohort.found_by:
         return explained(finding, SHOP, _SHOP)
     if finding.signal == rotating_exits.TEST.name and finding.statistic < _SEVERAL * seen.senders:
         return explained(finding, "a few of them", _SOME)
