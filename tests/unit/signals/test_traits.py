@@ -176,3 +176,12 @@ def test_what_all_ran_in_one_part_counts_when_one_runs_it_in_the_other(stand):
     found = traits(cohort, stand.population(), late)
     assert found is not None
     assert found.repeats == 1.0
+
+
+def test_common_items_are_what_a_fifth_of_the_organizations_sent(stand):
+    """A class has the same items, best-of-three asks each item of three accounts."""
+    everybody = np.tile(np.arange(1, 9), 20).astype(np.uint64)
+    of_three = (1 + np.arange(SID.size) // 8 // 3 * 8 + np.arange(SID.size) % 8).astype(np.uint64)
+    of_four = (1 + np.arange(SID.size) // 8 // 4 * 8 + np.arange(SID.size) % 8).astype(np.uint64)
+    for payload, share in ((everybody, 1.0), (of_three, 0.0), (of_four, 1.0)):
+        assert seen(stand, 0.0, payload=payload).common == share
