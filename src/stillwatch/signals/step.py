@@ -75,6 +75,7 @@ _STRANGERS: Final = (
     "They share neither exits nor payment: strangers with a quota each do the same, and this "
     "counts as nothing."
 )
+_EVENLY: Final = frozenset((dealt_evenly.TEST.name, even_volumes.TEST.name))
 _COORDINATION = (
     (signup_burst.TEST, signup_burst.find),
     (shared_values.ACCOUNT_TEST, shared_values.find_account_values),
@@ -146,7 +147,7 @@ def _backed(found: list[Finding]) -> list[Finding]:
         for f in found
     ):
         return _explained(found, dealt_evenly.TEST, "a quota each", _STRANGERS)
-    if any(f.signal == dealt_evenly.TEST.name and f.e_value >= ACTED_E for f in found):
+    if any(f.signal in _EVENLY and f.e_value >= ACTED_E for f in found):
         return [unexplained(f) if f.excuse == SHOP else f for f in found]
     return found
 
