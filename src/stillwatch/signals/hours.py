@@ -251,5 +251,5 @@ def unexplained(finding: Finding) -> Finding:
     e_value = float(finding.e_before)
     return replace(
         finding, p_value=min(1.0, 1 / e_value), e_value=e_value, excuse="", e_before=float("nan"),
-        text=f"{finding.text} But all get as much, as one hand deals and people do not ask, so it counts.",
+        text=f"{finding.text} But all get as much, as no people ask, so it counts.",
     )  # fmt: skip
