@@ -63,6 +63,7 @@
               #else
               v_fill = a_fill; v_rim = a_rim;
               #endif
+              v_fill.a *= 255.0 / 254.0; v_rim.a *= 255.0 / 254.0; // sigma packs 254 for opaque
             }`,
           FRAGMENT_SHADER_SOURCE: `
             precision highp float;
@@ -198,6 +199,7 @@
     // sigma asks the graphics card what lies under the pointer, and waits; these few nodes are found by place.
     mouse.removeAllListeners();
     touch.removeAllListeners();
+    camera.on("updated", ({ ratio }) => { box.dataset.ratio = ratio; });
     const to = (state) => (still.matches ? camera.setState(state) : camera.animate(state, { duration: 200 }));
     const seen = (i) => sigma.graphToViewport({ x: nodes[i].x, y: H - nodes[i].y });
     const shown = () => nodes.map((_, i) => i).filter((i) => !hidden.has(i));
