@@ -109,8 +109,7 @@
     const graph = new graphology.MultiUndirectedGraph();
     const beside = nodes.map(() => new Set());
     let paint = paints(), at = -1, scale = 1, hidden = new Set();
-    const order = [...nodes.keys()].sort((a, b) => ("kind" in nodes[a]) - ("kind" in nodes[b])); // things on top
-    order.forEach((i) => graph.addNode(i, { x: nodes[i].x, y: H - nodes[i].y }));
+    nodes.forEach(({ x, y }, i) => graph.addNode(i, { x, y: H - y }));
     edges.forEach(([a, b, kind, , degree], i) => {
       graph.addEdgeWithKey(i, a, b, { kind, degree });
       beside[a].add(b);
@@ -142,11 +141,11 @@
       const fill = shape === RING ? paint.bg : shape === DISC ? paint.mute : paint.hue(n.hue);
       const rim = shape === RING ? paint.mute : shape === DISC ? paint.bg : paint.shape_edge;
       return { ...place, type: "shape", shape, size: n.r * REACH[shape] * scale, hidden: hidden.has(i),
-        color: mixed(fill, paint.bg, part), rim: mixed(rim, paint.bg, part), forceLabel: Boolean(n.mark) || i === at };
+        color: mixed(fill, paint.bg, part), rim: mixed(rim, paint.bg, part), zIndex: "kind" in n ? 1 : 0, forceLabel: Boolean(n.mark) || i === at };
     }
     function edge(key, { hidden: gone }) {
       const [a, b, , hue] = edges[key], mine = a === at || b === at;
-      return { hidden: gone, color: mixed(paint.hue(hue), paint.bg, at < 0 ? 0.45 : mine ? 1 : 0.16), size: mine ? 2.4 : 1.7 };
+      return { hidden: gone, color: mixed(paint.hue(hue), paint.bg, at < 0 ? 0.45 : mine ? 1 : 0.16), size: mine ? 2.4 : 1.7, zIndex: mine ? 1 : 0 };
     }
     function mark(context, { key, x, y, size, shape }) {
       const i = +key, n = nodes[i];
@@ -182,7 +181,7 @@
     try {
       sigma = new Sigma(new graphology.MultiUndirectedGraph(), stage, {
         nodeProgramClasses: { shape: program() }, nodeReducer: node, edgeReducer: edge, defaultDrawNodeLabel: mark,
-        stagePadding: 0, enableCameraRotation: false, minCameraRatio: 0.06, maxCameraRatio: 1.3,
+        stagePadding: 0, zIndex: true, enableCameraRotation: false, minCameraRatio: 0.06, maxCameraRatio: 1.3,
         inertiaRatio: moves ? 3 : 0, inertiaDuration: moves ? 200 : 1, zoomDuration: moves ? 200 : 1,
         doubleClickZoomingDuration: moves ? 200 : 1,
       });
