@@ -195,15 +195,22 @@ def test_the_page_scrolls_over_the_graph_and_motion_is_only_for_those_who_want_i
 
 
 def test_a_context_that_is_lost_gives_the_svg_back(browser_gl, full):
-    with inside(browser_gl, full) as (page, _):
+    with inside(browser_gl, full) as (page, seen):
         opened(page, full)
         page.evaluate(
             "document.querySelector('.stage .sigma-nodes').getContext('webgl2')"
             ".getExtension('WEBGL_lose_context').loseContext()"
         )
         until(page, f"{DRAWN} === 'lost'")
-        assert page.locator("#links svg[role=img] .thing").first.is_visible()
+        things = page.locator("#links .web svg[role=img] .k0")
+        assert things.first.is_visible()
         assert not page.locator(".webgl").is_visible()
+        page.click("#k0")  # the SVG is filtered as it was, and nothing of the graph is asked
+        assert not things.first.is_visible()
+        page.emulate_media(color_scheme="dark")
+        page.set_viewport_size({"width": 900, "height": 700})
+        page.wait_for_timeout(100)
+        assert [text for text in seen if text.startswith("error:")] == []
 
 
 def test_hostile_names_are_text(browser_gl, hostile):

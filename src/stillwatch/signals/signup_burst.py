@@ -46,8 +46,8 @@ def find(cohort: Cohort, population: Population) -> Finding:
         float(result.p_value),
         len(mine),
         Null("random sign-up times", float(result.expected), 0.0, _upper(float(result.expected))),
-        f"{result.count} of {len(mine)} accounts were created within {_hours(result.window_s)} from "
-        f"{start:%Y-%m-%d %H:%M} UTC; random customers would give {result.expected:.2g}",
+        f"{result.count} of {len(mine)} accounts were created within {_hours(result.window_s)} "
+        f"from {start:%Y-%m-%d %H:%M} UTC; random customers would give {result.expected:.2g}",
     )
 
 

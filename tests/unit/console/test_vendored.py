@@ -1,4 +1,8 @@
-"""Other people's scripts that the console serves: whole, unchanged, licensed, and named."""
+"""Other people's scripts that the console serves: whole, unchanged, licensed, and named.
+
+To take a newer one: `npm pack NAME@VERSION`, copy file and licence under the new version,
+change it in `paper.py`, the templates, `NOTICE` and here, and run the browser tests.
+"""
 
 from __future__ import annotations
 

@@ -263,9 +263,10 @@
     stage.addEventListener("touchstart", (e) => { if (e.touches.length < 2) e.stopPropagation(); }, { capture: true, passive: true });
     mouse.container.style.touchAction = "pan-x pan-y";
     const acts = { near: () => zoom(0.6), far: () => zoom(1 / 0.6), whole };
-    box.addEventListener("click", (e) => acts[e.target.dataset.graphAct]?.());
-    web.addEventListener("change", () => { filter(); go(at); });
-    dark.addEventListener("change", () => { paint = paints(); sigma.refresh(); });
+    const over = new AbortController(), { signal } = over;
+    box.addEventListener("click", (e) => acts[e.target.dataset.graphAct]?.(), { signal });
+    web.addEventListener("change", () => { filter(); go(at); }, { signal });
+    dark.addEventListener("change", () => { paint = paints(); sigma.refresh(); }, { signal });
     let width = stage.clientWidth; // a stage that is hidden has none, and sigma needs one
     new ResizeObserver(() => {
       if (!stage.clientWidth || stage.clientWidth === width) return;
@@ -273,7 +274,7 @@
       fit();
       sigma.refresh({ schedule: true });
     }).observe(stage);
-    stage.addEventListener("webglcontextlost", () => { sigma.kill(); back("lost"); }, { capture: true, once: true });
+    stage.addEventListener("webglcontextlost", () => { over.abort(); sigma.kill(); back("lost"); }, { capture: true, once: true });
     box.dataset.drawn = "yes";
   }
 
