@@ -6,9 +6,10 @@ The run's tables are made by its schema, from a seed: no scan is run. One campai
 accounts. A real server is started and driven by Chromium at 1280 × 900. *First page* is from
 navigation until it is laid out and painted; a *click* from the click until the answer is in the
 page and painted; the *longest task* what Chromium's long-task observer saw on the case page with
-its graph. Beside the time stand the server's CPU seconds (`cpu_ms`, user and system, of all its
-threads, to 10 ms over all runs of a step): on a machine that does other things too, they are what
-can be compared. Prints one JSON object, keeps it in bench/results/console.json with --keep.
+its graph: as SVG, and three times by WebGL, which the processor computes here (`webgl`). Beside the
+time stand the server's CPU seconds (`cpu_ms`, user and system, of all its threads, to 10 ms over
+all runs of a step): on a machine that does other things too, they are what can be
+compared. Prints one JSON object, keeps it in bench/results/console.json with --keep.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ import orjson
 import pyarrow as pa
 import pyarrow.parquet as pq
 from machine import commit, describe
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Browser, Page, Playwright, sync_playwright
 
 from stillwatch.schema import TEMPLATE_COLUMNS
 from stillwatch.schema.arrow import ACCOUNT_RESULT, LINK, RASTER, SIGNAL, VOLUME
@@ -303,12 +304,17 @@ class Cpu:
         return spent
 
 
-def enter(page: Page, address: str, secret: str) -> None:
-    """Log in and choose a password."""
+def log_in(page: Page, address: str, secret: str) -> None:
+    """Log in."""
     page.goto(f"{address}/login")
     page.fill("#login", NAME)
     page.fill("#secret", secret)
     page.click("button.main")
+
+
+def enter(page: Page, address: str, secret: str) -> None:
+    """Log in and choose a password."""
+    log_in(page, address, secret)
     for field, value in (("old", secret), ("new", SECRET), ("again", SECRET)):
         page.fill(f"#{field}", value)
     page.click("button.main")
@@ -339,8 +345,7 @@ def measure(
     """Return milliseconds: each page cold, then again; clicks; the longest task."""
     out: dict[str, Any] = {}
     with sync_playwright() as play:
-        browser = play.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-        page = browser.new_context(viewport={"width": 1280, "height": 900}).new_page()
+        browser, page = _browser(play, chromium, "--disable-3d-apis")
         enter(page, address, secret)
         case = f"{address}/cases/{largest}"
         for name, where in (("queue", f"{address}/"), ("largest_case", case),
@@ -368,7 +373,19 @@ def measure(
         out |= _graph(page, case)
         out["graph_cpu_ms"] = round(cpu.lap_s() * 1000)
         browser.close()
+        browser, page = _browser(play, chromium, "--use-angle=swiftshader",
+                                 "--enable-unsafe-swiftshader")  # fmt: skip
+        log_in(page, address, SECRET)
+        page.wait_for_selector("header.top")
+        seen = [_graph(page, case, webgl=True) for _ in range(3)]
+        out["webgl"] = {name: sorted(one[name] for one in seen) for name in seen[0]}
+        browser.close()
     return out
+
+
+def _browser(play: Playwright, chromium: str, *flags: str) -> tuple[Browser, Page]:
+    browser = play.chromium.launch(executable_path=chromium, args=["--no-sandbox", *flags])
+    return browser, browser.new_context(viewport={"width": 1280, "height": 900}).new_page()
 
 
 def _clicks(
@@ -398,8 +415,9 @@ def _clicks(
             "cpu": round(sum(spent[1:]) / max(1, runs - 1) * 1000)}  # fmt: skip
 
 
-def _graph(page: Page, case: str) -> dict[str, int]:
+def _graph(page: Page, case: str, *, webgl: bool = False) -> dict[str, int]:
     """Return how long the graph of the largest case takes, and the longest task beside it."""
+    drawn = ".webgl[data-drawn=yes]" if webgl else "#links figure svg[role=img]"
     page.add_init_script(
         "window.__longest = 0; new PerformanceObserver(l => l.getEntries().forEach(e => {"
         " window.__longest = Math.max(window.__longest, e.duration); }))"
@@ -408,7 +426,7 @@ def _graph(page: Page, case: str) -> dict[str, int]:
     page.goto(case)
     began = time.perf_counter()
     page.evaluate("document.querySelector('#links').scrollIntoView()")
-    page.wait_for_selector("#links figure svg[role=img]")
+    page.wait_for_selector(drawn)
     graph = (time.perf_counter() - began) * 1000
     page.wait_for_selector("#whatif")
     page.wait_for_timeout(500)

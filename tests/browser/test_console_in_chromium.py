@@ -2,20 +2,13 @@
 
 from __future__ import annotations
 
-import importlib.util
-import sys
-import threading
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
-import argon2
-import ports
 import pytest
-import run_builder
-import uvicorn
+from console_visits import AXE, PATIENCE_S, choose, inside, ready, served, until, whole
 from playwright.sync_api import Error
 
 from stillwatch.cases import (
@@ -24,186 +17,13 @@ from stillwatch.cases import (
     appeal,
     attach,
     decide,
-    open_book,
-    open_cases,
     read_attachments,
     read_decisions,
-    read_terms,
     undo,
 )
-from stillwatch.console import Desk, create_app, make_administrator, open_home
-from stillwatch.console.entry import _keep, add_person
-from stillwatch.store import open_run
-from stillwatch.store.index import open_index
+from stillwatch.console import make_administrator
 
-pytestmark = pytest.mark.browser
-
-HERE = Path(__file__).parent
-AXE = (HERE / "axe-core" / "axe.min.js").read_text(encoding="utf-8")
-SECRET = "a phrase that nobody tries 7"
-SIZES = {"desk": (1280, 900), "phone": (390, 844)}
-PATIENCE_S = 180  # of a machine that does much else
-
-
-def load(name: str, file: Path):
-    spec = importlib.util.spec_from_file_location(name, file)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-class Served:
-    """A console that listens, and how to get into it."""
-
-    def __init__(self, desk: Desk, port: int) -> None:
-        self.desk, self.address = desk, f"http://127.0.0.1:{port}"
-
-    def largest(self) -> str:
-        return max(self.desk.lines(), key=lambda line: line.accused).case_id
-
-
-@contextmanager
-def served(folder: Path, world: str) -> Iterator[Served]:
-    kit = load("console_kit", HERE.parent / "unit" / "console" / "conftest.py")
-    run_dir = run_builder.write_run(folder / "run", world)
-    kit.write_accounts(run_dir)
-    kit.write_requests(run_dir)
-    run, book = open_run(run_dir), open_book(folder / "cases.db")
-    open_cases(book, run, now=datetime.now(UTC), standings=("accused", "watch"))
-    home = open_home(folder / "home")
-    index = open_index(run, home.index, salt=home.key("accounts"))
-    desk = Desk(run, index, book, read_terms(), home, lambda: datetime.now(UTC),
-                frozenset({"127.0.0.1"}), False)  # fmt: skip
-    for name, roles in (("Ana", ("analyst", "admin")), ("Apo", ("approver",))):
-        _keep(home, add_person(home, name, roles), SECRET, None)
-    port = ports.free_port()
-    server = uvicorn.Server(uvicorn.Config(create_app(desk), port=port, log_level="warning",
-                                           access_log=False))  # fmt: skip
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    while not server.started:
-        assert thread.is_alive(), "it ended before it listened"
-        time.sleep(0.02)
-    try:
-        yield Served(desk, port)
-    finally:
-        server.should_exit = True
-        thread.join()
-        for held in (book, index, home):
-            held.close()
-
-
-@pytest.fixture(scope="module", autouse=True)
-def quick_hashes():
-    """Argon2id with the least work: every test logs in."""
-    quick = argon2.PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr("stillwatch.console.entry._hasher", lambda: quick)
-        yield
-
-
-@pytest.fixture(scope="module")
-def full(tmp_path_factory):
-    with served(tmp_path_factory.mktemp("console"), "full") as held:
-        yield held
-
-
-@pytest.fixture(scope="module")
-def hostile(tmp_path_factory):
-    with served(tmp_path_factory.mktemp("hostile"), "hostile") as held:
-        yield held
-
-
-@contextmanager
-def inside(browser, served, name="Ana", size="desk", outside=False, **options):
-    """Yield a page of a person who is logged in, and what it complained of."""
-    context = browser.new_context(
-        viewport=dict(zip(("width", "height"), SIZES[size], strict=True)), **options
-    )
-    context.set_default_timeout(PATIENCE_S * 1_000)
-    page = context.new_page()
-    if options.get("java_script_enabled", True):
-        _patient(page)
-    if not outside:  # by the form: no other way gets a __Host- cookie into a browser over http
-        page.goto(f"{served.address}/login")
-        page.fill("#login", name)
-        page.fill("#secret", SECRET)
-        page.click("button.main")
-        page.wait_for_selector("header.top")
-    seen: list[str] = []
-    page.on("console", lambda m: seen.append(f"console: {m.text}"))
-    page.on("pageerror", lambda e: seen.append(f"error: {e}"))
-    page.on("dialog", lambda d: (seen.append(f"dialog: {d.message}"), d.dismiss()))
-    page.on("request", lambda r: None if r.url.startswith((served.address, "data:"))
-            else seen.append(f"request: {r.url}"))  # fmt: skip
-    page.on("response", lambda r: seen.append(f"{r.status} {r.url}") if r.status >= 400 else None)
-    try:
-        yield page, seen
-    finally:
-        context.close()
-
-
-def until(page, truth: str, argument: object = None) -> None:
-    """Wait for an expression of ``it`` to hold; Playwright's own way needs eval, which is off."""
-    end = time.monotonic() + PATIENCE_S
-    while time.monotonic() < end:
-        with suppress(Error):  # the page was left while it was asked: ask the next one
-            if page.evaluate(f"it => ({truth})", argument):
-                return
-        page.wait_for_timeout(25)
-    raise AssertionError(f"never true: {truth}")
-
-
-def ready(page) -> None:
-    """Wait for the page to say that all that it shows hears clicks and nothing is on its way."""
-    until(page, "document.documentElement.hasAttribute('data-ready')")
-
-
-def _patient(page) -> None:
-    """Let what goes somewhere or touches a field wait for the page; `page.locator` does not."""
-
-    def before(act):
-        return lambda *args, **more: (ready(page), act(*args, **more))[1]
-
-    for name in ("click", "check", "select_option", "fill"):
-        setattr(page, name, before(getattr(page, name)))
-    press = page.keyboard.press
-    page.keyboard.press = lambda key, **more: (ready(page), press(key, **more))[1]
-    for name in ("goto", "reload"):
-        go = getattr(page, name)
-        setattr(page, name, lambda *args, go=go, **more: (go(*args, **more), _settled(page))[0])
-
-
-def _settled(page) -> None:
-    if page.url.startswith("http") and page.locator("script[src*=htmx]").count():
-        ready(page)
-
-
-def choose(page, value: str) -> None:
-    """Type the value into the list that has the focus, until it is the one that is chosen.
-
-    A browser forgets what was typed before a pause of a second, and a busy machine pauses.
-    """
-    for _ in range(20):
-        page.keyboard.type(value)
-        if page.evaluate("document.activeElement.value") == value:
-            return
-        page.wait_for_timeout(1_500)
-    raise AssertionError(f"never chosen: {value}")
-
-
-def whole(page) -> None:
-    """Scroll to what is not there yet, so that every picture is asked for, and wait for all."""
-    until(
-        page,
-        "(document.querySelector('.lazy')?.scrollIntoView(),"
-        " !document.querySelector('.lazy, .htmx-request'))",
-    )
-    ready(page)
-    page.evaluate("scrollTo(0, 0)")
+pytestmark = [pytest.mark.browser, pytest.mark.usefixtures("quick_hashes")]
 
 
 def test_the_first_hour_from_the_printed_password_to_the_queue(browser, full):
@@ -285,7 +105,7 @@ def test_a_page_is_quiet_fits_and_axe_finds_nothing(full, seats, name, size, sch
 
 
 @pytest.fixture(scope="module")
-def lived(tmp_path_factory):
+def lived(tmp_path_factory, quick_hashes):
     """A case with a decision that was undone, one in force, an appeal, a note and files."""
     with served(tmp_path_factory.mktemp("lived"), "small") as held:
         desk, case, now = held.desk, held.largest(), datetime.now(UTC)

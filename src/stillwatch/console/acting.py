@@ -72,7 +72,10 @@ def _until(text: str) -> datetime | None:
 
 
 def weigh(desk: Desk, visit: Visit) -> Response:
-    """Say whom an order would touch, before it is given; nothing is written."""
+    """Say whom an order would touch, before it is given; nothing is written.
+
+    Raises ConfigError: it is adverse, on all who are accused, and nobody is.
+    """
     line = desk.line(visit.path["case"])
     if line is None:
         return missing(desk, visit)
@@ -82,6 +85,9 @@ def weigh(desk: Desk, visit: Visit) -> Response:
         adverse = order.verdict in ADVERSE
         number = page_members(desk.book, line.case_id, first=0, most=1,
                               standing="accused" if adverse else "")[1]  # fmt: skip
+        if adverse and not number:
+            raise ConfigError(f"nobody is accused, and {order.verdict} is adverse",
+                              where=line.case_id, hint="watch them")  # fmt: skip
     else:
         number = len(set(accounts))
     chapter = chapter_of(desk, line)

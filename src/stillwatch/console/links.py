@@ -89,7 +89,8 @@ def tie(accounts: pa.ChunkedArray, links: pa.Table) -> Knots:
 
 
 def show_links(desk: Desk, visit: Visit) -> Response:
-    """Show the graph; ``thing`` is the place in the list of one whose holders are shown."""
+    """Show the graph; ``thing`` is the place in the list of one whose holders are shown, ``node``
+    that of a node of the graph."""
     line = desk.line(visit.path["case"])
     if line is None:
         return missing(desk, visit)
@@ -99,18 +100,30 @@ def show_links(desk: Desk, visit: Visit) -> Response:
     )
     place = visit.number("thing", 0, 0, len(things))
     if place:
-        thing = things[place - 1]
-        return show(
-            desk, visit, "holders.html.jinja", line=line, thing=thing, total=thing[2],
-            holders=desk.index.holders(line.campaign_id, thing[0], _MOST_HOLDERS),
-            ref=desk.index.ref,
-        )  # fmt: skip
+        return _node(desk, visit, line, things[place - 1][0])
     figure, pair = desk.once(("graph", *key), lambda: _graph(desk, line))
+    behind = figure.extra["behind"] if figure else []
+    node = visit.number("node", 0, 0, len(behind))
+    if node:
+        return _node(desk, visit, line, behind[node - 1])
     members = int((desk.campaign_of(line) or {}).get("member_accounts", 0))
     return show(
         desk, visit, "links.html.jinja", line=line, figure=figure, pair=pair, things=things,
         hidden=total - len(things), held=desk.run.has("links"),
         drawn=min(members, _MOST_DRAWN), members=members,
+    )  # fmt: skip
+
+
+def _node(desk: Desk, visit: Visit, line: Line, behind: str | tuple[str, ...]) -> Response:
+    """Show what a node stands for: the name of a thing, or accounts with exactly the same links."""
+    if isinstance(behind, str):
+        kind, total = desk.index.thing(line.campaign_id, behind)
+        holders = desk.index.holders(line.campaign_id, behind, _MOST_HOLDERS)
+    else:
+        kind, total, holders = "", len(behind), list(behind[:_MOST_HOLDERS])
+    return show(
+        desk, visit, "holders.html.jinja", line=line, kind=kind, total=total, holders=holders,
+        ref=desk.index.ref,
     )  # fmt: skip
 
 

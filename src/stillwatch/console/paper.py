@@ -31,7 +31,11 @@ __all__ = [
 
 _STATIC: Final = {
     "htmx-4.0.1.min.js": "text/javascript; charset=utf-8",
+    "graphology-0.26.0.umd.min.js": "text/javascript; charset=utf-8",
+    "sigma-3.0.3.min.js": "text/javascript; charset=utf-8",
     "console.js": "text/javascript; charset=utf-8",
+    "graph.js": "text/javascript; charset=utf-8",
+    "graph-able.js": "text/javascript; charset=utf-8",
     "console.css": "text/css; charset=utf-8",
     "icon.svg": "image/svg+xml",
 }

@@ -23,7 +23,10 @@ __all__ = ["Tested", "show_tests"]
 
 @dataclass(frozen=True)
 class Tested:
-    """One test. ``true``, ``false``, ``unsure``: labelled accounts of the cases that rest on it."""
+    """One test. ``labels``: labelled accounts of the cases that rest on it, true, false, unsure.
+
+    ``watches``: it can put accounts on watch, and accuses nobody.
+    """
 
     name: str
     title: str
@@ -32,6 +35,7 @@ class Tested:
     missing: tuple[str, ...]
     cases: tuple[str, ...]
     labels: Counter[str]
+    watches: bool
 
 
 def show_tests(desk: Desk, visit: Visit) -> Response:
@@ -56,6 +60,12 @@ def _tests(desk: Desk) -> list[Tested]:
     for line in lines:
         for name in _names(desk.campaign_of(line) or {}):
             rests.setdefault(name, []).append(line)
+    watching = {
+        str(item.get("signal"))
+        for head in desk.index.heads.values()
+        for item in records(at(head, "claims", "coordinated", "evidence"))
+        if item.get("counts_for") == "watch"
+    }
     rows = []
     for held in records(desk.run.summary.get("signals")):
         name = str(held.get("name"))
@@ -66,7 +76,7 @@ def _tests(desk: Desk) -> list[Tested]:
         rows.append(Tested(
             name, str(held.get("title") or name), str(held.get("claim") or ""),
             bool(held.get("evaluable")), tuple(str(m) for m in held.get("missing") or ()),
-            tuple(line.case_id for line in mine), tally,
+            tuple(line.case_id for line in mine), tally, name in watching,
         ))  # fmt: skip
     return rows
 

@@ -91,9 +91,9 @@ def _risers(desk: Desk, by: str, of: str, days: str) -> list[Riser]:
 
 
 def _names(desk: Desk, by: str, model: str, campaign: str) -> Iterable[str]:
-    """Return what a row of traffic counts for: nothing where it is in no campaign."""
+    """Return what a row of traffic counts for: where nobody is accused, for its model alone."""
     if by == "model":
-        return [] if campaign else [model or "no model"]
+        return [model or "no model"]
     if not campaign:
         return []
     if by == "campaign":

@@ -265,7 +265,7 @@ def _claims(facts: Facts, campaign: Campaign) -> list[Claim]:
                 name=name,
                 title=heading,
                 summary=_claim_summary(name, claim),
-                note=said(claim.get("note"), ""),
+                note=_claim_note(campaign, claim),
                 rows=rows,
                 quiet=quiet,
                 table=Table(
@@ -278,6 +278,13 @@ def _claims(facts: Facts, campaign: Campaign) -> list[Claim]:
             )
         )
     return out
+
+
+def _claim_note(campaign: Campaign, claim: dict[str, Any]) -> str:
+    """Return why strong tests of a claim count for nothing; a sentence is told once."""
+    note = said(claim.get("note"), "")
+    told = note and note == campaign.data.get("standing_reason")
+    return "it is what decided how the campaign stands, told above." if told else note
 
 
 def _claim_summary(name: str, claim: dict[str, Any]) -> str:

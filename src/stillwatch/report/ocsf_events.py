@@ -33,7 +33,8 @@ def finding_events(run: Run) -> Iterator[dict[str, Any]]:
 
     ``confidence_score`` is the smaller of the claims *coordinated* and *extractive*, in percent.
     What is not accused is informational and no alert. Tests that speak against a claim (e < 1) are
-    no part of it.
+    no part of it; one that can only put accounts on watch says so, in its sentence and as the
+    ``category`` of its analytic.
     """
     for line in run.campaigns:
         standing = str(line["standing"])
@@ -53,7 +54,7 @@ def finding_events(run: Run) -> Iterator[dict[str, Any]]:
             "message": f"{line['accounts']} accounts, {line['exchanges']} exchanges: {standing}",
             "finding_info": {
                 "uid": line["campaign_id"], "title": "Adversarial distillation",
-                "desc": " ".join(str(one["text"]) for one in evidence),
+                "desc": " ".join(_sentence(one) for one in evidence),
                 "types": [f"standing:{standing}", *(f"method:{m}" for m in line["methods"])],
                 "first_seen_time": _ms(line["first_seen"]),
                 "last_seen_time": _ms(line["last_seen"]),
@@ -61,12 +62,20 @@ def finding_events(run: Run) -> Iterator[dict[str, Any]]:
                              "version": __version__},
                 "related_analytics": [
                     {"type_id": 3, "type": "Statistical", "name": name}
-                    for name in sorted({str(one["signal"]) for one in evidence})
+                    | ({"category": counts_for} if counts_for else {})
+                    for name, counts_for in sorted(
+                        {str(one["signal"]): one.get("counts_for", "") for one in evidence}.items()
+                    )
                 ],
                 "attacks": [EXTRACTION],
             },
             "evidences": [_member(member) for member in line["members"]],
         }  # fmt: skip
+
+
+def _sentence(test: dict[str, Any]) -> str:
+    text = str(test["text"])
+    return f"{text} (counts for watching alone)" if test.get("counts_for") == "watch" else text
 
 
 def _member(member: dict[str, Any]) -> dict[str, Any]:

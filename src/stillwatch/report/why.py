@@ -189,7 +189,7 @@ def _evidence(campaign: dict[str, Any], claim: str, titles: dict[str, str]) -> I
     held = records(at(campaign, "claims", claim, "evidence"))
     ranked = sorted(held, key=lambda x: (-(number(x.get("e_value")) or 0.0), str(x.get("signal"))))
     note = at(campaign, "claims", claim, "note")
-    if note:
+    if note and note != campaign.get("standing_reason"):  # that one was told
         yield _sentence(str(note))
     for item in ranked:
         if (number(item.get("e_value")) or 0.0) >= 1:

@@ -40,16 +40,25 @@ def find(cohort: Cohort, population: Population) -> Finding:
         return not_enough(TEST, len(mine), "fewer than four creation times are known")
     result = scan_cluster(mine, everybody, SIGNUP_WINDOWS_S)
     start = from_micros(int(result.window_start * 1e6))
-    hours = result.window_s / 3600
     return evaluated(
         TEST,
         float(result.count),
         float(result.p_value),
         len(mine),
         Null("random sign-up times", float(result.expected), 0.0, _upper(float(result.expected))),
-        f"{result.count} of {len(mine)} accounts were created within {hours:.0f} hours from "
-        f"{start:%Y-%m-%d %H:%M} UTC; random customers would give {result.expected:.2g}",
+        f"{result.count} of {len(mine)} accounts were created within {_hours(result.window_s)} "
+        f"from {start:%Y-%m-%d %H:%M} UTC; random customers would give {result.expected:.2g}",
     )
+
+
+def _hours(window_s: float) -> str:
+    """Return the length of a window in words.
+
+    >>> _hours(3_600.0), _hours(86_400.0)
+    ('1 hour', '24 hours')
+    """
+    hours = f"{window_s / 3600:.0f}"
+    return f"{hours} hour" if hours == "1" else f"{hours} hours"
 
 
 def burst_windows(cohort: Cohort, population: Population) -> list[tuple[float, float]]:

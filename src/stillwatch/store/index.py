@@ -261,6 +261,19 @@ class Index:
         )  # fmt: skip
         return [(a, k, int(n), float(w or 0)) for a, k, n, w in rows], int(total[0][0])
 
+    def thing(self, campaign_id: str, name: str) -> tuple[str, int]:
+        """Return the kind of an object of a campaign, and how many members have it.
+
+        Raises InputError: the campaign has no such object.
+        """
+        rows = self._rows(
+            "SELECT kind, accounts FROM campaign_objects WHERE c = ? AND a = ?",
+            [self._numbers.get(campaign_id, -1), name],
+        )
+        if not rows:
+            raise InputError("the campaign has no such object", where=campaign_id)
+        return str(rows[0][0]), int(rows[0][1])
+
     def holders(self, campaign_id: str, name: str, most: int) -> list[str]:
         """Return members that have an object, those that it weighs most for first."""
         rows = self._rows(

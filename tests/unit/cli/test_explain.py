@@ -167,6 +167,15 @@ def test_an_account_in_no_group_is_told_as_before(stillwatch, tested):
     assert "Groups that it was tested with" not in out
 
 
+def test_a_reason_that_is_also_the_claims_note_is_told_once(stillwatch, run_dir):
+    line = json.loads((run_dir / "campaigns.jsonl").read_text())
+    line |= {"standing": "watch", "standing_reason": "One kind of act alone accuses nobody."}
+    line["claims"]["coordinated"]["note"] = "One kind of act alone accuses nobody."
+    (run_dir / "campaigns.jsonl").write_text(json.dumps(line))
+    out = stillwatch("explain", "acct-edge", "--run", run_dir).out
+    assert out.count("One kind of act alone accuses nobody.") == 1
+
+
 def test_a_member_that_is_not_proven_is_not_called_linked(stillwatch, run_dir):
     line = json.loads((run_dir / "campaigns.jsonl").read_text())
     line["members"][3]["confidence"] = 0.97

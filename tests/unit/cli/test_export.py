@@ -51,7 +51,7 @@ def test_findings_are_what_the_schema_allows(stillwatch, run, tmp_path):
     check = validator("detection_finding", [])
     assert [list(check.iter_errors(event)) for event in found] == [[]] * len(lines)
     assert list(check.iter_errors(found[0] | {"prompt": "x"}))
-    silent = False
+    silent, watched = False, set()
     for event, line in zip(found, lines, strict=True):
         assert event["class_uid"] == 2004
         assert event["finding_info"]["uid"] == line["campaign_id"]
@@ -62,10 +62,17 @@ def test_findings_are_what_the_schema_allows(stillwatch, run, tmp_path):
         tests = [one for claim in ("coordinated", "extractive")
                  for one in line["claims"][claim]["evidence"]]  # fmt: skip
         speak = [one for one in tests if one["e_value"] >= 1]
-        assert event["finding_info"]["desc"] == " ".join(one["text"] for one in speak)
-        named = {one["name"] for one in event["finding_info"]["related_analytics"]}
-        assert named == {one["signal"] for one in speak}
+        watch = {one["signal"] for one in speak if one.get("counts_for") == "watch"}
+        alone = " (counts for watching alone)"
+        assert event["finding_info"]["desc"] == " ".join(
+            one["text"] + (alone if one["signal"] in watch else "") for one in speak
+        )
+        named = event["finding_info"]["related_analytics"]
+        assert {one["name"] for one in named} == {one["signal"] for one in speak}
+        assert {one["name"] for one in named if one.get("category") == "watch"} == watch
+        watched |= watch
         silent |= len(speak) < len(tests)
+    assert watched, "some test counts for watching alone"
     assert silent, "some test was made in vain, and is no part of what was found"
     assert any(event["is_alert"] for event in found)
     assert not (tmp_path / "activity.ocsf.jsonl").exists()

@@ -122,6 +122,20 @@ def test_what_the_rules_of_cases_refuse_is_said_and_not_done(
     assert read_decisions(desk.book) == []
 
 
+def test_where_nobody_is_accused_the_form_says_whom_it_can_touch(wide, inside):
+    who = inside("Ana", wide)
+    line = next(x for x in wide.lines() if not x.accused)
+    page = who.get(f"/cases/{line.case_id}").text.replace("\u00a0", " ")
+    assert f"all {line.accounts} accounts, to watch: nobody is accused" in page
+    assert "0 accused accounts</label>" not in page
+    assert "Count what these accounts sent" in page
+    answer = who.post(f"/cases/{line.case_id}/weigh", {**STEP, "until": ""})
+    assert answer.status_code == 422
+    assert "nobody is accused, and step_up is adverse" in answer.text
+    answer = who.post(f"/cases/{line.case_id}/weigh", {**STEP, "verdict": "watch"})
+    assert f"Watch on {line.accounts}\u00a0accounts" in answer.text
+
+
 def test_periphery_cannot_be_marked_for_what_is_adverse(desk, inside, big_case):
     who = inside("Ana")
     page = who.get(f"/cases/{big_case}/members?role=periphery").text

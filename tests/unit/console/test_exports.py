@@ -17,6 +17,7 @@ from ocsf_json_schema.embedded import OcsfJsonSchemaEmbedded
 from ocsf_json_schema.loader import get_ocsf_schema
 
 from stillwatch.cases import read_labels_on, read_notes_on, verify_book
+from stillwatch.report.facts import at
 from stillwatch.schema.arrow import VOLUME
 
 
@@ -89,13 +90,14 @@ def test_top_counts_the_last_days_and_those_before_them(desk, inside, monkeypatc
     page = told(who.get("/top?by=campaign&of=requests&days=1"))
     assert desk.lines()[0].case_id in page
     (model,) = list(csv.DictReader(io.StringIO(who.get("/top.csv?by=model&days=7").text)))
-    assert (model["model"], int(model["output_tokens"])) == ("nova", last)
+    # whoever sent it: the accused, and everybody else
+    assert (model["model"], int(model["output_tokens"])) == ("nova", 2 * last)
     short = list(csv.DictReader(io.StringIO(who.get("/top.csv?days=14").text)))
     assert short[0]["before"] == ""  # the run does not reach back so far: not known, never 0
     assert who.get("/top?by=<script>&days=x").status_code == 200
 
 
-def test_tests_say_what_rests_on_them_and_what_people_found_out(wide, inside):
+def test_tests_say_what_rests_on_them_and_what_people_found_out(wide, inside, monkeypatch):
     who = inside("Ana", wide)
     case = max(wide.lines(), key=lambda line: line.accused)
     ref = wide.index.ref(wide.index.members(case.campaign_id)[0][0]["account_id"])
@@ -105,6 +107,12 @@ def test_tests_say_what_rests_on_them_and_what_people_found_out(wide, inside):
     who.post(f"/accounts/{ref}/label",
              {"case": case.case_id, "verdict": "false", "reason": "a class"})  # fmt: skip
     assert '<b class="alarm">1</b>' in who.get("/tests").text
+    assert "counts for watching alone" not in before.text
+    test = at(wide.index.heads[case.campaign_id], "claims", "coordinated", "evidence")[0]
+    monkeypatch.setitem(test, "counts_for", "watch")
+    row = told(who.get("/tests")).split(test["signal"])[1]
+    cell = "</code></small></th><td>coordinated<small>counts for watching alone"
+    assert row.startswith(cell)
     strict = told(who.get("/tests?alpha=0.000000001"))
     assert f"0 of {len(wide.index.heads)}" in strict
     assert who.get("/tests?alpha=nan").status_code == 200

@@ -66,6 +66,15 @@ def test_tests_that_say_nothing_are_folded_and_those_for_watching_say_so(facts):
     assert len(made.table.rows) == 2
 
 
+def test_a_reason_that_is_also_a_claims_note_is_told_once(facts):
+    claims = facts.shown[0].data["claims"]
+    claim = claims["coordinated"] | {"note": "One kind of act alone."}
+    made = chapter(facts, standing="watch", standing_reason="One kind of act alone.",
+                   claims=claims | {"coordinated": claim})  # fmt: skip
+    assert made.standing_reason == "One kind of act alone."
+    assert made.claims[0].note == "it is what decided how the campaign stands, told above."
+
+
 def test_collateral_does_not_call_all_others_honest_customers(facts):
     assert "those not proven" in collateral_figure(facts.shown[0]).caption
 

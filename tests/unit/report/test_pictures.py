@@ -40,13 +40,48 @@ def test_graph_counts_add_up(facts, nodes):
     web = read_web(facts, campaign)
     figure = graph_figure(facts, campaign, web)
     svg = str(figure.drawings[0])
-    groups, things = svg.count('class="account"'), svg.count('class="thing ')
+    groups, things = svg.count('class="account '), svg.count('class="thing ')
     assert groups + things <= nodes
     drawn = groups - len(re.findall(r"onacc", svg))
-    drawn += sum(int(n) for n in re.findall(r'onacc">(\d+)<', svg))
+    drawn += sum(int(n) for n in re.findall(r'onacc \w+">(\d+)<', svg))
     hidden = re.search(r"Not shown: ([\d,]+)", figure.caption)
     lonely = re.search(r"; ([\d,]+)\u00a0accounts? without", figure.caption)
     assert drawn + int(hidden[1]) + int(lonely[1]) == len(web.accounts)
+
+
+def test_graph_in_numbers_is_the_graph_drawn(facts):
+    campaign = facts.shown[0]
+    figure = graph_figure(facts, campaign, read_web(facts, campaign))
+    svg, nodes, edges = str(figure.drawings[0]), figure.extra["nodes"], figure.extra["edges"]
+    assert len(nodes) == svg.count('class="account ') + svg.count('class="thing ')
+    lines = "".join(re.findall(r'<path d="([^"]+)" class="edge-', svg))
+    assert sorted(re.findall(r"M(\d+) (\d+)L(\d+) (\d+)", lines)) == sorted(
+        tuple(str(nodes[i][xy]) for i in edge[:2] for xy in "xy") for edge in edges
+    )
+    for node, behind in zip(nodes, figure.extra["behind"], strict=True):
+        assert isinstance(behind, str) is ("kind" in node)
+        if "role" in node:
+            assert node["mark"] == ("" if len(behind) == 1 else str(len(behind)))
+
+
+def test_graph_tells_core_from_periphery_and_hides_their_lines_with_them(facts):
+    campaign = facts.shown[0]
+    figure = graph_figure(facts, campaign, read_web(facts, campaign))
+    core = {m["account_id"] for m in campaign.data["members"] if m["role"] == "core"}
+    circles = 0
+    for node, behind in zip(figure.extra["nodes"], figure.extra["behind"], strict=True):
+        if "role" in node:
+            circles += 1
+            assert {a in core for a in behind} == {node["role"] == "core"}
+    counts = {r["role"]: r["count"] for r in figure.extra["roles"]}
+    assert set(counts) == {"core", "rim"}
+    svg = str(figure.drawings[0])
+    assert len(re.findall(r'class="account (?:core|rim)"', svg)) == circles
+    rims = {(n["x"], n["y"]) for n in figure.extra["nodes"] if n.get("role") == "rim"}
+    for d, roles in re.findall(r'<path d="([^"]+)" class="edge-\d link k\d+ d\d+ ([a-z ]+)"', svg):
+        for x, y, u, v in re.findall(r"M(\d+) (\d+)L(\d+) (\d+)", d):
+            leads = {(int(x), int(y)), (int(u), int(v))} & rims
+            assert bool(leads) is ("rim" in roles.split())
 
 
 def test_raster_counts_add_up(facts):

@@ -72,7 +72,7 @@ def waterfall_figure(campaign: Campaign, web: Web) -> Figure | None:
         table=Table(("Pair", "Account", "Account", "Link", "Nats"), rows, frozenset({4})),
         caption=(
             "A nat is a natural-log unit of evidence: 2.3 nats make one operator ten times as "
-            "likely. Weights are added as if independent; the tests below do not rely on that."
+            "likely. Weights are added as if independent; the tests do not rely on that."
         ),
     )
 
