@@ -75,6 +75,11 @@ _STRANGERS: Final = (
     "They share neither exits nor payment: strangers with a quota each do the same, and this "
     "counts as nothing."
 )
+_SHARED: Final = frozenset(
+    (
+        shared_values.EXIT_TEST.name, shared_values.ACCOUNT_TEST.name, rotating_exits.TEST.name,
+    )
+)  # fmt: skip
 _EVENLY: Final = frozenset((dealt_evenly.TEST.name, even_volumes.TEST.name))
 _COORDINATION = (
     (signup_burst.TEST, signup_burst.find),
@@ -139,11 +144,10 @@ def _backed(found: list[Finding]) -> list[Finding]:
     if any(f.excuse == HELP for f in found):
         blob = direct_evidence.TESTS["blob_replay"].name  # goes along with a conversation
         found = [helped(f) if f.signal == blob else f for f in found]
-    shared = (shared_values.EXIT_TEST.name, shared_values.ACCOUNT_TEST.name)
     if not any(
         f.evaluable
-        and f.signal in shared
-        and (f.e_before if f.excuse == POOL else f.e_value) >= SPEAKS_E
+        and f.signal in _SHARED
+        and (f.e_before if f.excuse in (POOL, SHOP) else f.e_value) >= SPEAKS_E
         for f in found
     ):
         return _explained(found, dealt_evenly.TEST, "a quota each", _STRANGERS)
