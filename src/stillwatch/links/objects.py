@@ -12,6 +12,7 @@ _STATIC = (
     ("phone", "phone_hash"),
     ("email", "email_hash"),
 )
+_BANDS = tuple(f"band_{k}" for k in range(8))
 # An end user behind a channel account shows the channel's payment, address and client, not its own.
 _OWN_LINE = "AND sid IN (SELECT sid FROM subjects WHERE end_user_id IS NULL)"
 
@@ -48,10 +49,9 @@ def objects_sql(settings: Settings) -> str:
             ("tool_schema", "h_tools", ""),
         )
     )
-    bands = " UNION ALL ".join(
-        f"SELECT band_{k} AS object, sid, ts FROM exchanges "
-        f"WHERE part = 'A' AND band_{k} <> 0 AND user_tokens >= 12"
-        for k in range(8)
+    bands = (
+        f"SELECT object, sid, ts FROM (SELECT sid, ts, unnest([{', '.join(_BANDS)}]) AS object "
+        "FROM exchanges WHERE part = 'A' AND user_tokens >= 12) WHERE object <> 0"
     )
     return f"""
     WITH shared AS (
