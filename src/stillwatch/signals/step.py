@@ -363,6 +363,7 @@ _FINDINGS = pa.schema(
 FINDINGS_STEP = Step(
     name="findings",
     inputs=(
+        "background",
         "cohorts",
         "cohort_members",
         "spoken",
