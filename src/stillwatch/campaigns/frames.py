@@ -9,7 +9,7 @@ from typing import Any, Final
 import pyarrow as pa
 
 from stillwatch.campaigns.judge import Campaign
-from stillwatch.schema import Desk, template_column
+from stillwatch.schema import Desk
 
 __all__ = ["Template", "templates_of"]
 
@@ -56,7 +56,7 @@ def templates_of(desk: Desk, campaigns: Sequence[Campaign]) -> list[Template]:
             "sid": pa.array([s for c in campaigns for s in sorted(c.members)], pa.int32()),
         }
     )
-    hits = desk.query(_hits_sql(nodes), nodes=nodes, members=members)
+    hits = desk.query(_HITS, nodes=nodes, members=members)
     counted = desk.query(
         """SELECT node, count(*) AS n, min(ts) AS first,
                   count(DISTINCT account_id) FILTER (inside) AS inside,
@@ -106,19 +106,13 @@ def _nodes(desk: Desk, campaigns: Sequence[Campaign]) -> pa.Table:
     )
 
 
-def _hits_sql(nodes: pa.Table) -> str:
-    """Return SQL of the exchanges that carry a node; a frame's column is named by its place."""
-    places = sorted(set(zip(nodes["pos"].to_pylist(), nodes["len"].to_pylist(), strict=True)))
-    parts = [
-        f"""SELECT n.node, n.campaign, e.rid FROM exchanges e JOIN nodes n ON n.pos = {pos}
-             AND n.len = {length} AND n.h = e.{template_column(_POSITIONS[pos], length)}"""
-        for pos, length in places
-    ]
-    # The words of an exchange are read once, of those alone that carry a node.
-    return f"""SELECT h.node, h.campaign, e.rid, e.sid, e.org, e.ts, e.exchange_id, e.account_id,
-                      e.model, m.sid IS NOT NULL AS inside
-               FROM ({" UNION ALL ".join(parts)}) h JOIN exchanges e ON e.rid = h.rid
-               LEFT JOIN members m ON m.campaign = h.campaign AND m.sid = e.sid"""
+# The words of an exchange are read of those alone that carry a node.
+_HITS: Final = """
+    SELECT n.node, n.campaign, e.rid, e.sid, e.org, e.ts, e.exchange_id, e.account_id, e.model,
+           m.sid IS NOT NULL AS inside
+    FROM node_hits u JOIN nodes n ON n.pos = u.pos AND n.len = u.len AND n.h = u.h
+    JOIN exchanges e ON e.rid = u.rid
+    LEFT JOIN members m ON m.campaign = n.campaign AND m.sid = e.sid"""
 
 
 def _template(

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from stillwatch.campaigns.judge import Campaign, Judgement
-from stillwatch.schema import Desk
+from stillwatch.schema import DAY_US, Desk
 from stillwatch.schema.arrow import CLOCK, RASTER, VOLUME
 
 __all__ = ["clock_table", "raster_table", "volume_table"]
@@ -175,14 +175,18 @@ def volume_table(desk: Desk, judgement: Judgement) -> pa.Table:
         }
     )  # fmt: skip
     return desk.query(
-        """SELECT date_trunc('day', e.ts) AS day, e.model,
+        f"""WITH sent AS (
+             SELECT epoch_us(ts) // {DAY_US} AS day, model, sid, count(*) AS n,
+                    sum(coalesce(output_tokens, 0)) AS tokens
+             FROM exchanges GROUP BY ALL),
+           held AS (SELECT sid, any_value(campaign_id) AS campaign_id FROM owner GROUP BY sid)
+           SELECT make_timestamptz(e.day * {DAY_US}) AS day, e.model,
                   coalesce(o.campaign_id, '') AS campaign_id,
-                  count(*) AS requests,
-                  CAST(sum(coalesce(e.output_tokens, 0)) AS BIGINT) AS output_tokens,
-                  count(DISTINCT e.account_id) AS accounts
-           FROM exchanges e
-           LEFT JOIN (SELECT sid, any_value(campaign_id) AS campaign_id FROM owner GROUP BY sid) o
-             ON o.sid = e.sid
-           GROUP BY ALL ORDER BY day, e.model, campaign_id""",
+                  CAST(sum(e.n) AS BIGINT) AS requests,
+                  CAST(sum(e.tokens) AS BIGINT) AS output_tokens,
+                  count(DISTINCT s.account_id) AS accounts
+           FROM sent e JOIN subjects s ON s.sid = e.sid LEFT JOIN held o ON o.sid = e.sid
+           GROUP BY e.day, e.model, coalesce(o.campaign_id, '')
+           ORDER BY e.day, e.model, campaign_id""",
         owner=owner,
     ).cast(VOLUME)

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from stillwatch.campaigns.judge import Judgement
-from stillwatch.schema import Desk
+from stillwatch.schema import DAY_US, Desk
 from stillwatch.stats import clopper_pearson
 
 __all__ = ["UNITS", "measure_prevalence"]
@@ -162,9 +162,12 @@ def measure_prevalence(
     for k, one in enumerate(accused):
         owner[one.accused] = k
     table = desk.query(
-        """SELECT date_trunc('week', ts) AS week, model, sid, count(*) AS requests,
-                  CAST(sum(coalesce(output_tokens, 0)) AS BIGINT) AS output_tokens
-           FROM exchanges GROUP BY ALL ORDER BY week, model, sid"""
+        f"""SELECT date_trunc('week', make_timestamptz(day * {DAY_US})) AS week, model, sid,
+                   CAST(sum(n) AS BIGINT) AS requests, CAST(sum(tokens) AS BIGINT) AS output_tokens
+            FROM (SELECT epoch_us(ts) // {DAY_US} AS day, model, sid, count(*) AS n,
+                         sum(coalesce(output_tokens, 0)) AS tokens
+                  FROM exchanges GROUP BY ALL)
+            GROUP BY ALL ORDER BY week, model, sid"""
     )
     sid = table["sid"].to_numpy()
     campaign = owner[sid]

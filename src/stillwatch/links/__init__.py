@@ -11,7 +11,7 @@ links and becomes a cohort; an object's own popularity never discounts it below 
 
 from stillwatch.links.cohorts import COHORTS_STEP, MEMBERS_STEP
 from stillwatch.links.direct import DIRECT_STEP
-from stillwatch.links.frames import CARRIED_STEP, FRAMES_STEP, NODES_STEP
+from stillwatch.links.frames import CARRIED_STEP, FRAMES_STEP, HITS_STEP, NODES_STEP
 from stillwatch.links.objects import OBJECTS_STEP
 from stillwatch.links.pools import POOLS_STEP
 from stillwatch.links.spoken import CHOSEN_STEP, SPOKEN_STEP
@@ -19,6 +19,7 @@ from stillwatch.links.weights import WEIGHTS_STEP
 
 STEPS = (
     NODES_STEP,
+    HITS_STEP,
     FRAMES_STEP,
     CARRIED_STEP,
     DIRECT_STEP,

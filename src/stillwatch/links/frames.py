@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import groupby, pairwise
+from itertools import groupby
 from operator import itemgetter
 from typing import Final
 
@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from stillwatch.schema import TEMPLATE_COLUMNS, TEMPLATE_LENGTHS, Desk, Settings, Step
 
-__all__ = ["CARRIED_STEP", "FRAMES_STEP", "NODES_STEP", "nodes_sql"]
+__all__ = ["CARRIED_STEP", "FRAMES_STEP", "HITS_STEP", "NODES_STEP", "nodes_sql"]
 
 _LEADER_JACCARD: Final = 0.5
 _MIN_DISTINCT: Final = 0.5
@@ -31,6 +31,7 @@ _BY_LUCK: Final = 3.0
 Key = tuple[int, int, int]
 # Position and length of each of TEMPLATE_COLUMNS.
 _PLACES: Final = [*((pos, n) for pos in (0, 1) for n in TEMPLATE_LENGTHS), (2, 0)]
+_LONGEST: Final = TEMPLATE_LENGTHS[-1]
 
 
 def _unnested(columns: str, where: str) -> str:
@@ -97,16 +98,40 @@ NODES_STEP = Step(
 )
 
 
-def _steps_sql(columns: str, join: str, rest: str) -> str:
-    """Return SQL over the kept nodes ``p`` and what of length is next after them, ``c``."""
-    return " UNION ALL ".join(
-        f"""SELECT {columns} FROM exchanges e
-            JOIN frame_nodes p ON p.pos = {code} AND p.len = {short} AND p.h = e.{side}_{short}
-            {join} frame_nodes c ON c.pos = {code} AND c.len = {long} AND c.h = e.{side}_{long}
-            WHERE e.part = 'A' AND e.prefix_before_last_user = 0 {rest}"""
-        for code, side in ((0, "head"), (1, "tail"))
-        for short, long in pairwise(TEMPLATE_LENGTHS)
+def hits_sql(settings: Settings) -> str:
+    """Return which exchange carries which kept node, over the whole window.
+
+    What is asked of nodes again and again, read once of all hashes. ``opens``: nothing was said
+    before; ``to_len``, ``to_h``: what of the next length stands at the same position, 0 after the
+    longest, whether it is a kept node or not.
+    """
+    del settings
+    longer = [(n > 0 and n < _LONGEST) for _, n in _PLACES]
+    lengths = [TEMPLATE_LENGTHS[TEMPLATE_LENGTHS.index(n) + 1] if on else 0
+               for (_, n), on in zip(_PLACES, longer, strict=True)]  # fmt: skip
+    hashes = [TEMPLATE_COLUMNS[k + 1] if on else "0" for k, on in enumerate(longer)]
+    columns = (
+        "rid, sid, part, prefix_before_last_user = 0 AS opens, "
+        f"unnest([{', '.join(f'CAST({n} AS UTINYINT)' for n in lengths)}]) AS to_len, "
+        f"unnest([{', '.join(hashes)}]) AS to_h"
     )
+    return f"""
+    SELECT u.rid, u.sid, u.part, u.opens, u.pos, u.len, u.h, u.to_len, u.to_h
+    FROM ({_unnested(columns, "true")}) u
+    JOIN frame_nodes k ON u.pos = k.pos AND u.len = k.len AND u.h = k.h
+    """
+
+
+HITS_STEP = Step(
+    name="node_hits",
+    inputs=("exchanges", "frame_nodes"),
+    output="node_hits",
+    sql=hits_sql,
+    passing=True,
+)
+# Kept nodes as they were sent where nothing was said before, each with what comes after it.
+_GOES_ON: Final = "c.pos = n.pos AND c.len = n.to_len AND c.h = n.to_h"
+_OPENING: Final = "n.part = 'A' AND n.opens AND n.to_len > 0"
 
 
 def _longer_sql() -> str:
@@ -116,14 +141,17 @@ def _longer_sql() -> str:
     node of the next length too, ``squares`` is the sum of its squares by subject, and ``always``
     the subjects all of whose do. Integers, of a size that knows no number of subjects.
     """
-    columns = "p.pos, p.len, p.h, p.exchanges, e.sid, count(*) AS sent, count(c.h) AS longer"
-    each = _steps_sql(columns, "LEFT JOIN", "GROUP BY p.pos, p.len, p.h, p.exchanges, e.sid")
     return f"""
-        SELECT pos, len, h, any_value(exchanges) AS exchanges, sent, count(*) AS subjects,
-               CAST(sum(longer) AS BIGINT) AS longer,
-               CAST(sum(longer * longer) AS BIGINT) AS squares,
-               count(*) FILTER (longer = sent) AS always
-        FROM ({each}) GROUP BY pos, len, h, sent ORDER BY pos, len, h, sent"""
+        WITH each AS (
+          SELECT n.pos, n.len, n.h, n.sid, count(*) AS sent, count(c.h) AS longer
+          FROM node_hits n LEFT JOIN frame_nodes c ON {_GOES_ON}
+          WHERE {_OPENING} GROUP BY n.pos, n.len, n.h, n.sid)
+        SELECT e.pos, e.len, e.h, any_value(p.exchanges) AS exchanges, e.sent,
+               count(*) AS subjects, CAST(sum(e.longer) AS BIGINT) AS longer,
+               CAST(sum(e.longer * e.longer) AS BIGINT) AS squares,
+               count(*) FILTER (e.longer = e.sent) AS always
+        FROM each e JOIN frame_nodes p ON p.pos = e.pos AND p.len = e.len AND p.h = e.h
+        GROUP BY e.pos, e.len, e.h, e.sent ORDER BY e.pos, e.len, e.h, e.sent"""
 
 
 def _ends(desk: Desk) -> tuple[set[Key], set[Key]]:
@@ -156,8 +184,12 @@ def _after(desk: Desk, ending: set[Key]) -> set[Key]:
     """Return the kept nodes that go on from these, at any length."""
     after: dict[Key, list[Key]] = {}
     if ending:
-        pairs = _steps_sql("p.pos, p.len, p.h, c.len AS to_len, c.h AS to_h", "JOIN", "")
-        for row in desk.query(f"SELECT DISTINCT * FROM ({pairs}) ORDER BY ALL").to_pylist():
+        pairs = desk.query(
+            f"""SELECT DISTINCT n.pos, n.len, n.h, n.to_len, n.to_h
+                FROM node_hits n JOIN frame_nodes c ON {_GOES_ON}
+                WHERE {_OPENING} ORDER BY ALL"""
+        )
+        for row in pairs.to_pylist():
             after.setdefault((row["pos"], row["len"], row["h"]), []).append(
                 (row["pos"], row["to_len"], row["to_h"])
             )
@@ -220,10 +252,7 @@ def _leaders(desk: Desk) -> pa.Table:
     told = zip(*(nodes[c].to_pylist() for c in ("pos", "len", "h")), strict=True)
     nodes = nodes.filter(pa.array([key not in words for key in told], pa.bool_()))
     carriers = desk.query(
-        f"""SELECT DISTINCT k.pos, k.len, k.h, u.sid
-            FROM ({_unnested("sid", "part = 'A'")}) u
-            JOIN frame_nodes k ON u.pos = k.pos AND u.len = k.len AND u.h = k.h
-            ORDER BY 1, 2, 3, 4"""
+        "SELECT DISTINCT pos, len, h, sid FROM node_hits WHERE part = 'A' ORDER BY ALL"
     )
     keys = list(zip(*(nodes[c].to_pylist() for c in ("pos", "len", "h")), strict=True))
     sets = _grouped(carriers)
@@ -273,12 +302,12 @@ def _sent_apart(desk: Desk, nodes: pa.Table, rows: np.ndarray) -> np.ndarray:
         "place", pa.array(range(len(rows)), pa.int32())
     )
     counted = desk.query(
-        f"""WITH sent AS (
+        """WITH sent AS (
               SELECT f.frame, f.speaks, a.place, u.rid
-              FROM ({_unnested("rid", "part = 'A'")}) u
+              FROM node_hits u
               JOIN placed_nodes f ON u.pos = f.pos AND u.len = f.len AND u.h = f.h
               LEFT JOIN asked a ON a.pos = f.pos AND a.len = f.len AND a.h = f.h
-              WHERE f.frame IN (SELECT frame FROM asked)),
+              WHERE u.part = 'A' AND f.frame IN (SELECT frame FROM asked)),
             spoken AS (SELECT DISTINCT frame, rid FROM sent WHERE speaks)
             SELECT s.place, count(l.rid) / count(*) AS share
             FROM sent s LEFT JOIN spoken l ON l.frame = s.frame AND l.rid = s.rid
@@ -295,10 +324,11 @@ def _sent_apart(desk: Desk, nodes: pa.Table, rows: np.ndarray) -> np.ndarray:
 def _needs_company(desk: Desk, nodes: pa.Table) -> np.ndarray:
     """Return for each node whether half of its exchanges carry another position of its frame."""
     counted = desk.query(
-        f"""WITH sent AS (
+        """WITH sent AS (
               SELECT f.frame, f.pos, f.len, f.h, u.rid
-              FROM ({_unnested("rid", "part = 'A'")}) u
-              JOIN placed_nodes f ON u.pos = f.pos AND u.len = f.len AND u.h = f.h AND f.speaks),
+              FROM node_hits u
+              JOIN placed_nodes f ON u.pos = f.pos AND u.len = f.len AND u.h = f.h AND f.speaks
+              WHERE u.part = 'A'),
             places AS (
               SELECT frame, rid, count(DISTINCT pos) AS places FROM sent GROUP BY frame, rid)
             SELECT s.pos, s.len, s.h, count(*) AS n, count(*) FILTER (p.places >= 2) AS together
@@ -345,7 +375,7 @@ def _grouped(carriers: pa.Table) -> dict[tuple[int, int, int], np.ndarray]:
 
 FRAMES_STEP = Step(
     name="frames",
-    inputs=("exchanges", "frame_nodes"),
+    inputs=("node_hits", "frame_nodes"),
     output="frames",
     function=_leaders,
 )
@@ -357,9 +387,9 @@ def carried_sql(settings: Settings) -> str:
     ``template`` tells the variants of one frame apart: the nodes carried, as one number.
     """
     del settings
-    return f"""
+    return """
     WITH found AS (
-      SELECT f.frame, u.rid, bit_xor(u.h) AS template FROM ({_unnested("rid", "true")}) u
+      SELECT f.frame, u.rid, bit_xor(u.h) AS template FROM node_hits u
       JOIN frames f ON u.pos = f.pos AND u.len = f.len AND u.h = f.h AND f.speaks
       GROUP BY f.frame, u.rid
       HAVING count(DISTINCT f.pos) >= 2 OR NOT bool_and(f.company))
@@ -370,7 +400,7 @@ def carried_sql(settings: Settings) -> str:
 
 CARRIED_STEP = Step(
     name="carried",
-    inputs=("exchanges", "frames"),
+    inputs=("node_hits", "exchanges", "frames"),
     output="carried",
     sql=carried_sql,
     order_by=("frame", "rid"),

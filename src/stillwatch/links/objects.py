@@ -12,6 +12,7 @@ _STATIC = (
     ("phone", "phone_hash"),
     ("email", "email_hash"),
 )
+_BANDS = tuple(f"band_{k}" for k in range(8))
 # An end user behind a channel account shows the channel's payment, address and client, not its own.
 _OWN_LINE = "AND sid IN (SELECT sid FROM subjects WHERE end_user_id IS NULL)"
 
@@ -25,7 +26,7 @@ def objects_sql(settings: Settings) -> str:
     to find them takes states of fixed size, which the engine can put on disk.
     """
     static = " UNION ALL ".join(
-        f"SELECT '{kind}' AS kind, md5_number_lower('{kind}:' || {column}) AS object, sid, org, "
+        f"SELECT '{kind}' AS kind, md5_number_lower('{kind}:' || {column}) AS object, sid, "
         f"CAST(1 AS BIGINT) AS n, coalesce(created_at, first_ts) AS first_seen "
         f"FROM subjects WHERE {column} IS NOT NULL AND {column} <> '' AND end_user_id IS NULL"
         for kind, column in _STATIC
@@ -33,12 +34,12 @@ def objects_sql(settings: Settings) -> str:
     signup = (
         "SELECT 'signup_ip' AS kind, md5_number_lower('signup_ip:' || "
         "coalesce(nullif(regexp_extract(signup_ip, '^(\\d+\\.\\d+\\.\\d+)\\.', 1), ''), "
-        "signup_ip)) AS object, sid, org, CAST(1 AS BIGINT) AS n, "
+        "signup_ip)) AS object, sid, CAST(1 AS BIGINT) AS n, "
         "coalesce(created_at, first_ts) AS first_seen "
         "FROM subjects WHERE signup_ip IS NOT NULL AND signup_ip <> '' AND end_user_id IS NULL"
     )
     seen = " UNION ALL ".join(
-        f"SELECT '{kind}' AS kind, {column} AS object, sid, any_value(org) AS org, "
+        f"SELECT '{kind}' AS kind, {column} AS object, sid, "
         f"count(*) AS n, min(ts) AS first_seen FROM exchanges "
         f"WHERE part = 'A' AND {column} <> 0 {own} GROUP BY {column}, sid"
         for kind, column, own in (
@@ -48,10 +49,9 @@ def objects_sql(settings: Settings) -> str:
             ("tool_schema", "h_tools", ""),
         )
     )
-    bands = " UNION ALL ".join(
-        f"SELECT band_{k} AS object, sid, ts FROM exchanges "
-        f"WHERE part = 'A' AND band_{k} <> 0 AND user_tokens >= 12"
-        for k in range(8)
+    bands = (
+        f"SELECT object, sid, ts FROM (SELECT sid, ts, unnest([{', '.join(_BANDS)}]) AS object "
+        "FROM exchanges WHERE part = 'A' AND user_tokens >= 12) WHERE object <> 0"
     )
     return f"""
     WITH shared AS (
@@ -59,20 +59,20 @@ def objects_sql(settings: Settings) -> str:
     near AS (
       SELECT b.object, b.sid, count(*) AS n, min(b.ts) AS first_seen
       FROM ({bands}) b SEMI JOIN shared s ON s.object = b.object GROUP BY b.object, b.sid),
-    all_objects AS (
+    carrying AS (
       {static} UNION ALL {signup} UNION ALL {seen}
-      UNION ALL SELECT 'near_text', b.object, b.sid, s.org, b.n, b.first_seen
-        FROM near b JOIN subjects s ON s.sid = b.sid
-      UNION ALL SELECT 'frame', CAST(c.frame AS UBIGINT), c.sid, any_value(c.org), count(*),
-                       min(e.ts)
+      UNION ALL SELECT 'near_text', object, sid, n, first_seen FROM near
+      UNION ALL SELECT 'frame', CAST(c.frame AS UBIGINT), c.sid, count(*), min(e.ts)
         FROM carried c JOIN exchanges e ON c.rid = e.rid WHERE c.part = 'A'
         GROUP BY c.frame, c.sid),
+    owners AS (SELECT sid, org, dense_rank() OVER (ORDER BY org) AS owner FROM subjects),
+    owned AS (SELECT c.*, o.org, o.owner FROM carrying c JOIN owners o ON o.sid = c.sid),
     wide AS (
-      SELECT kind, object, count(*) AS carriers, count(DISTINCT org) AS organizations
-      FROM all_objects GROUP BY kind, object HAVING count(DISTINCT org) >= 2)
+      SELECT kind, object, count(*) AS carriers, count(DISTINCT owner) AS organizations
+      FROM owned GROUP BY kind, object HAVING min(owner) <> max(owner))
     SELECT o.kind, o.object, o.sid, o.org, CAST(o.n AS BIGINT) AS n, o.first_seen,
            w.carriers, w.organizations
-    FROM all_objects o JOIN wide w ON o.kind = w.kind AND o.object = w.object
+    FROM owned o JOIN wide w ON o.kind = w.kind AND o.object = w.object
     """
 
 

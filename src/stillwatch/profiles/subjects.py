@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from stillwatch.schema import Settings, Step
+from typing import Final
+
+from stillwatch.schema import DAY_US, Settings, Step
 
 __all__ = ["SUBJECTS_STEP", "subjects_sql"]
+
+_HOUR_US: Final = 3_600_000_000
 
 
 def subjects_sql(settings: Settings) -> str:
     """Return a profile per subject over the window; shares are computed where they are used."""
     del settings
-    hours = ", ".join(
-        f"CAST(sum(CASE WHEN hour(ts AT TIME ZONE 'UTC') = {h} THEN 1 ELSE 0 END) AS INTEGER)"
-        for h in range(24)
-    )
+    hours = ", ".join(f"CAST(count(*) FILTER (hour = {h}) AS INTEGER)" for h in range(24))
     return f"""
     WITH seen AS (
       SELECT sid, count(*) AS exchanges,
@@ -27,11 +28,12 @@ def subjects_sql(settings: Settings) -> str:
              count(DISTINCT h_payload) AS payloads,
              count(DISTINCT h_client) AS clients,
              count(DISTINCT h_prefix) AS prefixes,
-             count(DISTINCT CAST(ts AS DATE)) AS days,
+             count(DISTINCT epoch_us(ts) // {DAY_US}) AS days,
              CAST(sum(CASE WHEN status IN ('denied', 'rate_limited') THEN 1 ELSE 0 END) AS BIGINT)
                AS blocked,
              [{hours}] AS hours
-      FROM exchanges GROUP BY sid)
+      FROM (SELECT *, CAST(epoch_us(ts) // {_HOUR_US} % 24 AS UTINYINT) AS hour FROM exchanges)
+      GROUP BY sid)
     SELECT p.*, s.* EXCLUDE (sid) FROM people p JOIN seen s ON p.sid = s.sid
     """
 

@@ -16,9 +16,9 @@ from stillwatch.sources import InputFile
 __all__ = ["BYTES_PER_ROW", "guess_rows", "refuse_small_disk"]
 
 # Measured: 600 bytes of tables at the fullest moment (a million exchanges), 60 more since two of
-# them are not compressed (315,356), and 400 of what the engine spills at the smallest --memory;
-# identifiers longer than usual may need half as much again.
-BYTES_PER_ROW: Final = 1_060
+# them are not compressed (315,356), 35 of what carries a node (236,517), and 400 of what the engine
+# spills at the smallest --memory; identifiers longer than usual may need half as much again.
+BYTES_PER_ROW: Final = 1_100
 _HEAD_BYTES: Final = 1 << 20
 _PACKED: Final = {b"\x1f\x8b": "gzip", b"\x28\xb5": "zstd"}
 

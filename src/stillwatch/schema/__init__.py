@@ -49,7 +49,7 @@ from stillwatch.schema.run import (
 )
 from stillwatch.schema.settings import Settings
 from stillwatch.schema.step import Desk, Step
-from stillwatch.schema.times import from_micros, parse_time, to_micros
+from stillwatch.schema.times import DAY_US, from_micros, parse_time, to_micros
 from stillwatch.schema.words import (
     ACCESS,
     CLAIMS,
@@ -75,6 +75,7 @@ __all__ = [
     "CAMPAIGNS",
     "CASE_STATES",
     "CLAIMS",
+    "DAY_US",
     "EFFECTS_HINT",
     "EFFECTS_KIND",
     "EXIT_ACCUSED",

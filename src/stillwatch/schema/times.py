@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import Final
 
 from stillwatch.errors import ConfigError
 
-__all__ = ["from_micros", "parse_time", "to_micros"]
+__all__ = ["DAY_US", "from_micros", "parse_time", "to_micros"]
 
+DAY_US: Final = 86_400_000_000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 

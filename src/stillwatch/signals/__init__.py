@@ -1,10 +1,10 @@
 """Cohorts → findings: what each hypothesis shows on data that did not suggest it.
 
 *Input*: `cohorts`, `cohort_members`, `exchanges` (part B), `subjects`, `direct`. *Output*:
-`findings`, one row per cohort and test, and `cohort_scores`, one row per cohort: its traits and
-the e-values of its two claims. *Promise*: each test's null stands in its docstring and its false
-alarm rate is tested; a test whose columns the input lacks is *not evaluable*, never *clean*; no
-language, script or country is read.
+`background` (topics of strangers), `findings`, one row per cohort and test, and `cohort_scores`,
+one row per cohort: its traits and the e-values of its two claims. *Promise*: each test's null
+stands in its docstring and its false alarm rate is tested; a test whose columns the input lacks is
+*not evaluable*, never *clean*; no language, script or country is read.
 """
 
 from stillwatch.signals import (
@@ -34,6 +34,7 @@ from stillwatch.signals.claims import (
     e_of_claim,
     e_of_halves,
 )
+from stillwatch.signals.data import BACKGROUND_STEP
 from stillwatch.signals.hours import NOTHING
 from stillwatch.signals.payers import TEAMS
 from stillwatch.signals.reference import Reference, References, shipped_references
@@ -58,7 +59,7 @@ TESTS = (
 )
 DIRECT = frozenset(test.name for test in direct_evidence.TESTS.values())
 DEALT = dealt_queue.TEST.name
-STEPS = (FINDINGS_STEP, SCORES_STEP, SPIKES_STEP)
+STEPS = (BACKGROUND_STEP, FINDINGS_STEP, SCORES_STEP, SPIKES_STEP)
 __all__ = [
     "ACTED_E",
     "ALONE",

@@ -10,11 +10,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from stillwatch.schema import Desk
+from stillwatch.schema import Desk, Settings, Step
 from stillwatch.schema.arrow import packed
 from stillwatch.stats import Founders, Holdings, unit_rows
 
 __all__ = [
+    "BACKGROUND_STEP",
     "Cohort",
     "Population",
     "Views",
@@ -219,6 +220,34 @@ class Views(NamedTuple):
     whole: Cohort
 
 
+def background_sql(settings: Settings) -> str:
+    """Return a random exchange's topic of each of up to 4,000 random subjects, in part B.
+
+    A table of its own: hashing identifiers and reading topics costs more than all else of a
+    population, which is read for the findings and again for the spikes.
+    """
+    del settings
+    return f"""
+    WITH turns AS (
+      SELECT sid, md5_number_lower(CAST(sid AS VARCHAR)) AS turn
+      FROM exchanges WHERE part = 'B' AND user_tokens > 0 GROUP BY sid
+      ORDER BY turn LIMIT {_BACKGROUND})
+    SELECT t.turn, arg_min(e.topic, md5_number_lower(e.exchange_id)) AS topic
+    FROM exchanges e JOIN turns t ON t.sid = e.sid
+    WHERE e.part = 'B' AND e.user_tokens > 0 GROUP BY t.turn, e.sid
+    """
+
+
+BACKGROUND_STEP = Step(
+    name="background",
+    inputs=("exchanges",),
+    output="background",
+    sql=background_sql,
+    order_by=("turn", "topic"),
+    passing=True,
+)
+
+
 def over_both(early: Population, late: Population) -> Population:
     """Return the population of part B with the volumes of both parts."""
     return replace(late, volume=early.volume + late.volume)
@@ -240,16 +269,7 @@ def load_population(desk: Desk) -> Population:
         codes[kind] = _coded(pc.if_else(own, words, nobody))
     sent = _read_sent(desk)
     volume, exit_code, exit_share = sent.traffic("B")
-    sample = desk.query(
-        f"""WITH turns AS (
-              SELECT sid, md5_number_lower(CAST(sid AS VARCHAR)) AS turn
-              FROM exchanges WHERE part = 'B' AND user_tokens > 0 GROUP BY sid
-              ORDER BY turn LIMIT {_BACKGROUND})
-            SELECT arg_min(e.topic, md5_number_lower(e.exchange_id)) AS topic
-            FROM exchanges e JOIN turns t ON t.sid = e.sid
-            WHERE e.part = 'B' AND e.user_tokens > 0 GROUP BY t.turn, e.sid
-            ORDER BY t.turn, topic"""
-    )
+    sample = desk.query("SELECT topic FROM background ORDER BY turn, topic")
     totals = desk.query(
         """SELECT count(*) AS n, count(*) FILTER (method_hints <> 0) AS h,
                    epoch_us(min(ts)) AS low, epoch_us(max(ts)) AS high FROM exchanges"""

@@ -168,7 +168,7 @@ def _spikes(desk: Desk) -> pa.Table:
 
 SPIKES_STEP = Step(
     name="spikes",
-    inputs=("exchanges", "subjects", "direct", "cohort_scores"),
+    inputs=("background", "exchanges", "subjects", "direct", "cohort_scores"),
     output="spikes",
     function=_spikes,
 )

@@ -236,13 +236,10 @@ class _Bench(NamedTuple):
         """Make the tests of one hypothesis, all but those that need to know what is usual."""
         columns, without = self.desk.columns, self.desk.settings.without
         screened = coordination(
-            views.screen, self.early, self.base_early, columns, (*without, *WATCHED)
-        )
-        acted = [
-            (f.signal, f.e_value)
-            for f in screened
-            if f.evaluable and f.signal not in _WITHOUT_PARTS
-        ]
+            views.screen, self.early, self.base_early, columns,
+            (*without, *WATCHED, *_WITHOUT_PARTS),
+        )  # fmt: skip
+        acted = [(f.signal, f.e_value) for f in screened if f.evaluable]
         screen = e_of_screen(acted)
         seen = traits(views.whole, self.both, views.test)
         paid = one_payer(views.test, self.late)
@@ -392,6 +389,7 @@ _FINDINGS = pa.schema(
 FINDINGS_STEP = Step(
     name="findings",
     inputs=(
+        "background",
         "cohorts",
         "cohort_members",
         "spoken",

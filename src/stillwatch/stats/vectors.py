@@ -39,13 +39,24 @@ def group_sums(
     given: the same bits as a loop, whatever the other groups hold, and whether all rows come at
     once or in blocks of which each starts with the sums of those before.
     """
+    return _sums_of(rows, [group], groups, start)
+
+
+def _sums_of(
+    rows: np.ndarray, places: list[np.ndarray], groups: int, start: np.ndarray | None = None
+) -> np.ndarray:
+    """Return what `group_sums` does where each row is in several groups, one of each of ``places``.
+
+    In one pass, which makes one matrix and reads the rows once; each sum is what it would be alone.
+    """
     wide = rows.astype(np.float64, copy=False)
+    begins = np.arange(len(wide) + 1) * len(places)
+    place = np.stack(places, axis=1).ravel()
     if start is not None:
         wide = np.concatenate([start, wide])
-        group = np.concatenate([np.arange(groups), group])
-    choose = csc_array(
-        (np.ones(len(wide)), group, np.arange(len(wide) + 1)), shape=(groups, len(wide))
-    )
+        begins = np.concatenate([np.arange(groups), groups + begins])
+        place = np.concatenate([np.arange(groups), place])
+    choose = csc_array((np.ones(len(place)), place, begins), shape=(groups, len(wide)))
     return np.asarray(choose @ wide)
 
 
@@ -73,7 +84,7 @@ def centred_blocks(
 ) -> Iterator[np.ndarray]:
     """Yield what `centred_by` returns, block by block, holding no more than a block of rows.
 
-    ``rows_at``: gives the rows of a span; each is asked for two or three times.
+    ``rows_at``: gives the rows of a span; each is asked for twice.
     """
     _, code, size = np.unique(label, return_inverse=True, return_counts=True)
     owners, single, held = np.unique(owner, return_inverse=True, return_counts=True)
@@ -84,17 +95,17 @@ def centred_blocks(
     number, rest = size[code] - both[pair], len(label) - held[single]
     use = common[code] & (number > 0)
     spans = [slice(low, low + _BLOCK) for low in range(0, len(label), _BLOCK)]
-    inside = _summed(rows_at, spans, code, len(size))
-    own = _summed(rows_at, spans, pair, len(pairs))
+    codes = [(code, len(size)), (pair, len(pairs))]
     if not use.all():
-        everything = _summed(rows_at, spans, np.zeros(len(label), dtype=np.int64), 1)
-        of_owner = _summed(rows_at, spans, single, len(owners))
+        codes += [(single, len(owners)), (np.zeros_like(code), 1)]
+    inside, own, *outer = _summed(rows_at, spans, codes)
     for span in spans:
         wide = rows_at(span).astype(np.float64)
         centre = inside[code[span]] - own[pair[span]]
         centre /= np.maximum(number[span], 1)[:, None]
         other = ~use[span]
         if other.any():
+            of_owner, everything = outer
             outside = everything[0] - of_owner[single[span][other]]
             outside /= np.maximum(rest[span][other], 1)[:, None]
             centre[other] = np.where(rest[span][other][:, None] > 0, outside, 0.0)
@@ -102,9 +113,12 @@ def centred_blocks(
 
 
 def _summed(
-    rows_at: Callable[[slice], np.ndarray], spans: list[slice], group: np.ndarray, groups: int
-) -> np.ndarray:
+    rows_at: Callable[[slice], np.ndarray], spans: list[slice], codes: list[tuple[np.ndarray, int]]
+) -> list[np.ndarray]:
+    """Return the sums of each grouping (the code of each row, and how many codes there are)."""
+    ends = np.cumsum([groups for _, groups in codes])
+    places = [code + low for (code, _), low in zip(codes, [0, *ends.tolist()], strict=False)]
     sums: np.ndarray | None = None
     for span in spans:
-        sums = group_sums(rows_at(span), group[span], groups, sums)
-    return np.zeros((groups, 0)) if sums is None else sums
+        sums = _sums_of(rows_at(span), [place[span] for place in places], int(ends[-1]), sums)
+    return np.split(np.zeros((int(ends[-1]), 0)) if sums is None else sums, ends[:-1])

@@ -6,6 +6,8 @@ from datetime import timedelta
 
 import pytest
 
+from stillwatch.schema import TEMPLATE_COLUMNS, TEMPLATE_LENGTHS
+
 HEAD = (
     "Work through the following problem with great care and write every step of the "
     "derivation down before the result: "
@@ -186,6 +188,32 @@ def test_cjk_characters_are_words_of_a_template(log, linked, frames_of):
     log.chatter()
     send(log, lambda *_: "请仔细解答下面的问题并写出完整的推导过程:" + log.words(20))
     assert set(frames_of(linked(log))) == {frozenset(POOL)}
+
+
+def test_what_carries_a_kept_node_is_listed_with_what_comes_after_it(log, linked):
+    log.chatter()
+    send(log, lambda *_: HEAD + log.words(20) + TAIL, system=SYSTEM)
+    send(log, lambda *_: HEAD + log.words(6))  # shorter prompts lack the longest hashes
+    runner = linked(log)
+    keys = runner.query("SELECT pos, len, h FROM frame_nodes").to_pylist()
+    nodes = {(k["pos"], k["len"], k["h"]) for k in keys}
+    places = [*((pos, n) for pos in (0, 1) for n in TEMPLATE_LENGTHS), (2, 0)]
+    after = dict(zip(TEMPLATE_LENGTHS, [*TEMPLATE_LENGTHS[1:], 0], strict=True))
+    wanted = set()
+    for row in runner.query("SELECT * FROM exchanges").to_pylist():
+        sent = {place: row[name] for place, name in zip(places, TEMPLATE_COLUMNS, strict=True)}
+        opens = row["prefix_before_last_user"] == 0
+        for (pos, n), h in sent.items():
+            if (pos, n, h) in nodes:
+                to = after.get(n, 0)
+                rest = (pos, n, h, to, sent[pos, to] if to else 0)
+                wanted.add((row["rid"], row["sid"], row["part"], opens, *rest))
+    found = runner.query(
+        "SELECT rid, sid, part, opens, pos, len, h, to_len, to_h FROM node_hits"
+    ).to_pylist()
+    assert len(found) == len(wanted)
+    assert {tuple(row.values()) for row in found} == wanted
+    assert {pos for pos, *_ in nodes} == {0, 1, 2}
 
 
 def test_rows_in_another_order_give_the_same_tables(log, linked):

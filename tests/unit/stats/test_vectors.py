@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from stillwatch.stats import centred_by, group_sums, unit_rows
+from stillwatch.stats.vectors import _summed
 
 
 def test_sums_are_those_of_a_loop_bit_for_bit() -> None:
@@ -53,3 +54,14 @@ def test_blocks_give_the_same_bits_as_all_rows_at_once(
     whole = centred_by(rows, label, owner)
     monkeypatch.setattr("stillwatch.stats.vectors._BLOCK", 37)
     assert centred_by(rows, label, owner).tobytes() == whole.tobytes()
+
+
+@pytest.mark.parametrize("block", [37, 400])
+def test_groupings_summed_together_have_the_bits_of_each_alone(block: int) -> None:
+    rng = np.random.default_rng(5)
+    rows = rng.normal(size=(300, 64)) * 10.0 ** rng.integers(-9, 9, (300, 1))
+    codes = [(rng.integers(0, groups, 300), groups) for groups in (7, 90, 1)]
+    spans = [slice(low, low + block) for low in range(0, 300, block)]
+    found = _summed(lambda span: rows[span], spans, codes)
+    alone = [group_sums(rows, code, groups) for code, groups in codes]
+    assert [sums.tobytes() for sums in found] == [sums.tobytes() for sums in alone]

@@ -162,13 +162,18 @@ def _draw(
         body.append(el("line", x1=x(when), x2=x(when), y1=_TOP, y2=bottom + 4, cls="grid"))
         if x(when) < _WIDTH - 38:
             body.append(text(x(when), bottom + 17, label))
+    drawn = [_columns(tick, x) for tick in ticks]
     for group, offset, thick in (
         ("answered", 0.72, 0.42),
         ("limited", 0.5, 0.5),
         ("blocked", 0.3, 0.5),
         ("failed", 0.5, 0.9),
     ):
-        path = "".join(_line(t, group, x, _TOP + line * (i + offset)) for i, t in enumerate(ticks))
+        path = "".join(
+            _line(at[group], _TOP + line * (i + offset))
+            for i, at in enumerate(drawn)
+            if group in at
+        )
         if path:
             body.append(el("path", d=path, cls=_stroke(group, campaign), stroke_width=line * thick))
     body += _events(facts, campaign, x, low, high, bottom)
@@ -178,16 +183,17 @@ def _draw(
     return drawing(f"{campaign.ident}-raster", _WIDTH, bottom + 24, title, desc, body, "min-wide")
 
 
-def _line(tick: Tick, group: str, x: Scale, y: float) -> str:
-    chosen = [
-        int(x(int(ts)))
-        for ts, status in zip(tick.ts, tick.status, strict=True)
-        if _GROUPS.get(status, "failed") == group
-    ]
-    if not chosen:
-        return ""
+def _columns(tick: Tick, x: Scale) -> dict[str, set[int]]:
+    """Return in which columns of pixels an account's requests stand, by how they ended."""
+    found: dict[str, set[int]] = {}
+    for ts, status in zip(tick.ts.tolist(), tick.status, strict=True):
+        found.setdefault(_GROUPS.get(status, "failed"), set()).add(int(x(ts)))
+    return found
+
+
+def _line(chosen: set[int], y: float) -> str:
     path, here = "", 0
-    columns = sorted(set(chosen))
+    columns = sorted(chosen)
     start = stop = columns[0]
     runs = []
     for column in columns[1:]:
@@ -205,10 +211,14 @@ def _line(tick: Tick, group: str, x: Scale, y: float) -> str:
 
 def _models(ticks: list[Tick], x: Scale) -> list[El]:
     """Draw a strip above the lines: the most used model of each 30 pixels, named where it fits."""
+    used = Counter(
+        (int((x(ts) - _LEFT) // _SLOT), model)
+        for tick in ticks
+        for ts, model in zip(tick.ts.tolist(), tick.model, strict=True)
+    )
     slots: dict[int, Counter[str]] = {}
-    for tick in ticks:
-        for ts, model in zip(tick.ts, tick.model, strict=True):
-            slots.setdefault(int((x(int(ts)) - _LEFT) // _SLOT), Counter())[model] += 1
+    for (slot, model), times in used.items():
+        slots.setdefault(slot, Counter())[model] = times
     runs: list[list[Any]] = []
     for slot in sorted(slots):
         top = min(slots[slot].items(), key=lambda item: (-item[1], item[0]))[0]
