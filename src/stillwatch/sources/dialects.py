@@ -18,6 +18,20 @@ _FOREIGN_RESPONSE = frozenset({"candidates", "promptFeedback", "generation", "re
                                "outputText", "stopReason", "outputs", "generations"})  # fmt: skip
 
 
+def may_be_foreign_requests(bodies: list[_Body]) -> bool:
+    """Tell whether `plain_request` may change one of the bodies; False: none."""
+    told = set().union(*bodies)
+    return not told.isdisjoint(_FOREIGN_REQUEST) or (
+        "messages" in told and any([_has_converse_blocks(b.get("messages")) for b in bodies])
+    )
+
+
+def may_be_foreign_responses(bodies: list[_Body]) -> bool:
+    """Tell whether `plain_response` may change one of the bodies; False: none."""
+    told = set().union(*bodies)
+    return "output" in told or not told.isdisjoint(_FOREIGN_RESPONSE)
+
+
 def plain_request(body: _Body) -> _Body:
     """Return a request whose parameters and messages have the names that are read."""
     if _FOREIGN_REQUEST.isdisjoint(body):

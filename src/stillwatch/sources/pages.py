@@ -33,6 +33,8 @@ def items_of(value: dict[str, Any]) -> list[Any] | None:
     >>> items_of({"data": [{"embedding": []}], "model": "m"}) is None
     True
     """
+    if next(iter(value), None) not in _BESIDE:
+        return None
     for name in _LISTS:
         if name in value and type(value[name]) is list and value.keys() <= _BESIDE:
             return list(value[name])
