@@ -21,7 +21,7 @@ from typing import Any, BinaryIO
 import pyarrow as pa
 
 from stillwatch.schema.arrow import EXCHANGE
-from stillwatch.sources.answers import NO_ANSWER, Answer, answer_of
+from stillwatch.sources.answers import Answer, answer_of
 from stillwatch.sources.fields import client_of, first_of, kind_of, text_of, tool_names
 from stillwatch.sources.json_rows import Records, read_records
 from stillwatch.sources.json_text import canonical, parsed, parsed_object
@@ -269,7 +269,7 @@ def _said(response: Any) -> Any:
 
 
 def _unredacted(answer: Answer) -> Answer:
-    return NO_ANSWER._replace(finish=answer.finish) if answer.text == _REDACTED else answer
+    return Answer(finish=answer.finish) if answer.text == _REDACTED else answer
 
 
 def _usage(rows: _Payloads, meta: _Payloads) -> dict[str, list[Any]]:
