@@ -75,7 +75,9 @@ def _choice(choice: Any) -> Answer:
         calls = message_text({**message, "content": None, "thinking_blocks": None})
         text = "\n".join(part for part in (said.text, calls) if part) or None
         return replace(
-            said, text=text if text or not refused else refusal, refused=refused or finish == "refusal"
+            said,
+            text=text if text or not refused else refusal,
+            refused=refused or finish == "refusal",
         )
     if type(content) is not str or message.get("tool_calls") or message.get("function_call"):
         content = message_text({**message, "thinking_blocks": None}) or None
