@@ -123,18 +123,21 @@ def record_in(
     """
     at = _Place(where, line, ledger)
     about = resource_of(resource)
+    found: Record | None
     if about is not None and log and (event := log_in(text)) is not None:
-        return next(_noted(_typed_log(event, about, at), _OTHER_LOGS, at), None)
-    if about is not None and not log and (span := span_in(text)) is not None:
-        return next(_noted(_typed_span(span, about, at), _OTHER_SPANS, at), None)
-    value = object_in(text, line, where, ledger)
-    if value is None:
-        return None
-    held = parsed_object(resource.decode("utf-8", "replace"))
-    about = _attributes(held.get("attributes"), at)
-    if log:
-        return next(_noted(_log(value, about, at), _OTHER_LOGS, at), None)
-    return next(_noted(_span(value, about, at), _OTHER_SPANS, at), None)
+        found = _typed_log(event, about, at)
+    elif about is not None and not log and (span := span_in(text)) is not None:
+        found = _typed_span(span, about, at)
+    else:
+        value = object_in(text, line, where, ledger)
+        if value is None:
+            return None
+        held = parsed_object(resource.decode("utf-8", "replace"))
+        about = _attributes(held.get("attributes"), at)
+        found = _log(value, about, at) if log else _span(value, about, at)
+    if found is None:
+        ledger.notes[_OTHER_LOGS if log else _OTHER_SPANS] += 1
+    return found
 
 
 def _span(span: _Facts, resource: _Facts, at: _Place) -> Record | None:

@@ -29,6 +29,7 @@ __all__ = [
 
 _MAX_DEPTH = 64
 _LONG = 16_384
+_SURELY_64_BITS = 19
 _UNFIT = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 _BEGINNINGS = (b'{"resourceSpans"', b'{"resourceLogs"')
 # A longer number is left to the reader of any JSON, for which it may be a float.
@@ -200,8 +201,14 @@ def facts_of(pairs: list[_Pair] | None) -> dict[str, Any]:
     facts: dict[str, Any] = {}
     for pair in pairs or ():
         value = pair.value
-        text = value.stringValue
-        facts[pair.key] = plain_of(value) if text is None else text
+        plain: Any = value.stringValue
+        if plain is None:
+            plain = value.intValue
+            if type(plain) is str and len(plain) < _SURELY_64_BITS and plain.isdecimal():
+                plain = int(plain)
+            else:
+                plain = plain_of(value)
+        facts[pair.key] = plain
     return facts
 
 
