@@ -36,9 +36,17 @@ from stillwatch.sources.json_text import canonical
 from stillwatch.sources.ledger import Ledger
 from stillwatch.sources.otlp_content import answer_in, has_content, messages_in, structured
 from stillwatch.sources.otlp_names import ACCOUNT, CONTENT_NAMES, EXTENSION, NAMES, OPERATIONS
-from stillwatch.sources.otlp_records import EVENT, SPAN, Record, key_of, record_in, records_of
+from stillwatch.sources.otlp_records import (
+    EVENT,
+    SPAN,
+    Record,
+    key_of,
+    record_in,
+    records_of,
+    records_of_spans,
+)
 from stillwatch.sources.otlp_shelf import Shelf
-from stillwatch.sources.otlp_typed import ids_in, records_in
+from stillwatch.sources.otlp_typed import ids_in, records_in, spans_in
 from stillwatch.sources.parts import Part, admitted
 from stillwatch.sources.source import Source
 
@@ -75,6 +83,11 @@ class _Walked(Records):
         self._where, self._ledger, self._joins = where, ledger, joins
 
     def take(self, text: bytes, line: int) -> bool:
+        groups = spans_in(text)
+        if groups is not None:
+            for about, spans in groups:
+                self.found += records_of_spans(spans, about, self._where, line, self._ledger)
+            return True
         records = records_in(text)
         for log, resource, own in records or ():
             waits = log and self._joins and b"gen_ai." in own

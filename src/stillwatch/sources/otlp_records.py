@@ -24,7 +24,8 @@ from stillwatch.sources.otlp_typed import (
     span_in,
 )
 
-__all__ = ["EVENT", "MESSAGE_PART", "SPAN", "Record", "key_of", "record_in", "records_of"]
+__all__ = ["EVENT", "MESSAGE_PART", "SPAN", "Record", "key_of", "record_in", "records_of",
+           "records_of_spans"]  # fmt: skip
 
 SPAN, EVENT, MESSAGE_PART = 0, 1, 2
 _MAX_DEPTH = 64
@@ -112,6 +113,19 @@ def _noted(record: Record | None, other: str, at: _Place) -> Iterator[Record]:
         yield record
     else:
         at.ledger.notes[other] += 1
+
+
+def records_of_spans(
+    spans: list[Span], resource: _Facts, where: str, line: int, ledger: Ledger
+) -> Iterator[Record]:
+    """Yield the model requests among the well-formed spans of one resource; others are noted."""
+    at = _Place(where, line, ledger)
+    for span in spans:
+        record = _typed_span(span, resource, at)
+        if record is None:
+            ledger.notes[_OTHER_SPANS] += 1
+        else:
+            yield record
 
 
 def record_in(

@@ -25,6 +25,7 @@ __all__ = [
     "records_in",
     "resource_of",
     "span_in",
+    "spans_in",
 ]
 
 _MAX_DEPTH = 64
@@ -117,9 +118,56 @@ class _Request(Struct, gc=False):
     resourceLogs: list[_Group] | None = None
 
 
-_REQUEST, _SPAN, _LOG, _IDS, _RESOURCE = (
-    msgspec.json.Decoder(kind) for kind in (_Request, Span, Log, _Ids, _Resource | None)
+class _SpanScope(Struct, gc=False):
+    spans: list[Span] | None = None
+
+
+class _SpanGroup(Struct, gc=False):
+    resource: Raw = Raw(b"null")
+    scopeSpans: list[_SpanScope] | None = None
+    scopeLogs: None = None
+
+
+class _SpanRequest(Struct, gc=False):
+    resourceSpans: list[_SpanGroup] | None = None
+    resourceLogs: None = None
+
+
+_REQUEST, _SPANS, _SPAN, _LOG, _IDS, _RESOURCE = (
+    msgspec.json.Decoder(kind)
+    for kind in (_Request, _SpanRequest, Span, Log, _Ids, _Resource | None)
 )
+
+
+def spans_in(line: bytes) -> list[tuple[dict[str, Any], list[Span]]] | None:
+    """Return (attributes of the resource, its spans) of an export request of spans alone.
+
+    None where the line is no such request, or not all of it is as the protocol says.
+    """
+    if not line.startswith(_BEGINNINGS[0]) or not _is_utf8(line):
+        return None
+    request: _SpanRequest | None = _fitting(_SPANS, line)
+    if request is None:
+        return None
+    found = []
+    for group in request.resourceSpans or ():
+        resource = resource_of(bytes(group.resource))
+        if resource is None:
+            return None
+        spans = [span for scope in group.scopeSpans or () for span in scope.spans or ()]
+        found.append((resource, spans))
+    return found
+
+
+def _is_utf8(line: bytes) -> bool:
+    """Whether the text can be decoded: what is skipped is not looked at by the decoder."""
+    if line.isascii():
+        return True
+    try:
+        line.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def records_in(line: bytes) -> list[tuple[bool, bytes, bytes]] | None:
@@ -127,13 +175,10 @@ def records_in(line: bytes) -> list[tuple[bool, bytes, bytes]] | None:
 
     None where the line is no such request, or not all of it is as the protocol says.
     """
-    if not line.startswith(_BEGINNINGS):
+    if not line.startswith(_BEGINNINGS) or not _is_utf8(line):
         return None
-    try:
-        if not line.isascii():
-            line.decode()  # what is skipped is not looked at
-        request = _REQUEST.decode(line)
-    except _UNFIT:
+    request: _Request | None = _fitting(_REQUEST, line)
+    if request is None:
         return None
     found = [
         (log, bytes(group.resource), bytes(record))
