@@ -64,7 +64,9 @@ def read_records(
 
     1. An array, when the first character is ``[``, or several one after another, as a receiver
        has them that appends what is posted to it.
-    2. Objects over several lines, when the first line is no value of its own but begins one.
+    2. Objects over several lines, when the first line is no value of its own but begins one; and
+       objects one behind another on a line, as a stream's delivery to S3 leaves them, or with
+       commas between, as a list without its brackets.
     3. Else one object a line. A blank line is no row; a last line cut short is one refused row.
 
     An object that is a page of records (`pages`) gives these.
@@ -79,7 +81,7 @@ def read_records(
     head = first.lstrip(_SPACE)
     if head.startswith(b"["):
         yield from _read_values(first, chunks, where, ledger, new, opened=True)
-    elif _spans_lines(head):
+    elif _spans_lines(head) or _runs_on(head):
         yield from _read_values(first, chunks, where, ledger, new, opened=False)
     elif first:
         yield from _read_lines(first, chunks, where, ledger, new)
@@ -100,6 +102,39 @@ def _spans_lines(head: bytes) -> bool:
         return False
     after = rest.lstrip(_SPACE)[:1]
     return after in (b'"', b"}") or (after == b"{" and first[-1:] in (b":", b"["))
+
+
+def _runs_on(head: bytes) -> bool:
+    """Whether the first line holds more than its first object, and the next follows that."""
+    if not head.startswith(b"{"):
+        return False
+    try:
+        orjson.loads(head.partition(b"\n")[0])
+        return False
+    except orjson.JSONDecodeError:
+        pass
+    end = _end_of_object(head)
+    between, opener, _ = head[end:].partition(b"{")
+    if end == 0 or not opener or between.strip(_SPACE) not in (b"", b","):
+        return False
+    if b"\n" in between and b"," not in between:
+        return False
+    try:
+        orjson.loads(head[:end])
+    except orjson.JSONDecodeError:
+        return False
+    return True
+
+
+def _end_of_object(text: bytes) -> int:
+    """Return where the object that a text begins with ends, 0 where it does not."""
+    depth = end = 0
+    while (match := _SKIP_TO_BRACKET.match(text, end)) is not None:
+        depth += 1 if match[1] in b"{[" else -1
+        end = match.end()
+        if depth == 0:
+            return end
+    return 0
 
 
 def _read_lines(
@@ -242,7 +277,7 @@ class _Splitter:
         values: list[Any] = []
         may_guess = True
         while not self.closed:
-            if may_guess and self.depth == self.floor == 1:
+            if may_guess and self.depth == self.floor:
                 may_guess = self._guess(values)
             elif not self._step(values):
                 break
@@ -253,7 +288,8 @@ class _Splitter:
         if opener is None:
             return False
         begin = opener.start(1)
-        between = rb"\}[ \t\r\n]*,[ \t\r\n]*(?=" + re.escape(opener[1]) + rb")"
+        comma = b"," if self.floor else b",?"
+        between = rb"\}[ \t\r\n]*" + comma + rb"[ \t\r\n]*(?=" + re.escape(opener[1]) + rb")"
         *pieces, rest = re.split(between, self.buffer[begin:])
         try:
             found = [orjson.loads(piece + b"}") for piece in pieces]
@@ -296,8 +332,9 @@ class _Splitter:
 
     @property
     def rest(self) -> bytes:
-        """What is left after the last complete value."""
-        return self.buffer[self.start if self.start >= 0 else self.scan :].strip(_SPACE)
+        """What is left after the last complete value; outside an array a last comma is nothing."""
+        left = self.buffer[self.start if self.start >= 0 else self.scan :].strip(_SPACE)
+        return left if self.floor or left != b"," else b""
 
 
 def _read_values(
@@ -333,6 +370,8 @@ def _read_values(
 def _add_value(value: Any, number: int, records: Records, where: str, ledger: Ledger) -> None:
     if type(value) is bytes:
         _parse_hard(value, number, records, where, ledger)
+    elif (items := items_of(value)) is not None:
+        _add_items(items, number, records, where, ledger)
     else:
         records.add(value, number)
 

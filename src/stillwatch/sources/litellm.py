@@ -27,6 +27,7 @@ from stillwatch.sources.json_rows import Records, read_records
 from stillwatch.sources.json_text import canonical, parsed, parsed_object
 from stillwatch.sources.ledger import Ledger
 from stillwatch.sources.litellm_status import outcome
+from stillwatch.sources.outline import outline
 from stillwatch.sources.parts import END_TIME, Part, admitted
 from stillwatch.sources.source import Source
 
@@ -65,12 +66,11 @@ class LiteLLM(Source):
         self._account = tuple(_ACCOUNT_KEYS[kind] for kind in account)
 
     def sniff(self, head: bytes, name: str) -> bool:
-        start = head.removeprefix(b"\xef\xbb\xbf").lstrip()[:1]
         return (
-            start in (b"{", b"[")
-            and b'"startTime"' in head
+            b'"startTime"' in head
             and b'"call_type"' in head
             and b'"request_id"' not in head
+            and not outline(head).isdisjoint(("startTime", "call_type"))
         )
 
     def present(self, handle: BinaryIO, where: str) -> frozenset[str]:

@@ -15,6 +15,7 @@ from stillwatch.sources.json_text import parsed_object
 from stillwatch.sources.ledger import Ledger
 from stillwatch.sources.otlp_names import DETAILS, INFERENCE, MESSAGE_EVENT, OTHER_OPERATIONS
 from stillwatch.sources.otlp_typed import (
+    KINDS,
     Log,
     Span,
     facts_of,
@@ -299,14 +300,15 @@ def _hard(pair: Any, facts: _Facts, at: _Place) -> None:
 def _plain(value: Any, depth: int) -> Any:
     """Return the plain value of an AnyValue; what is none stays as it is.
 
-    Lists and maps that stand deeper than 64 in one another are None.
+    Of several kinds at once, which the protocol forbids, the first of `KINDS` counts, wherever it
+    stands. Lists and maps that stand deeper than 64 in one another are None.
     """
     if type(value) is not dict:
         return value
     text = value.get("stringValue")
     if text is not None:
         return text
-    for kind, inner in value.items():
+    for kind, inner in value.items() if len(value) < 2 else _ordered(value):
         if inner is None:  # as if it were not there, says the JSON mapping
             continue
         try:
@@ -318,6 +320,12 @@ def _plain(value: Any, depth: int) -> Any:
         except _UNFIT:
             return inner
     return None
+
+
+def _ordered(value: _Facts) -> Iterator[tuple[str, Any]]:
+    """Yield the kinds of a value in their order, and after them what is no kind."""
+    yield from ((kind, value[kind]) for kind in KINDS if kind in value)
+    yield from ((kind, inner) for kind, inner in value.items() if kind not in KINDS)
 
 
 def _list(items: Any, depth: int) -> list[Any] | None:

@@ -10,12 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import msgspec
 from msgspec import Meta, Raw, Struct
 
 __all__ = [
+    "KINDS",
     "Log",
     "Span",
     "facts_of",
@@ -45,6 +46,10 @@ class _Value(Struct, forbid_unknown_fields=True, gc=False):
     arrayValue: _Values | None = None
     kvlistValue: _Pairs | None = None
     bytesValue: str | None = None
+
+
+KINDS: Final = _Value.__struct_fields__
+"""The kinds of a value, in the order in which they count where a value has several at once."""
 
 
 class _Values(Struct, gc=False):
@@ -258,7 +263,10 @@ def facts_of(pairs: list[_Pair] | None) -> dict[str, Any]:
 
 
 def plain_of(value: _Value, depth: int = 0) -> Any:
-    """Return the plain value; lists and maps deeper than 64 in one another are None."""
+    """Return the plain value; lists and maps deeper than 64 in one another are None.
+
+    Of several kinds at once the first of `KINDS` counts.
+    """
     if value.stringValue is not None:
         return value.stringValue
     if value.intValue is not None:

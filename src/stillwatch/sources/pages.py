@@ -3,8 +3,9 @@
     {"data": [{…}, {…}], "meta": {"page": 1}}
 
 Langfuse, Helicone, LiteLLM and OpenAI list under ``data``, `aws logs` under ``events``, a
-subscription of CloudWatch Logs under ``logEvents``, and the body that makes a batch of Anthropic's
-under ``requests``.
+subscription of CloudWatch Logs under ``logEvents``, AWS deliveries under ``Records``, the body that
+makes a batch of Anthropic's under ``requests``, and exports of one's own under ``items``, ``logs``,
+``records``, ``results`` or ``rows``.
 """
 
 from __future__ import annotations
@@ -14,7 +15,8 @@ from typing import Any
 
 __all__ = ["items_of", "names_within"]
 
-_LISTS = ("data", "events", "logEvents", "requests")
+_LISTS = ("data", "events", "logEvents", "requests", "Records", "items", "logs", "records",
+          "results", "rows")  # fmt: skip
 _BESIDE = frozenset(
     {
         *_LISTS, "object", "meta", "error", "has_more", "first_id", "last_id", "total", "count",
