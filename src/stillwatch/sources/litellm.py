@@ -35,6 +35,7 @@ __all__ = ["LiteLLM"]
 
 _REDACTED = "redacted-by-litellm"
 _EMPTY: dict[str, Any] = {}
+_SIGNS = frozenset({"startTime", "call_type"})
 _NO_USER = frozenset({"default_user_id"})  # SpecialProxyStrings in litellm/proxy/_types.py
 _ACCOUNT_KEYS = {
     "user": "user_api_key_user_id",
@@ -66,12 +67,7 @@ class LiteLLM(Source):
         self._account = tuple(_ACCOUNT_KEYS[kind] for kind in account)
 
     def sniff(self, head: bytes, name: str) -> bool:
-        return (
-            b'"startTime"' in head
-            and b'"call_type"' in head
-            and b'"request_id"' not in head
-            and not outline(head).isdisjoint(("startTime", "call_type"))
-        )
+        return b'"request_id"' not in head and outline(head) >= _SIGNS
 
     def present(self, handle: BinaryIO, where: str) -> frozenset[str]:
         return self.columns
