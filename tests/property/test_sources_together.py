@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import copy
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -55,12 +56,31 @@ def holders(value: Any) -> list[Record]:
     return [h for inner in value for h in holders(inner)] if isinstance(value, list) else []
 
 
+WRAPPED: dict[str, Callable[[Any], Any]] = {
+    "text": json.dumps,
+    "holder": lambda body: {
+        "body": body,
+        "url": "/v1/embeddings",
+        "headers": {"User-Agent": "a/1"},
+    },
+    "held text": lambda body: {"body": json.dumps(body), "status_code": 429},
+    "list": lambda body: [body],
+    "event": lambda body: f"data: {json.dumps(body)}\n\n",
+    "nothing": lambda body: None,
+}
+
+
 @st.composite
 def some_records(draw: st.DrawFn) -> list[Record]:
+    """Draw records: bodies wrapped in other ways, and single values of any object replaced."""
     some = [copy.deepcopy(draw(st.sampled_from(RECORDS))) for _ in range(draw(st.integers(2, 6)))]
     for record in some:
+        for side in ("request", "response"):
+            if draw(st.integers(0, 3)) == 0:
+                record[side] = WRAPPED[draw(st.sampled_from(sorted(WRAPPED)))](record.get(side))
         for _ in range(draw(st.integers(0, 2))):
-            places = holders(record)
+            near = [record, *(v for v in record.values() if isinstance(v, dict))]
+            places = near if draw(st.booleans()) else holders(record)
             holder = places[draw(st.integers(0, len(places) - 1))]
             holder[draw(keys)] = copy.deepcopy(draw(values))
     return some
@@ -76,7 +96,7 @@ def rows_of(records: list[Record]) -> list[Record]:
     ]
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(some_records())
 def test_records_are_read_together_as_each_alone(records: list[Record]) -> None:
     assert rows_of(records) == [row for record in records for row in rows_of([record])]
