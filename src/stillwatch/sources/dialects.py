@@ -195,7 +195,9 @@ def _gemini_request(body: _Body) -> _Body:
                 _either(_dict(tool), "functionDeclarations", "function_declarations")
             )
         ] or None
-    plain["tool_choice"] = _either(body, "toolConfig", "tool_config")
+    choice = _either(body, "toolConfig", "tool_config")
+    if choice is not None:
+        plain["tool_choice"] = choice
     return plain
 
 
@@ -224,8 +226,10 @@ def _gemini_turn(turn: Any) -> Any:
     else:
         role = "user"
     parts = turn.get("parts")
-    if type(parts) is list and len(parts) == 1 and _only_says(parts[0]):
-        return {"role": role, "content": parts[0]["text"]}
+    if type(parts) is list and len(parts) == 1:
+        part = parts[0]
+        if type(part) is dict and len(part) == 1 and type(part.get("text")) is str:
+            return {"role": role, "content": part["text"]}
     return {"role": role, "content": _gemini_parts(parts)}
 
 
