@@ -324,9 +324,13 @@ def formats() -> str:
         REMARK,
         "# Log formats\n\nTold by content, never by name; plain, .gz or .zst. Every row is read or "
         "entered in `rejected.jsonl` with its line and the reason. JSON may be objects a line, "
-        "arrays (also several in a file), or pages of an API (`data`, `events`, `logEvents`, "
-        "`requests`); text may be UTF-8 or, with its mark, UTF-16; rows of `spendlogs`, `vertex`, "
-        "`helicone`, `envoy` and `langfuse` may be Parquet or Arrow.\n\n",
+        "one behind another or with commas between (as a stream's delivery to S3 leaves them), "
+        "arrays (also several in a file), or pages: a list under `data`, `events`, `items`, "
+        "`logEvents`, `logs`, `records`, `Records`, `requests`, `results` or `rows`. Files that "
+        "are blank or hold `[]` are noted; up to twenty lines of another kind may stand before the "
+        "first record, and are refused or noted. Text may be UTF-8 or, with its mark, UTF-16; "
+        "rows of `spendlogs`, `vertex`, `helicone`, `envoy` and `langfuse` may be Parquet or "
+        "Arrow.\n\n",
         row("`--format`", ""),
         row("---", "---"),
     ]

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from stillwatch.sources.messages import blob_of, content_text, message_text
 
 __all__ = ["NO_ANSWER", "Answer", "answer_of"]
 
 
-class Answer(NamedTuple):
+_ONLY_SAYS = frozenset({"role", "content", "refusal"})
+
+
+class Answer(Struct, frozen=True, gc=False):
     """``blob``: opaque reasoning as logged; ``refused``: the model itself declined."""
 
     text: str | None = None
@@ -35,7 +41,7 @@ def answer_of(response: Any) -> Answer:
             if len(choices) == 1:
                 return first
             texts = [first.text or "", *(_choice(c).text or "" for c in choices[1:])]
-            return first._replace(text="\n\n".join(texts))
+            return replace(first, text="\n\n".join(texts))
         if isinstance(response.get("content"), list):
             return _blocks(response["content"], response.get("stop_reason"))
         if isinstance(response.get("output"), list):
@@ -61,13 +67,17 @@ def _choice(choice: Any) -> Answer:
         return Answer(text=text if isinstance(text, str) else None, finish=finish)
     content = message.get("content")
     refusal = message.get("refusal")
+    if refusal is None and type(content) is str and _ONLY_SAYS.issuperset(message):
+        return Answer(content, None, None, finish, finish == "refusal")
     refused = type(refusal) is str and refusal != ""
     if type(content) is list and any(map(_thinks, content)):  # Anthropic's blocks, as it was said
         said = _blocks(content, finish)
         calls = message_text({**message, "content": None, "thinking_blocks": None})
         text = "\n".join(part for part in (said.text, calls) if part) or None
-        return said._replace(
-            text=text if text or not refused else refusal, refused=refused or finish == "refusal"
+        return replace(
+            said,
+            text=text if text or not refused else refusal,
+            refused=refused or finish == "refusal",
         )
     if type(content) is not str or message.get("tool_calls") or message.get("function_call"):
         content = message_text({**message, "thinking_blocks": None}) or None
@@ -96,6 +106,10 @@ def _blob(message: dict[str, Any]) -> str | None:
 
 def _blocks(blocks: list[Any], stop: Any) -> Answer:
     """Read an Anthropic message's content blocks."""
+    if len(blocks) == 1 and (text := _only_text(blocks[0])) is not None:
+        return Answer(
+            text or None, None, None, stop if isinstance(stop, str) else None, stop == "refusal"
+        )
     thinking = [b for b in blocks if _thinks(b)]
     rest = [b for b in blocks if not _thinks(b)]
     thoughts = [b["thinking"] for b in thinking if isinstance(b.get("thinking"), str)]
@@ -106,6 +120,14 @@ def _blocks(blocks: list[Any], stop: Any) -> Answer:
         finish=stop if isinstance(stop, str) else None,
         refused=stop == "refusal",
     )
+
+
+def _only_text(block: Any) -> str | None:
+    """Return the text of a block that is text, as nearly all are."""
+    if type(block) is dict and block.get("type") == "text":
+        text = block.get("text")
+        return text if type(text) is str else None
+    return None
 
 
 _THINKING = ("thinking", "redacted_thinking")  # compared, not hashed: a type may be anything

@@ -26,7 +26,7 @@ from stillwatch.sources.ledger import Ledger
 from stillwatch.sources.outline import outline
 from stillwatch.sources.parts import Part, admitted
 from stillwatch.sources.scratch import Scratch
-from stillwatch.sources.wrapped import Wrapped, account_in
+from stillwatch.sources.wrapped import Wrapped, account_in, words_in
 
 __all__ = ["Bedrock"]
 
@@ -95,7 +95,7 @@ class Bedrock(Wrapped):
             "model": _model(record.get("modelId")),
             "operation": "embedding" if _dict(response).get("embedding") else None,
             "stream": "Stream" in operation if operation != "None" else None,
-            "tags": {k: v for k, v in metadata.items() if isinstance(v, str)} or None,
+            "tags": words_in(metadata),
             "latency_ms": _dict(_dict(response).get("metrics")).get("latencyMs"),
             "request": asked.get("inputBodyJson"),
             "response": response,

@@ -8,19 +8,28 @@ shows in the keys; nothing has to be told.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any, NamedTuple
 
+from msgspec.structs import replace
+
 from stillwatch.sources.answers import Answer, answer_of
-from stillwatch.sources.dialects import plain_request, plain_response
+from stillwatch.sources.dialects import (
+    may_be_foreign_requests,
+    may_be_foreign_responses,
+    plain_request,
+    plain_response,
+)
 from stillwatch.sources.fields import first_of, kind_of, text_of, tool_names
 from stillwatch.sources.json_text import canonical
 from stillwatch.sources.outcomes import outcome_of
 from stillwatch.sources.streams import response_value
 from stillwatch.sources.usage import tokens_of
 
-__all__ = ["BODY_COLUMNS", "Call", "body_columns", "body_messages", "body_parameters"]
+__all__ = ["BODY_COLUMNS", "Calls", "body_columns", "body_messages", "body_parameters"]
 
 _EMPTY: dict[str, Any] = {}
+_LONG = 512
 _ROUTES = (
     ("embedding", "embedding"),
     ("chat/completions", "chat"),
@@ -40,46 +49,42 @@ BODY_COLUMNS = frozenset(
 )  # fmt: skip
 
 
-class Call(NamedTuple):
-    """One call: its bodies as logged, its HTTP code, its route, and an error logged beside them."""
+class Calls(NamedTuple):
+    """Calls, a value each in every list: bodies as logged, HTTP codes, routes, logged errors."""
 
-    request: Any
-    response: Any
-    code: Any = None
-    route: Any = None
-    error: Any = None
+    requests: list[Any]
+    responses: list[Any]
+    codes: list[Any]
+    routes: list[Any]
+    errors: list[Any]
 
 
-def body_columns(calls: list[Call]) -> dict[str, list[Any]]:
+def body_columns(calls: Calls) -> dict[str, list[Any]]:
     """Return what the bodies say, under the names of EXCHANGE, a value a call.
 
     ``ts`` is the response's own time: for OpenAI when it was made, in whole seconds; Anthropic
     has none. Whoever logs the request's start puts that in its place.
     """
-    requests = [plain_request(c.request) if type(c.request) is dict else _EMPTY for c in calls]
-    found = [_plain(response_value(c.response)) for c in calls]
-    responses = [value if type(value) is dict else _EMPTY for value, _ in found]
-    answers = [_answer(value) for value, _ in found]
-    outcomes = [
-        outcome_of(response, call.code, call.error, answer)
-        for call, response, answer in zip(calls, responses, answers, strict=True)
-    ]
+    requests = _requests(calls.requests)
+    values, streamed = _responses(calls.responses)
+    responses = [value if type(value) is dict else _EMPTY for value in values]
+    told = set().union(*responses)
+    answer = _answer if "incomplete_details" in told else answer_of
+    answers = [answer(value) for value in values]
+    outcomes = list(map(outcome_of, responses, calls.codes, calls.errors, answers))
     tokens = [tokens_of(r.get("usage")) for r in responses]
-    asked = [r.get("stream") for r in requests]
+    asked = [q.get("stream") for q in requests]
     return {
         "exchange_id": [r.get("id") for r in responses],
         "ts": first_of(responses, ("created", "created_at")),
         "model": [
             q.get("model") or r.get("model") for q, r in zip(requests, responses, strict=True)
         ],
-        "operation": [
-            _operation(call.route, q, r)
-            for call, q, r in zip(calls, requests, responses, strict=True)
-        ],
+        "operation": list(map(_operation, calls.routes, requests, responses)),
         "stream": [
-            flag if flag is not None else streamed or None
-            for flag, (_, streamed) in zip(asked, found, strict=True)
-        ],
+            (place in streamed or None) if flag is None else flag
+            for place, flag in enumerate(asked)
+        ] if streamed else asked,
         **body_parameters(requests),
         "messages": [body_messages(q) for q in requests],
         "status": [status for status, _ in outcomes],
@@ -95,9 +100,27 @@ def body_columns(calls: list[Call]) -> dict[str, list[Any]]:
     }  # fmt: skip
 
 
-def _plain(found: tuple[Any, bool]) -> tuple[Any, bool]:
-    value, streamed = found
-    return (plain_response(value) if type(value) is dict else value), streamed
+def _requests(values: list[Any]) -> list[dict[str, Any]]:
+    """Return requests in the names that are read; {} for what is no object."""
+    bodies = [value if type(value) is dict else _EMPTY for value in values]
+    if may_be_foreign_requests(bodies):
+        return [plain_request(body) for body in bodies]
+    return bodies
+
+
+def _responses(values: list[Any]) -> tuple[list[Any], set[int]]:
+    """Return responses in the names that are read, and which of them were logged as streams."""
+    found = list(values)
+    streamed: set[int] = set()
+    for place, value in enumerate(values):
+        if type(value) is not dict and value is not None:
+            found[place], flag = response_value(value)
+            if flag:
+                streamed.add(place)
+    bodies = [value for value in found if type(value) is dict]
+    if may_be_foreign_responses(bodies):
+        found = [plain_response(value) if type(value) is dict else value for value in found]
+    return found, streamed
 
 
 def _bytes(text: str) -> bytes:
@@ -110,15 +133,15 @@ def _answer(response: Any) -> Answer:
     if type(response) is dict and type(response.get("incomplete_details")) is dict:
         reason = response["incomplete_details"].get("reason")
         if isinstance(reason, str):
-            return answer._replace(finish=reason)
+            return replace(answer, finish=reason)
     return answer
 
 
 def _operation(route: Any, request: dict[str, Any], response: dict[str, Any]) -> str | None:
     if type(route) is str:
-        for part, operation in _ROUTES:
-            if part in route:
-                return operation
+        known = _operation_at(route) if len(route) < _LONG else _named_in(route)
+        if known is not None:
+            return known
     if "messages" in request:
         return "chat"
     if "prompt" in request:
@@ -133,6 +156,13 @@ def _operation(route: Any, request: dict[str, Any], response: dict[str, Any]) ->
     data = response.get("data")
     first = data[0] if type(data) is list and data else None
     return "embedding" if type(first) is dict and "embedding" in first else "chat"
+
+
+def _named_in(route: str) -> str | None:
+    return next((operation for part, operation in _ROUTES if part in route), None)
+
+
+_operation_at = lru_cache(maxsize=1_024)(_named_in)
 
 
 def body_messages(request: dict[str, Any]) -> Any:

@@ -18,6 +18,20 @@ _FOREIGN_RESPONSE = frozenset({"candidates", "promptFeedback", "generation", "re
                                "outputText", "stopReason", "outputs", "generations"})  # fmt: skip
 
 
+def may_be_foreign_requests(bodies: list[_Body]) -> bool:
+    """Tell whether `plain_request` may change one of the bodies; False: none."""
+    told = set().union(*bodies)
+    return not told.isdisjoint(_FOREIGN_REQUEST) or (
+        "messages" in told and any([_has_converse_blocks(b.get("messages")) for b in bodies])
+    )
+
+
+def may_be_foreign_responses(bodies: list[_Body]) -> bool:
+    """Tell whether `plain_response` may change one of the bodies; False: none."""
+    told = set().union(*bodies)
+    return "output" in told or not told.isdisjoint(_FOREIGN_RESPONSE)
+
+
 def plain_request(body: _Body) -> _Body:
     """Return a request whose parameters and messages have the names that are read."""
     if _FOREIGN_REQUEST.isdisjoint(body):
@@ -152,47 +166,71 @@ def _either(body: _Body, camel: str, snake: str) -> Any:
     return body.get(snake) if found is None else found
 
 
+_GEMINI_CONFIG = {
+    "temperature": "temperature", "seed": "seed", "logprobs": "top_logprobs", "topP": "top_p",
+    "maxOutputTokens": "max_tokens", "candidateCount": "n", "responseMimeType": "response_format",
+}  # fmt: skip
+_GEMINI_CONFIG_OF_SDK = {
+    "top_p": "top_p", "max_output_tokens": "max_tokens", "candidate_count": "n",
+    "response_mime_type": "response_format",
+}  # fmt: skip
+
+
 def _gemini_request(body: _Body) -> _Body:
-    config = _dict(_either(body, "generationConfig", "generation_config"))
-    system = _either(body, "systemInstruction", "system_instruction")
-    declared = [
-        declaration
-        for tool in _list(body.get("tools"))
-        for declaration in _list(
-            _either(_dict(tool), "functionDeclarations", "function_declarations")
-        )
-    ]
-    thinking = _dict(_either(config, "thinkingConfig", "thinking_config"))
-    mime = _either(config, "responseMimeType", "response_mime_type")
-    return {
+    plain = {
         "model": body.get("model"),
         "messages": [_gemini_turn(turn) for turn in _list(body["contents"])],
-        "system": _gemini_parts(_dict(system).get("parts")) if system else None,
-        "temperature": config.get("temperature"),
-        "top_p": _either(config, "topP", "top_p"),
-        "max_tokens": _either(config, "maxOutputTokens", "max_output_tokens"),
-        "n": _either(config, "candidateCount", "candidate_count"),
-        "seed": config.get("seed"),
-        "top_logprobs": config.get("logprobs"),
-        "reasoning_effort": _either(thinking, "thinkingLevel", "thinking_level"),
-        "response_format": {"application/json": "json_object"}.get(str(mime), mime),
-        "tools": declared or None,
-        "tool_choice": _either(body, "toolConfig", "tool_config"),
     }
+    system = _either(body, "systemInstruction", "system_instruction")
+    if system:
+        plain["system"] = _gemini_parts(_dict(system).get("parts"))
+    config = _either(body, "generationConfig", "generation_config")
+    if type(config) is dict:
+        _add_config(plain, config)
+    if "tools" in body:
+        plain["tools"] = [
+            declaration
+            for tool in _list(body["tools"])
+            for declaration in _list(
+                _either(_dict(tool), "functionDeclarations", "function_declarations")
+            )
+        ] or None
+    choice = _either(body, "toolConfig", "tool_config")
+    if choice is not None:
+        plain["tool_choice"] = choice
+    return plain
+
+
+def _add_config(plain: _Body, config: _Body) -> None:
+    """Add the parameters that are told; of one spelled both ways the camel case counts."""
+    for key, value in config.items():
+        if value is None:
+            continue
+        if key in _GEMINI_CONFIG:
+            plain[_GEMINI_CONFIG[key]] = value
+        elif key in _GEMINI_CONFIG_OF_SDK:
+            plain.setdefault(_GEMINI_CONFIG_OF_SDK[key], value)
+    if plain.get("response_format") == "application/json":
+        plain["response_format"] = "json_object"
+    thinking = _dict(_either(config, "thinkingConfig", "thinking_config"))
+    if thinking:
+        plain["reasoning_effort"] = _either(thinking, "thinkingLevel", "thinking_level")
 
 
 def _gemini_turn(turn: Any) -> Any:
     if type(turn) is not dict:
         return turn
-    role = {"model": "assistant", None: "user"}.get(_text(turn.get("role")), turn.get("role"))
+    role = turn.get("role")
+    if type(role) is str:
+        role = "assistant" if role == "model" else role
+    else:
+        role = "user"
     parts = turn.get("parts")
-    if type(parts) is list and len(parts) == 1 and _only_says(parts[0]):
-        return {"role": role, "content": parts[0]["text"]}
+    if type(parts) is list and len(parts) == 1:
+        part = parts[0]
+        if type(part) is dict and len(part) == 1 and type(part.get("text")) is str:
+            return {"role": role, "content": part["text"]}
     return {"role": role, "content": _gemini_parts(parts)}
-
-
-def _text(value: Any) -> str | None:
-    return value if type(value) is str else None
 
 
 def _gemini_parts(parts: Any) -> list[Any]:
@@ -219,21 +257,23 @@ def _gemini_part(part: Any) -> Any:
 
 
 def _gemini_response(body: _Body) -> _Body:
-    candidates = _list(body.get("candidates"))
-    blocks = [
-        block
-        for candidate in candidates
-        for block in _gemini_parts(_dict(_dict(candidate).get("content")).get("parts"))
-    ]
-    finish = [_either(_dict(c), "finishReason", "finish_reason") for c in candidates]
-    blocked = _dict(_either(body, "promptFeedback", "prompt_feedback"))
+    blocks: list[Any] = []
+    finish: Any = None
+    for candidate in _list(body.get("candidates")):
+        if type(candidate) is dict:
+            content = candidate.get("content")
+            if type(content) is dict:
+                blocks += _gemini_parts(content.get("parts"))
+            finish = finish or _either(candidate, "finishReason", "finish_reason")
+    if not finish:
+        blocked = _dict(_either(body, "promptFeedback", "prompt_feedback"))
+        finish = _either(blocked, "blockReason", "block_reason")
     return {
         "id": _either(body, "responseId", "response_id"),
         "created": _either(body, "createTime", "create_time"),
         "model": _either(body, "modelVersion", "model_version"),
         "content": blocks,
-        "stop_reason": next((f for f in finish if f), None)
-        or _either(blocked, "blockReason", "block_reason"),
+        "stop_reason": finish,
         "usage": _either(body, "usageMetadata", "usage_metadata"),
     }
 

@@ -77,7 +77,7 @@ class Envoy(Wrapped):
             "http_status": _either(columns.get("http_status"), codes),
             "operation": _operations(rows),
             "ip": _either(columns.get("ip"), _addresses(rows)),
-            "client": _either(columns.get("client"), [_client(agent) for agent in agents]),
+            "client": _either(columns.get("client"), [client_of(agent) for agent in agents]),
         }
         columns.pop("status", None)  # told by the code
         return Part(columns, lines, where, records.size)
@@ -103,13 +103,6 @@ def _filled(columns: list[list[Any]]) -> list[Any]:
         if None in found:
             found = _either(found, other)
     return found
-
-
-def _client(agent: Any) -> str | None:
-    return _client_of(agent) if type(agent) is str else None
-
-
-_client_of = lru_cache(maxsize=10_000)(client_of)
 
 
 def _operations(rows: list[dict[str, Any]]) -> list[str | None]:

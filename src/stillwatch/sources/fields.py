@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Any
 
 from stillwatch.sources.json_text import canonical
 
-__all__ = ["client_of", "first_of", "kind_of", "text_of", "tool_names"]
+__all__ = ["client_of", "filled", "first_of", "kind_of", "text_of", "tool_names"]
 
+_LONG = 512
 _PRODUCT = re.compile(r"\s*([A-Za-z][A-Za-z0-9._+-]{0,63})")
 
 
@@ -16,20 +18,32 @@ def first_of(dicts: list[dict[str, Any]], keys: tuple[str, ...]) -> list[Any]:
     """Return of each object the first of ``keys`` that holds something."""
     found = [d.get(keys[0]) for d in dicts]
     for key in keys[1:]:
-        if None not in found and "" not in found:
+        if all(found) or (None not in found and "" not in found):
             break
-        if not any(key in d for d in dicts):
-            continue
-        found = [
-            v if v not in (None, "") else d.get(key) for v, d in zip(found, dicts, strict=True)
-        ]
+        others = [d.get(key) for d in dicts]
+        if others.count(None) < len(others) or any(key in d for d in dicts):
+            found = filled(found, others)
     return found
+
+
+def filled(values: list[Any], others: list[Any]) -> list[Any]:
+    """Return the values, and where one is null or "" what ``others`` say in its place."""
+    if all(values):
+        return values
+    return [o if v is None or v == "" else v for v, o in zip(values, others, strict=True)]
 
 
 def client_of(agent: Any) -> str | None:
     """Return the first product token of a user agent, lower case and without its version."""
+    return _client_of(agent) if type(agent) is str and len(agent) < _LONG else _product(agent)
+
+
+def _product(agent: Any) -> str | None:
     match = _PRODUCT.match(agent) if isinstance(agent, str) else None
     return match[1].lower() if match else None
+
+
+_client_of = lru_cache(maxsize=4_096)(_product)
 
 
 def kind_of(value: Any) -> str | None:

@@ -12,7 +12,7 @@ from typing import Any
 from stillwatch.sources.bodies import BODY_COLUMNS
 from stillwatch.sources.json_text import parsed, parsed_object
 from stillwatch.sources.ledger import Ledger
-from stillwatch.sources.wrapped import Wrapped, account_in
+from stillwatch.sources.wrapped import Wrapped, account_in, words_in
 
 __all__ = ["Helicone"]
 
@@ -47,7 +47,7 @@ class Helicone(Wrapped):
             "country": record.get("country_code"),
             "latency_ms": record.get("delay_ms"),
             "cost_usd": record.get("cost") if cost is None else cost,
-            "tags": {k: v for k, v in properties.items() if isinstance(v, str)} or None,
+            "tags": words_in(properties),
             "status_code": record.get("response_status"),
             "url": record.get("request_path"),
             "request": request,

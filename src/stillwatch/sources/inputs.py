@@ -13,11 +13,12 @@ import pyarrow as pa
 from stillwatch.errors import InputError
 from stillwatch.schema.arrow import EXCHANGE
 from stillwatch.sources.any_rows import table_columns
-from stillwatch.sources.files import InputFile, find_files, open_file
+from stillwatch.sources.files import HEAD_BYTES, InputFile, find_files, open_file
 from stillwatch.sources.ledger import Ledger
 from stillwatch.sources.mapping import Mapping, read_mapping
 from stillwatch.sources.registry import SOURCES, choose_source, choose_table
 from stillwatch.sources.source import MAX_BATCH_BYTES, Source
+from stillwatch.sources.strangers import holds_nothing
 
 __all__ = ["Inputs", "complete", "open_inputs"]
 
@@ -165,6 +166,7 @@ def open_inputs(
     columns: set[str] = set()
     streams = ExitStack()
     held: dict[str, BinaryIO] = {}
+    blank = ("", b"")
     if format.endswith(".toml"):
         mapping = read_mapping(format)
         sources: tuple[Source, ...] = (mapping,)
@@ -176,8 +178,9 @@ def open_inputs(
         with ExitStack() as closing:
             keep = streams if file.size < 0 else closing
             handle, head = keep.enter_context(open_file(file))
-            if not head:
+            if len(head) < HEAD_BYTES and holds_nothing(head):
                 ledger.notes["empty files"] += 1
+                blank = blank if blank[1] else (file.name, head)
                 continue
             source = choose_source(head, file.name, format, sources)
             if format != "auto" and not source.sniff(head, file.name):
@@ -195,6 +198,8 @@ def open_inputs(
             if file.size < 0:
                 held[file.path] = handle
     if not found:
+        if blank[1]:
+            choose_source(blank[1], blank[0], format, sources)  # says what it is
         raise InputError(
             "every input file is empty", where=files[0].name, hint="is the export finished?"
         )

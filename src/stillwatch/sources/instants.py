@@ -109,6 +109,9 @@ def _from_epochs(array: pa.Array) -> pa.Array:
 
 
 def _from_text(array: pa.Array) -> tuple[pa.Array, int]:
+    plain = _plain_iso(array)
+    if plain is not None:
+        return plain
     text = pc.utf8_trim_whitespace(array)
     number = pc.match_substring_regex(text, _NUMBER).fill_null(False)
     if pc.any(number).as_py():
@@ -120,6 +123,22 @@ def _from_text(array: pa.Array) -> tuple[pa.Array, int]:
         rest, zoneless = _from_iso(pc.if_else(number, None, text))
         return pc.coalesce(*parts, rest), zoneless
     return _from_iso(text)
+
+
+def _plain_iso(array: pa.Array) -> tuple[pa.Array, int] | None:
+    """Return the instants of texts that Arrow reads as they are, all with a zone or all without.
+
+    None where it does not: it takes no number, no blank and no digit beyond the microsecond.
+    """
+    try:
+        return array.cast(UTC_US), 0
+    except pa.ArrowInvalid:
+        pass
+    try:
+        without = array.cast(pa.timestamp("us"))
+    except pa.ArrowInvalid:
+        return None
+    return without.cast(pa.int64()).cast(UTC_US), len(without) - without.null_count
 
 
 def _from_iso(text: pa.Array) -> tuple[pa.Array, int]:

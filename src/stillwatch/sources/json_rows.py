@@ -64,7 +64,9 @@ def read_records(
 
     1. An array, when the first character is ``[``, or several one after another, as a receiver
        has them that appends what is posted to it.
-    2. Objects over several lines, when the first line is no value of its own but begins one.
+    2. Objects over several lines, when the first line is no value of its own but begins one; and
+       objects one behind another on a line, as a stream's delivery to S3 leaves them, or with
+       commas between, as a list without its brackets.
     3. Else one object a line. A blank line is no row; a last line cut short is one refused row.
 
     An object that is a page of records (`pages`) gives these.
@@ -79,7 +81,7 @@ def read_records(
     head = first.lstrip(_SPACE)
     if head.startswith(b"["):
         yield from _read_values(first, chunks, where, ledger, new, opened=True)
-    elif _spans_lines(head):
+    elif _spans_lines(head) or _runs_on(head):
         yield from _read_values(first, chunks, where, ledger, new, opened=False)
     elif first:
         yield from _read_lines(first, chunks, where, ledger, new)
@@ -102,6 +104,39 @@ def _spans_lines(head: bytes) -> bool:
     return after in (b'"', b"}") or (after == b"{" and first[-1:] in (b":", b"["))
 
 
+def _runs_on(head: bytes) -> bool:
+    """Whether the first line holds more than its first object, and the next follows that."""
+    if not head.startswith(b"{"):
+        return False
+    try:
+        orjson.loads(head.partition(b"\n")[0])
+        return False
+    except orjson.JSONDecodeError:
+        pass
+    end = _end_of_object(head)
+    between, opener, _ = head[end:].partition(b"{")
+    if end == 0 or not opener or between.strip(_SPACE) not in (b"", b","):
+        return False
+    if b"\n" in between and b"," not in between:
+        return False
+    try:
+        orjson.loads(head[:end])
+    except orjson.JSONDecodeError:
+        return False
+    return True
+
+
+def _end_of_object(text: bytes) -> int:
+    """Return where the object that a text begins with ends, 0 where it does not."""
+    depth = end = 0
+    while (match := _SKIP_TO_BRACKET.match(text, end)) is not None:
+        depth += 1 if match[1] in b"{[" else -1
+        end = match.end()
+        if depth == 0:
+            return end
+    return 0
+
+
 def _read_lines(
     first: bytes, chunks: Iterator[bytes], where: str, ledger: Ledger, new: Callable[[], _Kept]
 ) -> Iterator[_Kept]:
@@ -109,15 +144,15 @@ def _read_lines(
     carry: list[bytes] = []
     held = 0
     for chunk in _after(first, chunks):
-        end = chunk.rfind(b"\n")
-        if end < 0:
-            carry.append(chunk)
-            held += len(chunk)
+        lines = chunk.split(b"\n")
+        held += len(lines[0])
+        carry.append(lines[0])
+        if len(lines) == 1:
             _refuse_giant(held, where, number + 1)
             continue
-        block = b"".join([*carry, chunk[:end]])
-        carry, held = [chunk[end + 1 :]], len(chunk) - end - 1
-        lines = block.split(b"\n")
+        lines[0] = b"".join(carry)
+        carry = [lines.pop()]
+        held = len(carry[0])
         for start in range(0, len(lines), SOME_ROWS):
             some = lines[start : start + SOME_ROWS]
             yield _parse_lines(some, number + start, where, ledger, new())
@@ -135,10 +170,12 @@ def _after(first: bytes, chunks: Iterator[bytes]) -> Iterator[bytes]:
 def _parse_lines(
     lines: list[bytes], done: int, where: str, ledger: Ledger, records: _Kept
 ) -> _Kept:
+    records.size = sum(map(len, lines))
+    if type(records) is Records and _parse_plain(lines, done, records):
+        return records
     add = records.add
     parse = orjson.loads
     take = None if type(records).take is Records.take else records.take
-    records.size = sum(map(len, lines))
     for number, line in enumerate(lines, done + 1):
         if take is not None and take(line, number):
             continue
@@ -155,6 +192,20 @@ def _parse_lines(
         else:
             add(value, number, line)
     return records
+
+
+def _parse_plain(lines: list[bytes], done: int, records: Records) -> bool:
+    """Take lines that are one record each, as nearly all are; False, and none taken, if not so."""
+    try:
+        values = list(map(orjson.loads, lines))
+    except orjson.JSONDecodeError:
+        return False
+    for value in values:
+        if type(value) is not dict or items_of(value) is not None:
+            return False
+    records.objects = values
+    records.lines = list(range(done + 1, done + 1 + len(values)))
+    return True
 
 
 def _add_items(items: list[Any], number: int, records: Records, where: str, ledger: Ledger) -> None:
@@ -226,7 +277,7 @@ class _Splitter:
         values: list[Any] = []
         may_guess = True
         while not self.closed:
-            if may_guess and self.depth == self.floor == 1:
+            if may_guess and self.depth == self.floor:
                 may_guess = self._guess(values)
             elif not self._step(values):
                 break
@@ -237,7 +288,8 @@ class _Splitter:
         if opener is None:
             return False
         begin = opener.start(1)
-        between = rb"\}[ \t\r\n]*,[ \t\r\n]*(?=" + re.escape(opener[1]) + rb")"
+        comma = b"," if self.floor else b",?"
+        between = rb"\}[ \t\r\n]*" + comma + rb"[ \t\r\n]*(?=" + re.escape(opener[1]) + rb")"
         *pieces, rest = re.split(between, self.buffer[begin:])
         try:
             found = [orjson.loads(piece + b"}") for piece in pieces]
@@ -280,8 +332,9 @@ class _Splitter:
 
     @property
     def rest(self) -> bytes:
-        """What is left after the last complete value."""
-        return self.buffer[self.start if self.start >= 0 else self.scan :].strip(_SPACE)
+        """What is left after the last complete value; outside an array a last comma is nothing."""
+        left = self.buffer[self.start if self.start >= 0 else self.scan :].strip(_SPACE)
+        return left if self.floor or left != b"," else b""
 
 
 def _read_values(
@@ -317,6 +370,8 @@ def _read_values(
 def _add_value(value: Any, number: int, records: Records, where: str, ledger: Ledger) -> None:
     if type(value) is bytes:
         _parse_hard(value, number, records, where, ledger)
+    elif (items := items_of(value)) is not None:
+        _add_items(items, number, records, where, ledger)
     else:
         records.add(value, number)
 

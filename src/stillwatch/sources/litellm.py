@@ -21,12 +21,13 @@ from typing import Any, BinaryIO
 import pyarrow as pa
 
 from stillwatch.schema.arrow import EXCHANGE
-from stillwatch.sources.answers import NO_ANSWER, Answer, answer_of
+from stillwatch.sources.answers import Answer, answer_of
 from stillwatch.sources.fields import client_of, first_of, kind_of, text_of, tool_names
 from stillwatch.sources.json_rows import Records, read_records
 from stillwatch.sources.json_text import canonical, parsed, parsed_object
 from stillwatch.sources.ledger import Ledger
 from stillwatch.sources.litellm_status import outcome
+from stillwatch.sources.outline import outline
 from stillwatch.sources.parts import END_TIME, Part, admitted
 from stillwatch.sources.source import Source
 
@@ -34,6 +35,7 @@ __all__ = ["LiteLLM"]
 
 _REDACTED = "redacted-by-litellm"
 _EMPTY: dict[str, Any] = {}
+_SIGNS = frozenset({"startTime", "call_type"})
 _NO_USER = frozenset({"default_user_id"})  # SpecialProxyStrings in litellm/proxy/_types.py
 _ACCOUNT_KEYS = {
     "user": "user_api_key_user_id",
@@ -65,13 +67,7 @@ class LiteLLM(Source):
         self._account = tuple(_ACCOUNT_KEYS[kind] for kind in account)
 
     def sniff(self, head: bytes, name: str) -> bool:
-        start = head.removeprefix(b"\xef\xbb\xbf").lstrip()[:1]
-        return (
-            start in (b"{", b"[")
-            and b'"startTime"' in head
-            and b'"call_type"' in head
-            and b'"request_id"' not in head
-        )
+        return b'"request_id"' not in head and outline(head) >= _SIGNS
 
     def present(self, handle: BinaryIO, where: str) -> frozenset[str]:
         return self.columns
@@ -269,7 +265,7 @@ def _said(response: Any) -> Any:
 
 
 def _unredacted(answer: Answer) -> Answer:
-    return NO_ANSWER._replace(finish=answer.finish) if answer.text == _REDACTED else answer
+    return Answer(finish=answer.finish) if answer.text == _REDACTED else answer
 
 
 def _usage(rows: _Payloads, meta: _Payloads) -> dict[str, list[Any]]:

@@ -38,7 +38,7 @@ import pyarrow as pa
 from stillwatch.errors import ConfigError
 from stillwatch.schema.arrow import EXCHANGE, REQUIRED_EXCHANGE_COLUMNS
 from stillwatch.sources.any_rows import read_rows
-from stillwatch.sources.bodies import BODY_COLUMNS, Call, body_columns
+from stillwatch.sources.bodies import BODY_COLUMNS, Calls, body_columns
 from stillwatch.sources.expressions import Expression, Fields, compile_expression
 from stillwatch.sources.fields import client_of
 from stillwatch.sources.json_rows import Records
@@ -198,10 +198,13 @@ class Mapping(Source):
             else nothing
             for name in _BODIES
         }
-        calls = [
-            Call(unwrapped(q)[0], unwrapped(r)[0], code, route, error)
-            for q, r, code, route, error in zip(*held.values(), strict=True)
-        ]
+        calls = Calls(
+            [unwrapped(q)[0] for q in held["request"]],
+            [unwrapped(r)[0] for r in held["response"]],
+            held["status"],
+            held["route"],
+            held["error"],
+        )
         return body_columns(calls)
 
     def _said(self, name: str, values: list[Any]) -> list[Any]:

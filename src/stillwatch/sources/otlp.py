@@ -36,9 +36,17 @@ from stillwatch.sources.json_text import canonical
 from stillwatch.sources.ledger import Ledger
 from stillwatch.sources.otlp_content import answer_in, has_content, messages_in, structured
 from stillwatch.sources.otlp_names import ACCOUNT, CONTENT_NAMES, EXTENSION, NAMES, OPERATIONS
-from stillwatch.sources.otlp_records import EVENT, SPAN, Record, key_of, record_in, records_of
+from stillwatch.sources.otlp_records import (
+    EVENT,
+    SPAN,
+    Record,
+    key_of,
+    record_in,
+    records_of,
+    records_of_spans,
+)
 from stillwatch.sources.otlp_shelf import Shelf
-from stillwatch.sources.otlp_typed import ids_in, records_in
+from stillwatch.sources.otlp_typed import ids_in, records_in, spans_in
 from stillwatch.sources.parts import Part, admitted
 from stillwatch.sources.source import Source
 
@@ -48,7 +56,6 @@ _ENVELOPE = (b'"resourceSpans"', b'"resourceLogs"', b'"scopeSpans"', b'"scopeLog
 _BARE = (b'"startTimeUnixNano"', b'"observedTimeUnixNano"', b'"timeUnixNano"')
 _END_USER = ("enduser.id", "enduser.pseudo.id")
 _SOME_BYTES = 2 << 20
-_CONTENT = tuple(name.encode() for name in CONTENT_NAMES)
 _CONTENT_COLUMNS = frozenset({"messages", "output_text", "reasoning_text"})
 _ALWAYS = frozenset(
     {
@@ -65,22 +72,28 @@ _Facts = dict[str, Any]
 class _Walked(Records):
     """Keeps of each object the records in it, and lets the object go.
 
-    ``found``: records; ``waiting``: the texts of those that belong together with what comes later,
-    where spans and logs are both in the input (``joins``).
+    ``found``: records; ``waiting``: the texts of log records that surely belong to a span, where
+    both are in the input (``joins``): they are parsed when they are joined.
     """
 
     def __init__(self, where: str, ledger: Ledger, joins: bool) -> None:
         super().__init__()
         self.found: list[Record] = []
-        self.waiting: list[tuple[str, bool, int, bytes, bytes]] = []
+        self.waiting: list[tuple[str, int, bytes, bytes]] = []
         self._where, self._ledger, self._joins = where, ledger, joins
 
     def take(self, text: bytes, line: int) -> bool:
+        groups = spans_in(text)
+        if groups is not None:
+            for about, spans in groups:
+                self.found += records_of_spans(spans, about, self._where, line, self._ledger)
+            return True
         records = records_in(text)
         for log, resource, own in records or ():
-            key = key_of(*ids_in(own)) if self._joins and _may_wait(log, own) else None
+            waits = log and self._joins and b"gen_ai." in own
+            key = key_of(*ids_in(own)) if waits else None
             if key is not None:
-                self.waiting.append((key, log, line, resource, own))
+                self.waiting.append((key, line, resource, own))
                 continue
             found = record_in(log, resource, own, self._where, line, self._ledger)
             if found is not None:
@@ -89,16 +102,6 @@ class _Walked(Records):
 
     def add(self, value: dict[str, Any], line: int, text: bytes = b"") -> None:
         self.found += records_of(value, self._where, line, self._ledger)
-
-
-def _may_wait(log: bool, text: bytes) -> bool:
-    """Whether a record surely waits for another, by its text: an event, or a span without content.
-
-    Names may be spelled with escapes; then the record has to be parsed to know.
-    """
-    if b"gen_ai." not in text or b"\\u00" in text:
-        return False
-    return log or not any(name in text for name in _CONTENT)
 
 
 class Otlp(Source):

@@ -15,6 +15,7 @@ from stillwatch.sources.json_text import parsed_object
 from stillwatch.sources.ledger import Ledger
 from stillwatch.sources.otlp_names import DETAILS, INFERENCE, MESSAGE_EVENT, OTHER_OPERATIONS
 from stillwatch.sources.otlp_typed import (
+    KINDS,
     Log,
     Span,
     facts_of,
@@ -24,7 +25,8 @@ from stillwatch.sources.otlp_typed import (
     span_in,
 )
 
-__all__ = ["EVENT", "MESSAGE_PART", "SPAN", "Record", "key_of", "record_in", "records_of"]
+__all__ = ["EVENT", "MESSAGE_PART", "SPAN", "Record", "key_of", "record_in", "records_of",
+           "records_of_spans"]  # fmt: skip
 
 SPAN, EVENT, MESSAGE_PART = 0, 1, 2
 _MAX_DEPTH = 64
@@ -114,6 +116,19 @@ def _noted(record: Record | None, other: str, at: _Place) -> Iterator[Record]:
         at.ledger.notes[other] += 1
 
 
+def records_of_spans(
+    spans: list[Span], resource: _Facts, where: str, line: int, ledger: Ledger
+) -> Iterator[Record]:
+    """Yield the model requests among the well-formed spans of one resource; others are noted."""
+    at = _Place(where, line, ledger)
+    for span in spans:
+        record = _typed_span(span, resource, at)
+        if record is None:
+            ledger.notes[_OTHER_SPANS] += 1
+        else:
+            yield record
+
+
 def record_in(
     log: bool, resource: bytes, text: bytes, where: str, line: int, ledger: Ledger
 ) -> Record | None:
@@ -123,18 +138,21 @@ def record_in(
     """
     at = _Place(where, line, ledger)
     about = resource_of(resource)
+    found: Record | None
     if about is not None and log and (event := log_in(text)) is not None:
-        return next(_noted(_typed_log(event, about, at), _OTHER_LOGS, at), None)
-    if about is not None and not log and (span := span_in(text)) is not None:
-        return next(_noted(_typed_span(span, about, at), _OTHER_SPANS, at), None)
-    value = object_in(text, line, where, ledger)
-    if value is None:
-        return None
-    held = parsed_object(resource.decode("utf-8", "replace"))
-    about = _attributes(held.get("attributes"), at)
-    if log:
-        return next(_noted(_log(value, about, at), _OTHER_LOGS, at), None)
-    return next(_noted(_span(value, about, at), _OTHER_SPANS, at), None)
+        found = _typed_log(event, about, at)
+    elif about is not None and not log and (span := span_in(text)) is not None:
+        found = _typed_span(span, about, at)
+    else:
+        value = object_in(text, line, where, ledger)
+        if value is None:
+            return None
+        held = parsed_object(resource.decode("utf-8", "replace"))
+        about = _attributes(held.get("attributes"), at)
+        found = _log(value, about, at) if log else _span(value, about, at)
+    if found is None:
+        ledger.notes[_OTHER_LOGS if log else _OTHER_SPANS] += 1
+    return found
 
 
 def _span(span: _Facts, resource: _Facts, at: _Place) -> Record | None:
@@ -282,14 +300,15 @@ def _hard(pair: Any, facts: _Facts, at: _Place) -> None:
 def _plain(value: Any, depth: int) -> Any:
     """Return the plain value of an AnyValue; what is none stays as it is.
 
-    Lists and maps that stand deeper than 64 in one another are None.
+    Of several kinds at once, which the protocol forbids, the first of `KINDS` counts, wherever it
+    stands. Lists and maps that stand deeper than 64 in one another are None.
     """
     if type(value) is not dict:
         return value
     text = value.get("stringValue")
     if text is not None:
         return text
-    for kind, inner in value.items():
+    for kind, inner in value.items() if len(value) < 2 else _ordered(value):
         if inner is None:  # as if it were not there, says the JSON mapping
             continue
         try:
@@ -301,6 +320,12 @@ def _plain(value: Any, depth: int) -> Any:
         except _UNFIT:
             return inner
     return None
+
+
+def _ordered(value: _Facts) -> Iterator[tuple[str, Any]]:
+    """Yield the kinds of a value in their order, and after them what is no kind."""
+    yield from ((kind, value[kind]) for kind in KINDS if kind in value)
+    yield from ((kind, inner) for kind, inner in value.items() if kind not in KINDS)
 
 
 def _list(items: Any, depth: int) -> list[Any] | None:

@@ -17,7 +17,7 @@ from stillwatch.sources.waiting import Row, Waiting
 
 __all__ = ["Shelf"]
 
-_RAW, _RAW_LOG = 3, 4  # the row is a span's, or a log record's, own text behind its resource's
+_RAW = 3  # the row is a log record's own text behind its resource's
 _TOLD = -1  # the row only says that its exchange was passed on with its content
 
 
@@ -40,13 +40,13 @@ class Shelf:
             rows.append(Row(key, record.kind, file, record.line, text))
         self._waiting.put(rows)
 
-    def keep(self, where: str, rows: list[tuple[str, bool, int, bytes, bytes]]) -> None:
-        """Keep records as they came: (key, whether of a log, line, resource, record)."""
+    def keep(self, where: str, rows: list[tuple[str, int, bytes, bytes]]) -> None:
+        """Keep log records as they came: (key, line, resource, record)."""
         file = self._files.setdefault(where, len(self._files))
         self._waiting.put(
             [
-                Row(key, _RAW_LOG if log else _RAW, file, line, b"%d:%b%b" % (len(head), head, own))
-                for key, log, line, head, own in rows
+                Row(key, _RAW, file, line, b"%d:%b%b" % (len(head), head, own))
+                for key, line, head, own in rows
             ]
         )
 
@@ -80,9 +80,12 @@ class Shelf:
 
 
 def _joined(records: list[Record], ledger: Ledger) -> Iterator[Record]:
-    heads, events, parts = (
-        [record for record in records if record.kind == kind]
-        for kind in (SPAN, EVENT, MESSAGE_PART)
+    heads = [record for record in records if record.kind == SPAN]
+    events = [record for record in records if record.kind == EVENT]
+    parts = (
+        [record for record in records if record.kind == MESSAGE_PART]
+        if len(heads) + len(events) < len(records)
+        else []
     )
     if not heads:
         heads, events = events, []
@@ -116,10 +119,11 @@ def _once(records: list[Record], ledger: Ledger) -> list[Record]:
 
 
 def _record(row: Row, names: list[str], ledger: Ledger) -> Record | None:
-    if row.kind >= _RAW:
-        size, _, text = row.text.partition(b":")
-        resource, own = text[: int(size)], text[int(size) :]
-        return record_in(row.kind == _RAW_LOG, resource, own, names[row.file], row.line, ledger)
+    if row.kind == _RAW:
+        begin = row.text.index(b":") + 1
+        end = begin + int(row.text[: begin - 1])
+        resource, own = row.text[begin:end], row.text[end:]
+        return record_in(True, resource, own, names[row.file], row.line, ledger)
     key, start, end, failed, facts, resource, told = orjson.loads(row.text)
     where = names[row.file]
     return Record(row.kind, key, where, row.line, start, end, failed, facts, resource, told)

@@ -10,12 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import msgspec
 from msgspec import Meta, Raw, Struct
 
 __all__ = [
+    "KINDS",
     "Log",
     "Span",
     "facts_of",
@@ -25,10 +26,12 @@ __all__ = [
     "records_in",
     "resource_of",
     "span_in",
+    "spans_in",
 ]
 
 _MAX_DEPTH = 64
 _LONG = 16_384
+_SURELY_64_BITS = 19
 _UNFIT = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 _BEGINNINGS = (b'{"resourceSpans"', b'{"resourceLogs"')
 # A longer number is left to the reader of any JSON, for which it may be a float.
@@ -43,6 +46,10 @@ class _Value(Struct, forbid_unknown_fields=True, gc=False):
     arrayValue: _Values | None = None
     kvlistValue: _Pairs | None = None
     bytesValue: str | None = None
+
+
+KINDS: Final = _Value.__struct_fields__
+"""The kinds of a value, in the order in which they count where a value has several at once."""
 
 
 class _Values(Struct, gc=False):
@@ -116,9 +123,56 @@ class _Request(Struct, gc=False):
     resourceLogs: list[_Group] | None = None
 
 
-_REQUEST, _SPAN, _LOG, _IDS, _RESOURCE = (
-    msgspec.json.Decoder(kind) for kind in (_Request, Span, Log, _Ids, _Resource | None)
+class _SpanScope(Struct, gc=False):
+    spans: list[Span] | None = None
+
+
+class _SpanGroup(Struct, gc=False):
+    resource: Raw = Raw(b"null")
+    scopeSpans: list[_SpanScope] | None = None
+    scopeLogs: None = None
+
+
+class _SpanRequest(Struct, gc=False):
+    resourceSpans: list[_SpanGroup] | None = None
+    resourceLogs: None = None
+
+
+_REQUEST, _SPANS, _SPAN, _LOG, _IDS, _RESOURCE = (
+    msgspec.json.Decoder(kind)
+    for kind in (_Request, _SpanRequest, Span, Log, _Ids, _Resource | None)
 )
+
+
+def spans_in(line: bytes) -> list[tuple[dict[str, Any], list[Span]]] | None:
+    """Return (attributes of the resource, its spans) of an export request of spans alone.
+
+    None where the line is no such request, or not all of it is as the protocol says.
+    """
+    if not line.startswith(_BEGINNINGS[0]) or not _is_utf8(line):
+        return None
+    request: _SpanRequest | None = _fitting(_SPANS, line)
+    if request is None:
+        return None
+    found = []
+    for group in request.resourceSpans or ():
+        resource = resource_of(bytes(group.resource))
+        if resource is None:
+            return None
+        spans = [span for scope in group.scopeSpans or () for span in scope.spans or ()]
+        found.append((resource, spans))
+    return found
+
+
+def _is_utf8(line: bytes) -> bool:
+    """Whether the text can be decoded: what is skipped is not looked at by the decoder."""
+    if line.isascii():
+        return True
+    try:
+        line.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def records_in(line: bytes) -> list[tuple[bool, bytes, bytes]] | None:
@@ -126,13 +180,10 @@ def records_in(line: bytes) -> list[tuple[bool, bytes, bytes]] | None:
 
     None where the line is no such request, or not all of it is as the protocol says.
     """
-    if not line.startswith(_BEGINNINGS):
+    if not line.startswith(_BEGINNINGS) or not _is_utf8(line):
         return None
-    try:
-        if not line.isascii():
-            line.decode()  # what is skipped is not looked at
-        request = _REQUEST.decode(line)
-    except _UNFIT:
+    request: _Request | None = _fitting(_REQUEST, line)
+    if request is None:
         return None
     found = [
         (log, bytes(group.resource), bytes(record))
@@ -200,13 +251,22 @@ def facts_of(pairs: list[_Pair] | None) -> dict[str, Any]:
     facts: dict[str, Any] = {}
     for pair in pairs or ():
         value = pair.value
-        text = value.stringValue
-        facts[pair.key] = plain_of(value) if text is None else text
+        plain: Any = value.stringValue
+        if plain is None:
+            plain = value.intValue
+            if type(plain) is str and len(plain) < _SURELY_64_BITS and plain.isdecimal():
+                plain = int(plain)
+            else:
+                plain = plain_of(value)
+        facts[pair.key] = plain
     return facts
 
 
 def plain_of(value: _Value, depth: int = 0) -> Any:
-    """Return the plain value; lists and maps deeper than 64 in one another are None."""
+    """Return the plain value; lists and maps deeper than 64 in one another are None.
+
+    Of several kinds at once the first of `KINDS` counts.
+    """
     if value.stringValue is not None:
         return value.stringValue
     if value.intValue is not None:

@@ -73,9 +73,8 @@ def outcome_of(
        else ``ok``. The code is the logged one, never a guessed one.
     3. No response and no code says nothing.
     """
-    number = code_of(code)
-    held = response.get("error") if response else None
-    found = held or error
+    number = None if code is None else code_of(code)
+    found = (response.get("error") if response else None) or error
     if found or (number is not None and number >= 400):
         named = _number(found)
         number = number if number is not None and number >= 400 else named

@@ -3,8 +3,9 @@
     {"data": [{…}, {…}], "meta": {"page": 1}}
 
 Langfuse, Helicone, LiteLLM and OpenAI list under ``data``, `aws logs` under ``events``, a
-subscription of CloudWatch Logs under ``logEvents``, and the body that makes a batch of Anthropic's
-under ``requests``.
+subscription of CloudWatch Logs under ``logEvents``, AWS deliveries under ``Records``, the body that
+makes a batch of Anthropic's under ``requests``, and exports of one's own under ``items``, ``logs``,
+``records``, ``results`` or ``rows``.
 """
 
 from __future__ import annotations
@@ -14,7 +15,8 @@ from typing import Any
 
 __all__ = ["items_of", "names_within"]
 
-_LISTS = ("data", "events", "logEvents", "requests")
+_LISTS = ("data", "events", "logEvents", "requests", "Records", "items", "logs", "records",
+          "results", "rows")  # fmt: skip
 _BESIDE = frozenset(
     {
         *_LISTS, "object", "meta", "error", "has_more", "first_id", "last_id", "total", "count",
@@ -33,6 +35,8 @@ def items_of(value: dict[str, Any]) -> list[Any] | None:
     >>> items_of({"data": [{"embedding": []}], "model": "m"}) is None
     True
     """
+    if next(iter(value), None) not in _BESIDE:
+        return None
     for name in _LISTS:
         if name in value and type(value[name]) is list and value.keys() <= _BESIDE:
             return list(value[name])

@@ -17,9 +17,9 @@ import pyarrow as pa
 
 from stillwatch.schema.arrow import EXCHANGE
 from stillwatch.sources.admit import status_word
-from stillwatch.sources.bodies import BODY_COLUMNS, Call, body_columns
+from stillwatch.sources.bodies import BODY_COLUMNS, Calls, body_columns
 from stillwatch.sources.csv_rows import head_of
-from stillwatch.sources.fields import client_of, first_of
+from stillwatch.sources.fields import client_of, filled, first_of
 from stillwatch.sources.json_rows import Records, read_records
 from stillwatch.sources.json_text import BadJson, loads, record_digest
 from stillwatch.sources.ledger import Ledger
@@ -78,36 +78,38 @@ class Pairs(Source):
 
 def pair_columns(records: list[dict[str, Any]]) -> dict[str, list[Any]]:
     """Return the columns of wrapper records: what they say themselves, else what the bodies say."""
-    asked = [unwrapped(value) for value in first_of(records, REQUEST)]
-    said = [unwrapped(value) for value in first_of(records, RESPONSE)]
-    rows = zip(
-        records, asked, said, first_of(records, _CODE), first_of(records, _ROUTE), strict=True
-    )
-    calls = [
-        Call(
-            request=q,
-            response=r,
-            code=_code(record, code, outer),
-            route=route or held.get("url") or held.get("path"),
-            error=record.get("error") or None,
-        )
-        for record, (q, held), (r, outer), code, route in rows
-    ]
-    columns = body_columns(calls)
+    asked, beside = _bodies(first_of(records, REQUEST))
+    said, around = _bodies(first_of(records, RESPONSE))
+    codes, routes = first_of(records, _CODE), first_of(records, _ROUTE)
+    for place, code in enumerate(codes):
+        if code is None:
+            codes[place] = _code(records[place], around.get(place, _EMPTY))
+    for place, held in beside.items():
+        routes[place] = routes[place] or held.get("url") or held.get("path")
+    errors = [record.get("error") or None for record in records]
+    columns = body_columns(Calls(asked, said, codes, routes, errors))
     told = set().union(*records)
     for name in (told & _NAMES) - {"status"}:
         columns[name] = _preferred(records, name, columns.get(name))
-    columns["ts"] = _filled(first_of(records, _TIME), columns["ts"])
+    columns["ts"] = filled(first_of(records, _TIME), columns["ts"])
     if "status" in told:
         columns["status"] = [
             _status(record.get("status"), status)
             for record, status in zip(records, columns["status"], strict=True)
         ]
-    headers = [
-        h if type(h := record.get("headers") or outer.get("headers")) is dict else _EMPTY
-        for record, (_, outer) in zip(records, asked, strict=True)
-    ]
-    return _derived(columns, records, headers)
+    return _derived(columns, records, beside)
+
+
+def _bodies(values: list[Any]) -> tuple[list[Any], dict[int, dict[str, Any]]]:
+    """Return the bodies, and by place what holds those that are not the logged value itself."""
+    bodies = list(values)
+    holders: dict[int, dict[str, Any]] = {}
+    for place, value in enumerate(values):
+        if (type(value) is dict and "body" in value) or type(value) is str:
+            bodies[place], holder = unwrapped(value)
+            if holder is not _EMPTY:
+                holders[place] = holder
+    return bodies, holders
 
 
 def _ids(found: list[Any], records: list[dict[str, Any]], ledger: Ledger) -> list[Any]:
@@ -117,7 +119,7 @@ def _ids(found: list[Any], records: list[dict[str, Any]], ledger: Ledger) -> lis
     """
     if None not in found and "" not in found:
         return found
-    ids = _filled(found, first_of(records, _ID))
+    ids = filled(found, first_of(records, _ID))
     for place, known in enumerate(ids):
         if known in (None, ""):
             ledger.notes[_NAMELESS] += 1
@@ -137,9 +139,8 @@ def unwrapped(value: Any) -> tuple[Any, dict[str, Any]]:
     return value, _EMPTY
 
 
-def _code(record: dict[str, Any], code: Any, outer: dict[str, Any]) -> Any:
-    if code is None:
-        code = outer.get("status_code", outer.get("status"))
+def _code(record: dict[str, Any], outer: dict[str, Any]) -> Any:
+    code = outer.get("status_code", outer.get("status"))
     return code_of(record.get("status")) if code is None else code
 
 
@@ -151,26 +152,26 @@ def _status(logged: Any, found: str | None) -> str | None:
 
 def _preferred(records: list[dict[str, Any]], name: str, found: list[Any] | None) -> list[Any]:
     mine = [record.get(name) for record in records]
-    return mine if found is None else _filled(mine, found)
-
-
-def _filled(values: list[Any], others: list[Any]) -> list[Any]:
-    return [v if v not in (None, "") else o for v, o in zip(values, others, strict=True)]
+    return mine if found is None else filled(mine, found)
 
 
 def _derived(
-    columns: dict[str, list[Any]], records: list[dict[str, Any]], headers: list[dict[str, Any]]
+    columns: dict[str, list[Any]], records: list[dict[str, Any]], beside: dict[int, dict[str, Any]]
 ) -> dict[str, list[Any]]:
     """Add what follows from other columns where a record does not tell it."""
     nothing: list[Any] = [None] * len(records)
     agents = columns.get("user_agent", nothing)
-    if any(headers):
-        agents = _filled(agents, [_header(h, "user-agent") for h in headers])
+    headers = [record.get("headers") for record in records]
+    for place, outer in beside.items():
+        headers[place] = headers[place] or outer.get("headers")
+    held = [h if type(h) is dict else _EMPTY for h in headers] if any(headers) else []
+    if any(held):
+        agents = filled(agents, [_header(h, "user-agent") for h in held])
     ends = first_of(records, _END)
-    if any(end is not None for end in ends):
+    if ends.count(None) < len(ends):
         columns[END_TIME] = ends
     columns["user_agent"] = agents
-    columns["client"] = _filled(columns.get("client", nothing), [client_of(a) for a in agents])
+    columns["client"] = filled(columns.get("client", nothing), [client_of(a) for a in agents])
     return columns
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from typing import Final
 
 from stillwatch.errors import InputError
@@ -49,6 +50,7 @@ SOURCES: Final[tuple[Source, ...]] = (
     CanonicalCsv(),
 )
 
+_FIRST_LINES: Final = 20
 # In this order: keys name accounts, and accounts organizations.
 _SIDE_TABLES: Final = (
     ("permits", PERMIT, {"permit_id"}),
@@ -72,9 +74,10 @@ def choose_source(
             if source.name == format:
                 return source
         raise InputError(f"unknown format {format!r}", where="--format", hint=f"one of {known}")
-    for source in sources:
-        if source.sniff(head, name):
-            return source
+    for part in _parts(head):
+        for source in sources:
+            if source.sniff(part, name):
+                return source
     side = _side_table(head)
     got, step = stranger(head)
     if side:
@@ -82,6 +85,22 @@ def choose_source(
     elif SUGGEST in step:
         step = f"{step} ({known})"
     raise InputError(f"format not recognised: {got}", where=name, hint=step)
+
+
+def _parts(head: bytes) -> Iterator[bytes]:
+    """Yield the first bytes, then those from further lines that begin an object.
+
+    A process that writes its access log to its output begins it with lines about itself.
+    """
+    yield head
+    if not head.removeprefix(b"\xef\xbb\xbf").lstrip().startswith(b"{"):
+        return
+    start = 0
+    for _ in range(_FIRST_LINES):
+        start = head.find(b"\n{", start) + 1
+        if not start:
+            return
+        yield head[start:]
 
 
 def _side_table(head: bytes) -> str | None:

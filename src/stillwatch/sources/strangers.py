@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Final
+import re
+from typing import Any, Final
 
-__all__ = ["SUGGEST", "by_magic", "stranger"]
+import orjson
+
+__all__ = ["SUGGEST", "by_magic", "holds_nothing", "stranger"]
 
 SUGGEST: Final = (
     "a log of your own: let `stillwatch ingest LOG --suggest` propose a mapping file; one of a "
@@ -30,12 +33,25 @@ _MAGIC: Final = (
     (0, b"\xff\xd8\xff", "a picture", _ELSEWHERE),
 )
 
+_OBJECTS: Final = ("_source", "jsonPayload")  # Elasticsearch, Google Cloud Logging
+_TEXTS: Final = ("log", "message", "MESSAGE", "msg", "line", "textPayload", "_raw")
+_BEHIND_TEXT: Final = re.compile(rb"[^{}\[\]]{1,512}\{\"")
+
 
 def by_magic(head: bytes) -> tuple[str, str] | None:
     """Return what a file is that can be no log, and the next step; None where it may be one."""
     return next(
         ((got, step) for offset, magic, got, step in _MAGIC if head.startswith(magic, offset)), None
     )
+
+
+def holds_nothing(head: bytes) -> bool:
+    """Whether a file with these bytes is blank, or an empty list or object.
+
+    >>> holds_nothing(b" []"), holds_nothing(b"[{}]")
+    (True, False)
+    """
+    return head.removeprefix(b"\xef\xbb\xbf").strip() in (b"", b"[]", b"{}")
 
 
 def stranger(head: bytes) -> tuple[str, str]:
@@ -50,10 +66,17 @@ def stranger(head: bytes) -> tuple[str, str]:
     text = head.removeprefix(b"\xef\xbb\xbf").strip()
     if not text:
         return "blank lines alone", "is the export finished?"
-    if text in (b"[]", b"{}"):
+    if holds_nothing(text):
         return "JSON that holds nothing", "is the export finished?"
     if text.startswith(b"<"):
         return "HTML or XML", "was a sign-in page or an error saved in place of the log?"
+    line = text.partition(b"\n")[0]
+    wrapper = _wrapper(_object(line))
+    if wrapper:
+        key, command = wrapper
+        return f"JSON whose records lie under {key!r}", f"unpack them with jq -c '{command}'"
+    if _BEHIND_TEXT.match(line) and _object(line[line.index(b"{") :]):
+        return "lines of JSON behind other text", "cut that off, with sed 's/^[^{]*//'"
     if text[:1] in (b"{", b"["):
         return "JSON with the keys of no known format", SUGGEST
     if _is_text(text):
@@ -62,6 +85,29 @@ def stranger(head: bytes) -> tuple[str, str]:
             "and model", f"{_ELSEWHERE}; {SUGGEST}",
         )  # fmt: skip
     return "binary data of no known kind", _ELSEWHERE
+
+
+def _object(line: bytes) -> dict[str, Any]:
+    try:
+        value = orjson.loads(line)
+    except orjson.JSONDecodeError:
+        return {}
+    return value if type(value) is dict else {}
+
+
+def _wrapper(record: dict[str, Any]) -> tuple[str, str] | None:
+    """Return the key under which a record lies in what a collector made of it, and how to get it.
+
+    The name of the key is one of those known here, never one of the log's own.
+    """
+    for key in _OBJECTS:
+        if type(record.get(key)) is dict:
+            return key, f".{key}"
+    for key in _TEXTS:
+        held = record.get(key)
+        if type(held) is str and _object(held.strip().encode("utf-8", "replace")):
+            return key, f".{key} | fromjson"
+    return None
 
 
 def _is_text(text: bytes) -> bool:

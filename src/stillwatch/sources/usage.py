@@ -12,12 +12,14 @@ A count that is absent is null, never 0: "not told" is not "none".
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
+
+from msgspec import Struct
 
 __all__ = ["NO_TOKENS", "Tokens", "count_of", "tokens_of"]
 
 
-class Tokens(NamedTuple):
+class Tokens(Struct, frozen=True, gc=False):
     """Counts of one exchange; null where its log does not tell."""
 
     input: Any = None
@@ -27,7 +29,8 @@ class Tokens(NamedTuple):
 
 
 NO_TOKENS = Tokens()
-_EMPTY: dict[str, Any] = {}
+_CHAT = ("prompt_tokens_details", "completion_tokens_details")
+_RESPONSES = ("input_tokens_details", "output_tokens_details")
 
 
 def tokens_of(usage: Any) -> Tokens:
@@ -42,9 +45,9 @@ def tokens_of(usage: Any) -> Tokens:
     if type(usage) is not dict:
         return NO_TOKENS
     if "prompt_tokens" in usage:
-        return _openai(usage, "prompt_tokens", "completion_tokens")
+        return _openai(usage, "prompt_tokens", "completion_tokens", *_CHAT)
     if "input_tokens_details" in usage:
-        return _openai(usage, "input_tokens", "output_tokens")
+        return _openai(usage, "input_tokens", "output_tokens", *_RESPONSES)
     if "input_tokens" in usage or "output_tokens" in usage:
         return _anthropic(usage)
     if "inputTokens" in usage or "outputTokens" in usage:
@@ -60,15 +63,15 @@ def tokens_of(usage: Any) -> Tokens:
     return NO_TOKENS
 
 
-def _openai(usage: dict[str, Any], asked: str, said: str) -> Tokens:
-    before, after = usage.get(f"{asked}_details"), usage.get(f"{said}_details")
-    before = before if type(before) is dict else _EMPTY
-    after = after if type(after) is dict else _EMPTY
+def _openai(
+    usage: dict[str, Any], asked: str, said: str, asked_details: str, said_details: str
+) -> Tokens:
+    before, after = usage.get(asked_details), usage.get(said_details)
     return Tokens(
         usage.get(asked),
         usage.get(said),
-        after.get("reasoning_tokens"),
-        before.get("cached_tokens"),
+        after.get("reasoning_tokens") if type(after) is dict else None,
+        before.get("cached_tokens") if type(before) is dict else None,
     )
 
 
@@ -100,7 +103,11 @@ def count_of(value: Any) -> int | None:
 
 def _sum(first: Any, *others: Any) -> Any:
     """Return ``first`` and the counts added to it; ``first`` alone where it is no count."""
-    whole = count_of(first)
+    whole = first if type(first) is int else count_of(first)
     if whole is None:
         return first
-    return whole + sum(v for v in map(count_of, others) if v is not None)
+    for other in others:
+        count = other if type(other) is int else count_of(other)
+        if count is not None:
+            whole += count
+    return whole

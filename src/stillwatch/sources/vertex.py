@@ -13,12 +13,13 @@ customer_id and user_id; else the project in ``endpoint``.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Any, Final
 
 from stillwatch.sources.bodies import BODY_COLUMNS
 from stillwatch.sources.json_text import parsed
 from stillwatch.sources.ledger import Ledger
-from stillwatch.sources.wrapped import Wrapped, account_in, names_in
+from stillwatch.sources.wrapped import Wrapped, account_in, names_in, words_in
 
 __all__ = ["Vertex"]
 
@@ -49,8 +50,7 @@ class Vertex(Wrapped):
         response = _body(record.get("full_response"), record.get("response_payload"))
         labels = request.get("labels") if type(request) is dict else None
         labels = labels if type(labels) is dict else _EMPTY
-        project = _PROJECT.search(str(record.get("endpoint")))
-        owner = project[1] if project else None
+        owner = _owner(str(record.get("endpoint")))
         method = str(record.get("api_method") or "")
         return {
             "exchange_id": _request_id(record, ledger),
@@ -61,10 +61,17 @@ class Vertex(Wrapped):
             "model": _model(record, request),
             "operation": "embedding" if method == "predict" and _embeds(response) else None,
             "stream": method.endswith(_STREAMS) if method else None,
-            "tags": {k: v for k, v in labels.items() if isinstance(v, str)} or None,
+            "tags": words_in(labels),
             "request": request,
             "response": response,
         }
+
+
+@lru_cache(maxsize=1_024)
+def _owner(endpoint: str) -> str | None:
+    """Return the project of an endpoint; a log names few endpoints."""
+    project = _PROJECT.search(endpoint)
+    return project[1] if project else None
 
 
 def _request_id(record: dict[str, Any], ledger: Ledger) -> Any:
@@ -81,7 +88,7 @@ def _request_id(record: dict[str, Any], ledger: Ledger) -> Any:
 def _body(full: Any, payload: Any) -> Any:
     """Return a body from its JSON column, else from the payload: texts that hold its parts."""
     value = parsed(full)
-    if value not in (None, ""):
+    if value is not None and value != "":
         return value
     parts = parsed(payload)
     if type(parts) is not list:

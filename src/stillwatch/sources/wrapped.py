@@ -17,7 +17,7 @@ from stillwatch.sources.pairs import pair_columns
 from stillwatch.sources.parts import Part, admitted
 from stillwatch.sources.source import Source
 
-__all__ = ["ACCOUNT_TAGS", "Wrapped", "account_in", "names_in"]
+__all__ = ["ACCOUNT_TAGS", "Wrapped", "account_in", "names_in", "words_in"]
 
 ACCOUNT_TAGS = ("account_id", "tenant_id", "customer_id", "user_id")
 """Where the metadata that a caller attaches says whose a call is, in this order."""
@@ -62,7 +62,16 @@ class Wrapped(Source):
 
 def account_in(tags: dict[str, Any]) -> Any:
     """Return whose a call is by the metadata that its caller attached, None where it is silent."""
-    return next((tags[name] for name in ACCOUNT_TAGS if tags.get(name)), None)
+    for name in ACCOUNT_TAGS if tags else ():
+        value = tags.get(name)
+        if value:
+            return value
+    return None
+
+
+def words_in(tags: dict[str, Any]) -> dict[str, str] | None:
+    """Return the tags whose value is text, None where there are none."""
+    return {k: v for k, v in tags.items() if isinstance(v, str)} or None
 
 
 def names_in(head: bytes) -> frozenset[str]:

@@ -18,6 +18,7 @@ import pytest
 
 from stillwatch.errors import InputError
 from stillwatch.sources import Inputs, open_inputs
+from stillwatch.sources.json_rows import CHUNK_BYTES
 from stillwatch.sources.registry import choose_source
 
 NOON = datetime(2026, 11, 1, 12, tzinfo=UTC)
@@ -75,6 +76,9 @@ BEDROCK = {
 }  # fmt: skip
 
 
+OTHER_OBSERVATION = "observations that are no model call"
+
+
 def lines(*records: dict[str, Any]) -> bytes:
     return "\n".join(map(json.dumps, records)).encode()
 
@@ -115,8 +119,10 @@ def parquet(record: dict[str, Any]) -> bytes:
 )
 @pytest.mark.parametrize(
     "layout",
-    ["utf-16", "bom", "crlf", "page", "indented page", "pages", "arrays", "gzip of gzips"],
-)
+    ["utf-16", "bom", "crlf", "page", "indented page", "pages", "arrays", "gzip of gzips",
+     "gzip of arrays", "one behind another", "with blanks between", "with commas", "Records",
+     "indented pages", "page of one's own"],
+)  # fmt: skip
 def test_layouts(tmp_path: Path, record: dict[str, Any], layout: str) -> None:
     twice = lines(record, record)
     page = json.dumps({"data": [record, record], "meta": {"page": 1}}).encode()
@@ -129,6 +135,13 @@ def test_layouts(tmp_path: Path, record: dict[str, Any], layout: str) -> None:
         "pages": json.dumps({"data": [record], "cursor": "x"}).encode() + b"\n"
         + json.dumps({"data": [record], "cursor": None}).encode(),
         "arrays": b"[" + lines(record) + b"]\n\n[" + lines(record) + b"]\n[]\n",
+        "gzip of arrays": gzip.compress(b"[" + lines(record) + b"][" + lines(record) + b"]"),
+        "one behind another": lines(record) * 2,
+        "with blanks between": lines(record) + b" \t " + lines(record) + b"\n",
+        "with commas": lines(record) + b",\n" + lines(record) + b",\n",
+        "Records": json.dumps({"Records": [record, record]}).encode(),
+        "indented pages": json.dumps({"data": [record]}, indent=1).encode() * 2,
+        "page of one's own": json.dumps({"total": 2, "logs": [record, record]}).encode(),
         "gzip of gzips": gzip.compress(lines(record) + b"\n") + gzip.compress(lines(record)),
     }[layout]  # fmt: skip
     inputs = opened(tmp_path, log=raw)
@@ -139,6 +152,48 @@ def test_layouts(tmp_path: Path, record: dict[str, Any], layout: str) -> None:
         (NOON, 5, 2, "yes")
     }
     assert {r["messages"][0]["content"] for r in found} == {"q"}
+
+
+def test_one_huge_line_of_objects(tmp_path: Path) -> None:
+    """As a stream's delivery to S3 leaves them: cut anywhere by the reader's pieces."""
+    many = 6_000
+    records = [{**PAIR, "exchange_id": f"e{n}", "pad": "}{" * (n % 600)} for n in range(many)]
+    raw = b"".join(map(lines, records))
+    assert len(raw) > 2 * CHUNK_BYTES
+    assert b"\n" not in raw
+    inputs = opened(tmp_path, log=raw)
+    assert [row["exchange_id"] for row in rows(inputs)] == [f"e{n}" for n in range(many)]
+    assert inputs.ledger.rows_rejected == 0
+
+
+@pytest.mark.parametrize("rest", ['{"a":', "x", "]", '{"a": 1}}'])
+def test_what_follows_objects_on_a_line_and_is_none_is_entered(tmp_path: Path, rest: str) -> None:
+    inputs = opened(tmp_path, log=lines(PAIR) * 2 + rest.encode())
+    with pytest.raises(InputError):
+        rows(inputs)
+    assert inputs.ledger.rows_accepted == 2
+    assert inputs.ledger.rows_rejected >= 1
+
+
+@pytest.mark.parametrize(
+    "nothing", [b"", b"\n \r\n", b"[]", b"\xef\xbb\xbf{}\n", gzip.compress(b"")]
+)
+def test_a_file_that_holds_nothing_among_others(tmp_path: Path, nothing: bytes) -> None:
+    inputs = opened(tmp_path, a=nothing, b=lines(PAIR), c=lines(PAYLOAD))
+    assert len(rows(inputs)) == 2
+    assert inputs.ledger.notes["empty files"] == 1
+    assert inputs.formats == ("litellm", "pairs")
+
+
+@pytest.mark.parametrize("before", ['{"level": "info", "msg": "started"}', '{"startTi'])
+@pytest.mark.parametrize("record", [PAIR, PAYLOAD, SPENDLOG, OBSERVATION, HELICONE, VERTEX])
+def test_lines_of_another_kind_before_the_first_record(
+    tmp_path: Path, record: dict[str, Any], before: str
+) -> None:
+    many = 200
+    inputs = opened(tmp_path, log=before.encode() + b"\n" + lines(*[record] * many))
+    assert len(rows(inputs)) == many
+    assert inputs.ledger.rows_rejected + inputs.ledger.notes[OTHER_OBSERVATION] == 1
 
 
 @pytest.mark.parametrize("rest", ["x", "{}", "]", "[1]", '[{"a":'])
@@ -424,6 +479,14 @@ def test_the_sample_of_a_page_is_known_for_what_it_is(page: str) -> None:
         (b"\n<html><title>Sign in", "HTML or XML", "sign-in page"),
         (b"\n \n\n", "blank lines alone", "is the export finished"),
         (b"[]\n", "JSON that holds nothing", "is the export finished"),
+        (
+            b'{"_source": {"secret": 1}}',
+            "JSON whose records lie under '_source'",
+            "jq -c '._source'",
+        ),
+        (b'{"log": "{\\"secret\\": 1}\\n"}\n', "JSON whose records lie under 'log'", "fromjson"),
+        (b'2026-11-01 out {"secret": 1}\n', "lines of JSON behind other text", "sed"),
+        (b'{"startTime": 1}\n{"secret": "call_type"}', "JSON with the keys of no known", "--sugg"),
         (b'{"secret": "value"}\n', "JSON with the keys of no known format", "--suggest"),
         (b"Dear secret,\nthe logs", "text, neither JSON nor a table", "--suggest"),
         ("\u00fcb".encode()[:3] + b"\xe2\x82", "text, neither", "--suggest"),

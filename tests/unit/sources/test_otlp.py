@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import itertools
 import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -577,6 +578,36 @@ def test_records_read_by_their_types_are_those_read_as_any_json() -> None:
     assert [records_in(broken[1]), records_in(broken[2])] == [None, None]
     assert all(span_in(one) is None and log_in(one) is None
                for _, _, one in records_in(broken[0]) or ())  # fmt: skip
+
+
+KINDS: dict[str, tuple[Any, Any]] = {
+    "stringValue": ("t", "t"), "intValue": ("5", 5), "boolValue": (True, True),
+    "doubleValue": (1.5, 1.5), "bytesValue": ("AA==", "AA=="),
+    "arrayValue": ({"values": [{"boolValue": False}]}, [False]),
+    "kvlistValue": ({"values": [{"key": "k", "value": {"intValue": "7"}}]}, {"k": 7}),
+}  # fmt: skip
+ORDER = ("stringValue", "intValue", "boolValue", "doubleValue", "arrayValue", "kvlistValue",
+         "bytesValue")  # fmt: skip
+
+
+@pytest.mark.parametrize(("one", "other"), list(itertools.permutations(KINDS, 2)))
+def test_of_two_kinds_at_once_both_readers_take_the_same(one: str, other: str) -> None:
+    """The protocol forbids it; wherever such a value stands, and in whichever order."""
+    value = {one: KINDS[one][0], other: KINDS[other][0]}
+    wanted = KINDS[min(one, other, key=ORDER.index)][1]
+    inner = {"arrayValue": {"values": [value]}}
+    held = {"kvlistValue": {"values": [{"key": "x", "value": value}]}}
+    span = {"traceId": "1" * 32, "spanId": "1" * 16, "startTimeUnixNano": "1", "attributes": [
+        {"key": "gen_ai.request.model", "value": {"stringValue": "m"}},
+        {"key": "a", "value": value}, {"key": "b", "value": inner}, {"key": "c", "value": held},
+    ]}  # fmt: skip
+    text = orjson.dumps(span)
+    assert span_in(text) is not None
+    typed = record_in(False, b"null", text, "log", 1, Ledger())
+    (plain,) = records_of(span, "log", 1, Ledger())
+    assert typed == plain
+    assert [plain.facts[name] for name in "abc"] == [wanted, [wanted], {"x": wanted}]
+    assert type(plain.facts["a"]) is type(wanted)
 
 
 def test_messages_of_one_time_stay_in_order_when_one_is_delivered_again() -> None:
