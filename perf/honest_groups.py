@@ -609,9 +609,9 @@ def agency(week: Week) -> None:
 
 
 def outsourcer(week: Week) -> None:
-    """Fourteen employers of one outsourcer: a card and an office each, five desks, one day, one prompt.
+    """Fourteen employers of one outsourcer: a card and an office each, five desks, one prompt.
 
-    The desks do whatever comes in.
+    They sign up on one day. The desks do whatever comes in.
     """
     rng = week.rng
     begin = START - 2 * DAY

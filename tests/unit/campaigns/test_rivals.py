@@ -68,4 +68,4 @@ def test_every_explanation_says_what_is_seen_in_words():
 
 def test_a_team_is_told_how_many_organizations_the_log_names():
     (team,) = (r for r in rivals(replace(HARVEST, named=96)) if r.name == "team")
-    assert "96 organizations that the log names" in team.seen
+    assert "the log names 96 organizations" in team.seen
