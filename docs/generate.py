@@ -42,6 +42,7 @@ from stillwatch.share.words import (
 )
 from stillwatch.signals import (
     TESTS,
+    crossed_cards,
     dealt_evenly,
     direct_evidence,
     even_volumes,
@@ -122,6 +123,7 @@ FINDERS: dict[str, Callable[..., Any]] = {
     "signup_burst": signup_burst.find,
     "shared_account_values": shared_values.find_account_values,
     "shared_exits": shared_values.find_exits,
+    "crossed_cards": crossed_cards.find,
     "rotating_exits": rotating_exits.find,
     "round_robin": round_robin.find,
     "even_volumes": even_volumes.find,

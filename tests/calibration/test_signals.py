@@ -7,7 +7,7 @@ it cannot see: there the test shows that p is *not* small, so that nobody relies
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import replace
 
 import numpy as np
@@ -69,7 +69,7 @@ def together(
     *,
     direct: dict[str, int] | None = None,
     variant: np.ndarray | None = None,
-    found_by: Iterable[str] = ("frame",),
+    found_by: Collection[str] = ("frame",),
     members: np.ndarray | None = None,
 ) -> Cohort:
     """Return a cohort whose exchanges of part B are those of ``sid``, in the order of time."""
@@ -80,7 +80,7 @@ def together(
     return Cohort(
         number=0,
         found_by=frozenset(found_by),
-        by_text=True,
+        by_text="frame" in found_by,
         members=np.unique(who) if members is None else members,
         associated=NOBODY,
         trimmed=NOBODY,
@@ -278,6 +278,20 @@ def test_shared_values_leave_out_what_had_suggested_the_cohort() -> None:
     suggested = together(np.arange(25), found_by=("payment",))
     assert not find_account_values(suggested, population).evaluable
     assert find_account_values(together(np.arange(25)), population).evaluable
+    exits = people(exits=codes)
+    assert not find_exits(together(np.arange(25), found_by=("exit_prefix",)), exits).evaluable
+
+
+@pytest.mark.parametrize("kind", ["payment", "exit_prefix"])
+def test_shared_values_are_tested_where_a_template_found_who_shares_a_card_as_well(
+    kind: str,
+) -> None:
+    """Whoever sends the template is a member, whatever it pays with."""
+    codes = np.arange(SIZE)
+    codes[:12] = np.arange(12) % 3
+    cohort = together(np.arange(25), found_by=("frame", kind))
+    assert find_account_values(cohort, people(codes={"payment_hash": codes})).p_value <= 1e-6
+    assert find_exits(cohort, people(exits=codes)).p_value <= 1e-6
 
 
 def test_shared_values_do_not_accuse_one_company_or_one_carrier() -> None:
@@ -589,7 +603,8 @@ def test_e_coordinated_averages_at_most_one_for_independent_customers() -> None:
         )
         cohort = replace(together(rng.permutation(who)), direct=happened)
         found = coordination(cohort, population, base, EVERYTHING)
-        left = ("shared_mix", "rotating_exits", "dealt_evenly")  # nothing to read, or no claim
+        # nothing to read, or no claim
+        left = ("shared_mix", "rotating_exits", "dealt_evenly", "crossed_cards")
         made = [f for f in found if f.signal not in left]
         assert all(f.evaluable for f in made)
         e.append(mean_e([f.e_value for f in made]))

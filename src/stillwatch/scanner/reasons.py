@@ -17,6 +17,7 @@ KINDS: Final = {
     **{name: kind for kind, names in ACTS.items() for name in names},
     **dict.fromkeys(WATCHED, "served by one"),
     **dict.fromkeys(BESIDE, "volumes"),
+    "crossed_cards": "set up alike",
     "one_source": "topics",
 }
 _ONE_FACT: Final = frozenset(("rotating_exits", "shared_exits"))
@@ -111,6 +112,10 @@ def _too_few_kinds(strong: Iterable[dict[str, Any]]) -> str:
         )
     if len(kinds) > 1:  # who serves them or sets them up makes both
         kinds.pop("volumes", None)
+    titles = {test.name: test.title for test in TESTS}
+    alone = [titles[name] for name in counted if name in ALONE]
+    if alone and len(kinds.keys() - {"topics"}) == 1:
+        return f"It may speak alone, but not strongly enough here ({'; '.join(alone)})."
     if "topics" in kinds and "set up alike" in kinds and len(kinds) == 2:
         return (
             "They are set up alike and ask from one source, as one vendor's customers with one "
@@ -123,8 +128,5 @@ def _too_few_kinds(strong: Iterable[dict[str, Any]]) -> str:
             "strongly enough: an accusation needs two."
         )
     (kind,) = kinds
-    titles = {test.name: test.title for test in TESTS}
     told = "; ".join(titles[name] for name in counted)
-    if ALONE & set(counted):
-        return f"It may speak alone, but not strongly enough here ({told})."
     return f"One kind of act alone accuses nobody ({told}): {_HONEST[kind]}."

@@ -50,7 +50,7 @@ def campaign_objects(
     modified = max(modified, start)
     made = [seen, content.observed(seen, by=by, modified=modified, tlp=tlp)]
     techniques = list(_ALWAYS)
-    if not {"shared_exits", "rotating_exits"}.isdisjoint(own.get("signals", ())):
+    if not {"shared_exits", "rotating_exits", "crossed_cards"}.isdisjoint(own.get("signals", ())):
         techniques.append("AML.T0008.005")
         exits = content.infrastructure(
             "exit_addresses", "unknown", int(line["accounts"]), by=by, created=start, tlp=tlp

@@ -39,7 +39,8 @@ def find(cohort: Cohort, population: Population) -> Finding:
     each pay for several organizations. Null: at
     most one of both holds, so the p-value is the larger one (an intersection-union test). Without a
     template in common it counts as nothing (ready-made accounts come with a seller's cards and
-    proxies), nor behind one host, nor where accounts rotate through a pool.
+    proxies) unless one hand deals evenly, nor behind one host, nor where accounts rotate through a
+    pool.
     *Source*: Berger 1982, Technometrics 24(4).
     """
     if not cohort.by_text and cohort.found_by & {"payment", "exit_prefix"}:
@@ -61,6 +62,7 @@ def find(cohort: Cohort, population: Population) -> Finding:
     by_card: SharingResult = shared_value_test(paid, population.held["payment_hash"])
     by_exit: SharingResult = shared_value_test(left, population.held["exit"])
     expected = float(by_exit.expected_shared)
+    payers = len(np.unique(payer[sids]))
     return evaluated(
         TEST,
         float(by_exit.n_shared),
@@ -68,8 +70,8 @@ def find(cohort: Cohort, population: Population) -> Finding:
         int(by_exit.n_present),
         Null("random payers", expected, 0.0, expected + 2 * np.sqrt(expected) + 1),
         f"{shared} payment instruments each pay for several organizations ({by_card.n_shared} of "
-        f"{by_card.n_present}), and of {by_exit.n_present} payers {by_exit.n_shared} leave "
-        f"through a prefix that another one uses; random ones would be "
+        f"{by_card.n_present}), and of the {by_exit.n_present} prefixes of {payers} payers, "
+        f"counted for each, {by_exit.n_shared} are another payer's as well; random ones would be "
         f"{by_card.expected_shared:.2g} and {expected:.2g}",
     )
 

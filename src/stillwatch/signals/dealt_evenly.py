@@ -34,9 +34,10 @@ def find(cohort: Cohort, population: Population) -> Finding:
     Customers differ in appetite, have busy days, and come in sittings; each of the three loses the
     bet. Jobs do none of it: where the accounts follow a clock (`hours.on_a_clock`) it counts as
     nothing, and so where they share neither exits nor payment. Services that spread their
-    customers' jobs do the same: it puts a cohort on watch and is no evidence of any claim. Not
-    asked where three tenths and more leave through one address prefix: an office, a class or a
-    vendor's server. Members that sent nothing in the test blocks count.
+    customers' jobs do the same: it puts a cohort on watch and is no evidence of any claim. But it
+    lets exits count where no template is in common (`rotating_exits`, `crossed_cards`). Not asked
+    where three tenths and more leave through one address prefix: an office, a class or a vendor's
+    server. Members that sent nothing in the test blocks count.
     """
     heard = np.setdiff1d(np.union1d(cohort.members, cohort.sid), cohort.trimmed)
     orgs = np.unique(population.org[heard])

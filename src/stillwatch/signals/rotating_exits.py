@@ -32,7 +32,8 @@ def find(cohort: Cohort, population: Population) -> Finding:
     prefix of an organization of the cohort falls into the pool as often as anybody else's:
     the hypergeometric tail is exact, whatever had suggested the cohort in part A. Subscribers of
     one carrier or VPN reject it too; what they ask for decides. Without a template in common it
-    counts as nothing: who buys ready-made accounts gets the seller's proxies with them.
+    counts as nothing, unless one hand deals evenly (`dealt_evenly`): who buys ready-made accounts
+    gets the seller's proxies with them.
     """
     moved = population.moved
     if moved is None:

@@ -10,8 +10,8 @@ from stillwatch.campaigns.rivals import Seen, rivals
 
 HARVEST = Seen(
     own_topics=0.01, repeats=0.0, top_organization=0.02, one_payment=0.1, one_exit=0.2,
-    end_users=False, handoffs_per_pair=3.0, handoffs=40, organizations=30, round_robin_p=1e-9,
-    permit_share=0.0,
+    end_users=False, handoffs_per_pair=3.0, handoffs=40, organizations=30, named=8,
+    round_robin_p=1e-9, permit_share=0.0,
 )  # fmt: skip
 
 
@@ -38,6 +38,9 @@ def test_no_honest_explanation_survives_a_harvest():
         ({"top_organization": 0.6}, {"team"}),
         ({"one_payment": 0.6}, {"team"}),
         ({"one_payment": 0.59, "top_organization": 0.59}, set()),
+        ({"one_payment": 1.0, "named": 11}, {"team"}),
+        ({"one_payment": 1.0, "named": 12}, set()),  # one card for a dozen organizations
+        ({"top_organization": 0.6, "named": 12}, {"team"}),
         ({"end_users": True}, set()),  # a relay that names users but has one queue
         ({"end_users": True, "own_topics": 0.05}, {"reseller"}),
         ({"organizations": 3}, {"migration"}),
@@ -61,3 +64,8 @@ def test_every_explanation_says_what_is_seen_in_words():
         assert rival.predicts
         assert rival.seen
         assert rival.as_dict()["survives"] is rival.survives
+
+
+def test_a_team_is_told_how_many_organizations_the_log_names():
+    (team,) = (r for r in rivals(replace(HARVEST, named=96)) if r.name == "team")
+    assert "the log names 96 organizations" in team.seen

@@ -14,7 +14,7 @@ import pytest
 from stillwatch.campaigns.select import Choice
 from stillwatch.errors import ConfigError
 from stillwatch.runners import LocalRunner
-from stillwatch.scanner.summary import Baseline, Local, read_baseline
+from stillwatch.scanner.summary import Baseline, Local, _one_view_each, read_baseline
 from stillwatch.schema import Settings
 from stillwatch.signals import shipped_references
 
@@ -134,3 +134,44 @@ def test_where_cohorts_that_act_together_score_higher_nothing_is_accused(tmp_pat
         runner.close()
         assert told["alarm"] is alarm
         assert ("nothing is accused" in told["text"]) is alarm
+
+
+def test_one_campaign_in_many_wordings_is_no_drift_and_as_many_strangers_are(
+    tmp_path: Path,
+) -> None:
+    """Forty cohorts of a campaign, each of most of its accounts, among twenty benign ones."""
+    nothing = Choice((), np.zeros(0), np.zeros(0), frozenset(), 1e3, 0.01, 25_000.0, {})
+    known = shipped_references()
+    rng = np.random.default_rng(6)
+    scores = np.concatenate([rng.choice(known.together.scores, 20), np.full(40, 6.0)])
+    for overlap, alarm in ((True, False), (False, True)):
+        runner = LocalRunner(tmp_path / f"stages-{overlap}", Settings(), threads=1)
+        members = [(k, 100 * k + i) for k in range(20) for i in range(20)]
+        for k in range(20, 60):
+            drawn = rng.choice(60, 30, replace=False) if overlap else range(30)
+            members += [(k, int(10_000 + i + (0 if overlap else 100 * k))) for i in drawn]
+        cohort, sid = zip(*rng.permutation(members).tolist(), strict=True)
+        runner.put("cohort_scores", table(rows(scores, 50.0)))
+        runner.put("cohort_members", pa.table({
+            "cohort": pa.array(cohort, pa.int32()), "sid": pa.array(sid, pa.int32()),
+        }))  # fmt: skip
+        told = Baseline(1, NOTHING, NOTHING, ()).drift(runner, nothing, known)
+        runner.close()
+        assert told["alarm"] is alarm, told
+        assert f"{21 if overlap else 60} benign cohorts" in told["text"]
+
+
+def test_of_cohorts_that_overlap_the_larger_counts() -> None:
+    def kept(*cohorts: tuple[float, range]) -> list[float]:
+        size = [len(members) for _, members in cohorts]
+        score = [float(s) for s, _ in cohorts]
+        return _one_view_each(
+            np.repeat(np.arange(len(cohorts)), size), np.repeat(score, size),
+            np.concatenate([np.array(members) for _, members in cohorts]),
+        ).tolist()  # fmt: skip
+
+    assert kept((1.0, range(10)), (2.0, range(30))) == [2.0]
+    assert kept((1.0, range(10)), (2.0, range(8, 38))) == [2.0]  # a fifth in common
+    assert kept((1.0, range(10)), (2.0, range(9, 39))) == [2.0, 1.0]  # a tenth
+    assert kept((1.0, range(10)), (2.0, range(10))) == [1.0]  # of one size the first
+    assert _one_view_each(*(np.zeros(0) for _ in range(3))).tolist() == []

@@ -73,6 +73,27 @@ def test_topics_beside_a_common_setting_say_what_is_missing() -> None:
     assert size["claims"]["coordinated"]["evidence"][0]["counts_for"] == "watch"
 
 
+def test_cards_across_exits_may_speak_alone_beside_the_cards_and_exits_they_are_made_of() -> None:
+    alike = [made("shared_account_values", 1e9), made("shared_exits", 1e9)]
+    only = explain(alike, 0.1, 25_000.0)["standing_reason"]
+    assert only.startswith("One kind of act alone accuses nobody")
+    for others in (alike, [*alike, made("one_source", 2e4)]):
+        line = explain([*others, made("crossed_cards", 30.0)], 10.0, 25_000.0)
+        assert line["standing_reason"] == (
+            "It may speak alone, but not strongly enough here (Cards that pay across exits, and "
+            "exits that are shared across cards)."
+        )
+        counted = line["claims"]["coordinated"]["evidence"][-1]["counts_for"]
+        assert counted == "accusation"
+    two = [*alike, made("crossed_cards", 30.0), made("round_robin", 30.0)]
+    assert "Acts of several kinds" in explain(two, 10.0, 25_000.0)["standing_reason"]
+    accused = explain(
+        [*alike, made("crossed_cards", 1e9)], 3e8, 25_000.0, selected=True, standing="accused"
+    )
+    assert accused["standing_reason"].startswith("Both claims hold together, no honest explan")
+    assert "note" not in accused["claims"]["coordinated"]
+
+
 def test_even_dealing_counts_for_watching_alone() -> None:
     line = explain([made("dealt_evenly", 999.0), made("retry", 0.1)], 0.1, 900.0)
     counted = [x["counts_for"] for x in line["claims"]["coordinated"]["evidence"]]

@@ -116,9 +116,10 @@ def test_only_accused_campaigns_are_told_and_the_weaker_claim_is_the_confidence(
     assert [o["type"] for o in quiet["objects"]] == ["identity"]
 
 
-def test_a_proxy_service_is_told_only_where_shared_exits_were_shown():
+@pytest.mark.parametrize("signal", ["shared_exits", "rotating_exits", "crossed_cards"])
+def test_a_proxy_service_is_told_only_where_shared_exits_were_shown(signal):
     seen = campaign()
-    seen["claims"]["coordinated"]["evidence"] = [{"signal": "shared_exits", "p_value": 1e-9}]
+    seen["claims"]["coordinated"]["evidence"] = [{"signal": signal, "p_value": 1e-9}]
     made = bundle([seen], UNTIL)
     assert len(used(made)) == 4  # a third technique, and the infrastructure
     (exits,) = objects(made, "infrastructure")

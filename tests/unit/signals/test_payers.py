@@ -14,10 +14,10 @@ def rng():
 
 @pytest.fixture
 def paying(stand):
-    def told(org: np.ndarray, card: np.ndarray) -> Payers:
+    def told(org: np.ndarray, card: np.ndarray, named: np.ndarray | None = None) -> Payers:
         size = len(org)
         codes = dict.fromkeys(STATIC_KINDS, np.full(size, -1)) | {"payment_hash": card}
-        population = stand.population(size, org, codes=codes)
+        population = stand.population(size, org, codes=codes, declared=named)
         sid = np.arange(size)
         return one_payer(stand.cohort(sid, stand.topics(sid, 0.1)), population)
 
@@ -43,3 +43,28 @@ def test_hundreds_of_accounts_over_dozens_of_cards_are_no_team(paying, rng):
     assert found.largest < 0.05
     assert found.number == 66
     assert found.apart
+
+
+def test_one_card_for_a_dozen_organizations_that_the_log_names_is_no_team(paying):
+    """The simplest operator of all has one card; a team has one organization."""
+    org, card = np.arange(96), np.zeros(96, dtype=int)
+    assert paying(org, card, np.ones(96, dtype=bool)) == (pytest.approx(1 / 96), 96, True)
+    assert paying(org, card, np.zeros(96, dtype=bool)) == (1.0, 1, False)  # accounts, not companies
+    for names, apart in ((12, True), (11, False), (8, False)):
+        assert paying(org, card, org < names).apart is apart, names
+    assert paying(np.arange(8), card[:8], np.ones(8, dtype=bool)) == (1.0, 1, False)
+
+
+def test_a_company_with_an_organization_of_a_quarter_is_one_payer(paying):
+    """A team with a dozen projects, most of its people in the first."""
+    everybody = np.ones(96, dtype=bool)
+    for first, apart in ((24, False), (23, True)):
+        org = np.maximum(np.arange(96) - first + 1, 0)
+        assert paying(org, np.zeros(96, dtype=int), everybody).apart is apart, first
+
+
+def test_one_card_of_less_than_half_is_one_payer_however_many_it_pays_for(paying):
+    org, everybody = np.arange(96), np.ones(96, dtype=bool)
+    for of_one, payers in ((47, 50), (48, 96)):
+        card = np.where(org < of_one, 0, -1)
+        assert paying(org, card, everybody).number == payers, of_one
