@@ -17,6 +17,7 @@ from typing import Any, Final, NamedTuple, TypeVar
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from stillwatch.errors import ConfigError, InputError, StillwatchError
+from stillwatch.guard.calls import Calls
 from stillwatch.guard.decide import Guard
 from stillwatch.guard.decision import Decision
 from stillwatch.guard.files import read_judgement, read_orders, read_snapshot
@@ -118,6 +119,7 @@ class Service:
         self._noted: list[Noted] = []
         self._logs = serving.decision_log is not None or serving.ocsf_log is not None
         self.tracing: Tracing | None = None
+        self.calls = Calls()
         self._paths = {"snapshot": serving.snapshot, "orders": serving.orders,
                        "effects": serving.effects}  # fmt: skip
         self._stamps = {name: _stamp(path) for name, path in self._paths.items()}

@@ -40,6 +40,11 @@ class HTTPError(Exception):
         self.status_code = status_code
 
 
+def opened(value: str, key: str, exception_type: str, return_original_value: bool) -> str:
+    """LiteLLM's decryption, of a cipher that turns a text round."""
+    return value[::-1] if value[::-1].startswith("litellm_proxy:") else value
+
+
 class Through(httpx.ASGITransport):
     """The guard in this process; keeps what it was sent."""
 
@@ -61,6 +66,9 @@ def made(tmp_path, key, monkeypatch):
         "litellm.exceptions": {"ContentPolicyViolationError": Filtered},
         "litellm.integrations": {},
         "litellm.integrations.custom_logger": {"CustomLogger": object},
+        "litellm.proxy": {},
+        "litellm.proxy.common_utils": {},
+        "litellm.proxy.common_utils.encrypt_decrypt_utils": {"decrypt_value_helper": opened},
     }
     for name, names in held.items():
         module = ModuleType(name)
