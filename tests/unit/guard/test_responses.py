@@ -138,3 +138,13 @@ def test_calls_that_never_end_are_forgotten():
     for value in named:
         calls.note(value, request("u"))
     assert [calls.ended(value) is None for value in named] == [True, False, False]
+
+
+def test_a_gateway_that_passes_the_call_on_need_not_know_of_it(tmp_path, key):
+    service = served(tmp_path, key)
+    observe(service, "bad-1", ASK, response_id="resp_1")
+    asked = {"input": "And then?", "previous_response_id": "resp_1"}
+    who = {"x-account-id": "other"}
+    assert call(service, "/authz/v1/responses", asked, who)[1]["x-stillwatch-would"] == "watch"
+    asked["previous_response_id"] = "resp_2"
+    assert call(service, "/authz/v1/responses", asked, who)[1]["x-stillwatch-would"] == "allow"
