@@ -6,6 +6,7 @@ Envoy and LiteLLM come from the package index into environments of their own (`e
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import os
 import shutil
@@ -71,7 +72,8 @@ def running(
 
 
 class Model(ThreadingHTTPServer):
-    """A stub of OpenAI's chat and Anthropic's messages; ``calls`` are what reached it."""
+    """A stub of OpenAI's chat and responses and of Anthropic's messages; ``calls`` are what reached
+    it. Each answer of OpenAI's has an id of its own."""
 
     daemon_threads = True
 
@@ -80,6 +82,7 @@ class Model(ThreadingHTTPServer):
         self.calls: list[tuple[str, dict[str, str], dict[str, Any]]] = []
         self.status = 200
         self.code = ""
+        self.numbers = itertools.count(1)
 
 
 class _Answers(BaseHTTPRequestHandler):
@@ -103,14 +106,19 @@ class _Answers(BaseHTTPRequestHandler):
             self._send(json.dumps({"error": error}).encode(),
                        "application/json", self.server.status)  # fmt: skip
             return
-        anthropic = self.path.startswith("/v1/messages")
-        words = ["The", " tide", " turns", "."]
+        whole, events = self._dialect()
+        words, name = ["The", " tide", " turns", "."], f"{next(self.server.numbers):032x}"
         if body.get("stream"):
-            events = _anthropic_events(words) if anthropic else _openai_events(words)
-            self._send("".join(events).encode(), "text/event-stream")
+            self._send("".join(events(words, name)).encode(), "text/event-stream")
         else:
-            answer = _anthropic(words) if anthropic else _openai(words)
-            self._send(json.dumps(answer).encode(), "application/json")
+            self._send(json.dumps(whole(words, name)).encode(), "application/json")
+
+    def _dialect(self) -> tuple[Callable[..., dict[str, Any]], Callable[..., Iterator[str]]]:
+        if self.path.startswith("/v1/messages"):
+            return _anthropic, _anthropic_events
+        if self.path.startswith("/v1/responses"):
+            return _response, _response_events
+        return _openai, _openai_events
 
     def _send(self, data: bytes, kind: str, status: int = 200) -> None:
         self.send_response(status)
@@ -123,17 +131,18 @@ class _Answers(BaseHTTPRequestHandler):
         """Keep quiet."""
 
 
-def _openai(words: list[str]) -> dict[str, Any]:
+def _openai(words: list[str], name: str) -> dict[str, Any]:
     message = {"role": "assistant", "content": "".join(words)}
     return {
-        "id": "chat-1", "object": "chat.completion", "created": 1, "model": "m-1",
+        "id": f"chatcmpl-{name}", "object": "chat.completion", "created": 1, "model": "m-1",
         "choices": [{"index": 0, "message": message, "finish_reason": "stop"}],
         "usage": {"prompt_tokens": 3, "completion_tokens": 4, "total_tokens": 7},
     }  # fmt: skip
 
 
-def _openai_events(words: list[str]) -> Iterator[str]:
-    head = {"id": "chat-1", "object": "chat.completion.chunk", "created": 1, "model": "m-1"}
+def _openai_events(words: list[str], name: str) -> Iterator[str]:
+    head = {"id": f"chatcmpl-{name}", "object": "chat.completion.chunk", "created": 1,
+            "model": "m-1"}  # fmt: skip
     for word in words:
         choice = {"index": 0, "delta": {"content": word}, "finish_reason": None}
         yield f"data: {json.dumps({**head, 'choices': [choice]})}\n\n"
@@ -141,16 +150,54 @@ def _openai_events(words: list[str]) -> Iterator[str]:
     yield f"data: {json.dumps({**head, 'choices': [choice]})}\n\ndata: [DONE]\n\n"
 
 
-def _anthropic(words: list[str]) -> dict[str, Any]:
+def _response(words: list[str], name: str) -> dict[str, Any]:
+    part = {"type": "output_text", "text": "".join(words), "annotations": []}
+    message = {"type": "message", "id": "msg_1", "role": "assistant", "status": "completed",
+               "content": [part]}  # fmt: skip
+    usage = {
+        "input_tokens": 3, "input_tokens_details": {"cached_tokens": 0}, "output_tokens": 4,
+        "output_tokens_details": {"reasoning_tokens": 0}, "total_tokens": 7,
+    }  # fmt: skip
     return {
-        "id": "msg-1", "type": "message", "role": "assistant", "model": "m-1",
+        "id": f"resp_{name}", "object": "response", "created_at": 1, "model": "m-1",
+        "status": "completed", "error": None, "incomplete_details": None, "instructions": None,
+        "metadata": {}, "output": [message], "parallel_tool_calls": True, "temperature": 1.0,
+        "tool_choice": "auto", "tools": [], "top_p": 1.0, "usage": usage,
+    }  # fmt: skip
+
+
+def _response_events(words: list[str], name: str) -> Iterator[str]:
+    done = _response(words, name)
+    (message,) = done["output"]
+    (part,) = message["content"]
+    place = {"output_index": 0, "content_index": 0, "item_id": "msg_1"}
+    events: list[dict[str, Any]] = [
+        {"type": "response.created",
+         "response": {**done, "status": "in_progress", "output": [], "usage": None}},
+        {"type": "response.output_item.added", "output_index": 0,
+         "item": {**message, "status": "in_progress", "content": []}},
+        {"type": "response.content_part.added", **place, "part": {**part, "text": ""}},
+        *({"type": "response.output_text.delta", **place, "delta": word} for word in words),
+        {"type": "response.output_text.done", **place, "text": part["text"]},
+        {"type": "response.content_part.done", **place, "part": part},
+        {"type": "response.output_item.done", "output_index": 0, "item": message},
+        {"type": "response.completed", "response": done},
+    ]  # fmt: skip
+    for number, event in enumerate(events):
+        data = json.dumps({**event, "sequence_number": number})
+        yield f"event: {event['type']}\ndata: {data}\n\n"
+
+
+def _anthropic(words: list[str], name: str) -> dict[str, Any]:
+    return {
+        "id": f"msg-{name}", "type": "message", "role": "assistant", "model": "m-1",
         "content": [{"type": "text", "text": "".join(words)}], "stop_reason": "end_turn",
         "stop_sequence": None, "usage": {"input_tokens": 3, "output_tokens": 4},
     }  # fmt: skip
 
 
-def _anthropic_events(words: list[str]) -> Iterator[str]:
-    start = {**_anthropic([]), "content": []}
+def _anthropic_events(words: list[str], name: str) -> Iterator[str]:
+    start = {**_anthropic([], name), "content": []}
     events: list[dict[str, Any]] = [
         {"type": "message_start", "message": start},
         {"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}},

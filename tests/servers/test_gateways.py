@@ -273,14 +273,17 @@ def test_envoy_cuts_long_prompts_and_the_guard_does_not_judge_half_a_text(asked,
 
 
 @contextlib.contextmanager
-def proxy(name: str, folder: Path, guard_port: int, model_port: int, more=None):
-    """LiteLLM's proxy with one of the example configurations."""
+def proxy(name: str, folder: Path, guard_port: int, model_port: int, more=None, users=None):
+    """LiteLLM's proxy with one of the example configurations; ``users`` are more keys' lines."""
     folder.mkdir(exist_ok=True)
     port = free_port()
     ports = {9000: model_port} if name == "litellm_callback.yaml" else {
         8470: guard_port, 9000: model_port}  # fmt: skip
     path = example(name, folder, ports, more)
-    (folder / "keys.py").write_text((EXAMPLES / "keys.py").read_text("utf-8"), encoding="utf-8")
+    keys = (
+        (EXAMPLES / "keys.py").read_text("utf-8").replace("_USERS = {", f"_USERS = {{{users or ''}")
+    )
+    (folder / "keys.py").write_text(keys, encoding="utf-8")
     env = {
         "LITELLM_LOCAL_MODEL_COST_MAP": "True", "LITELLM_TELEMETRY": "False", "NO_PROXY": "*",
         "GUARD_URL": f"http://127.0.0.1:{guard_port}", "GUARD_TOKEN": "token-1",

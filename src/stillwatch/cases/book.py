@@ -35,14 +35,22 @@ _BUSY_S: Final = 30
 _MIGRATIONS: Final = Path(__file__).parent / "migrations"
 
 
-def open_book(where: str | Path) -> Book:
-    """Open a case database, bringing its schema to the present version; a new one is made.
+def open_book(where: str | Path, *, make: bool = True) -> Book:
+    """Open a case database, bringing its schema to the present version.
 
-    ``where``: a file (SQLite) or the URL of a PostgreSQL database.
+    ``where``: a file (SQLite) or the URL of a PostgreSQL database. ``make``: a file that is not
+    there is made; else its name may be mistyped, and an empty one would say that nobody was ever
+    let go or restored.
 
-    Raises InputError: it cannot be opened, or is another program's.
+    Raises InputError: it is not there, cannot be opened, or is another program's.
     """
     url = _url(str(where))
+    file = url.removeprefix("sqlite:///") if url.startswith("sqlite:///") else ""
+    if not make and file and not Path(file).exists():
+        raise InputError(
+            "no such case database", where=f"--db {file}",
+            hint="give the one that `stillwatch case open` or `watch` writes",
+        )  # fmt: skip
     try:
         engine = sa.create_engine(url)
         if engine.dialect.name == "sqlite":

@@ -45,7 +45,7 @@ def open_(
 
     page = Page()
     standings = tuple(standing or ["accused"])
-    opened = open_cases(_book(db), open_run(run), now=_now(), standings=standings)
+    opened = open_cases(_book(db, make=True), open_run(run), now=_now(), standings=standings)
     if not opened:
         page.sentence(
             f"No campaign of this run is {' or '.join(standings)}, or only such as cases were "
@@ -318,10 +318,10 @@ def effects_(
     )
 
 
-def _book(db: str) -> Any:
+def _book(db: str, *, make: bool = False) -> Any:
     from stillwatch.cases import open_book
 
-    return open_book(db)
+    return open_book(db, make=make)
 
 
 def _terms(path: Path | None) -> Any:

@@ -48,7 +48,8 @@ def export(
     from stillwatch.store import open_run
 
     pack = export_case(
-        open_book(db), name, out, level=level, key=read_private_key(key), now=datetime.now(UTC),
+        open_book(db, make=False), name, out, level=level, key=read_private_key(key),
+        now=datetime.now(UTC),
         run=open_run(run) if run else None,
     )  # fmt: skip
     Page().sentence(
@@ -84,7 +85,7 @@ def check(
     from stillwatch.cases import open_book, verify_book
     from stillwatch.cli.terminal import Page
 
-    done = verify_book(open_book(db), last=last)
+    done = verify_book(open_book(db, make=False), last=last)
     Page().sentence(
         f"Holds: {done.entries:,} entries, {done.opened:,} with their text, {done.erased:,} erased "
         f"or purged. It ends with {done.last}; keep that elsewhere."

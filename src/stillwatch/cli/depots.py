@@ -98,5 +98,10 @@ def _pull_all(files: ObjectFiles, keys: list[Ed25519PublicKey], folder: Path) ->
             continue
         if pointer is not None:
             yield f"{kind}.json is {pointer.version.file} (step {pointer.serial})."
+    if problem is None and not any((folder / f"{kind}.current.json").exists() for kind in KINDS):
+        problem = InputError(
+            "nothing was published there", where="DEPOT",
+            hint="see its address, or publish to it: stillwatch guard publish",
+        )  # fmt: skip
     if problem is not None:
         raise problem

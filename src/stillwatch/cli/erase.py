@@ -86,7 +86,7 @@ def erase(
     for told in erase_cited(citations or [], run or [], account):  # the runs still know the owner
         page.sentence(told)
     if db is not None:
-        book = open_book(db)
+        book = open_book(db, make=False)
         count = erase_from_book(book, account, by=by, now=datetime.now(UTC))
         page.sentence(f"{count:,} texts of the case database rewritten.")
         for file in unsearched(book):

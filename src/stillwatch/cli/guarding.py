@@ -44,6 +44,7 @@ __all__ = [
 ]  # fmt: skip
 
 _OLD_EFFECTS_H: Final = 24
+_MOST_HOURS: Final = 87_600  # ten years
 
 
 def _now() -> datetime:
@@ -56,6 +57,13 @@ def compile_run(
     valid_hours: float, version: int | None, ownership: Path | None = None,
 ) -> Compiled:  # fmt: skip
     """Compile a run, keep the snapshot that was there, write the new one. Raises as its parts."""
+    asked = [(valid_hours, "--valid-hours"), *[(action_hours, "--action-hours")][: len(orders)]]
+    for hours, where in asked:
+        if not 0 < hours <= _MOST_HOURS:
+            raise ConfigError(
+                "what is valid for no time at all, or without end, acts on nobody or for ever",
+                where=where, hint=f"give hours above 0, {_MOST_HOURS:,} at most",
+            )  # fmt: skip
     private = read_private_key(key)
     now = _now()
     with locked(out):
@@ -112,6 +120,10 @@ def told_of(made: Compiled, effects: Path | None) -> Iterator[str]:
         f"{len(snapshot.campaigns)} campaigns, {made.accused:,} accused, {made.templates} "
         f"templates, mode {snapshot.ladder['mode']} unless orders give another."
     )
+    ends = [permit["valid_until_us"] for permit in snapshot.permits]
+    over = sum(end is not None and end <= snapshot.created_us for end in ends)
+    if over:
+        yield f"Of {len(ends):,} permits {over:,} have ended and allow nothing."
     if snapshot.access:
         known = sum(bool(snapshot.grounds[n].citation) for n in snapshot.cited.values())
         yield (

@@ -44,6 +44,9 @@ class Wanted:
                 "name exactly one thing", where="--account, --campaign, --since",
                 hint="give one of them",
             )  # fmt: skip
+        if not given[0].strip():
+            raise ConfigError("names nothing", where="--account, --campaign, --since",
+                              hint="give the name of one")  # fmt: skip
         if self.account is None and (self.access or self.end_user):
             raise ConfigError("is said of an account", where="--access, --end-user",
                               hint="give --account")  # fmt: skip
@@ -73,9 +76,12 @@ def order_undo(
     Orders that are begun anew by this stand in shadow: that something is taken back must not make
     a guard act. ``snapshot``: where it is given, what it does not know is said.
 
-    Raises ConfigError: nothing to withdraw. EvidenceError: orders or snapshot are not signed by
-    this key or a trusted one.
+    Raises:
+        ConfigError: nothing to withdraw, nobody who does it, a time that is still to come.
+        EvidenceError: orders or snapshot are not signed by this key or a trusted one.
     """
+    if not by.strip():
+        raise ConfigError("names nobody", where="--by", hint="give the name of who takes it back")
     private = read_private_key(key)
     keys = [public_key(private), *(read_public_key(path) for path in trust)]
     told = [] if snapshot is None else _unknown(read_snapshot(snapshot, keys), wanted)
@@ -116,7 +122,13 @@ def _undo_of(wanted: Wanted, salt: bytes, by: str) -> Undo:
     if wanted.campaign is not None:
         return Undo("campaign", wanted.campaign, by, at)
     assert wanted.since is not None
-    return Undo("since", str(to_micros(parse_time(wanted.since, where="--since"))), by, at)
+    since = to_micros(parse_time(wanted.since, where="--since"))
+    if since > at:
+        raise ConfigError(
+            "lies ahead: nothing has been decided since then", where="--since",
+            hint="give a time that has passed; one that names no zone is taken as UTC",
+        )  # fmt: skip
+    return Undo("since", str(since), by, at)
 
 
 def _is(held: Undo, asked: Undo, wanted: Wanted, own: bytes) -> bool:

@@ -38,7 +38,7 @@ def purge(
         raise ConfigError("give --db, --runs or both", where="purge")
     page, times, now = Page(), read_retention(retention), datetime.now(UTC)
     if db is not None:
-        count = purge_book(open_book(db), times, terms=read_terms(terms), now=now)
+        count = purge_book(open_book(db, make=False), times, terms=read_terms(terms), now=now)
         page.sentence(f"{count:,} texts removed from the case database.")
     if runs is not None:
         gone = purge_runs(runs, times, now=now)

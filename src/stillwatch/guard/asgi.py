@@ -44,6 +44,7 @@ _HEADERS: Final = frozenset(
      b"user-agent", b"x-api-key", b"x-envoy-auth-partial-body", b"x-forwarded-for", b"x-ja4",
      b"x-real-ip", b"x-stillwatch-style", b"x-stillwatch-token")
 )  # fmt: skip
+_PASSES: Final = Reply(200, b'{"action":"NONE"}', JSON)
 _CLOSED_PATHS: Final = {"/v1/decide": "decide", "/v1/decide/batch": "decide", _GUARDRAIL: "litellm"}
 
 
@@ -237,7 +238,8 @@ def _observe_one(service: Service, value: Any) -> None:
         service.guard.verify(request.account_id, request.end_user_id, request.ts_us)
     service.guard.observe(
         request, status=ending.status, output_tokens=ending.output_tokens,
-        prefix_full=ending.prefix_full, h_blob=ending.h_blob,
+        prefix_full=ending.prefix_full, h_blob=ending.h_blob, h_response=ending.h_response,
+        turn=ending.turn,
     )  # fmt: skip
     service.counts["observed",] += 1
 
@@ -253,16 +255,29 @@ def _rows(service: Service, data: bytes) -> list[Any]:
 
 
 def _guardrail(service: Service, data: bytes) -> Reply:
-    hops = service.serving.trusted_hops
+    value = parse(data)
+    if isinstance(value, dict) and value.get("input_type") == "response":
+        return _guardrail_ended(service, value)
     try:
-        request = guardrail_request(parse(data), service.clock_us(), hops)
+        request = guardrail_request(value, service.clock_us(), service.serving.trusted_hops)
     except BadName:
         decision = service.unavailable(LONG_NAME, "litellm")
     else:
         if request is None:
-            return Reply(200, b'{"action":"NONE"}', JSON)
+            return _PASSES
+        service.calls.note(value, request)
         decision = service.decide(request, "litellm")
     return _guardrail_reply(service, decision)
+
+
+def _guardrail_ended(service: Service, value: dict[str, Any]) -> Reply:
+    """Note how a call ended, where the deployment also has the guardrail after its calls."""
+    ended = service.calls.ended(value)
+    if ended is not None:
+        request, prefix_full = ended
+        service.guard.observe(request, prefix_full=prefix_full)
+        service.counts["observed",] += 1
+    return _PASSES
 
 
 def _guardrail_reply(service: Service, decision: Decision) -> Reply:

@@ -8,8 +8,8 @@ from typing import Any, Final, NamedTuple
 import orjson
 
 from stillwatch.errors import ConfigError
-from stillwatch.guard.request import NO_BANDS, Origin, Request, request_of_text
-from stillwatch.kernel import client_hash, one, prefix_hash
+from stillwatch.guard.request import NO_BANDS, Origin, Request, request_of_text, response_hash
+from stillwatch.kernel import client_hash, one, prefix_hash, turn_of
 from stillwatch.schema import STATUSES, parse_time, to_micros
 from stillwatch.schema.message import blob_of, canonical, message_text
 from stillwatch.schema.snapshot import SLOTS
@@ -53,6 +53,8 @@ class Ending(NamedTuple):
     prefix_full: int
     h_blob: int
     verified: bool
+    h_response: int
+    turn: tuple[int, ...]
 
 
 def parse(data: bytes) -> Any:
@@ -105,6 +107,7 @@ def request_of_body(value: Any, now_us: int, *, inline: bool = False) -> Request
         or client_hash(_text(get("ja4"), "ja4"), _text(get("user_agent"), "user_agent")),
         of("payload", 0), tokens, of("prefix_before_last_user", 0), of("blob", 0), links,
         _time(get("account_created_at"), now_us, missing=0),
+        response_hash(get("previous_response_id")),
     )  # fmt: skip
 
 
@@ -126,6 +129,8 @@ def ending_of(value: Any) -> Ending:
     prefix = _hash(hashes.get("prefix_full", 0), "prefix_full")
     blob = _hash(hashes.get("blob", 0), "blob")
     output = _text(value.get("output_text"), "output_text", 1 << 30)
+    h_response = response_hash(value.get("response_id"))
+    turn: tuple[int, ...] = ()
     if not hashes and any(value.get(key) is not None for key in _TEXT_KEYS):
         call = columns_of_call(value) | {
             "output_text": output,
@@ -133,14 +138,18 @@ def ending_of(value: Any) -> Ending:
         }
         features = one(call, with_intents=False)
         prefix, blob = features.prefix_full, features.h_blob
-    return Ending(status, tokens, prefix, blob, value.get("step_up") == "passed")
+        if h_response or value.get("previous_response_id"):
+            turn = turn_of(call)
+    verified = value.get("step_up") == "passed"
+    return Ending(status, tokens, prefix, blob, verified, h_response, turn)
 
 
 def columns_of_call(body: Mapping[str, Any]) -> dict[str, Any]:
     """Return the canonical columns of a model call's body, OpenAI's or Anthropic's.
 
     Texts are what `stillwatch.sources` makes of the same call in a log, so that hashes agree. The
-    blob is the last opaque reasoning block that the call sends back. Raises BadBody.
+    blob is the last opaque reasoning block that the call sends back; of the Responses API beside
+    them the response that the call goes on from. Raises BadBody.
     """
     messages: list[dict[str, str]] = []
     given = body.get("messages", body.get("input", body.get("prompt")))
@@ -166,6 +175,7 @@ def columns_of_call(body: Mapping[str, Any]) -> dict[str, Any]:
         "messages": messages,
         "tool_schema": canonical(tools) if tools else None,
         "reasoning_blob": blob,
+        "previous_response_id": body.get("previous_response_id"),
     }
 
 

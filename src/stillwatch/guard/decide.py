@@ -112,10 +112,14 @@ class Guard(Seen):
         output_tokens: int = 0,
         prefix_full: int = 0,
         h_blob: int = 0,
+        h_response: int = 0,
+        turn: tuple[int, ...] = (),
     ) -> None:
         """Note how a request ended: its conversation, its blob, whether it was refused, its tokens.
 
-        ``prefix_full`` and ``h_blob`` are the kernel's columns of the whole exchange.
+        ``prefix_full`` and ``h_blob`` are the kernel's columns of the whole exchange;
+        ``h_response`` is of the answer's id, and ``turn`` (see `turn_of`) what the exchange adds to
+        the conversation that it goes on from.
         """
         table, ts = self._table, request.ts_us
         subject = table.subject(request.account_id, request.end_user_id)
@@ -125,6 +129,13 @@ class Guard(Seen):
             # Whoever opens with the same history each time has not taken it over from anybody,
             # though an attacker may have had the model say it; so that this names no campaign.
             self.put("handoff", request.prefix_before, org, -1, ts)
+        if request.h_previous:
+            self.put("handoff", request.h_previous, org, -1, ts)
+        if turn and (request.h_previous or h_response):
+            whole = self.go_on(request.h_previous, h_response, turn)
+            prefix_full = whole if request.h_previous else prefix_full
+        if h_response:
+            self.put("handoff", h_response, org, campaign, ts)
         if prefix_full:
             self.put("handoff", prefix_full, org, campaign, ts)
         if h_blob:

@@ -75,13 +75,15 @@ def _read(path: Path, kind: str, keys: Sequence[Ed25519PublicKey]) -> Any:
         data = path.read_bytes()
     except OSError as error:
         raise InputError(
-            f"cannot be read ({type(error).__name__})", where=str(path),
-            hint=_HINTS[kind],
+            "no such file" if isinstance(error, FileNotFoundError)
+            else f"cannot be read ({type(error).__name__})",
+            where=str(path), hint=_HINTS[kind],
         ) from error  # fmt: skip
     try:
         return json.loads(open_sealed(data, kind, keys))
     except EvidenceError as error:
-        raise EvidenceError(error.message, where=str(path), hint=error.hint) from error
+        hint = f"trust the key that signed it (--trust FILE.pub), or {_HINTS[kind]}"
+        raise EvidenceError(error.message, where=str(path), hint=hint) from error
     except ValueError as error:
         raise EvidenceError("the signed payload is no JSON", where=str(path)) from error
 

@@ -17,7 +17,9 @@ __all__ = [
     "authz_headers",
     "authz_status",
     "forwarded",
+    "guardrail_account",
     "guardrail_answer",
+    "guardrail_columns",
     "guardrail_request",
     "refusal_error",
     "refusal_text",
@@ -95,11 +97,10 @@ def guardrail_request(value: Any, now_us: int, trusted_hops: int = 0) -> Request
         raise BadBody("the body must be an object")
     if value.get("input_type") == "response":
         return None
-    data = value.get("request_data")
-    data = data if isinstance(data, dict) else {}
-    account = next((v for v in map(data.get, _ACCOUNT_FIELDS) if isinstance(v, str) and v), None)
+    account = guardrail_account(value)
     if account is None:
         return None
+    data = value["request_data"]
     headers = value.get("request_headers")
     of = _header_reader(headers if isinstance(headers, dict) else {})
     address = forwarded(of("x-forwarded-for"), trusted_hops)
@@ -108,18 +109,31 @@ def guardrail_request(value: Any, now_us: int, trusted_hops: int = 0) -> Request
         named(data.get("user_api_key_org_id")), named(value.get("model")) or "", None,
         address, of("x-ja4"), of("user-agent"),
     )  # fmt: skip
+    return request_of_text(origin, guardrail_columns(value))
+
+
+def guardrail_account(value: Mapping[str, Any]) -> str | None:
+    """Return whose key a body of the guardrail's speaks of."""
+    data = value.get("request_data")
+    found = map(data.get, _ACCOUNT_FIELDS) if isinstance(data, dict) else ()
+    return next((v for v in found if isinstance(v, str) and v), None)
+
+
+def guardrail_columns(value: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the canonical columns of the call in a body of the guardrail's; none where it cannot
+    be read, since the account is judged all the same."""
     messages = value.get("structured_messages")
     if not isinstance(messages, list) or not messages:
         texts = value.get("texts")
         texts = texts if isinstance(texts, list) else []
         messages = [{"role": "user", "content": t} for t in texts if isinstance(t, str)]
     tools = value.get("tools")
-    call = {"messages": messages, "tools": tools if isinstance(tools, list) else None}
     try:
-        columns = columns_of_call(call)
-    except BadBody:  # the account is judged all the same
-        columns = {}
-    return request_of_text(origin, columns)
+        return columns_of_call(
+            {"messages": messages, "tools": tools if isinstance(tools, list) else None}
+        )
+    except BadBody:
+        return {}
 
 
 def guardrail_answer(decision: Decision, ladder: Ladder) -> dict[str, Any]:

@@ -52,9 +52,14 @@ class Gossip:
             raise ConfigError(
                 "gossip needs the package redis", hint="pip install 'stillwatch[guard]'"
             ) from error
-        self._redis: Any = aioredis.Redis.from_url(
-            url, socket_timeout=timeout_s, socket_connect_timeout=timeout_s
-        )
+        try:
+            self._redis: Any = aioredis.Redis.from_url(
+                url, socket_timeout=timeout_s, socket_connect_timeout=timeout_s
+            )
+        except ValueError as error:
+            raise ConfigError(
+                "not an address of Redis", where="--redis", hint="give redis://host:6379/0"
+            ) from error
         self._node = self._id = node
         self._run = secrets.token_hex(8)
         self._marked = False

@@ -49,7 +49,7 @@ class KillSwitch:
             if self._path.parent.is_dir():
                 self._gone()
             else:
-                self._unseen(f"{self._path.parent} is gone", first)
+                self._unseen(f"{self._path.parent}, the folder of the kill file, is gone", first)
         except OSError as error:
             self._unseen(f"{self._path} cannot be seen ({type(error).__name__})", first)
         else:
@@ -59,7 +59,8 @@ class KillSwitch:
 
     def _unseen(self, problem: str, first: bool) -> None:
         self.on = self.on or first
-        self._wrong("kill_file", problem)
+        stays = "everything is allowed" if self.on else "the switch stays off"
+        self._wrong("kill_file", f"{problem}: {stays} until that can be seen")
 
     def _gone(self) -> None:
         memory = self._memory

@@ -7,6 +7,8 @@ Imports LiteLLM, so that it is imported by LiteLLM's proxy alone.
 
 from __future__ import annotations
 
+import base64
+import binascii
 import json
 import os
 import secrets
@@ -18,6 +20,7 @@ import httpx
 from fastapi import HTTPException
 from litellm.exceptions import ContentPolicyViolationError
 from litellm.integrations.custom_logger import CustomLogger
+from litellm.proxy.common_utils.encrypt_decrypt_utils import decrypt_value_helper
 
 __all__ = ["StillwatchCallback", "callback"]
 
@@ -27,8 +30,12 @@ _CALL: Final = ("messages", "system", "input", "prompt", "instructions", "tools"
 _MADE: Final = "stillwatch_call"  # a token: who asked is held here, never in the call
 _VERDICT: Final = "stillwatch_verdict"
 _NOTES: Final = ("metadata", "litellm_metadata")
+_RESPONSES: Final = ("aresponses", "responses")
 _LEAST: Final = ("account_id", "org_id", "end_user_id", "model")
 _LONGEST: Final = 512  # characters of a name; the guard takes no longer one
+_RESPONSE: Final = "resp_"
+_OWNED: Final = "litellm_proxy:responses_api:response_id:"  # before an id that LiteLLM encrypts
+_MODELS: Final = ";response_id:"  # before the model's own, in one that LiteLLM writes in base64
 _MOST_HELD: Final = 65_536  # calls that have not ended; the oldest is then reported no more
 # Of the operator's own key and quota at the model, as a rule: they say nothing of the prompt.
 _OWN: Final = frozenset((401, 403, 429))
@@ -88,7 +95,10 @@ class StillwatchCallback(CustomLogger):
         told = _told(response_obj)
         payload = kwargs.get("standard_logging_object") or {}
         tokens = int(payload.get("completion_tokens") or 0)
-        await self._observe(kwargs, {"output_text": told, "output_tokens": tokens})
+        ended: dict[str, Any] = {"output_text": told, "output_tokens": tokens}
+        if kwargs.get("call_type") in _RESPONSES:
+            ended["response_id"] = _models_id(getattr(response_obj, "id", None))
+        await self._observe(kwargs, ended)
 
     async def async_log_failure_event(
         self, kwargs: dict[str, Any], response_obj: Any, start_time: Any, end_time: Any
@@ -175,6 +185,7 @@ def _named(caller: Any, data: Mapping[str, Any], notes: Mapping[str, Any]) -> di
         "model": data.get("model"),
         "ip": address,
         "user_agent": str(notes.get("user_agent") or "")[:_LONGEST],
+        "previous_response_id": _models_id(data.get("previous_response_id")),
     }
     return {
         name: value
@@ -183,14 +194,47 @@ def _named(caller: Any, data: Mapping[str, Any], notes: Mapping[str, Any]) -> di
     }
 
 
+def _models_id(response_id: Any) -> str | None:
+    """Return the id that the model gave a response.
+
+    LiteLLM 1.106 writes provider and deployment around it in base64, and encrypts that with the
+    user and team of the key, anew each time that it tells the id. What cannot be opened stays.
+    """
+    if not isinstance(response_id, str):
+        return None
+    held = decrypt_value_helper(
+        value=response_id.removeprefix(_RESPONSE), key="response_id", exception_type="debug",
+        return_original_value=True,
+    )  # fmt: skip
+    if isinstance(held, str) and held.startswith(_OWNED):
+        response_id = held.removeprefix(_OWNED).partition(";")[0]
+    try:
+        written = base64.b64decode(response_id.removeprefix(_RESPONSE), validate=True).decode()
+    except (binascii.Error, ValueError):
+        return response_id or None
+    _, found, models = written.partition(_MODELS)
+    return models if found and written.startswith("litellm:") else response_id or None
+
+
 def _told(response: Any) -> str | None:
-    """Return the text of an answer: a chat's, or a completion's, which has no message."""
+    """Return the text of an answer: a chat's, a response's, or a completion's, which has no
+    message."""
+    items = getattr(response, "output", None)
+    if isinstance(items, list):
+        said = [item for item in items if _of(item, "type") == "message"]
+        parts = [part for item in said for part in _of(item, "content") or ()]
+        texts = [text for part in parts if isinstance(text := _of(part, "text"), str)]
+        return "\n".join(texts) if texts else None
     choices = getattr(response, "choices", None)
     if not choices:
         return None
     message = getattr(choices[0], "message", None)
     told = getattr(choices[0], "text", None) if message is None else message.content
     return told if isinstance(told, str) else None
+
+
+def _of(held: Any, name: str) -> Any:
+    return held.get(name) if isinstance(held, dict) else getattr(held, name, None)
 
 
 def _texts(call: dict[str, Any]) -> dict[str, Any]:

@@ -23,6 +23,7 @@ def may_match(seen: Seen, table: Table, request: Request) -> bool:
         or not table.marks.isdisjoint(request.bands)
         or request.h_prefix in table.marks
         or request.prefix_before in seen.conversations
+        or request.h_previous in seen.conversations
         or request.h_blob in seen.blobs
         or request.h_payload in seen.prompts
         or (request.links and table.links and table.shares(request.links))
@@ -108,6 +109,7 @@ def _match_books(seen: Seen, request: Request, found: dict[int, int]) -> None:
     retry = table.ladder.retry_window_s * 1_000_000
     for book, value, kind, most, own_clears in (
         (seen.conversations, request.prefix_before, "handoff", window, True),
+        (seen.conversations, request.h_previous, "handoff", window, True),
         (seen.blobs, request.h_blob, "blob_replay", window, True),
         (seen.prompts, request.h_payload, "retry", retry, False),
     ):

@@ -9,7 +9,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from stillwatch.guard.service import Service
+from stillwatch.guard.service import PROBLEMS, Service
 
 __all__ = ["exposition"]
 
@@ -47,7 +47,7 @@ class _View(Collector):
             "stillwatch_guard_problem", "1 where what is in use is no longer what its file says",
             labels=("what",),
         )  # fmt: skip
-        for what in ("snapshot", "orders", "orders_age", "effects", "kill_file", "node"):
+        for what in PROBLEMS:
             problem.add_metric([what], float(what in self._service.problems))
         yield problem
         for name, text, value in self._sizes():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -17,6 +18,7 @@ __all__ = [
     "Request",
     "request_of",
     "request_of_text",
+    "response_hash",
 ]
 
 NO_FRAMES: tuple[int, ...] = (0,) * len(SLOTS)
@@ -50,6 +52,7 @@ class Request(NamedTuple):
     """One request as ``Guard.decide`` takes it; a hash of 0 is *absent*.
 
     ``frames`` in the order of ``SLOTS``; ``bands`` only for texts of twelve tokens and more.
+    ``h_previous``: of the response that it says it goes on from (OpenAI's previous_response_id).
     """
 
     ts_us: int
@@ -68,6 +71,7 @@ class Request(NamedTuple):
     h_blob: int = 0
     links: Mapping[str, str] = {}
     created_us: int = 0
+    h_previous: int = 0
 
 
 def request_of(origin: Origin, features: Features) -> Request:
@@ -94,5 +98,20 @@ def request_of(origin: Origin, features: Features) -> Request:
 
 
 def request_of_text(origin: Origin, exchange: Mapping[str, Any]) -> Request:
-    """Return a request from its text in canonical columns (messages, tools, reasoning_blob …)."""
-    return request_of(origin, one(exchange, with_intents=False))
+    """Return a request from its text in canonical columns (messages, tools, reasoning_blob …), and
+    what the call says beside them (previous_response_id)."""
+    made = request_of(origin, one(exchange, with_intents=False))
+    previous = exchange.get("previous_response_id")
+    return made._replace(h_previous=response_hash(previous)) if previous else made
+
+
+def response_hash(name: object) -> int:
+    """Return what a response's id is known by; 0 where there is none.
+
+    It is looked up among conversations, whose hashes are as long: of a million, another one's is
+    met with a chance of 1 in 10¹³.
+    """
+    if type(name) is not str or not name:
+        return 0
+    data = name.encode("utf-8", "replace")
+    return int.from_bytes(hashlib.blake2b(data, digest_size=8).digest(), "big") or 1

@@ -12,6 +12,7 @@ from stillwatch.guard.budgets import Budget
 from stillwatch.guard.request import Request
 from stillwatch.guard.suspects import Suspects, level_of
 from stillwatch.guard.table import Table
+from stillwatch.kernel import Chain
 from stillwatch.schema.snapshot import Seed
 
 __all__ = ["Capacity", "Record", "Seen"]
@@ -50,7 +51,8 @@ class Seen:
     ``on_record`` is told every change that must survive a restart. ``joined``: subject → campaign,
     level and when. ``verified``: subject → until when. ``permit_tokens`` and
     ``permit_tokens_elsewhere``: (key of a permit, day) → output tokens, of this node and of all
-    others. Campaigns go by ``numbers``, which only rise.
+    others. ``chains``: response → its conversation up to there, for calls that bring the next turn
+    alone; a restart forgets them. Campaigns go by ``numbers``, which only rise.
     """
 
     def __init__(self, table: Table, capacity: Capacity) -> None:
@@ -58,6 +60,7 @@ class Seen:
         self.blobs = Book(capacity.blobs)
         self.prompts = Book(capacity.prompts)
         self.suspects = Suspects(capacity.suspects)
+        self.chains: OrderedDict[int, Chain] = OrderedDict()
         self.joined: OrderedDict[int, tuple[int, str, int]] = OrderedDict()
         self.verified: OrderedDict[int, int] = OrderedDict()
         self.budgets: dict[int, Budget] = {}
@@ -98,6 +101,18 @@ class Seen:
         """Note who had a conversation (*handoff*), a blob or a refused prompt (*retry*)."""
         self._book(kind).put(value, org, campaign, ts_us)
         self.tell(Record(kind, value, org, campaign, ts_us))
+
+    def go_on(self, h_previous: int, h_response: int, turn: tuple[int, ...]) -> int:
+        """Return the prefix of a conversation that went on by one turn from a response (0: began),
+        and keep it for who goes on from there; 0 where the turns before were not seen here."""
+        begun = self.chains.get(h_previous) if h_previous else Chain()
+        if begun is None:
+            return 0
+        chain = begun.then(turn)
+        if h_response:
+            self._make_room(self.chains, h_response)
+            self.chains[h_response] = chain
+        return chain.prefix
 
     def note_refusal(self, request: Request, org: int, campaign: int) -> None:
         """Remember a prompt that a campaign's account was refused."""

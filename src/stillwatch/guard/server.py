@@ -7,13 +7,15 @@ import contextlib
 import gc
 import json
 import logging
+import socket
 import ssl
 import time
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from functools import partial
+from ipaddress import ip_address
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from stillwatch.errors import ConfigError
 from stillwatch.guard.asgi import (
@@ -27,6 +29,7 @@ from stillwatch.guard.authz import authz_now
 from stillwatch.guard.gossip import Gossip
 from stillwatch.guard.journal import Journal
 from stillwatch.guard.lane import Lane, lane_protocol
+from stillwatch.guard.preflight import Tls, bound, check
 from stillwatch.guard.seen import Record
 from stillwatch.guard.service import Service, Serving
 from stillwatch.guard.tracing import otlp_tracing
@@ -164,8 +167,8 @@ def serve(
     OTLP/HTTP address of a collector; ``trace_share``: see `Tracing`.
 
     Raises:
-        ConfigError: uvicorn is missing; half of a certificate was given; another guard has the
-            folder of state.
+        ConfigError: uvicorn is missing; what it is to write, listen at or be known by cannot be had
+            (see `preflight`); another guard has the folder of state.
         EvidenceError, InputError, SchemaError: the snapshot does not hold.
     """
     try:
@@ -174,24 +177,21 @@ def serve(
         raise ConfigError(
             "serving needs the package uvicorn", hint="pip install 'stillwatch[guard]'"
         ) from error
-    if (tls_cert is None) != (tls_key is None) or (client_ca and not tls_cert):
-        raise ConfigError("a certificate and its key go together", where="--tls-cert, --tls-key")
-    with _alone(serving.state):
-        _serve(serving, host, port, _Tls(tls_cert, tls_key, client_ca), traces, trace_share)
+    tls = Tls(tls_cert, tls_key, client_ca)
+    tls.check()
+    check(serving, traces)
+    with _alone(serving.state), contextlib.ExitStack() as held:
+        sockets = [held.enter_context(one) for one in bound(host, port)]
+        _serve(serving, (host, port), sockets, tls, traces, trace_share)
 
 
-class _Tls(NamedTuple):
-    cert: Path | None
-    key: Path | None
-    client_ca: Path | None
-
-    def options(self) -> dict[str, Any]:
-        found: dict[str, Any] = {}
-        if self.cert is not None:
-            found = {"ssl_certfile": str(self.cert), "ssl_keyfile": str(self.key)}
-        if self.client_ca is not None:
-            found |= {"ssl_ca_certs": str(self.client_ca), "ssl_cert_reqs": ssl.CERT_REQUIRED}
-        return found
+def _tls_options(tls: Tls) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    if tls.cert is not None:
+        found = {"ssl_certfile": str(tls.cert), "ssl_keyfile": str(tls.key)}
+    if tls.client_ca is not None:
+        found |= {"ssl_ca_certs": str(tls.client_ca), "ssl_cert_reqs": ssl.CERT_REQUIRED}
+    return found
 
 
 def _alone(state: Path | None) -> contextlib.AbstractContextManager[None]:
@@ -221,8 +221,9 @@ def _tell_on_stderr() -> None:
 
 
 def _serve(
-    serving: Serving, host: str, port: int, tls: _Tls, traces: str | None, trace_share: float
-) -> None:
+    serving: Serving, address: tuple[str, int], sockets: list[socket.socket], tls: Tls,
+    traces: str | None, trace_share: float,
+) -> None:  # fmt: skip
     import uvicorn
 
     _tell_on_stderr()
@@ -235,11 +236,19 @@ def _serve(
         partial(authz_now, service), serving.body_timeout_s, serving.max_body,
         serving.max_headers, serving.max_header_bytes, header_names(serving),
     )  # fmt: skip
+    host, port = address
     config = uvicorn.Config(
         app_of(service, chores.start), host=host, port=port, access_log=False, log_level="warning",
         http=lane_protocol(lane), timeout_keep_alive=75, server_header=False,
-        date_header=False, proxy_headers=False, **tls.options(),
+        date_header=False, proxy_headers=False, **_tls_options(tls),
     )  # fmt: skip
     _log.info(json.dumps({"event": "serving", "host": host, "port": port, "node": serving.node}))
+    if not serving.tokens and tls.client_ca is None and not _is_local(sockets):
+        what = {"event": "anybody who reaches the address may ask and report", "host": host}
+        _log.warning(json.dumps({**what, "next": "give --token-file or --client-ca"}))
     with contextlib.suppress(KeyboardInterrupt):
-        uvicorn.Server(config).run()
+        uvicorn.Server(config).run(sockets=sockets)
+
+
+def _is_local(sockets: list[socket.socket]) -> bool:
+    return all(ip_address(one.getsockname()[0].partition("%")[0]).is_loopback for one in sockets)

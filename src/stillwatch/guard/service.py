@@ -17,6 +17,7 @@ from typing import Any, Final, NamedTuple, TypeVar
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from stillwatch.errors import ConfigError, InputError, StillwatchError
+from stillwatch.guard.calls import Calls
 from stillwatch.guard.decide import Guard
 from stillwatch.guard.decision import Decision
 from stillwatch.guard.files import read_judgement, read_orders, read_snapshot
@@ -28,14 +29,19 @@ from stillwatch.guard.seen import Capacity
 from stillwatch.guard.table import Table
 from stillwatch.guard.tracing import Tracing
 from stillwatch.policy import MODES, ladder_from_mapping
-from stillwatch.schema import Judgement
+from stillwatch.schema import Judgement, from_micros
 from stillwatch.schema.snapshot import Seed, Snapshot
 
-__all__ = ["ROUTES", "Service", "Serving"]
+__all__ = ["PROBLEMS", "ROUTES", "Service", "Serving"]
 
+PROBLEMS: Final = (
+    "snapshot", "orders", "orders_age", "effects", "kill_file", "kill_memory", "node", "expiry",
+    "clock",
+)  # fmt: skip
 ROUTES: Final = ("decide", "authz", "litellm", "asgi")
 _log = logging.getLogger("stillwatch.guard")
 _T = TypeVar("_T")
+_CLOCK_SLACK_US: Final = 300_000_000
 _UNREAD: Final = (-1,)  # the stamp of a file that must be read again
 
 
@@ -118,6 +124,7 @@ class Service:
         self._noted: list[Noted] = []
         self._logs = serving.decision_log is not None or serving.ocsf_log is not None
         self.tracing: Tracing | None = None
+        self.calls = Calls()
         self._paths = {"snapshot": serving.snapshot, "orders": serving.orders,
                        "effects": serving.effects}  # fmt: skip
         self._stamps = {name: _stamp(path) for name, path in self._paths.items()}
@@ -130,6 +137,7 @@ class Service:
             node=f"{serving.node}-{run or secrets.token_hex(4)}", capacity=serving.capacity,
             judged=self._policy.judged,
         )  # fmt: skip
+        self._look_at_times()
         self._tell_switches()
         if self.killed:
             _log.warning(json.dumps({"event": "kill switch", "on": True}))
@@ -165,6 +173,7 @@ class Service:
         kind, says so, and keeps no other from acting. Above all, a kill switch or an order that
         cannot be read any more is not lifted. Raises nothing.
         """
+        self._look_at_times()
         killed = self.killed
         self.kill_switch.look()
         if self.killed != killed:
@@ -374,6 +383,21 @@ class Service:
         self.problems.pop(name, None)
         return found
 
+    def _look_at_times(self) -> None:
+        """Say that the snapshot has expired, or that by its time of compiling a clock is wrong."""
+        snapshot, now = self._policy.snapshot, self.clock_us()
+        over, ahead = now >= snapshot.expires_us, snapshot.created_us - now > _CLOCK_SLACK_US
+        until = f"{from_micros(snapshot.expires_us):%Y-%m-%d %H:%M} UTC"
+        expired = (
+            f"the snapshot was valid until {until}, and no campaign acts any more: compile it anew"
+        )
+        skewed = (
+            "by this machine's clock the snapshot is yet to be compiled: see which clock is wrong, "
+            "since verdicts and the snapshot end by this one"
+        )
+        self._told("expiry", expired if over else None)
+        self._told("clock", skewed if ahead else None)
+
     def _told(self, name: str, problem: str | None) -> None:
         if problem is None:
             self.problems.pop(name, None)
@@ -385,7 +409,8 @@ class Service:
             self.counts["reload_failed",] += 1
         if self.problems.get(name) != problem:
             self.problems[name] = problem
-            _log.error(json.dumps({"event": "file refused", "what": name, "problem": problem}))
+            event = "time is wrong" if name in ("expiry", "clock") else "file refused"
+            _log.error(json.dumps({"event": event, "what": name, "problem": problem}))
 
     def _tell_switches(self) -> None:
         """Log what must never be on unnoticed."""

@@ -15,6 +15,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from stillwatch.kernel.chain import Chain, turn_of
 from stillwatch.kernel.features import KERNEL_VERSION, Features
 from stillwatch.kernel.intent_patterns import Intent
 from stillwatch.kernel.origin import address_prefix, client_hash, prefix_hash
@@ -33,6 +34,7 @@ __all__ = [
     "ENVELOPE",
     "FEATURES",
     "KERNEL_VERSION",
+    "Chain",
     "Features",
     "Intent",
     "Shape",
@@ -50,6 +52,7 @@ __all__ = [
     "simhash",
     "skeleton",
     "tokens",
+    "turn_of",
 ]
 
 

@@ -13,7 +13,7 @@ from stillwatch.kernel.features import FRAME_LENGTHS, Features
 from stillwatch.kernel.shapes import shapes_of
 from stillwatch.kernel.tokenizer import tokens
 
-__all__ = ["featurize", "minhash", "scan_text", "simhash"]
+__all__ = ["as_bytes", "featurize", "minhash", "role_code", "scan_text", "simhash"]
 
 MIN_PREFIX_TOKENS: Final = 12
 SYSTEM_HEAD_TOKENS: Final = 16
@@ -143,6 +143,11 @@ def _blob_hash(blob: bytes) -> int:
     return hashes.bytes_hash(blob) if blob else 0
 
 
+def role_code(role: bytes) -> int | None:
+    """The code of a message's role in a conversation's prefix; None where it does not count."""
+    return None if role in _SYSTEM_ROLES else _ROLE_CODES.get(role, _OTHER_ROLE)
+
+
 def _prefix_hash(messages: Iterable[Message], *, with_assistant: bool = False) -> int:
     """Of the roles and texts of a conversation; 0 below 12 tokens.
 
@@ -154,9 +159,9 @@ def _prefix_hash(messages: Iterable[Message], *, with_assistant: bool = False) -
     answered = False
     for role, content in messages:
         value, count = _text_hash(content)
-        if role in _SYSTEM_ROLES or not count:
+        code = role_code(role)
+        if code is None or not count:
             continue
-        code = _ROLE_CODES.get(role, _OTHER_ROLE)
         chain += (code, value)
         total += count
         answered = answered or code == _ASSISTANT

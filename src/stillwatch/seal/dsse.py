@@ -52,7 +52,8 @@ def open_sealed(
     try:
         read.verify([SSlibKey.from_crypto(key) for key in keys], threshold)
     except VerificationError as error:
-        raise EvidenceError(f"not signed by {threshold} of the keys that are trusted") from error
+        whom = "a key that is" if threshold == 1 else f"{threshold} of the keys that are"
+        raise EvidenceError(f"not signed by {whom} trusted") from error
     return bytes(read.payload)
 
 

@@ -63,7 +63,10 @@ def read_private_key(path: Path) -> Ed25519PrivateKey:
     try:
         key = serialization.load_pem_private_key(path.read_bytes(), password=None)
     except (OSError, ValueError, TypeError) as error:
-        raise ConfigError("not a readable private key", where=str(path)) from error
+        raise ConfigError(
+            "not a readable private key", where=str(path),
+            hint="give the file without .pub",
+        ) from error  # fmt: skip
     if not isinstance(key, Ed25519PrivateKey):
         raise ConfigError("not an Ed25519 key", where=str(path))
     return key
@@ -78,7 +81,10 @@ def read_public_key(path: Path) -> Ed25519PublicKey:
     try:
         key = serialization.load_pem_public_key(path.read_bytes())
     except (OSError, ValueError, TypeError) as error:
-        raise ConfigError("not a readable public key", where=str(path)) from error
+        raise ConfigError(
+            "not a readable public key", where=str(path),
+            hint="give the file that ends in .pub, which is beside the private key",
+        ) from error  # fmt: skip
     if not isinstance(key, Ed25519PublicKey):
         raise ConfigError("not an Ed25519 key", where=str(path))
     return key

@@ -392,6 +392,58 @@ def test_from_the_command_line_to_a_denied_request(run, world, tmp_path, capsys)
     assert "--by" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("words", "code", "says"),
+    [
+        (("compile", "--out", "new.json", "--valid-hours", "0"), 1, "--valid-hours"),
+        (("compile", "--out", "new.json", "--valid-hours", "nan"), 1, "--valid-hours"),
+        (("compile", "--out", "new.json", "--valid-hours", "1e18"), 1, "--valid-hours"),
+        (("compile", "--out", "new.json", "--order", "c-1:deny", "--by", "R.", "--action-hours",
+          "-3"), 1, "--action-hours"),
+        (("preview", "c-1", "--days", "0"), 1, "--days"),
+        (("undo", "--account", "", "--by", "R. Doe"), 1, "names nothing"),
+        (("undo", "--account", "a", "--by", " "), 1, "--by"),
+        (("undo", "--since", "2999-01-01T00:00:00Z", "--by", "R. Doe"), 1, "lies ahead"),
+        (("pull", "no-depot", "--to", "live"), 2, "nothing was published there"),
+    ],
+)  # fmt: skip
+def test_a_slip_of_the_hand_is_said_and_changes_nothing(
+    words, code, says, world, tmp_path, capsys, monkeypatch
+):
+    """What would be an expired snapshot, an undo of nobody, an empty folder to serve from."""
+    monkeypatch.chdir(tmp_path)
+    command(["guard", "keygen", "k.pem"])
+    run_of, key = ["--run", str(world / "run")], ["--key", "k.pem"]
+    more = {"compile": [*run_of, *key], "preview": run_of, "pull": ["--trust", "k.pem.pub"],
+            "undo": ["--orders", "o.json", *key]}[words[0]]  # fmt: skip
+    capsys.readouterr()
+    assert command(["guard", *words, *more]) == code
+    assert says in capsys.readouterr().err
+    assert not any(Path(name).exists() for name in ("new.json", "o.json", "live/snapshot.json"))
+
+
+def test_permits_that_have_ended_are_told(world, tmp_path, capsys):
+    permits = tmp_path / "permits.csv"
+    permits.write_text(
+        "permit_id,org_id,methods,valid_from,valid_until,granted_by,reference\n"
+        "p-1,o-1,synthetic_data,2020-01-01T00:00:00Z,2020-02-01T00:00:00Z,sales,r\n"
+        "p-2,o-2,synthetic_data,2020-01-01T00:00:00Z,,sales,r\n"
+    )
+    command(["guard", "keygen", str(tmp_path / "k.pem")])
+    base = ["guard", "compile", "--run", str(world / "run"), "--key", str(tmp_path / "k.pem")]
+    assert command([*base, "--out", str(tmp_path / "s"), "--permits", str(permits)]) == 0
+    assert "Of 2 permits 1 have ended" in " ".join(capsys.readouterr().out.split())
+
+
+@pytest.mark.parametrize("words", ["effects --out e.json", "list", "show case-0", "check"])
+def test_a_case_database_that_is_not_there_is_not_made(words, tmp_path, capsys, monkeypatch):
+    """Of an empty one the effects say that nobody was ever restored."""
+    monkeypatch.chdir(tmp_path)
+    assert command(["case", *words.split(), "--db", "mistyped.db"]) == 2
+    assert "mistyped.db: no such case database" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
 def test_erasing_an_account_reaches_what_the_guard_left_on_the_disk(
     run, world, tmp_path, capsys, monkeypatch
 ):

@@ -6,6 +6,7 @@ LiteLLM is in no environment of these tests: of it the class takes a base class 
 from __future__ import annotations
 
 import asyncio
+import base64
 import importlib
 import json
 import sys
@@ -40,6 +41,11 @@ class HTTPError(Exception):
         self.status_code = status_code
 
 
+def opened(value: str, key: str, exception_type: str, return_original_value: bool) -> str:
+    """LiteLLM's decryption, of a cipher that turns a text round."""
+    return value[::-1] if value[::-1].startswith("litellm_proxy:") else value
+
+
 class Through(httpx.ASGITransport):
     """The guard in this process; keeps what it was sent."""
 
@@ -61,6 +67,9 @@ def made(tmp_path, key, monkeypatch):
         "litellm.exceptions": {"ContentPolicyViolationError": Filtered},
         "litellm.integrations": {},
         "litellm.integrations.custom_logger": {"CustomLogger": object},
+        "litellm.proxy": {},
+        "litellm.proxy.common_utils": {},
+        "litellm.proxy.common_utils.encrypt_decrypt_utils": {"decrypt_value_helper": opened},
     }
     for name, names in held.items():
         module = ModuleType(name)
@@ -197,3 +206,59 @@ def test_who_asked_is_held_within_bounds(made, monkeypatch):
     for data in calls:
         ended(callback, data)
     assert [body["account_id"] for body in observed(sent)] == ["good-1", "good-2"]
+
+
+MODELS = "resp_0123456789abcdef"
+WRITTEN = base64.b64encode(
+    f"litellm:custom_llm_provider:openai;model_id:d-1;response_id:{MODELS}".encode()
+).decode()
+OWNED = f"litellm_proxy:responses_api:response_id:resp_{WRITTEN};user_id:u-1;team_id:t-1"
+
+
+@pytest.mark.parametrize(
+    ("given", "models"),
+    [
+        (MODELS, MODELS),
+        (f"resp_{WRITTEN}", MODELS),
+        (f"resp_{OWNED[::-1]}", MODELS),
+        ("chatcmpl-7", "chatcmpl-7"),
+        ("resp_bm90aGluZw==", "resp_bm90aGluZw=="),  # base64 of another's
+        ("resp_" + WRITTEN[:-3], "resp_" + WRITTEN[:-3]),
+        ("", None),
+        (7, None),
+        (None, None),
+    ],
+)
+def test_a_response_goes_by_the_models_own_id(made, given, models):
+    """LiteLLM tells the id in two ways: one for the caller, one for who logs."""
+    callback, sent = made
+    data = asked(callback, metadata=dict(OWN), previous_response_id=given)
+    assert sent[0][1].get("previous_response_id") == models
+    kwargs = {
+        "litellm_params": {"metadata": data["metadata"]}, "messages": ASK,
+        "call_type": "aresponses",
+    }  # fmt: skip
+    asyncio.run(callback.async_log_success_event(kwargs, SimpleNamespace(id=given), None, None))
+    (body,) = observed(sent)
+    assert (body.get("previous_response_id"), body["response_id"]) == (models, models)
+
+
+def test_the_id_of_a_chat_is_no_responses(made):
+    callback, sent = made
+    answer = SimpleNamespace(id="chatcmpl-7", choices=[])
+    ended(callback, asked(callback, metadata=dict(OWN)), None, answer)
+    assert "response_id" not in observed(sent)[0]
+
+
+def test_what_a_response_says_is_its_messages(made):
+    callback, sent = made
+    parts = [{"type": "output_text", "text": "It turns."}, {"type": "refusal", "refusal": "no"},
+             SimpleNamespace(type="output_text", text="At seven.")]  # fmt: skip
+    output = [
+        {"type": "reasoning", "content": [{"type": "reasoning_text", "text": "secret"}]},
+        SimpleNamespace(type="message", content=parts),
+        {"type": "function_call", "name": "look", "arguments": "{}"},
+        {"type": "message", "content": None},
+    ]
+    ended(callback, asked(callback, metadata=dict(OWN)), None, SimpleNamespace(output=output))
+    assert observed(sent)[0]["output_text"] == "It turns.\nAt seven."

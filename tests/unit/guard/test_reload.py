@@ -5,10 +5,13 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
+import stillwatch.guard
 from stillwatch.guard import (
     Orders,
     Service,
@@ -310,3 +313,32 @@ def test_a_roll_back_acts_on_nobody_whom_an_appeal_or_a_person_let_go_since(node
     write_snapshot(service.serving.snapshot, replace(old, version=3), key)
     assert service.reload()  # a compile that accuses them anew says so itself
     assert verdict(service, "bad-1") == "deny"
+
+
+def test_a_snapshot_that_ends_while_it_is_served_is_a_problem(node):
+    service, *_ = node(made=replace(ordered("deny"), expires_us=T0 + HOUR))
+    service.reload()
+    assert not problem(service, "expiry")
+    service.clock_us = lambda: T0 + HOUR
+    service.reload()
+    assert problem(service, "expiry")
+    assert service.ready()[0] is False
+    assert "compile it anew" in service.problem
+
+
+def test_a_clock_that_is_behind_the_snapshots_is_a_problem(node):
+    service, *_ = node(made=replace(ordered("deny"), created_us=T0 + HOUR))
+    assert problem(service, "clock")
+    service.clock_us = lambda: T0 + HOUR
+    service.reload()
+    assert not problem(service, "clock")
+
+
+def test_every_problem_has_its_metric(node):
+    """One that is not listed would page nobody."""
+    service, *_ = node()
+    text = exposition(service).decode()
+    for path in Path(stillwatch.guard.__file__).parent.glob("*.py"):
+        for what in re.findall(r'(?:_wrong|_told)\("([a-z_]+)"|problems\["([a-z_]+)"\]',
+                               path.read_text("utf-8")):  # fmt: skip
+            assert f'problem{{what="{what[0] or what[1]}"}}' in text, path.name

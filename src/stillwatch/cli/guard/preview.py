@@ -14,7 +14,9 @@ __all__ = ["preview"]
 def preview(
     campaign: Annotated[str, typer.Argument(metavar="CAMPAIGN", help="As in campaigns.jsonl.")],
     run: Run,
-    days: Annotated[int, typer.Option(metavar="N", help="Traffic of the last N days.")] = 7,
+    days: Annotated[
+        int, typer.Option(metavar="N", min=1, max=3650, help="Traffic of the last N days.")
+    ] = 7,
     ladder: Ladder = None,
     permits: Permits = None,
     effects: Effects = None,

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from stillwatch.cli.guard.options import Trust
-from stillwatch.cli.listening import Host
+from stillwatch.cli.listening import Host, Port
 
 __all__ = ["serve"]
 
@@ -16,7 +16,7 @@ __all__ = ["serve"]
 def serve(
     snapshot: Annotated[Path, typer.Option(metavar="FILE", help="Signed snapshot.")],
     trust: Trust,
-    port: Annotated[int, typer.Option(metavar="N", help="Port.")] = 8470,
+    port: Port = 8470,
     host: Host = "127.0.0.1",
     orders: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Signed orders (mode, undo).")
@@ -60,7 +60,7 @@ def serve(
         str, typer.Option(metavar="NAME", help="Header for when the account was made, likewise.")
     ] = "",
     trusted_hops: Annotated[
-        int, typer.Option(metavar="N", help="Proxies of your own before the gateway.")
+        int, typer.Option(metavar="N", min=0, help="Proxies of your own before the gateway.")
     ] = 0,
     log: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Decisions other than allow, JSON lines.")
@@ -90,7 +90,7 @@ def serve(
         int, typer.Option(metavar="N", min=4, help="Conversations remembered; others a quarter.")
     ] = 1_000_000,
     shed_lag_ms: Annotated[
-        float, typer.Option(metavar="MS", help="Beyond this delay requests pass unseen.")
+        float, typer.Option(metavar="MS", min=1, help="Beyond this delay requests pass unseen.")
     ] = 100.0,
     tls_cert: Annotated[Path | None, typer.Option(metavar="FILE", help="Certificate.")] = None,
     tls_key: Annotated[Path | None, typer.Option(metavar="FILE", help="Its key.")] = None,

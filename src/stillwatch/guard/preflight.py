@@ -1,0 +1,120 @@
+"""What is tried before a guard serves, so that what is wrong is said at once and in its own words.
+
+Found out later each of these is a guard that nobody reaches, or one that answers and keeps no log.
+"""
+
+from __future__ import annotations
+
+import re
+import socket
+import ssl
+from pathlib import Path
+from typing import Final, NamedTuple
+from urllib.parse import urlsplit
+
+from stillwatch.errors import ConfigError
+from stillwatch.guard.service import Serving
+
+__all__ = ["Tls", "bound", "check"]
+
+_HEADER: Final = re.compile(r"[!#$%&'*+.^_`|~0-9a-z-]+\Z")  # a token, RFC 9110 section 5.6.2
+
+
+class Tls(NamedTuple):
+    """Certificate and key of the server; ``client_ca``: only callers that it has signed."""
+
+    cert: Path | None = None
+    key: Path | None = None
+    client_ca: Path | None = None
+
+    def check(self) -> None:
+        """Raises ConfigError: half of a certificate; one that cannot be read or does not fit."""
+        if (self.cert is None) != (self.key is None):
+            raise ConfigError(
+                "a certificate and its key go together", where="--tls-cert, --tls-key"
+            )
+        if self.client_ca and not self.cert:
+            raise ConfigError(
+                "callers show a certificate by TLS alone", where="--client-ca",
+                hint="give --tls-cert and --tls-key too",
+            )  # fmt: skip
+        if self.cert is None:
+            return
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        try:
+            context.load_cert_chain(self.cert, self.key, password=bytes)  # none: nobody is asked
+        except OSError as error:
+            raise ConfigError(
+                f"no certificate and key that belong together ({_told(error)})",
+                where="--tls-cert, --tls-key", hint="give both as PEM, the key without a password",
+            ) from error  # fmt: skip
+        try:
+            if self.client_ca is not None:
+                context.load_verify_locations(self.client_ca)
+        except OSError as error:
+            raise ConfigError(
+                f"no certificate of an authority ({_told(error)})", where="--client-ca",
+                hint="give it as PEM",
+            ) from error  # fmt: skip
+
+
+def check(serving: Serving, traces: str | None) -> None:
+    """Try what a guard writes to and listens for. Raises ConfigError."""
+    for path, option in ((serving.decision_log, "--log"), (serving.ocsf_log, "--ocsf")):
+        try:
+            if path is not None:
+                path.open("ab").close()
+        except OSError as error:
+            raise ConfigError(
+                f"{path} cannot be written ({_told(error)})", where=option,
+                hint="make its folder, or give another place",
+            ) from error  # fmt: skip
+    for name, option in (
+        (serving.account_header, "--account-header"),
+        (serving.end_user_header, "--end-user-header"),
+        (serving.org_header, "--org-header"),
+        (serving.plan_header, "--plan-header"),
+        (serving.created_header, "--created-header"),
+    ):
+        if name and not _HEADER.match(name):
+            raise ConfigError("no name of a header", where=option, hint="give it like x-account-id")
+    if serving.metrics_token and not serving.tokens:
+        raise ConfigError(
+            "there is no token that /metrics could take", where="--metrics-token",
+            hint="give --token-file too",
+        )  # fmt: skip
+    redis = serving.redis_url
+    if redis is not None and urlsplit(redis).scheme not in ("redis", "rediss", "unix"):
+        raise ConfigError("no address of a Redis", where="--redis", hint="give redis://host:6379/0")
+    if traces is not None and urlsplit(traces).scheme not in ("http", "https"):
+        raise ConfigError(
+            "no address of a collector", where="--traces",
+            hint="give it with its path: http://127.0.0.1:4318/v1/traces",
+        )  # fmt: skip
+
+
+def bound(host: str, port: int) -> list[socket.socket]:
+    """Return sockets at an address, one for each that the name stands for; none listens yet, so
+    that nobody is let in before there is an answer. Raises ConfigError: it cannot be had."""
+    made: list[socket.socket] = []
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        for family, address in dict.fromkeys((info[0], info[4]) for info in found):
+            one = socket.socket(family, socket.SOCK_STREAM)
+            made.append(one)
+            one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            if family == socket.AF_INET6:
+                one.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+            one.bind(address)
+    except OSError as error:
+        for one in made:
+            one.close()
+        raise ConfigError(
+            f"cannot listen at {host} port {port} ({_told(error)})", where="--host, --port",
+            hint="end what listens there, or give another address or port",
+        ) from error  # fmt: skip
+    return made
+
+
+def _told(error: OSError) -> str:
+    return (error.strerror or type(error).__name__).lower()
