@@ -23,6 +23,7 @@ from stillwatch.runners.cluster import Cluster
 from stillwatch.runners.concatenated import concatenate
 from stillwatch.runners.local import ENGINES, ROW_GROUP, SPILL, LocalRunner, listed, packing
 from stillwatch.runners.stretches import (
+    DEALT,
     Stretched,
     deal_rows,
     layout,
@@ -151,7 +152,7 @@ class EngineRunner(LocalRunner):
                 hint="go on with --resume; if it happens again, the engine is at fault",
             )  # fmt: skip
         self._write_sql(step, f"SELECT * FROM {listed(out / n['part'] for n, _ in notes)}")
-        shutil.rmtree(out)
+        shutil.rmtree(out, ignore_errors=True)  # an attempt that nobody waited for may still write
 
     def _run_along(self, step: Step, sql: str, along: Along) -> None:
         """Have workers make stretches of the output, and put them one after the other here."""
@@ -165,9 +166,9 @@ class EngineRunner(LocalRunner):
         table = step.inputs[0]
         read, wide = layout(self.parts(table), along.columns[0], cut)
         sources = [[(str(path), groups) for path, groups in one.items()] for one in read]
-        tasks = _tasks(wide_pieces(wide))
-        if tasks:
+        if wide:
             ends = [one["low"] for one in cut] + [cut[-1]["high"]]
+            tasks = _tasks(wide_pieces(wide))
             deal = partial(deal_rows, self._ground, tasks, along.columns, ends, str(out))
             dealt = self._cluster.each(deal, len(tasks), f"step {step.name}, dealing")
             for note, _ in self._told(dealt, sum(map(len, tasks))):
@@ -188,10 +189,12 @@ class EngineRunner(LocalRunner):
                 where=f"step {step.name}",
                 hint="go on with --resume; if it happens again, the shared disk is at fault",
             )
+        for path in out.glob(f"*{DEALT}"):  # the disk need not hold the rows four times
+            path.unlink()
         with self._aside(step.output) as aside:
             concatenate([out / note["part"] for note in notes], aside)
         self._view(step.output)
-        shutil.rmtree(out)
+        shutil.rmtree(out, ignore_errors=True)  # an attempt that nobody waited for may still write
 
     def _empty(self, name: str) -> Path:
         """Return an empty folder that all workers see, for what a step writes on the way."""

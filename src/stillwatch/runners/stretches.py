@@ -12,6 +12,7 @@ that nothing is read more often than three times.
 from __future__ import annotations
 
 import uuid
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -29,7 +30,16 @@ from stillwatch.runners.local import quoted
 from stillwatch.runners.tasks import Beside, Ground, Item, each_item, publish, task_engine
 from stillwatch.schema import Along
 
-__all__ = ["Place", "Stretched", "deal_rows", "layout", "stretches", "wide_pieces", "write_stretch"]
+__all__ = [
+    "DEALT",
+    "Place",
+    "Stretched",
+    "deal_rows",
+    "layout",
+    "stretches",
+    "wide_pieces",
+    "write_stretch",
+]
 
 _SECOND_US: Final = 1_000_000
 _STRETCHES: Final = 64  # so many at least where that leaves each its least row groups
@@ -37,7 +47,7 @@ _LEAST_GROUPS, _MOST_GROUPS = 2, 8  # row groups of the output in a stretch: 500
 _READ_WHERE_IT_IS: Final = 3
 _DEALT_ROWS: Final = 131_072
 _BATCH: Final = 65_536
-_DEALT: Final = ".arrow"
+DEALT: Final = ".arrow"
 
 
 class Place(NamedTuple):
@@ -111,11 +121,6 @@ class _Group(NamedTuple):
     low: int
     high: int
 
-    def touched(self, cut: Sequence[Mapping[str, Any]]) -> list[int]:
-        """Return the numbers of the stretches that may have a row in it."""
-        return [k for k, one in enumerate(cut) if one["low"].us <= self.high
-                and self.low <= one["high"].us]  # fmt: skip
-
 
 def layout(
     files: Iterable[Path], time: str, cut: Sequence[Mapping[str, Any]]
@@ -123,9 +128,10 @@ def layout(
     """Return of each stretch the row groups that it reads where they are, and those to be dealt."""
     read: list[dict[Path, list[int]]] = [{} for _ in cut]
     wide = []
+    lows, highs = ([one[end].us for one in cut] for end in ("low", "high"))
     for path in files:
         for group in _groups(path, time):
-            touched = group.touched(cut)
+            touched = range(bisect_left(highs, group.low), bisect_right(lows, group.high))
             if len(touched) > _READ_WHERE_IT_IS:
                 wide.append(group)
                 continue
@@ -173,7 +179,7 @@ def deal_rows(
         order = np.argsort(number, kind="stable")
         order = order[(number[order] >= 0) & (number[order] < len(ends) - 1)]
         held, starts = np.unique(number[order], return_index=True)
-        name = f"{uuid.uuid4().hex}{_DEALT}"
+        name = f"{uuid.uuid4().hex}{DEALT}"
         aside = Path(out) / f"{name}.part"
         (whole,) = rows.to_batches()
         sorted_rows = whole.take(pa.array(order))
@@ -237,7 +243,7 @@ def _made(ground: Ground, given: Stretched, item: Item) -> dict[str, Any]:
 def _rows_of(sources: Sequence[tuple[str, Sequence[int]]]) -> Iterator[pa.RecordBatch]:
     """Yield row groups of Parquet files, and batches of files that were dealt."""
     for path, groups in sources:
-        if path.endswith(_DEALT):
+        if path.endswith(DEALT):
             with pa.memory_map(path) as held, pa.ipc.open_file(held) as file:
                 yield from (file.get_batch(k) for k in groups)
         else:
