@@ -43,7 +43,7 @@ __all__ = [
 
 _SECOND_US: Final = 1_000_000
 _STRETCHES: Final = 64  # so many at least where that leaves each its least row groups
-_LEAST_GROUPS, _MOST_GROUPS = 2, 8  # row groups of the output in a stretch: 500,000 rows at most
+_LEAST_GROUPS, _MOST_GROUPS = 2, 4  # row groups in a stretch: a task of 262,144 rows takes 1 GB
 _READ_WHERE_IT_IS: Final = 3
 _DEALT_ROWS: Final = 131_072
 _BATCH: Final = 65_536
