@@ -10,6 +10,7 @@ import json
 import secrets
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
@@ -129,7 +130,8 @@ class EngineRunner(LocalRunner):
 
     def _run_by_key(self, step: Step, sql: str) -> None:
         table = step.inputs[0]
-        groups = list(self._row_groups(table))
+        with self._reading(table):
+            groups = list(self._row_groups(table))
         rows = sum(item["rows"] for item in groups)
         if rows == 0:
             super().run(step)
@@ -164,7 +166,8 @@ class EngineRunner(LocalRunner):
             return
         out = self._empty(step.name)
         table = step.inputs[0]
-        read, wide = layout(self.parts(table), along.columns[0], cut)
+        with self._reading(table):
+            read, wide = layout(self.parts(table), along.columns[0], cut)
         sources = [[(str(path), groups) for path, groups in one.items()] for one in read]
         if wide:
             ends = [one["low"] for one in cut] + [cut[-1]["high"]]
@@ -195,6 +198,17 @@ class EngineRunner(LocalRunner):
             concatenate([out / note["part"] for note in notes], aside)
         self._view(step.output)
         shutil.rmtree(out, ignore_errors=True)  # an attempt that nobody waited for may still write
+
+    @contextmanager
+    def _reading(self, table: str) -> Iterator[None]:
+        """Say which table it is where a file of it is damaged or gone."""
+        try:
+            yield
+        except (OSError, pa.ArrowException) as error:
+            raise RunnerError(
+                f"a file of it cannot be read ({type(error).__name__})", where=f"table {table}",
+                hint="begin anew, without --resume",
+            ) from error  # fmt: skip
 
     def _empty(self, name: str) -> Path:
         """Return an empty folder that all workers see, for what a step writes on the way."""

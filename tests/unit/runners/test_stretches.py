@@ -250,6 +250,28 @@ def test_rows_that_go_missing_stop_the_step(tmp_path: Path) -> None:
     runner.close()
 
 
+@pytest.mark.parametrize(
+    ("step", "said"),
+    [
+        (REPEATS_STEP, "^table features: a file of it cannot be read"),
+        (STEP, "^step exchanges: the engine failed"),
+    ],
+)
+def test_a_damaged_table_is_told_with_its_place(tmp_path: Path, step: Step, said: str) -> None:
+    runner = EngineRunner(tmp_path, Settings(), cluster=cast("Cluster", Here()), threads=1)
+    runner.map("features", features, cut_up(log(10, moments=100), 5_000), FEATURES)
+    runner.put("accounts", ACCOUNT.empty_table())
+    runner.put("organizations", ORGANIZATION.empty_table())
+    if step is STEP:
+        runner.run(REPEATS_STEP)
+        runner.run(PEOPLE_STEP)
+    path = runner.path("features")
+    path.write_bytes(path.read_bytes()[:-400])
+    with pytest.raises(RunnerError, match=said):
+        runner.run(step)
+    runner.close()
+
+
 def test_a_step_that_a_key_splits_needs_no_order() -> None:
     with pytest.raises(ValueError, match="SQL alone says"):
         Step(name="x", inputs=("a",), output="x", sql=lambda _: "", along=ALONG, order_by=("n",))
