@@ -170,7 +170,9 @@ def main() -> None:
                       flush=True)  # fmt: skip
     usual = {name: median(t.wall_s for t in took) for name, took in taken.items()}
     result = {
-        "command": " ".join(["perf/engines_bench.py", *sys.argv[1:]]), "commit": commit(),
+        "command": f"perf/engines_bench.py --log {asked.log} --rounds {asked.rounds} "
+                   f"--engines {','.join(asked.engines)}",
+        "commit": commit(),
         "machine": describe(), "load": round(load, 1), "log": asked.log,
         "seconds": {n: [round(one.wall_s, 1) for one in took] for n, took in taken.items()},
         "seconds_reading": {n: [round(one.steps["features"], 1) for one in took]

@@ -126,7 +126,8 @@ def main() -> None:
     load = os.getloadavg()[0]
     given = made(WORK / f"stretches-x{asked.copies}", asked.copies)
     result = {
-        "command": "perf/stretches.py", "commit": commit(), "machine": describe(),
+        "command": f"perf/stretches.py --copies {asked.copies} --rounds {asked.rounds}",
+        "commit": commit(), "machine": describe(),
         "load": round(load, 1),
         "rows": pq.read_metadata(given / "features.parquet").num_rows,
         "in_order": measure(given, asked.rounds),

@@ -193,7 +193,7 @@ class EngineRunner(LocalRunner):
                 hint="go on with --resume; if it happens again, the shared disk is at fault",
             )
         for path in out.glob(f"*{DEALT}"):  # the disk need not hold the rows four times
-            path.unlink()
+            path.unlink(missing_ok=True)
         with self._aside(step.output) as aside:
             concatenate([out / note["part"] for note in notes], aside)
         self._view(step.output)

@@ -84,9 +84,7 @@ def stretches(
     """
     time, text = along.columns
     second = f"epoch_us({time}) // {_SECOND_US}"
-    counted = query(
-        f"SELECT {second} AS s, count(*) AS n FROM ({places}) GROUP BY s ORDER BY s"
-    )  # fmt: skip
+    counted = query(f"SELECT {second} AS s, count(*) AS n FROM ({places}) GROUP BY s ORDER BY s")
     if not counted.num_rows:
         return []
     s, n = counted["s"].to_numpy(), counted["n"].to_numpy()

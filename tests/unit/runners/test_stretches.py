@@ -222,29 +222,39 @@ def test_row_groups_are_read_by_the_stretches_that_they_touch(tmp_path: Path) ->
 
 
 class Losing(Here):
-    """A cluster whose workers read a file that lost its last row groups since it was counted."""
+    """A cluster whose workers read a file whose last rows are others since it was counted."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, lost: int) -> None:
         super().__init__()
         self.path = path
+        self.lost = lost
 
     def each(self, task: Any, tasks: int, what: str) -> list[tuple[int, str, bytes]]:
         if what == "step exchanges":
             held = pq.read_table(self.path)
-            pq.write_table(held.slice(0, held.num_rows - 10), self.path, row_group_size=5_000)
+            kept = held.num_rows - self.lost
+            others = pa.concat_tables([held.slice(0, kept), held.slice(0, self.lost)])
+            pq.write_table(others, self.path, row_group_size=5_000)
         return super().each(task, tasks, what)
 
 
-def test_rows_that_go_missing_stop_the_step(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("lost", "said"),
+    [
+        (10, "^step exchanges: 1 of 6 stretches have other rows"),
+        (2_000, "a stretch without rows"),
+    ],
+)
+def test_rows_that_go_missing_stop_the_step(tmp_path: Path, lost: int, said: str) -> None:
     batches = cut_up(log(9, moments=10**9), 5_000)
-    losing = Losing(tmp_path / "features.parquet")
+    losing = Losing(tmp_path / "features.parquet", lost)
     runner = EngineRunner(tmp_path, Settings(), cluster=cast("Cluster", losing), threads=1)
     runner.map("features", features, batches, FEATURES)
     runner.put("accounts", ACCOUNT.empty_table())
     runner.put("organizations", ORGANIZATION.empty_table())
     runner.run(REPEATS_STEP)
     runner.run(PEOPLE_STEP)
-    with pytest.raises(RunnerError, match=r"^step exchanges: 1 of 6 stretches have other rows"):
+    with pytest.raises(RunnerError, match=said):
         runner.run(STEP)
     assert not runner.path("exchanges").exists()
     runner.close()
