@@ -133,7 +133,7 @@ bench-plan: .venv/.test-stamp ## scans of several sizes, and the fit that `still
 	@$(BIN)/python perf/plan_fit.py
 
 bench-engines: .venv/.test-stamp ## a million exchanges here, on Sail and on a Spark master with two workers (needs Java, minutes)
-	@PYTHONPATH=tests/fixtures OMP_NUM_THREADS=1 $(BIN)/python perf/engines_bench.py --keep
+	@PYTHONPATH=tests/fixtures OMP_NUM_THREADS=1 $(BIN)/python perf/engines_bench.py --keep bench/results/engines.json
 
 bench-sources: .venv/.test-stamp ## MB of JSON per second of CPU and peak memory of every JSON format (minutes)
 	@$(BIN)/python perf/json_speed.py

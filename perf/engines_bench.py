@@ -1,92 +1,205 @@
 """Seconds of one scan here, on Sail, and on a Spark master with two workers, on the same files.
 
-    make bench-engines, or perf/engines_bench.py [--copies 13] [--rounds 2] [--keep]
+    make bench-engines, or perf/engines_bench.py [--log x13] [--rounds 2] [--keep RESULT]
+        [--engines local,sail,server,spark]
 
 The engines run in build/engines, which the tests make. Each round scans once with each, in turn;
 starting the master and its workers is not counted, starting a session is. Fails where bytes differ.
+``sail`` runs in the process that scans, ``server`` in one of its own, so that the CPU seconds of
+the scan are those that stay on the node. CPU seconds do not tell of Spark's workers.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from statistics import median
-from typing import Any
+from typing import Any, NamedTuple
 
 from environments import environment
 from kills import digests
 from machine import commit, describe
-from scan_1m import WORK, world
+from plan_runs import WORK, logs_of
+from ports import free_port
 
 ROOT = Path(__file__).parents[1]
-RESULT = ROOT / "bench" / "results" / "engines.json"
 STANDALONE = ROOT / "examples" / "spark-standalone" / "standalone.py"
 
 
-def scanned(python: Path, folder: Path, engine: str) -> tuple[float, dict[str, float], Any]:
-    """Scan on an engine; return seconds, seconds by step, and the digests of what is left."""
+# Scans as it is told, and prints CPU seconds by step: those of its own process.
+_SCAN = """
+import json, resource, sys
+from stillwatch.scanner import scan
+told = json.loads(sys.argv[1])
+def spent():
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    return used.ru_utime + used.ru_stime
+last, seen = ["start", spent()], {}
+def tell(now):
+    if now.stage != last[0]:
+        at = spent()
+        seen[last[0]] = seen.get(last[0], 0.0) + at - last[1]
+        last[:] = [now.stage, at]
+scan(told.pop("logs"), progress=tell, **told)
+seen[last[0]] = seen.get(last[0], 0.0) + spent() - last[1]
+print(json.dumps(seen))
+"""
+
+
+class Took(NamedTuple):
+    """What one scan took: seconds, CPU seconds of its process by step; what it left.
+
+    ``steps``: seconds by step, which is not CPU.
+    """
+
+    wall_s: float
+    cpu_s: dict[str, float]
+    steps: dict[str, float]
+    left: Any
+
+    @property
+    def total_cpu_s(self) -> float:
+        return sum(self.cpu_s.values())
+
+
+def scanned(python: Path, name: str, engine: str) -> Took:
+    """Scan a log of `plan_runs.logs_of` on an engine."""
+    logs, accounts = logs_of(name)
     out = WORK / "run-engines"
     shutil.rmtree(out, ignore_errors=True)
-    words = [str(python), "-m", "stillwatch.cli", "scan", f"{folder}/exchanges", "--quiet",
-             *(f"--{side}={folder}/{side}.csv" for side in ("accounts", "permits", "ownership")),
-             f"--out={out}", f"--engine={engine}"]  # fmt: skip
+    sides = {side: accounts.with_name(f"{side}.csv") for side in ("permits", "ownership")}
+    told = {"logs": logs, "accounts": accounts, "out": out, "engine": engine,
+            **{side: path for side, path in sides.items() if path.is_file()}}  # fmt: skip
+    words = [str(python), "-c", _SCAN, json.dumps(told, default=os.fspath)]
     env = os.environ | {"PYSPARK_PYTHON": str(python), "SPARK_LOCAL_IP": "127.0.0.1"}
     began = time.monotonic()
-    done = subprocess.run(words, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=env)
+    done = subprocess.run(words, capture_output=True, text=True, env=env)
     took = time.monotonic() - began
-    if done.returncode not in (0, 3):
-        raise SystemExit(f"{engine}: {done.stderr.decode()[-2000:]}")
-    steps = json.loads((out / "timing.json").read_text())["seconds"]
-    return took, steps, digests(out)
+    if done.returncode:
+        raise SystemExit(f"{engine}: {done.stderr[-2000:]}")
+    cpu = json.loads(done.stdout.splitlines()[-1])
+    return Took(took, cpu, json.loads((out / "timing.json").read_text())["seconds"], digests(out))
+
+
+@contextlib.contextmanager
+def started(python: Path, wanted: Sequence[str]) -> Iterator[dict[str, tuple[str, int]]]:
+    """Start what is wanted; yield by name its address and the process whose CPU seconds count."""
+    with contextlib.ExitStack() as closing:
+        engines = {}
+        for name in wanted:
+            if name == "spark":
+                words: list[Any] = [python, STANDALONE]
+                process = subprocess.Popen(words, stdout=subprocess.PIPE, text=True)
+                closing.callback(_stop, process)
+                assert process.stdout is not None
+                address = process.stdout.readline().strip()
+                if not address:
+                    raise SystemExit("the master did not start: see above")
+                engines[name] = address, 0
+            elif name == "server":
+                port = free_port()
+                words = [python.parent / "sail", "spark", "server", "--port", str(port)]
+                process = subprocess.Popen(
+                    words, stdout=subprocess.DEVNULL, env=os.environ | {"RUST_LOG": "error"}
+                )
+                closing.callback(_stop, process)
+                _await(port)
+                engines[name] = f"sc://127.0.0.1:{port}", process.pid
+            else:
+                engines[name] = name, 0
+        yield engines
+
+
+def _stop(process: subprocess.Popen[Any]) -> None:
+    process.send_signal(signal.SIGINT)
+    process.wait()
+
+
+def _await(port: int) -> None:
+    for _ in range(600):
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+            return
+        time.sleep(0.1)
+    raise SystemExit("the server of Sail did not start")
+
+
+def cpu_of(pid: int) -> float:
+    """Return the CPU seconds of a running process, 0 for none."""
+    if not pid:
+        return 0.0
+    told = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(told[11]) + int(told[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--copies", type=int, default=13)
+    parser.add_argument("--log", default="x13", help="a name of perf/plan_runs.py: x13, d14x1")
     parser.add_argument("--rounds", type=int, default=2)
-    parser.add_argument("--keep", action="store_true", help=f"write {RESULT.name}")
+    parser.add_argument("--engines", default="local,sail,spark", type=lambda t: t.split(","))
+    parser.add_argument("--keep", type=Path, help="write the result there")
     asked = parser.parse_args()
-    python, folder = environment("engines") / "python", world(asked.copies)
+    python = environment("engines") / "python"
+    logs_of(asked.log)
     load = os.getloadavg()[0]
-    cluster = subprocess.Popen([python, STANDALONE], stdout=subprocess.PIPE, text=True)
-    assert cluster.stdout is not None
-    master = cluster.stdout.readline().strip()
-    if not master:
-        raise SystemExit("the master did not start: see above")
-    engines = {"local": "local", "sail": "sail", "spark": master}
-    seconds: dict[str, list[float]] = {name: [] for name in engines}
-    features: dict[str, list[float]] = {name: [] for name in engines}
-    try:
+    taken: dict[str, list[Took]] = {name: [] for name in asked.engines}
+    beside: dict[str, list[float]] = {name: [] for name in asked.engines}
+    with started(python, asked.engines) as engines:
         first = None
         for _ in range(asked.rounds):
-            for name, engine in engines.items():
-                took, steps, left = scanned(python, folder, engine)
-                first = first or left
-                if left != first:
+            for name, (engine, pid) in engines.items():
+                before = cpu_of(pid)
+                took = scanned(python, asked.log, engine)
+                beside[name].append(cpu_of(pid) - before)
+                first = first or took.left
+                if took.left != first:
                     raise SystemExit(f"{name} left other bytes")
-                seconds[name].append(round(took, 1))
-                features[name].append(round(steps["features"], 1))
-                print(f"{name:6} {took:7.1f} s, reading {steps['features']:.1f} s", flush=True)
-    finally:
-        cluster.send_signal(signal.SIGINT)
-        cluster.wait()
-    usual = {name: median(taken) for name, taken in seconds.items()}
+                taken[name].append(took)
+                print(f"{name:6} {took.wall_s:7.1f} s, CPU {took.total_cpu_s:.1f} s and "
+                      f"{beside[name][-1]:.1f} s beside; of it reading "
+                      f"{took.cpu_s['reading']:.2f} s, exchanges {took.cpu_s['exchanges']:.2f} s",
+                      flush=True)  # fmt: skip
+    usual = {name: median(t.wall_s for t in took) for name, took in taken.items()}
     result = {
-        "command": "make bench-engines", "commit": commit(), "machine": describe(),
-        "load": round(load, 1), "copies": asked.copies, "seconds": seconds,
-        "seconds_reading": features, "same_bytes": True,
-        "ratio": {name: round(taken / usual["local"], 2) for name, taken in usual.items()},
+        "command": f"perf/engines_bench.py --log {asked.log} --rounds {asked.rounds} "
+                   f"--engines {','.join(asked.engines)}",
+        "commit": commit(),
+        "machine": describe(), "load": round(load, 1), "log": asked.log,
+        "seconds": {n: [round(one.wall_s, 1) for one in took] for n, took in taken.items()},
+        "seconds_reading": {n: [round(one.steps["features"], 1) for one in took]
+                            for n, took in taken.items()},
+        "cpu_s": {n: [round(one.total_cpu_s, 1) for one in took] for n, took in taken.items()},
+        "cpu_s_of_the_server": {n: [round(s, 1) for s in b] for n, b in beside.items() if any(b)},
+        "least_cpu_s_by_step": {n: _least(took) for n, took in taken.items()},
+        "same_bytes": True,
+        "ratio": {name: round(took / usual["local"], 2) for name, took in usual.items()},
+        "cpu_ratio": {
+            name: round(_cpu(taken, beside, name) / _cpu(taken, beside, "local"), 2)
+            for name in taken if name != "spark"
+        },
     }  # fmt: skip
-    print(json.dumps(result["ratio"]))
+    print(json.dumps(result, indent=1))
     if asked.keep:
-        RESULT.write_text(json.dumps(result, indent=2) + "\n")
+        asked.keep.write_text(json.dumps(result, indent=1) + "\n")
+
+
+def _least(took: list[Took]) -> dict[str, float]:
+    """Return by step the least CPU seconds of the process: a busy machine only adds to them."""
+    return {step: round(min(one.cpu_s[step] for one in took), 2) for step in took[0].cpu_s}
+
+
+def _cpu(taken: dict[str, list[Took]], beside: dict[str, list[float]], name: str) -> float:
+    """Return the least CPU seconds of a scan with its server: a busy machine only adds to them."""
+    return min(one.total_cpu_s + more for one, more in zip(taken[name], beside[name], strict=True))
 
 
 if __name__ == "__main__":

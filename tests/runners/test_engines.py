@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import json
 import os
 import shutil
@@ -14,11 +15,19 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from environments import environment
 from ports import free_port
 
+from stillwatch.pipeline import FEATURES, features
+from stillwatch.profiles import EXCHANGES_STEP, PEOPLE_STEP, REPEATS_STEP
+from stillwatch.runners import LocalRunner
 from stillwatch.scanner import ScanResult
+from stillwatch.schema import Settings
+from stillwatch.schema.arrow import ACCOUNT, EXCHANGE, ORGANIZATION
 from stillwatch.simulate import SimulatedWorld
 
 from .conftest import Scan, Scanned, scanned
@@ -186,6 +195,72 @@ def test_spark_leaves_the_same_bytes_though_an_executor_is_killed(
     assert victims
     assert not whole
     assert plain.differing(of_run(tmp_path / "run")) == []
+
+
+@pytest.fixture(scope="session")
+def stages(rows: pa.Table, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the tables of 50,000 mixed exchanges, some of them twice, with `exchanges` made here.
+
+    Row groups of the features hold all times, so that they are dealt before they are read.
+    """
+    ids = rows["exchange_id"].to_pylist()
+    place, kind = rows.schema.get_field_index("exchange_id"), EXCHANGE.field("exchange_id")
+    copies = [rows.set_column(place, kind, pa.array([f"{i}-{k}" for i in ids])) for k in range(4)]
+    copies.append(copies[0].slice(0, 500))
+    every = pa.concat_tables(copies)
+    order = np.random.default_rng(5).permutation(every.num_rows)
+    mixed = every.take(pa.array(order)).select(EXCHANGE.names).cast(EXCHANGE)
+    runner = LocalRunner(tmp_path_factory.mktemp("stages"), Settings(), threads=2)
+    runner.map("features", features, mixed.combine_chunks().to_batches(6_000), FEATURES)
+    runner.put("accounts", ACCOUNT.empty_table())
+    runner.put("organizations", ORGANIZATION.empty_table())
+    for step in (REPEATS_STEP, PEOPLE_STEP, dataclasses.replace(EXCHANGES_STEP, group_rows=2_048)):
+        runner.run(step)
+    runner.close()
+    return runner.folder
+
+
+def making(python: Path, engine: str, stages: Path, folder: Path) -> subprocess.Popen[str]:
+    """Start making `exchanges` on an engine, in a folder with the tables before it."""
+    folder.mkdir()
+    for table in EXCHANGES_STEP.inputs:
+        shutil.copy(stages / f"{table}.parquet", folder)
+    return subprocess.Popen(
+        [python, ROOT / "tests" / "runners" / "make_exchanges.py", engine, folder],
+        text=True, env={**os.environ, **QUIET}, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    )  # fmt: skip
+
+
+def same_exchanges(stages: Path, folder: Path) -> bool:
+    here, there = (f / "exchanges.parquet" for f in (stages, folder))
+    assert pq.read_metadata(here).num_row_groups > 20
+    return here.read_bytes() == there.read_bytes()
+
+
+def test_sail_makes_many_stretches_of_time_that_are_one_table(
+    python: Path, stages: Path, tmp_path: Path
+) -> None:
+    ended(making(python, "sail", stages, tmp_path / "sail"), 0)
+    assert same_exchanges(stages, tmp_path / "sail")
+    assert not (tmp_path / "sail" / "spill").exists()
+
+
+def test_spark_makes_the_same_table_though_an_executor_is_killed_among_its_stretches(
+    python: Path, stages: Path, tmp_path: Path
+) -> None:
+    process = making(python, "local-cluster[2,1,1024]", stages, tmp_path / "spark")
+    parts = tmp_path / "spark" / "spill" / "exchanges"
+    victims: list[int] = []
+    while process.poll() is None and not list(parts.glob("*.parquet")):
+        victims = victims or descendants(process.pid, b"CoarseGrainedExecutorBackend")
+        time.sleep(0.005)
+    if victims:
+        os.kill(victims[0], signal.SIGKILL)
+    made = (tmp_path / "spark" / "exchanges.parquet").exists()
+    ended(process, 0)
+    assert victims
+    assert not made
+    assert same_exchanges(stages, tmp_path / "spark")
 
 
 @pytest.fixture

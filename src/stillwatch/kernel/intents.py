@@ -25,6 +25,7 @@ _MAX_SCAN_BYTES: Final = 1 << 30  # the engine counts bytes in 32 bits
 _END_BITS: Final = 40
 _BITS: Final = tuple(int(pattern.intent) for pattern in PATTERNS)
 _per_thread = threading.local()
+_compiling = threading.Lock()
 
 
 def match(text: bytes) -> int:
@@ -99,9 +100,17 @@ def _hyperscan() -> Any:
     return hyperscan
 
 
-@lru_cache(maxsize=1)
 def _database() -> Any:
-    """The compiled patterns, shared by all threads."""
+    """The compiled patterns, shared by all threads: half a second of work, which one of them does.
+
+    An engine starts a thread for each file at once.
+    """
+    with _compiling:
+        return _compiled_database()
+
+
+@lru_cache(maxsize=1)
+def _compiled_database() -> Any:
     hyperscan = _hyperscan()
     database = hyperscan.Database(mode=hyperscan.HS_MODE_BLOCK)
     database.compile(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from stillwatch.schema import Settings, Step, to_micros
+from stillwatch.schema import Along, Settings, Step, to_micros
 
 __all__ = [
     "EXCHANGES_STEP",
@@ -14,6 +14,7 @@ __all__ = [
     "exchanges_sql",
     "in_window",
     "people_sql",
+    "places_sql",
     "repeats_sql",
 ]
 
@@ -131,6 +132,11 @@ def exchanges_sql(settings: Settings) -> str:
     """
 
 
+def places_sql(settings: Settings) -> str:
+    """Return time and id of every exchange that `exchanges_sql` gives, in no order."""
+    return _once("f.ts, f.exchange_id", settings)
+
+
 def in_window(settings: Settings, prefix: str = "") -> str:
     """Return the WHERE of a scan's window over a table with ``ts``; nothing without ends."""
     terms = []
@@ -163,6 +169,7 @@ EXCHANGES_STEP = Step(
     output="exchanges",
     sql=exchanges_sql,
     bulky=True,
+    along=Along(("ts", "exchange_id"), "rid", places_sql),
 )
 
 

@@ -5,7 +5,8 @@ run's `stages` folder (the features that an engine's workers made are a folder o
 Promise: the bytes of a table depend on rows and settings alone, not on what ran the step.
 
 `LocalRunner` is this process; `EngineRunner` has Spark or Sail read the logs and run the steps
-that a key splits (docs/scaling.md), by two moves: map over files, and the same SQL by key.
+that can be split (docs/scaling.md), by two moves: map over files or stretches of time, and the
+same SQL by key.
 """
 
 from stillwatch.runners.cluster import check_engine, open_cluster

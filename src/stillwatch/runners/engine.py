@@ -10,6 +10,7 @@ import json
 import secrets
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
@@ -20,8 +21,19 @@ import pyarrow.parquet as pq
 import stillwatch
 from stillwatch.errors import RunnerError, StillwatchError
 from stillwatch.runners.cluster import Cluster
-from stillwatch.runners.local import ENGINES, SPILL, LocalRunner, listed
+from stillwatch.runners.concatenated import concatenate
+from stillwatch.runners.local import ENGINES, ROW_GROUP, SPILL, LocalRunner, listed, packing
+from stillwatch.runners.stretches import (
+    DEALT,
+    Stretched,
+    deal_rows,
+    layout,
+    stretches,
+    wide_pieces,
+    write_stretch,
+)
 from stillwatch.runners.tasks import (
+    Beside,
     Ground,
     Item,
     Keyed,
@@ -34,7 +46,7 @@ from stillwatch.runners.tasks import (
     write_parts,
 )
 from stillwatch.runners.wire import ddl
-from stillwatch.schema import Settings, Step
+from stillwatch.schema import Along, Settings, Step
 
 __all__ = ["EngineRunner"]
 
@@ -108,24 +120,25 @@ class EngineRunner(LocalRunner):
                 yield from pa.ipc.open_stream(rows)
 
     def run(self, step: Step) -> None:
-        """Execute one step: on the cluster where a key splits it, else here."""
-        if not step.key or step.sql is None:
+        """Execute one step: on the cluster where a key or an order splits it, else here."""
+        if step.key and step.sql is not None:
+            self._run_by_key(step, step.sql(self.settings))
+        elif step.along is not None and step.sql is not None:
+            self._run_along(step, step.sql(self.settings), step.along)
+        else:
             super().run(step)
-            return
+
+    def _run_by_key(self, step: Step, sql: str) -> None:
         table = step.inputs[0]
-        groups = list(self._row_groups(table))
+        with self._reading(table):
+            groups = list(self._row_groups(table))
         rows = sum(item["rows"] for item in groups)
         if rows == 0:
             super().run(step)
             return
-        out = self.folder / SPILL / step.name
-        shutil.rmtree(out, ignore_errors=True)
-        out.mkdir()
+        out = self._empty(step.name)
         schema = self._schema(table, step.reads)
-        keyed = Keyed(
-            step.sql(self.settings), table, schema,
-            tuple((name, tuple(map(str, self.parts(name)))) for name in step.inputs[1:]), str(out),
-        )  # fmt: skip
+        keyed = Keyed(sql, table, schema, self._beside(step), str(out))
         tasks = _tasks(groups)
         parts = min(max(rows // _PART_ROWS, _LEAST_PARTS), _MOST_TASKS)
         notes = self._told(
@@ -141,7 +154,71 @@ class EngineRunner(LocalRunner):
                 hint="go on with --resume; if it happens again, the engine is at fault",
             )  # fmt: skip
         self._write_sql(step, f"SELECT * FROM {listed(out / n['part'] for n, _ in notes)}")
-        shutil.rmtree(out)
+        shutil.rmtree(out, ignore_errors=True)  # an attempt that nobody waited for may still write
+
+    def _run_along(self, step: Step, sql: str, along: Along) -> None:
+        """Have workers make stretches of the output, and put them one after the other here."""
+        size = step.group_rows or ROW_GROUP
+        with self._named(f"step {step.name}"):
+            cut = stretches(self.query, along.places(self.settings), along, size)
+        if not cut:
+            super().run(step)
+            return
+        out = self._empty(step.name)
+        table = step.inputs[0]
+        with self._reading(table):
+            read, wide = layout(self.parts(table), along.columns[0], cut)
+        sources = [[(str(path), groups) for path, groups in one.items()] for one in read]
+        if wide:
+            ends = [one["low"] for one in cut] + [cut[-1]["high"]]
+            tasks = _tasks(wide_pieces(wide))
+            deal = partial(deal_rows, self._ground, tasks, along.columns, ends, str(out))
+            dealt = self._cluster.each(deal, len(tasks), f"step {step.name}, dealing")
+            for note, _ in self._told(dealt, sum(map(len, tasks))):
+                for place, k in enumerate(note["held"]):
+                    sources[k].append((str(out / note["part"]), [place]))
+        given = Stretched(
+            sql, table, along.columns, along.number, self._beside(step), packing(step), size,
+            str(out),
+        )  # fmt: skip
+        tasks = _tasks([{**one, "sources": of} for one, of in zip(cut, sources, strict=True)])
+        work = partial(write_stretch, self._ground, tasks, given)
+        made = self._cluster.each(work, len(tasks), f"step {step.name}")
+        notes = [note for note, _ in self._told(made, len(cut))]
+        wrong = sum(note["rows"] != one["rows"] for note, one in zip(notes, cut, strict=True))
+        if wrong:
+            raise RunnerError(
+                f"{wrong:,} of {len(cut):,} stretches have other rows than were counted",
+                where=f"step {step.name}",
+                hint="go on with --resume; if it happens again, the shared disk is at fault",
+            )
+        for path in out.glob(f"*{DEALT}"):  # the disk need not hold the rows four times
+            path.unlink(missing_ok=True)
+        with self._aside(step.output) as aside:
+            concatenate([out / note["part"] for note in notes], aside)
+        self._view(step.output)
+        shutil.rmtree(out, ignore_errors=True)  # an attempt that nobody waited for may still write
+
+    @contextmanager
+    def _reading(self, table: str) -> Iterator[None]:
+        """Say which table it is where a file of it is damaged or gone."""
+        try:
+            yield
+        except (OSError, pa.ArrowException) as error:
+            raise RunnerError(
+                f"a file of it cannot be read ({type(error).__name__})", where=f"table {table}",
+                hint="begin anew, without --resume",
+            ) from error  # fmt: skip
+
+    def _empty(self, name: str) -> Path:
+        """Return an empty folder that all workers see, for what a step writes on the way."""
+        out = self.folder / SPILL / name
+        shutil.rmtree(out, ignore_errors=True)
+        out.mkdir()
+        return out
+
+    def _beside(self, step: Step) -> Beside:
+        return tuple((name, tuple(map(str, self.parts(name)))) for name in step.inputs[1:])
 
     def _row_groups(self, table: str) -> Iterator[dict[str, Any]]:
         for path in self.parts(table):

@@ -27,7 +27,7 @@ _WHOLE = "whole.json"
 _LEAST_MEMORY = 512_000_000
 
 _SIZE = re.compile(r"^\s*(\d+(?:\.\d+)?)\s*(kb|mb|gb|tb|kib|mib|gib|tib)?\s*$", re.IGNORECASE)
-_ROW_GROUP = 65_536
+ROW_GROUP = 65_536
 # Most columns of a bulky table are hashes: a search for repeats that goes on finds none. This takes
 # two thirds of the time of the engine's own choice, also to read, and 4 % more bytes.
 _FAST = "COMPRESSION zstd, COMPRESSION_LEVEL 1, DICTIONARY_SIZE_LIMIT 4096"
@@ -144,7 +144,7 @@ class LocalRunner:
         ):
             for batch in batches:
                 done = pa.RecordBatch.from_arrays(function(batch).columns, schema=loose)
-                writer.write_batch(done, row_group_size=_ROW_GROUP)
+                writer.write_batch(done, row_group_size=ROW_GROUP)
                 rows += done.num_rows
                 if progress is not None:
                     progress(rows)
@@ -154,7 +154,7 @@ class LocalRunner:
     def put(self, output: str, table: pa.Table) -> None:
         """Write an Arrow table as the table ``output``."""
         with self._aside(output) as aside:
-            pq.write_table(table, aside, compression="zstd", row_group_size=_ROW_GROUP)
+            pq.write_table(table, aside, compression="zstd", row_group_size=ROW_GROUP)
         self._view(output)
 
     def read_parts(
@@ -221,8 +221,8 @@ class LocalRunner:
             self._in_memory(
                 self._con.execute,
                 f"COPY ({select}) TO {quoted(aside)} (FORMAT parquet, "
-                f"{_packed(step)}, "
-                f"ROW_GROUP_SIZE {step.group_rows or _ROW_GROUP})",
+                f"{packing(step)}, "
+                f"ROW_GROUP_SIZE {step.group_rows or ROW_GROUP})",
             )
         self._view(step.output)
 
@@ -286,7 +286,8 @@ class LocalRunner:
         )
 
 
-def _packed(step: Step) -> str:
+def packing(step: Step) -> str:
+    """Return how a step's table is packed, as SQL writes it."""
     if step.passing:
         return "COMPRESSION uncompressed"
     return _FAST if step.bulky else "COMPRESSION zstd"

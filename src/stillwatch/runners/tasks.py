@@ -12,6 +12,7 @@ import json
 import tempfile
 import uuid
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from itertools import chain
@@ -31,14 +32,19 @@ __all__ = [
     "NOTE",
     "NOTE_DDL",
     "TASK_MEMORY",
+    "Beside",
     "Ground",
+    "Item",
     "Keyed",
     "Reader",
     "collect_rows",
+    "each_item",
     "probe",
+    "publish",
     "raise_noted",
     "read_rows",
     "run_key",
+    "task_engine",
     "write_parts",
 ]
 
@@ -51,6 +57,8 @@ TASK_MEMORY: Final = "1GB"
 _ROW_GROUP: Final = 65_536
 
 Item = Mapping[str, Any]
+# Tables that a task reads as a whole, as files of Parquet by name.
+Beside = tuple[tuple[str, tuple[str, ...]], ...]
 # Yields the batches of one item and returns what is to be noted of it.
 Reader = Callable[[Item], Generator[pa.RecordBatch, None, dict[str, Any]]]
 # Returns what is to be noted of one item, and rows as an Arrow stream where it has any.
@@ -93,14 +101,13 @@ class Ground:
 class Keyed:
     """A step that is run on every part of a key.
 
-    ``table``, ``schema``: the split table and its columns that the SQL reads. ``beside``: other
-    tables, whole, as files of Parquet by name.
+    ``table``, ``schema``: the split table and its columns that the SQL reads.
     """
 
     sql: str
     table: str
     schema: pa.Schema
-    beside: tuple[tuple[str, tuple[str, ...]], ...]
+    beside: Beside
     out: str
 
 
@@ -148,10 +155,10 @@ def write_parts(
                 whole = pa.RecordBatch.from_arrays(batch.columns, schema=loose)
                 writer.write_batch(whole, row_group_size=_ROW_GROUP)
                 rows += batch.num_rows
-        _publish(aside, Path(out) / name)
+        publish(aside, Path(out) / name)
         return {**made.note, "part": name, "rows": rows}
 
-    yield from _each(items, write, batches)
+    yield from each_item(items, write, batches)
 
 
 def collect_rows(
@@ -159,7 +166,7 @@ def collect_rows(
     batches: Iterator[pa.RecordBatch],
 ) -> Iterator[pa.RecordBatch]:  # fmt: skip
     """Answer with the rows of each item themselves: for what is little and must not be stored."""
-    yield from _each(items, partial(_gathered, ground, reader), batches)
+    yield from each_item(items, partial(_gathered, ground, reader), batches)
 
 
 def _gathered(ground: Ground, reader: Reader, item: Item) -> tuple[dict[str, Any], bytes]:
@@ -202,6 +209,22 @@ def _keyed(ground: Ground, keyed: Keyed, batches: Iterator[pa.RecordBatch]) -> d
     ground.check()
     name = f"{uuid.uuid4().hex}.parquet"
     aside = Path(keyed.out) / f"{name}.part"
+    with task_engine(keyed.beside) as con:
+        rows = pa.RecordBatchReader.from_batches(
+            keyed.schema, (received(batch, keyed.schema) for batch in batches)
+        )
+        con.register("arriving", rows)
+        con.execute(f"CREATE TABLE {keyed.table} AS SELECT * FROM arriving")
+        con.unregister("arriving")
+        seen = con.execute(f"SELECT count(*) FROM {keyed.table}").fetchone()
+        con.execute(f"COPY ({keyed.sql}) TO {quoted(aside)} (FORMAT parquet)")
+    publish(aside, Path(keyed.out) / name)
+    return {"part": name, "seen": seen[0] if seen else 0}
+
+
+@contextmanager
+def task_engine(beside: Beside) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Open the engine of one task, which has one thread, with views of the tables beside."""
     with tempfile.TemporaryDirectory() as spill, duckdb.connect() as con:
         for setting in (
             f"memory_limit = '{TASK_MEMORY}'",
@@ -211,18 +234,9 @@ def _keyed(ground: Ground, keyed: Keyed, batches: Iterator[pa.RecordBatch]) -> d
             "enable_progress_bar = false",
         ):
             con.execute(f"SET {setting}")
-        rows = pa.RecordBatchReader.from_batches(
-            keyed.schema, (received(batch, keyed.schema) for batch in batches)
-        )
-        con.register("arriving", rows)
-        con.execute(f"CREATE TABLE {keyed.table} AS SELECT * FROM arriving")
-        con.unregister("arriving")
-        for table, files in keyed.beside:
+        for table, files in beside:
             con.execute(f"CREATE VIEW {table} AS SELECT * FROM {listed(files)}")
-        seen = con.execute(f"SELECT count(*) FROM {keyed.table}").fetchone()
-        con.execute(f"COPY ({keyed.sql}) TO {quoted(aside)} (FORMAT parquet)")
-    _publish(aside, Path(keyed.out) / name)
-    return {"part": name, "seen": seen[0] if seen else 0}
+        yield con
 
 
 class _Noted:
@@ -242,9 +256,10 @@ def _items_of(items: Sequence[Sequence[Item]], batches: Iterator[pa.RecordBatch]
             yield from items[task]
 
 
-def _each(
+def each_item(
     items: Sequence[Sequence[Item]], work: Work, batches: Iterator[pa.RecordBatch]
 ) -> Iterator[pa.RecordBatch]:
+    """Do the work on each item of these tasks and answer with its note."""
     for item in _items_of(items, batches):
         yield _answered(item["item"], work, item)
 
@@ -269,7 +284,7 @@ def raise_noted(note: Mapping[str, Any]) -> None:
         raise getattr(errors, kind)(message, where=where, hint=hint)
 
 
-def _publish(aside: Path, target: Path) -> None:
+def publish(aside: Path, target: Path) -> None:
     """Bring a part to the disk under its name: the node may look before the engine is done."""
     to_disk(aside)
     aside.replace(target)

@@ -193,7 +193,7 @@ def scan(
     ``without``: signals to switch off (docs/signals), for ablations; summary.json names them.
     ``look``: which look at this traffic it is, from 1, where no baseline tells a later one.
     ``looks``: how many looks share alpha evenly; None: all looks ever, each less than the last.
-    ``engine``: who reads the logs and runs the steps that a key splits (docs/scaling.md): this
+    ``engine``: who reads the logs and runs the steps that can be split (docs/scaling.md): this
     process (``local``), ``sail``, ``sc://…``, ``spark://…``, ``local-cluster[…]``; the same bytes.
 
     Raises InputError (nothing readable, too many rejects), ConfigError (an option; a resumed run

@@ -48,7 +48,7 @@ from stillwatch.schema.run import (
     TIMING,
 )
 from stillwatch.schema.settings import Settings
-from stillwatch.schema.step import Desk, Step
+from stillwatch.schema.step import Along, Desk, Step
 from stillwatch.schema.times import DAY_US, from_micros, parse_time, to_micros
 from stillwatch.schema.words import (
     ACCESS,
@@ -107,6 +107,7 @@ __all__ = [
     "TEMPLATE_LENGTHS",
     "TIMING",
     "VERDICTS",
+    "Along",
     "Appeal",
     "Case",
     "CohortTest",

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+import threading
 from collections import Counter
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -121,3 +123,25 @@ def test_scanning_in_pieces_gives_the_same(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(intents, "_MAX_SCAN_BYTES", 100)
     assert intents.match_rows(text, starts).tolist() == whole.tolist()
     assert whole.tolist() == [intents.match_slowly(row) for row in rows]
+
+
+def test_threads_that_start_together_compile_the_patterns_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Compiling lets other threads run; an engine's workers are threads of one process."""
+    real, made = intents._hyperscan(), []
+
+    def database(**mode: object) -> object:
+        made.append(mode)
+        return real.Database(**mode)
+
+    counting = SimpleNamespace(**{**vars(real), "Database": database})
+    monkeypatch.setattr(intents, "_hyperscan", lambda: counting)
+    intents._compiled_database.cache_clear()
+    threads = [threading.Thread(target=intents._database) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    intents._compiled_database.cache_clear()
+    assert len(made) == 1

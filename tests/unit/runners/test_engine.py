@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any, cast
 
 import pyarrow as pa
-import pyarrow.compute as pc
 import pytest
+from here import Here
 
 from stillwatch.errors import RunnerError
-from stillwatch.runners.cluster import Cluster, Task
+from stillwatch.runners.cluster import Cluster
 from stillwatch.runners.engine import EngineRunner
 from stillwatch.schema import Settings, Step
 
@@ -19,32 +19,6 @@ COUNTED = Step(
     name="counted", inputs=("rows",), output="counted", key="who", reads=("who",),
     sql=lambda _: "SELECT who, count(*) AS n FROM rows GROUP BY who", order_by=("who",),
 )  # fmt: skip
-
-
-class Here:
-    """A cluster of this process: parts by the remainder of a hash, as an engine makes them."""
-
-    def each(self, task: Task, tasks: int, what: str) -> list[tuple[int, str, bytes]]:
-        return [note for n in range(tasks) for note in _notes(task(iter([_number(n)])))]
-
-    def by_key(
-        self, read: Task, tasks: int, columns: str, key: str, parts: int, task: Task, what: str
-    ) -> list[tuple[int, str, bytes]]:
-        rows = pa.Table.from_batches([b for n in range(tasks) for b in read(iter([_number(n)]))])
-        part = pa.array([hash(value) % parts for value in rows[key].to_pylist()])
-        found: list[tuple[int, str, bytes]] = []
-        for n in range(parts):
-            some = rows.filter(pc.equal(part, n))
-            found += _notes(task(iter(some.to_batches())))
-        return found
-
-
-def _number(n: int) -> pa.RecordBatch:
-    return pa.RecordBatch.from_pydict({"id": [n]})
-
-
-def _notes(batches: Iterator[pa.RecordBatch]) -> list[tuple[int, str, bytes]]:
-    return [(r["item"], r["note"], r["rows"]) for b in batches for r in b.to_pylist()]
 
 
 @pytest.fixture
