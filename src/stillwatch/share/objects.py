@@ -30,7 +30,7 @@ from stillwatch.share.words import (
     lowest,
 )
 
-__all__ = ["BUNDLE", "EXTENSIONS", "FREE_TYPES", "TYPES", "json_schema"]
+__all__ = ["BUNDLE", "EXTENSIONS", "FREE_TYPES", "LINKS", "TYPES", "json_schema"]
 
 _BAND: Final = OneOf(BANDS)
 _EDGES: Final = tuple(max(1, lowest(name)) for name in BANDS)
@@ -217,6 +217,21 @@ FREE_TYPES: Final[dict[str, Closed]] = {
     ),
 }  # fmt: skip
 
+# STIX 2.1, appendix B, as far as it is used
+LINKS: Final = frozenset(
+    {
+        ("campaign", "uses", "attack-pattern"), ("campaign", "uses", "infrastructure"),
+        ("campaign", "attributed-to", "intrusion-set"),
+        ("campaign", "attributed-to", "threat-actor"),
+        ("intrusion-set", "attributed-to", "threat-actor"),
+        ("intrusion-set", "uses", "attack-pattern"), ("intrusion-set", "uses", "infrastructure"),
+        ("threat-actor", "uses", "attack-pattern"), ("threat-actor", "uses", "infrastructure"),
+        ("indicator", "indicates", "campaign"), ("indicator", "indicates", "infrastructure"),
+        ("indicator", "indicates", "attack-pattern"), ("indicator", "indicates", "intrusion-set"),
+        ("indicator", "indicates", "threat-actor"),
+        ("course-of-action", "mitigates", "attack-pattern"),
+    }
+)  # fmt: skip
 FIXED_TYPES: Final = tuple(sorted({one["type"] for one in CATALOGUE.values()} - {"identity"}))
 TYPES: Final = (*FREE_TYPES, *FIXED_TYPES)
 BUNDLE: Final = Closed(

@@ -22,6 +22,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 from stillwatch.share.catalogue import ATLAS, MEASURES
+from stillwatch.share.techniques import PUBLIC_IDS
 from stillwatch.share.told import PERSON, Fault, acronyms, names_trade, spelled, told, unnatural
 from stillwatch.share.vocabulary import vocabulary
 from stillwatch.share.words import BANDS
@@ -42,10 +43,7 @@ _COUNTED: Final = (
     "(?:accounts|exchanges|requests|prompts|addresses|campaigns|conversations|templates)"
 )
 _CODE: Final = "(?:200|400|401|403|404|408|429|500|502|503|504)"
-_KNOWN_IDS: Final = frozenset({
-    *ATLAS, *MEASURES, "AML.T0005.001", "AML.T0008", "AML.T0024", "AML.T0034", "AML.T0042",
-    "AML.T0048.004", "AML.T0057", "AML.T0065", "AML.CS0056",
-})  # fmt: skip
+_KNOWN_IDS: Final = frozenset({*ATLAS, *MEASURES, *PUBLIC_IDS, "AML.CS0056"})
 
 
 # What a template or a method consists of; of accounts and requests only bands are told
