@@ -30,7 +30,9 @@ from stillwatch.schema.fields import (
 )
 from stillwatch.share import RULES
 from stillwatch.share.catalogue import CATALOGUE
-from stillwatch.share.objects import EXTENSIONS, FREE_TYPES, json_schema
+from stillwatch.share.objects import EXTENSIONS, FREE_TYPES
+from stillwatch.share.published import json_schema
+from stillwatch.share.standard import STANDARD
 from stillwatch.share.words import (
     BANDS,
     CLEAR_KINDS,
@@ -522,6 +524,13 @@ def antitrust() -> str:
               row("object", "fields that must be there", "fields that may"),
               row("---", "---", "---")]  # fmt: skip
     for name, shape in FREE_TYPES.items():
+        must, may = (", ".join(f"`{f}`" for f in fields) for fields in (shape.must, shape.may))
+        lines.append(row(f"`{name}`", must, may))
+    lines += ["\n## Objects of the standard alone\n\n",
+              "With a random id (UUID version 4) and no extension, as any STIX tool makes them.\n\n",
+              row("object", "fields that must be there", "fields that may"),
+              row("---", "---", "---")]  # fmt: skip
+    for name, shape in STANDARD.items():
         must, may = (", ".join(f"`{f}`" for f in fields) for fields in (shape.must, shape.may))
         lines.append(row(f"`{name}`", must, may))
     lines += ["\n## Extensions\n\n", row("extension", "fields that must be there",

@@ -261,7 +261,7 @@ def _ids(obj: Mapping[str, Any], known: Known, *, derived: bool) -> Iterator[Tro
     for name, value in obj.items():
         if name.endswith(("_ref", "_refs")) or (name == "id" and not derived):
             for one in value if isinstance(value, list) else (value,):
-                there = known(one)
+                there = known(one) and (name != "id" or obj["type"] == "identity")
                 if not there or one.startswith("identity--"):
                     yield from _spelled(one, name, known=there)
     for inner in obj.get("extensions", {}).values():

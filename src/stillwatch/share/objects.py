@@ -1,8 +1,11 @@
-"""Every object that may be shared, field by field. This table is the allow-list and the schema."""
+"""Every object that may be shared, field by field. This table is the allow-list and the schema.
+
+What any tool makes of the standard alone has a table of its own, in `standard`.
+"""
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
 from stillwatch.share.catalogue import CATALOGUE, IEP, INTERFACE, RELEASABLE
 from stillwatch.share.shape import (
@@ -30,7 +33,7 @@ from stillwatch.share.words import (
     lowest,
 )
 
-__all__ = ["BUNDLE", "EXTENSIONS", "FREE_TYPES", "LINKS", "TYPES", "json_schema"]
+__all__ = ["BUNDLE", "EXTENSIONS", "FREE_TYPES", "LINKS", "TYPES"]
 
 _BAND: Final = OneOf(BANDS)
 _EDGES: Final = tuple(max(1, lowest(name)) for name in BANDS)
@@ -237,17 +240,3 @@ TYPES: Final = (*FREE_TYPES, *FIXED_TYPES)
 BUNDLE: Final = Closed(
     {"type": Constant("bundle"), "id": Id("bundle")}, {"objects": Many(Closed(), 1, 20_000)}
 )
-
-
-def json_schema() -> dict[str, Any]:
-    """Return the JSON Schema of every object that may be shared."""
-    extensions = {f"extension-{name}": shape.schema() for name, shape in EXTENSIONS.items()}
-    free = {name: shape.schema() for name, shape in FREE_TYPES.items()}
-    return {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "title": "Objects that stillwatch shares",
-        "description": "An object is one of `oneOf`: of a listed type with the listed fields, or "
-        "one of the fixed objects, whole.",
-        "$defs": {**extensions, **free, "fixed": {"enum": [*CATALOGUE.values()]}},
-        "oneOf": [{"$ref": f"#/$defs/{name}"} for name in (*free, "fixed")],
-    }

@@ -48,12 +48,15 @@ _KNOWN_IDS: Final = frozenset({*ATLAS, *MEASURES, *PUBLIC_IDS, "AML.CS0056"})
 
 # What a template or a method consists of; of accounts and requests only bands are told
 _SMALL: Final = (
-    "(?:same |different |consecutive |identical |distinct |linked |candidate |alternative |"
+    "(?:same |different |adjacent |overlapping |alternating |successive |similar |known |other |"
+    "consecutive |identical |distinct |linked |candidate |alternative |"
     "separate |possible |unrelated |further )?(?:words|tokens|turns|lines|answers|candidates|"
     "questions|"
     "languages|roles|personas|passages|scripts|tools|proxies|solutions|schedulers|"
     "spellings|wordings|rounds|branches|choices|options|classes|hops|templates|frames|bands|steps|"
     "techniques|methods|variants|patterns|openings|prefixes|stages|phases|indicators|fields|"
+    "conversations|autonomous systems|domains|subnets|subnetworks|reviewers|analysts|hypotheses|"
+    "categories|headers|cookies|hashes|strings|instructions|annotators|observers|"
     "characters|examples|messages|signals|factors|kinds|parts|sentences|sections|paragraphs|"
     "seconds|minutes|draws|placeholders|"
     "samples|criteria|fields|subsets|halves|waves|sessions|repetitions|tests|"
@@ -107,7 +110,13 @@ _FORMS: Final = tuple(
                       rf" of {_COUNTED}"),
         ("@span", r"(?:a few|several) hundred milliseconds"),
         ("@name", r"JSON Lines|JavaScript|TypeScript|Chromium|Chrome|Firefox|Safari|Selenium"
-                  r"|Playwright|Puppeteer|(?:Go|Rust|Java|Ruby|Perl|PHP) "
+                  r"|Playwright|Puppeteer|Linux|Windows|Android|macOS|iOS|Ubuntu"
+                  r"|Docker (?:containers?|hosts?|images?)|Kubernetes (?:clusters?|jobs?|pods?)"
+                  r"|Debian|Nginx|Squid|WireGuard|OpenVPN|Shadowsocks|LangChain|Node\.js|cURL"
+                  r"|Tor (?:exits?|exit nodes?|network|relays?)|OpenAI-compatible|ATT&CK"
+                  r"|(?:GitHub|GitLab) (?:gists?|repositories|repository)"
+                  r"|(?:Discord|Telegram) (?:bots?|channels?|groups?)"
+                  r"|Levenshtein|Jaccard|Bloom filters?|Caesar cipher|(?:Go|Rust|Java|Ruby|Perl|PHP) "
                   r"(?:client|library|program|script|runtime|code)"),
         ("@id", "|".join(re.escape(one) for one in sorted(_KNOWN_IDS, reverse=True))),
         ("@cve", r"CVE-(?:1999|20\d\d)-\d{4,5}"),
@@ -122,6 +131,8 @@ _FORMS: Final = tuple(
 )  # fmt: skip
 _TOKEN: Final = re.compile(r"(\(?)([A-Za-z0-9@][A-Za-z0-9@:+'-]*?)(\)?)([,;:.]?)")
 _PLACED: Final = frozenset(token for token, _ in _FORMS)
+_PASSED: Final = _PLACED | {"i", "we", "our", ",", ";", ":"}
+_PARTS: Final = 4  # of a compound, at most
 
 
 def faults(text: str, *, now: datetime, own: str = "", name: bool = False) -> list[Fault]:
@@ -258,31 +269,40 @@ def unlisted(text: str, *, now: datetime, own: str = "") -> list[str]:
 
 
 def _unknown(words: Sequence[str]) -> list[str]:
-    """Return the words that are neither of the vocabulary nor of a listed pair."""
-    known = vocabulary()
+    """Return the words that are neither of the vocabulary nor of a listed pair.
+
+    A pair may be written with a hyphen (load-balancer), and stand beside another compound
+    (reward-model training): it is looked for in the parts of compounds.
+    """
+    parts = [(at, part) for at, word in enumerate(words) for part in word.split("-")]
+    row = [part for _, part in parts]
     paired: set[int] = set()
-    for size in (2, 3, 4):
-        for at in range(len(words) - size + 1):
-            if tuple(words[at : at + size]) in known.pairs:
+    for size in (2, 3, 4, 5):
+        for at in range(len(row) - size + 1):
+            if tuple(row[at : at + size]) in vocabulary().pairs:
                 paired.update(range(at, at + size))
-    first = {"i", "we", "our"}
+    bare = {at for k, (at, part) in enumerate(parts) if k not in paired and not _is_part(part)}
+    many = {at for at, word in enumerate(words) if word.count("-") >= _PARTS}
     return [
         word
         for at, word in enumerate(words)
-        if not (at in paired or word in first | _PLACED or word in ",;:" or _is_known(word))
+        if at in bare | many and word not in _PASSED and not _is_known(word)
     ]
+
+
+def _is_part(part: str) -> bool:
+    return part in vocabulary().words or part in acronyms()
 
 
 def _is_known(word: str) -> bool:
     known = vocabulary()
     word = word.removesuffix("'s").removesuffix("s'") if "'" in word else word
-    if word in known.words or (word,) in known.pairs or word in acronyms():
+    if word in known.words or word in acronyms():
         return True
     turned = re.fullmatch("(?:mis|un)([a-z]+(?:able|ed|en|ing))", word)  # unfilled, mislabelled
     if turned and turned[1] in known.words:
         return True
-    parts = word.split("-")
-    return 2 <= len(parts) <= 4 and all(
-        p in known.words or p in acronyms() or (k == 0 and p in known.told["prefixes"])
-        for k, p in enumerate(parts)
+    before, _, rest = word.partition("-")  # inter-arrival
+    return before in known.told["prefixes"] and rest.count("-") < _PARTS and all(
+        map(_is_part, rest.split("-"))
     )

@@ -9,7 +9,7 @@ with an address in it; no operator, no identity, no course of action: these are 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
@@ -30,6 +30,7 @@ from stillwatch.share.shape import (
     Whole,
 )
 from stillwatch.share.techniques import ATLAS_NAMES, ATTACK_IDS, PHASES
+from stillwatch.share.told import names_trade, told
 from stillwatch.share.words import BANDS, CLEAR_KINDS, OPINIONS, lowest
 
 __all__ = ["STANDARD", "TLP_1", "is_standard", "judge_standard"]
@@ -182,8 +183,10 @@ _NAMES: Final = frozenset({"name", "aliases", "abstract"})
 _SAYS: Final = ("name", "aliases", "description", "objective", "content", "abstract", "explanation")
 _SAME: Final = ("derived-from", "duplicate-of")
 _KNOWN_LABELS: Final = frozenset(
-    {"adversarial-distillation", "ai", "cot", "distillation", "genai", "llm", "mitre-atlas", "ml"}
-)
+    {"adversarial-distillation", "ai", "automation", "coordinated", "cot", "distillation", "genai",
+     "llm", "malicious-activity", "mitre-atlas", "ml"}
+)  # fmt: skip
+_TITLES: Final = frozenset(ATLAS_NAMES.values())  # of a technique, as MITRE has them
 
 
 def is_standard(obj: Mapping[str, Any]) -> bool:
@@ -203,7 +206,7 @@ def judge_standard(obj: Mapping[str, Any], *, now: datetime) -> Iterator[Trouble
     for name in _SAYS:
         value = obj.get(name)
         for text in value if isinstance(value, list) else () if value is None else (value,):
-            if text != _given(obj, name):
+            if obj["type"] != "attack-pattern" or text not in _TITLES:
                 title = name in _NAMES and not (name == "abstract" and text.endswith("."))
                 yield from _told(name, faults(text, now=now, name=title))
     yield from _labelled(obj.get("labels", ()), now)
@@ -227,22 +230,15 @@ def _told(where: str, found: list[Fault]) -> Iterator[Trouble]:
         yield Trouble(fault.rule, where, fault.says)
 
 
-def _given(obj: Mapping[str, Any], name: str) -> str | None:
-    """Return the name that MITRE gives a technique which the object refers to."""
-    if name != "name" or obj["type"] != "attack-pattern":
-        return None
-    ids = [one.get("external_id") for one in obj.get("external_references", ())]
-    return ATLAS_NAMES.get(ids[0]) if len(ids) == 1 else None
-
-
-def _labelled(labels: list[str], now: datetime) -> Iterator[Trouble]:
-    """Labels are read as one line, in the order in which they are kept."""
-    rest = sorted(set(labels) - _KNOWN_LABELS)
-    line = ", ".join(re.sub("[_-]", " ", one) for one in rest)
-    if rest and not line.startswith("distillation"):
-        line = f"Distillation, {line}"  # what all labels here are of
+def _labelled(labels: Sequence[str], now: datetime) -> Iterator[Trouble]:
+    """Each label is a title of its own, and names a thing of the trade: several make no sentence."""
+    rest = [re.split("[ _-]", one) for one in sorted(set(labels) - _KNOWN_LABELS)]
+    if not all(map(names_trade, rest)):
+        yield Trouble("closed-prose", "labels", "holds a label that names no thing of the trade")
+    for words in rest:
+        yield from _told("labels", faults(" ".join(words).capitalize(), now=now, name=True))
     if rest:
-        yield from _told("labels", faults(line[:1].upper() + line[1:], now=now, name=True))
+        yield from _told("labels", list(told([part for words in rest for part in (*words, ",")])))
 
 
 def _referred(obj: Mapping[str, Any], now: datetime) -> Iterator[Trouble]:

@@ -117,13 +117,14 @@ def _astray(first: str, second: str) -> bool:
 
 def told(words: Sequence[str]) -> Iterator[Fault]:
     """Yield what one sentence tells, of its words in lower case."""
+    words = _supplied(words)
     sets, held = vocabulary().told, frozenset(words)
     if not names_trade(words) and held.isdisjoint(sets["pointing"]):
         yield Fault(PERSON, "holds a sentence that names no thing of the trade")
     yield from _timed(words)
     if "@small" in held and held & (sets["uncounted"] | sets["offered"]):
         yield Fault(_COMMERCE, "seems to tell how much of something a provider has")
-    yield from _grown(_moved(words))
+    yield from _grown(_moved(_compared(words)))
     often = any(
         word in sets["spans"] and (word.endswith("ly") or words[at - 1] in _EACH)
         for at, word in enumerate(words)
@@ -148,6 +149,17 @@ def told(words: Sequence[str]) -> Iterator[Fault]:
             yield Fault(PERSON, "tells of oneself more than what one observed")
         if word == "our" and sets["ours"].isdisjoint(after[:2]):
             yield Fault(PERSON, "tells of oneself more than what one observed")
+
+
+def _supplied(words: Sequence[str]) -> list[str]:
+    """Return the words, the provider of a proxy, a network or mail named as what it provides."""
+    supplying = vocabulary().told["supplying"]
+    return [
+        "gateway"
+        if word in {"provider", "providers"} and at and words[at - 1] in supplying
+        else word
+        for at, word in enumerate(words)
+    ]
 
 
 def names_trade(words: Sequence[str]) -> bool:
@@ -213,6 +225,15 @@ def _moved(words: Sequence[str]) -> frozenset[str]:
     )  # fmt: skip
 
 
+def _compared(words: Sequence[str]) -> list[str]:
+    """Return the words without "more" and "less" before an adverb: more evenly is no amount."""
+    return [
+        word
+        for at, word in enumerate(words)
+        if not (word in {"more", "less"} and words[at + 1 : at + 2] and words[at + 1][-2:] == "ly")
+    ]
+
+
 def _grown(held: frozenset[str]) -> Iterator[Fault]:
     """Growth and comparison: of a campaign's accounts and requests, and of nothing else."""
     sets = vocabulary().told
@@ -253,6 +274,10 @@ def _advised(words: Sequence[str]) -> bool:
             return True
         while rest and rest[0] in known.told["ordering"]:
             rest = rest[1:]
+        if _is_read(rest):
+            continue
+        if rest and rest[0] in known.told["reading"] and not known.told["judged"].isdisjoint(rest):
+            return True  # see the account off
         if rest and rest[0] in known.orders:
             return True
         object_follows = rest[1:2] and rest[1] in known.told["determiners"]
@@ -266,6 +291,15 @@ def _advised(words: Sequence[str]) -> bool:
         word in known.told["advisable"] and "to" in words[at + 1 : at + 6]
         for at, word in enumerate(words)
     )
+
+
+def _is_read(rest: Sequence[str]) -> bool:
+    """Return whether words begin like an order and are none: see the report, use of a relay."""
+    sets = vocabulary().told
+    if rest[1:2] == ["of"]:
+        return rest[0] in {"misuse", "reuse", "use"}
+    asked = rest[:1] and rest[0] in sets["reading"] and rest[1:2] not in (["that"], ["to"])
+    return (bool(asked) or list(rest[:2]) == ["refer", "to"]) and sets["judged"].isdisjoint(rest)
 
 
 def _without_traits(words: Sequence[str]) -> list[str]:
@@ -290,6 +324,8 @@ def _together(words: Sequence[str]) -> bool:
             rest = words[at + 3 :] if words[at + 1 : at + 2] == ["of"] else words[at + 1 :]
             if not known.bases.isdisjoint(rest[:1]):
                 return True
+        elif word == "both" and words[at + 1 : at + 2] and names_trade(words[at + 1 : at + 2]):
+            continue  # both clusters
         elif word in actors and any(
             one in known.bases or (one[-1] == "s" and one[:-1] in known.bases)
             for one in words[at + 1 : at + 5]

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import cache
 from importlib.resources import files
+from itertools import product
 from typing import Final, NamedTuple
 
 __all__ = ["Vocabulary", "vocabulary"]
@@ -23,7 +24,8 @@ _DOUBLED: Final = frozenset(
 class Vocabulary(NamedTuple):
     """``words``: in lower case. ``orders``: bases of verbs that are nothing else; a sentence that
     begins with one is an order. ``bases``: of all verbs. ``acronyms``: as they are written.
-    ``pairs``: words that stand only beside each other, as tuples of words. ``told``: sets of words
+    ``pairs``: words that stand only beside each other, as tuples of words, compounds in their
+    parts. ``told``: sets of words
     by what they could tell together. ``patterns``: a rule, what a sentence seems to do, and the
     words in a row by which it does."""
 
@@ -46,7 +48,9 @@ def vocabulary() -> Vocabulary:
     """
     text = files("stillwatch.share").joinpath("vocabulary.toml").read_text(encoding="utf-8")
     read = tomllib.loads(text)
-    told, pairs = read.pop("told"), read.pop("pair").split("|")
+    told = read.pop("told")
+    pairs = {tuple(re.split("[ -]", pair)) for pair in " ".join(read.pop("pair").split()).split(" | ")}
+    families = [set(_family(line)) for line in read.pop("family").strip().splitlines()]
     patterns = read.pop("patterns")
     table = {name: block.split() for name, block in read.items()}
     verbs = table["verb"]
@@ -63,7 +67,7 @@ def vocabulary() -> Vocabulary:
         bases - others.difference(table["form"]),
         bases,
         frozenset(table["acronym"]),
-        frozenset(tuple(pair.split()) for pair in pairs),
+        frozenset(pairs).union(*({row for row in one if not words.issuperset(row)} for one in families)),
         {name: frozenset(block.split()) for name, block in told.items()},
         tuple(
             (*name.split(": ", 1), _in_a_row(line, told))
@@ -71,6 +75,16 @@ def vocabulary() -> Vocabulary:
             for line in block.strip().splitlines()
         ),
     )
+
+
+def _family(line: str) -> Iterator[tuple[str, ...]]:
+    """Yield every row of words that a line of alternatives stands for.
+
+    >>> list(_family("packet/frame size"))
+    [('packet', 'size'), ('frame', 'size')]
+    """
+    for row in product(*(part.split("/") for part in line.split())):
+        yield tuple(re.split("[ -]", " ".join(row)))
 
 
 def _in_a_row(line: str, told: Mapping[str, str]) -> re.Pattern[str]:
