@@ -527,7 +527,7 @@ def antitrust() -> str:
         must, may = (", ".join(f"`{f}`" for f in fields) for fields in (shape.must, shape.may))
         lines.append(row(f"`{name}`", must, may))
     lines += ["\n## Objects of the standard alone\n\n",
-              "With a random id (UUID version 4) and no extension, as any STIX tool makes them.\n\n",
+              "With a random id (UUID version 4) and no extension, as any tool makes them.\n\n",
               row("object", "fields that must be there", "fields that may"),
               row("---", "---", "---")]  # fmt: skip
     for name, shape in STANDARD.items():

@@ -75,6 +75,12 @@ _MONTH: Final = (
     rf"(?:{'|'.join(_MONTHS)})"
     rf"(?: (?:and|to|until) (?:again )?(?:in )?(?:{'|'.join(_MONTHS)}))?"
 )
+# In which a prompt is written; nobody's accounts are told by it
+_LANGUAGES: Final = (
+    "Arabic|Bengali|Chinese|Czech|Dutch|English|French|German|Greek|Hebrew|Hindi|Indonesian|Italian"
+    "|Japanese|Korean|Latin|Persian|Polish|Portuguese|Romanian|Russian|Spanish|Swahili|Swedish|Thai"
+    "|Turkish|Ukrainian|Urdu|Vietnamese"
+)
 _NEAREST: Final = 5  # months back that a month without a year may lie; more could be to come
 
 
@@ -97,6 +103,10 @@ _FORMS: Final = tuple(
         ("@date", rf"(?:{'|'.join(_MONTHS)}) \d{{1,2}}, 20\d\d"),
         ("@month", _MONTH),
         ("@band", rf"(?:{_bands()}) {_COUNTED}"),
+        ("@beat", rf"(?:{_FEW}|a few|several)(?: hundred)? (?:milliseconds|seconds|minutes) "
+                  r"(?:later|earlier|apart|before|after)"),
+        ("@beat", rf"(?:[Ww]ithin|[Aa]fter|[Ee]very) (?:{_FEW}|a few|several) "
+                  r"(?:milliseconds|seconds|minutes)"),
         ("@span", rf"(?:{_FEW}|a few|several) "
                    r"(?:seconds|minutes|hours|days|weeks) "
                    r"(?:later|earlier|apart|before|after|of (?:activity|inactivity|logs|silence))"),
@@ -114,9 +124,11 @@ _FORMS: Final = tuple(
                   r"|Docker (?:containers?|hosts?|images?)|Kubernetes (?:clusters?|jobs?|pods?)"
                   r"|Debian|Nginx|Squid|WireGuard|OpenVPN|Shadowsocks|LangChain|Node\.js|cURL"
                   r"|Tor (?:exits?|exit nodes?|network|relays?)|OpenAI-compatible|ATT&CK"
+                  rf"|(?:in|into) (?:{_LANGUAGES})(?: (?:and|or) (?:{_LANGUAGES}))?"
                   r"|(?:GitHub|GitLab) (?:gists?|repositories|repository)"
                   r"|(?:Discord|Telegram) (?:bots?|channels?|groups?)"
-                  r"|Levenshtein|Jaccard|Bloom filters?|Caesar cipher|(?:Go|Rust|Java|Ruby|Perl|PHP) "
+                  r"|Levenshtein|Jaccard|Bloom filters?|Caesar cipher"
+                  r"|(?:Go|Rust|Java|Ruby|Perl|PHP) "
                   r"(?:client|library|program|script|runtime|code)"),
         ("@id", "|".join(re.escape(one) for one in sorted(_KNOWN_IDS, reverse=True))),
         ("@cve", r"CVE-(?:1999|20\d\d)-\d{4,5}"),
@@ -303,6 +315,8 @@ def _is_known(word: str) -> bool:
     if turned and turned[1] in known.words:
         return True
     before, _, rest = word.partition("-")  # inter-arrival
-    return before in known.told["prefixes"] and rest.count("-") < _PARTS and all(
-        map(_is_part, rest.split("-"))
+    return (
+        before in known.told["prefixes"]
+        and rest.count("-") < _PARTS
+        and all(map(_is_part, rest.split("-")))
     )

@@ -65,13 +65,14 @@ RULES: Final[dict[str, Rule]] = {
     ),
     "rounded-times": Rule(
         "Times are rounded: activity to the hour, sightings and validity to the day, versions to "
-        "the second (versions and validity of objects of the standard alone as STIX has them); none "
+        "the second (versions and validity of objects of the standard alone as written); none "
         "lies in the future or before 2020.",
         f"{_RULE} 3", "antitrust",
     ),
     "plain-ids": Rule(
         "An id follows from the object's content; random are only a member's own, of which it has "
-        "three at most, and those of objects of the standard alone. No id is made of a value that somebody could guess, and none that a sender could "
+        "three at most, and those of objects of the standard alone. No id is made of a value that "
+        "somebody could guess, and none that a sender could "
         "have chosen spells a message.",
         f"{_RULE} 1; STIX 2.1, sections 2.9 and 3.4", "antitrust",
     ),

@@ -53,9 +53,7 @@ _CVE: Final = "CVE-20[0-9]{2}-[0-9]{4,5}"
 
 
 def _ref(*kinds: str, rule: str = "plain-ids") -> Text:
-    return Text(
-        f"(?:{'|'.join(kinds)})--{_UUID % '[45]'}", f"an id of {' or '.join(kinds)}", rule
-    )
+    return Text(f"(?:{'|'.join(kinds)})--{_UUID % '[45]'}", f"an id of {' or '.join(kinds)}", rule)
 
 
 _SUBJECTS: Final = (
@@ -214,9 +212,8 @@ def judge_standard(obj: Mapping[str, Any], *, now: datetime) -> Iterator[Trouble
     for one in obj.get("kill_chain_phases", ()):
         if one["phase_name"] not in PHASES[one["kill_chain_name"]]:
             yield Trouble("closed-values", "kill_chain_phases", "is no phase of this kill chain")
-    if "pattern" in obj:
-        if messages(re.findall("'([0-9a-f]{16,64})'", obj["pattern"])[0]):
-            yield Trouble("fixed-formats", "pattern", "is no digest: it spells something")
+    if any(map(messages, re.findall("'([0-9a-f]{16,64})'", obj.get("pattern", "")))):
+        yield Trouble("fixed-formats", "pattern", "is no digest: it spells something")
     if len(set(obj.get("object_marking_refs", ())) & {*RELEASABLE, *TLP_1}) > 1:
         yield Trouble("marked", "object_marking_refs", "must hold one TLP marking at most")
     if obj["type"] == "relationship":
@@ -231,7 +228,7 @@ def _told(where: str, found: list[Fault]) -> Iterator[Trouble]:
 
 
 def _labelled(labels: Sequence[str], now: datetime) -> Iterator[Trouble]:
-    """Each label is a title of its own, and names a thing of the trade: several make no sentence."""
+    """Each label is a title, and names a thing of the trade, so that several make no sentence."""
     rest = [re.split("[ _-]", one) for one in sorted(set(labels) - _KNOWN_LABELS)]
     if not all(map(names_trade, rest)):
         yield Trouble("closed-prose", "labels", "holds a label that names no thing of the trade")
@@ -252,7 +249,7 @@ def _referred(obj: Mapping[str, Any], now: datetime) -> Iterator[Trouble]:
             yield Trouble("closed-values", "external_references", "names nothing")
         if key and not key.startswith(_BEGINS[kind]):
             yield Trouble("closed-values", "external_references", "is no id of this source")
-        if kind == "cve" and int(key[4:8] or 0) > now.year:
+        elif kind == "cve" and key and int(key[4:8]) > now.year:
             yield Trouble("closed-values", "external_references", "holds an id of the future")
         if "url" in one and one["url"].rstrip("/") not in _pages(kind, key):
             yield Trouble("closed-values", "external_references", "has not the page of its id")

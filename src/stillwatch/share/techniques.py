@@ -2,8 +2,8 @@
 
 Closed lists, since an id that may have any digits is a number that may say anything.
 
-*Source*: MITRE ATLAS, data of 2025; MITRE ATT&CK for Enterprise, version 17: what concerns accounts,
-proxies, credentials, collection and exfiltration.
+*Source*: MITRE ATLAS, data of 2025; of MITRE ATT&CK for Enterprise what concerns accounts, proxies,
+credentials, collection and exfiltration.
 """
 
 from __future__ import annotations

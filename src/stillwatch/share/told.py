@@ -46,8 +46,11 @@ _TRAITS: Final = frozenset(
 )
 _BEING: Final = frozenset({"is", "are", "was", "were", "been", "being"})
 _LINKS: Final = frozenset(
-    {"connection", "connections", "session", "sessions", "socket", "sockets", "stream", "streams"}
-)
+    {"connection", "connections", "field", "fields", "header", "headers", "line", "lines",
+     "paragraph", "preamble", "prefix", "sentence", "sentences", "session", "sessions", "socket",
+     "sockets", "stream", "streams", "suffix", "tag", "tags"}
+)  # fmt: skip
+_BARE: Final = 8  # words in a row, none of which holds a sentence together: of 533 sentences one
 _READS: Final = 3.5  # nats: so much likelier text than what words begin with
 
 
@@ -94,8 +97,25 @@ def unnatural(words: Sequence[str]) -> Iterator[Fault]:
     repeats = any(a == b and a[0].isalpha() for a, b in pairwise(words))
     if repeats or (len(plain) >= _LONG and len(set(plain)) < _FRESH * len(plain)):
         yield Fault(PERSON, "repeats its words as nobody does")
+    if _barest(words) >= _BARE:
+        yield Fault(PERSON, "holds a row of words that nothing joins")
     if any(_astray(first, second) for first, second in pairwise([*words, "."])):
         yield Fault(PERSON, "holds words in an order that English has not")
+
+
+def _barest(words: Sequence[str]) -> int:
+    """Return the most words in a row of which none is an article, a preposition or the like.
+
+    Words that were drawn for their letters make such rows; commas do not end them.
+    """
+    held, most, now = vocabulary().function, 0, 0
+    for word in words:
+        if word in held or word[0] == "@":
+            now = 0
+        elif word[0].isalnum():
+            now += 1
+            most = max(most, now)
+    return most
 
 
 def _astray(first: str, second: str) -> bool:
@@ -122,7 +142,7 @@ def told(words: Sequence[str]) -> Iterator[Fault]:
     if not names_trade(words) and held.isdisjoint(sets["pointing"]):
         yield Fault(PERSON, "holds a sentence that names no thing of the trade")
     yield from _timed(words)
-    if "@small" in held and held & (sets["uncounted"] | sets["offered"]):
+    if "@small" in held and held & (sets["uncounted"] | sets["offered"]) and not _asking(words):
         yield Fault(_COMMERCE, "seems to tell how much of something a provider has")
     yield from _grown(_moved(_compared(words)))
     often = any(
@@ -182,6 +202,10 @@ def _timed(words: Sequence[str]) -> Iterator[Fault]:
         yield Fault(_COMMERCE, "seems to tell when a provider does something")
     if held & sets["defending"] and held & sets["turning"]:
         yield Fault(_COMMERCE, "seems to tell that a provider begins or ends something")
+    if "@beat" in held and held & (
+        sets["products"] | sets["served"] | sets["serving"] | sets["offered"] | sets["growth"]
+    ):  # how fast a campaign is: of answers that would be a service level
+        yield Fault(_COMMERCE, "seems to tell how fast something is that a provider offers")
     if not held & {"@month", "@lasting", "@span"}:
         return
     if not _is_past(words):
@@ -190,6 +214,16 @@ def _timed(words: Sequence[str]) -> Iterator[Fault]:
         yield Fault(_COMMERCE, "seems to tell when something is that a provider offers")
     if held & sets["growth"]:
         yield Fault(_COMMERCE, "seems to compare amounts of different times")
+
+
+def _asking(words: Sequence[str]) -> bool:
+    """Return whether a prompt, or what makes one, asks for something or holds it.
+
+    What a prompt asks for counts nothing that a provider has.
+    """
+    sets = vocabulary().told
+    verb = next((at for at, word in enumerate(words) if word in sets["asking"]), 0)
+    return any(word in sets["written"] for word in words[:verb])
 
 
 def _is_past(words: Sequence[str]) -> bool:

@@ -22,14 +22,15 @@ _DOUBLED: Final = frozenset(
 
 
 class Vocabulary(NamedTuple):
-    """``words``: in lower case. ``orders``: bases of verbs that are nothing else; a sentence that
-    begins with one is an order. ``bases``: of all verbs. ``acronyms``: as they are written.
-    ``pairs``: words that stand only beside each other, as tuples of words, compounds in their
-    parts. ``told``: sets of words
-    by what they could tell together. ``patterns``: a rule, what a sentence seems to do, and the
-    words in a row by which it does."""
+    """``words``: in lower case. ``function``: of them those that hold a sentence together.
+    ``orders``: bases of verbs that are nothing else; a sentence that begins with one is an order.
+    ``bases``: of all verbs. ``acronyms``: as they are written. ``pairs``: words that stand only
+    beside each other, as tuples of words, compounds in their parts. ``told``: sets of words by what
+    they could tell together. ``patterns``: a rule, what a sentence seems to do, and the words in a
+    row by which it does."""
 
     words: frozenset[str]
+    function: frozenset[str]
     orders: frozenset[str]
     bases: frozenset[str]
     acronyms: frozenset[str]
@@ -49,8 +50,9 @@ def vocabulary() -> Vocabulary:
     text = files("stillwatch.share").joinpath("vocabulary.toml").read_text(encoding="utf-8")
     read = tomllib.loads(text)
     told = read.pop("told")
-    pairs = {tuple(re.split("[ -]", pair)) for pair in " ".join(read.pop("pair").split()).split(" | ")}
-    families = [set(_family(line)) for line in read.pop("family").strip().splitlines()]
+    listed = " ".join(read.pop("pair").split()).split(" | ")
+    pairs = {tuple(re.split("[ -]", pair)) for pair in listed}
+    families = [row for line in read.pop("family").strip().splitlines() for row in _family(line)]
     patterns = read.pop("patterns")
     table = {name: block.split() for name, block in read.items()}
     verbs = table["verb"]
@@ -64,10 +66,11 @@ def vocabulary() -> Vocabulary:
     words = others.union(table["irregular"], *(_forms(verb) for verb in verbs))
     return Vocabulary(
         frozenset(words),
+        frozenset(table["function"]),
         bases - others.difference(table["form"]),
         bases,
         frozenset(table["acronym"]),
-        frozenset(pairs).union(*({row for row in one if not words.issuperset(row)} for one in families)),
+        frozenset(pairs.union(row for row in families if not words.issuperset(row))),
         {name: frozenset(block.split()) for name, block in told.items()},
         tuple(
             (*name.split(": ", 1), _in_a_row(line, told))

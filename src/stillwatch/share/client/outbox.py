@@ -131,10 +131,7 @@ def _with(going: set[str], latest: Mapping[str, Mapping[str, Any]]) -> set[str]:
         if one["type"] == "relationship" and going & {one["source_ref"], one["target_ref"]}:
             ends = {one["source_ref"], one["target_ref"]}
             found |= {one["id"], *(e for e in ends & latest.keys() if not e.startswith("campaign"))}
-        elif (
-            one["type"] == "observed-data"
-            and extended(one, "traffic")["handle"] in handles
-        ):
+        elif one["type"] == "observed-data" and extended(one, "traffic")["handle"] in handles:
             found.add(one["id"])
     return found
 
