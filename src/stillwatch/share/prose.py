@@ -115,6 +115,9 @@ _FORMS: Final = tuple(
         ("@lasting", rf"{_FEW} (?:hours|days|weeks|mornings|afternoons|evenings|nights|weekends"
                      r"|windows|observation windows)"),
         ("@small", rf"(?:{_FEW}|[Dd]ozens of) {_SMALL}"),
+        ("@share", r"(?:[Oo]ver|[Mm]ore than|[Aa]t least|[Aa]bout|[Nn]early|[Rr]oughly) "
+                   r"(?:50|75|80|90|95|99) ?(?:percent|%) of (?:all|its|the|their|these) "
+                   r"(?:messages|openings|payloads|prompts)"),
         ("@quantity", rf"(?:[Tt]ens|[Dd]ozens|[Hh]undreds|[Tt]housands|[Tt]ens of thousands"
                       rf"|[Hh]undreds of thousands)"
                       rf" of {_COUNTED}"),

@@ -142,7 +142,7 @@ def told(words: Sequence[str]) -> Iterator[Fault]:
     if not names_trade(words) and held.isdisjoint(sets["pointing"]):
         yield Fault(PERSON, "holds a sentence that names no thing of the trade")
     yield from _timed(words)
-    if "@small" in held and held & (sets["uncounted"] | sets["offered"]) and not _asking(words):
+    if held & {"@share", "@small"} and held & (sets["uncounted"] | sets["offered"]) and not _asking(words):
         yield Fault(_COMMERCE, "seems to tell how much of something a provider has")
     yield from _grown(_moved(_compared(words)))
     often = any(
