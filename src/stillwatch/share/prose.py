@@ -130,6 +130,8 @@ _FORMS: Final = tuple(
                   rf"|(?:in|into) (?:{_LANGUAGES})(?: (?:and|or) (?:{_LANGUAGES}))?"
                   r"|(?:GitHub|GitLab) (?:gists?|repositories|repository)"
                   r"|(?:Discord|Telegram) (?:bots?|channels?|groups?)"
+                  r"|from one to (?:five|ten)|Accept-Encoding|Accept-Language|Cache-Control"
+                  r"|Content-Type|Retry-After|User-Agent|X-Forwarded-For"
                   r"|Levenshtein|Jaccard|Bloom filters?|Caesar cipher"
                   r"|(?:Go|Rust|Java|Ruby|Perl|PHP) "
                   r"(?:client|library|program|script|runtime|code)"),
@@ -144,6 +146,10 @@ _FORMS: Final = tuple(
         ("@size", r"(?:first|last) (?:3|4|5|6|8|10|12|16) tokens"),
     )
 )  # fmt: skip
+# A small number before up to three words, of which the first plural is what it counts
+_SOME: Final = re.compile(
+    rf"(?<![\w@.,/-]){_FEW} ((?:[a-z]+(?:-[a-z]+)? ){{0,2}}[a-z]+s)(?![\w@/-])"
+)
 _TOKEN: Final = re.compile(r"(\(?)([A-Za-z0-9@][A-Za-z0-9@:+'-]*?)(\)?)([,;:.]?)")
 _PLACED: Final = frozenset(token for token, _ in _FORMS)
 _PASSED: Final = _PLACED | {"i", "we", "our", ",", ";", ":"}
@@ -171,13 +177,20 @@ def faults(text: str, *, now: datetime, own: str = "", name: bool = False) -> li
     if shown.count("@cve") > 2:
         found.append(Fault(PERSON, "holds more than two CVE ids"))
     found += spelled(sentences)
-    if not names_trade(sentences[0]):
+    if "@" in shown:  # a name or a month has a first letter, too
+        found += spelled(_as_written(text))
+    if not names_trade(sentences[0] if not _answers(sentences[0]) else sentences[-1]):
         found.append(Fault(PERSON, "begins with a sentence that names no thing of the trade"))
     for one in sentences:
         found += told(one)
         if not name:
             found += unnatural(one)
     return list(dict.fromkeys(found))
+
+
+def _answers(words: Sequence[str]) -> bool:
+    """Return whether a sentence is an opinion's answer alone: strongly agree."""
+    return vocabulary().told["answer"].issuperset(words)
 
 
 def _numbered(text: str, now: datetime) -> tuple[str, bool]:
@@ -191,7 +204,19 @@ def _numbered(text: str, now: datetime) -> tuple[str, bool]:
         if place == "@cve":
             wrong = wrong or any(int(cve[0][4:8]) > now.year for cve in form.finditer(text))
         text = form.sub(place, text)
-    return text, wrong
+    return _SOME.sub(_few, text), wrong
+
+
+def _few(found: re.Match[str]) -> str:
+    """Return what follows a small number, the number as a token where it counts listed things.
+
+    The words in between stay and are looked at like all others.
+    """
+    sets = vocabulary().told
+    uncounted = sets["uncounted"] | sets["offered"] | sets["products"] | sets["served"]
+    nouns = [word for word in found[1].split() if word[-1] == "s"]
+    counts = nouns[:1] and nouns[0] in sets["things"] and nouns[0] not in uncounted
+    return f"@small {found[1]}" if counts else found[0]
 
 
 def _past(date: str, now: datetime) -> bool:
@@ -242,6 +267,12 @@ def _sentences(text: str, *, name: bool) -> list[list[str]] | None:
         return None
     sentences = [one for one in sentences if one]
     return sentences if all(len(one) <= _LONGEST_SENTENCE for one in sentences) else None
+
+
+def _as_written(text: str) -> list[list[str]]:
+    """Return the words of each sentence in lower case, numbers and marks left out."""
+    words = [[part.strip("(),;:.").lower() for part in one.split(" ")] for one in text.split(". ")]
+    return [[word for word in one if word[:1].isalpha()] for one in words]
 
 
 def _cased(word: str, *, first: bool) -> bool:

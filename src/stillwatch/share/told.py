@@ -51,6 +51,7 @@ _LINKS: Final = frozenset(
      "sockets", "stream", "streams", "suffix", "tag", "tags"}
 )  # fmt: skip
 _BARE: Final = 8  # words in a row, none of which holds a sentence together: of 533 sentences one
+_ROW: Final = 4  # letters that may be text; words of fewer are looked for by name
 _READS: Final = 3.5  # nats: so much likelier text than what words begin with
 
 
@@ -75,7 +76,7 @@ def spelled(sentences: Sequence[Sequence[str]]) -> Iterator[Fault]:
     whole = short_stems().union(_SHORT, _WHOLE)
     if any(stem in begun if len(stem) > 3 else stem == begun for stem in whole):
         yield Fault(_COMMERCE, "spells something with the letters that sentences begin with")
-    if any(read_nats(row) >= _READS for row in _initials(kept)):
+    if any(read_nats(row) >= _READS for row in _initials(kept) if len(row) >= _ROW):
         yield Fault(PERSON, "begins its words with letters that read as text")
     listed = vocabulary().pairs
     if any(
@@ -139,10 +140,16 @@ def told(words: Sequence[str]) -> Iterator[Fault]:
     """Yield what one sentence tells, of its words in lower case."""
     words = _supplied(words)
     sets, held = vocabulary().told, frozenset(words)
-    if not names_trade(words) and held.isdisjoint(sets["pointing"]):
+    if not (names_trade(words) or held.issubset(sets["answer"])) and held.isdisjoint(
+        sets["pointing"]
+    ):
         yield Fault(PERSON, "holds a sentence that names no thing of the trade")
     yield from _timed(words)
-    if held & {"@share", "@small"} and held & (sets["uncounted"] | sets["offered"]) and not _asking(words):
+    if (
+        held & {"@share", "@small"}
+        and held & (sets["uncounted"] | sets["offered"])
+        and not _asking(words)
+    ):
         yield Fault(_COMMERCE, "seems to tell how much of something a provider has")
     yield from _grown(_moved(_compared(words)))
     often = any(
@@ -176,7 +183,11 @@ def _supplied(words: Sequence[str]) -> list[str]:
     supplying = vocabulary().told["supplying"]
     return [
         "gateway"
-        if word in {"provider", "providers"} and at and words[at - 1] in supplying
+        if at
+        and (
+            (word in {"provider", "providers"} and words[at - 1] in supplying)
+            or (word == "parties" and words[at - 1] == "unrelated")
+        )
         else word
         for at, word in enumerate(words)
     ]
@@ -234,6 +245,8 @@ def _is_past(words: Sequence[str]) -> bool:
     known = vocabulary()
     sets = known.told
     nouns = sets["trade"] | sets["things"]
+    if list(words[:2]) in (["first", "seen"], ["last", "seen"], ["first", "observed"]):
+        return True
     if not sets["present"].isdisjoint(words) or any(
         word[-1] == "s" and not known.bases.isdisjoint({word[:-1], word[:-2]}) and word not in nouns
         for word in words
@@ -331,7 +344,7 @@ def _is_read(rest: Sequence[str]) -> bool:
     """Return whether words begin like an order and are none: see the report, use of a relay."""
     sets = vocabulary().told
     if rest[1:2] == ["of"]:
-        return rest[0] in {"misuse", "reuse", "use"}
+        return rest[0] in {"list", "misuse", "reuse", "set", "spread", "string", "use"}
     asked = rest[:1] and rest[0] in sets["reading"] and rest[1:2] not in (["that"], ["to"])
     return (bool(asked) or list(rest[:2]) == ["refer", "to"]) and sets["judged"].isdisjoint(rest)
 
