@@ -525,9 +525,10 @@ A fifth hand wrote 150 lawful texts, as analysts of four providers would, and 15
 before reading the vocabulary, and kept half of each apart (`tests/unit/share/fresh.toml`). At first
 46 of 75 and 46 of 75 lawful ones passed, and 1 of 75 and 1 of 75 forbidden ones. With words added
 for the first half and for 130 other sentences, 53 of the 75 apart passed when they were judged,
-once, and 1 forbidden one. Of 40 lawful and 25 forbidden ones that were written last, 29 and none passed (28 and none by
-the rules before all of it): an author still rewrites every fourth sentence. With what was added
-afterwards 69 and 66 of the two halves pass, none of the forbidden ones, and of the 393 above 318.
+once, and 1 forbidden one. Of 40 lawful and 25 forbidden ones that were written last, 29 and none
+passed (28 and none by the rules before all of it): an author still rewrites every fourth sentence.
+With what was added afterwards 69 and 66 of the two halves pass, none of the forbidden ones, and of
+the 393 above 318.
 Of 171 forbidden sentences that aimed at what had just been widened 44 passed, until patterns were
 added; none does now. Objects as the library stix2 makes them, with descriptions put together of
 short phrases of the kind, pass: of 3 times 1,000 997, 997 and 999 (`tests/adversary/makers.py`);

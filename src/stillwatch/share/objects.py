@@ -118,7 +118,10 @@ def _object(
     )  # fmt: skip
 
 
-_ABOUT: Final = Id("campaign", "indicator", "infrastructure", "intrusion-set", "threat-actor")
+# Opinions, sightings and corrections are of objects of the standard alone, too
+_ABOUT: Final = Id(
+    "campaign", "indicator", "infrastructure", "intrusion-set", "threat-actor", version="[45]"
+)
 _ACTOR: Final[dict[str, Shape]] = {
     "name": _DERIVED, "confidence": _PERCENT, "extensions": _extended("actor"),
 }  # fmt: skip
@@ -181,7 +184,7 @@ FREE_TYPES: Final[dict[str, Closed]] = {
     "sighting": _object(
         "sighting",
         {
-            "sighting_of_ref": Id("campaign", rule="sightings-of-campaigns"),
+            "sighting_of_ref": Id("campaign", rule="sightings-of-campaigns", version="[45]"),
             "first_seen": Time("day"), "last_seen": Time("day"),
             "count": _COUNT, "extensions": _extended("sighting"),
         },

@@ -95,12 +95,13 @@ class Text:
         return {"type": "string", "maxLength": 512, "pattern": f"^(?:{self.pattern})$"}
 
 
-def Id(*kinds: str, rule: str = "plain-ids") -> Text:
+def Id(*kinds: str, rule: str = "plain-ids", version: str = "5") -> Text:
     """Return the shape of an id of one of these types.
 
-    Ids follow from content (UUID version 5); only members and bundles may have random ones (4).
+    Ids follow from content (UUID version 5); members, bundles and objects of the standard alone
+    may have random ones (4), and ``version`` [45] refers to these as well.
     """
-    version = "[45]" if kinds in (("identity",), ("bundle",)) else "5"
+    version = "[45]" if kinds in (("identity",), ("bundle",)) else version
     return Text(f"(?:{'|'.join(kinds)})--{_UUID % version}", f"an id of {' or '.join(kinds)}", rule)
 
 

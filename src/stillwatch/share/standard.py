@@ -209,6 +209,10 @@ def judge_standard(obj: Mapping[str, Any], *, now: datetime) -> Iterator[Trouble
                 yield from _told(name, faults(text, now=now, name=title))
     yield from _labelled(obj.get("labels", ()), now)
     yield from _referred(obj, now)
+    for name in ("external_references", "kill_chain_phases"):
+        rows = obj.get(name, ())
+        if len({tuple(sorted(row.items())) for row in rows}) != len(rows):
+            yield Trouble("closed-shape", name, "repeats a value")
     for one in obj.get("kill_chain_phases", ()):
         if one["phase_name"] not in PHASES[one["kill_chain_name"]]:
             yield Trouble("closed-values", "kill_chain_phases", "is no phase of this kill chain")
@@ -251,7 +255,7 @@ def _referred(obj: Mapping[str, Any], now: datetime) -> Iterator[Trouble]:
             yield Trouble("closed-values", "external_references", "is no id of this source")
         elif kind == "cve" and key and int(key[4:8]) > now.year:
             yield Trouble("closed-values", "external_references", "holds an id of the future")
-        if "url" in one and one["url"].rstrip("/") not in _pages(kind, key):
+        if "url" in one and one["url"].removesuffix("/") not in _pages(kind, key):
             yield Trouble("closed-values", "external_references", "has not the page of its id")
         if "description" in one and one["description"] != ATLAS_NAMES.get(key):
             yield from _told("external_references", faults(one["description"], now=now))
