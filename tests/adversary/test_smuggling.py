@@ -12,6 +12,7 @@ import random
 import time
 import uuid
 
+import makers
 import pytest
 import redteam
 import smuggling
@@ -67,6 +68,17 @@ def test_nothing_of_writers_of_prose_passes(rng):
         if not refusals(obj, now=NOW):
             through.append((way, obj))
     assert ways == set(writers.WAYS)
+    assert through == []
+
+
+def test_nothing_of_a_tool_of_the_standard_passes(rng):
+    """A forbidden text in each place of objects that carry no extension of ours."""
+    through, places = [], set()
+    for place, text, obj in makers.smuggled(rng, 900):
+        places.add(place)
+        if not refusals(obj, now=NOW):
+            through.append((place, text))
+    assert places == set(makers.PLACES)
     assert through == []
 
 

@@ -6,7 +6,8 @@ fields, and no fixed-format value spells anything.
 
 1. one writing: JSON values only, not deep, not large;
 2. a fixed object equals the catalogue's, whole;
-3. the shape: listed type, listed fields, listed values, at every depth;
+3. the shape: listed type, listed fields, listed values, at every depth; what has no extension and
+   a random id is an object of the standard alone, with a table of its own (`standard`);
 4. texts are those that follow from the fields, or prose that nobody needs to read (`prose`);
 5. ids, times, markings, links, lanes hold together;
 6. what is refused is read for commercial content as well, so that a person sees why; what only
@@ -25,9 +26,10 @@ from typing import Any, Final
 from stillwatch.errors import ShareRefused
 from stillwatch.share.catalogue import CATALOGUE, RELEASABLE
 from stillwatch.share.commercial import certainly, messages, perhaps
-from stillwatch.share.objects import BUNDLE, EXTENSIONS, FREE_TYPES
+from stillwatch.share.objects import BUNDLE, EXTENSIONS, FREE_TYPES, LINKS
 from stillwatch.share.prose import faults
 from stillwatch.share.shape import Closed, Constant, Many, OneOf, Trouble, read_time
+from stillwatch.share.standard import STANDARD, is_standard, judge_standard
 from stillwatch.share.texts import PROSE, texts_of
 from stillwatch.share.words import EXT, IDENTITY_FIELDS, identify, lowest, written
 
@@ -45,22 +47,6 @@ _LONGEST: Final = timedelta(days=180)
 _AGE: Final = timedelta(days=90)
 _EPOCHS: Final = 2  # months that a key is kept after its own
 _MARKING: Final = ("marking-definition", "extension-definition")
-# STIX 2.1, appendix B, as far as it is used
-_LINKS: Final = frozenset(
-    {
-        ("campaign", "uses", "attack-pattern"), ("campaign", "uses", "infrastructure"),
-        ("campaign", "attributed-to", "intrusion-set"),
-        ("campaign", "attributed-to", "threat-actor"),
-        ("intrusion-set", "attributed-to", "threat-actor"),
-        ("intrusion-set", "uses", "attack-pattern"), ("intrusion-set", "uses", "infrastructure"),
-        ("threat-actor", "uses", "attack-pattern"), ("threat-actor", "uses", "infrastructure"),
-        ("indicator", "indicates", "campaign"), ("indicator", "indicates", "infrastructure"),
-        ("indicator", "indicates", "attack-pattern"), ("indicator", "indicates", "intrusion-set"),
-        ("indicator", "indicates", "threat-actor"),
-        ("course-of-action", "mitigates", "attack-pattern"),
-    }
-)  # fmt: skip
-
 
 Known = Callable[[str], bool]
 
@@ -164,6 +150,13 @@ def judge(obj: Any, *, now: datetime, known: Known = _unknown) -> list[Trouble]:
         if written(dict(obj)) == written(fixed):
             return []
         return [_FIXED, *_commerce(obj)]
+    if is_standard(obj):
+        troubles = list(STANDARD[obj["type"]].check(obj, ""))
+        if not troubles:
+            troubles += judge_standard(obj, now=now)
+            troubles += _ids(obj, known, derived=False)
+            troubles += _times(obj, now)
+        return [*troubles, *_commerce(obj)] if troubles else []
     shape = FREE_TYPES.get(obj["type"]) if isinstance(obj.get("type"), str) else None
     if shape is None:
         rule = _FIXED if obj.get("type") in _MARKING else _UNKNOWN
@@ -171,7 +164,7 @@ def judge(obj: Any, *, now: datetime, known: Known = _unknown) -> list[Trouble]:
     troubles = list(shape.check(obj, ""))
     if not troubles:
         troubles += _texts(obj, now)
-        troubles += _ids(obj, known)
+        troubles += _ids(obj, known, derived=obj["type"] in IDENTITY_FIELDS)
         troubles += _times(obj, now)
         troubles += _marked(obj)
         troubles += _together(obj, now)
@@ -253,22 +246,22 @@ def _spelled(identifier: str, where: str, *, known: bool) -> Iterator[Trouble]:
         yield Trouble("plain-ids", where, "is not random: it spells something")
 
 
-def _ids(obj: Mapping[str, Any], known: Known) -> Iterator[Trouble]:
+def _ids(obj: Mapping[str, Any], known: Known, *, derived: bool) -> Iterator[Trouble]:
     """5. Ids are random or follow from the content; fingerprints spell nothing.
 
     a. A derived id is recomputed, so nobody chose it.
     b. A reference to what is known names one of a few things, whose ids were checked by (a): one id
        in 1,100 spells something by chance, and what refers to it must not be refused for ever.
     c. A member's own id is free, so what anybody would read in it is refused, known or not.
-    d. A reference to what nobody knows is free as well, and judged strictly.
+    d. A reference to what nobody knows is free as well, and so is the id of an object of the
+       standard alone: judged strictly.
     """
-    own, derived = obj["id"], obj["type"] in IDENTITY_FIELDS
-    if derived and own != identify(obj):
+    if derived and obj["id"] != identify(obj):
         yield Trouble("plain-ids", "id", "does not follow from the object's content")
     for name, value in obj.items():
-        if "_ref" in name or (name == "id" and not derived):
+        if name.endswith(("_ref", "_refs")) or (name == "id" and not derived):
             for one in value if isinstance(value, list) else (value,):
-                there = known(one)
+                there = known(one) and (name != "id" or obj["type"] == "identity")
                 if not there or one.startswith("identity--"):
                     yield from _spelled(one, name, known=there)
     for inner in obj.get("extensions", {}).values():
@@ -333,7 +326,7 @@ def _together(obj: Mapping[str, Any], now: datetime) -> Iterator[Trouble]:
 def _joined(obj: Mapping[str, Any], now: datetime) -> Iterator[Trouble]:
     del now
     kinds = tuple(obj[name].split("--")[0] for name in ("source_ref", "target_ref"))
-    if (kinds[0], obj["relationship_type"], kinds[1]) not in _LINKS:
+    if (kinds[0], obj["relationship_type"], kinds[1]) not in LINKS:
         yield Trouble("typed-links", "relationship_type", "does not join these kinds")
     for name in ("source_ref", "target_ref"):
         fixed = obj[name].startswith(("attack-pattern--", "course-of-action--"))
@@ -428,7 +421,7 @@ def _strings(value: Any, where: str) -> Iterator[tuple[str, str]]:
 
 _KNOWN: Final = frozenset(
     name
-    for shape in (*FREE_TYPES.values(), *EXTENSIONS.values())
+    for shape in (*FREE_TYPES.values(), *EXTENSIONS.values(), *STANDARD.values())
     for fields in (shape.must, shape.may)
     for name in fields
 )
@@ -457,7 +450,7 @@ def _listed(shape: Any) -> Iterator[str]:
 
 _SAID: Final = frozenset(
     [text for one in CATALOGUE.values() for text in one.values() if isinstance(text, str)]
-    + [text for shape in FREE_TYPES.values() for text in _listed(shape)]
+    + [text for table in (FREE_TYPES, STANDARD) for one in table.values() for text in _listed(one)]
 )
 
 

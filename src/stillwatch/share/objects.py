@@ -1,8 +1,11 @@
-"""Every object that may be shared, field by field. This table is the allow-list and the schema."""
+"""Every object that may be shared, field by field. This table is the allow-list and the schema.
+
+What any tool makes of the standard alone has a table of its own, in `standard`.
+"""
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
 from stillwatch.share.catalogue import CATALOGUE, IEP, INTERFACE, RELEASABLE
 from stillwatch.share.shape import (
@@ -30,7 +33,7 @@ from stillwatch.share.words import (
     lowest,
 )
 
-__all__ = ["BUNDLE", "EXTENSIONS", "FREE_TYPES", "TYPES", "json_schema"]
+__all__ = ["BUNDLE", "EXTENSIONS", "FREE_TYPES", "LINKS", "TYPES"]
 
 _BAND: Final = OneOf(BANDS)
 _EDGES: Final = tuple(max(1, lowest(name)) for name in BANDS)
@@ -115,7 +118,10 @@ def _object(
     )  # fmt: skip
 
 
-_ABOUT: Final = Id("campaign", "indicator", "infrastructure", "intrusion-set", "threat-actor")
+# Opinions, sightings and corrections are of objects of the standard alone, too
+_ABOUT: Final = Id(
+    "campaign", "indicator", "infrastructure", "intrusion-set", "threat-actor", version="[45]"
+)
 _ACTOR: Final[dict[str, Shape]] = {
     "name": _DERIVED, "confidence": _PERCENT, "extensions": _extended("actor"),
 }  # fmt: skip
@@ -178,7 +184,7 @@ FREE_TYPES: Final[dict[str, Closed]] = {
     "sighting": _object(
         "sighting",
         {
-            "sighting_of_ref": Id("campaign", rule="sightings-of-campaigns"),
+            "sighting_of_ref": Id("campaign", rule="sightings-of-campaigns", version="[45]"),
             "first_seen": Time("day"), "last_seen": Time("day"),
             "count": _COUNT, "extensions": _extended("sighting"),
         },
@@ -217,22 +223,23 @@ FREE_TYPES: Final[dict[str, Closed]] = {
     ),
 }  # fmt: skip
 
+# STIX 2.1, appendix B, as far as it is used
+LINKS: Final = frozenset(
+    {
+        ("campaign", "uses", "attack-pattern"), ("campaign", "uses", "infrastructure"),
+        ("campaign", "attributed-to", "intrusion-set"),
+        ("campaign", "attributed-to", "threat-actor"),
+        ("intrusion-set", "attributed-to", "threat-actor"),
+        ("intrusion-set", "uses", "attack-pattern"), ("intrusion-set", "uses", "infrastructure"),
+        ("threat-actor", "uses", "attack-pattern"), ("threat-actor", "uses", "infrastructure"),
+        ("indicator", "indicates", "campaign"), ("indicator", "indicates", "infrastructure"),
+        ("indicator", "indicates", "attack-pattern"), ("indicator", "indicates", "intrusion-set"),
+        ("indicator", "indicates", "threat-actor"),
+        ("course-of-action", "mitigates", "attack-pattern"),
+    }
+)  # fmt: skip
 FIXED_TYPES: Final = tuple(sorted({one["type"] for one in CATALOGUE.values()} - {"identity"}))
 TYPES: Final = (*FREE_TYPES, *FIXED_TYPES)
 BUNDLE: Final = Closed(
     {"type": Constant("bundle"), "id": Id("bundle")}, {"objects": Many(Closed(), 1, 20_000)}
 )
-
-
-def json_schema() -> dict[str, Any]:
-    """Return the JSON Schema of every object that may be shared."""
-    extensions = {f"extension-{name}": shape.schema() for name, shape in EXTENSIONS.items()}
-    free = {name: shape.schema() for name, shape in FREE_TYPES.items()}
-    return {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "title": "Objects that stillwatch shares",
-        "description": "An object is one of `oneOf`: of a listed type with the listed fields, or "
-        "one of the fixed objects, whole.",
-        "$defs": {**extensions, **free, "fixed": {"enum": [*CATALOGUE.values()]}},
-        "oneOf": [{"$ref": f"#/$defs/{name}"} for name in (*free, "fixed")],
-    }

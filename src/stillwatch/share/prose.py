@@ -22,6 +22,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 from stillwatch.share.catalogue import ATLAS, MEASURES
+from stillwatch.share.techniques import PUBLIC_IDS
 from stillwatch.share.told import PERSON, Fault, acronyms, names_trade, spelled, told, unnatural
 from stillwatch.share.vocabulary import vocabulary
 from stillwatch.share.words import BANDS
@@ -42,20 +43,20 @@ _COUNTED: Final = (
     "(?:accounts|exchanges|requests|prompts|addresses|campaigns|conversations|templates)"
 )
 _CODE: Final = "(?:200|400|401|403|404|408|429|500|502|503|504)"
-_KNOWN_IDS: Final = frozenset({
-    *ATLAS, *MEASURES, "AML.T0005.001", "AML.T0008", "AML.T0024", "AML.T0034", "AML.T0042",
-    "AML.T0048.004", "AML.T0057", "AML.T0065", "AML.CS0056",
-})  # fmt: skip
+_KNOWN_IDS: Final = frozenset({*ATLAS, *MEASURES, *PUBLIC_IDS, "AML.CS0056"})
 
 
 # What a template or a method consists of; of accounts and requests only bands are told
 _SMALL: Final = (
-    "(?:same |different |consecutive |identical |distinct |linked |candidate |alternative |"
+    "(?:same |different |adjacent |overlapping |alternating |successive |similar |known |other |"
+    "consecutive |identical |distinct |linked |candidate |alternative |"
     "separate |possible |unrelated |further )?(?:words|tokens|turns|lines|answers|candidates|"
     "questions|"
     "languages|roles|personas|passages|scripts|tools|proxies|solutions|schedulers|"
     "spellings|wordings|rounds|branches|choices|options|classes|hops|templates|frames|bands|steps|"
     "techniques|methods|variants|patterns|openings|prefixes|stages|phases|indicators|fields|"
+    "conversations|autonomous systems|domains|subnets|subnetworks|reviewers|analysts|hypotheses|"
+    "categories|headers|cookies|hashes|strings|instructions|annotators|observers|"
     "characters|examples|messages|signals|factors|kinds|parts|sentences|sections|paragraphs|"
     "seconds|minutes|draws|placeholders|"
     "samples|criteria|fields|subsets|halves|waves|sessions|repetitions|tests|"
@@ -73,6 +74,12 @@ _MONTH: Final = (
     r"(?:in|since|during|from|between|through|before|after|until|late|early|mid) "
     rf"(?:{'|'.join(_MONTHS)})"
     rf"(?: (?:and|to|until) (?:again )?(?:in )?(?:{'|'.join(_MONTHS)}))?"
+)
+# In which a prompt is written; nobody's accounts are told by it
+_LANGUAGES: Final = (
+    "Arabic|Bengali|Chinese|Czech|Dutch|English|French|German|Greek|Hebrew|Hindi|Indonesian|Italian"
+    "|Japanese|Korean|Latin|Persian|Polish|Portuguese|Romanian|Russian|Spanish|Swahili|Swedish|Thai"
+    "|Turkish|Ukrainian|Urdu|Vietnamese"
 )
 _NEAREST: Final = 5  # months back that a month without a year may lie; more could be to come
 
@@ -96,6 +103,10 @@ _FORMS: Final = tuple(
         ("@date", rf"(?:{'|'.join(_MONTHS)}) \d{{1,2}}, 20\d\d"),
         ("@month", _MONTH),
         ("@band", rf"(?:{_bands()}) {_COUNTED}"),
+        ("@beat", rf"(?:{_FEW}|a few|several)(?: hundred)? (?:milliseconds|seconds|minutes) "
+                  r"(?:later|earlier|apart|before|after)"),
+        ("@beat", rf"(?:[Ww]ithin|[Aa]fter|[Ee]very) (?:{_FEW}|a few|several) "
+                  r"(?:milliseconds|seconds|minutes)"),
         ("@span", rf"(?:{_FEW}|a few|several) "
                    r"(?:seconds|minutes|hours|days|weeks) "
                    r"(?:later|earlier|apart|before|after|of (?:activity|inactivity|logs|silence))"),
@@ -104,12 +115,25 @@ _FORMS: Final = tuple(
         ("@lasting", rf"{_FEW} (?:hours|days|weeks|mornings|afternoons|evenings|nights|weekends"
                      r"|windows|observation windows)"),
         ("@small", rf"(?:{_FEW}|[Dd]ozens of) {_SMALL}"),
+        ("@share", r"(?:[Oo]ver|[Mm]ore than|[Aa]t least|[Aa]bout|[Nn]early|[Rr]oughly) "
+                   r"(?:50|75|80|90|95|99) ?(?:percent|%) of (?:all|its|the|their|these) "
+                   r"(?:messages|openings|payloads|prompts)"),
         ("@quantity", rf"(?:[Tt]ens|[Dd]ozens|[Hh]undreds|[Tt]housands|[Tt]ens of thousands"
                       rf"|[Hh]undreds of thousands)"
                       rf" of {_COUNTED}"),
         ("@span", r"(?:a few|several) hundred milliseconds"),
         ("@name", r"JSON Lines|JavaScript|TypeScript|Chromium|Chrome|Firefox|Safari|Selenium"
-                  r"|Playwright|Puppeteer|(?:Go|Rust|Java|Ruby|Perl|PHP) "
+                  r"|Playwright|Puppeteer|Linux|Windows|Android|macOS|iOS|Ubuntu"
+                  r"|Docker (?:containers?|hosts?|images?)|Kubernetes (?:clusters?|jobs?|pods?)"
+                  r"|Debian|Nginx|Squid|WireGuard|OpenVPN|Shadowsocks|LangChain|Node\.js|cURL"
+                  r"|Tor (?:exits?|exit nodes?|network|relays?)|OpenAI-compatible|ATT&CK"
+                  rf"|(?:in|into) (?:{_LANGUAGES})(?: (?:and|or) (?:{_LANGUAGES}))?"
+                  r"|(?:GitHub|GitLab) (?:gists?|repositories|repository)"
+                  r"|(?:Discord|Telegram) (?:bots?|channels?|groups?)"
+                  r"|from one to (?:five|ten)|Accept-Encoding|Accept-Language|Cache-Control"
+                  r"|Content-Type|Retry-After|User-Agent|X-Forwarded-For"
+                  r"|Levenshtein|Jaccard|Bloom filters?|Caesar cipher"
+                  r"|(?:Go|Rust|Java|Ruby|Perl|PHP) "
                   r"(?:client|library|program|script|runtime|code)"),
         ("@id", "|".join(re.escape(one) for one in sorted(_KNOWN_IDS, reverse=True))),
         ("@cve", r"CVE-(?:1999|20\d\d)-\d{4,5}"),
@@ -122,8 +146,14 @@ _FORMS: Final = tuple(
         ("@size", r"(?:first|last) (?:3|4|5|6|8|10|12|16) tokens"),
     )
 )  # fmt: skip
+# A small number before up to three words, of which the first plural is what it counts
+_SOME: Final = re.compile(
+    rf"(?<![\w@.,/-]){_FEW} ((?:[a-z]+(?:-[a-z]+)? ){{0,2}}[a-z]+s)(?![\w@/-])"
+)
 _TOKEN: Final = re.compile(r"(\(?)([A-Za-z0-9@][A-Za-z0-9@:+'-]*?)(\)?)([,;:.]?)")
 _PLACED: Final = frozenset(token for token, _ in _FORMS)
+_PASSED: Final = _PLACED | {"i", "we", "our", ",", ";", ":"}
+_PARTS: Final = 4  # of a compound, at most
 
 
 def faults(text: str, *, now: datetime, own: str = "", name: bool = False) -> list[Fault]:
@@ -147,13 +177,20 @@ def faults(text: str, *, now: datetime, own: str = "", name: bool = False) -> li
     if shown.count("@cve") > 2:
         found.append(Fault(PERSON, "holds more than two CVE ids"))
     found += spelled(sentences)
-    if not names_trade(sentences[0]):
+    if "@" in shown:  # a name or a month has a first letter, too
+        found += spelled(_as_written(text))
+    if not names_trade(sentences[0] if not _answers(sentences[0]) else sentences[-1]):
         found.append(Fault(PERSON, "begins with a sentence that names no thing of the trade"))
     for one in sentences:
         found += told(one)
         if not name:
             found += unnatural(one)
     return list(dict.fromkeys(found))
+
+
+def _answers(words: Sequence[str]) -> bool:
+    """Return whether a sentence is an opinion's answer alone: strongly agree."""
+    return vocabulary().told["answer"].issuperset(words)
 
 
 def _numbered(text: str, now: datetime) -> tuple[str, bool]:
@@ -167,7 +204,19 @@ def _numbered(text: str, now: datetime) -> tuple[str, bool]:
         if place == "@cve":
             wrong = wrong or any(int(cve[0][4:8]) > now.year for cve in form.finditer(text))
         text = form.sub(place, text)
-    return text, wrong
+    return _SOME.sub(_few, text), wrong
+
+
+def _few(found: re.Match[str]) -> str:
+    """Return what follows a small number, the number as a token where it counts listed things.
+
+    The words in between stay and are looked at like all others.
+    """
+    sets = vocabulary().told
+    uncounted = sets["uncounted"] | sets["offered"] | sets["products"] | sets["served"]
+    nouns = [word for word in found[1].split() if word[-1] == "s"]
+    counts = nouns[:1] and nouns[0] in sets["things"] and nouns[0] not in uncounted
+    return f"@small {found[1]}" if counts else found[0]
 
 
 def _past(date: str, now: datetime) -> bool:
@@ -220,6 +269,12 @@ def _sentences(text: str, *, name: bool) -> list[list[str]] | None:
     return sentences if all(len(one) <= _LONGEST_SENTENCE for one in sentences) else None
 
 
+def _as_written(text: str) -> list[list[str]]:
+    """Return the words of each sentence in lower case, numbers and marks left out."""
+    words = [[part.strip("(),;:.").lower() for part in one.split(" ")] for one in text.split(". ")]
+    return [[word for word in one if word[:1].isalpha()] for one in words]
+
+
 def _cased(word: str, *, first: bool) -> bool:
     if word in _PLACED or word == "I" or _acronym(word):
         return True
@@ -260,31 +315,42 @@ def unlisted(text: str, *, now: datetime, own: str = "") -> list[str]:
 
 
 def _unknown(words: Sequence[str]) -> list[str]:
-    """Return the words that are neither of the vocabulary nor of a listed pair."""
-    known = vocabulary()
+    """Return the words that are neither of the vocabulary nor of a listed pair.
+
+    A pair may be written with a hyphen (load-balancer), and stand beside another compound
+    (reward-model training): it is looked for in the parts of compounds.
+    """
+    parts = [(at, part) for at, word in enumerate(words) for part in word.split("-")]
+    row = [part for _, part in parts]
     paired: set[int] = set()
-    for size in (2, 3, 4):
-        for at in range(len(words) - size + 1):
-            if tuple(words[at : at + size]) in known.pairs:
+    for size in (2, 3, 4, 5):
+        for at in range(len(row) - size + 1):
+            if tuple(row[at : at + size]) in vocabulary().pairs:
                 paired.update(range(at, at + size))
-    first = {"i", "we", "our"}
+    bare = {at for k, (at, part) in enumerate(parts) if k not in paired and not _is_part(part)}
+    many = {at for at, word in enumerate(words) if word.count("-") >= _PARTS}
     return [
         word
         for at, word in enumerate(words)
-        if not (at in paired or word in first | _PLACED or word in ",;:" or _is_known(word))
+        if at in bare | many and word not in _PASSED and not _is_known(word)
     ]
+
+
+def _is_part(part: str) -> bool:
+    return part in vocabulary().words or part in acronyms()
 
 
 def _is_known(word: str) -> bool:
     known = vocabulary()
     word = word.removesuffix("'s").removesuffix("s'") if "'" in word else word
-    if word in known.words or (word,) in known.pairs or word in acronyms():
+    if word in known.words or word in acronyms():
         return True
     turned = re.fullmatch("(?:mis|un)([a-z]+(?:able|ed|en|ing))", word)  # unfilled, mislabelled
     if turned and turned[1] in known.words:
         return True
-    parts = word.split("-")
-    return 2 <= len(parts) <= 4 and all(
-        p in known.words or p in acronyms() or (k == 0 and p in known.told["prefixes"])
-        for k, p in enumerate(parts)
+    before, _, rest = word.partition("-")  # inter-arrival
+    return (
+        before in known.told["prefixes"]
+        and rest.count("-") < _PARTS
+        and all(map(_is_part, rest.split("-")))
     )

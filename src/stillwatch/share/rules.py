@@ -65,12 +65,14 @@ RULES: Final[dict[str, Rule]] = {
     ),
     "rounded-times": Rule(
         "Times are rounded: activity to the hour, sightings and validity to the day, versions to "
-        "the second; none lies in the future or before 2020.",
+        "the second (versions and validity of objects of the standard alone as written); none "
+        "lies in the future or before 2020.",
         f"{_RULE} 3", "antitrust",
     ),
     "plain-ids": Rule(
-        "An id follows from the object's content; only a member's own is random, and it has three "
-        "at most. No id is made of a value that somebody could guess, and none that a sender could "
+        "An id follows from the object's content; random are only a member's own, of which it has "
+        "three at most, and those of objects of the standard alone. No id is made of a value that "
+        "somebody could guess, and none that a sender could "
         "have chosen spells a message.",
         f"{_RULE} 1; STIX 2.1, sections 2.9 and 3.4", "antitrust",
     ),
@@ -79,8 +81,9 @@ RULES: Final[dict[str, Rule]] = {
         f"{_RULE} 2", "antitrust",
     ),
     "fixed-objects": Rule(
-        "Techniques, technical measures, markings and extensions are the same objects for all, "
-        "compared whole; there is no step against a customer among them.",
+        "Technical measures, markings and extensions are the same objects for all, compared whole; "
+        "there is no step against a customer among them. A technique is one of them, or described "
+        "in an object of the standard alone.",
         f"{_RULE} 4; {_101}", "catalogue",
         test="test_guard.py::test_fixed_objects",
     ),
@@ -89,8 +92,9 @@ RULES: Final[dict[str, Rule]] = {
         "STIX 2.1, appendix B", "antitrust",
     ),
     "marked": Rule(
-        "Everything carries exactly one TLP 2.0 marking; TLP:RED never leaves.",
-        "FIRST, TLP 2.0", "antitrust",
+        "Everything carries exactly one TLP 2.0 marking; TLP:RED never leaves. An object of the "
+        "standard alone may have one of TLP 1, or none: then its collection's level holds.",
+        "FIRST, TLP 2.0; STIX 2.1, section 7.2.1.4", "antitrust, standard",
     ),
     "released-actor": Rule(
         "An operator is claimed only with a confidence, a basis and counsel's release, under a "
@@ -104,7 +108,7 @@ RULES: Final[dict[str, Rule]] = {
         test="test_guard.py::test_sightings_of_campaigns",
     ),
     "short-lived": Rule(
-        "An indicator is valid for at most 180 days.",
+        "An indicator is valid for at most 180 days, also where it does not say until when.",
         f"{_RULE} 7", "antitrust",
     ),
     "aggregate-lane": Rule(

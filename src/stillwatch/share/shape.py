@@ -24,6 +24,8 @@ _DATE: Final = r"20[0-9]{2}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12][0-9]|3[01])T"
 _GRAINS: Final = {
     # created, modified: three digits after the second, which say nothing (STIX 2.1, 3.2)
     "second": r"(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]\.000Z",
+    # as any tool writes a time: with up to six digits after the second
+    "moment": r"(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](?:\.[0-9]{1,6})?Z",
     "hour": r"(?:[01][0-9]|2[0-3]):00:00(?:\.000)?Z",
     "day": r"00:00:00(?:\.000)?Z",
 }
@@ -93,17 +95,18 @@ class Text:
         return {"type": "string", "maxLength": 512, "pattern": f"^(?:{self.pattern})$"}
 
 
-def Id(*kinds: str, rule: str = "plain-ids") -> Text:
+def Id(*kinds: str, rule: str = "plain-ids", version: str = "5") -> Text:
     """Return the shape of an id of one of these types.
 
-    Ids follow from content (UUID version 5); only members and bundles may have random ones (4).
+    Ids follow from content (UUID version 5); members, bundles and objects of the standard alone
+    may have random ones (4), and ``version`` [45] refers to these as well.
     """
-    version = "[45]" if kinds in (("identity",), ("bundle",)) else "5"
+    version = "[45]" if kinds in (("identity",), ("bundle",)) else version
     return Text(f"(?:{'|'.join(kinds)})--{_UUID % version}", f"an id of {' or '.join(kinds)}", rule)
 
 
 def Time(grain: str) -> Text:
-    """Return the shape of a UTC time, rounded to ``second``, ``hour`` or ``day``."""
+    """Return the shape of a UTC time, rounded to ``second``, ``hour`` or ``day``, or ``moment``."""
     return Text(_DATE + _GRAINS[grain], f"a UTC time in whole {grain}s", "rounded-times")
 
 

@@ -46,8 +46,12 @@ _TRAITS: Final = frozenset(
 )
 _BEING: Final = frozenset({"is", "are", "was", "were", "been", "being"})
 _LINKS: Final = frozenset(
-    {"connection", "connections", "session", "sessions", "socket", "sockets", "stream", "streams"}
-)
+    {"connection", "connections", "field", "fields", "header", "headers", "line", "lines",
+     "paragraph", "preamble", "prefix", "sentence", "sentences", "session", "sessions", "socket",
+     "sockets", "stream", "streams", "suffix", "tag", "tags"}
+)  # fmt: skip
+_BARE: Final = 8  # words in a row, none of which holds a sentence together: of 533 sentences one
+_ROW: Final = 4  # letters that may be text; words of fewer are looked for by name
 _READS: Final = 3.5  # nats: so much likelier text than what words begin with
 
 
@@ -72,7 +76,7 @@ def spelled(sentences: Sequence[Sequence[str]]) -> Iterator[Fault]:
     whole = short_stems().union(_SHORT, _WHOLE)
     if any(stem in begun if len(stem) > 3 else stem == begun for stem in whole):
         yield Fault(_COMMERCE, "spells something with the letters that sentences begin with")
-    if any(read_nats(row) >= _READS for row in _initials(kept)):
+    if any(read_nats(row) >= _READS for row in _initials(kept) if len(row) >= _ROW):
         yield Fault(PERSON, "begins its words with letters that read as text")
     listed = vocabulary().pairs
     if any(
@@ -94,8 +98,25 @@ def unnatural(words: Sequence[str]) -> Iterator[Fault]:
     repeats = any(a == b and a[0].isalpha() for a, b in pairwise(words))
     if repeats or (len(plain) >= _LONG and len(set(plain)) < _FRESH * len(plain)):
         yield Fault(PERSON, "repeats its words as nobody does")
+    if _barest(words) >= _BARE:
+        yield Fault(PERSON, "holds a row of words that nothing joins")
     if any(_astray(first, second) for first, second in pairwise([*words, "."])):
         yield Fault(PERSON, "holds words in an order that English has not")
+
+
+def _barest(words: Sequence[str]) -> int:
+    """Return the most words in a row of which none is an article, a preposition or the like.
+
+    Words that were drawn for their letters make such rows; commas do not end them.
+    """
+    held, most, now = vocabulary().function, 0, 0
+    for word in words:
+        if word in held or word[0] == "@":
+            now = 0
+        elif word[0].isalnum():
+            now += 1
+            most = max(most, now)
+    return most
 
 
 def _astray(first: str, second: str) -> bool:
@@ -117,13 +138,20 @@ def _astray(first: str, second: str) -> bool:
 
 def told(words: Sequence[str]) -> Iterator[Fault]:
     """Yield what one sentence tells, of its words in lower case."""
+    words = _supplied(words)
     sets, held = vocabulary().told, frozenset(words)
-    if not names_trade(words) and held.isdisjoint(sets["pointing"]):
+    if not (names_trade(words) or held.issubset(sets["answer"])) and held.isdisjoint(
+        sets["pointing"]
+    ):
         yield Fault(PERSON, "holds a sentence that names no thing of the trade")
     yield from _timed(words)
-    if "@small" in held and held & (sets["uncounted"] | sets["offered"]):
+    if (
+        held & {"@share", "@small"}
+        and held & (sets["uncounted"] | sets["offered"])
+        and not _asking(words)
+    ):
         yield Fault(_COMMERCE, "seems to tell how much of something a provider has")
-    yield from _grown(_moved(words))
+    yield from _grown(_moved(_compared(words)))
     often = any(
         word in sets["spans"] and (word.endswith("ly") or words[at - 1] in _EACH)
         for at, word in enumerate(words)
@@ -150,6 +178,21 @@ def told(words: Sequence[str]) -> Iterator[Fault]:
             yield Fault(PERSON, "tells of oneself more than what one observed")
 
 
+def _supplied(words: Sequence[str]) -> list[str]:
+    """Return the words, the provider of a proxy, a network or mail named as what it provides."""
+    supplying = vocabulary().told["supplying"]
+    return [
+        "gateway"
+        if at
+        and (
+            (word in {"provider", "providers"} and words[at - 1] in supplying)
+            or (word == "parties" and words[at - 1] == "unrelated")
+        )
+        else word
+        for at, word in enumerate(words)
+    ]
+
+
 def names_trade(words: Sequence[str]) -> bool:
     """Return whether a sentence names a thing of the trade; what has an acronym is one."""
     known = vocabulary()
@@ -170,6 +213,10 @@ def _timed(words: Sequence[str]) -> Iterator[Fault]:
         yield Fault(_COMMERCE, "seems to tell when a provider does something")
     if held & sets["defending"] and held & sets["turning"]:
         yield Fault(_COMMERCE, "seems to tell that a provider begins or ends something")
+    if "@beat" in held and held & (
+        sets["products"] | sets["served"] | sets["serving"] | sets["offered"] | sets["growth"]
+    ):  # how fast a campaign is: of answers that would be a service level
+        yield Fault(_COMMERCE, "seems to tell how fast something is that a provider offers")
     if not held & {"@month", "@lasting", "@span"}:
         return
     if not _is_past(words):
@@ -180,6 +227,16 @@ def _timed(words: Sequence[str]) -> Iterator[Fault]:
         yield Fault(_COMMERCE, "seems to compare amounts of different times")
 
 
+def _asking(words: Sequence[str]) -> bool:
+    """Return whether a prompt, or what makes one, asks for something or holds it.
+
+    What a prompt asks for counts nothing that a provider has.
+    """
+    sets = vocabulary().told
+    verb = next((at for at, word in enumerate(words) if word in sets["asking"]), 0)
+    return any(word in sets["written"] for word in words[:verb])
+
+
 def _is_past(words: Sequence[str]) -> bool:
     """Return whether a sentence has a listed verb in the past, and none that could be present.
 
@@ -188,6 +245,8 @@ def _is_past(words: Sequence[str]) -> bool:
     known = vocabulary()
     sets = known.told
     nouns = sets["trade"] | sets["things"]
+    if list(words[:2]) in (["first", "seen"], ["last", "seen"], ["first", "observed"]):
+        return True
     if not sets["present"].isdisjoint(words) or any(
         word[-1] == "s" and not known.bases.isdisjoint({word[:-1], word[:-2]}) and word not in nouns
         for word in words
@@ -211,6 +270,15 @@ def _moved(words: Sequence[str]) -> frozenset[str]:
             and (at + 1 == len(words) or words[at + 1] in {"after", "before"})
         )
     )  # fmt: skip
+
+
+def _compared(words: Sequence[str]) -> list[str]:
+    """Return the words without "more" and "less" before an adverb: more evenly is no amount."""
+    return [
+        word
+        for at, word in enumerate(words)
+        if not (word in {"more", "less"} and words[at + 1 : at + 2] and words[at + 1][-2:] == "ly")
+    ]
 
 
 def _grown(held: frozenset[str]) -> Iterator[Fault]:
@@ -253,6 +321,10 @@ def _advised(words: Sequence[str]) -> bool:
             return True
         while rest and rest[0] in known.told["ordering"]:
             rest = rest[1:]
+        if _is_read(rest):
+            continue
+        if rest and rest[0] in known.told["reading"] and not known.told["judged"].isdisjoint(rest):
+            return True  # see the account off
         if rest and rest[0] in known.orders:
             return True
         object_follows = rest[1:2] and rest[1] in known.told["determiners"]
@@ -266,6 +338,15 @@ def _advised(words: Sequence[str]) -> bool:
         word in known.told["advisable"] and "to" in words[at + 1 : at + 6]
         for at, word in enumerate(words)
     )
+
+
+def _is_read(rest: Sequence[str]) -> bool:
+    """Return whether words begin like an order and are none: see the report, use of a relay."""
+    sets = vocabulary().told
+    if rest[1:2] == ["of"]:
+        return rest[0] in {"list", "misuse", "reuse", "set", "spread", "string", "use"}
+    asked = rest[:1] and rest[0] in sets["reading"] and rest[1:2] not in (["that"], ["to"])
+    return (bool(asked) or list(rest[:2]) == ["refer", "to"]) and sets["judged"].isdisjoint(rest)
 
 
 def _without_traits(words: Sequence[str]) -> list[str]:
@@ -290,6 +371,8 @@ def _together(words: Sequence[str]) -> bool:
             rest = words[at + 3 :] if words[at + 1 : at + 2] == ["of"] else words[at + 1 :]
             if not known.bases.isdisjoint(rest[:1]):
                 return True
+        elif word == "both" and words[at + 1 : at + 2] and names_trade(words[at + 1 : at + 2]):
+            continue  # both clusters
         elif word in actors and any(
             one in known.bases or (one[-1] == "s" and one[:-1] in known.bases)
             for one in words[at + 1 : at + 5]

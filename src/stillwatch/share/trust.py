@@ -19,7 +19,7 @@ from typing import Any, Final
 
 from stillwatch.schema import Indicator
 from stillwatch.share.shape import read_time
-from stillwatch.share.words import EXT
+from stillwatch.share.words import extended
 
 __all__ = ["LARGEST_WEIGHT", "MOST_INDICATORS", "Record", "indicators_of", "records", "screen"]
 
@@ -109,14 +109,14 @@ def _votes(obj: Mapping[str, Any]) -> list[tuple[str, tuple[float, float]]]:
         return [(obj["sighting_of_ref"], _SIGHTING)]
     if kind == "opinion":
         return [(ref, _OPINIONS[obj["opinion"]]) for ref in obj["object_refs"]]
-    if kind == "note" and obj["extensions"][EXT["notice"]]["kind"] == "appeal_upheld":
+    if kind == "note" and extended(obj, "notice").get("kind") == "appeal_upheld":
         return [(ref, _UPHELD) for ref in obj["object_refs"]]
     return []
 
 
 def _claims_canary(obj: Mapping[str, Any], canaries: frozenset[str]) -> bool:
     if obj["type"] == "indicator":
-        return obj["extensions"][EXT["fingerprint"]]["value"] in canaries
+        return extended(obj, "fingerprint").get("value") in canaries
     return obj["type"] == "sighting" and obj["sighting_of_ref"] in canaries
 
 
@@ -146,10 +146,12 @@ def indicators_of(
         # nobody may attach an indicator to another member's campaign
         same = one["created_by_ref"] == seen["created_by_ref"] == link["created_by_ref"]
         gone = any(o.get("revoked") or o["id"] in halted for o in (one, seen, link))
+        own = extended(one, "fingerprint")
+        if not own:  # of the standard alone: for people to read, a scan matches what has our form
+            continue
         start, end = read_time(one["valid_from"]), read_time(one["valid_until"])
         if not same or gone or start is None or end is None or not start <= now < end:
             continue
-        own = one["extensions"][EXT["fingerprint"]]
         weight = known[one["created_by_ref"]].weight
         if weight > 0 and own["value"] not in canaries:
             found.append(_indicator(one, seen["id"], weight, start, end))
@@ -159,7 +161,7 @@ def indicators_of(
 def _indicator(
     one: Mapping[str, Any], campaign_id: str, weight: float, start: datetime, end: datetime
 ) -> Indicator:
-    own = one["extensions"][EXT["fingerprint"]]
+    own = extended(one, "fingerprint")
     return Indicator(one["id"], own["kind"], own["value"], own.get("epoch"), campaign_id,
                      one["created_by_ref"], weight, start, end)  # fmt: skip
 
@@ -176,7 +178,9 @@ def _halted(objects: Iterable[Mapping[str, Any]], arbiters: frozenset[str]) -> s
     for note in objects:
         if note["type"] != "note" or note.get("revoked"):
             continue
-        kind, by = note["extensions"][EXT["notice"]]["kind"], note["created_by_ref"]
+        kind, by = extended(note, "notice").get("kind"), note["created_by_ref"]
+        if kind is None:  # it tells something, and asks for nothing
+            continue
         for ref in note["object_refs"]:
             if kind == "appeal_opened" or by in arbiters or by == owner.get(ref):
                 latest[ref] = max(

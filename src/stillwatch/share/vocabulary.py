@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import cache
 from importlib.resources import files
+from itertools import product
 from typing import Final, NamedTuple
 
 __all__ = ["Vocabulary", "vocabulary"]
@@ -21,13 +22,15 @@ _DOUBLED: Final = frozenset(
 
 
 class Vocabulary(NamedTuple):
-    """``words``: in lower case. ``orders``: bases of verbs that are nothing else; a sentence that
-    begins with one is an order. ``bases``: of all verbs. ``acronyms``: as they are written.
-    ``pairs``: words that stand only beside each other, as tuples of words. ``told``: sets of words
-    by what they could tell together. ``patterns``: a rule, what a sentence seems to do, and the
-    words in a row by which it does."""
+    """``words``: in lower case. ``function``: of them those that hold a sentence together.
+    ``orders``: bases of verbs that are nothing else; a sentence that begins with one is an order.
+    ``bases``: of all verbs. ``acronyms``: as they are written. ``pairs``: words that stand only
+    beside each other, as tuples of words, compounds in their parts. ``told``: sets of words by what
+    they could tell together. ``patterns``: a rule, what a sentence seems to do, and the words in a
+    row by which it does."""
 
     words: frozenset[str]
+    function: frozenset[str]
     orders: frozenset[str]
     bases: frozenset[str]
     acronyms: frozenset[str]
@@ -46,7 +49,10 @@ def vocabulary() -> Vocabulary:
     """
     text = files("stillwatch.share").joinpath("vocabulary.toml").read_text(encoding="utf-8")
     read = tomllib.loads(text)
-    told, pairs = read.pop("told"), read.pop("pair").split("|")
+    told = read.pop("told")
+    listed = " ".join(read.pop("pair").split()).split(" | ")
+    pairs = {tuple(re.split("[ -]", pair)) for pair in listed}
+    families = [row for line in read.pop("family").strip().splitlines() for row in _family(line)]
     patterns = read.pop("patterns")
     table = {name: block.split() for name, block in read.items()}
     verbs = table["verb"]
@@ -60,10 +66,11 @@ def vocabulary() -> Vocabulary:
     words = others.union(table["irregular"], *(_forms(verb) for verb in verbs))
     return Vocabulary(
         frozenset(words),
+        frozenset(table["function"]),
         bases - others.difference(table["form"]),
         bases,
         frozenset(table["acronym"]),
-        frozenset(tuple(pair.split()) for pair in pairs),
+        frozenset(pairs.union(row for row in families if not words.issuperset(row))),
         {name: frozenset(block.split()) for name, block in told.items()},
         tuple(
             (*name.split(": ", 1), _in_a_row(line, told))
@@ -71,6 +78,16 @@ def vocabulary() -> Vocabulary:
             for line in block.strip().splitlines()
         ),
     )
+
+
+def _family(line: str) -> Iterator[tuple[str, ...]]:
+    """Yield every row of words that a line of alternatives stands for.
+
+    >>> list(_family("packet/frame size"))
+    [('packet', 'size'), ('frame', 'size')]
+    """
+    for row in product(*(part.split("/") for part in line.split())):
+        yield tuple(re.split("[ -]", " ".join(row)))
 
 
 def _in_a_row(line: str, told: Mapping[str, str]) -> re.Pattern[str]:

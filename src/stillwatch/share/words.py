@@ -12,8 +12,8 @@ from stillwatch.schema import METHODS
 
 __all__ = [
     "BANDS", "CLEAR_KINDS", "EXT", "IDENTITY_FIELDS", "LANES", "MATCHABLE", "NETWORKS", "NOTICES",
-    "OPINIONS", "PURPOSES", "SHARED_METHODS", "SIGNALS", "SPACE", "TOKEN_KINDS", "band", "identify",
-    "lowest", "shown", "written",
+    "OPINIONS", "PURPOSES", "SHARED_METHODS", "SIGNALS", "SPACE", "TOKEN_KINDS", "band", "extended",
+    "identify", "lowest", "shown", "written",
 ]  # fmt: skip
 
 SPACE: Final = uuid.UUID("3f0c7f2e-5f0b-5d1c-9b8e-6a5d5b1f8a10")
@@ -62,6 +62,16 @@ EXT: Final[dict[str, str]] = {
     for name in ("campaign", "fingerprint", "infrastructure", "traffic", "sighting", "actor",
                  "notice", "aggregate", "iep")
 }  # fmt: skip
+
+
+def extended(obj: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    """Return an object's extension of ours; empty where it has none, as objects of the standard.
+
+    >>> extended({"type": "note"}, "notice").get("kind") is None
+    True
+    """
+    found: Mapping[str, Any] = obj.get("extensions", {}).get(EXT[name], {})
+    return found
 
 
 def written(value: Any) -> str:

@@ -14,7 +14,7 @@ import smuggling
 
 from stillwatch.share import RULES, refusals
 from stillwatch.share.catalogue import CATALOGUE, TLP
-from stillwatch.share.objects import json_schema
+from stillwatch.share.published import json_schema
 from stillwatch.share.words import BANDS, EXT, band, identify, lowest
 
 ROOT = Path(__file__).parents[3]

@@ -59,6 +59,7 @@ SENTENCES = {
         "unlawful_fourth",
         "unlawful_fifth",
         "unlawful_sixth",
+        "unlawful_seventh",
     ],
 )
 def test_what_competitors_must_not_tell_is_refused_in_innocent_words_too(name):
@@ -69,6 +70,7 @@ def test_what_competitors_must_not_tell_is_refused_in_innocent_words_too(name):
         "unlawful_fourth": 160,
         "unlawful_fifth": 80,
         "unlawful_sixth": 39,
+        "unlawful_seventh": 196,
     }
     assert len(SENTENCES[name]) == most[name]
     assert [text for text in SENTENCES[name] if not rules(text)] == []
@@ -77,12 +79,84 @@ def test_what_competitors_must_not_tell_is_refused_in_innocent_words_too(name):
 @pytest.mark.parametrize(
     ("name", "first", "step", "least"),
     [("lawful", 0, 3, 16), ("lawful", 1, 3, 17), ("lawful", 2, 3, 16), ("lawful_later", 0, 1, 46),
-     ("lawful_fourth", 0, 1, 187), ("lawful_fifth", 0, 1, 29)],
+     ("lawful_fourth", 0, 1, 190), ("lawful_fifth", 0, 1, 30), ("lawful_sixth", 0, 1, 154)],
 )  # fmt: skip
 def test_most_of_what_analysts_wrote_before_the_words_were_chosen_passes(name, first, step, least):
     """The third batch was judged once, after the words of the other two were added."""
     batch = SENTENCES[name][first::step]
     assert sum(not rules(text) for text in batch) >= least
+
+
+FRESH = {
+    name: [line.rpartition("|")[::2] for line in block.strip().splitlines()]
+    for name, block in tomllib.loads(
+        (Path(__file__).parent / "fresh.toml").read_text(encoding="utf-8")
+    ).items()
+}
+
+
+@pytest.mark.parametrize(("name", "least"), [("lawful_seen", 69), ("lawful_apart", 66)])
+def test_what_four_providers_write_passes_for_the_most_part(name, least):
+    """Of those apart 53 passed when they were judged once, before words were added for them."""
+    passed = [text for where, text in FRESH[name] if not rules(text, name=where[-5:] == ".name")]
+    assert len(FRESH[name]) == 75
+    assert len(passed) >= least
+
+
+@pytest.mark.parametrize("name", ["unlawful_seen", "unlawful_apart"])
+def test_what_a_smuggler_wrote_before_the_rules_were_read_is_refused(name):
+    assert len(FRESH[name]) == 75
+    assert [text for _, text in FRESH[name] if not rules(text)] == []
+
+
+@pytest.mark.parametrize(
+    ("text", "fine"),
+    [
+        ("Client libraries balance the load.", True),
+        ("Clients of the endpoint.", False),
+        ("The client's handshake is that of a rate-limited load-generator.", False),
+        ("The load-generator repeats the prompts.", True),
+        ("Student-model training uses the traces.", False),
+        ("The traces are kept for student-model training.", True),
+        ("Model training ends.", False),
+        ("The preamble holds ten worked examples.", True),
+        ("The endpoint has ten workers.", False),
+        ("Requests arrive two seconds apart.", True),
+        ("Answers arrive two seconds later.", False),
+        ("Over 90 percent of the prompts share a template.", True),
+        ("Over 91 percent of the prompts share a template.", False),
+        ("Over 90 percent of the requests share a template.", False),
+        ("The exits belong to one VPN provider.", True),
+        ("The exits belong to one provider.", False),
+        ("Use of one template in all sessions.", True),
+        ("Dispose of these accounts.", False),
+        ("See the report for variants.", True),
+        ("See that these accounts are idle.", False),
+        ("Strongly agree. The template is the same.", True),
+        ("Strongly agree. Agree.", False),
+        ("Requests carry an Accept-Language header.", True),
+        ("Disposable email domains", True),
+    ],
+)
+def test_a_word_that_could_be_commerce_is_a_thing_of_machines_beside_listed_ones(text, fine):
+    assert (not rules(text, name=text[-1] != ".")) is fine
+
+
+@pytest.mark.parametrize(
+    ("text", "fine"),
+    [
+        ("Fresh accounts copied prompts, replayed traces, rotated exits.", False),
+        ("Fresh accounts copied prompts and replayed traces, then rotated the exits.", True),
+    ],
+)
+def test_eight_words_in_a_row_that_nothing_joins_were_drawn(text, fine):
+    says = "holds a row of words that nothing joins"
+    assert any(says in fault.says for fault in faults(text, now=NOW)) is not fine
+
+
+def test_a_name_has_a_first_letter_too():
+    """Playwright stands for a token, and would hide the letter that it begins with."""
+    assert "no-commerce" in rules("Playwright recurred in coordinated exits.")
 
 
 def test_the_letters_that_words_begin_with_do_not_read_as_text():

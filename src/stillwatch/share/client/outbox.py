@@ -17,7 +17,7 @@ from stillwatch.share.client.packages import Package, packages, write_package
 from stillwatch.share.commercial import messages
 from stillwatch.share.legal import in_force
 from stillwatch.share.stix import campaign_objects
-from stillwatch.share.words import EXT
+from stillwatch.share.words import extended
 
 __all__ = ["appeal", "opine", "prepare", "prepare_campaign", "revoke", "sight"]
 
@@ -123,18 +123,15 @@ def appeal(home: Home, about: Sequence[str], kind: str, *, now: datetime) -> Pac
 def _with(going: set[str], latest: Mapping[str, Mapping[str, Any]]) -> set[str]:
     """Return ids with what hangs on them: links, indicators, infrastructure, observations."""
     handles = {
-        latest[one]["extensions"][EXT["campaign"]]["handle"]
-        for one in going if latest[one]["type"] == "campaign"
+        extended(latest[one], "campaign")["handle"]
+        for one in going if extended(latest[one], "campaign")
     }  # fmt: skip
     found = set(going)
     for one in latest.values():
         if one["type"] == "relationship" and going & {one["source_ref"], one["target_ref"]}:
             ends = {one["source_ref"], one["target_ref"]}
             found |= {one["id"], *(e for e in ends & latest.keys() if not e.startswith("campaign"))}
-        elif (
-            one["type"] == "observed-data"
-            and one["extensions"][EXT["traffic"]]["handle"] in handles
-        ):
+        elif one["type"] == "observed-data" and extended(one, "traffic")["handle"] in handles:
             found.add(one["id"])
     return found
 

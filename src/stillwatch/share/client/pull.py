@@ -23,7 +23,7 @@ from stillwatch.share.client.known import HELD, held_objects
 from stillwatch.share.client.taxii import Collection
 from stillwatch.share.legal import in_force
 from stillwatch.share.trust import indicators_of, screen
-from stillwatch.share.words import EXT
+from stillwatch.share.words import extended
 
 __all__ = ["INDICATORS", "Pulled", "pull", "write_indicators"]
 
@@ -134,7 +134,7 @@ def _merge(held: dict[str, dict[str, Any]], fresh: Iterable[dict[str, Any]]) -> 
         if old is None or old.get("modified", "") <= one.get("modified", ""):
             held[one["id"]] = normal(one)
     for note in list(held.values()):
-        if note["type"] == "note" and note["extensions"][EXT["notice"]]["kind"] == "deletion":
+        if note["type"] == "note" and extended(note, "notice").get("kind") == "deletion":
             for ref in note["object_refs"]:
                 if ref in held and held[ref].get("created_by_ref") == note["created_by_ref"]:
                     del held[ref]
