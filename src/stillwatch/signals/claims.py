@@ -130,7 +130,7 @@ def e_of_acts(made: Iterable[tuple[str, float]], *, watch: bool = False) -> floa
     exits across cards (`crossed_cards`) are two facts of being set up alike in one test, which no
     one honest reason explains; they have as much of the stake as hand-overs.
     ``watch``: what is enough to be looked at, that any two tests speak, be they of one kind, of
-    `WATCHED`, `BESIDE` or topics (`_SAME` are one), or a pool or hand-overs alone.
+    `WATCHED`, `BESIDE` or topics (`_SAME` are one), or a pool, hand-overs or crossed cards alone.
     *Source*: Benjamini & Heller 2008, Biometrics 64 (partial conjunctions), with means of e-values.
     """
     made = list(made)
@@ -138,7 +138,7 @@ def e_of_acts(made: Iterable[tuple[str, float]], *, watch: bool = False) -> floa
     two = [e for e in two if not np.isnan(e)]
     if not two:
         return float("nan")
-    alone = (_kind(made, kind) for kind in ((_POOL, _HANDED) if watch else (_HANDED, _CROSSED)))
+    alone = (_kind(made, kind) for kind in (*((_POOL,) if watch else ()), _HANDED, _CROSSED))
     return mean_of([mean_of(two), *(e for e in alone if not np.isnan(e))])
 
 

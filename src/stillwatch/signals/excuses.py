@@ -153,8 +153,6 @@ def excused(finding: Finding, seen: Reasons) -> Finding:
     """Return the finding, as nothing where honest people do the same for a reason that is seen."""
     if not finding.evaluable or finding.e_value <= NOTHING:
         return finding
-    if finding.signal in _BOUGHT and not _TEMPLATES & seen.cohort.found_by:
-        return explained(finding, SHOP, _SHOP)
     if finding.signal == rotating_exits.TEST.name and finding.statistic < _SEVERAL * seen.senders:
         return explained(finding, "a few of them", _SOME)
     if finding.signal == rotating_exits.TEST.name and seen.resting:
@@ -173,4 +171,6 @@ def excused(finding: Finding, seen: Reasons) -> Finding:
         return helped(finding)
     if finding.signal in _CLOCKED and seen.clock:
         return explained(finding, "a clock", _CLOCK.format(clock=seen.clock))
+    if finding.signal in _BOUGHT and not _TEMPLATES & seen.cohort.found_by:
+        return explained(finding, SHOP, _SHOP)
     return finding
