@@ -37,7 +37,8 @@ def find(cohort: Cohort, population: Population) -> Finding:
     desks through its office. Here accounts that a card connects are one payer (`payers`), and
     payers still share exits, eight at least (an agency's cloud has a few); and four cards and more
     each pay for several organizations. Null: at
-    most one of both holds, so the p-value is the larger one (an intersection-union test). Without a
+    most one of both holds, so the p-value is the larger one (an intersection-union test), and 1
+    where too little is shared to be asked. Without a
     template in common it counts as nothing (ready-made accounts come with a seller's cards and
     proxies) unless one hand deals evenly, nor behind one host, nor where accounts rotate through a
     pool.
@@ -49,16 +50,15 @@ def find(cohort: Cohort, population: Population) -> Finding:
     cards = population.codes["payment_hash"]
     paid = _codes(population.org, cards, sids)
     shared = int((np.unique(paid, return_counts=True)[1] >= 2).sum())
-    if len(paid) < _LEAST or shared < _LEAST_CARDS:
-        return not_enough(TEST, len(paid), f"{shared} cards pay for several organizations")
+    if len(paid) < _LEAST:
+        return not_enough(TEST, len(paid), "fewer than four known cards")
     payer = np.full(len(population.org), -1, dtype=np.int64)
     payer[sids] = payer_of(sids, population, connected=True)[0]
     left = _codes(payer, population.exit_code, sids)
     if len(left) < _LEAST:
         return not_enough(TEST, len(left), "fewer than four known prefixes")
     prefixes = int((np.unique(left, return_counts=True)[1] >= 2).sum())
-    if prefixes < _LEAST_EXITS:
-        return not_enough(TEST, len(left), f"payers share {prefixes} prefixes: a host, not a pool")
+    enough = shared >= _LEAST_CARDS and prefixes >= _LEAST_EXITS
     by_card: SharingResult = shared_value_test(paid, population.held["payment_hash"])
     by_exit: SharingResult = shared_value_test(left, population.held["exit"])
     expected = float(by_exit.expected_shared)
@@ -66,13 +66,18 @@ def find(cohort: Cohort, population: Population) -> Finding:
     return evaluated(
         TEST,
         float(by_exit.n_shared),
-        max(float(by_card.p_value), float(by_exit.p_value)),
+        max(float(by_card.p_value), float(by_exit.p_value)) if enough else 1.0,
         int(by_exit.n_present),
         Null("random payers", expected, 0.0, expected + 2 * np.sqrt(expected) + 1),
         f"{shared} payment instruments each pay for several organizations ({by_card.n_shared} of "
         f"{by_card.n_present}), and of the {by_exit.n_present} prefixes of {payers} payers, "
         f"counted for each, {by_exit.n_shared} are another payer's as well; random ones would be "
-        f"{by_card.expected_shared:.2g} and {expected:.2g}",
+        f"{by_card.expected_shared:.2g} and {expected:.2g}"
+        + (
+            ""
+            if enough
+            else f"; {_LEAST_CARDS} instruments and {_LEAST_EXITS} prefixes in common are asked for"
+        ),
     )
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 
@@ -60,20 +58,30 @@ def test_its_accounts_on_one_card_are_one_payer_at_one_exit(stand):
     """Two cards share a prefix: two payers, of 48 organizations."""
     exits = FOUR_EACH.copy()
     exits[0] = exits[4]
-    assert find(together(stand), people(stand, FOUR_EACH, exits)).statistic == 2
+    found = find(together(stand), people(stand, FOUR_EACH, exits))
+    assert (found.statistic, found.p_value) == (2, 1.0)
 
 
 @pytest.mark.parametrize("cards", [1, 3])
 def test_one_card_or_three_are_not_enough(stand, cards):
     population = people(stand, np.arange(MEMBERS) % cards, ACROSS)
     found = find(together(stand), population)
-    assert not found.evaluable
-    assert f"{cards} cards pay for several organizations" in found.text
+    assert found.p_value == 1.0
+    assert f"{cards} payment instruments each pay for several organizations" in found.text
+    assert "4 instruments and 8 prefixes in common are asked for" in found.text
+
+
+@pytest.mark.parametrize(("prefixes", "enough"), [(7, False), (8, True)])
+def test_an_agencys_cloud_has_a_few_prefixes(stand, prefixes, enough):
+    """Eight cards of an agency pay for 48 clients, all of which leave through its cloud."""
+    card, exits = np.arange(MEMBERS) % 6, np.arange(MEMBERS) // 6 % prefixes
+    found = find(together(stand), people(stand, card, exits))
+    assert (found.p_value < 1e-6) is enough
 
 
 def test_evasion_a_card_or_an_exit_of_ones_own_is_not_seen(stand):
     own = np.arange(MEMBERS)
-    assert not find(together(stand), people(stand, own, ACROSS)).evaluable
+    assert find(together(stand), people(stand, own, ACROSS)).p_value == 1.0
     assert find(together(stand), people(stand, FOUR_EACH, own)).p_value == 1.0
 
 
@@ -159,27 +167,25 @@ def test_bought_accounts_count_where_one_hand_deals_evenly(stand, evenly, by):
     assert (crossed.e_value > 1e3) is counts
     assert crossed.excuse == ("" if counts else SHOP)
     assert ("no template in common" in crossed.text) is (by != "frame")
-    assert ("one hand deals, evenly all the time, so it counts" in crossed.text) is evenly
+    assert ("all get as much, as no people ask, so it counts" in crossed.text) is evenly
 
 
 @pytest.mark.parametrize(
-    ("dealt", "shared", "counts"), [(20.0, 5.0, True), (19.0, 5.0, False), (1e6, 4.0, False)]
-)
-def test_the_pool_of_bought_accounts_counts_where_one_hand_deals_evenly(dealt, shared, counts):
+    ("test", "dealt", "counts"),
+    [
+        ("dealt_evenly", 20.0, True), ("dealt_evenly", 19.0, False),
+        ("even_volumes", 20.0, True), ("even_volumes", 19.0, False),
+    ],
+)  # fmt: skip
+def test_the_pool_of_bought_accounts_counts_where_one_hand_deals_evenly(stand, test, dealt, counts):
     def made(signal: str, e_value: float) -> Finding:
         return Finding(signal, "coordinated", 20.0, 1e-9, e_value, 40, None, "Seen.")
 
-    nobody = Reasons(None, None)  # type: ignore[arg-type]
-    no_template = replace(nobody, cohort=_Found(frozenset({"turns"})))  # type: ignore[arg-type]
-    pool = excused(made(rotating_exits.TEST.name, 1e6), no_template)
+    cohort = together(stand, found_by=frozenset({"turns"}), by_text=False)
+    pool = excused(
+        made(rotating_exits.TEST.name, 1e6), Reasons(cohort, people(stand, FOUR_EACH, ACROSS))
+    )
     assert pool.excuse == SHOP
-    found = _backed([pool, made("dealt_evenly", dealt), made("shared_exits", shared)])
+    found = _backed([pool, made(test, dealt)])
     assert (found[0].e_value, found[0].excuse) == ((1e6, "") if counts else (NOTHING, SHOP))
     assert found[0].p_value == (1e-6 if counts else 1.0)
-
-
-class _Found:
-    """A cohort of which only what had suggested it is asked."""
-
-    def __init__(self, found_by: frozenset[str]) -> None:
-        self.found_by = found_by
