@@ -25,7 +25,7 @@ TEST = CohortTest(
 )
 _LEAST_CARDS: Final = 4
 _LEAST: Final = 4
-_LEAST_EXITS: Final = 8
+_LEAST_EXITS: Final = 6
 
 
 def find(cohort: Cohort, population: Population) -> Finding:
@@ -35,7 +35,7 @@ def find(cohort: Cohort, population: Population) -> Finding:
     organizations; a cloud, an office or a VPN is left through by many. But who pays for accounts
     knows where they are: an agency's clients on one card leave through its host, an employer's
     desks through its office. Here accounts that a card connects are one payer (`payers`), and
-    payers still share exits, eight at least (an agency's cloud has a few); and four cards and more
+    payers still share exits, six at least (an agency's cloud has a few); and four cards and more
     each pay for several organizations. Null: at
     most one of both holds, so the p-value is the larger one (an intersection-union test), and 1
     where too little is shared to be asked. Without a
