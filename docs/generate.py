@@ -46,7 +46,6 @@ from stillwatch.signals import (
     TESTS,
     crossed_cards,
     dealt_evenly,
-    dealt_queue,
     direct_evidence,
     even_volumes,
     harvest,
@@ -135,7 +134,6 @@ FINDERS: dict[str, Callable[..., Any]] = {
     **dict.fromkeys(direct_evidence.TESTS, direct_evidence.find),
     "one_source": one_source.find,
     "harvest": harvest.score,
-    "dealt_queue": dealt_queue.find,
 }
 
 

@@ -21,7 +21,6 @@ from stillwatch.policy import Permit, PermitUse, judge_permits
 from stillwatch.schema import NOT_TESTED, Desk
 from stillwatch.signals import (
     ACTED_E,
-    DEALT,
     DIRECT,
     NOTHING,
     SCREEN_E,
@@ -378,7 +377,6 @@ def _seen(
         own_topics=float(traits.get("own_topics", float("nan")))
         + 2 * float(traits.get("own_error", 0.0)),
         repeats=float(traits.get("repeats", float("nan"))),
-        dealt=any(r["signal"] == DEALT and r["evaluable"] and r["e_value"] > 1 for r in rows),
         top_organization=float(np.unique(orgs, return_counts=True)[1].max() / len(orgs)),
         one_payment=max((payments.count(p) for p in set(payments)), default=0) / len(core),
         one_exit=known.exits / len(core),

@@ -14,14 +14,11 @@ __all__ = ["Rival", "Seen", "rivals"]
 class Seen:
     """What a cohort shows that honest explanations speak of. Shares lie in [0, 1], or are NaN.
 
-    ``dealt``: whether how it is dealt out says that it is one queue (`signals.dealt_queue`), which
-    gives an item to a few accounts and to no fifth of them. ``named``: how many different
-    organizations the log names.
+    ``named``: how many different organizations the log names.
     """
 
     own_topics: float
     repeats: float
-    dealt: bool
     top_organization: float
     one_payment: float
     one_exit: float
@@ -63,9 +60,9 @@ def rivals(seen: Seen) -> tuple[Rival, ...]:
         Rival("class", "A class or course",
               "everyone works on the same assignments, from one place",
               f"{same_items}; the most common exit carries {seen.one_exit:.0%} of the accounts",
-              seen.repeats >= 0.3 and seen.one_exit >= 0.5 and not seen.dealt),
+              seen.repeats >= 0.3 and seen.one_exit >= 0.5),
         Rival("evaluation", "An evaluation or benchmark", "everyone runs the same items",
-              same_items, seen.repeats >= 0.3 and not seen.dealt),
+              same_items, seen.repeats >= 0.3),
         Rival("plug_in", "A plug-in or popular template",
               "each customer brings topics of its own", topics, seen.own_topics >= 0.1),
         Rival("workflow", "A workflow platform",

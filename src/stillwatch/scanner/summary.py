@@ -39,7 +39,6 @@ from stillwatch.signals import (
     TESTS,
     Reference,
     References,
-    e_of_asked,
     e_of_halves,
     lacking,
     shipped_references,
@@ -154,10 +153,9 @@ class Baseline:
                 source = self.apart.bounded(row["e_source"], score, references.apart, honest)
                 row["e_source"] = source
                 row["e_coordinated"] = e_of_halves(row["e_acts"], source, row["e_screen"])
-                row["e_harvest"] = self.together.bounded(
-                    row["e_harvest"], score, references.together, honest
+                row["e_extractive"] = self.together.bounded(
+                    row["e_extractive"], score, references.together, honest
                 )
-                row["e_extractive"] = e_of_asked(row["e_harvest"], row["e_dealt"])
         return pa.Table.from_pylist(rows, schema=scores.schema)
 
     def drift(self, runner: LocalRunner, choice: Choice, references: References) -> dict[str, Any]:

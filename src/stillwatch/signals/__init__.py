@@ -10,7 +10,6 @@ stands in its docstring and its false alarm rate is tested; a test whose columns
 from stillwatch.signals import (
     crossed_cards,
     dealt_evenly,
-    dealt_queue,
     direct_evidence,
     even_volumes,
     harvest,
@@ -30,7 +29,6 @@ from stillwatch.signals.claims import (
     SCREEN_E,
     WATCHED,
     e_of_acts,
-    e_of_asked,
     e_of_claim,
     e_of_halves,
 )
@@ -55,17 +53,14 @@ TESTS = (
     *direct_evidence.TESTS.values(),
     one_source.TEST,
     harvest.TEST,
-    dealt_queue.TEST,
 )
 DIRECT = frozenset(test.name for test in direct_evidence.TESTS.values())
-DEALT = dealt_queue.TEST.name
 STEPS = (BACKGROUND_STEP, FINDINGS_STEP, SCORES_STEP, SPIKES_STEP)
 __all__ = [
     "ACTED_E",
     "ALONE",
     "ALONE_ASKED",
     "BESIDE",
-    "DEALT",
     "DIRECT",
     "KINDS",
     "NOTHING",
@@ -79,7 +74,6 @@ __all__ = [
     "Reference",
     "References",
     "e_of_acts",
-    "e_of_asked",
     "e_of_claim",
     "e_of_halves",
     "lacking",

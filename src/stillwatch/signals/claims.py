@@ -10,7 +10,6 @@ import numpy as np
 from stillwatch.signals import (
     crossed_cards,
     dealt_evenly,
-    dealt_queue,
     direct_evidence,
     even_volumes,
     harvest,
@@ -35,7 +34,6 @@ __all__ = [
     "acts_speak",
     "dealt",
     "e_of_acts",
-    "e_of_asked",
     "e_of_claim",
     "e_of_dealing",
     "e_of_halves",
@@ -62,7 +60,6 @@ WATCHED: Final = frozenset((dealt_evenly.TEST.name,))
 _HANDED: Final = frozenset(direct_evidence.TESTS[kind].name for kind in ("handoff", "blob_replay"))
 _MOVES: Final = _HANDED | {direct_evidence.TESTS["retry"].name}
 _POOL: Final = frozenset((rotating_exits.TEST.name,))
-_ASKED: Final = frozenset((harvest.TEST.name, dealt_queue.TEST.name))
 _PAYS: Final = frozenset((shared_values.ACCOUNT_TEST.name,))
 _EXITS: Final = frozenset((shared_values.EXIT_TEST.name,))
 BESIDE: Final = frozenset((even_volumes.TEST.name,))
@@ -74,9 +71,9 @@ KINDS: Final = {
     "hand-overs": _MOVES,
 }  # fmt: skip
 _DEALING: Final = {"turns": _TURNS, "hand-overs": _MOVES, "shared payment": _PAYS}
-# Two facts that no honest reason explains at once, in one test.
 _CROSSED: Final = frozenset((crossed_cards.TEST.name,))
-ALONE: Final = _HANDED | _CROSSED
+_DAY: Final = frozenset((signup_burst.TEST.name,))
+ALONE: Final = _HANDED
 # A pool and its exits are one fact: each stands beside the other kinds in one of two lists.
 _LISTS: Final = (
     (KINDS["set up alike"], _TURNS, _MOVES),
@@ -115,6 +112,12 @@ def _two(made: Sequence[tuple[str, float]], kinds: Iterable[frozenset[str]]) -> 
     return mean_of(each[:-1]) if len(each) > 1 else 0.0
 
 
+def _all_facts(made: Sequence[tuple[str, float]]) -> float:
+    """Return the smaller e-value of crossed cards and the day of sign-ups, NaN without either."""
+    crossed, day = _kind(made, _CROSSED), _kind(made, _DAY)
+    return float("nan") if np.isnan(crossed + day) else min(crossed, day)
+
+
 def e_of_acts(made: Iterable[tuple[str, float]], *, watch: bool = False) -> float:
     """Return the e-value that two kinds of acts speak, or one that may alone; NaN without any act.
 
@@ -126,9 +129,10 @@ def e_of_acts(made: Iterable[tuple[str, float]], *, watch: bool = False) -> floa
     those that are null, 0 where only one kind could be read. Half of that stake is on the kinds
     without the pool, half on those with it and without shared exits, which any pool makes.
     Hand-overs have half of the whole stake by themselves, where they could be read. Equal volumes
-    (`BESIDE`) accuse nobody: whoever serves or sets up others makes them. Cards across exits and
-    exits across cards (`crossed_cards`) are two facts of being set up alike in one test, which no
-    one honest reason explains; they have as much of the stake as hand-overs.
+    (`BESIDE`) accuse nobody: whoever serves or sets up others makes them. All three facts of being
+    set up alike at once have as much of the stake as hand-overs: cards, exits across cards
+    (`crossed_cards`) and the day of sign-ups, of which the weakest counts. Any two of them have an
+    honest reason, so the null there is that one of them does not hold.
     ``watch``: what is enough to be looked at, that any two tests speak, be they of one kind, of
     `WATCHED`, `BESIDE` or topics (`_SAME` are one), or a pool, hand-overs or crossed cards alone.
     *Source*: Benjamini & Heller 2008, Biometrics 64 (partial conjunctions), with means of e-values.
@@ -138,7 +142,11 @@ def e_of_acts(made: Iterable[tuple[str, float]], *, watch: bool = False) -> floa
     two = [e for e in two if not np.isnan(e)]
     if not two:
         return float("nan")
-    alone = (_kind(made, kind) for kind in (*((_POOL,) if watch else ()), _HANDED, _CROSSED))
+    alone = (
+        [_kind(made, kind) for kind in (_POOL, _HANDED, _CROSSED)]
+        if watch
+        else [_kind(made, _HANDED), _all_facts(made)]
+    )
     return mean_of([mean_of(two), *(e for e in alone if not np.isnan(e))])
 
 
@@ -209,19 +217,11 @@ def e_of_halves(acts: float, source: float, screen: float) -> float:
 def e_of_claim(
     made: Iterable[tuple[str, float]], screen: float, early: Collection[str] = ()
 ) -> float:
-    """Return the e-value of a claim by its tests, of *extractive* their mean. As `e_of_acts`.
-
-    *Extractive* has two, what is asked for (`harvest`) and how it is dealt out (`dealt_queue`).
-    """
+    """Return the e-value of a claim by its tests; *extractive* has one. As `e_of_acts`."""
     made = list(made)
-    if all(name in _ASKED for name, _ in made):
+    if all(name == harvest.TEST.name for name, _ in made):
         return mean_of([e for _, e in made])
     return e_of_halves(e_of_acts(made), e_of_source(made, early), screen)
-
-
-def e_of_asked(harvested: float, dealt: float) -> float:
-    """Return the e-value of *extractive*: the mean of its tests, of those that could be made."""
-    return mean_of([e for e in (harvested, dealt) if not np.isnan(e)])
 
 
 def acts_speak(made: Iterable[tuple[str, float]], early: Collection[str]) -> bool:

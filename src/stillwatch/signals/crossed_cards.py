@@ -8,7 +8,6 @@ import numpy as np
 
 from stillwatch.schema import CohortTest, Finding, Null
 from stillwatch.signals.data import Cohort, Population
-from stillwatch.signals.payers import payer_of
 from stillwatch.signals.verdicts import evaluated, not_enough
 from stillwatch.stats import SharingResult, shared_value_test
 
@@ -26,43 +25,50 @@ TEST = CohortTest(
 _LEAST_CARDS: Final = 4
 _LEAST: Final = 4
 _LEAST_EXITS: Final = 6
+_MANY: Final = 1 / 3
 
 
 def find(cohort: Cohort, population: Population) -> Finding:
     """Ask whether the cohort shares payment *and* leaves together across payers.
 
     Each has an honest reason: a company, a holding, an agency or a reseller pays for several
-    organizations; a cloud, an office or a VPN is left through by many. But who pays for accounts
-    knows where they are: an agency's clients on one card leave through its host, an employer's
-    desks through its office. Here accounts that a card connects are one payer (`payers`), and
-    payers still share exits, six at least (an agency's cloud has a few); and four cards and more
-    each pay for several organizations. Null: at
-    most one of both holds, so the p-value is the larger one (an intersection-union test), and 1
-    where too little is shared to be asked. Without a
-    template in common it counts as nothing (ready-made accounts come with a seller's cards and
-    proxies) unless one hand deals evenly, nor behind one host, nor where accounts rotate through a
-    pool.
+    organizations; a cloud, an office or a VPN is left through by many. Here organizations that
+    cards connect, anywhere in the log, are one payer (`Population.connected`), so that what an
+    agency's clients on one card share is no exit shared, nor an employer's office; and payers still
+    leave through the same prefixes, six at least (an agency's cloud has a few), while four cards
+    and more pay for several organizations that the log names, a third of the cohort's accounts.
+    Null: at most one of both holds, so the p-value is the larger one (an intersection-union test),
+    and 1 where too little is shared to be asked. Both may have an honest reason of its own, so it
+    accuses nobody without a day of sign-ups beside (`claims.e_of_acts`), and counts as nothing
+    behind one host, at one place, where accounts rotate through a pool, where the cards may be a
+    holding's, and without a template in common (ready-made accounts come with a seller's cards and
+    proxies), unless one hand deals to these evenly.
     *Source*: Berger 1982, Technometrics 24(4).
     """
     if not cohort.by_text and cohort.found_by & {"payment", "exit_prefix"}:
         return not_enough(TEST, 0, "a shared card or prefix had suggested the cohort")
     sids = cohort.senders
-    cards = population.codes["payment_hash"]
-    paid = _codes(population.org, cards, sids)
-    shared = int((np.unique(paid, return_counts=True)[1] >= 2).sum())
+    named = sids if population.declared is None else sids[population.declared[sids]]
+    if population.declared is None or len(named) < _LEAST:
+        return not_enough(TEST, len(named), "the log names fewer than four organizations")
+    paid = _codes(population.org, population.codes["payment_hash"], named)
     if len(paid) < _LEAST:
         return not_enough(TEST, len(paid), "fewer than four known cards")
-    payer = np.full(len(population.org), -1, dtype=np.int64)
-    payer[sids] = payer_of(sids, population, connected=True)[0]
-    left = _codes(payer, population.exit_code, sids)
+    left = _codes(population.connected, population.exit_code, sids)
     if len(left) < _LEAST:
         return not_enough(TEST, len(left), "fewer than four known prefixes")
+    _, pays_for = np.unique(paid, return_counts=True)
+    shared = int((pays_for >= 2).sum())
     prefixes = int((np.unique(left, return_counts=True)[1] >= 2).sum())
-    enough = shared >= _LEAST_CARDS and prefixes >= _LEAST_EXITS
+    enough = (
+        shared >= _LEAST_CARDS
+        and prefixes >= _LEAST_EXITS
+        and pays_for[pays_for >= 2].sum() >= _MANY * len(sids)
+    )
     by_card: SharingResult = shared_value_test(paid, population.held["payment_hash"])
     by_exit: SharingResult = shared_value_test(left, population.held["exit"])
     expected = float(by_exit.expected_shared)
-    payers = len(np.unique(payer[sids]))
+    payers = len(np.unique(population.connected[sids]))
     return evaluated(
         TEST,
         float(by_exit.n_shared),
@@ -76,7 +82,8 @@ def find(cohort: Cohort, population: Population) -> Finding:
         + (
             ""
             if enough
-            else f"; {_LEAST_CARDS} instruments and {_LEAST_EXITS} prefixes in common are asked for"
+            else f"; {_LEAST_CARDS} such instruments of a third of the accounts and "
+            f"{_LEAST_EXITS} prefixes in common are asked for"
         ),
     )
 

@@ -9,6 +9,8 @@ from typing import Final, NamedTuple
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
 
 from stillwatch.schema import Desk, Settings, Step
 from stillwatch.schema.arrow import packed
@@ -135,6 +137,17 @@ class Population:
         distinct = np.ones(len(pairs), dtype=bool)
         np.not_equal(pairs[1:], pairs[:-1], out=distinct[1:])
         return np.bincount(pairs[distinct] % max(size, 1), minlength=size)
+
+    @cached_property
+    def connected(self) -> np.ndarray:
+        """Return by sid which organizations payment instruments connect, as a number each."""
+        cards, known = self.codes["payment_hash"], np.flatnonzero(self.codes["payment_hash"] >= 0)
+        orgs = int(self.org.max(initial=-1)) + 1
+        size = orgs + int(cards.max(initial=-1)) + 1
+        links = coo_array(
+            (np.ones(len(known)), (self.org[known], orgs + cards[known])), (size,) * 2
+        )
+        return np.asarray(connected_components(links, directed=False)[1][self.org])
 
     @cached_property
     def strangers(self) -> float:

@@ -86,7 +86,8 @@ _HOSTED: Final = frozenset(
 _AT_ONE_PLACE: Final = frozenset(
     test.name
     for test in (
-        signup_burst.TEST, shared_values.EXIT_TEST, rotating_exits.TEST, even_volumes.TEST,
+        signup_burst.TEST, shared_values.EXIT_TEST, crossed_cards.TEST,
+        rotating_exits.TEST, even_volumes.TEST,
         shared_mix.TEST, dealt_evenly.TEST,
     )
 )  # fmt: skip

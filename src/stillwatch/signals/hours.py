@@ -22,7 +22,6 @@ __all__ = [
     "one_host",
     "rotate",
     "time_by_the_day",
-    "unexplained",
 ]
 
 _HOUR_US: Final = 3_600_000_000
@@ -243,13 +242,4 @@ def explained(finding: Finding, excuse: str, why: str) -> Finding:
     return replace(
         finding, p_value=1.0, e_value=NOTHING, text=f"{finding.text} {why}", excuse=excuse,
         e_before=finding.e_value,
-    )  # fmt: skip
-
-
-def unexplained(finding: Finding) -> Finding:
-    """Return an `explained` finding as it was; its text tells what was thought of."""
-    e_value = float(finding.e_before)
-    return replace(
-        finding, p_value=min(1.0, 1 / e_value), e_value=e_value, excuse="", e_before=float("nan"),
-        text=f"{finding.text} But all get as much, as no people ask, so it counts.",
     )  # fmt: skip

@@ -46,9 +46,7 @@ def one_payer(cohort: Cohort, population: Population) -> Payers:
     return Payers(float(count.max() / len(sids)), len(count), apart=apart)
 
 
-def payer_of(
-    sids: np.ndarray, population: Population, *, connected: bool = False
-) -> tuple[np.ndarray, bool]:
+def payer_of(sids: np.ndarray, population: Population) -> tuple[np.ndarray, bool]:
     """Return each subject's payer, as a number, and whether many organizations count apart.
 
     Subjects of one organization, or with one payment instrument, are one payer, and so are those
@@ -61,7 +59,7 @@ def payer_of(
       none has a quarter of them: a team is one organization, and one card for many is an agency's,
       a reseller's, or what campaigns were published to have.
 
-    ``sids``: one and more. ``connected``: whoever a card connects is one payer, without exception.
+    ``sids``: one and more.
     """
     payment = population.codes["payment_hash"][sids]
     _, org = np.unique(population.org[sids], return_inverse=True)
@@ -71,8 +69,6 @@ def payer_of(
     holds = np.bincount(np.concatenate([org, orgs + card]))
     links = coo_array((np.ones(len(paid)), (org[paid], orgs + card)), shape=(len(holds),) * 2)
     _, label = connected_components(links, directed=False)
-    if connected:
-        return label[org], False
     of_all = np.bincount(label[org])
     most = np.zeros(len(of_all), dtype=np.int64)
     np.maximum.at(most, label, holds)

@@ -10,13 +10,12 @@ from importlib import resources
 from typing import Any, Final, NamedTuple
 
 import numpy as np
-from scipy import stats as sps
 
 from stillwatch.errors import EvidenceError
 from stillwatch.schema import Null
-from stillwatch.stats import calibrate, mean_e
+from stillwatch.stats import calibrate
 
-__all__ = ["KAPPA", "Passed", "Reference", "References", "read_reference", "shipped_references"]
+__all__ = ["KAPPA", "Reference", "References", "read_reference", "shipped_references"]
 
 KAPPA: Final = 0.05
 
@@ -76,42 +75,16 @@ class Reference:
         return f"{max(quantiles[0], 0.0):.0%}–{quantiles[-1]:.0%}"
 
 
-class Passed(NamedTuple):
-    """How many benign cohorts that act together look like a queue that one hand deals out.
-
-    ``cohorts``: in all, of ``worlds`` weeks; ``passed``: those that do (`dealt_queue`).
-    """
-
-    cohorts: int
-    passed: int
-    worlds: int
-    limits: str
-
-    @property
-    def e_value(self) -> float:
-        """Return what a bet that a benign cohort would not pass wins where one passes."""
-        return (self.cohorts + 1) / (self.passed + 1)
-
-    @property
-    def upper(self) -> float:
-        """Return the upper 95 % limit of the share that passes (Clopper–Pearson)."""
-        return float(sps.beta.ppf(0.95, self.passed + 1, self.cohorts - self.passed))
-
-
 class References(NamedTuple):
-    """Benign cohorts of two kinds, those that act together and independent carriers.
-
-    ``dealt``: how those that act together, in other worlds, look to `dealt_queue`.
-    """
+    """Benign cohorts of two kinds: those that act together, and independent carriers."""
 
     together: Reference
     apart: Reference
-    dealt: Passed
 
     @property
     def largest_e(self) -> float:
         """Return the largest e-value of an accusation: both claims have to reach it."""
-        return float(mean_e([self.together.largest_e, self.dealt.e_value]))
+        return self.together.largest_e
 
 
 @cache
@@ -121,9 +94,7 @@ def shipped_references() -> References:
     if not file.is_file():
         raise EvidenceError("the benign reference is missing", hint="run make reference")
     raw = json.loads(file.read_text(encoding="utf-8"))
-    return References(
-        read_reference(raw["together"]), read_reference(raw["apart"]), Passed(**raw["dealt"])
-    )
+    return References(read_reference(raw["together"]), read_reference(raw["apart"]))
 
 
 def read_reference(raw: dict[str, Any]) -> Reference:

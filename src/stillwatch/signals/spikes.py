@@ -14,14 +14,12 @@ import numpy as np
 import pyarrow as pa
 
 from stillwatch.schema import Desk, Step
-from stillwatch.signals import dealt_queue, harvest, one_source
+from stillwatch.signals import harvest, one_source
 from stillwatch.signals.claims import (
     ALONE_ASKED,
     SPEAKS_E,
     WATCHED,
     acts_speak,
-    e_of_acts,
-    e_of_asked,
     e_of_claim,
 )
 from stillwatch.signals.data import Cohort, Population, load_population
@@ -90,6 +88,7 @@ def _spike(
         exit_code=np.concatenate([population.exit_code, pool]),
         exit_share=None,
         moved=None,  # the five exits of a spike are a place, not a pool
+        declared=None,  # nor has it cards
     )
     none = np.zeros(0, dtype=np.int64)
     dealt = topics[rng.integers(0, len(topics), len(labels))]
@@ -142,10 +141,6 @@ def _spikes(desk: Desk) -> pa.Table:
                 if usual["distinct_here"] and one_source.TEST.name not in desk.settings.without:
                     made.append(one_source.find(seen, n, known.apart, usual_own))
                 asked = harvest.find(seen, n, known.together, usual_own)
-                dealt = dealt_queue.find(
-                    seen, e_of_acts([(f.signal, f.e_value) for f in made]), n, known.dealt
-                )
-                harvested = e_of_asked(asked.e_value, dealt.e_value)
                 # turns would have been seen in part A too
                 acts = in_turn and rung < max(RUNGS)
                 weight = usual["most" if acts else "least"] or 1.0
@@ -156,7 +151,7 @@ def _spikes(desk: Desk) -> pa.Table:
                         "rung": rung,
                         "spike": number,
                         "e_coordinated": weight * e_of_claim(said, screen, early),
-                        "e_extractive": asked_of * acts_speak(said, early) * harvested,
+                        "e_extractive": asked_of * acts_speak(said, early) * asked.e_value,
                     }
                 )
     schema = pa.schema(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any, Final, NamedTuple
 
@@ -14,7 +15,6 @@ from stillwatch.schema import CohortTest, Desk, Finding, Step
 from stillwatch.signals import (
     crossed_cards,
     dealt_evenly,
-    dealt_queue,
     direct_evidence,
     even_volumes,
     harvest,
@@ -50,9 +50,9 @@ from stillwatch.signals.data import (
 from stillwatch.signals.direct_evidence import Coincidences
 from stillwatch.signals.distinct import own_share
 from stillwatch.signals.excuses import HELP, ONE_HOST, POOL, SHOP, Reasons, excused, helped
-from stillwatch.signals.hours import explained, unexplained
+from stillwatch.signals.hours import explained
 from stillwatch.signals.payers import MAX_ONE_PAYER, MIN_PAYERS, Payers, one_payer
-from stillwatch.signals.reference import Passed, shipped_references
+from stillwatch.signals.reference import shipped_references
 from stillwatch.signals.traits import MIN_EVENTS, TRAITS, Traits, traits
 from stillwatch.signals.verdicts import missing, not_enough, switched_off
 from stillwatch.signals.views import load_cohorts
@@ -75,12 +75,10 @@ _STRANGERS: Final = (
     "They share neither exits nor payment: strangers with a quota each do the same, and this "
     "counts as nothing."
 )
-_SHARED: Final = frozenset(
-    (
-        shared_values.EXIT_TEST.name, shared_values.ACCOUNT_TEST.name, rotating_exits.TEST.name,
-    )
-)  # fmt: skip
-_EVENLY: Final = frozenset((dealt_evenly.TEST.name, even_volumes.TEST.name))
+_DEALT: Final = (
+    "They have no template in common, as bought accounts have none; but one hand deals to all of "
+    "them evenly, so it counts."
+)
 _COORDINATION = (
     (signup_burst.TEST, signup_burst.find),
     (shared_values.ACCOUNT_TEST, shared_values.find_account_values),
@@ -121,20 +119,19 @@ def coordination(
         (test, partial(direct_evidence.find, kind, cohort, population, base))
         for kind, test in direct_evidence.TESTS.items()
     ]
-    return _backed(
-        [
-            switched_off(test)
-            if test.name in without
-            else missing(test, absent)
-            if (absent := lacking(test, columns))
-            else excused(find(), seen)
-            for test, find in finders
-        ]
-    )
+    made = [
+        switched_off(test)
+        if test.name in without
+        else missing(test, absent)
+        if (absent := lacking(test, columns))
+        else find()
+        for test, find in finders
+    ]
+    return _backed(made, [excused(finding, seen) for finding in made])
 
 
-def _backed(found: list[Finding]) -> list[Finding]:
-    """Return the findings, as what one says of another.
+def _backed(made: list[Finding], found: list[Finding]) -> list[Finding]:
+    """Return the findings, as what one says of another. ``made``: before any reason was looked for.
 
     Even dealing counts where the accounts share exits or payment, too: strangers with a quota each,
     or with one small device each, have equal shares as well. Where conversations are passed on
@@ -144,15 +141,17 @@ def _backed(found: list[Finding]) -> list[Finding]:
     if any(f.excuse == HELP for f in found):
         blob = direct_evidence.TESTS["blob_replay"].name  # goes along with a conversation
         found = [helped(f) if f.signal == blob else f for f in found]
+    shared = (shared_values.EXIT_TEST.name, shared_values.ACCOUNT_TEST.name)
     if not any(
         f.evaluable
-        and f.signal in _SHARED
-        and (f.e_before if f.excuse in (POOL, SHOP) else f.e_value) >= SPEAKS_E
+        and f.signal in shared
+        and (f.e_before if f.excuse == POOL else f.e_value) >= SPEAKS_E
         for f in found
     ):
         return _explained(found, dealt_evenly.TEST, "a quota each", _STRANGERS)
-    if any(f.signal in _EVENLY and f.e_value >= ACTED_E for f in found):
-        return [unexplained(f) if f.excuse == SHOP else f for f in found]
+    if any(f.signal == dealt_evenly.TEST.name and f.e_value >= ACTED_E for f in found):
+        pairs = zip(made, found, strict=True)
+        return [replace(m, text=f"{m.text} {_DEALT}") if f.excuse == SHOP else f for m, f in pairs]
     return found
 
 
@@ -188,8 +187,10 @@ class _Judged(NamedTuple):
         return self.seen if self.by_text and not self.any_act >= SCREEN_E else None
 
 
-def _of_topics(desk: Desk, one: _Judged, usual_own: float, distinct: float) -> list[Finding]:
-    """Return what topics say of acting together, and what they and the acts say of harvesting."""
+def _of_topics(
+    desk: Desk, one: _Judged, usual_own: float, distinct: float
+) -> tuple[Finding, Finding]:
+    """Return what the topics say of acting together, and of what is asked for."""
     known = shipped_references()
     found = []
     for test, find, reference in (
@@ -206,20 +207,7 @@ def _of_topics(desk: Desk, one: _Judged, usual_own: float, distinct: float) -> l
             found.append(not_enough(test, one.exchanges, one_source.too_alike(distinct)))
         else:
             found.append(find(one.seen, one.exchanges, reference, usual_own))
-    return [*found, _of_dealing(desk, one, known.dealt)]
-
-
-def _of_dealing(desk: Desk, one: _Judged, passed: Passed) -> Finding:
-    """Return what the way in which it is dealt out says of harvesting."""
-    test = dealt_queue.TEST
-    if test.name in desk.settings.without:
-        return switched_off(test)
-    if absent := lacking(test, desk.columns):
-        return missing(test, absent)
-    if one.seen is None:
-        return not_enough(test, one.exchanges, f"fewer than {MIN_EVENTS} exchanges")
-    acts = e_of_acts([(f.signal, f.e_value) for f in one.acts if f.evaluable])
-    return dealt_queue.find(one.seen, acts, one.exchanges, passed)
+    return found[0], found[1]
 
 
 class _Bench(NamedTuple):
@@ -308,7 +296,9 @@ def _no_holding(found: list[Finding], paid: Payers) -> list[Finding]:
     """Return the findings; cards that go round among many organizations count as nothing."""
     if not paid.apart:
         return found
-    return _explained(found, shared_values.ACCOUNT_TEST, "a holding", _HOLDING)
+    for test in (shared_values.ACCOUNT_TEST, crossed_cards.TEST):
+        found = _explained(found, test, "a holding", _HOLDING)
+    return found
 
 
 def _together(desk: Desk, judged: list[_Judged]) -> np.ndarray:
@@ -418,8 +408,7 @@ def _scores(desk: Desk) -> pa.Table:
     for cohort, findings in by_cohort.items():
         made = [f for f in findings if f["evaluable"]]
         together = [(f["signal"], f["e_value"]) for f in made if f["claim"] == "coordinated"]
-        asked = {f["signal"]: f for f in made if f["claim"] == "extractive"}
-        topics = asked.get(harvest.TEST.name)
+        harvests = [f for f in made if f["claim"] == "extractive"]
         described = json.loads(findings[0]["traits"])
         screen, early = findings[0]["e_screen"], findings[0]["early"]
         acts = e_of_claim(together, screen, early)
@@ -428,20 +417,16 @@ def _scores(desk: Desk) -> pa.Table:
             {
                 "cohort": cohort,
                 "events": findings[0]["events"],
-                "tested": topics is not None
-                and not np.isnan(acts)
-                and _several_payers(findings[0]),
+                "tested": bool(harvests) and not np.isnan(acts) and _several_payers(findings[0]),
                 "e_screen": screen,
                 "e_acts": e_of_acts(together),
                 "e_source": e_of_source(together, early),
                 "usual_own": findings[0]["usual_own"],
                 "one_payer": findings[0]["one_payer"],
                 "e_coordinated": acts,
-                "e_extractive": mean_of([f["e_value"] for f in asked.values()]),
-                "e_harvest": _e_of(asked, harvest.TEST),
-                "e_dealt": _e_of(asked, dealt_queue.TEST),
+                "e_extractive": harvests[0]["e_value"] if harvests else float("nan"),
                 "e_acts_watch": e_of_acts(_to_watch(made), watch=True),
-                "score": topics["statistic"] if topics else float("nan"),
+                "score": harvests[0]["statistic"] if harvests else float("nan"),
                 **{name: described.get(name, float("nan")) for name in TRAITS},
             }
         )
@@ -460,16 +445,11 @@ def _scores(desk: Desk) -> pa.Table:
             ("usual_own", pa.float64()),
             ("one_payer", pa.float64()),
             ("e_coordinated", pa.float64()), ("e_extractive", pa.float64()),
-            ("e_harvest", pa.float64()), ("e_dealt", pa.float64()),
             ("e_acts_watch", pa.float64()),
             ("score", pa.float64()), *((name, pa.float64()) for name in TRAITS),
         ]
     )  # fmt: skip
     return pa.Table.from_pylist(scored, schema=schema)
-
-
-def _e_of(found: Mapping[str, Mapping[str, Any]], test: CohortTest) -> float:
-    return float(found[test.name]["e_value"]) if test.name in found else float("nan")
 
 
 def _to_watch(made: Sequence[Mapping[str, Any]]) -> list[tuple[str, float]]:

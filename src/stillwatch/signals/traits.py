@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from stillwatch.signals.data import Cohort, Population
-from stillwatch.stats import group_sums, least_repeated, spread_rows
+from stillwatch.stats import group_sums, spread_rows
 
 __all__ = ["MIN_EVENTS", "TRAITS", "Traits", "traits"]
 
@@ -16,7 +16,7 @@ MIN_REPEATED: Final = 4
 _PER_SUBJECT: Final = 24
 _MAX_ROWS: Final = 6_000
 _ROBUST_FROM: Final = 30
-_COMMON: Final = 0.2
+_COMMON: Final = 0.1
 _LEAST_COMMON: Final = 3
 
 
@@ -26,16 +26,14 @@ class Traits(NamedTuple):
     ``own_topics``: share of topic variance lying between organizations, bias-corrected (may be
     slightly negative; 0 = all draw from one source); ``own_error``: its standard error.
     ``breadth``: topic variance within one subject as a share of the variance between strangers.
-    ``repeats``: share of answered first prompts of eight tokens or more that another organization
-    of the cohort sent too in the same part of the window, in the part where it is larger; where a
-    template found the cohort, that more organizations sent than one queue explains, if each draws
-    from it anew (`stats.least_repeated`). What was refused and tried again elsewhere is evidence of
-    its own; an evaluation that each runs again is repeated however often its owner ran it before.
+    ``repeats``: share of answered first prompts of eight tokens or more that a tenth and more of
+    the cohort's organizations sent, three at least, in the same part of the window, in the part
+    where it is larger: what everybody runs, as a class, an evaluation or a viral prompt has it.
+    Whoever asks each item of a few accounts deals from one queue all the same. What was refused
+    and tried again elsewhere is evidence of its own.
     ``dominance``: median over subjects of the cohort's share of their traffic. ``novelty``:
     distinct payloads per such prompt that its sender had not sent before. ``asks``: share of
-    exchanges with a hint of a method, minus everybody's share. ``common``: share of such prompts
-    that a fifth and more of the cohort's organizations sent, three at least, in the part where it
-    is larger.
+    exchanges with a hint of a method, minus everybody's share.
     """
 
     own_topics: float
@@ -45,7 +43,6 @@ class Traits(NamedTuple):
     dominance: float
     novelty: float
     asks: float
-    common: float = 0.0
 
 
 TRAITS: Final = Traits._fields
@@ -75,13 +72,7 @@ def traits(cohort: Cohort, population: Population, test: Cohort | None = None) -
     late = np.ones(len(cohort.rid), dtype=bool) if test is None else np.isin(cohort.rid, test.rid)
     told = cohort.answered & cohort.opens & cohort.long & (cohort.payload != 0)
     org_of, payload_of = population.org[cohort.sid], cohort.payload
-    again, common = np.max(
-        [
-            _repeats(org_of[told & part], payload_of[told & part], queue=cohort.by_text)
-            for part in (late, ~late)
-        ],
-        axis=0,
-    ).tolist()
+    again = max(_repeats(org_of[told & p], payload_of[told & p]) for p in (late, ~late))
     first = cohort.fresh & told & late
     volume = np.maximum(population.volume[subjects], counts)
     return Traits(
@@ -92,24 +83,18 @@ def traits(cohort: Cohort, population: Population, test: Cohort | None = None) -
         dominance=float(np.median(counts / volume)),
         novelty=float(len(np.unique(payload_of[first])) / max(int(first.sum()), 1)),
         asks=float(cohort.harvest.mean() - population.harvest_share),
-        common=common,
     )
 
 
-def _repeats(org: np.ndarray, payload: np.ndarray, *, queue: bool) -> tuple[float, float]:
-    """Return which share of payloads two organizations sent, or more than a queue explains.
-
-    And which share a fifth of them did.
-    """
+def _repeats(org: np.ndarray, payload: np.ndarray) -> float:
+    """Return the share of payloads that a tenth of the organizations sent, three at least."""
     if not len(payload):
-        return 0.0, 0.0
+        return 0.0
     values, place = np.unique(payload, return_inverse=True)
     senders, sender = np.unique(org, return_inverse=True)
     width = len(senders)
     carriers = np.bincount(np.unique(place * width + sender) // width, minlength=len(values))
-    least = least_repeated(np.bincount(carriers), width) if queue else 2
-    many = max(_LEAST_COMMON, _COMMON * width)
-    return float((carriers >= least)[place].mean()), float((carriers >= many)[place].mean())
+    return float((carriers >= max(_LEAST_COMMON, _COMMON * width))[place].mean())
 
 
 def _thinned(sid: np.ndarray) -> np.ndarray:

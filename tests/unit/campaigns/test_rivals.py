@@ -9,7 +9,7 @@ import pytest
 from stillwatch.campaigns.rivals import Seen, rivals
 
 HARVEST = Seen(
-    own_topics=0.01, repeats=0.0, dealt=False, top_organization=0.02, one_payment=0.1, one_exit=0.2,
+    own_topics=0.01, repeats=0.0, top_organization=0.02, one_payment=0.1, one_exit=0.2,
     end_users=False, handoffs_per_pair=3.0, handoffs=40, organizations=30, named=8,
     round_robin_p=1e-9, permit_share=0.0,
 )  # fmt: skip
@@ -31,7 +31,6 @@ def test_no_honest_explanation_survives_a_harvest():
     [
         ({"repeats": 0.3}, {"evaluation"}),
         ({"repeats": 0.3, "one_exit": 0.5}, {"evaluation", "class"}),
-        ({"repeats": 0.9, "one_exit": 0.5, "dealt": True}, set()),
         ({"one_exit": 1.0}, set()),
         ({"repeats": 0.29, "one_exit": 1.0}, set()),
         ({"own_topics": 0.1}, {"plug_in", "workflow"}),

@@ -23,8 +23,7 @@ SCORES = pa.schema(
      ("w_coordinated", pa.float64()), ("w_extractive", pa.float64()),
      ("e_acts_watch", pa.float64()),
      ("e_screen", pa.float64()), ("e_acts", pa.float64()), ("e_source", pa.float64()),
-     ("e_coordinated", pa.float64()), ("e_extractive", pa.float64()),
-     ("e_harvest", pa.float64()), ("e_dealt", pa.float64())]
+     ("e_coordinated", pa.float64()), ("e_extractive", pa.float64())]
 )  # fmt: skip
 NOTHING = Local(np.zeros(0))
 
@@ -34,7 +33,7 @@ def rows(scores: np.ndarray, acts: float) -> list[dict[str, Any]]:
         {"cohort": k, "tested": True, "score": float(s), "e_screen": 0.1,
          "w_coordinated": 1.0, "w_extractive": 2.0, "e_acts_watch": acts, "e_acts": acts,
          "e_source": 5_000.0, "e_coordinated": 0.25 * acts + 0.75 * 5_000.0,
-         "e_extractive": 9_000.0, "e_harvest": 18_000.0, "e_dealt": 0.0}
+         "e_extractive": 9_000.0}
         for k, s in enumerate(scores)
     ]  # fmt: skip
 
@@ -62,16 +61,6 @@ def test_local_cohorts_without_topics_of_their_own_take_the_strength_of_the_clai
         found = earlier.calibrated(here, shipped_references()).to_pylist()[0]
         assert found[changed] < 3.0
         assert found[kept] == here.to_pylist()[0][kept]
-
-
-def test_how_it_is_dealt_out_holds_where_local_topics_take_what_is_asked_for() -> None:
-    made = rows(np.array([4.0]), acts=6.0)
-    made[0] |= {"e_dealt": 1_500.0}
-    strange = Local(np.sort(np.random.default_rng(1).normal(4.0, 0.5, 200)))
-    earlier = Baseline(1, strange, NOTHING, ("a",))
-    found = earlier.calibrated(table(made), shipped_references()).to_pylist()[0]
-    assert found["e_harvest"] < 3.0
-    assert found["e_extractive"] == pytest.approx((found["e_harvest"] + 1_500.0) / 2)
 
 
 def test_fewer_than_fifty_local_cohorts_change_nothing() -> None:

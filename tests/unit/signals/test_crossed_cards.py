@@ -27,6 +27,7 @@ def people(stand, card: np.ndarray, exits: np.ndarray, **more):
     held = {"payment_hash": np.concatenate([card, own[len(card) :]])}
     codes = dict.fromkeys(STATIC_KINDS, np.full(EVERYBODY, -1)) | held
     left = np.concatenate([exits, own[len(exits) :]])
+    more.setdefault("declared", np.ones(EVERYBODY, dtype=bool))
     return stand.population(EVERYBODY, codes=codes, exit_code=left, **more)
 
 
