@@ -98,18 +98,19 @@ def test_one_organization_has_no_traits(stand):
     assert traits(cohort, stand.population(org=np.zeros(60, dtype=np.int64))) is None
 
 
-def test_repeats_count_what_two_organizations_sent(stand):
+def test_repeats_count_what_three_organizations_sent(stand):
     payload = np.arange(1, SID.size + 1).astype(np.uint64)
-    payload[8] = payload[0]  # subjects 1 and 0
-    payload[3] = payload[2]  # subject 0 twice: its own affair
+    payload[[8, 16]] = payload[0]  # subjects 0, 1 and 2
+    payload[24] = payload[32]  # two subjects
+    payload[3:6] = payload[2]  # one subject, four times: its own affair
     found = seen(stand, 0.0, payload=payload)
-    assert found.repeats == pytest.approx(2 / SID.size)
-    assert found.novelty == pytest.approx((SID.size - 2) / SID.size)
+    assert found.repeats == pytest.approx(3 / SID.size)
+    assert found.novelty == pytest.approx((SID.size - 6) / SID.size)
 
 
 def test_a_refused_and_retried_payload_is_no_repeat(stand):
     payload = np.arange(1, SID.size + 1).astype(np.uint64)
-    payload[8] = payload[0]
+    payload[[8, 16]] = payload[0]
     answered = np.ones(SID.size, dtype=bool)
     answered[0] = False
     assert seen(stand, 0.0, payload=payload, answered=answered).repeats == 0.0
@@ -131,10 +132,11 @@ def test_a_conversation_that_goes_on_says_nothing_new_of_topics(stand):
 def test_a_short_prompt_is_no_repeat(stand):
     """Everybody writes "continue"."""
     payload = np.arange(1, SID.size + 1).astype(np.uint64)
-    payload[8] = payload[0]
+    payload[[8, 16]] = payload[0]
     brief = np.ones(SID.size, dtype=bool)
-    brief[[0, 8]] = False
+    brief[[0, 8, 16]] = False
     assert seen(stand, 0.0, payload=payload, long=brief).repeats == 0.0
+    assert seen(stand, 0.0, payload=payload).repeats > 0.0
 
 
 def test_an_empty_payload_is_no_repeat(stand):
@@ -178,10 +180,10 @@ def test_what_all_ran_in_one_part_counts_when_one_runs_it_in_the_other(stand):
     assert found.repeats == 1.0
 
 
-def test_common_items_are_what_a_fifth_of_the_organizations_sent(stand):
-    """A class has the same items, best-of-three asks each item of three accounts."""
-    everybody = np.tile(np.arange(1, 9), 20).astype(np.uint64)
-    of_three = (1 + np.arange(SID.size) // 8 // 3 * 8 + np.arange(SID.size) % 8).astype(np.uint64)
-    of_four = (1 + np.arange(SID.size) // 8 // 4 * 8 + np.arange(SID.size) % 8).astype(np.uint64)
-    for payload, share in ((everybody, 1.0), (of_three, 0.0), (of_four, 1.0)):
-        assert seen(stand, 0.0, payload=payload).common == share
+def test_what_a_tenth_of_the_organizations_sent_is_repeated(stand):
+    """A class has the same items; best-of-three asks each item of three accounts among sixty."""
+    sid = np.repeat(np.arange(60), 8)
+    at, nth = sid, np.arange(sid.size) % 8
+    for of, share in ((60, 1.0), (6, 1.0), (5, 0.0), (3, 0.0)):
+        payload = (1 + at // of * 8 + nth).astype(np.uint64)
+        assert seen(stand, 0.0, sid, payload=payload).repeats == share, of
