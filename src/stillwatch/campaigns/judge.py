@@ -384,10 +384,20 @@ def _seen(
         handoffs=known.handoffs,
         handoffs_per_pair=known.handoffs / max(known.pairs, 1),
         organizations=len(np.unique(orgs)),
-        named=len({o for o in table["org_id"].to_pylist() if o}),
+        named=_names_on_card(table["payment_hash"].to_pylist(), table["org_id"].to_pylist()),
         round_robin_p=float(turns),
         permit_share=named / len(core),
     )
+
+
+def _names_on_card(cards: list[str | None], orgs: list[str | None]) -> int:
+    """Return how many organizations the log names among those on the most common card."""
+    on: dict[str, list[str | None]] = {}
+    for card, org in zip(cards, orgs, strict=True):
+        if card:
+            on.setdefault(card, []).append(org)
+    most = max(on.values(), key=len, default=[])
+    return len({org for org in most if org})
 
 
 def _holders(people: pa.Table, permits: Sequence[Permit]) -> set[int]:

@@ -14,7 +14,7 @@ __all__ = ["Rival", "Seen", "rivals"]
 class Seen:
     """What a cohort shows that honest explanations speak of. Shares lie in [0, 1], or are NaN.
 
-    ``named``: how many different organizations the log names.
+    ``named``: how many organizations the log names on the most common payment instrument.
     """
 
     own_topics: float

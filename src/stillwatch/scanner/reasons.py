@@ -116,6 +116,11 @@ def _too_few_kinds(strong: Iterable[dict[str, Any]]) -> str:
     alone = [titles[name] for name in counted if name in ALONE]
     if alone and len(kinds.keys() - {"topics"}) == 1:
         return f"It may speak alone, but not strongly enough here ({'; '.join(alone)})."
+    if "crossed_cards" in counted and kinds.keys() <= {"set up alike", "topics"}:
+        return (
+            "Cards pay across exits and exits are shared across cards, as agencies on one cloud may "
+            "have it: an accusation needs accounts that were created together, strongly enough."
+        )
     if "topics" in kinds and "set up alike" in kinds and len(kinds) == 2:
         return (
             "They are set up alike and ask from one source, as one vendor's customers with one "

@@ -348,9 +348,11 @@ def _fit_int(value: Any) -> int | None:
 
 def _fit_system(value: Any) -> int | None:
     """Return the number of an autonomous system, also of "AS64500" and "AS64500 Example Net"."""
-    if isinstance(value, str) and (found := _SYSTEM.match(value)):
-        return int(found[1])
-    return _fit_int(value)
+    found = _SYSTEM.match(value) if isinstance(value, str) else None
+    number = int(found[1]) if found else _fit_int(value)
+    if number is not None and not 0 <= number < 2**32:
+        raise _Unfit
+    return number
 
 
 def _fit_bool(value: Any) -> bool | None:

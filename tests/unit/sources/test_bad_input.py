@@ -165,7 +165,7 @@ def test_wrong_type_of_what_the_client_chose_hides_no_row(tmp_path: Path) -> Non
 
 
 def test_an_autonomous_system_is_read_in_the_ways_it_is_written(tmp_path: Path) -> None:
-    said = ["AS64500", "as 64501 Example Net", "64502", ""]
+    said = ["AS64500", "as 64501 Example Net", "64502", "AS4294967296"]
     table, ledger = read(parquet(tmp_path, rows(asn=said)))
     assert table["asn"].to_pylist() == [64500, 64501, 64502, None]
     assert ledger.rows_rejected == 0
