@@ -118,8 +118,8 @@ def _too_few_kinds(strong: Iterable[dict[str, Any]]) -> str:
         return f"It may speak alone, but not strongly enough here ({'; '.join(alone)})."
     if "crossed_cards" in counted and kinds.keys() <= {"set up alike", "topics"}:
         return (
-            "Cards pay across exits and exits are shared across cards, as agencies on one cloud may "
-            "have it: an accusation needs accounts that were created together, strongly enough."
+            "Cards pay across exits, and exits are shared across cards: agencies on one cloud may "
+            "have it, and an accusation needs accounts created together beside, strongly enough."
         )
     if "topics" in kinds and "set up alike" in kinds and len(kinds) == 2:
         return (

@@ -79,7 +79,7 @@ def test_cards_across_exits_need_the_day_of_sign_ups_beside() -> None:
     assert only.startswith("One kind of act alone accuses nobody")
     for others in (alike, [*alike, made("one_source", 2e4)]):
         line = explain([*others, made("crossed_cards", 30.0)], 10.0, 25_000.0)
-        assert "as agencies on one cloud may have it" in line["standing_reason"]
+        assert "agencies on one cloud may have it" in line["standing_reason"]
         counted = line["claims"]["coordinated"]["evidence"][-1]["counts_for"]
         assert counted == "accusation"
     two = [*alike, made("crossed_cards", 30.0), made("round_robin", 30.0)]
