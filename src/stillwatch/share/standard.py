@@ -105,9 +105,7 @@ def _object(kind: str, must: dict[str, Shape], may: dict[str, Shape] | None = No
     )  # fmt: skip
 
 
-_FINGERPRINT: Final = (
-    rf"\[x-stillwatch-value:(?:{'|'.join(CLEAR_KINDS)}) = '[0-9a-f]{{16}}'\]"
-)
+_FINGERPRINT: Final = rf"\[x-stillwatch-value:(?:{'|'.join(CLEAR_KINDS)}) = '[0-9a-f]{{16}}'\]"
 STANDARD: Final[dict[str, Closed]] = {
     "campaign": _object(
         "campaign", {"name": _PROSE}, {**_DESCRIBED, **_ALIASES, **_SEEN, "objective": _PROSE}

@@ -119,7 +119,10 @@ def _votes(obj: Mapping[str, Any]) -> list[tuple[str, tuple[float, float]]]:
 def _claims_canary(obj: Mapping[str, Any], canaries: frozenset[str]) -> bool:
     if obj["type"] == "indicator":
         # one of the standard alone has its value in the pattern alone
-        values = {extended(obj, "fingerprint").get("value"), *_QUOTED.findall(obj.get("pattern", ""))}
+        values = {
+            extended(obj, "fingerprint").get("value"),
+            *_QUOTED.findall(obj.get("pattern", "")),
+        }
         return not canaries.isdisjoint(values)
     return obj["type"] == "sighting" and obj["sighting_of_ref"] in canaries
 

@@ -72,7 +72,7 @@ def test_what_competitors_must_not_tell_is_refused_in_innocent_words_too(name):
         "unlawful_fifth": 80,
         "unlawful_sixth": 39,
         "unlawful_seventh": 196,
-        "unlawful_eighth": 29,
+        "unlawful_eighth": 51,
     }
     assert len(SENTENCES[name]) == most[name]
     assert [text for text in SENTENCES[name] if not rules(text)] == []
@@ -139,6 +139,7 @@ def test_what_a_smuggler_wrote_before_the_rules_were_read_is_refused(name):
         ("Requests carry an Accept-Language header.", True),
         ("Disposable email domains", True),
         ("Operators use a reseller.", True),
+        ("Thousands of accounts use the same key.", True),
         ("Operators resell access.", False),
         ("The system prompt hash is the same in all accounts.", True),
         ("The hash of the identifier is the same in all accounts.", False),
