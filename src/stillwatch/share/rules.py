@@ -38,7 +38,7 @@ RULES: Final[dict[str, Rule]] = {
     "no-free-text": Rule(
         "Names of members and operators, patterns and corrections are computed from the other "
         "fields; anything else is refused, and so is prose that tells of a hash of an identifier.",
-        f"{_RULE} 5; {_101}", "texts",
+        f"{_RULE} 5; {_101}", "texts, prose",
     ),
     "closed-prose": Rule(
         "A description is computed, or prose that nobody needs to read first: one plain writing, "
@@ -100,7 +100,7 @@ RULES: Final[dict[str, Rule]] = {
         "An operator is claimed only with a confidence, a basis and counsel's release, under a "
         "pseudonym; natural persons are never named. No relationship of the standard "
         "alone joins one.",
-        f"{_RULE} 7; [cases](cases.md)", "objects",
+        f"{_RULE} 7; [cases](cases.md)", "objects, standard",
         test="test_guard.py::test_released_actor",
     ),
     "sightings-of-campaigns": Rule(

@@ -178,6 +178,7 @@ _NAMES: Final = frozenset({"name", "aliases", "abstract"})
 _SAYS: Final = ("name", "aliases", "description", "objective", "content", "abstract", "explanation")
 _ACTORS: Final = frozenset({"intrusion-set", "threat-actor"})  # released by counsel, elsewhere
 _SAME: Final = ("derived-from", "duplicate-of")
+_WORD: Final = re.compile("[a-z0-9][a-z0-9'-]*")
 _KNOWN_LABELS: Final = frozenset(
     {"adversarial-distillation", "ai", "automation", "coordinated", "cot", "distillation", "genai",
      "llm", "malicious-activity", "mitre-atlas", "ml"}
@@ -232,9 +233,8 @@ def _told(where: str, found: list[Fault]) -> Iterator[Trouble]:
 
 def _named_together(obj: Mapping[str, Any]) -> Iterator[Trouble]:
     """A name and its aliases each name a thing, and in a row they make no sentence and no word."""
-    rows = [one.lower().split() for one in sorted(obj.get("aliases", ()))]
-    if rows and "name" in obj:
-        rows = [obj["name"].lower().split(), *rows]
+    names = sorted(obj.get("aliases", ()))
+    rows = [_WORD.findall(one.lower()) for one in (obj["name"], *names)] if names else []
     parted = [part for words in rows for part in (*words, ",")]
     joined = [part for words in rows for part in words]
     if rows:

@@ -214,6 +214,21 @@ def test_the_latest_version_is_found_by_its_time_and_taken_back_by_a_later_one(h
     assert (gone["name"], gone["modified"]) == ("Prompt harvesting", "2026-11-27T12:00:01.000Z")
 
 
+def test_an_answer_is_found_whatever_digits_the_hub_writes(home):
+    package = prepared(home)
+    review(home, package, "alice", key(home, "alice"), now=NOW)
+    release(home, package, "bob", key(home, "bob"), now=NOW)
+
+    class Other(Hub):
+        def add(self, objects):
+            found = super().add(objects)
+            return {(name, version.replace(".000Z", "Z")): answer
+                    for (name, version), answer in found.items()}  # fmt: skip
+
+    sent = send(home, package, Other(), now=NOW)
+    assert sent == {"success": len(package.objects), "failure": 0, "pending": 0}
+
+
 def test_a_sighting_waits_between_6_and_48_hours(home):
     for seed in range(20):
         day = NOW - timedelta(days=seed + 1)

@@ -111,6 +111,8 @@ def test_a_bundle_of_the_library_passes():
         ({"labels": ["cve-2025-1234"]}, "closed-prose"),
         ({"aliases": ["Accounts that fail", "Accounts of the relay", "The list of accounts"]},
          "no-advice"),
+        ({"name": "Operators (relay)", "aliases": ["Who write", "In Russian prompts"]},
+         "closed-prose"),
         ({"name": "Account key reuse", "aliases": ["Template hash"]}, "no-free-text"),
     ],
 )  # fmt: skip
