@@ -131,11 +131,16 @@ def normal(obj: Mapping[str, Any]) -> dict[str, Any]:
             done = [sort(one) for one in value]
             if all(isinstance(one, str) for one in done):
                 return sorted(done)
-            return sorted(done, key=written) if any(isinstance(o, dict) for o in done) else done
+            return sorted(done, key=_text) if any(isinstance(one, dict) for one in done) else done
         return value
 
     done: dict[str, Any] = sort(obj)
     return done
+
+
+def _text(value: Any) -> str:
+    # not `words.written`: what is put in order need not be fit to be shared, and says so elsewhere
+    return json.dumps(value, sort_keys=True)
 
 
 def require(obj: Any, *, now: datetime) -> None:

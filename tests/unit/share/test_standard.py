@@ -196,6 +196,8 @@ def test_no_order_of_objects_in_a_list_carries_a_message():
     assert written[0] == written[1]
     assert {one["external_id"] for one in written[0]["external_references"]} == set(keys)
     assert refusals(written[0], now=NOW) == ()
+    odd = [{"source_name": "\ud800", "n": float("nan")}, {"source_name": "a"}]
+    assert len(normal({"external_references": odd})["external_references"]) == 2, "and no error"
 
 
 def test_a_version_is_a_time_and_not_its_text():
