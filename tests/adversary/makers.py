@@ -157,7 +157,7 @@ def lawful(rng: Rng) -> Obj:
         ),
         "indicator": lambda: stix2.Indicator(
             name=rng.choice(NAMES), description=description(rng), pattern_type="stix",
-            pattern=f"[file:hashes.'SHA-256' = '{rng.getrandbits(256):064x}']",
+            pattern=f"[x-stillwatch-value:frame_head_8 = '{rng.getrandbits(64):016x}']",
             valid_from=NOW - timedelta(hours=rng.randint(1, 900), microseconds=7),
             indicator_types=["anomalous-activity"], **_chain(rng), **_common("indicator", rng),
         ),
@@ -231,7 +231,7 @@ def _put(made: Obj, place: str, text: str, rng: Rng) -> None:
     elif place == "kill_chain_phases":
         made[place] = [{"kill_chain_name": text, "phase_name": "exfiltration"}]
     elif place == "pattern":
-        made[place] = f"[file:hashes.'SHA-256' = '{(text.encode() + bytes(32))[:32].hex()}']"
+        made[place] = f"[x-stillwatch-value:tool_schema = '{data[:8].hex()}']"
     elif place == "id":
         made["id"] = f"{made['type']}--{uuid.UUID(bytes=data, version=4)}"
     elif place == "created_by_ref":

@@ -28,7 +28,7 @@ from stillwatch.share.catalogue import CATALOGUE, RELEASABLE
 from stillwatch.share.commercial import certainly, messages, perhaps
 from stillwatch.share.objects import BUNDLE, EXTENSIONS, FREE_TYPES, LINKS
 from stillwatch.share.prose import faults
-from stillwatch.share.shape import Closed, Constant, Many, OneOf, Trouble, read_time
+from stillwatch.share.shape import Closed, Constant, Many, OneOf, Trouble, read_time, version_of
 from stillwatch.share.standard import STANDARD, is_standard, judge_standard
 from stillwatch.share.texts import PROSE, texts_of
 from stillwatch.share.words import EXT, IDENTITY_FIELDS, identify, lowest, written
@@ -45,6 +45,8 @@ _OLDEST: Final = "2020-01-01T00:00:00Z"
 _AHEAD: Final = timedelta(minutes=5)
 _LONGEST: Final = timedelta(days=180)
 _AGE: Final = timedelta(days=90)
+_CVE: Final = re.compile(r"CVE-[0-9]{4}-[0-9]+")
+_CVES: Final = 2  # in an object
 _EPOCHS: Final = 2  # months that a key is kept after its own
 _MARKING: Final = ("marking-definition", "extension-definition")
 
@@ -80,8 +82,8 @@ def refusals_of_bundle(bundle: Any, *, now: datetime) -> tuple[str, ...]:
     for number, obj in enumerate(objects):
         sentences = refusals(obj, now=now, known=here.__contains__)
         found += [f"object {number}: {sentence}" for sentence in sentences]
-    keys = [(o.get("id"), o.get("modified")) for o in objects if isinstance(o, Mapping)]
-    if len({repr(key) for key in keys}) != len(keys):
+    keys = [repr((o.get("id"), version_of(o))) for o in objects if isinstance(o, Mapping)]
+    if len(set(keys)) != len(keys):
         found.append("one-writing: bundle repeats a version of an object")
     return tuple(found)
 
@@ -116,9 +118,10 @@ def refusals_of_text(text: bytes, *, now: datetime) -> tuple[str, ...]:
 
 
 def normal(obj: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the one writing of an object that may be shared: keys and lists of strings sorted.
+    """Return the one writing of an object that may be shared: keys and lists sorted.
 
-    What leaves and what is kept is this, so that no order carries a message.
+    Lists of objects by their written form. What leaves and what is kept is this, so that no order
+    carries a message.
     """
 
     def sort(value: Any) -> Any:
@@ -126,11 +129,18 @@ def normal(obj: Mapping[str, Any]) -> dict[str, Any]:
             return {key: sort(value[key]) for key in sorted(value)}
         if isinstance(value, list):
             done = [sort(one) for one in value]
-            return sorted(done) if all(isinstance(one, str) for one in done) else done
+            if all(isinstance(one, str) for one in done):
+                return sorted(done)
+            return sorted(done, key=_text) if any(isinstance(one, dict) for one in done) else done
         return value
 
     done: dict[str, Any] = sort(obj)
     return done
+
+
+def _text(value: Any) -> str:
+    # not `words.written`: what is put in order need not be fit to be shared, and says so elsewhere
+    return json.dumps(value, sort_keys=True)
 
 
 def require(obj: Any, *, now: datetime) -> None:
@@ -156,6 +166,7 @@ def judge(obj: Any, *, now: datetime, known: Known = _unknown) -> list[Trouble]:
             troubles += judge_standard(obj, now=now)
             troubles += _ids(obj, known, derived=False)
             troubles += _times(obj, now)
+            troubles += _vulnerabilities(obj)
         return [*troubles, *_commerce(obj)] if troubles else []
     shape = FREE_TYPES.get(obj["type"]) if isinstance(obj.get("type"), str) else None
     if shape is None:
@@ -166,6 +177,7 @@ def judge(obj: Any, *, now: datetime, known: Known = _unknown) -> list[Trouble]:
         troubles += _texts(obj, now)
         troubles += _ids(obj, known, derived=obj["type"] in IDENTITY_FIELDS)
         troubles += _times(obj, now)
+        troubles += _vulnerabilities(obj)
         troubles += _marked(obj)
         troubles += _together(obj, now)
     return [*troubles, *_commerce(obj)] if troubles else []
@@ -307,6 +319,15 @@ def _times(obj: Mapping[str, Any], now: datetime) -> Iterator[Trouble]:
     start, end = times.get("valid_from"), times.get("valid_until")
     if start and end and end - start > _LONGEST:
         yield Trouble("short-lived", "valid_until", "is more than 180 days after valid_from")
+    elif start and not end and now - start > _LONGEST and not obj.get("revoked"):
+        says = "is missing, and valid_from is more than 180 days ago"
+        yield Trouble("short-lived", "valid_until", says)
+
+
+def _vulnerabilities(obj: Mapping[str, Any]) -> Iterator[Trouble]:
+    """5. Ids of CVE, whose numbers a sender chooses: two at most of all that an object holds."""
+    if len(set(_CVE.findall(written(dict(obj))))) > _CVES:
+        yield Trouble("closed-values", "object", f"holds more than {_CVES} CVE ids")
 
 
 def _marked(obj: Mapping[str, Any]) -> Iterator[Trouble]:

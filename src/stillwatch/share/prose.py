@@ -127,7 +127,6 @@ _FORMS: Final = tuple(
                   r"|Docker (?:containers?|hosts?|images?)|Kubernetes (?:clusters?|jobs?|pods?)"
                   r"|Debian|Nginx|Squid|WireGuard|OpenVPN|Shadowsocks|LangChain|Node\.js|cURL"
                   r"|Tor (?:exits?|exit nodes?|network|relays?)|OpenAI-compatible|ATT&CK"
-                  rf"|(?:in|into) (?:{_LANGUAGES})(?: (?:and|or) (?:{_LANGUAGES}))?"
                   r"|(?:GitHub|GitLab) (?:gists?|repositories|repository)"
                   r"|(?:Discord|Telegram) (?:bots?|channels?|groups?)"
                   r"|from one to (?:five|ten)|Accept-Encoding|Accept-Language|Cache-Control"
@@ -135,6 +134,7 @@ _FORMS: Final = tuple(
                   r"|Levenshtein|Jaccard|Bloom filters?|Caesar cipher"
                   r"|(?:Go|Rust|Java|Ruby|Perl|PHP) "
                   r"(?:client|library|program|script|runtime|code)"),
+        ("@language", rf"(?:in|into) (?:{_LANGUAGES})(?: (?:and|or) (?:{_LANGUAGES}))?"),
         ("@id", "|".join(re.escape(one) for one in sorted(_KNOWN_IDS, reverse=True))),
         ("@cve", r"CVE-(?:1999|20\d\d)-\d{4,5}"),
         ("@code", rf"(?:HTTP|status|status code|status codes) {_CODE}"
@@ -174,8 +174,8 @@ def faults(text: str, *, now: datetime, own: str = "", name: bool = False) -> li
     unknown = sum(len(_unknown(one)) for one in sentences)
     if unknown:
         found.append(Fault(PERSON, f"holds {unknown} word(s) or number(s) that are not listed"))
-    if shown.count("@cve") > 2:
-        found.append(Fault(PERSON, "holds more than two CVE ids"))
+    if shown.count("@cve") > (0 if name else 2):
+        found.append(Fault(PERSON, "holds more CVE ids than two, or one in a name"))
     found += spelled(sentences)
     if "@" in shown:  # a name or a month has a first letter, too
         found += spelled(_as_written(text))

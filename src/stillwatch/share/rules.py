@@ -37,8 +37,8 @@ RULES: Final[dict[str, Rule]] = {
     ),
     "no-free-text": Rule(
         "Names of members and operators, patterns and corrections are computed from the other "
-        "fields; anything else is refused.",
-        f"{_RULE} 5; {_101}", "texts",
+        "fields; anything else is refused, and so is prose that tells of a hash of an identifier.",
+        f"{_RULE} 5; {_101}", "texts, prose",
     ),
     "closed-prose": Rule(
         "A description is computed, or prose that nobody needs to read first: one plain writing, "
@@ -98,8 +98,9 @@ RULES: Final[dict[str, Rule]] = {
     ),
     "released-actor": Rule(
         "An operator is claimed only with a confidence, a basis and counsel's release, under a "
-        "pseudonym; natural persons are never named.",
-        f"{_RULE} 7; [cases](cases.md)", "objects",
+        "pseudonym; natural persons are never named. No relationship of the standard "
+        "alone joins one.",
+        f"{_RULE} 7; [cases](cases.md)", "objects, standard",
         test="test_guard.py::test_released_actor",
     ),
     "sightings-of-campaigns": Rule(
@@ -124,7 +125,7 @@ RULES: Final[dict[str, Rule]] = {
     ),
     "one-writing": Rule(
         "A value is written in one way only: no repeated keys, no deep nesting, no oversize; the "
-        "order of keys and spaces is not kept.",
+        "order of keys, lists and spaces is not kept.",
         f"{_RULE} 1", "antitrust",
         test="test_guard.py::test_one_writing",
     ),

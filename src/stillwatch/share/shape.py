@@ -16,7 +16,7 @@ from typing import Any, Final, NamedTuple, Protocol
 
 __all__ = [
     "Closed", "Constant", "Flag", "Id", "Many", "OneOf", "Shape", "Text", "Time", "Trouble",
-    "Whole", "read_time",
+    "Whole", "read_time", "version_of",
 ]  # fmt: skip
 
 _UUID: Final = "[0-9a-f]{8}-[0-9a-f]{4}-%s[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}"
@@ -25,7 +25,8 @@ _GRAINS: Final = {
     # created, modified: three digits after the second, which say nothing (STIX 2.1, 3.2)
     "second": r"(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]\.000Z",
     # as any tool writes a time: with up to six digits after the second
-    "moment": r"(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](?:\.[0-9]{1,6})?Z",
+    # (the fourth to sixth only where they say something: a time has few writings)
+    "moment": r"(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](?:\.(?:[0-9]{1,3}|[0-9]{3,5}[1-9]))?Z",
     "hour": r"(?:[01][0-9]|2[0-3]):00:00(?:\.000)?Z",
     "day": r"00:00:00(?:\.000)?Z",
 }
@@ -211,3 +212,16 @@ def read_time(text: Any) -> datetime | None:
         return datetime.fromisoformat(str(text)).astimezone(UTC)
     except (ValueError, OverflowError):
         return None
+
+
+def version_of(obj: Mapping[str, Any]) -> datetime:
+    """Return when a version of an object was made (UTC); year one where it does not say it.
+
+    Versions are compared by this and never as text: of "00Z" and "00.500Z" the text of the second
+    is the smaller, and ".5Z" and ".500Z" are one time.
+
+    >>> version_of({"modified": "2026-11-27T12:00:00Z"}) < version_of(
+    ...     {"modified": "2026-11-27T12:00:00.500Z"})
+    True
+    """
+    return read_time(obj.get("modified", "")) or datetime.min.replace(tzinfo=UTC)

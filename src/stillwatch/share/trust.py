@@ -11,6 +11,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ from stillwatch.share.words import extended
 
 __all__ = ["LARGEST_WEIGHT", "MOST_INDICATORS", "Record", "indicators_of", "records", "screen"]
 
+_QUOTED: Final = re.compile("'([^']*)'")  # what a pattern compares with
 _HALF_LIFE: Final = timedelta(days=180)
 _START: Final = (1.0, 3.0)  # as if one of four earlier words had been right
 LARGEST_WEIGHT: Final = 0.8
@@ -116,7 +118,12 @@ def _votes(obj: Mapping[str, Any]) -> list[tuple[str, tuple[float, float]]]:
 
 def _claims_canary(obj: Mapping[str, Any], canaries: frozenset[str]) -> bool:
     if obj["type"] == "indicator":
-        return extended(obj, "fingerprint").get("value") in canaries
+        # one of the standard alone has its value in the pattern alone
+        values = {
+            extended(obj, "fingerprint").get("value"),
+            *_QUOTED.findall(obj.get("pattern", "")),
+        }
+        return not canaries.isdisjoint(values)
     return obj["type"] == "sighting" and obj["sighting_of_ref"] in canaries
 
 

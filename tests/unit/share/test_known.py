@@ -127,3 +127,18 @@ def test_a_damaged_file_of_a_pull_is_named_with_what_to_do(home, seen, name, tex
         pull(home, Hub([seen]), purpose="detection", now=NOW)
     assert name in str(told.value)
     assert "fetches everything anew" in str(told.value.hint)
+
+
+@pytest.mark.parametrize("step", [1, -1])
+def test_the_later_version_is_kept_whatever_its_digits(home, step):
+    """As text a time of "00Z" is larger than one of "00.500Z", which was half a second later."""
+    first = {
+        "type": "campaign", "spec_version": "2.1", "name": "Model extraction",
+        "id": f"campaign--{uuid.UUID(int=5**50, version=4)}", "created_by_ref": OTHER,
+        "created": "2026-11-27T11:00:00Z", "modified": "2026-11-27T11:00:00Z",
+    }  # fmt: skip
+    gone = first | {"modified": "2026-11-27T11:00:00.500Z", "revoked": True}
+    assert max(first["modified"], gone["modified"]) == first["modified"]
+    done = pull(home, Hub([first, gone][::step]), purpose="detection", now=NOW)
+    assert (done.received, done.refused) == (2, 0)
+    assert json.loads((home.pulled / "objects.json").read_bytes()) == [gone]

@@ -201,6 +201,34 @@ def test_a_correction_needs_one_person_and_only_ones_own_can_be_taken_back(home)
     assert left == ["marking-definition", "software", "note"], "what others refer to comes first"
 
 
+def test_the_latest_version_is_found_by_its_time_and_taken_back_by_a_later_one(home):
+    """Of times with and without digits after the second the text tells no order."""
+    own = f"campaign--{uuid.UUID(int=5**50, version=4)}"
+    first = {"type": "campaign", "spec_version": "2.1", "id": own, "created_by_ref":
+             home.contributor, "created": "2026-11-27T12:00:00Z",
+             "modified": "2026-11-27T12:00:00Z", "name": "Model extraction"}  # fmt: skip
+    second = first | {"modified": "2026-11-27T12:00:00.500Z", "name": "Prompt harvesting"}
+    package = prepare(home, [second, first], "detection", now=NOW)
+    assert [one["name"] for one in package.objects] == ["Model extraction", "Prompt harvesting"]
+    (gone,) = (one for one in revoke(home, [own], now=NOW).objects if one.get("revoked"))
+    assert (gone["name"], gone["modified"]) == ("Prompt harvesting", "2026-11-27T12:00:01.000Z")
+
+
+def test_an_answer_is_found_whatever_digits_the_hub_writes(home):
+    package = prepared(home)
+    review(home, package, "alice", key(home, "alice"), now=NOW)
+    release(home, package, "bob", key(home, "bob"), now=NOW)
+
+    class Other(Hub):
+        def add(self, objects):
+            found = super().add(objects)
+            return {(name, version.replace(".000Z", "Z")): answer
+                    for (name, version), answer in found.items()}  # fmt: skip
+
+    sent = send(home, package, Other(), now=NOW)
+    assert sent == {"success": len(package.objects), "failure": 0, "pending": 0}
+
+
 def test_a_sighting_waits_between_6_and_48_hours(home):
     for seed in range(20):
         day = NOW - timedelta(days=seed + 1)

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import random
 import uuid
+from datetime import timedelta
 
 import jsonschema
 import makers
 import pytest
 import stix2
 
-from stillwatch.share import content, refusals, refusals_of_bundle
+from stillwatch.share import content, normal, refusals, refusals_of_bundle
 from stillwatch.share.catalogue import TLP
 from stillwatch.share.published import json_schema
 from stillwatch.share.standard import STANDARD
@@ -19,7 +20,7 @@ from stillwatch.share.trust import indicators_of, records
 
 NOW = makers.NOW
 BY = "identity--8f6e3c0b-52d1-4a7e-9c38-d1b7a4e09f62"
-VALUE = "ef537f25c895bfa782526529a9b63d97aa631564d5d789c2b765448c8635fb6c"
+VALUE = "ef537f25c895bfa7"
 
 
 def numbered(kind):
@@ -39,7 +40,7 @@ def made(maker=stix2.AttackPattern, **fields):
         own = {"name": "Reasoning trace extraction", **own}
     if maker is stix2.Indicator:
         own = {"pattern_type": "stix", "valid_from": NOW, **own}
-        own.setdefault("pattern", f"[file:hashes.'SHA-256' = '{VALUE}']")
+        own.setdefault("pattern", f"[x-stillwatch-value:near_text = '{VALUE}']")
     return json.loads(maker(**own).serialize())
 
 
@@ -103,6 +104,16 @@ def test_a_bundle_of_the_library_passes():
         ({"created_by_ref": f"identity--{uuid.UUID(bytes=b'price 12 USD now', version=4)}"},
          "plain-ids"),
         ({"created": "2019-01-01T00:00:00.000Z"}, "rounded-times"),
+        ({"created": "2026-11-01T00:00:00.1230Z"}, "rounded-times"),
+        ({"created": "2026-11-01T00:00:00.100000Z"}, "rounded-times"),
+        ({"name": "Model extraction by CVE-2025-1234"}, "closed-prose"),
+        ({"aliases": ["Model extraction by CVE-2025-1234"]}, "closed-prose"),
+        ({"labels": ["cve-2025-1234"]}, "closed-prose"),
+        ({"aliases": ["Accounts that fail", "Accounts of the relay", "The list of accounts"]},
+         "no-advice"),
+        ({"name": "Operators (relay)", "aliases": ["Who write", "In Russian prompts"]},
+         "closed-prose"),
+        ({"name": "Account key reuse", "aliases": ["Template hash"]}, "no-free-text"),
     ],
 )  # fmt: skip
 def test_what_says_more_is_refused_by_its_rule(fields, rule):
@@ -120,12 +131,15 @@ def test_a_hub_that_knows_every_reference_reads_the_own_id_all_the_same():
 @pytest.mark.parametrize(
     ("pattern", "fine"),
     [
-        (f"[file:hashes.'SHA-256' = '{VALUE}']", True),
-        (f"[x-stillwatch-value:frame_head_8 = '{VALUE[:16]}']", True),
+        (f"[x-stillwatch-value:frame_head_8 = '{VALUE}']", True),
+        (f"[x-stillwatch-value:email = '{VALUE}']", False),
+        # of a file's hash nobody can tell that it is none of a customer's address, without a key
+        (f"[file:hashes.'SHA-256' = '{4 * VALUE}']", False),
+        (f"[artifact:hashes.'SHA-256' = '{4 * VALUE}']", False),
         ("[ipv4-addr:value = '198.51.100.7']", False),
         ("[email-addr:value = 'a@example.org']", False),
-        (f"[file:hashes.'SHA-256' = '{VALUE}'] OR [file:name = 'a']", False),
-        (f"[file:hashes.'SHA-256' = '{(b'list price 12 USD' + bytes(15)).hex()}']", False),
+        (f"[x-stillwatch-value:near_text = '{VALUE}'] OR [file:name = 'a']", False),
+        (f"[x-stillwatch-value:near_text = '{b'price 12'.hex()}']", False),
     ],
 )
 def test_a_pattern_holds_one_fingerprint_and_no_identifier(pattern, fine):
@@ -149,12 +163,69 @@ def test_what_is_in_the_first_table_alone_has_no_form_of_the_standard():
     assert "sightings-of-campaigns" in why(counted | {"sighting_of_ref": about})
 
 
+def test_an_open_indicator_ends_after_180_days_and_can_still_be_revoked():
+    one = made(stix2.Indicator, valid_from=NOW - timedelta(days=180))
+    assert why(one) == set()
+    old = made(stix2.Indicator, valid_from="2020-03-01T00:00:00Z")
+    assert "short-lived" in why(old)
+    assert why(old | {"valid_until": "2020-06-01T00:00:00Z"}) == set(), "it says when it ended"
+    assert why(old | {"revoked": True}) == set()
+
+
+def test_an_object_holds_two_ids_of_cve_in_all_its_fields():
+    def two(first):
+        return [{"source_name": "cve", "external_id": f"CVE-2025-{first + n}"} for n in range(2)]
+
+    text = "Prompts with the exploit of CVE-2025-4321."
+    fine = made(external_references=two(4321), description=text)
+    assert why(fine) == set(), "the same id twice is one"
+    assert "closed-values" in why(fine | {"external_references": two(1234)})
+
+
+def test_no_order_of_objects_in_a_list_carries_a_message():
+    keys = ("AML.T0040", "AML.T0012", "AML.T0054")
+    rows = [{"source_name": "mitre-atlas", "external_id": key} for key in keys]
+    phases = [
+        {"kill_chain_name": "mitre-atlas", "phase_name": name}
+        for name in ("reconnaissance", "exfiltration", "collection")
+    ]
+    written = [
+        normal(made(external_references=rows[::step], kill_chain_phases=phases[::step]))
+        for step in (1, -1)
+    ]
+    assert written[0] == written[1]
+    assert {one["external_id"] for one in written[0]["external_references"]} == set(keys)
+    assert refusals(written[0], now=NOW) == ()
+    odd = [{"source_name": "\ud800", "n": float("nan")}, {"source_name": "a"}]
+    assert len(normal({"external_references": odd})["external_references"]) == 2, "and no error"
+
+
+def test_a_version_is_a_time_and_not_its_text():
+    one = made(modified=NOW)
+    for text, same in ((".100Z", True), (".10Z", True), (".2Z", False)):
+        pair = [one | {"modified": f"2026-11-27T12:00:00{end}"} for end in (".1Z", text)]
+        found = refusals_of_bundle({"type": "bundle", "id": numbered("bundle"), "objects": pair},
+                                   now=NOW + timedelta(minutes=1))  # fmt: skip
+        assert (found == ("one-writing: bundle repeats a version of an object",)) is same
+        assert same or found == ()
+
+
+def test_who_plants_a_value_sees_it_in_a_pattern_of_the_standard_too():
+    one = made(stix2.Indicator)
+    for planted, weight in ((VALUE, 0.0), (VALUE[::-1], 0.25)):
+        assert records([one], now=NOW, canaries=frozenset({planted}))[BY].weight == weight
+
+
 def test_links_are_those_of_the_standard():
     seen, how = map(numbered, ("campaign", "report"))
     link = made(stix2.Relationship, source_ref=seen, relationship_type="related-to", target_ref=how)
     assert why(link) == set()
     assert "typed-links" in why(link | {"relationship_type": "uses"})
     assert "typed-links" in why(link | {"target_ref": seen})
+    for actor in ("threat-actor", "intrusion-set"):
+        claim = {"target_ref": numbered(actor)}
+        assert "released-actor" in why(link | claim), "counsel releases what names an operator"
+        assert "closed-values" in why(link | claim | {"relationship_type": "attributed-to"})
     measure = numbered("course-of-action")
     assert "fixed-objects" in why(link | {"target_ref": measure})
 

@@ -16,6 +16,7 @@ from stillwatch.share.client.known import known_to
 from stillwatch.share.client.packages import Package, packages, write_package
 from stillwatch.share.commercial import messages
 from stillwatch.share.legal import in_force
+from stillwatch.share.shape import version_of
 from stillwatch.share.stix import campaign_objects
 from stillwatch.share.words import extended
 
@@ -46,7 +47,7 @@ def prepare(
     done = [normal(CATALOGUE[ref]) for ref in sorted(marks)]
     done += sorted(
         (normal(one) for one in given),
-        key=lambda o: (_AFTER.get(o["type"], 0), o["id"], o.get("modified", "")),
+        key=lambda o: (_AFTER.get(o["type"], 0), o["id"], version_of(o)),
     )
     known = known_to(home, done)
     found = [
@@ -136,6 +137,13 @@ def _with(going: set[str], latest: Mapping[str, Mapping[str, Any]]) -> set[str]:
     return found
 
 
+def _renewed(one: Mapping[str, Any], now: datetime) -> str:
+    """Return the time of a new version: now in whole seconds, or the second after the last one."""
+    least = version_of(one).replace(microsecond=0) + timedelta(seconds=1)
+    moment = max(now.replace(microsecond=0), least)
+    return moment.isoformat().replace("+00:00", ".000Z")
+
+
 def revoke(home: Home, ids: Sequence[str], *, now: datetime) -> Package:
     """Take back objects that this member sent: revoked versions, and a note to delete them.
 
@@ -149,15 +157,14 @@ def revoke(home: Home, ids: Sequence[str], *, now: datetime) -> Package:
         for one in package.objects:
             if one.get("created_by_ref") == home.contributor and "modified" in one:
                 old = latest.get(one["id"])
-                if old is None or old["modified"] <= one["modified"]:
+                if old is None or version_of(old) <= version_of(one):
                     latest[one["id"]] = one
     unknown = [one for one in ids if one not in latest or one in CATALOGUE]
     if unknown:
         raise ShareRefused(f"{len(unknown)} of the ids are no objects that you sent")
     going = _with(set(ids), latest)
-    moment = now.replace(microsecond=0).isoformat().replace("+00:00", ".000Z")
     gone = [
-        {**latest[one], "revoked": True, "modified": moment}
+        {**latest[one], "revoked": True, "modified": _renewed(latest[one], now)}
         for one in sorted(going)
     ]  # fmt: skip
     told = sorted(

@@ -22,6 +22,7 @@ from stillwatch.share.client.home import Home, stamp
 from stillwatch.share.client.known import HELD, held_objects
 from stillwatch.share.client.taxii import Collection
 from stillwatch.share.legal import in_force
+from stillwatch.share.shape import version_of
 from stillwatch.share.trust import indicators_of, screen
 from stillwatch.share.words import extended
 
@@ -131,7 +132,7 @@ def _merge(held: dict[str, dict[str, Any]], fresh: Iterable[dict[str, Any]]) -> 
         old = held.get(one["id"])
         if old is not None and old.get("created_by_ref") != one.get("created_by_ref"):
             continue  # nobody writes a new version of another member's object
-        if old is None or old.get("modified", "") <= one.get("modified", ""):
+        if old is None or version_of(old) <= version_of(one):
             held[one["id"]] = normal(one)
     for note in list(held.values()):
         if note["type"] == "note" and extended(note, "notice").get("kind") == "deletion":

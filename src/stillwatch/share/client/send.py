@@ -12,6 +12,7 @@ from stillwatch.share.client.home import Home, stamp
 from stillwatch.share.client.packages import RECEIPTS, Package
 from stillwatch.share.client.release import check_release
 from stillwatch.share.client.taxii import Collection
+from stillwatch.share.shape import read_time, version_of
 
 __all__ = ["send"]
 
@@ -56,6 +57,8 @@ def _answer(
 ) -> tuple[str, str]:
     """Return what the hub said of an object; an object without versions is found by its id alone.
 
+    A version is a time, which a hub may write with other digits than its sender.
+
     An answer that lists no object (TAXII 2.1, 4.1.1 allows that) counts for all of them as it is
     complete; one that lists others and not this leaves it pending, to be sent once more.
     """
@@ -63,8 +66,11 @@ def _answer(
         return "success", ""
     if _key(one) in answers:
         return answers[_key(one)]
-    same = [answer for (name, _), answer in answers.items() if name == one["id"]]
-    return same[0] if same and "modified" not in one else ("pending", "")
+    same = [
+        answer for (name, version), answer in answers.items()
+        if name == one["id"] and ("modified" not in one or read_time(version) == version_of(one))
+    ]  # fmt: skip
+    return same[0] if same else ("pending", "")
 
 
 def _key(one: dict[str, Any]) -> tuple[str, str]:
