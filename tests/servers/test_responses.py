@@ -126,6 +126,7 @@ def test_the_guardrail_tells_what_was_answered(running_shadow, model, tmp_path):
     guard = running_shadow
     more = SECRET | second_model("guardrails:", model.server_port)
     with proxy("litellm.yaml", tmp_path / "l", guard.port, model.server_port, more) as port:
+        respond(port, "sk-good", stream=False, input=FIRST)  # shows that answers are told
         for stream in (False, True):
             ask = f"{FIRST} {stream}"
             respond(port, "sk-bad", stream=stream, input=ask, instructions="Be brief.")

@@ -10,7 +10,7 @@ import orjson
 from stillwatch.guard.authz import authz
 from stillwatch.guard.bodies import BadBody, BadName, ending_of, parse, request_of_body
 from stillwatch.guard.decision import Decision
-from stillwatch.guard.gateways import GUARDRAIL_PATHS, guardrail_answer, guardrail_request
+from stillwatch.guard.gateways import GUARDRAIL_PATHS, REFUSES, guardrail_answer, guardrail_call
 from stillwatch.guard.metrics import exposition
 from stillwatch.guard.receiving import body_of
 from stillwatch.guard.replies import (
@@ -257,27 +257,20 @@ def _rows(service: Service, data: bytes) -> list[Any]:
 def _guardrail(service: Service, data: bytes) -> Reply:
     value = parse(data)
     if isinstance(value, dict) and value.get("input_type") == "response":
-        return _guardrail_ended(service, value)
+        # The deployment also has the guardrail after its calls: what was answered.
+        service.observe_calls(service.calls.told(value, service.clock_us()))
+        return _PASSES
     try:
-        request = guardrail_request(value, service.clock_us(), service.serving.trusted_hops)
+        call = guardrail_call(value, service.clock_us(), service.serving.trusted_hops)
     except BadName:
         decision = service.unavailable(LONG_NAME, "litellm")
     else:
-        if request is None:
+        if call is None:
             return _PASSES
-        service.calls.note(value, request)
-        decision = service.decide(request, "litellm")
+        decision = service.decide(call.request, "litellm")
+        if decision.verdict not in REFUSES:  # what is refused has no answer
+            service.calls.note(value, call)
     return _guardrail_reply(service, decision)
-
-
-def _guardrail_ended(service: Service, value: dict[str, Any]) -> Reply:
-    """Note how a call ended, where the deployment also has the guardrail after its calls."""
-    ended = service.calls.ended(value)
-    if ended is not None:
-        request, prefix_full = ended
-        service.guard.observe(request, prefix_full=prefix_full)
-        service.counts["observed",] += 1
-    return _PASSES
 
 
 def _guardrail_reply(service: Service, decision: Decision) -> Reply:

@@ -138,7 +138,7 @@ def ending_of(value: Any) -> Ending:
         }
         features = one(call, with_intents=False)
         prefix, blob = features.prefix_full, features.h_blob
-        if h_response or value.get("previous_response_id"):
+        if h_response or response_hash(value.get("previous_response_id")):
             turn = turn_of(call)
     verified = value.get("step_up") == "passed"
     return Ending(status, tokens, prefix, blob, verified, h_response, turn)

@@ -129,7 +129,9 @@ class Guard(Seen):
             # Whoever opens with the same history each time has not taken it over from anybody,
             # though an attacker may have had the model say it; so that this names no campaign.
             self.put("handoff", request.prefix_before, org, -1, ts)
-        if request.h_previous:
+        if status == "ok" and request.h_previous in self.conversations:
+            # A name costs nothing: one that nobody was given, or that the model did not take, must
+            # neither push a conversation out nor count as one more organization that has it.
             self.put("handoff", request.h_previous, org, -1, ts)
         if turn and (request.h_previous or h_response):
             whole = self.go_on(request.h_previous, h_response, turn)

@@ -4,23 +4,24 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from stillwatch.guard.bodies import BadBody, columns_of_call, identifier, named
 from stillwatch.guard.decision import Decision
-from stillwatch.guard.request import Origin, Request, request_of_text
+from stillwatch.guard.request import Origin, Request, request_of
+from stillwatch.kernel import one
 from stillwatch.policy import Ladder
 
 __all__ = [
     "GUARDRAIL_PATHS",
     "REFUSES",
+    "GuardrailCall",
     "authz_headers",
     "authz_status",
     "forwarded",
     "guardrail_account",
     "guardrail_answer",
-    "guardrail_columns",
-    "guardrail_request",
+    "guardrail_call",
     "refusal_error",
     "refusal_text",
 ]
@@ -87,8 +88,17 @@ def forwarded(value: str | None, trusted_hops: int) -> str | None:
     return parts[max(0, len(parts) - 1 - trusted_hops)] or None
 
 
-def guardrail_request(value: Any, now_us: int, trusted_hops: int = 0) -> Request | None:
-    """Return the request in a body of LiteLLM's generic guardrail API, None for a response's.
+class GuardrailCall(NamedTuple):
+    """A call in a body of LiteLLM's guardrail; ``exchange``: its text in canonical columns, with
+    that text's ``prefix_full``."""
+
+    request: Request
+    exchange: dict[str, Any]
+    prefix_full: int
+
+
+def guardrail_call(value: Any, now_us: int, trusted_hops: int = 0) -> GuardrailCall | None:
+    """Return the call in a body of LiteLLM's generic guardrail API, None for a response's.
 
     LiteLLM 1.106: `structured_messages` are OpenAI's; `request_headers` hold "[present]" for all
     that the deployment does not list in `extra_headers`. Raises BadBody.
@@ -109,7 +119,9 @@ def guardrail_request(value: Any, now_us: int, trusted_hops: int = 0) -> Request
         named(data.get("user_api_key_org_id")), named(value.get("model")) or "", None,
         address, of("x-ja4"), of("user-agent"),
     )  # fmt: skip
-    return request_of_text(origin, guardrail_columns(value))
+    exchange = _guardrail_columns(value)
+    features = one(exchange, with_intents=False)
+    return GuardrailCall(request_of(origin, features), exchange, features.prefix_full)
 
 
 def guardrail_account(value: Mapping[str, Any]) -> str | None:
@@ -119,7 +131,7 @@ def guardrail_account(value: Mapping[str, Any]) -> str | None:
     return next((v for v in found if isinstance(v, str) and v), None)
 
 
-def guardrail_columns(value: Mapping[str, Any]) -> dict[str, Any]:
+def _guardrail_columns(value: Mapping[str, Any]) -> dict[str, Any]:
     """Return the canonical columns of the call in a body of the guardrail's; none where it cannot
     be read, since the account is judged all the same."""
     messages = value.get("structured_messages")

@@ -84,13 +84,24 @@ def check(serving: Serving, traces: str | None) -> None:
             hint="give --token-file too",
         )  # fmt: skip
     redis = serving.redis_url
-    if redis is not None and urlsplit(redis).scheme not in ("redis", "rediss", "unix"):
+    if redis is not None and _scheme(redis) not in ("redis", "rediss", "unix"):
         raise ConfigError("no address of a Redis", where="--redis", hint="give redis://host:6379/0")
-    if traces is not None and urlsplit(traces).scheme not in ("http", "https"):
+    if traces is not None and _scheme(traces) not in ("http", "https"):
         raise ConfigError(
             "no address of a collector", where="--traces",
             hint="give it with its path: http://127.0.0.1:4318/v1/traces",
         )  # fmt: skip
+
+
+def _scheme(url: str) -> str:
+    """Return an address' scheme; none of one that cannot be read. What is wrong with it is not
+    repeated: it may hold a password."""
+    try:
+        parts = urlsplit(url)
+        _ = parts.port  # reading it is what tries it
+    except ValueError:
+        return ""
+    return parts.scheme
 
 
 def bound(host: str, port: int) -> list[socket.socket]:

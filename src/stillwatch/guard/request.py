@@ -23,6 +23,7 @@ __all__ = [
 
 NO_FRAMES: tuple[int, ...] = (0,) * len(SLOTS)
 NO_BANDS: tuple[int, ...] = (0,) * 8
+_LONGEST_RESPONSE_ID = 512
 NEAR_TOKENS = 12  # a shorter text has too few shingles for its bands to mean likeness
 _FRAME_FIELDS = tuple(Features._fields.index(template_column(side, n)) for side, n in SLOTS)
 _FIRST_BAND = Features._fields.index("band_0")
@@ -106,12 +107,13 @@ def request_of_text(origin: Origin, exchange: Mapping[str, Any]) -> Request:
 
 
 def response_hash(name: object) -> int:
-    """Return what a response's id is known by; 0 where there is none.
+    """Return what a response's id is known by; 0 where there is none, or one of over 512
+    characters, which no model gives.
 
     It is looked up among conversations, whose hashes are as long: of a million, another one's is
     met with a chance of 1 in 10¹³.
     """
-    if type(name) is not str or not name:
+    if type(name) is not str or not 0 < len(name) <= _LONGEST_RESPONSE_ID:
         return 0
     data = name.encode("utf-8", "replace")
     return int.from_bytes(hashlib.blake2b(data, digest_size=8).digest(), "big") or 1

@@ -118,6 +118,7 @@ class Chores:
         gc.freeze()
 
     async def _flush(self) -> None:
+        self._service.settle_calls()
         if noted := self._service.take_noted():
             await asyncio.to_thread(self._service.write_noted, noted)
         if self.journal is None:

@@ -218,6 +218,8 @@ class Service:
         if self.shedding:
             self.counts["shed", route] += 1
             return self._allowed("overload: not looked at", route)
+        if self.calls.waiting:
+            self.observe_calls(self.calls.take(request.prefix_before))
         decision = self.guard.decide(request)
         if decision.verdict == "summarize" and route == "litellm":
             # Its guardrails change what is asked, not what is answered: nothing must claim it was.
@@ -225,6 +227,16 @@ class Service:
             decision = decision._replace(verdict="watch", reasons=why)
         self.count(decision, route)
         return decision
+
+    def settle_calls(self) -> None:
+        """Count the answers behind LiteLLM's guardrail of which nothing more is told."""
+        self.observe_calls(self.calls.settled(self.clock_us()))
+
+    def observe_calls(self, ended: list[tuple[Request, int]]) -> None:
+        """Count conversations, each with its prefix_full."""
+        for request, prefix_full in ended:
+            self.guard.observe(request, prefix_full=prefix_full)
+            self.counts["observed",] += 1
 
     def count(self, decision: Decision, route: str) -> None:
         """Count a decision, and log it where it is not *allow*."""

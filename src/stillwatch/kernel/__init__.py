@@ -15,7 +15,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from stillwatch.kernel.chain import Chain, turn_of
+from stillwatch.kernel.chain import Chain, chain_of, turn_of
 from stillwatch.kernel.features import KERNEL_VERSION, Features
 from stillwatch.kernel.intent_patterns import Intent
 from stillwatch.kernel.origin import address_prefix, client_hash, prefix_hash
@@ -41,6 +41,7 @@ __all__ = [
     "Token",
     "address_prefix",
     "batch",
+    "chain_of",
     "client_hash",
     "digest",
     "envelope",

@@ -22,11 +22,13 @@ __all__ = [
     "reversed_sequence_hash",
     "sequence_hash",
     "step",
+    "step_back",
 ]
 
 MASK64: Final = (1 << 64) - 1
 GOLDEN: Final = 0x9E3779B97F4A7C15
 MULTIPLIER: Final = 0xD6E8FEB86659FD93
+INVERSE: Final = pow(MULTIPLIER, -1, 1 << 64)
 BYTES_SEED: Final = 0x7374696C6C776174  # "stillwat"
 SEQUENCE_SEED: Final = 0x6B65726E656C2031  # "kernel 1"
 TAIL_SEED: Final = 0x7461696C20202031  # "tail   1"
@@ -47,6 +49,15 @@ def step(state: int, value: int) -> int:
     """
     x = ((state ^ value) * MULTIPLIER) & MASK64
     return x ^ (x >> 32)
+
+
+def step_back(state: int, value: int) -> int:
+    """The state before a ``step`` by a value.
+
+    >>> step_back(step(5, 7), 7)
+    5
+    """
+    return ((state ^ (state >> 32)) * INVERSE & MASK64) ^ value
 
 
 def nonzero(h: int) -> int:

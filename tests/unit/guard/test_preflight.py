@@ -76,6 +76,16 @@ def test_options_that_cannot_be_carried_out(told, options):
     assert "Traceback" not in error
 
 
+@pytest.mark.parametrize("option", ["--redis", "--traces"])
+@pytest.mark.parametrize("rest", ["[::1", "host:6x", "h:99999"])
+def test_an_address_that_cannot_be_read_is_not_repeated(told, option, rest):
+    """It may hold a password."""
+    scheme = "redis" if option == "--redis" else "http"
+    code, error = told(option, f"{scheme}://:hunter2@{rest}")
+    assert (code, option in error, "Traceback" in error) == (1, True, False)
+    assert "hunter2" not in error
+
+
 def test_a_port_that_is_taken_is_said_before_anything_is_served(told):
     """uvicorn would say so in its own way and end with 3: a campaign was accused."""
     with socket.create_server(("127.0.0.1", 0)) as other:

@@ -31,7 +31,7 @@ from stillwatch.guard.gateways import (
     authz_status,
     forwarded,
     guardrail_answer,
-    guardrail_request,
+    guardrail_call,
     refusal_text,
 )
 from stillwatch.kernel import client_hash, prefix_hash
@@ -56,10 +56,10 @@ def asked(**more):
 
 def test_a_header_that_is_present_and_not_listed_is_no_address_and_no_client():
     headers = {"X-Forwarded-For": "[present]", "x-ja4": "[present]", "User-Agent": "openai/2"}
-    made = guardrail_request(asked(request_headers=headers), T0)
+    made = guardrail_call(asked(request_headers=headers), T0).request
     assert made.h_prefix == 0
     assert made.h_client == client_hash(None, "openai/2")
-    listed = guardrail_request(asked(request_headers={"X-Forwarded-For": "192.0.2.7"}), T0)
+    listed = guardrail_call(asked(request_headers={"X-Forwarded-For": "192.0.2.7"}), T0).request
     assert listed.h_prefix == prefix_hash("192.0.2.7") != 0
 
 
@@ -81,7 +81,7 @@ def test_what_is_asked_about_an_answer_spends_no_budget(tmp_path, key):
     ],
 )
 def test_a_deployment_that_bills_by_team_or_key_names_an_account(data, account):
-    assert guardrail_request({"request_data": data}, T0).account_id == account
+    assert guardrail_call({"request_data": data}, T0).request.account_id == account
 
 
 def test_no_account_is_no_verdict(tmp_path, key):
