@@ -108,7 +108,7 @@ def request_of_text(origin: Origin, exchange: Mapping[str, Any]) -> Request:
 
 def response_hash(name: object) -> int:
     """Return what a response's id is known by; 0 where there is none, or one of over 512
-    characters, which no model gives.
+    characters, the longest that any identifier may be.
 
     It is looked up among conversations, whose hashes are as long: of a million, another one's is
     met with a chance of 1 in 10¹³.

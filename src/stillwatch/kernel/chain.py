@@ -60,9 +60,9 @@ def turn_of(exchange: Mapping[str, Any]) -> tuple[int, ...]:
 def chain_of(exchange: Mapping[str, Any], prefix_full: int) -> Chain:
     """Return `Chain().then(turn_of(exchange))` of an exchange whose ``prefix_full`` is known.
 
-    Hardly a text is hashed again (only those without a letter of the scripts in ``_SURE``): the last step of the hash is undone, for which it takes the
-    number of messages that have tokens. *Error*: another chain where the hash was 0 before it was
-    made 1, once in 2⁶⁴.
+    Hardly a text is hashed again (only those without a letter of the scripts in ``_SURE``): the
+    last step of the hash is undone, for which it takes the number of messages that have tokens.
+    *Error*: another chain where the hash was 0 before it was made 1, once in 2⁶⁴.
     """
     counted = [(code, content) for code, content in _said(exchange) if _has_tokens(content)]
     if prefix_full:

@@ -10,6 +10,7 @@ import pytest
 from stillwatch.guard.calls import Calls
 from stillwatch.guard.gateways import guardrail_call
 from stillwatch.guard.request import response_hash
+from stillwatch.schema import STATUSES
 
 from .conftest import T0, ordered
 from .test_http import call, key, served
@@ -69,9 +70,7 @@ def test_a_name_that_nobody_was_given_is_not_kept(tmp_path, key):
     assert response_hash("resp_x") not in service.guard.conversations
 
 
-@pytest.mark.parametrize(
-    "status", ["client_error", "denied", "filtered", "rate_limited", "refused", "server_error"]
-)
+@pytest.mark.parametrize("status", [status for status in STATUSES if status != "ok"])
 def test_a_call_that_failed_goes_on_from_nothing(tmp_path, key, status):
     service = served(tmp_path, key)
     observe(service, "bad-1", ASK, org_id="shell", response_id="resp_1")
