@@ -80,11 +80,16 @@ def test_cards_across_exits_may_speak_alone_beside_the_cards_and_exits_they_are_
     for others in (alike, [*alike, made("one_source", 2e4)]):
         line = explain([*others, made("crossed_cards", 30.0)], 10.0, 25_000.0)
         assert line["standing_reason"] == (
-            "It may speak alone, but not strongly enough here (Cards that pay across exits, and "
-            "exits that are shared across cards)."
+            "This act may speak alone, but is not strong enough here: Cards that pay across exits, "
+            "and exits that are shared across cards."
         )
         counted = line["claims"]["coordinated"]["evidence"][-1]["counts_for"]
         assert counted == "accusation"
+    handed = explain([made("handoff", 30.0), made("blob_replay", 30.0)], 10.0, 25_000.0)
+    assert handed["standing_reason"].startswith(
+        "Each of these acts may speak alone, but none is strong enough here: "
+    )
+    assert handed["standing_reason"].count("; ") == 1
     two = [*alike, made("crossed_cards", 30.0), made("round_robin", 30.0)]
     assert "Acts of several kinds" in explain(two, 10.0, 25_000.0)["standing_reason"]
     accused = explain(
