@@ -213,6 +213,111 @@ def test_a_context_that_is_lost_gives_the_svg_back(browser_gl, full):
         assert [text for text in seen if text.startswith("error:")] == []
 
 
+LOSE = (
+    "document.querySelector('.stage .sigma-nodes').getContext('webgl2')"
+    ".getExtension('WEBGL_lose_context').loseContext()"
+)
+
+
+def test_who_is_on_the_graph_is_on_the_picture_when_its_context_is_lost(browser_gl, full):
+    with inside(browser_gl, full) as (page, seen):
+        opened(page, full)
+        page.focus(".stage")
+        page.evaluate(LOSE)
+        until(page, f"{DRAWN} === 'lost'")
+        assert page.evaluate("document.activeElement.matches('#links .web .picture')")
+    with inside(browser_gl, full) as (page, seen):
+        opened(page, full)
+        page.focus("#k0")
+        page.evaluate(LOSE)
+        until(page, f"{DRAWN} === 'lost'")
+        assert page.evaluate("document.activeElement.id") == "k0"
+        assert [text for text in seen if text.startswith("error:")] == []
+
+
+WATCHED = """
+  window.counts = { contexts: [], sizes: 0, workers: 0 };
+  const { getContext } = HTMLCanvasElement.prototype;
+  HTMLCanvasElement.prototype.getContext = function (kind, ...rest) {
+    const context = getContext.call(this, kind, ...rest);
+    const counted = !kind.startsWith("webgl") || counts.contexts.includes(context);
+    if (context && !counted) counts.contexts.push(context);
+    return context;
+  };
+  const { observe, disconnect } = ResizeObserver.prototype;
+  ResizeObserver.prototype.observe = function (...all) {
+    counts.sizes++;
+    observe.apply(this, all);
+  };
+  ResizeObserver.prototype.disconnect = function () { counts.sizes--; disconnect.call(this); };
+  const Plain = Worker;
+  window.Worker = class extends Plain { constructor(...all) { super(...all); counts.workers++; } };
+"""
+HELD = "[counts.contexts.filter((c) => !c.isContextLost()).length, counts.sizes, counts.workers]"
+
+
+def test_a_graph_that_is_swapped_out_keeps_nothing(browser_gl, full):
+    """Browsers allow about sixteen contexts: after that they take an older one away."""
+    with inside(browser_gl, full) as (page, seen):
+        page.add_init_script(WATCHED)
+        opened(page, full)
+        first = page.evaluate(HELD)
+        assert first[0] > 0
+        assert first[1:] == [1, 1]
+        for n in range(3):
+            page.evaluate(f"document.querySelector('.webgl').dataset.old = {n}")
+            page.evaluate("htmx.ajax('GET', location.pathname, {target: 'main', select: 'main'})")
+            until(page, "!document.querySelector('.webgl')?.dataset.old")
+            until(page, f"{DRAWN} === 'yes'")
+            assert page.evaluate(HELD) == first
+        page.evaluate("htmx.ajax('GET', '/', {target: 'main', select: 'main'})")
+        until(page, "!document.querySelector('.webgl')")
+        until(page, f"{HELD}[1] === 0")
+        assert page.evaluate(HELD)[0] < first[0]
+        assert [text for text in seen if text.startswith("error:")] == []
+
+
+@pytest.mark.parametrize("what", ["graphology", "sigma"])
+def test_a_script_that_does_not_load_leaves_the_svg_and_is_asked_again(browser_gl, full, what):
+    with inside(browser_gl, full) as (page, seen):
+        page.add_init_script(
+            "window.refused = []; addEventListener('unhandledrejection', (e) => refused.push(1))"
+        )
+        page.route(f"**/{what}*.js*", lambda route: route.abort())
+        opened(page, full, end="failed")
+        assert page.locator("#links .web svg[role=img] .thing").first.is_visible()
+        assert not page.locator(".webgl").is_visible()
+        assert page.evaluate("refused.length") == 0
+        page.unroute(f"**/{what}*.js*")
+        page.evaluate("htmx.ajax('GET', location.pathname, {target: 'main', select: 'main'})")
+        until(page, f"{DRAWN} === 'yes'")
+        assert [text for text in seen if text.startswith("error:")] == []
+
+
+def test_what_the_pointer_passes_over_is_not_said_aloud(browser_gl, full):
+    with inside(browser_gl, full) as (page, seen):
+        node = max(opened(page, full)["nodes"], key=lambda n: n["r"])
+        page.evaluate(
+            """() => {
+            const told = document.querySelector("#graph-told");
+            window.writes = 0;
+            const watch = new MutationObserver((all) => { writes += all.length; });
+            watch.observe(told, { childList: true });
+            }"""
+        )
+        at = spot(page, node)
+        for n in range(6):
+            page.hover(".stage", position={"x": at["x"] + n % 2, "y": at["y"]})
+        assert page.inner_text("#graph-told") == node["said"]
+        assert page.evaluate("writes") == 1
+        assert page.get_attribute("#graph-told", "aria-live") == "off"
+        page.focus(".stage")
+        page.keyboard.press("ArrowDown")
+        page.keyboard.press("ArrowDown")
+        assert page.get_attribute("#graph-told", "aria-live") == "polite"
+        assert seen == []
+
+
 def test_hostile_names_are_text(browser_gl, hostile):
     with inside(browser_gl, hostile) as (page, seen):
         for line in hostile.desk.lines():

@@ -23,7 +23,8 @@ from stillwatch.sources.canonical_arrow import CanonicalArrow
 from stillwatch.sources.canonical_csv import CanonicalCsv
 from stillwatch.sources.canonical_parquet import CanonicalParquet
 from stillwatch.sources.inputs import complete
-from stillwatch.sources.json_rows import _Splitter
+from stillwatch.sources.json_split import Splitter
+from stillwatch.sources.json_text import parsed
 from stillwatch.sources.litellm import LiteLLM
 from stillwatch.sources.source import Source
 
@@ -134,13 +135,38 @@ def test_arrays_split_anywhere_read_the_same(arrays: int, copies: int, cuts: lis
     raw = b"[" + b",\n".join([ARRAY.strip(b"[]\n")] * copies) + b"]"
     whole = json.loads(raw) * arrays
     raw = b"\n".join([raw] * arrays)
-    splitter = _Splitter(opened=True)
+    splitter = Splitter(opened=True)
     edges = [0, *sorted({c for c in cuts if c < len(raw)}), len(raw)]
     pieces = [v for a, b in itertools.pairwise(edges) for v in splitter.feed(raw[a:b])]
     assert [json.loads(p) if isinstance(p, bytes) else p for p in pieces] == whole
     assert len(whole) == 2 * copies * arrays
     assert splitter.depth == 0
     assert not splitter.rest
+
+
+ODD = st.sampled_from(
+    ["{", "}", "[", "]", '"', "\\", ":", ",", "\n", "\n{", '{"a":', "{{", "x", "1"]
+)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(ODD, max_size=40), st.lists(st.integers(1, 400), max_size=6))
+def test_lines_behind_one_that_breaks_are_found_however_it_is_cut(
+    odd: list[str], cuts: list[int]
+) -> None:
+    rows = [{"id": n, "text": "t"} for n in range(6)]
+    raw = ("".join(odd) + "\n" + "\n".join(map(json.dumps, rows)) + "\n").encode()
+
+    def values(edges: list[int]) -> list[Any]:
+        splitter = Splitter(opened=False)
+        found = [v for a, b in itertools.pairwise(edges) for v in splitter.feed(raw[a:b])]
+        found += splitter.end()
+        assert splitter.depth == 0
+        objects = [v if isinstance(v, dict) else parsed(v.decode()) for v in found]
+        return [v for v in objects if isinstance(v, dict) and "id" in v]
+
+    assert values([0, len(raw)]) == rows
+    assert values([0, *sorted({c for c in cuts if c < len(raw)}), len(raw)]) == rows
 
 
 def canonical_table() -> pa.Table:

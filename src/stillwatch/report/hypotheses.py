@@ -127,6 +127,7 @@ def _why_not(h: Hypothesis) -> str:
     if h.asks:
         return (
             "What they ask for looks like a harvest, but strangers who use one template may ask "
-            f"alike: without acts of at least two kinds it accuses nobody.{alone}"
+            "alike: without acts of at least two kinds, or one that may speak alone, strongly "
+            f"enough, it accuses nobody.{alone}"
         )
     return f"Neither is shown.{alone}"

@@ -115,7 +115,9 @@ def _too_few_kinds(strong: Iterable[dict[str, Any]]) -> str:
     titles = {test.name: test.title for test in TESTS}
     alone = [titles[name] for name in counted if name in ALONE]
     if alone and len(kinds.keys() - {"topics"}) == 1:
-        return f"It may speak alone, but not strongly enough here ({'; '.join(alone)})."
+        which = "This act may" if len(alone) == 1 else "Each of these acts may"
+        here = "is not" if len(alone) == 1 else "none is"
+        return f"{which} speak alone, but {here} strong enough here: {'; '.join(alone)}."
     if "crossed_cards" in counted and kinds.keys() <= {"set up alike", "topics"}:
         return (
             "Cards pay across exits, and exits are shared across cards: agencies on one cloud may "

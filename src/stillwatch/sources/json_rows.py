@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -10,6 +11,7 @@ from typing import Any, BinaryIO, TypeVar
 import orjson
 
 from stillwatch.errors import InputError
+from stillwatch.sources.json_split import SPACE, Splitter
 from stillwatch.sources.json_text import BadJson, loads
 from stillwatch.sources.ledger import BROKEN, Ledger
 from stillwatch.sources.pages import items_of
@@ -20,14 +22,9 @@ CHUNK_BYTES = 2 << 20
 SOME_ROWS = 64
 MAX_RECORD_BYTES = 256 << 20
 _BOM = b"\xef\xbb\xbf"
-_SPACE = b" \t\r\n"
 _PAGES = "pages of a list in an envelope"
-_SKIP_TO_BRACKET = re.compile(
-    rb'[^{}\[\]"]*+(?:"(?:[^"\\]++|\\.)*+"[^{}\[\]"]*+)*+([{}\[\]])', re.S
-)
-
-
-_OPENER = re.compile(rb'[ \t\r\n,]*(\{[ \t\r\n]*"[^"\\]{1,64}")')
+_DECODER = json.JSONDecoder(strict=False)
+_NEXT_OBJECT = re.compile(r'\{[ \t\r\n]*(?:["}]|\Z)')
 
 
 @dataclass
@@ -54,6 +51,25 @@ class Records:
 _Kept = TypeVar("_Kept", bound=Records)
 
 
+@dataclass
+class _File:
+    """A file being read: its name, its ledger, and what its first object tells of it.
+
+    ``own``: it is a page, or pages, of a list under one of anybody's own names; None: not known
+    yet. A row that holds such a list among other rows is a row.
+    """
+
+    where: str
+    ledger: Ledger
+    own: bool | None = None
+
+    def items(self, value: dict[str, Any]) -> list[Any] | None:
+        """Return the records of a page; None where the object is a record of its own."""
+        if self.own is None:
+            self.own = items_of(value, own=True) is not None
+        return items_of(value, own=self.own)
+
+
 def read_records(
     handle: BinaryIO, where: str, ledger: Ledger, new: Callable[[], _Kept]
 ) -> Iterator[_Kept]:
@@ -69,22 +85,25 @@ def read_records(
        commas between, as a list without its brackets.
     3. Else one object a line. A blank line is no row; a last line cut short is one refused row.
 
-    An object that is a page of records (`pages`) gives these.
+    An object that is a page of records (`pages`) gives these; under anybody's own names only where
+    the file's first object is such a page.
 
-    What is no object is entered in the ledger. Where an array or a many-line object breaks, what
-    follows cannot be told apart: it is entered as one row, and its size as bytes unread.
+    What is no object is entered in the ledger. Where an array breaks, what follows cannot be told
+    apart: it is entered as one row, and its size as bytes unread. Where objects of 2 break, what
+    stands up to the next line that begins with ``{`` is one row, and the next is read there.
 
     Raises InputError when a single record is longer than 256 MB.
     """
     chunks = _chunks(handle, ledger)
     first = next(chunks, b"")
-    head = first.lstrip(_SPACE)
+    head = first.lstrip(SPACE)
+    file = _File(where, ledger)
     if head.startswith(b"["):
-        yield from _read_values(first, chunks, where, ledger, new, opened=True)
+        yield from _read_values(first, chunks, file, new, opened=True)
     elif _spans_lines(head) or _runs_on(head):
-        yield from _read_values(first, chunks, where, ledger, new, opened=False)
+        yield from _read_values(first, chunks, file, new, opened=False)
     elif first:
-        yield from _read_lines(first, chunks, where, ledger, new)
+        yield from _read_lines(first, chunks, file, new)
 
 
 def _chunks(handle: BinaryIO, ledger: Ledger) -> Iterator[bytes]:
@@ -100,7 +119,7 @@ def _spans_lines(head: bytes) -> bool:
     first = first.strip()
     if not newline or not first.startswith(b"{") or first.endswith(b"}"):
         return False
-    after = rest.lstrip(_SPACE)[:1]
+    after = rest.lstrip(SPACE)[:1]
     return after in (b'"', b"}") or (after == b"{" and first[-1:] in (b":", b"["))
 
 
@@ -113,32 +132,20 @@ def _runs_on(head: bytes) -> bool:
         return False
     except orjson.JSONDecodeError:
         pass
-    end = _end_of_object(head)
-    between, opener, _ = head[end:].partition(b"{")
-    if end == 0 or not opener or between.strip(_SPACE) not in (b"", b","):
-        return False
-    if b"\n" in between and b"," not in between:
-        return False
+    text = head.decode("utf-8", "replace")
     try:
-        orjson.loads(head[:end])
-    except orjson.JSONDecodeError:
+        _, end = _DECODER.raw_decode(text)
+    except (ValueError, RecursionError):
         return False
-    return True
-
-
-def _end_of_object(text: bytes) -> int:
-    """Return where the object that a text begins with ends, 0 where it does not."""
-    depth = end = 0
-    while (match := _SKIP_TO_BRACKET.match(text, end)) is not None:
-        depth += 1 if match[1] in b"{[" else -1
-        end = match.end()
-        if depth == 0:
-            return end
-    return 0
+    begin = text.find("{", end)
+    if begin < 0 or _NEXT_OBJECT.match(text, begin) is None:
+        return False
+    between = text[end:begin]
+    return between.strip() == "," or (between.strip() == "" and "\n" not in between)
 
 
 def _read_lines(
-    first: bytes, chunks: Iterator[bytes], where: str, ledger: Ledger, new: Callable[[], _Kept]
+    first: bytes, chunks: Iterator[bytes], file: _File, new: Callable[[], _Kept]
 ) -> Iterator[_Kept]:
     number = 0
     carry: list[bytes] = []
@@ -148,18 +155,18 @@ def _read_lines(
         held += len(lines[0])
         carry.append(lines[0])
         if len(lines) == 1:
-            _refuse_giant(held, where, number + 1)
+            _refuse_giant(held, file.where, number + 1)
             continue
         lines[0] = b"".join(carry)
         carry = [lines.pop()]
         held = len(carry[0])
         for start in range(0, len(lines), SOME_ROWS):
             some = lines[start : start + SOME_ROWS]
-            yield _parse_lines(some, number + start, where, ledger, new())
+            yield _parse_lines(some, number + start, file, new())
         number += len(lines)
     rest = b"".join(carry)
     if rest:
-        yield _parse_lines([rest], number, where, ledger, new())
+        yield _parse_lines([rest], number, file, new())
 
 
 def _after(first: bytes, chunks: Iterator[bytes]) -> Iterator[bytes]:
@@ -167,66 +174,63 @@ def _after(first: bytes, chunks: Iterator[bytes]) -> Iterator[bytes]:
     yield from chunks
 
 
-def _parse_lines(
-    lines: list[bytes], done: int, where: str, ledger: Ledger, records: _Kept
-) -> _Kept:
+def _parse_lines(lines: list[bytes], done: int, file: _File, records: _Kept) -> _Kept:
     records.size = sum(map(len, lines))
-    if type(records) is Records and _parse_plain(lines, done, records):
+    if type(records) is Records and _parse_plain(lines, done, file, records):
         return records
-    add = records.add
     parse = orjson.loads
     take = None if type(records).take is Records.take else records.take
     for number, line in enumerate(lines, done + 1):
         if take is not None and take(line, number):
+            file.own = bool(file.own)
             continue
         try:
             value = parse(line)
         except orjson.JSONDecodeError:
             if line.strip():
-                _parse_hard(line, number, records, where, ledger)
+                _parse_hard(line, number, records, file)
             continue
         if type(value) is not dict:
-            ledger.unreadable(where, number, "not a JSON object")
-        elif (items := items_of(value)) is not None:
-            _add_items(items, number, records, where, ledger)
+            file.ledger.unreadable(file.where, number, "not a JSON object")
         else:
-            add(value, number, line)
+            _add_object(value, number, records, file, line)
     return records
 
 
-def _parse_plain(lines: list[bytes], done: int, records: Records) -> bool:
+def _parse_plain(lines: list[bytes], done: int, file: _File, records: Records) -> bool:
     """Take lines that are one record each, as nearly all are; False, and none taken, if not so."""
     try:
         values = list(map(orjson.loads, lines))
     except orjson.JSONDecodeError:
         return False
     for value in values:
-        if type(value) is not dict or items_of(value) is not None:
+        if type(value) is not dict or file.items(value) is not None:
             return False
     records.objects = values
     records.lines = list(range(done + 1, done + 1 + len(values)))
     return True
 
 
-def _add_items(items: list[Any], number: int, records: Records, where: str, ledger: Ledger) -> None:
-    """Take the records of a page, each under the page's own place."""
-    ledger.notes[_PAGES] += 1
+def _add_object(
+    value: dict[str, Any], number: int, records: Records, file: _File, text: bytes = b""
+) -> None:
+    """Take a record, or those of a page, each under the page's own place."""
+    items = file.items(value)
+    if items is None:
+        records.add(value, number, text)
+        return
+    file.ledger.notes[_PAGES] += 1
     for item in items:
         if type(item) is dict:
             records.add(item, number)
         else:
-            ledger.unreadable(where, number, "not a JSON object")
+            file.ledger.unreadable(file.where, number, "not a JSON object")
 
 
-def _parse_hard(text: bytes, number: int, records: Records, where: str, ledger: Ledger) -> None:
-    value = object_in(text, number, where, ledger)
-    if value is None:
-        return
-    items = items_of(value)
-    if items is not None:
-        _add_items(items, number, records, where, ledger)
-    else:
-        records.add(value, number)
+def _parse_hard(text: bytes, number: int, records: Records, file: _File) -> None:
+    value = object_in(text, number, file.where, file.ledger)
+    if value is not None:
+        _add_object(value, number, records, file)
 
 
 def object_in(text: bytes, number: int, where: str, ledger: Ledger) -> dict[str, Any] | None:
@@ -248,132 +252,47 @@ def object_in(text: bytes, number: int, where: str, ledger: Ledger) -> dict[str,
     return value
 
 
-class _Splitter:
-    """Finds where each value of a stream of bracketed values begins and ends.
-
-    ``feed`` returns the complete values of what it has seen so far: parsed, or their bytes, or
-    b"" for whatever else stands where a value should.
-
-    1. It guesses: records of a log begin alike, so it cuts wherever one closes and the like of
-       the first one opens. If every piece but the last parses, the cuts are right, for a JSON
-       object ends where it ends. Ten times as fast as 2.
-    2. Else one regular expression steps from bracket to bracket over strings; possessive, so
-       that no input makes it back up.
-    """
-
-    def __init__(self, *, opened: bool) -> None:
-        self.floor = 1 if opened else 0
-        self.depth = 0
-        self.start = -1
-        self.scan = 0
-        self.closed = False
-        self.buffer = b""
-
-    def feed(self, chunk: bytes) -> list[Any]:
-        keep = self.start if self.start >= 0 else self.scan
-        self.buffer = self.buffer[keep:] + chunk
-        self.scan -= keep
-        self.start = 0 if self.start >= 0 else -1
-        values: list[Any] = []
-        may_guess = True
-        while not self.closed:
-            if may_guess and self.depth == self.floor:
-                may_guess = self._guess(values)
-            elif not self._step(values):
-                break
-        return values
-
-    def _guess(self, values: list[Any]) -> bool:
-        opener = _OPENER.match(self.buffer, self.scan)
-        if opener is None:
-            return False
-        begin = opener.start(1)
-        comma = b"," if self.floor else b",?"
-        between = rb"\}[ \t\r\n]*" + comma + rb"[ \t\r\n]*(?=" + re.escape(opener[1]) + rb")"
-        *pieces, rest = re.split(between, self.buffer[begin:])
-        try:
-            found = [orjson.loads(piece + b"}") for piece in pieces]
-        except orjson.JSONDecodeError:
-            return False
-        values += found
-        self.scan = len(self.buffer) - len(rest)
-        return bool(found)
-
-    def _step(self, values: list[Any]) -> bool:
-        match = _SKIP_TO_BRACKET.match(self.buffer, self.scan)
-        if match is None:
-            return False
-        bracket = match.start(1)
-        if self.depth < self.floor and (
-            match[1] != b"[" or self.buffer[self.scan : bracket].strip(_SPACE)
-        ):
-            self.closed = True  # no further array
-            return False
-        if self.depth == self.floor:
-            between = self.buffer[self.scan : bracket].strip(_SPACE)
-            if between not in (b"", b","):
-                values.append(b"")
-        self.scan = bracket + 1
-        if match[1] in b"{[":
-            if self.depth == self.floor:
-                self.start = bracket
-            self.depth += 1
-        else:
-            self._close(values)
-        return True
-
-    def _close(self, values: list[Any]) -> None:
-        self.depth -= 1
-        if self.depth == self.floor and self.start >= 0:
-            values.append(self.buffer[self.start : self.scan])
-            self.start = -1
-        elif self.depth < 0:
-            self.closed = True
-
-    @property
-    def rest(self) -> bytes:
-        """What is left after the last complete value; outside an array a last comma is nothing."""
-        left = self.buffer[self.start if self.start >= 0 else self.scan :].strip(_SPACE)
-        return left if self.floor or left != b"," else b""
-
-
 def _read_values(
     first: bytes,
     chunks: Iterator[bytes],
-    where: str,
-    ledger: Ledger,
+    file: _File,
     new: Callable[[], _Kept],
     *,
     opened: bool,
 ) -> Iterator[_Kept]:
-    splitter = _Splitter(opened=opened)
+    splitter = Splitter(opened=opened)
     number = 0
     for chunk in _after(first, chunks):
         values = splitter.feed(chunk)
-        for start in range(0, len(values) or 1, SOME_ROWS):
-            some = values[start : start + SOME_ROWS]
-            records = new()
-            records.size = len(chunk) * len(some) // len(values) if values else len(chunk)
-            for value in some:
-                number += 1
-                _add_value(value, number, records, where, ledger)
-            yield records
-        _refuse_giant(len(splitter.buffer) - max(splitter.start, 0), where, number + 1)
+        yield from _add_values(values, number, len(chunk), file, new)
+        number += len(values)
+        _refuse_giant(len(splitter.buffer) - max(splitter.start, 0), file.where, number + 1)
         if splitter.closed:
             break
-    unread = len(splitter.rest) + sum(map(len, chunks))
+    values = splitter.end()
+    if values:
+        yield from _add_values(values, number, 0, file, new)
+        number += len(values)
+    unread = splitter.dropped + len(splitter.rest) + sum(map(len, chunks))
     if unread or splitter.depth != 0:
-        ledger.unreadable(where, number + 1, BROKEN)
-        ledger.bytes_unread += unread
+        file.ledger.unreadable(file.where, number + 1, BROKEN)
+        file.ledger.bytes_unread += unread
 
 
-def _add_value(value: Any, number: int, records: Records, where: str, ledger: Ledger) -> None:
-    if type(value) is bytes:
-        _parse_hard(value, number, records, where, ledger)
-    elif (items := items_of(value)) is not None:
-        _add_items(items, number, records, where, ledger)
-    else:
-        records.add(value, number)
+def _add_values(
+    values: list[Any], done: int, size: int, file: _File, new: Callable[[], _Kept]
+) -> Iterator[_Kept]:
+    """Yield the records of a chunk's values, some dozens at a time; at least once, for its size."""
+    for start in range(0, len(values) or 1, SOME_ROWS):
+        some = values[start : start + SOME_ROWS]
+        records = new()
+        records.size = size * len(some) // len(values) if values else size
+        for number, value in enumerate(some, done + start + 1):
+            if type(value) is bytes:
+                _parse_hard(value, number, records, file)
+            else:
+                _add_object(value, number, records, file)
+        yield records
 
 
 def _refuse_giant(size: int, where: str, number: int) -> None:

@@ -15,8 +15,8 @@ from typing import Any
 
 __all__ = ["items_of", "names_within"]
 
-_LISTS = ("data", "events", "logEvents", "requests", "Records", "items", "logs", "records",
-          "results", "rows")  # fmt: skip
+_LISTS = ("data", "events", "logEvents", "requests")
+_OWN_LISTS = ("Records", "items", "logs", "records", "results", "rows")
 _BESIDE = frozenset(
     {
         *_LISTS, "object", "meta", "error", "has_more", "first_id", "last_id", "total", "count",
@@ -25,20 +25,26 @@ _BESIDE = frozenset(
         "messageType", "owner", "logGroup", "logStream", "subscriptionFilters",
     }
 )  # fmt: skip
+_EITHER_LISTS = (*_LISTS, *_OWN_LISTS)
+_EITHER_BESIDE = _BESIDE | {*_OWN_LISTS}
 
 
-def items_of(value: dict[str, Any]) -> list[Any] | None:
+def items_of(value: dict[str, Any], *, own: bool) -> list[Any] | None:
     """Return the records on a page; None where the object is a record of its own.
 
-    >>> items_of({"data": [{"id": 1}], "meta": {}})
+    ``own``: lists under names of anybody's own count as well. They are names that a record may
+    have, so that only the first object of a file tells.
+
+    >>> items_of({"data": [{"id": 1}], "meta": {}}, own=False)
     [{'id': 1}]
-    >>> items_of({"data": [{"embedding": []}], "model": "m"}) is None
+    >>> items_of({"data": [{"embedding": []}], "model": "m"}, own=True) is None
     True
     """
-    if next(iter(value), None) not in _BESIDE:
+    beside = _EITHER_BESIDE if own else _BESIDE
+    if next(iter(value), None) not in beside:
         return None
-    for name in _LISTS:
-        if name in value and type(value[name]) is list and value.keys() <= _BESIDE:
+    for name in _EITHER_LISTS if own else _LISTS:
+        if name in value and type(value[name]) is list and value.keys() <= beside:
             return list(value[name])
     return None
 
@@ -51,8 +57,8 @@ def names_within(names: Iterable[str]) -> frozenset[str]:
     """
     names = frozenset(names)
     outer = {name.partition("[]")[0].partition(".")[0] for name in names}
-    if outer <= _BESIDE:
-        for name in _LISTS:
+    if outer <= _EITHER_BESIDE:
+        for name in _EITHER_LISTS:
             below = {n.removeprefix(f"{name}[].") for n in names if n.startswith(f"{name}[].")}
             if below:
                 return frozenset(below)

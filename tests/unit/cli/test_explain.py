@@ -154,7 +154,8 @@ def test_clear_account_of_a_tested_group_is_told_what_was_seen_and_why_it_is_not
         "- It is one of 5 accounts put together as a hypothesis (same prompt template around "
         "other payloads). That they act as one: e = 0.08. That their traffic harvests: e = 25,060. "
         "What they ask for looks like a harvest, but strangers who use one template may ask alike: "
-        "without acts of at least two kinds it accuses nobody. These of their acts speak: "
+        "without acts of at least two kinds, or one that may speak alone, strongly enough, it "
+        "accuses nobody. These of their acts speak: "
         "Load balancing." in out
     )
     beside = "It is beside 2 accounts put together as a hypothesis (left from the same address "

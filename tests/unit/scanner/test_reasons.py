@@ -82,6 +82,11 @@ def test_cards_across_exits_need_the_day_of_sign_ups_beside() -> None:
         assert "agencies on one cloud may have it" in line["standing_reason"]
         counted = line["claims"]["coordinated"]["evidence"][-1]["counts_for"]
         assert counted == "accusation"
+    handed = explain([made("handoff", 30.0), made("blob_replay", 30.0)], 10.0, 25_000.0)
+    assert handed["standing_reason"].startswith(
+        "Each of these acts may speak alone, but none is strong enough here: "
+    )
+    assert handed["standing_reason"].count("; ") == 1
     two = [*alike, made("crossed_cards", 30.0), made("round_robin", 30.0)]
     assert "Acts of several kinds" in explain(two, 10.0, 25_000.0)["standing_reason"]
     accused = explain(

@@ -6,6 +6,7 @@ import gzip
 import io
 import json
 import re
+import time
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -18,7 +19,8 @@ import pytest
 
 from stillwatch.errors import InputError
 from stillwatch.sources import Inputs, open_inputs
-from stillwatch.sources.json_rows import CHUNK_BYTES
+from stillwatch.sources.json_rows import CHUNK_BYTES, Records, read_records
+from stillwatch.sources.ledger import Ledger
 from stillwatch.sources.registry import choose_source
 
 NOON = datetime(2026, 11, 1, 12, tzinfo=UTC)
@@ -173,6 +175,84 @@ def test_what_follows_objects_on_a_line_and_is_none_is_entered(tmp_path: Path, r
         rows(inputs)
     assert inputs.ledger.rows_accepted == 2
     assert inputs.ledger.rows_rejected >= 1
+
+
+BROKEN_LINES = {
+    "cut behind a carriage return": '{"a":123}\r{"a":1',
+    "cut behind a comma": '{"a":1}, {"a":1, ',
+    "cut at a value": '{"a":1},{"a":',
+    "cut in a list": '{"a":1}{"a":[',
+    "cut in a string": '{"a":1}{"a":"x',
+    "cut in a name": '{"a":1}{"',
+    "one bracket too many": '{"a":1}}{"a":1}',
+    "a quote between": '{"a":1}{"a":1} "',
+    "braces alone": '{"a":1}' + "{" * 3_000,
+    "many lists": '{"a":1}{"a":' + "[" * 3_000,
+    "a template": '{"a":1}{"a":{{x}}}',
+    "many closed": '{"a":1}{}' + "}" * 3_000,
+}
+
+
+@pytest.mark.parametrize("between", ["\n", ",\n", "\r\n"])
+@pytest.mark.parametrize("broken", BROKEN_LINES.values(), ids=BROKEN_LINES)
+def test_a_line_that_breaks_hides_none_behind_it(tmp_path: Path, broken: str, between: str) -> None:
+    """Whoever can write a log's first line must not take the others out of it."""
+    many = 300
+    good = [json.dumps({**PAIR, "exchange_id": f"e{n}"}) for n in range(many)]
+    for place in (0, 1, 150) if between.strip() == "" else (1, 150):
+        log = between.join([*good[:place], broken, *good[place:]])
+        inputs = opened(tmp_path, log=log.encode())
+        assert [row["exchange_id"] for row in rows(inputs)] == [f"e{n}" for n in range(many)]
+        assert 1 <= inputs.ledger.rows_rejected <= 3
+        assert inputs.ledger.bytes_unread == 0
+
+
+def test_an_object_over_lines_may_hold_lines_that_begin_with_a_brace(tmp_path: Path) -> None:
+    odd = dict(PAIR, note=[{"a": "\n{"}, {"b": {}}])
+    text = json.dumps(odd, indent=0).replace("\\n", "\n").replace('"request": {', '"request":\n{')
+    assert text.count("\n{") > 3
+    inputs = opened(tmp_path, log=(text + "\n").encode() * 3)
+    assert len(rows(inputs)) == 3
+    assert inputs.ledger.rows_rejected == 0
+    assert inputs.ledger.coerced["JSON mended: invalid UTF-8, NaN or control characters"] == 3
+
+
+@pytest.mark.parametrize("name", ["Records", "items", "logs", "records", "results", "rows"])
+@pytest.mark.parametrize("blanks", ["", " "])
+def test_a_list_in_a_row_among_rows_is_no_page(tmp_path: Path, name: str, blanks: str) -> None:
+    page = json.dumps({name: [PAIR, PAIR]})
+    many = [json.dumps(PAIR)] * 200
+    among = [*many, blanks + page, *many]
+    for text in ("\n".join(among), f"[{','.join(among)}]", "".join(among)):
+        inputs = opened(tmp_path, log=text.encode())
+        assert len(rows(inputs)) == 400
+        assert inputs.ledger.rows_rejected == 1
+        assert not inputs.ledger.notes["pages of a list in an envelope"]
+    inputs = opened(tmp_path, log=f"{page}\n{page}\n".encode())
+    assert len(rows(inputs)) == 4
+
+
+@pytest.mark.parametrize(
+    "part", ["{", "[", '{"a":', '"\\', "}", "{}", '{"\n', '{\\"\n', '{"a":[\n']
+)
+def test_a_first_line_of_brackets_takes_time_in_proportion(tmp_path: Path, part: str) -> None:
+    """Of eight times as much not sixty-four times as long: none of it is read over and over."""
+
+    def seconds(size: int) -> float:
+        raw = b'{"a":1}{"a":' + part.encode() * (size // len(part)) + b"\n" + lines(PAIR)
+        begin = time.process_time()
+        ledger = Ledger()
+        found = [
+            value
+            for records in read_records(io.BytesIO(raw), "log", ledger, Records)
+            for value in records.objects
+        ]
+        assert found[-1] == PAIR
+        return time.process_time() - begin
+
+    seconds(1_000)
+    small = min(seconds(40_000) for _ in range(3))
+    assert seconds(320_000) < 24 * small + 0.1
 
 
 @pytest.mark.parametrize(

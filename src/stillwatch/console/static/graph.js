@@ -6,24 +6,34 @@
   const DISC = 4, RING = 5; // before them the four shapes of kinds of links, by place in turn
   const REACH = [1.4142, 1.25, 1.7678, 1.25, 1, 1]; // of a shape's circle, by the server's radius
   const still = matchMedia("(prefers-reduced-motion: reduce)"), dark = matchMedia("(prefers-color-scheme: dark)");
-  const loading = new Map();
+  const loading = new Map(), drawn = new Map(); // of each box that is drawn, how to end it
 
   function load(address) {
     if (!loading.has(address)) {
       loading.set(address, new Promise((done, failed) => {
         const script = Object.assign(document.createElement("script"), { src: address });
         script.addEventListener("load", done);
-        script.addEventListener("error", () => failed(new Error(`not loaded: ${address}`)));
+        script.addEventListener("error", () => {
+          loading.delete(address); // so that the next graph asks again
+          script.remove();
+          failed(new Error(`not loaded: ${address}`));
+        });
         document.head.append(script);
       }));
     }
     return loading.get(address);
   }
-  const answer = (worker) => new Promise((done) => {
+  let able = null; // asked once a page; the worker is never ended: its end was measured to hold the page up for 0.5 s
+  const answer = (address) => new Promise((done) => {
+    const worker = new Worker(address);
     worker.addEventListener("message", ({ data }) => done(data));
     worker.addEventListener("error", () => done(false)); // no WebGL off the page: an old browser
   });
-  const able = () => Boolean(document.createElement("canvas").getContext("webgl"));
+  function here() { // the context that was asked for is given up at once
+    const context = document.createElement("canvas").getContext("webgl");
+    context?.getExtension("WEBGL_lose_context")?.loseContext();
+    return Boolean(context);
+  }
   const rgb = (hex) => (hex.length === 4 ? [1, 2, 3].map((i) => hex[i] + hex[i]) : [1, 3, 5].map((i) => hex.slice(i, i + 2)))
     .map((pair) => parseInt(pair, 16));
   const mixed = (one, other, part) => { // as opaque as the page, so that lines that cross add nothing up
@@ -102,6 +112,15 @@
 
   const pause = () => new Promise((done) => setTimeout(done)); // lets the page answer in between
 
+  function back(box, why) { // to the SVG, which was there all along
+    const web = box.closest(".web"), picture = web.querySelector(".picture"), focused = box.contains(document.activeElement);
+    web.classList.remove("drawn");
+    picture.tabIndex = 0;
+    if (focused) picture.focus({ preventScroll: true }); // what is hidden cannot keep it
+    box.hidden = true;
+    box.dataset.drawn = why;
+  }
+
   async function draw(box) {
     const { nodes, edges } = JSON.parse(box.dataset.graph);
     const web = box.closest(".web"), stage = box.querySelector(".stage"), told = box.querySelector("[aria-live]");
@@ -172,27 +191,17 @@
     filter();
     const moves = !still.matches;
     let sigma = null;
-    function back(why) { // to the SVG, which was there all along
-      web.classList.remove("drawn");
-      picture.tabIndex = 0;
-      box.hidden = true;
-      box.dataset.drawn = why;
-    }
-    try {
-      sigma = new Sigma(new graphology.MultiUndirectedGraph(), stage, {
-        nodeProgramClasses: { shape: program() }, nodeReducer: node, edgeReducer: edge, defaultDrawNodeLabel: mark,
-        stagePadding: 0, zIndex: true, enableCameraRotation: false, minCameraRatio: 0.06, maxCameraRatio: 1.3,
-        inertiaRatio: moves ? 3 : 0, inertiaDuration: moves ? 200 : 1, zoomDuration: moves ? 200 : 1,
-        doubleClickZoomingDuration: moves ? 200 : 1,
-      });
-      await pause(); // the programs are compiled: that alone may take most of 200 ms
-      sigma.setCustomBBox({ x: [0, W], y: [0, H] });
-      sigma.setGraph(graph);
-      sigma.setSetting("cameraPanBoundaries", { tolerance: 80, boundaries: { x: [0, W], y: [0, H] } }); // of this graph, not of the empty one
-    } catch (problem) {
-      back("failed");
-      throw problem;
-    }
+    drawn.set(box, () => { drawn.delete(box); sigma?.kill(); });
+    sigma = new Sigma(new graphology.MultiUndirectedGraph(), stage, {
+      nodeProgramClasses: { shape: program() }, nodeReducer: node, edgeReducer: edge, defaultDrawNodeLabel: mark,
+      stagePadding: 0, zIndex: true, enableCameraRotation: false, minCameraRatio: 0.06, maxCameraRatio: 1.3,
+      inertiaRatio: moves ? 3 : 0, inertiaDuration: moves ? 200 : 1, zoomDuration: moves ? 200 : 1,
+      doubleClickZoomingDuration: moves ? 200 : 1,
+    });
+    await pause(); // the programs are compiled: that alone may take most of 200 ms
+    sigma.setCustomBBox({ x: [0, W], y: [0, H] });
+    sigma.setGraph(graph);
+    sigma.setSetting("cameraPanBoundaries", { tolerance: 80, boundaries: { x: [0, W], y: [0, H] } }); // of this graph, not of the empty one
     picture.removeAttribute("tabindex"); // nobody can see it scroll
     const mouse = sigma.getMouseCaptor(), touch = sigma.getTouchCaptor(), camera = sigma.getCamera();
     // sigma asks the graphics card what lies under the pointer, and waits; these few nodes are found by place.
@@ -210,9 +219,16 @@
       }
       return best;
     }
+    let said = -1;
+    function tell(i, live = true) { // aloud what was gone to, not whatever the pointer passes over
+      if (i === said) return;
+      said = i;
+      told.setAttribute("aria-live", live ? "polite" : "off");
+      told.textContent = i < 0 ? hint : nodes[i].said;
+    }
     function go(i) { // to a node: it is told, its neighbours stay bright, and it comes into sight
       at = i;
-      told.textContent = i < 0 ? hint : nodes[i].said;
+      tell(i);
       if (i >= 0) {
         const { x, y } = seen(i), { width, height } = sigma.getDimensions();
         const place = sigma.getNodeDisplayData(i);
@@ -255,9 +271,9 @@
     mouse.on("mousemove", (e) => {
       const i = under(e);
       stage.classList.toggle("over", i >= 0);
-      told.textContent = i >= 0 ? nodes[i].said : at >= 0 ? nodes[at].said : hint;
+      tell(i >= 0 ? i : at, false);
     });
-    mouse.on("mouseleave", () => { told.textContent = at >= 0 ? nodes[at].said : hint; });
+    mouse.on("mouseleave", () => tell(at, false));
     // The page scrolls with one finger and with the wheel; two fingers, and Ctrl with the wheel, are the graph's.
     stage.addEventListener("wheel", (e) => { if (!e.ctrlKey && !e.metaKey) e.stopPropagation(); }, { capture: true, passive: true });
     stage.addEventListener("touchstart", (e) => { if (e.touches.length < 2) e.stopPropagation(); }, { capture: true, passive: true });
@@ -268,29 +284,49 @@
     web.addEventListener("change", () => { filter(); go(at); }, { signal });
     dark.addEventListener("change", () => { paint = paints(); sigma.refresh(); }, { signal });
     let width = stage.clientWidth; // a stage that is hidden has none, and sigma needs one
-    new ResizeObserver(() => {
+    const sizes = new ResizeObserver(() => {
       if (!stage.clientWidth || stage.clientWidth === width) return;
       width = stage.clientWidth;
       fit();
       sigma.refresh({ schedule: true });
-    }).observe(stage);
-    stage.addEventListener("webglcontextlost", () => { over.abort(); sigma.kill(); back("lost"); }, { capture: true, once: true });
+    });
+    sizes.observe(stage);
+    function end() { // a browser allows a page few contexts: none is kept of what is gone
+      drawn.delete(box);
+      over.abort();
+      sizes.disconnect();
+      sigma.kill();
+    }
+    drawn.set(box, end);
+    stage.addEventListener("webglcontextlost", () => { end(); back(box, "lost"); }, { capture: true, once: true, signal });
     box.dataset.drawn = "yes";
+    swept();
+  }
+
+  function swept() { // graphs whose box has left the page
+    for (const [box, end] of [...drawn]) if (!box.isConnected) end();
   }
 
   async function begin() {
+    swept();
     for (const box of document.querySelectorAll(".webgl[data-graph]:not([data-drawn])")) {
       box.dataset.drawn = "begun";
-      const worker = new Worker(box.dataset.able); // never ended: its end was measured to hold the page up for 0.5 s
-      if (await answer(worker) && able()) { // what a worker may do, a page need not be allowed
-        for (const address of box.dataset.needs.split(" ")) await load(address);
-        await pause();
-        await draw(box);
-      } else {
-        box.dataset.drawn = "no";
+      try {
+        able ??= answer(box.dataset.able);
+        if (await able && here()) { // what a worker may do, a page need not be allowed
+          for (const address of box.dataset.needs.split(" ")) await load(address);
+          await pause();
+          if (box.isConnected) await draw(box);
+        } else {
+          box.dataset.drawn = "no";
+        }
+      } catch (problem) { // the SVG is there
+        drawn.get(box)?.();
+        back(box, "failed");
+        console.warn(`The graph of links is shown as a picture: ${problem.message}`);
       }
     }
   }
-  document.addEventListener("htmx:after:settle", begin);
+  for (const done of ["htmx:after:swap", "htmx:after:settle"]) document.addEventListener(done, begin);
   setTimeout(begin);
 })();
