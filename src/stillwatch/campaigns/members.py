@@ -221,7 +221,9 @@ _SENT = f"""told AS (
 def _repeating(desk: Desk, asked: pa.Table) -> dict[int, set[int]]:
     """Return by cohort who runs what others of it run: a fifth of its prompts.
 
-    These are sent by two organizations, or by more than one queue explains (`signals.traits`).
+    These are sent by two organizations, or, where a template found the cohort, by more than a
+    queue explains from which each draws anew (`stats.least_repeated`): stricter than what makes the
+    whole an evaluation (`signals.traits`), because a single member is in question.
     """
     rows = desk.query(
         f"""WITH {_SENT},

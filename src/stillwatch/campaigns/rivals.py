@@ -51,7 +51,7 @@ def rivals(seen: Seen) -> tuple[Rival, ...]:
     If one but *research* survives, the campaign is `watch`; permits are judged on exchanges.
     """
     same_items = (
-        f"{seen.repeats:.1%} of the prompts were sent by more organizations than one queue explains"
+        f"{seen.repeats:.1%} of the prompts were sent by a tenth of the organizations and more"
     )
     topics = (
         f"at most {max(seen.own_topics, 0):.1%} of the variety of topics is the organizations' own"

@@ -86,7 +86,7 @@ def against(
     text = (
         f"At most {own:.1%} of the variety of topics lies between the organizations ({whom}: "
         f"{reference.range_of('own_topics')}); {traits.repeats:.1%} of the prompts were sent by "
-        f"more organizations than one queue explains ({reference.range_of('repeats')}); "
+        f"a tenth of the organizations and more ({reference.range_of('repeats')}); "
         f"p = {p_value:.2g} against {len(reference.scores):,} {whom}"
         + (", continued by a fitted tail" if value > reference.tail_start else "")
         + (
