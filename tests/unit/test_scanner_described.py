@@ -109,6 +109,7 @@ def test_a_column_that_is_there_and_never_filled_clears_nobody(tiny, tmp_path):
     lacking = {s["name"]: s for s in summary["signals"] if not s["evaluable"]}
     assert {name: signal["missing"] for name, signal in lacking.items()} == {
         "handoff": ["output_text"],
+        "crossed_cards": ["accounts.payment_hash"],
         "blob_replay": ["reasoning_blob"],
         "retry": ["status"],
         "signup_burst": ["accounts.created_at"],
