@@ -10,7 +10,7 @@ from __future__ import annotations
 import inspect
 import json
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -135,6 +135,14 @@ FINDERS: dict[str, Callable[..., Any]] = {
     "one_source": one_source.find,
     "harvest": harvest.score,
 }
+
+
+def shapes(of: Mapping[str, Any]) -> list[str]:
+    """Return a line for each shape: its name, and what must and what may be there."""
+    return [
+        row(f"`{name}`", *(", ".join(f"`{f}`" for f in part) for part in (shape.must, shape.may)))
+        for name, shape in of.items()
+    ]
 
 
 def row(*cells: object) -> str:
@@ -567,21 +575,15 @@ def antitrust() -> str:
               "The whole list as JSON Schema: `stillwatch/share/schema.json`.\n\n",
               row("object", "fields that must be there", "fields that may"),
               row("---", "---", "---")]  # fmt: skip
-    for name, shape in FREE_TYPES.items():
-        must, may = (", ".join(f"`{f}`" for f in fields) for fields in (shape.must, shape.may))
-        lines.append(row(f"`{name}`", must, may))
+    lines += shapes(FREE_TYPES)
     lines += ["\n## Objects of the standard alone\n\n",
               "With a random id (UUID version 4) and no extension, as any tool makes them.\n\n",
               row("object", "fields that must be there", "fields that may"),
               row("---", "---", "---")]  # fmt: skip
-    for name, shape in STANDARD.items():
-        must, may = (", ".join(f"`{f}`" for f in fields) for fields in (shape.must, shape.may))
-        lines.append(row(f"`{name}`", must, may))
+    lines += shapes(STANDARD)
     lines += ["\n## Extensions\n\n", row("extension", "fields that must be there",
               "fields that may"), row("---", "---", "---")]  # fmt: skip
-    for name, shape in EXTENSIONS.items():
-        must, may = (", ".join(f"`{f}`" for f in fields) for fields in (shape.must, shape.may))
-        lines.append(row(f"`{name}`", must, may))
+    lines += shapes(EXTENSIONS)
     lines += ["\n## Fixed objects\n\n", row("type", "name"), row("---", "---")]
     lines += [
         row(f"`{one['type']}`", one["name"]) for one in CATALOGUE.values()

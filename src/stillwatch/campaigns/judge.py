@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -370,7 +371,9 @@ def _seen(
     core = known.core
     table = crowd.subjects.take(pa.array(core))
     orgs = crowd.org[np.array(core)]
-    payments = [p for p in table["payment_hash"].to_pylist() if p]
+    held = zip(table["payment_hash"].to_pylist(), table["org_id"].to_pylist(), strict=True)
+    paid = [(card, org) for card, org in held if card]
+    (common, times), *_ = Counter(card for card, _ in paid).most_common(1) or [(None, 0)]
     turns = next((r["p_value"] for r in rows if r["signal"] == "round_robin"), float("nan"))
     named = len(_holders(table, permits))
     return Seen(
@@ -378,26 +381,16 @@ def _seen(
         + 2 * float(traits.get("own_error", 0.0)),
         repeats=float(traits.get("repeats", float("nan"))),
         top_organization=float(np.unique(orgs, return_counts=True)[1].max() / len(orgs)),
-        one_payment=max((payments.count(p) for p in set(payments)), default=0) / len(core),
+        one_payment=times / len(core),
         one_exit=known.exits / len(core),
         end_users=any(u is not None for u in table["end_user_id"].to_pylist()),
         handoffs=known.handoffs,
         handoffs_per_pair=known.handoffs / max(known.pairs, 1),
         organizations=len(np.unique(orgs)),
-        named=_names_on_card(table["payment_hash"].to_pylist(), table["org_id"].to_pylist()),
+        named=len({org for card, org in paid if card == common and org}),
         round_robin_p=float(turns),
         permit_share=named / len(core),
     )
-
-
-def _names_on_card(cards: list[str | None], orgs: list[str | None]) -> int:
-    """Return how many organizations the log names among those on the most common card."""
-    on: dict[str, list[str | None]] = {}
-    for card, org in zip(cards, orgs, strict=True):
-        if card:
-            on.setdefault(card, []).append(org)
-    most = max(on.values(), key=len, default=[])
-    return len({org for org in most if org})
 
 
 def _holders(people: pa.Table, permits: Sequence[Permit]) -> set[int]:

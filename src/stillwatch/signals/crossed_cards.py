@@ -7,7 +7,8 @@ from typing import Final
 import numpy as np
 
 from stillwatch.schema import CohortTest, Finding, Null
-from stillwatch.signals.data import Cohort, Population
+from stillwatch.signals.data import Cohort, Population, codes_by_owner
+from stillwatch.signals.shared_values import upper
 from stillwatch.signals.verdicts import evaluated, not_enough
 from stillwatch.stats import SharingResult, shared_value_test
 
@@ -51,10 +52,10 @@ def find(cohort: Cohort, population: Population) -> Finding:
     named = sids if population.declared is None else sids[population.declared[sids]]
     if population.declared is None or len(named) < _LEAST:
         return not_enough(TEST, len(named), "the log names fewer than four organizations")
-    paid = _codes(population.org, population.codes["payment_hash"], named)
+    paid = codes_by_owner(population.org, population.codes["payment_hash"], named)
     if len(paid) < _LEAST:
         return not_enough(TEST, len(paid), "fewer than four known cards")
-    left = _codes(population.connected, population.exit_code, sids)
+    left = codes_by_owner(population.connected, population.exit_code, sids)
     if len(left) < _LEAST:
         return not_enough(TEST, len(left), "fewer than four known prefixes")
     _, pays_for = np.unique(paid, return_counts=True)
@@ -74,7 +75,7 @@ def find(cohort: Cohort, population: Population) -> Finding:
         float(by_exit.n_shared),
         max(float(by_card.p_value), float(by_exit.p_value)) if enough else 1.0,
         int(by_exit.n_present),
-        Null("random payers", expected, 0.0, expected + 2 * np.sqrt(expected) + 1),
+        Null("random payers", expected, 0.0, upper(expected)),
         f"{shared} payment instruments each pay for several organizations ({by_card.n_shared} of "
         f"{by_card.n_present}), and of the {by_exit.n_present} prefixes of {payers} payers, "
         f"counted for each, {by_exit.n_shared} are another payer's as well; random ones would be "
@@ -86,12 +87,3 @@ def find(cohort: Cohort, population: Population) -> Finding:
             f"{_LEAST_EXITS} prefixes in common are asked for"
         ),
     )
-
-
-def _codes(owner: np.ndarray, codes: np.ndarray, sids: np.ndarray) -> np.ndarray:
-    """Return one code per (owner, value): sharing with oneself is no sharing."""
-    held = sids[codes[sids] >= 0]
-    if not len(held):
-        return np.zeros(0, dtype=np.int64)
-    size = int(codes[held].max()) + 1
-    return np.asarray(np.unique(owner[held] * size + codes[held]) % size)

@@ -21,7 +21,9 @@ __all__ = [
     "Cohort",
     "Population",
     "Views",
+    "codes_by_owner",
     "in_part",
+    "joined",
     "load_population",
     "over_both",
 ]
@@ -141,13 +143,7 @@ class Population:
     @cached_property
     def connected(self) -> np.ndarray:
         """Return by sid which organizations payment instruments connect, as a number each."""
-        cards, known = self.codes["payment_hash"], np.flatnonzero(self.codes["payment_hash"] >= 0)
-        orgs = int(self.org.max(initial=-1)) + 1
-        size = orgs + int(cards.max(initial=-1)) + 1
-        links = coo_array(
-            (np.ones(len(known)), (self.org[known], orgs + cards[known])), (size,) * 2
-        )
-        return np.asarray(connected_components(links, directed=False)[1][self.org])
+        return np.asarray(joined(self.org, self.codes["payment_hash"])[self.org])
 
     @cached_property
     def strangers(self) -> float:
@@ -259,6 +255,29 @@ BACKGROUND_STEP = Step(
     order_by=("turn", "topic"),
     passing=True,
 )
+
+
+def codes_by_owner(owner: np.ndarray, codes: np.ndarray, sids: np.ndarray) -> np.ndarray:
+    """Return one code per (owner, value) of these sids: sharing with oneself is no sharing.
+
+    ``owner``, ``codes``: by sid; a code of −1 is no value.
+    """
+    held = sids[codes[sids] >= 0]
+    if not len(held):
+        return np.zeros(0, dtype=np.int64)
+    size = int(codes[held].max()) + 1
+    return np.asarray(np.unique(owner[held] * size + codes[held]) % size)
+
+
+def joined(org: np.ndarray, card: np.ndarray) -> np.ndarray:
+    """Return which group each organization is of, then each card: those that cards connect.
+
+    ``org``, ``card``: codes, one each of an account; a card of −1 is none.
+    """
+    known, orgs = np.flatnonzero(card >= 0), int(org.max(initial=-1)) + 1
+    size = orgs + int(card.max(initial=-1)) + 1
+    links = coo_array((np.ones(len(known)), (org[known], orgs + card[known])), (size,) * 2)
+    return np.asarray(connected_components(links, directed=False)[1])
 
 
 def over_both(early: Population, late: Population) -> Population:

@@ -5,10 +5,8 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
-from stillwatch.signals.data import Cohort, Population
+from stillwatch.signals.data import Cohort, Population, joined
 
 __all__ = ["MAX_ONE_PAYER", "MIN_PAYERS", "TEAMS", "Payers", "one_payer", "payer_of"]
 
@@ -63,12 +61,12 @@ def payer_of(sids: np.ndarray, population: Population) -> tuple[np.ndarray, bool
     """
     payment = population.codes["payment_hash"][sids]
     _, org = np.unique(population.org[sids], return_inverse=True)
-    paid = np.flatnonzero(payment >= 0)
-    _, card = np.unique(payment[paid], return_inverse=True)
+    card = payment.copy()
+    paid = payment >= 0
+    card[paid] = np.unique(payment[paid], return_inverse=True)[1]
     orgs = int(org.max()) + 1
-    holds = np.bincount(np.concatenate([org, orgs + card]))
-    links = coo_array((np.ones(len(paid)), (org[paid], orgs + card)), shape=(len(holds),) * 2)
-    _, label = connected_components(links, directed=False)
+    holds = np.bincount(np.concatenate([org, orgs + card[paid]]))
+    label = joined(org, card)
     of_all = np.bincount(label[org])
     most = np.zeros(len(of_all), dtype=np.int64)
     np.maximum.at(most, label, holds)

@@ -7,12 +7,12 @@ import math
 import numpy as np
 
 from stillwatch.schema import CohortTest, Finding, Null
-from stillwatch.signals.data import Cohort, Population
+from stillwatch.signals.data import Cohort, Population, codes_by_owner
 from stillwatch.signals.hours import ORDINARY
 from stillwatch.signals.verdicts import evaluated, not_enough
 from stillwatch.stats import Holdings, SharingResult, shared_value_test
 
-__all__ = ["ACCOUNT_TEST", "EXIT_TEST", "find_account_values", "find_exits"]
+__all__ = ["ACCOUNT_TEST", "EXIT_TEST", "find_account_values", "find_exits", "upper"]
 
 ACCOUNT_TEST = CohortTest(
     name="shared_account_values",
@@ -74,7 +74,7 @@ def find_account_values(cohort: Cohort, population: Population) -> Finding:
         min(1.0, p_value * tried),
         int(result.n_present),
         Null("random organizations", float(result.expected_shared), 0.0,
-             _upper(float(result.expected_shared))),
+             upper(float(result.expected_shared))),
         f"{result.n_shared} of {result.n_present} accounts share {_WORDS[kind]} with an account of "
         f"another organization in the cohort; random ones would give "
         f"{result.expected_shared:.2g}",
@@ -94,7 +94,7 @@ def find_exits(cohort: Cohort, population: Population) -> Finding:
         float(result.p_value),
         int(result.n_present),
         Null("random organizations", float(result.expected_shared), 0.0,
-             _upper(float(result.expected_shared))),
+             upper(float(result.expected_shared))),
         f"{result.n_shared} of {result.n_present} accounts leave through a prefix that another "
         f"organization of the cohort uses; random ones would give {result.expected_shared:.2g}",
     )  # fmt: skip
@@ -103,20 +103,12 @@ def find_exits(cohort: Cohort, population: Population) -> Finding:
 def _test(
     cohort: Cohort, population: Population, codes: np.ndarray, held: Holdings
 ) -> SharingResult | None:
-    mine = _by_organization(population.org, codes, cohort.senders)
+    mine = codes_by_owner(population.org, codes, cohort.senders)
     if len(mine) < _MIN:
         return None
     return shared_value_test(mine, held)
 
 
-def _by_organization(org: np.ndarray, codes: np.ndarray, sids: np.ndarray) -> np.ndarray:
-    """Return one code per (organization, value): sharing with oneself is no sharing."""
-    held = sids[codes[sids] >= 0]
-    if not len(held):
-        return np.zeros(0, dtype=np.int64)
-    size = int(codes[held].max()) + 1
-    return np.asarray(np.unique(org[held] * size + codes[held]) % size)
-
-
-def _upper(expected: float) -> float:
+def upper(expected: float) -> float:
+    """Return where the null's band of a count of shared values ends, for the picture."""
     return expected + 2 * math.sqrt(expected) + 1
