@@ -60,7 +60,7 @@ def test_unknown_choice_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_missing_hyperscan_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    intents._database.cache_clear()
+    intents._compiled_database.cache_clear()
     monkeypatch.setitem(sys.modules, "hyperscan", None)
     with pytest.raises(ConfigError, match="pip install"):
         kernel.one(EXCHANGE)

@@ -76,7 +76,7 @@ def test_only_what_a_run_removes_is_written_as_it_is(runner):
         how[passing] = pq.read_metadata(runner.path("made")).row_group(0).column(0).compression
     assert how == {True: "UNCOMPRESSED", False: "ZSTD"}
     passing = {step.output for step in STEPS if step.passing}
-    assert passing == {"spoken", "acts"}
+    assert passing == {"spoken", "acts", "node_hits", "background"}
     assert not passing & set(STAGES_KEPT)
 
 
