@@ -1,14 +1,14 @@
-"""The closed vocabulary of prose: the words of vocabulary.toml in the forms that they take."""
+"""The closed vocabulary of prose: words of vocabulary.toml and english.toml in all their forms."""
 
 from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from importlib.resources import files
 from itertools import product
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 __all__ = ["Vocabulary", "vocabulary"]
 
@@ -47,8 +47,7 @@ def vocabulary() -> Vocabulary:
     >>> {"retries", "caches", "mimicked", "rotating", "hypotheses"} <= words, "price" in words
     (True, False)
     """
-    text = files("stillwatch.share").joinpath("vocabulary.toml").read_text(encoding="utf-8")
-    read = tomllib.loads(text)
+    read, english = _read("vocabulary.toml"), _read("english.toml")
     told = read.pop("told")
     listed = " ".join(read.pop("pair").split()).split(" | ")
     pairs = {tuple(re.split("[ -]", pair)) for pair in listed}
@@ -59,16 +58,20 @@ def vocabulary() -> Vocabulary:
     others: set[str] = set()
     for name in ("function", "mass", "form", "adjective", "adverb"):
         others.update(table[name])
-    for entry in table["noun"]:
-        one, _, several = entry.partition("=")
-        others |= {one, several or _with_s(one)}
+    others |= _nouns(table["noun"])
+    plain = {word for name in ("mass", "adjective", "adverb") for word in english[name].split()}
+    plain |= _nouns(english["noun"].split())
+    plain.update(*(_adverb(word) for word in english["adjective"].split()))
+    more = frozenset(english["verb"].split())
     bases = frozenset(verbs + table["irregular"])
-    words = others.union(table["irregular"], *(_forms(verb) for verb in verbs))
+    words = others.union(
+        table["irregular"], plain, *(_forms(verb) for verb in (*verbs, *sorted(more)))
+    )
     return Vocabulary(
         frozenset(words),
         frozenset(table["function"]),
-        bases - others.difference(table["form"]),
-        bases,
+        bases.difference(others.difference(table["form"])) | more.difference(others, plain),
+        bases | more,
         frozenset(table["acronym"]),
         frozenset(pairs.union(row for row in families if not words.issuperset(row))),
         {name: frozenset(block.split()) for name, block in told.items()},
@@ -78,6 +81,34 @@ def vocabulary() -> Vocabulary:
             for line in block.strip().splitlines()
         ),
     )
+
+
+def _read(name: str) -> dict[str, Any]:
+    return tomllib.loads(files("stillwatch.share").joinpath(name).read_text(encoding="utf-8"))
+
+
+def _nouns(entries: Sequence[str]) -> set[str]:
+    """Return the nouns with their plurals; an entry may name the plural: index=indices."""
+    pairs = [entry.partition("=") for entry in entries]
+    return {word for one, _, several in pairs for word in (one, several or _with_s(one))}
+
+
+def _adverb(adjective: str) -> Iterator[str]:
+    """Yield an adjective's adverb, where it is made in a regular way.
+
+    >>> [*_adverb("tacit"), *_adverb("magic"), *_adverb("noisy"), *_adverb("dated")]
+    ['tacitly', 'magically', 'noisily']
+    """
+    if "-" in adjective or adjective.endswith(("ed", "ly", "en", "er", "or")):
+        return
+    if adjective.endswith("ic"):
+        yield adjective + "ally"
+    elif adjective.endswith("y"):
+        yield adjective[:-1] + "ily"
+    elif adjective.endswith("le") and adjective[-3] not in _VOWELS:
+        yield adjective[:-1] + "y"
+    else:
+        yield adjective + ("y" if adjective.endswith("ll") else "ly")
 
 
 def _family(line: str) -> Iterator[tuple[str, ...]]:
