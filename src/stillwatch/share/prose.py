@@ -61,7 +61,9 @@ _SMALL: Final = (
     "seconds|minutes|draws|placeholders|"
     "samples|criteria|fields|subsets|halves|waves|sessions|repetitions|tests|"
     "signatures|fingerprints|digits|letters|columns|rows|blocks|chapters|topics|subjects|dialogues|"
-    "examples|attempts|copies|personas|schemas|tags)"
+    "examples|attempts|copies|personas|schemas|tags|networks|hosting networks|independent signals|"
+    "ways|styles|registers|hypotheses|explanations|reasons|lines of evidence|directions|levels|"
+    "categories|points|places|cases|mistakes|typos|sets|lists|regions|time zones|links)"
 )
 
 
@@ -69,6 +71,14 @@ _FEW: Final = (
     "(?:[Tt]wo|[Tt]hree|[Ff]our|[Ff]ive|[Ss]ix|[Ss]even|[Ee]ight|[Nn]ine|[Tt]en|[Ee]leven"
     "|[Tt]welve)"
 )
+# Round numbers of seconds and minutes, between requests
+_ROUND: Final = (
+    "(?:[2-9]|1[0-2]|15|20|25|30|40|45|50|60|90|100|120|150|200|250|300|400|500|[Tt]wenty|[Tt]hirty"
+    "|[Ff]orty|[Ff]orty-five|[Ss]ixty|[Nn]inety)"
+)
+# How alike two things are, and how sure one is: rounded
+_LEVEL: Final = r"(?:0\.[1-9]|0\.[1-9]5|0\.9[89]|(?:[1-9]0|[1-9]5|9[89]) ?(?:percent|%))"
+_DAYS: Final = "(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)days?"
 # A month without its year is the last such one; one that could be meant to come is not listed
 _MONTH: Final = (
     r"(?:in|since|during|from|between|through|before|after|until|late|early|mid) "
@@ -99,14 +109,33 @@ _FORMS: Final = tuple(
     (token, re.compile(rf"(?<![\w@.,/-])(?:{pattern})(?![\w@/-]|[.,]\d)"))
     for token, pattern in (
         ("@date", r"20\d\d-\d\d(?:-\d\d)?"),
+        ("@date", rf"(?:{'|'.join(_MONTHS)}) (?:and|to|until) "
+                  rf"(?:{'|'.join(_MONTHS)}) 20\d\d"),  # as it is past, so is what begins
         ("@date", rf"(?:\d{{1,2}} )?(?:{'|'.join(_MONTHS)}) 20\d\d"),
         ("@date", rf"(?:{'|'.join(_MONTHS)}) \d{{1,2}}, 20\d\d"),
         ("@month", _MONTH),
+        ("@weekday", rf"(?:on|every|between|from|late on|early on) {_DAYS}"
+                     rf"(?: (?:and|to|or|until|through) (?:on )?{_DAYS})?"
+                     rf"(?: (?:mornings?|afternoons?|evenings?|nights?))?"),
+        ("@weekday", r"(?:at|around|until|after|before|past|from|near) (?:midnight|noon|midday)"
+                     r"(?: UTC)?"),
+        ("@weekday", r"(?:[Dd]uring|[Ii]n|[Aa]t|[Oo]n|over) (?:the )?"
+                     r"(?:nights?|weekends?|weekdays?|mornings?|evenings?|afternoons?)"),
         ("@band", rf"(?:{_bands()}) {_COUNTED}"),
         ("@beat", rf"(?:{_FEW}|a few|several)(?: hundred)? (?:milliseconds|seconds|minutes) "
                   r"(?:later|earlier|apart|before|after)"),
         ("@beat", rf"(?:[Ww]ithin|[Aa]fter|[Ee]very) (?:{_FEW}|a few|several) "
                   r"(?:milliseconds|seconds|minutes)"),
+        ("@beat", rf"{_ROUND} ?(?:ms|milliseconds|seconds|minutes)"
+                  r"(?: (?:later|earlier|apart|before|after))?"),
+        ("@beat", rf"(?:gap|gaps|pause|pauses|break|breaks|silence|delay|delays|lag|interval"
+                  rf"|intervals) of (?:exactly |about |roughly |at least |at most )?"
+                  rf"(?:{_FEW}|{_ROUND}|a few|several) (?:seconds|minutes|hours|days|weeks)"),
+        ("@level", rf"(?:similarity|confidence|overlap|correlation|precision|recall|agreement"
+                   rf"|coefficient|index|score|purity)"
+                   rf" (?:of |is |was |lies |at )?(?:above |over |below |near |around |at least |about"
+                   rf" |roughly )?{_LEVEL}"),
+        ("@level", r"temperatures? (?:of |set to |at |is |was |fixed at )?(?:0|1|0\.[0-9]|1\.0)"),
         ("@span", rf"(?:{_FEW}|a few|several) "
                    r"(?:seconds|minutes|hours|days|weeks) "
                    r"(?:later|earlier|apart|before|after|of (?:activity|inactivity|logs|silence))"),
@@ -114,6 +143,7 @@ _FORMS: Final = tuple(
                   rf"(?:the (?:first|last) )?{_FEW} (?:seconds|minutes|hours|days|weeks)"),
         ("@lasting", rf"{_FEW} (?:hours|days|weeks|mornings|afternoons|evenings|nights|weekends"
                      r"|windows|observation windows)"),
+        ("@small", r"by (?:two|three) (?:analysts|people|persons|reviewers)"),
         ("@small", rf"(?:{_FEW}|[Dd]ozens of) {_SMALL}"),
         ("@share", r"(?:[Oo]ver|[Mm]ore than|[Aa]t least|[Aa]bout|[Nn]early|[Rr]oughly) "
                    r"(?:50|75|80|90|95|99) ?(?:percent|%) of (?:all|its|the|their|these) "
@@ -134,14 +164,20 @@ _FORMS: Final = tuple(
                   r"|Levenshtein|Jaccard|Bloom filters?|Caesar cipher"
                   r"|(?:Go|Rust|Java|Ruby|Perl|PHP) "
                   r"(?:client|library|program|script|runtime|code)"),
+        ("@tongue", rf"(?:from|between) (?:{_LANGUAGES}) (?:and|to|into) (?:{_LANGUAGES})"),
         ("@language", rf"(?:in|into) (?:{_LANGUAGES})(?: (?:and|or) (?:{_LANGUAGES}))?"),
+        ("@language", rf"(?:{_LANGUAGES})(?: (?:and|or) (?:{_LANGUAGES}))?"
+                      r" (?=(?:prompts?|questions?|versions?|text|texts|wordings?|phrases?|phrasing"
+                      r"|template|templates|translations?|variants?|instructions?|sentences?|words?"
+                      r"|preamble|seed|seeds|spelling|dialogue|dialogues|forums?|usage)\b)"),
         ("@id", "|".join(re.escape(one) for one in sorted(_KNOWN_IDS, reverse=True))),
         ("@cve", r"CVE-(?:1999|20\d\d)-\d{4,5}"),
         ("@code", rf"(?:HTTP|status|status code|status codes) {_CODE}"
                   rf"(?:(?:,| and| or) (?:HTTP )?{_CODE})*"),
         ("@version", r"TLS 1\.[0-3]|HTTP/1\.1|HTTP/[23]|STIX 2\.[01]|TAXII 2\.[01]|TLP 2\.0"
                      r"|IEP 2\.0|OAuth 2\.[01]|RFC (?:6962|9497|9334|7519)"),
-        ("@window", r"(?:24|48|72) hours|(?:7|14|28|30|60|90) days|24/7"),
+        ("@window", r"(?:24|48|72) hours|(?:7|14|28|30|60|90|[Tt]hirty|[Ss]ixty|[Nn]inety) days"
+                    r"|24/7"),
         ("@size", r"/(?:16|24|32|48|56|64)|(?:64|128|256)-bit"),
         ("@size", r"(?:first|last) (?:3|4|5|6|8|10|12|16) tokens"),
     )
@@ -149,6 +185,9 @@ _FORMS: Final = tuple(
 # A small number before up to three words, of which the first plural is what it counts
 _SOME: Final = re.compile(
     rf"(?<![\w@.,/-]){_FEW} ((?:[a-z]+(?:-[a-z]+)? ){{0,2}}[a-z]+s)(?![\w@/-])"
+)
+_CODE_NAME: Final = re.compile(
+    r"^(?:(?:Campaign|Cluster|Operation) )?([A-Z][a-z]+) ([A-Z][a-z]+)(?=$|[:,] )"
 )
 _TOKEN: Final = re.compile(r"(\(?)([A-Za-z0-9@][A-Za-z0-9@:+'-]*?)(\)?)([,;:.]?)")
 _PLACED: Final = frozenset(token for token, _ in _FORMS)
@@ -166,26 +205,37 @@ def faults(text: str, *, now: datetime, own: str = "", name: bool = False) -> li
     if "@" in text or len(text) > (_LONGEST_NAME if name else LONGEST):
         return [Fault(PERSON, "is not written plainly, or too long")]
     shown = re.sub(rf"(?<![\w-]){re.escape(own)}(?![\w-])", "@id", text) if own else text
+    if name:
+        shown = _CODE_NAME.sub(_coded, shown, count=1)
     shown, wrong = _numbered(shown, now)
     sentences = _sentences(shown, name=name)
     if sentences is None:
         return [Fault(PERSON, "is not written plainly")]
     found = [Fault(PERSON, "holds a date that is none or not past")] if wrong else []
+    plain, sentences = sentences, [_meant(one) for one in sentences]
     unknown = sum(len(_unknown(one)) for one in sentences)
     if unknown:
         found.append(Fault(PERSON, f"holds {unknown} word(s) or number(s) that are not listed"))
     if shown.count("@cve") > (0 if name else 2):
         found.append(Fault(PERSON, "holds more CVE ids than two, or one in a name"))
-    found += spelled(sentences)
+    found += spelled(plain)
     if "@" in shown:  # a name or a month has a first letter, too
         found += spelled(_as_written(text))
     if not names_trade(sentences[0] if not _answers(sentences[0]) else sentences[-1]):
         found.append(Fault(PERSON, "begins with a sentence that names no thing of the trade"))
     for one in sentences:
         found += told(one)
-        if not name:
-            found += unnatural(one)
+    for one in plain if not name else ():
+        found += unnatural(one)
     return list(dict.fromkeys(found))
+
+
+def _meant(words: Sequence[str]) -> list[str]:
+    """Return a sentence's words, those with two meanings as the one that they have there."""
+    row = "".join(f" {word}" for word in words)
+    for found, read in vocabulary().senses:
+        row = found.sub(read, row)
+    return row.split()
 
 
 def _answers(words: Sequence[str]) -> bool:
@@ -207,6 +257,13 @@ def _numbered(text: str, now: datetime) -> tuple[str, bool]:
     return _SOME.sub(_few, text), wrong
 
 
+def _coded(found: re.Match[str]) -> str:
+    """Return a campaign's name of two listed words as a token: Quiet Harbour."""
+    sets = vocabulary().told
+    one, other = found[1].lower(), found[2].lower()
+    return "@id" if one in sets["hue"] and other in sets["emblem"] else found[0]
+
+
 def _few(found: re.Match[str]) -> str:
     """Return what follows a small number, the number as a token where it counts listed things.
 
@@ -220,6 +277,7 @@ def _few(found: re.Match[str]) -> str:
 
 
 def _past(date: str, now: datetime) -> bool:
+    date = re.sub("^[A-Z][a-z]+ (?:and|to|until) ", "", date)
     for form in ("%Y-%m-%d", "%Y-%m", "%d %B %Y", "%B %d, %Y", "%B %Y"):
         try:
             moment = datetime.strptime(date, form).replace(tzinfo=UTC)
@@ -310,7 +368,7 @@ def unlisted(text: str, *, now: datetime, own: str = "") -> list[str]:
     A refusal never names them. Empty where the text is not written plainly, too.
     """
     shown = re.sub(rf"(?<![\w-]){re.escape(own)}(?![\w-])", "@id", text) if own else text
-    sentences = _sentences(_numbered(shown, now)[0], name=False) or []
+    sentences = map(_meant, _sentences(_numbered(shown, now)[0], name=False) or ())
     return list(dict.fromkeys(word for one in sentences for word in _unknown(one)))
 
 

@@ -46,7 +46,7 @@ _TRAITS: Final = frozenset(
 )
 _BEING: Final = frozenset({"is", "are", "was", "were", "been", "being"})
 _LINKS: Final = frozenset(
-    {"connection", "connections", "field", "fields", "header", "headers", "line", "lines",
+    {"connection", "connections", "conversation", "conversations", "field", "fields", "header", "headers", "line", "lines",
      "paragraph", "preamble", "prefix", "sentence", "sentences", "session", "sessions", "socket",
      "sockets", "stream", "streams", "suffix", "tag", "tags"}
 )  # fmt: skip
@@ -152,6 +152,8 @@ def told(words: Sequence[str]) -> Iterator[Fault]:
     ):
         yield Fault(_COMMERCE, "seems to tell how much of something a provider has")
     yield from _grown(_moved(_compared(words)))
+    if "@tongue" in held and (held.isdisjoint(sets["worded"]) or held & sets["writing"]):
+        yield Fault(PERSON, "tells of languages, and not of what is written in them")
     often = any(
         word in sets["spans"] and (word.endswith("ly") or words[at - 1] in _EACH)
         for at, word in enumerate(words)
@@ -209,11 +211,11 @@ def acronyms() -> frozenset[str]:
 def _timed(words: Sequence[str]) -> Iterator[Fault]:
     """Yield what is wrong with when and how long: they are told of what a campaign did alone."""
     sets, held = vocabulary().told, frozenset(words)
-    if held & {"@date", "@month", "@lasting", "@span", "@window"} and held & sets["defending"]:
+    if held & {"@date", "@month", "@lasting", "@span", "@window", "@weekday"} and held & sets["defending"]:
         yield Fault(_COMMERCE, "seems to tell when a provider does something")
     if held & sets["defending"] and held & sets["turning"]:
         yield Fault(_COMMERCE, "seems to tell that a provider begins or ends something")
-    if "@beat" in held and held & (
+    if held & {"@beat", "@level", "@weekday"} and held & (
         sets["products"] | sets["served"] | sets["serving"] | sets["offered"] | sets["growth"]
     ):  # how fast a campaign is: of answers that would be a service level
         yield Fault(_COMMERCE, "seems to tell how fast something is that a provider offers")
@@ -366,7 +368,10 @@ def _together(words: Sequence[str]) -> bool:
     known = vocabulary()
     actors = known.told["providers"] | {"member", "members", "everybody", "everyone", "both"}
     words = _without_traits(words)
+    alone = actors.isdisjoint(words)  # nobody of the market is told of: accounts all use an exit
     for at, word in enumerate(words):
+        if word == "all" and alone and at and _several(words[at - 1]):
+            continue
         if word == "all":
             rest = words[at + 3 :] if words[at + 1 : at + 2] == ["of"] else words[at + 1 :]
             if not known.bases.isdisjoint(rest[:1]):
@@ -379,6 +384,12 @@ def _together(words: Sequence[str]) -> bool:
         ):
             return True
     return False
+
+
+def _several(word: str) -> bool:
+    """Return whether a word before "all" says who all are: accounts all use, and all use."""
+    things = vocabulary().told["trade"] | vocabulary().told["things"]
+    return word in {"and", "students", "that", "which"} or (word[-1] == "s" and word in things)
 
 
 def _served(words: Sequence[str]) -> bool:

@@ -25,7 +25,8 @@ class Vocabulary(NamedTuple):
     """``words``: in lower case. ``function``: of them those that hold a sentence together.
     ``orders``: bases of verbs that are nothing else; a sentence that begins with one is an order.
     ``bases``: of all verbs. ``acronyms``: as they are written. ``pairs``: words that stand only
-    beside each other, as tuples of words, compounds in their parts. ``told``: sets of words by what
+    beside each other, as tuples of words, compounds in their parts. ``senses``: words in a row, and
+    what is read in their stead. ``told``: sets of words by what
     they could tell together. ``patterns``: a rule, what a sentence seems to do, and the words in a
     row by which it does."""
 
@@ -35,6 +36,7 @@ class Vocabulary(NamedTuple):
     bases: frozenset[str]
     acronyms: frozenset[str]
     pairs: frozenset[tuple[str, ...]]
+    senses: tuple[tuple[re.Pattern[str], str], ...]
     told: Mapping[str, frozenset[str]]
     patterns: tuple[tuple[str, str, re.Pattern[str]], ...]
 
@@ -52,7 +54,7 @@ def vocabulary() -> Vocabulary:
     listed = " ".join(read.pop("pair").split()).split(" | ")
     pairs = {tuple(re.split("[ -]", pair)) for pair in listed}
     families = [row for line in read.pop("family").strip().splitlines() for row in _family(line)]
-    patterns = read.pop("patterns")
+    patterns, senses = read.pop("patterns"), read.pop("sense")
     table = {name: block.split() for name, block in read.items()}
     verbs = table["verb"]
     others: set[str] = set()
@@ -74,6 +76,7 @@ def vocabulary() -> Vocabulary:
         bases | more,
         frozenset(table["acronym"]),
         frozenset(pairs.union(row for row in families if not words.issuperset(row))),
+        tuple(_sense(line, told) for line in senses.strip().splitlines()),
         {name: frozenset(block.split()) for name, block in told.items()},
         tuple(
             (*name.split(": ", 1), _in_a_row(line, told))
@@ -121,15 +124,30 @@ def _family(line: str) -> Iterator[tuple[str, ...]]:
         yield tuple(re.split("[ -]", " ".join(row)))
 
 
+def _sense(line: str, told: Mapping[str, str]) -> tuple[re.Pattern[str], str]:
+    """Return the pattern of a line, and the words that are read for what it finds."""
+    found, _, read = line.partition(" => ")
+    return _in_a_row(found, told), f" {read}"
+
+
 def _in_a_row(line: str, told: Mapping[str, str]) -> re.Pattern[str]:
     """Return a pattern's regular expression over words with a space before each.
+
+    ``^``: the beginning; ``~2``: two words at most; ``!of``: not before this word; ``>a|b``: before
+    one of these, an adverb between at most; all else: one of the words, ``$set`` for a set's.
 
     >>> bool(_in_a_row("$model ~1 is|are new", {"model": "model"}).search(" the model here is new"))
     True
     """
     made = ""
     for part in line.split():
-        if part[0] == "~":
+        if part == "^":
+            made += "(?:^|(?<= ;))"
+        elif part[0] == ">":
+            words = [w for one in part[1:].split("|") for w in _named(one, told)]
+            made += rf"(?=(?: (?:{told['adverbial'].strip().replace(' ', '|')}))?"
+            made += f" (?:{'|'.join(map(re.escape, words))})(?![^ ]))"
+        elif part[0] == "~":
             made += rf"(?: \S+){{0,{int(part[1:])}}}"
         elif part[0] == "!":
             made += rf"(?! {re.escape(part[1:])}\b)"
