@@ -222,6 +222,7 @@ def judge_standard(obj: Mapping[str, Any], *, now: datetime) -> Iterator[Trouble
         yield Trouble("marked", "object_marking_refs", "must hold one TLP marking at most")
     if obj["type"] == "relationship":
         yield from _linked(obj)
+    yield from _accused(obj)
 
 
 def _told(where: str, found: list[Fault]) -> Iterator[Trouble]:
@@ -275,6 +276,21 @@ def _pages(kind: str, key: str) -> tuple[str, ...]:
         return (f"https://nvd.nist.gov/vuln/detail/{key}",)
     front = f"https://{kind}.mitre.org"
     return front, f"{front}/techniques/{key if kind == 'atlas' else key.replace('.', '/')}"
+
+
+def _accused(obj: Mapping[str, Any]) -> Iterator[Trouble]:
+    """An operator is judged in an opinion of it alone: to list it beside anything is a claim.
+
+    A report or note that lists a campaign and an operator would attribute the one to the other,
+    without the claim, its confidence and counsel's release; and so would prose about an operator.
+    """
+    refs = obj.get("object_refs", ())
+    if any(one.split("--")[0] in _ACTORS for one in refs):
+        if obj["type"] != "opinion" or len(refs) > 1:
+            yield Trouble("released-actor", "object_refs", "lists an operator, without a release")
+        elif "explanation" in obj:
+            says = "tells of an operator, without a release"
+            yield Trouble("released-actor", "explanation", says)
 
 
 _MORE_LINKS: Final = frozenset(
