@@ -166,7 +166,7 @@ _FORMS: Final = tuple(
                   r"(?:client|library|program|script|runtime|code)"),
         ("@tongue", rf"(?:from|between) (?:{_LANGUAGES}) (?:and|to|into) (?:{_LANGUAGES})"),
         ("@language", rf"(?:in|into) (?:{_LANGUAGES})(?: (?:and|or) (?:{_LANGUAGES}))?"),
-        ("@language", rf"(?:{_LANGUAGES})(?: (?:and|or) (?:{_LANGUAGES}))?"
+        ("@language", rf"(?:American|British|{_LANGUAGES})(?: (?:and|or) (?:{_LANGUAGES}))?"
                       r" (?=(?:prompts?|questions?|versions?|text|texts|wordings?|phrases?|phrasing"
                       r"|template|templates|translations?|variants?|instructions?|sentences?|words?"
                       r"|preamble|seed|seeds|spelling|dialogue|dialogues|forums?|usage)\b)"),
@@ -387,11 +387,30 @@ def _unknown(words: Sequence[str]) -> list[str]:
                 paired.update(range(at, at + size))
     bare = {at for k, (at, part) in enumerate(parts) if k not in paired and not _is_part(part)}
     many = {at for at, word in enumerate(words) if word.count("-") >= _PARTS}
-    return [
+    found = [
         word
         for at, word in enumerate(words)
         if at in bare | many and word not in _PASSED and not _is_known(word)
     ]
+    return [] if _mild(found, words) else found
+
+
+def _mild(unknown: Sequence[str], words: Sequence[str]) -> bool:
+    """Return whether all that is not listed is one word that could tell of commerce, and of nothing.
+
+    A sentence of prompts, templates or logs that names nobody of the market, no account, no model,
+    nothing that is offered, no number and no time cannot tell a price, a plan or a customer by it.
+    """
+    sets = vocabulary().told
+    return (
+        len(unknown) == 1
+        and unknown[0] in sets["mild"]
+        and all(
+            sets[name].isdisjoint(words)
+            for name in ("weighty", "providers", "products", "offered", "served", "judged", "growth",
+                         "newness", "places")
+        )
+    )  # fmt: skip
 
 
 def _is_part(part: str) -> bool:
