@@ -323,6 +323,8 @@ def _advised(words: Sequence[str]) -> bool:
         rest = list(words[at : at + 4])
         if rest[:1] == ["do"]:
             return True
+        if at and rest and known.told["answer"].issuperset(rest):
+            continue  # opinion: strongly agree
         while rest and rest[0] in known.told["ordering"]:
             rest = rest[1:]
         if _is_read(rest):
