@@ -465,7 +465,11 @@ needs to read it:
 
 1. One plain writing: printable ASCII, single spaces, capitals where a sentence or an acronym
    begins.
-2. Every word is listed in `stillwatch/share/vocabulary.toml`: English, and the words of this
+2. Every word is listed in `stillwatch/share/vocabulary.toml` or, English that says nothing of
+   trade, `english.toml`. A word with two meanings is read as the one that listed words beside it
+   give it: a client that reconnects is a script, and what to look for is read as what was observed.
+   One ambiguous word (schedule, need, block) may stand in a sentence that names no provider,
+   account, model, offer, number or time. So the lists hold English, and the words of this
    trade. Names, numbers in words, what will be, what somebody should do and all commerce are left
    out on purpose. A word that alone could be a customer, a rate or a load stands only beside
    listed ones with which it is a thing of machines (client library, rate limiter, load balancer),
@@ -554,6 +558,13 @@ reviewer wrote against the same all passed, and of 22 written after patterns wer
 descriptions put together of short phrases of the kind, pass: of 3 times 1,000 995, 997 and 998
 (`tests/adversary/makers.py`); 840 of 1,000 did before words were added for its phrases. Of 12,000
 that held a forbidden text in one of 23 places none passed.
+
+A further hand wrote 310 lawful texts and 170 forbidden ones. Of the first 120 lawful ones 70 passed
+at first; general English, senses of ambiguous words and forms of times were added for what held the
+others, by classes of reasons. Of 100 that were judged once afterwards 60 passed (52 by the rules
+before), and after their reasons were read, of 50 more 42 (36 before), and of 40 more 33: an author
+still rewrites every sixth text. Of 80 forbidden ones 2 passed at first; of 60 that aimed at what
+was widened 10 (5 before), of 30 more 5 (3 before), until patterns were added; these are tests too.
 
 Of rows of words of the vocabulary that were drawn for the letters they begin with, 73 of 1,256
 pass with 8 to 11 letters and 6 of 1,210 with 12 to 20 (393 of 1,225 and 142 of 1,212 before words

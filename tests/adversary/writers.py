@@ -145,6 +145,13 @@ def in_two_words_that_join(obj: Obj, rng: Rng) -> Obj:
 @way
 def in_a_number(obj: Obj, rng: Rng) -> Obj:
     n = rng.randint(11, 99_999)
+    rfc = n % 9_000 + 100
+    rfc += rfc in (
+        6962,
+        7519,
+        9334,
+        9497,
+    )  # the guard lists these: they are no number of a sender's
     said = rng.choice(
         [
             f"The template has {n} variants.",
@@ -163,7 +170,7 @@ def in_a_number(obj: Obj, rng: Rng) -> Obj:
             f"Autonomous system AS{n}.",
             f"HTTP {rng.choice([112, 418, 640, 999])} responses to requests.",
             f"Requests every {n} seconds.",
-            f"RFC {n % 9_000 + 100} requests.",
+            f"RFC {rfc} requests.",
             f"Prompts in TLS 1.{n % 6 + 4}.",
             f"Accounts per 1,{n % 1000:03d} requests.",
             f"Requests within {n % 90 + 100} days.",

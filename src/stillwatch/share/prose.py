@@ -4,7 +4,8 @@ A text passes when all of this holds; what fails goes to a person, and never thr
 
 1. One plain writing: printable ASCII, single spaces, capitals only where a sentence or an acronym
    begins, balanced parentheses. So there are no look-alikes, hidden signs, encodings or case bits.
-2. Every word is of the vocabulary, or one of the pairs that mean something lawful only together.
+2. Every word is of the vocabulary, or one of the pairs that mean something lawful only together;
+   one ambiguous word may stand in a sentence that names nothing of which it could tell commerce.
 3. Numbers stand only in listed forms: log bands with what they count, dates that are past, ids of
    ATLAS and CVE, status codes, versions of standards, lengths of windows.
 4. Every sentence is about the trade: it names a thing of it, or points at one with a pronoun.
@@ -22,6 +23,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 from stillwatch.share.catalogue import ATLAS, MEASURES
+from stillwatch.share.commercial import joins
 from stillwatch.share.techniques import PUBLIC_IDS
 from stillwatch.share.told import PERSON, Fault, acronyms, names_trade, spelled, told, unnatural
 from stillwatch.share.vocabulary import vocabulary
@@ -76,7 +78,7 @@ _ROUND: Final = (
     "(?:[2-9]|1[0-2]|15|20|25|30|40|45|50|60|90|100|120|150|200|250|300|400|500|[Tt]wenty|[Tt]hirty"
     "|[Ff]orty|[Ff]orty-five|[Ss]ixty|[Nn]inety)"
 )
-# How alike two things are, and how sure one is: rounded
+# How alike two things are, rounded; how sure one is stands in a field of its own
 _LEVEL: Final = r"(?:0\.[1-9]|0\.[1-9]5|0\.9[89]|(?:[1-9]0|[1-9]5|9[89]) ?(?:percent|%))"
 _DAYS: Final = "(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)days?"
 # A month without its year is the last such one; one that could be meant to come is not listed
@@ -131,10 +133,10 @@ _FORMS: Final = tuple(
         ("@beat", rf"(?:gap|gaps|pause|pauses|break|breaks|silence|delay|delays|lag|interval"
                   rf"|intervals) of (?:exactly |about |roughly |at least |at most )?"
                   rf"(?:{_FEW}|{_ROUND}|a few|several) (?:seconds|minutes|hours|days|weeks)"),
-        ("@level", rf"(?:similarity|confidence|overlap|correlation|precision|recall|agreement"
+        ("@level", rf"(?:similarity|overlap|correlation|precision|recall|agreement"
                    rf"|coefficient|index|score|purity)"
-                   rf" (?:of |is |was |lies |at )?(?:above |over |below |near |around |at least |about"
-                   rf" |roughly )?{_LEVEL}"),
+                   rf" (?:of |is |was |lies |at )?(?:above |over |below |near |around |at least "
+                   rf"|about |roughly )?{_LEVEL}"),
         ("@level", r"temperatures? (?:of |set to |at |is |was |fixed at )?(?:0|1|0\.[0-9]|1\.0)"),
         ("@span", rf"(?:{_FEW}|a few|several) "
                    r"(?:seconds|minutes|hours|days|weeks) "
@@ -192,6 +194,11 @@ _CODE_NAME: Final = re.compile(
 _TOKEN: Final = re.compile(r"(\(?)([A-Za-z0-9@][A-Za-z0-9@:+'-]*?)(\)?)([,;:.]?)")
 _PLACED: Final = frozenset(token for token, _ in _FORMS)
 _PASSED: Final = _PLACED | {"i", "we", "our", ",", ";", ":"}
+# Sets of words beside which an ambiguous one could tell of commerce
+_MARKET: Final = (
+    "weighty", "providers", "products", "offered", "served", "judged", "growth", "newness",
+    "places",
+)  # fmt: skip
 _PARTS: Final = 4  # of a compound, at most
 
 
@@ -396,7 +403,7 @@ def _unknown(words: Sequence[str]) -> list[str]:
 
 
 def _mild(unknown: Sequence[str], words: Sequence[str]) -> bool:
-    """Return whether all that is not listed is one word that could tell of commerce, and of nothing.
+    """Return whether all that is not listed is one word that could tell of commerce, of nothing.
 
     A sentence of prompts, templates or logs that names nobody of the market, no account, no model,
     nothing that is offered, no number and no time cannot tell a price, a plan or a customer by it.
@@ -405,12 +412,8 @@ def _mild(unknown: Sequence[str], words: Sequence[str]) -> bool:
     return (
         len(unknown) == 1
         and unknown[0] in sets["mild"]
-        and all(
-            sets[name].isdisjoint(words)
-            for name in ("weighty", "providers", "products", "offered", "served", "judged", "growth",
-                         "newness", "places")
-        )
-    )  # fmt: skip
+        and all(sets[name].isdisjoint(words) for name in _MARKET)
+    )
 
 
 def _is_part(part: str) -> bool:
@@ -427,7 +430,8 @@ def _is_known(word: str) -> bool:
         return True
     before, _, rest = word.partition("-")  # inter-arrival
     return (
-        before in known.told["prefixes"]
+        not joins(before, rest)  # re-venue
+        and before in known.told["prefixes"]
         and rest.count("-") < _PARTS
         and all(map(_is_part, rest.split("-")))
     )

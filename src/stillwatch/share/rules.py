@@ -98,8 +98,8 @@ RULES: Final[dict[str, Rule]] = {
     ),
     "released-actor": Rule(
         "An operator is claimed only with a confidence, a basis and counsel's release, under a "
-        "pseudonym; natural persons are never named. No relationship of the standard "
-        "alone joins one.",
+        "pseudonym; natural persons are never named. No relationship, report or "
+        "note of the standard alone names one; an opinion without words may be of one alone.",
         f"{_RULE} 7; [cases](cases.md)", "objects, standard",
         test="test_guard.py::test_released_actor",
     ),

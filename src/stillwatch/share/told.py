@@ -46,8 +46,9 @@ _TRAITS: Final = frozenset(
 )
 _BEING: Final = frozenset({"is", "are", "was", "were", "been", "being"})
 _LINKS: Final = frozenset(
-    {"connection", "connections", "conversation", "conversations", "field", "fields", "header", "headers", "line", "lines",
-     "paragraph", "preamble", "prefix", "sentence", "sentences", "session", "sessions", "socket",
+    {"connection", "connections", "conversation", "conversations", "field", "fields", "header",
+     "headers", "line", "lines", "paragraph", "preamble", "prefix", "sentence", "sentences",
+     "session", "sessions", "socket",
      "sockets", "stream", "streams", "suffix", "tag", "tags"}
 )  # fmt: skip
 _BARE: Final = 8  # words in a row, none of which holds a sentence together: of 533 sentences one
@@ -213,7 +214,10 @@ def acronyms() -> frozenset[str]:
 def _timed(words: Sequence[str]) -> Iterator[Fault]:
     """Yield what is wrong with when and how long: they are told of what a campaign did alone."""
     sets, held = vocabulary().told, frozenset(words)
-    if held & {"@date", "@month", "@lasting", "@span", "@window", "@weekday"} and held & sets["defending"]:
+    if (
+        held & {"@date", "@month", "@lasting", "@span", "@window", "@weekday"}
+        and held & sets["defending"]
+    ):
         yield Fault(_COMMERCE, "seems to tell when a provider does something")
     if held & sets["defending"] and held & sets["turning"]:
         yield Fault(_COMMERCE, "seems to tell that a provider begins or ends something")

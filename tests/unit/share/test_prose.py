@@ -61,6 +61,7 @@ SENTENCES = {
         "unlawful_sixth",
         "unlawful_seventh",
         "unlawful_eighth",
+        "unlawful_ninth",
     ],
 )
 def test_what_competitors_must_not_tell_is_refused_in_innocent_words_too(name):
@@ -73,6 +74,7 @@ def test_what_competitors_must_not_tell_is_refused_in_innocent_words_too(name):
         "unlawful_sixth": 39,
         "unlawful_seventh": 196,
         "unlawful_eighth": 51,
+        "unlawful_ninth": 170,
     }
     assert len(SENTENCES[name]) == most[name]
     assert [text for text in SENTENCES[name] if not rules(text)] == []
@@ -81,7 +83,9 @@ def test_what_competitors_must_not_tell_is_refused_in_innocent_words_too(name):
 @pytest.mark.parametrize(
     ("name", "first", "step", "least"),
     [("lawful", 0, 3, 16), ("lawful", 1, 3, 17), ("lawful", 2, 3, 16), ("lawful_later", 0, 1, 46),
-     ("lawful_fourth", 0, 1, 189), ("lawful_fifth", 0, 1, 30), ("lawful_sixth", 0, 1, 153)],
+     ("lawful_fourth", 0, 1, 189), ("lawful_fifth", 0, 1, 30), ("lawful_sixth", 0, 1, 153),
+     ("lawful_seventh", 0, 1, 105), ("lawful_eighth", 0, 1, 66), ("lawful_ninth", 0, 1, 42),
+     ("lawful_tenth", 0, 1, 29)],
 )  # fmt: skip
 def test_most_of_what_analysts_wrote_before_the_words_were_chosen_passes(name, first, step, least):
     """The third batch was judged once, after the words of the other two were added."""
@@ -220,6 +224,44 @@ def test_the_letters_that_words_begin_with_do_not_read_as_text():
 )
 def test_months_spans_and_opinions_are_told_in_listed_forms(text, fine):
     assert (not rules(text)) is fine
+
+
+@pytest.mark.parametrize(
+    ("text", "fine"),
+    [
+        ("The clients reconnect within seconds.", True),
+        ("The clients of the relay are loyal.", False),
+        ("Look for prompts that share a template.", True),
+        ("Look after these accounts.", False),
+        ("Members of the cluster share a template.", True),
+        ("Members share these accounts.", False),
+        ("The sample is small and should be read with caution.", True),
+        ("The accounts should be stopped.", False),
+        ("The schedule of the prompts is regular.", True),
+        ("The schedule of the model is regular.", False),
+        ("The hub received an appeal about the indicator.", True),
+        ("The hub received the accounts.", False),
+        ("The prompts repeat every 30 seconds.", True),
+        ("The endpoint answers in 30 seconds.", False),
+        ("The templates have a similarity of 0.9.", True),
+        ("The templates have a similarity of 0.93.", False),
+        ("The re-venue of the accounts is the same.", False),
+        ("Prompts move from English to Chinese.", True),
+        ("Accounts move from English to Chinese.", False),
+        ("Coherent sessions rotate distinct templates.", False),
+    ],
+)
+def test_an_ambiguous_word_is_read_as_what_it_means_beside_others(text, fine):
+    assert (not rules(text)) is fine
+
+
+@pytest.mark.parametrize(
+    ("text", "fine"),
+    [("Quiet Harbour", True), ("Operation Copper Otter", True), ("Acme Harbour", False),
+     ("Quiet Acme", False), ("Quiet Harbour of Acme", False)],
+)  # fmt: skip
+def test_a_campaign_has_a_name_of_two_listed_words(text, fine):
+    assert (not rules(text, name=True)) is fine
 
 
 def test_an_author_is_told_which_words_are_not_listed():

@@ -230,6 +230,24 @@ def test_links_are_those_of_the_standard():
     assert "fixed-objects" in why(link | {"target_ref": measure})
 
 
+def test_an_operator_is_listed_by_an_opinion_without_words_alone():
+    """A list of a campaign and an operator attributes the one to the other: counsel releases it."""
+    campaign = numbered("campaign")
+    for actor in map(numbered, ("threat-actor", "intrusion-set")):
+        opinion = made(stix2.Opinion, opinion="disagree", object_refs=[actor])
+        opinion.pop("explanation", None)
+        assert "released-actor" not in why(opinion)
+        assert "released-actor" in why(opinion | {"object_refs": [actor, campaign]})
+        assert "released-actor" in why(opinion | {"explanation": "The templates differ."})
+        note = made(stix2.Note, content="The templates differ.", object_refs=[actor])
+        assert "released-actor" in why(note)
+        assert why(note | {"object_refs": [campaign]}) == set()
+        report = made(stix2.Report, name="Distillation campaign", published=NOW,
+                      object_refs=[campaign, actor])  # fmt: skip
+        assert "released-actor" in why(report)
+        assert why(report | {"object_refs": [campaign]}) == set()
+
+
 def test_they_vote_and_are_read_and_no_scan_matches_them():
     """Who keeps records of contributors meets objects that have no extension."""
     seen = made(stix2.Campaign, name="Model extraction campaign")
