@@ -209,6 +209,29 @@ def test_who_may_have_been_there_before_the_campaign_does_not_join_by_template_a
     assert decider.decide(paid).level == "joined"
 
 
+@pytest.mark.parametrize(
+    ("outside", "elsewhere", "at", "level"),
+    [(1, 0, EXIT, "touched"), (1, 1, EXIT, "joining"), (2, 1, EXIT, "touched"),
+     (1, 1, 0, "touched")],
+)  # fmt: skip
+def test_one_who_carries_the_template_elsewhere_leaves_it_the_campaigns_own_at_its_address(
+    outside, elsewhere, at, level
+):
+    """Of so few carriers one would be more than two of a hundred. What the new account must share
+    with nobody but members is the template at that address."""
+    made = snapshot()
+    template = replace(made.templates[0], inside=24, outside=outside, elsewhere=elsewhere)
+    held = replace(made, templates=(template, made.templates[1]))
+    held = snapshot_from_payload(json.loads(json.dumps(snapshot_payload(held))))
+    assert guard(held).decide(framed("new", T0, h_prefix=at)).level == level
+
+
+def test_a_snapshot_of_before_it_was_told_who_is_elsewhere_is_read():
+    value = snapshot_payload(snapshot())
+    value["templates"] = [row[:4] for row in value["templates"]]
+    assert snapshot_from_payload(value).templates == snapshot().templates
+
+
 def test_template_and_card_make_joined_also_where_they_come_one_after_the_other():
     decider = guard()
     spend(decider)
