@@ -17,7 +17,8 @@ A campaign that the scan did not accuse is not stopped at all: it counts into
 ``throttle`` and ``deny`` keep the one snapshot to the end. ``daily`` throttles too, and at each
 midnight scans what was logged so far (the days before, with nothing that the account table only
 came to know later) and uses the new run's snapshot, as `guard follow` does, from the first that
-accuses the campaign on; what the guard stopped is in those logs as if it had been answered.
+accuses the campaign on. What the guard stopped is in those logs as if it had been answered, and
+conversations of before an account was accused stay nobody's.
 ``as_if_found`` is for the campaigns that the scan did not accuse: the world's truth takes the
 scan's place, so that it says what the guard would do about them and not that they are found.
 """
