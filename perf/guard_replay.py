@@ -13,11 +13,20 @@ that nobody changes behaviour when throttled. A request counts as stopped when i
 throttle or deny. Honest are all exchanges of accounts that the world's truth does not call hostile.
 A campaign that the scan did not accuse is not stopped at all: it counts into
 ``stopped_share_of_all_tokens`` and is listed by itself.
+
+``throttle`` and ``deny`` keep the one snapshot to the end. ``daily`` throttles too, and at each
+midnight scans what was logged so far (the days before, with nothing that the account table only
+came to know later) and uses the new run's snapshot, as `guard follow` does, from the first that
+accuses the campaign on. What the guard stopped is in those logs as if it had been answered, and
+conversations of before an account was accused stay nobody's.
+``as_if_found`` is for the campaigns that the scan did not accuse: the world's truth takes the
+scan's place, so that it says what the guard would do about them and not that they are found.
 """
 
 from __future__ import annotations
 
 import argparse
+import csv
 import json
 import shutil
 import sys
@@ -34,14 +43,16 @@ from machine import commit, describe
 
 from stillwatch.cases import compile_snapshot, logged_rows
 from stillwatch.cli.rehearsal import request_of_row
-from stillwatch.guard import Decision, Guard, Request
+from stillwatch.guard import Decision, Guard, Orders, Request
 from stillwatch.policy import Ladder
 from stillwatch.scanner import scan
 from stillwatch.schema.snapshot import EVIDENCE, Action, Snapshot
-from stillwatch.simulate import simulate
+from stillwatch.simulate import SimulatedWorld, simulate
 from stillwatch.store import Run, open_run
 
 SALT = b"guard replay"
+TOLD = "c-told"  # the id of a campaign that the truth names
+EPOCH = datetime.fromtimestamp(0, UTC)
 
 
 class Row(NamedTuple):
@@ -73,15 +84,24 @@ def rows_of(run: Run, truth: Path) -> list[Row]:
     return rows
 
 
-def replay(snapshot: Snapshot, rows: list[Row], name: str, start_us: int) -> dict[str, Any]:
-    """Return what the guard did to the traffic after a moment; ``name`` is the true campaign."""
+def replay(
+    snapshot: Snapshot, rows: list[Row], name: str, start_us: int,
+    later: tuple[tuple[int, Snapshot], ...] = (),
+) -> dict[str, Any]:  # fmt: skip
+    """Return what the guard did to the traffic after a moment; ``name`` is the true campaign.
+
+    ``later``: other snapshots and from when on they are used, in order.
+    """
     guard = Guard(snapshot)
+    waiting = list(later)
     tokens: Counter[str] = Counter()
     missed: Counter[str] = Counter()
     honest = affected = watched = elsewhere = 0
     levels: Counter[str] = Counter()
     for row in rows:
         request = row.request
+        while waiting and request.ts_us >= waiting[0][0]:
+            guard.load(waiting.pop(0)[1], Orders())
         stopped = False
         if request.ts_us > start_us:
             decision = guard.decide(request)
@@ -144,44 +164,115 @@ def world(name: str, seed: int, found: float, work: Path) -> list[dict[str, Any]
     print(json.dumps({"world": name, "seed": seed, "rows": len(rows)}), file=sys.stderr, flush=True)
     truly: dict[str, str] = {r.request.account_id: r.campaign or "" for r in rows
                              if r.role == "core"}  # fmt: skip
-    parts: dict[str, list[str]] = {}
-    for campaign in [c for c in run.campaigns if c["standing"] == "accused"]:
-        core = {m["account_id"] for m in campaign["members"] if m["standing"] == "accused"}
-        true = Counter(truly[a] for a in sorted(core) if a in truly).most_common(1)
-        parts.setdefault(true[0][0] if true else "", []).append(campaign["campaign_id"])
+    parts = accused_as(run, truly)
+    days = daily_runs(made, folder, work / f"days-{name}-{seed}") if parts else []
+    accused_daily = [(at, day, accused_as(day, truly)) for at, day in days]
     results = []
     for true_name in sorted(set(truly.values())):
-        line = of_campaign(run, rows, true_name, parts.get(true_name, []), found)
+        if true_name in parts:
+            line = of_campaign(run, rows, true_name, parts[true_name], found)
+            daily = [(at, day, p[true_name]) for at, day, p in accused_daily if true_name in p]
+            line["daily"] = of_days(line.pop("snapshot"), rows, true_name, line["found_us"], daily)
+        else:
+            line = of_campaign(
+                told(run, folder / "truth.parquet", true_name), rows, true_name, [TOLD], found
+            )
+            line["as_if_found"] = line.pop("throttle")
+            del line["deny"], line["snapshot"]
+            line["found_as"] = 0
         results.append({"world": name, "seed": seed, "commit": commit(), **line})
         print(json.dumps(results[-1]), file=sys.stderr, flush=True)
     return results
 
 
+def accused_as(run: Run, truly: dict[str, str]) -> dict[str, list[str]]:
+    """Return true campaign → the accused campaigns of a run most of whose accused are its."""
+    parts: dict[str, list[str]] = {}
+    for campaign in [c for c in run.campaigns if c["standing"] == "accused"]:
+        core = {m["account_id"] for m in campaign["members"] if m["standing"] == "accused"}
+        true = Counter(truly[a] for a in sorted(core) if a in truly).most_common(1)
+        parts.setdefault(true[0][0] if true else "", []).append(campaign["campaign_id"])
+    return parts
+
+
+def daily_runs(made: SimulatedWorld, folder: Path, out: Path) -> list[tuple[int, Run]]:
+    """Return (midnight in microseconds, run of all days before it); the last day ends the log."""
+    days = sorted((folder / "exchanges").glob("*.parquet"))
+    found = []
+    for k in range(1, len(days)):
+        midnight = datetime.fromisoformat(days[k].stem).replace(tzinfo=UTC)
+        accounts = out / f"accounts-{k}.csv"
+        out.mkdir(exist_ok=True)
+        known_by(midnight, made.accounts_csv, accounts)
+        scan(days[:k], accounts=accounts, permits=made.permits_csv, out=out / f"run-{k}",
+             threads=1)  # fmt: skip
+        found.append(((midnight - EPOCH) // timedelta(microseconds=1), open_run(out / f"run-{k}")))
+    return found
+
+
+def known_by(moment: datetime, accounts: Path, out: Path) -> None:
+    """Write the account table as it was: without accounts and closures that came later."""
+    until = f"{moment:%Y-%m-%dT%H:%M:%SZ}"  # as the table writes times: texts order as times do
+    with accounts.open(newline="") as read, out.open("w", newline="") as file:
+        reader = csv.DictReader(read)
+        writer = csv.DictWriter(file, reader.fieldnames or [])
+        writer.writeheader()
+        for row in reader:
+            if row["closed_at"] >= until:
+                row["closed_at"] = row["closed_reason"] = ""
+            if row["created_at"] < until:
+                writer.writerow(row)
+
+
+def told(run: Run, truth: Path, name: str) -> Run:
+    """Return the run as if it had accused one campaign: the accounts that truly are its core."""
+    members = [
+        {"account_id": r["account_id"], "end_user_id": r["end_user_id"], "role": "core",
+         "standing": "accused"}
+        for r in pq.read_table(truth).to_pylist()
+        if r["campaign"] == name and r["role"] == "core"
+    ]  # fmt: skip
+    made = Run(run.path)
+    made.campaigns = [
+        {"campaign_id": TOLD, "standing": "accused", "methods": (), "members": members}
+    ]
+    return made
+
+
+def snapshot_of(run: Run, at: int, names: list[str]) -> Snapshot:
+    """Return what a guard would be given of some campaigns of a run at a time, microseconds."""
+    moment = EPOCH + timedelta(microseconds=at)
+    return compile_snapshot(
+        run, now=moment, salt=SALT, version=1, ladder=Ladder(mode="enforce"),
+        valid=timedelta(days=60), only=names, as_of=moment + timedelta(microseconds=1),
+    ).snapshot  # fmt: skip
+
+
 def of_campaign(
     run: Run, rows: list[Row], name: str, found_as: list[str], found: float
 ) -> dict[str, Any]:
-    """Return the line of one true campaign, which the scan found as these; none: not at all."""
+    """Return the line of one true campaign, which a run accuses as these, and its snapshot."""
     mine = [r for r in rows if r.campaign == name and r.role == "core"]
     at = mine[max(0, int(found * len(mine)) - 1)].request.ts_us
-    line: dict[str, Any] = {
-        "campaign": name, "found_as": len(found_as), "exchanges": len(mine),
-        "accounts": len({r.request.account_id for r in mine}),
-        "remaining_tokens": sum(r.output_tokens for r in mine if r.request.ts_us > at),
-    }  # fmt: skip
-    if not found_as:
-        return line
-    moment = datetime.fromtimestamp(0, UTC) + timedelta(microseconds=at)
-    compiled = compile_snapshot(
-        run, now=moment, salt=SALT, version=1, ladder=Ladder(mode="enforce"),
-        valid=timedelta(days=60), only=found_as, as_of=moment + timedelta(microseconds=1),
-    )  # fmt: skip
-    line["accused_then"] = compiled.accused
-    snapshot = compiled.snapshot
-    line["throttle"] = replay(snapshot, rows, name, at)
+    snapshot = snapshot_of(run, at, found_as)
     action = Action("deny", "replay", at, at + 60 * 86_400_000_000)
     ordered = tuple(replace(c, action=action) for c in snapshot.campaigns)
-    line["deny"] = replay(replace(snapshot, campaigns=ordered), rows, name, at)
-    return line
+    return {
+        "campaign": name, "found_as": len(found_as), "exchanges": len(mine),
+        "accounts": len({r.request.account_id for r in mine}), "found_us": at,
+        "remaining_tokens": sum(r.output_tokens for r in mine if r.request.ts_us > at),
+        "accused_then": len(snapshot.accused), "snapshot": snapshot,
+        "throttle": replay(snapshot, rows, name, at),
+        "deny": replay(replace(snapshot, campaigns=ordered), rows, name, at),
+    }  # fmt: skip
+
+
+def of_days(
+    first: Snapshot, rows: list[Row], name: str, at: int, days: list[tuple[int, Run, list[str]]]
+) -> dict[str, Any]:
+    """Return what a guard did that took each day's snapshot where that day's run accuses it."""
+    later = tuple((us, snapshot_of(run, us, names)) for us, run, names in days if us > at)
+    return {**replay(first, rows, name, at, later), "snapshots": 1 + len(later)}
 
 
 def kept(name: str, seed: int, found: float, work: Path) -> list[dict[str, Any]]:
@@ -192,13 +283,14 @@ def kept(name: str, seed: int, found: float, work: Path) -> list[dict[str, Any]]
         file.write_text(json.dumps(lines), encoding="utf-8")
         shutil.rmtree(work / f"world-{name}-{seed}")
         shutil.rmtree(work / f"run-{name}-{seed}")
+        shutil.rmtree(work / f"days-{name}-{seed}", ignore_errors=True)
     done: list[dict[str, Any]] = json.loads(file.read_text("utf-8"))
     return done
 
 
 def summed(every: list[dict[str, Any]], ladder: str) -> dict[str, Any]:
-    """Return the figures of all campaigns, and of each family the share that was stopped."""
-    lines = [line for line in every if line["found_as"]]
+    """Return the figures of all campaigns so replayed, and of each family the share stopped."""
+    lines = [line for line in every if ladder in line]
     results = [line[ladder] for line in lines]
     tokens = sum(r["remaining_tokens"] for r in results)
     stopped = sum(r["stopped_share"] * r["remaining_tokens"] for r in results)
@@ -212,13 +304,12 @@ def summed(every: list[dict[str, Any]], ladder: str) -> dict[str, Any]:
         families.setdefault(family, []).append(line[ladder]["stopped_share"])
     return {
         "campaigns": len(every),
-        "found_by_the_scan": len(lines),
+        "replayed": len(lines),
         "stopped_share_of_tokens": round(stopped / tokens, 4) if tokens else None,
         "stopped_share_of_all_tokens": round(
             stopped / sum(line["remaining_tokens"] for line in every), 4
         )
-        if all("remaining_tokens" in line for line in every)
-        else None,
+        if ladder != "as_if_found" else None,
         "stopped_share_mean": round(sum(r["stopped_share"] for r in results) / len(results), 4)
         if results else None,
         "stopped_share_by_family": {
@@ -244,7 +335,7 @@ def _missed(results: list[dict[str, Any]], tokens: int) -> dict[str, float]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--seeds", type=int, nargs="*", default=[7, 8, 9, 10, 11])
+    parser.add_argument("--seeds", type=int, nargs="*", default=[7, 8, 9, 10, 11, 12, 13, 14])
     parser.add_argument("--adaptive", type=int, nargs="*", default=[1])
     parser.add_argument("--found", type=float, default=0.05)
     parser.add_argument("--work", type=Path)
@@ -258,12 +349,16 @@ def main() -> None:
             for seed in seeds:
                 lines[name] += kept(name, seed, given.found, work)
     summary = {
-        name: {ladder: summed(every, ladder) for ladder in ("throttle", "deny")}
+        name: {
+            ladder: summed(every, ladder)
+            for ladder in ("throttle", "deny", "daily", "as_if_found")
+            if any(ladder in line for line in every)
+        }
         for name, every in lines.items() if every
     }  # fmt: skip
     every = [line for name in lines for line in lines[name]]
     result = {
-        "what": __doc__.split("\n\n")[2].replace("\n", " "),
+        "what": " ".join(__doc__.split("\n\n", 2)[2].split()),
         "found_at": given.found, "seeds": {"demo": given.seeds, "rung5": given.adaptive},
         "summary": summary, "campaigns": [line for line in every if line["found_as"]],
         "not_found_by_the_scan": [line for line in every if not line["found_as"]],

@@ -154,11 +154,13 @@ def rules_sql() -> str:
           WHERE e.{now} <> 0 {where} GROUP BY e.rid, e.org, s.org {within})
         WHERE campaign IS NOT NULL AND org <> mine AND holders <= 4 {own_clears}"""
 
-    blobs = "(SELECT *, h_blob AS h FROM log)"
+    failed = "('filtered', 'rate_limited', 'denied', 'client_error', 'server_error')"
+    blobs = f"(SELECT *, h_blob AS h FROM log WHERE status NOT IN {failed})"
     prompts = "(SELECT *, h_payload AS h FROM log)"
-    had = """(SELECT rid, org, campaign, prefix_full AS h FROM log WHERE prefix_full <> 0 UNION ALL
-              SELECT rid, org, -1, prefix_before_last_user FROM log
-              WHERE prefix_before_last_user <> 0)"""
+    had = f"""(SELECT rid, org, campaign, prefix_full AS h FROM log
+               WHERE prefix_full <> 0 AND status NOT IN {failed} UNION ALL
+               SELECT rid, org, -1, prefix_before_last_user FROM log
+               WHERE prefix_before_last_user <> 0 AND status = 'ok')"""
     retry = "AND s.campaign >= 0 AND s.status IN ('denied', 'rate_limited') AND s.user_tokens >= 8"
     return f"""
     WITH matched AS (

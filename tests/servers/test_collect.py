@@ -9,6 +9,7 @@ import anthropic
 import openai
 import pytest
 from collector import Collector, rows_in
+from conversations import SAID
 from environments import environment
 from ports import free_port
 
@@ -16,7 +17,6 @@ from .conftest import ROOT, running
 
 EXAMPLES = ROOT / "examples" / "collect"
 ASK = [{"role": "user", "content": "When does the tide turn?"}]
-SAID = "The tide turns."
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ from pathlib import Path
 import anthropic
 import openai
 import pytest
+from conversations import SAID
 from environments import environment
 from ports import free_port
 
@@ -65,7 +66,6 @@ def clients(port: int, key: str):
 
 
 ASK = [{"role": "user", "content": "When does the tide turn?"}]
-SAID = "The tide turns."
 
 
 def talk(port: int, key: str) -> None:

@@ -6,17 +6,17 @@ import json
 
 import openai
 import pytest
+from conversations import ASK, SAID, spoken
 
 from stillwatch.guard import Orders, write_orders
 from stillwatch.schema.snapshot import subject_key
 
 from .conftest import SALT, running
 from .test_faults import until
-from .test_gateways import SAID, SECRET, ask_anthropic, clients, proxy, second_model
+from .test_gateways import SECRET, ask_anthropic, clients, proxy, second_model
 
 pytestmark = pytest.mark.slow
 
-FIRST = "When does the tide turn at the harbour wall, and how high does it come in spring?"
 THEN = "And then?"
 # Of a model that knows no responses LiteLLM asks its chat, and makes responses of the answers.
 CHAT = "deepseek/m-1"
@@ -74,14 +74,6 @@ def takes_over(guard, messages, organization: str) -> bool:
     return "evidence: handoff" in guard.ask("/v1/decide", asks, TOKEN)[1]["reasons"]
 
 
-def spoken(*questions: str) -> list[dict[str, str]]:
-    found = []
-    for question in questions:
-        found.append({"role": "user", "content": question})
-        found.append({"role": "assistant", "content": SAID})
-    return [*found, {"role": "user", "content": "How so?"}]
-
-
 def test_whoever_goes_on_from_a_response_of_the_accused_is_seen(running_shadow, model, tmp_path):
     guard, seen = running_shadow, 0
     more = OPEN | chat_model(model.server_port)
@@ -90,7 +82,7 @@ def test_whoever_goes_on_from_a_response_of_the_accused_is_seen(running_shadow, 
     ) as port:
         for stream in (False, True):
             for name in ("m-1", "m-3"):
-                ask = f"{FIRST} {stream} {name}"
+                ask = f"{ASK} {stream} {name}"
                 of_bad = respond(port, "sk-bad", stream=stream, model=name, input=ask)
                 until(lambda: takes_over(guard, spoken(ask), "others"))  # noqa: B023
                 assert not takes_over(guard, spoken(ask), "shell")
@@ -107,7 +99,7 @@ def test_a_conversation_of_many_responses_is_known_by_its_text(running_shadow, m
     guard = running_shadow
     with proxy("litellm_callback.yaml", tmp_path / "l", guard.port, model.server_port) as port:
         for stream in (False, True):
-            asks = [f"{FIRST} {stream}", THEN, "What of the moon?"]
+            asks = [f"{ASK} {stream}", THEN, "What of the moon?"]
             made = respond(port, "sk-bad", stream=stream, input=asks[0], instructions="Be brief.")
             until(lambda: takes_over(guard, spoken(*asks[:1]), "others"))  # noqa: B023
             parts = [{"type": "input_text", "text": THEN}]
@@ -126,9 +118,9 @@ def test_the_guardrail_tells_what_was_answered(running_shadow, model, tmp_path):
     guard = running_shadow
     more = SECRET | second_model("guardrails:", model.server_port)
     with proxy("litellm.yaml", tmp_path / "l", guard.port, model.server_port, more) as port:
-        respond(port, "sk-good", stream=False, input=FIRST)  # shows that answers are told
+        respond(port, "sk-good", stream=False, input=ASK)  # shows that answers are told
         for stream in (False, True):
-            ask = f"{FIRST} {stream}"
+            ask = f"{ASK} {stream}"
             respond(port, "sk-bad", stream=stream, input=ask, instructions="Be brief.")
             until(lambda: takes_over(guard, spoken(ask), "others"))  # noqa: B023
             assert not takes_over(guard, spoken(ask), "shell")

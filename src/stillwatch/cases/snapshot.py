@@ -11,11 +11,12 @@ from typing import Any, Final, NamedTuple
 import pyarrow as pa
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from stillwatch.cases.carriers import KNOWN_EXCHANGES, POSITIONS, network_sql, template_sql
 from stillwatch.cases.judgement import Judgement, freed_accounts, gone_campaigns
 from stillwatch.cases.logged import LINK_COLUMNS
 from stillwatch.errors import EvidenceError
 from stillwatch.policy import Ladder, Permit
-from stillwatch.schema import VERDICTS, template_column, to_micros
+from stillwatch.schema import UNANSWERED, VERDICTS, to_micros
 from stillwatch.schema.snapshot import (
     EVIDENCE,
     SLOTS,
@@ -35,22 +36,14 @@ from stillwatch.store import Run
 
 __all__ = ["Compiled", "Grounds", "compile_snapshot", "salt_of", "usual_rate"]
 
-_MIN_CARRIERS: Final = 3  # core members that carry a template before it is one of theirs
 _MOST_MARKS: Final = 5_000  # near-duplicate bands a campaign
 _MOST_SEEDS: Final = 200_000
-_KNOWN_EXCHANGES: Final = 10  # so many requests a scan must have had to judge an account clear
-_NETWORK_SHARE: Final = 0.3  # as for the scan: of all carriers, so many are core members
-# Of so many core carriers of a template one more carrier counts for nothing where the scan itself
-# has it at this campaign's edge, on watch, with too few requests to be judged: that is a member
-# whom it could not accuse yet. Who is framed is older, has a history, or more company.
-_CORE_PER_YOUNG: Final = 20
 _BURST_HOURS: Final = 72
 _BURST_MIN: Final = 8
 _BURST_OTHERS: Final = 0.05  # of all other accounts may have been created in the burst
 # A rate is requests a day, over 24: the hours that a campaign has been seen may be its busiest, and
 # a limit of so short a time would let it have several times its share of any day that follows.
 _LEAST_RATE_HOURS: Final = 24.0
-_POSITION: Final = {0: "head", 1: "tail", 2: "system"}
 
 
 # Owner → its access, and what that rests on.
@@ -241,18 +234,6 @@ def _pursuit(
     )
 
 
-def _unnested(columns: str) -> str:
-    """Return SQL of one row per exchange and frame hash, for the slots of a snapshot."""
-    parts = []
-    for side, n in SLOTS:
-        name = template_column(side, n)
-        code = {v: k for k, v in _POSITION.items()}[side]
-        parts.append(
-            f"SELECT {columns}, {code} AS pos, {n} AS len, {name} AS h FROM e WHERE {name} <> 0"
-        )
-    return " UNION ALL ".join(parts)
-
-
 class _Facts:
     """Questions to a run about its campaigns' core members; all answers sorted."""
 
@@ -311,7 +292,7 @@ class _Facts:
     def known(self, salt: bytes) -> frozenset[int]:
         rows = self._ask(
             f"""SELECT p.account_id, p.end_user_id FROM active a JOIN people p ON p.sid = a.sid
-                ANTI JOIN m ON m.sid = a.sid WHERE a.n >= {_KNOWN_EXCHANGES} ORDER BY p.sid"""
+                ANTI JOIN m ON m.sid = a.sid WHERE a.n >= {KNOWN_EXCHANGES} ORDER BY p.sid"""
         )
         return frozenset(subject_key(salt, r["account_id"], r["end_user_id"]) for r in rows)
 
@@ -373,44 +354,16 @@ class _Facts:
 
     def templates(self) -> tuple[Template, ...]:
         """Frames that more core members than others carry, as the scan's step *carried* reads."""
-        rows = self._ask(
-            f""", sent AS (
-              SELECT f.frame, u.rid, any_value(u.sid) AS sid
-              FROM ({_unnested("rid, sid")}) u
-              JOIN frame_nodes f ON u.pos = f.pos AND u.len = f.len AND u.h = f.h AND f.speaks
-              GROUP BY f.frame, u.rid
-              HAVING count(DISTINCT f.pos) >= 2 OR NOT bool_and(f.company)),
-            carriers AS (SELECT DISTINCT frame, sid FROM sent),
-            young AS (
-              SELECT c.frame, x.campaign, count(*) AS n
-              FROM edge x JOIN people p ON p.account_id = x.account_id
-               AND coalesce(p.end_user_id, '') = coalesce(x.end_user_id, '')
-               AND epoch_us(p.created_at) > {self._young_from_us}
-              JOIN active a ON a.sid = p.sid AND a.n < {_KNOWN_EXCHANGES}
-              ANTI JOIN m ON m.sid = p.sid
-              JOIN carriers c ON c.sid = p.sid GROUP BY c.frame, x.campaign),
-            tallied AS (
-              SELECT c.frame, m.campaign, count(*) AS inside,
-                     (SELECT count(*) FROM carriers a WHERE a.frame = c.frame) - count(*) AS outside
-              FROM carriers c JOIN m ON m.sid = c.sid GROUP BY c.frame, m.campaign),
-            counted AS (
-              SELECT t.frame, t.campaign, t.inside,
-                     t.outside - least(coalesce(y.n, 0), t.inside // {_CORE_PER_YOUNG}) AS outside
-              FROM tallied t LEFT JOIN young y ON y.frame = t.frame AND y.campaign = t.campaign)
-            SELECT k.campaign, k.frame, k.inside, k.outside, f.pos, f.len, f.h, f.company
-            FROM counted k JOIN frame_nodes f ON f.frame = k.frame AND f.speaks
-            WHERE k.inside >= {_MIN_CARRIERS} AND k.inside >= k.outside
-            ORDER BY k.campaign, k.frame, f.pos, f.len, f.h"""
-        )
+        rows = self._ask(template_sql(self._young_from_us))
         slots = {slot: number for number, slot in enumerate(SLOTS)}
-        found: dict[tuple[int, int, int, int], list[tuple[int, int, bool]]] = {}
+        found: dict[tuple[int, int, int, int, int], list[tuple[int, int, bool]]] = {}
         for r in rows:
-            key = (r["campaign"], r["frame"], r["inside"], r["outside"])
-            slot = slots[(_POSITION[r["pos"]], r["len"])]
+            key = (r["campaign"], r["frame"], r["inside"], r["outside"], r["elsewhere"])
+            slot = slots[(POSITIONS[r["pos"]], r["len"])]
             found.setdefault(key, []).append((slot, r["h"], r["company"]))
         return tuple(
-            Template(campaign, tuple(nodes), inside, outside)
-            for (campaign, _, inside, outside), nodes in sorted(found.items())
+            Template(campaign, tuple(nodes), inside, outside, elsewhere)
+            for (campaign, _, inside, outside, elsewhere), nodes in sorted(found.items())
         )
 
     def bands(self) -> tuple[Mark, ...]:
@@ -434,14 +387,7 @@ class _Facts:
 
     def network(self, column: str, kind: str) -> tuple[Mark, ...]:
         """Address prefixes or clients: three tenths of their carriers or more are core members."""
-        rows = self._ask(
-            f""", c AS (SELECT DISTINCT {column} AS h, sid FROM e WHERE {column} <> 0),
-            k AS (SELECT c.h, m.campaign, count(*) AS inside,
-                    (SELECT count(*) FROM c a WHERE a.h = c.h) - count(*) AS outside
-                  FROM c JOIN m ON m.sid = c.sid GROUP BY c.h, m.campaign)
-            SELECT * FROM k WHERE inside >= 2 AND inside >= {_NETWORK_SHARE} * (inside + outside)
-            ORDER BY campaign, h"""
-        )
+        rows = self._ask(f"SELECT * FROM ({network_sql(column)}) ORDER BY campaign, h")
         return tuple(Mark(kind, r["h"], r["campaign"], r["inside"], r["outside"]) for r in rows)
 
     def links(self, salt: bytes) -> tuple[Mark, ...]:
@@ -465,12 +411,13 @@ class _Facts:
         return tuple(found)
 
     def seeds(self, salt: bytes) -> tuple[Seed, ...]:
-        """Conversations and blobs of the accused, newest first kept; each organization's own."""
+        """Conversations and blobs that the accused got, newest kept; each organization's own."""
         parts = " UNION ALL ".join(
             f"""SELECT '{kind}' AS kind, e.{column} AS h, p.account_id, p.org_id, m.campaign,
                        max(epoch_us(e.ts)) AS ts_us
                 FROM e JOIN m ON m.sid = e.sid JOIN people p ON p.sid = e.sid
-                WHERE m.accused AND e.{column} <> 0 GROUP BY ALL"""
+                WHERE m.accused AND e.{column} <> 0
+                  AND coalesce(e.status, 'ok') NOT IN {UNANSWERED} GROUP BY ALL"""
             for kind, column in (("handoff", "prefix_full"), ("blob_replay", "h_blob"))
         )
         rows = self._ask(

@@ -13,12 +13,13 @@ from stillwatch.guard.pursue import Against, pursue
 from stillwatch.guard.request import Origin, Request, request_of_text
 from stillwatch.guard.seen import Capacity, Record, Seen
 from stillwatch.guard.table import RANK, Asked, Table
-from stillwatch.schema import Judgement
+from stillwatch.schema import UNANSWERED, Judgement
 from stillwatch.schema.snapshot import Seed, Snapshot
 
 __all__ = ["Guard"]
 
 _REFUSED: Final = frozenset({"denied", "rate_limited"})
+_UNANSWERED: Final = frozenset(UNANSWERED)
 
 
 class Guard(Seen):
@@ -119,29 +120,18 @@ class Guard(Seen):
 
         ``prefix_full`` and ``h_blob`` are the kernel's columns of the whole exchange;
         ``h_response`` is of the answer's id, and ``turn`` (see `turn_of`) what the exchange adds to
-        the conversation that it goes on from.
+        the conversation that it goes on from. A call that the model did not answer leaves none of
+        them, since it costs nothing: who sends somebody else's conversation in one that fails would
+        else own it from the next on, and five organizations that do so would make it a public one.
         """
-        table, ts = self._table, request.ts_us
+        table = self._table
         subject = table.subject(request.account_id, request.end_user_id)
         campaign = table.accused.get(subject, -1)
         org = table.org(request.account_id, request.org_id)
-        if request.prefix_before:
-            # Whoever opens with the same history each time has not taken it over from anybody,
-            # though an attacker may have had the model say it; so that this names no campaign.
-            self.put("handoff", request.prefix_before, org, -1, ts)
-        if status == "ok" and request.h_previous in self.conversations:
-            # A name costs nothing: one that nobody was given, or that the model did not take, must
-            # neither push a conversation out nor count as one more organization that has it.
-            self.put("handoff", request.h_previous, org, -1, ts)
-        if turn and (request.h_previous or h_response):
-            whole = self.go_on(request.h_previous, h_response, turn)
-            prefix_full = whole if request.h_previous else prefix_full
-        if h_response:
-            self.put("handoff", h_response, org, campaign, ts)
-        if prefix_full:
-            self.put("handoff", prefix_full, org, campaign, ts)
-        if h_blob:
-            self.put("blob_replay", h_blob, org, campaign, ts)
+        if status not in _UNANSWERED:
+            if status == "ok":
+                self._note_history(request, org)
+            self._note_answer(request, org, campaign, prefix_full, h_blob, h_response, turn)
         if status in _REFUSED:
             self.note_refusal(request, org, campaign)
         if output_tokens and table.snapshot.permits:
@@ -164,6 +154,33 @@ class Guard(Seen):
         """Return the id of one more decision; no two of a guard's are the same."""
         self._count += 1
         return f"{self._node}-{self._count:x}"
+
+    def _note_history(self, request: Request, org: int) -> None:
+        """Note that an organization has the conversation that it went on from."""
+        if request.prefix_before:
+            # Whoever opens with the same history each time has not taken it over from anybody,
+            # though an attacker may have had the model say it; so that this names no campaign.
+            self.put("handoff", request.prefix_before, org, -1, request.ts_us)
+        if request.h_previous in self.conversations:
+            # A name costs nothing: one that nobody was given must neither push a conversation out
+            # nor count as one more organization that has it.
+            self.put("handoff", request.h_previous, org, -1, request.ts_us)
+
+    def _note_answer(
+        self, request: Request, org: int, campaign: int, prefix_full: int, h_blob: int,
+        h_response: int, turn: tuple[int, ...],
+    ) -> None:  # fmt: skip
+        """Note the conversation, answer and blob that an organization got."""
+        ts = request.ts_us
+        if turn and (request.h_previous or h_response):
+            whole = self.go_on(request.h_previous, h_response, turn)
+            prefix_full = whole if request.h_previous else prefix_full
+        if h_response:
+            self.put("handoff", h_response, org, campaign, ts)
+        if prefix_full:
+            self.put("handoff", prefix_full, org, campaign, ts)
+        if h_blob:
+            self.put("blob_replay", h_blob, org, campaign, ts)
 
     def _weigh(self, request: Request, subject: int) -> tuple[int, str, int]:
         """Note what the request shows and return campaign, level and bits; -1 where nothing."""

@@ -60,6 +60,9 @@ def match(seen: Seen, request: Request) -> dict[int, int]:
 def exclusive_bits(table: Table, request: Request, campaign: int, bits: int) -> int:
     """Return *frame* where the request carries a template of the campaign's own, else 0.
 
+    From an address of the campaign's it may be one that a few others carry, none of whom came from
+    there: what must be the campaign's own is the template at that address.
+
     A near-duplicate is none: who copies a victim's template makes near-duplicates of the
     victim's prompts. An end user of a channel account shows none either: the channel has a
     history, and its operator, not the end user, chose template and address. Nor does an account
@@ -72,7 +75,8 @@ def exclusive_bits(table: Table, request: Request, campaign: int, bits: int) -> 
     for nodes, value in zip(table.nodes, request.frames, strict=True):
         for node in nodes.get(value, ()):
             template = table.templates[node.template]
-            own = table.exclusive(template.inside, template.outside)
+            apart = template.elsewhere if bits & _BIT["exit_prefix"] else 0
+            own = table.exclusive(template.inside, template.outside - apart)
             if template.campaign == campaign and own:
                 return _BIT["frame"]
     return 0

@@ -137,13 +137,15 @@ class Template:
     """A frame of a campaign: ``nodes`` are (slot, hash, needs company).
 
     A request carries it when nodes of two positions match, or one that needs no company.
-    ``inside`` core members carried it in the run, ``outside`` others.
+    ``inside`` core members carried it in the run, ``outside`` others; of these ``elsewhere``, a
+    few at most, never came from an address of the campaign's.
     """
 
     campaign: int
     nodes: tuple[tuple[int, int, bool], ...]
     inside: int
     outside: int
+    elsewhere: int = 0
 
 
 @dataclass(frozen=True)
@@ -274,7 +276,13 @@ def snapshot_payload(snapshot: Snapshot) -> dict[str, Any]:
         "grounds": [[g.citation, place[g.words], g.proof] for g in snapshot.grounds],
         "cited": [_pack(k for k, _ in cited), _pack(n for _, n in cited)],
         "templates": [
-            [t.campaign, [[s, f"{h:016x}", c] for s, h, c in t.nodes], t.inside, t.outside]
+            [
+                t.campaign,
+                [[s, f"{h:016x}", c] for s, h, c in t.nodes],
+                t.inside,
+                t.outside,
+                t.elsewhere,
+            ]
             for t in snapshot.templates
         ],
         "marks": [
@@ -350,8 +358,9 @@ def _read(value: Mapping[str, Any]) -> Snapshot:
         grounds=tuple(Ground(str(c), words[n], *p) for c, n, *p in value.get("grounds", ())),
         cited=dict(zip(_unpack(citing), _unpack(grounds), strict=True)),
         templates=tuple(
-            Template(int(c), tuple((int(s), int(h, 16), bool(n)) for s, h, n in nodes), i, o)
-            for c, nodes, i, o in value["templates"]
+            # Of before it was told who is elsewhere, they have two numbers.
+            Template(int(c), tuple((int(s), int(h, 16), bool(n)) for s, h, n in nodes), *counts)
+            for c, nodes, *counts in value["templates"]
         ),
         marks=tuple(Mark(k, int(v, 16), int(c), i, o) for k, v, c, i, o in value["marks"]),
         seeds=tuple(

@@ -14,6 +14,8 @@ STATUSES: Final = (
     "client_error",
     "server_error",
 )
+# How calls end that the model did not answer: nothing can be gone on from.
+UNANSWERED: Final = ("filtered", "rate_limited", "denied", "client_error", "server_error")
 STANDINGS: Final = ("clear", "watch", "accused", "permitted")
 ACCESS: Final = ("clear", "restricted", "possible", "undetermined")
 ROLES: Final = ("core", "periphery")

@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
@@ -111,6 +112,42 @@ def test_a_few_at_a_campaigns_edge_who_are_too_new_to_be_judged_leave_its_templa
     made = compiled(edged(run, tmp_path / "run", edge), ladder=Ladder(established_days=days))
     template = max(made.snapshot.templates, key=lambda t: t.inside)
     assert (template.inside, template.outside) == (58 - edge, outside)
+
+
+@pytest.mark.parametrize(
+    ("edge", "moved", "elsewhere"), [(2, 0, 0), (2, 1, 1), (2, 2, 2), (4, 4, 2)]
+)
+def test_carriers_who_were_never_at_a_campaigns_addresses_are_told_apart_a_few_at_most(
+    run, tmp_path, edge, moved, elsewhere
+):
+    """One of twenty core carriers: of 56, and of 54, two."""
+    made = moved_away(run, edged(run, tmp_path / "run", edge), moved)
+    snapshot = compiled(made, ladder=Ladder(established_days=1)).snapshot
+    template = max(snapshot.templates, key=lambda t: t.inside)
+    assert (template.inside, template.elsewhere) == (58 - edge, elsewhere)
+    assert template.outside == 2 + edge
+
+
+def moved_away(was: Run, edge: Run, count: int) -> Run:
+    """The edged run, had that many of whom it put at the edge used addresses of their own."""
+    roles = [
+        {(c["campaign_id"], m["account_id"]): m["role"] for c in r.campaigns for m in c["members"]}
+        for r in (was, edge)
+    ]
+    put = sorted(name for (c, name), role in roles[1].items() if roles[0][c, name] != role)
+    file = edge.path / "stages" / "exchanges.parquet"
+    table = pq.read_table(file)
+    at = table.schema.get_field_index("h_prefix")
+    own = {name: 1_000 + k for k, name in enumerate(put[:count])}
+    prefixes = [
+        own.get(name, prefix)
+        for name, prefix in zip(
+            table["account_id"].to_pylist(), table["h_prefix"].to_pylist(), strict=True
+        )
+    ]
+    column = pa.array(prefixes, pa.uint64())
+    pq.write_table(table.set_column(at, table.schema.field(at), column), file)
+    return open_run(edge.path)
 
 
 def test_what_came_after_as_of_is_not_known(run):

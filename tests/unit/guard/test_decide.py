@@ -12,6 +12,7 @@ import pytest
 from stillwatch.guard import Orders, Origin, Undo
 from stillwatch.guard.journal import Journal
 from stillwatch.policy import Ladder
+from stillwatch.schema import STATUSES
 from stillwatch.schema.snapshot import (
     EVIDENCE,
     Pursuit,
@@ -208,6 +209,29 @@ def test_who_may_have_been_there_before_the_campaign_does_not_join_by_template_a
     assert decider.decide(paid).level == "joined"
 
 
+@pytest.mark.parametrize(
+    ("outside", "elsewhere", "at", "level"),
+    [(1, 0, EXIT, "touched"), (1, 1, EXIT, "joining"), (2, 1, EXIT, "touched"),
+     (1, 1, 0, "touched")],
+)  # fmt: skip
+def test_one_who_carries_the_template_elsewhere_leaves_it_the_campaigns_own_at_its_address(
+    outside, elsewhere, at, level
+):
+    """Of so few carriers one would be more than two of a hundred. What the new account must share
+    with nobody but members is the template at that address."""
+    made = snapshot()
+    template = replace(made.templates[0], inside=24, outside=outside, elsewhere=elsewhere)
+    held = replace(made, templates=(template, made.templates[1]))
+    held = snapshot_from_payload(json.loads(json.dumps(snapshot_payload(held))))
+    assert guard(held).decide(framed("new", T0, h_prefix=at)).level == level
+
+
+def test_a_snapshot_of_before_it_was_told_who_is_elsewhere_is_read():
+    value = snapshot_payload(snapshot())
+    value["templates"] = [row[:4] for row in value["templates"]]
+    assert snapshot_from_payload(value).templates == snapshot().templates
+
+
 def test_template_and_card_make_joined_also_where_they_come_one_after_the_other():
     decider = guard()
     spend(decider)
@@ -253,6 +277,40 @@ def test_a_conversation_taken_over_is_seen_and_one_of_ones_own_is_not():
     decider.observe(request("tester", T0 + 2), prefix_full=77)  # a public evaluation, say
     assert decider.matches(request("tester", T0 + 3, prefix_before=77)) == {}
     assert decider.decide(framed("other", T0 + 4, prefix_before=77)).level == "joined"
+
+
+@pytest.mark.parametrize("status", [status for status in STATUSES if status != "ok"])
+def test_a_call_that_failed_makes_nobody_the_owner_of_a_conversation(status):
+    """It costs nothing: whoever was stopped on the first try would pass on the second."""
+    decider = guard()
+    decider.observe(request("bad-1", T0), prefix_full=77)
+    taken = request("other", T0 + 1, prefix_before=77)
+    for k in range(5):  # of five organizations it would be a public one
+        decider.observe(request(f"other-{k}", T0 + 1, prefix_before=77), status=status)
+    decider.observe(taken, status=status)
+    assert decider.matches(taken) == {0: EVIDENCE["handoff"]}
+    decider.observe(taken)
+    assert decider.matches(taken) == {}
+
+
+@pytest.mark.parametrize("status", STATUSES)
+def test_only_what_the_model_answered_can_be_gone_on_from(status):
+    decider = guard()
+    decider.observe(request("bad-1", T0), status=status, prefix_full=77, h_blob=88, h_response=99)
+    answered = status in ("ok", "refused")
+    for given, kind in (
+        ({"prefix_before": 77}, "handoff"), ({"h_blob": 88}, "blob_replay"),
+        ({"h_previous": 99}, "handoff"),
+    ):  # fmt: skip
+        found = decider.matches(request("other", T0 + 1, **given))
+        assert found == ({0: EVIDENCE[kind]} if answered else {})
+
+
+def test_a_blob_sent_in_a_call_that_failed_stays_somebody_elses():
+    decider = guard()
+    decider.observe(request("bad-1", T0), h_blob=88)
+    decider.observe(request("other", T0 + 1, h_blob=88), status="client_error", h_blob=88)
+    assert decider.matches(request("other", T0 + 2, h_blob=88)) == {0: EVIDENCE["blob_replay"]}
 
 
 def test_a_conversation_of_many_organizations_is_a_public_one():

@@ -6,6 +6,7 @@ import time
 import tracemalloc
 
 import pytest
+from conversations import ASK, SAID, spoken
 
 from stillwatch.guard.calls import Calls
 from stillwatch.guard.gateways import guardrail_call
@@ -18,8 +19,6 @@ from .test_http import call, key, served
 __all__ = ["key"]
 
 GUARDRAIL = "/beta/litellm_basic_guardrail_api"
-ASK = "When does the tide turn at the harbour wall, and how high does it come in spring?"
-SAID = "The tide turns."
 
 
 def observe(service, account: str, text: str, **more) -> None:
@@ -29,14 +28,6 @@ def observe(service, account: str, text: str, **more) -> None:
 
 def reasons(service, account: str = "other", **more) -> list[str]:
     return call(service, "/v1/decide", {"account_id": account, **more})[2]["reasons"]
-
-
-def spoken(*questions: str) -> list[dict[str, str]]:
-    found = []
-    for question in questions:
-        found.append({"role": "user", "content": question})
-        found.append({"role": "assistant", "content": SAID})
-    return [*found, {"role": "user", "content": "How so?"}]
 
 
 @pytest.mark.parametrize("asked", [{"input": "And then?"}, {"hashes": {}}, {}])
