@@ -14,8 +14,8 @@ _Body = dict[str, Any]
 _EMPTY: _Body = {}
 _FOREIGN_REQUEST = frozenset({"inferenceConfig", "toolConfig", "contents", "inputText",
                               "max_gen_len", "guardrailConfig", "message"})  # fmt: skip
-_FOREIGN_RESPONSE = frozenset({"candidates", "promptFeedback", "generation", "results",
-                               "outputText", "stopReason", "outputs", "generations"})  # fmt: skip
+_FOREIGN_RESPONSE = frozenset({"candidates", "promptFeedback", "prompt_feedback", "generation",
+                               "results", "outputText", "stopReason", "outputs", "generations"})  # fmt: skip
 
 
 def may_be_foreign_requests(bodies: list[_Body]) -> bool:
@@ -64,7 +64,7 @@ def plain_response(body: _Body) -> _Body:
         }
     if _FOREIGN_RESPONSE.isdisjoint(body):
         return body
-    if "candidates" in body or "promptFeedback" in body:
+    if "candidates" in body or "promptFeedback" in body or "prompt_feedback" in body:
         return _gemini_response(body)
     return _text_response(body)
 
@@ -238,7 +238,7 @@ def _gemini_parts(parts: Any) -> list[Any]:
 def _gemini_part(part: Any) -> Any:
     if type(part) is not dict:
         return part
-    if "text" in part:
+    if part.get("text") is not None:  # an SDK dumps the kinds that a part is not as null
         if part.get("thought") is True:
             seal = part.get("thoughtSignature") or part.get("thought_signature")
             return {"type": "thinking", "thinking": part["text"], "signature": seal}

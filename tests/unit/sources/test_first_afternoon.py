@@ -256,6 +256,30 @@ def test_a_first_line_of_brackets_takes_time_in_proportion(tmp_path: Path, part:
     assert seconds(320_000) < 24 * small + 0.1
 
 
+def test_tags_that_are_all_text_are_taken_as_they_are_and_others_counted(tmp_path: Path) -> None:
+    inputs = opened(tmp_path, log=lines(PAIR | {"tags": {"team": "x", "": ""}}))
+    assert rows(inputs)[0]["tags"] == [("team", "x"), ("", "")]
+    assert not inputs.ledger.coerced
+    inputs = opened(tmp_path, log=lines(PAIR | {"tags": {"team": 7, "none": None}}))
+    assert rows(inputs)[0]["tags"] == [("team", "7")]
+    assert inputs.ledger.coerced == {"tags: type": 1}
+
+
+@pytest.mark.parametrize("fraction", ["", ".5", ".123456", ".123456789"])
+def test_times_that_end_in_utc(tmp_path: Path, fraction: str) -> None:
+    """BigQuery's times, alone and beside others, and one that has a zone already, which is none."""
+    told = [f"2026-11-01 12:00:00{fraction} UTC", "2026-11-01 12:00:00 UTC"]
+    for more in ([], ["2026-11-01T13:00:00+01:00"], ["1793534400"]):
+        many = [PAIR | {"ts": ts, "account_id": ts} for ts in told + more]
+        found = {row["account_id"]: row["ts"] for row in rows(opened(tmp_path, log=lines(*many)))}
+        micros = int(fraction[1:7].ljust(6, "0"))
+        assert found.pop(told[0]) == NOON.replace(microsecond=micros)
+        assert set(found.values()) <= {NOON}
+    twice = open_inputs([tmp_path], max_rejects=1.0)
+    (tmp_path / "log").write_bytes(lines(PAIR | {"ts": "2026-11-01 12:00:00+02:00 UTC"}, PAIR))
+    assert len(rows(twice)) == 1
+
+
 @pytest.mark.parametrize("between", [b"", b"\n"])
 @pytest.mark.parametrize("opened", [False, True])
 @pytest.mark.parametrize(
