@@ -15,7 +15,8 @@ _EMPTY: _Body = {}
 _FOREIGN_REQUEST = frozenset({"inferenceConfig", "toolConfig", "contents", "inputText",
                               "max_gen_len", "guardrailConfig", "message"})  # fmt: skip
 _FOREIGN_RESPONSE = frozenset({"candidates", "promptFeedback", "prompt_feedback", "generation",
-                               "results", "outputText", "stopReason", "outputs", "generations"})  # fmt: skip
+                               "results", "outputText", "stopReason", "outputs",
+                               "generations"})  # fmt: skip
 
 
 def may_be_foreign_requests(bodies: list[_Body]) -> bool:
