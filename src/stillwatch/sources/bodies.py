@@ -76,7 +76,7 @@ def body_columns(calls: Calls) -> dict[str, list[Any]]:
     asked = [q.get("stream") for q in requests]
     return {
         "exchange_id": [r.get("id") for r in responses],
-        "ts": first_of(responses, ("created", "created_at")),
+        "ts": first_of(responses, ("created", "created_at"), told),
         "model": [
             q.get("model") or r.get("model") for q, r in zip(requests, responses, strict=True)
         ],
@@ -195,7 +195,7 @@ def body_parameters(requests: list[dict[str, Any]]) -> dict[str, list[Any]]:
         if name in told
     }
     columns["max_tokens"] = first_of(
-        requests, ("max_completion_tokens", "max_tokens", "max_output_tokens")
+        requests, ("max_completion_tokens", "max_tokens", "max_output_tokens"), told
     )
     for name, (keys, read) in _READERS.items():
         if not told.isdisjoint(keys):

@@ -81,7 +81,7 @@ def coerce_values(
     if field.name == "messages":
         return messages_array(values), None
     if pa.types.is_map(field.type):
-        values = [_whole_entries(v) for v in values]
+        values = list(map(_entries, values))
     if pa.types.is_list(field.type) and any(isinstance(v, (str, bytes)) for v in values):
         return _one_by_one(values, field, ledger)  # Arrow would make a list of its characters
     try:
@@ -112,8 +112,13 @@ def _value(array: pa.Array, i: int) -> Any:
         return _UNREADABLE
 
 
-def _whole_entries(value: Any) -> Any:
-    """Return a list of map entries without nulls: Arrow ends the process over one."""
+def _entries(value: Any) -> Any:
+    """Return a map's entries as Arrow takes them, without nulls: it ends the process over one.
+
+    An object that holds anything but text is left as it is, to be looked at by itself.
+    """
+    if type(value) is dict:
+        return list(value.items()) if all(type(v) is str for v in value.values()) else value
     return [e for e in value if e is not None] if isinstance(value, list | tuple) else value
 
 

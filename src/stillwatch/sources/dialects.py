@@ -14,8 +14,9 @@ _Body = dict[str, Any]
 _EMPTY: _Body = {}
 _FOREIGN_REQUEST = frozenset({"inferenceConfig", "toolConfig", "contents", "inputText",
                               "max_gen_len", "guardrailConfig", "message"})  # fmt: skip
-_FOREIGN_RESPONSE = frozenset({"candidates", "promptFeedback", "generation", "results",
-                               "outputText", "stopReason", "outputs", "generations"})  # fmt: skip
+_FOREIGN_RESPONSE = frozenset({"candidates", "promptFeedback", "prompt_feedback", "generation",
+                               "results", "outputText", "stopReason", "outputs",
+                               "generations"})  # fmt: skip
 
 
 def may_be_foreign_requests(bodies: list[_Body]) -> bool:
@@ -64,7 +65,7 @@ def plain_response(body: _Body) -> _Body:
         }
     if _FOREIGN_RESPONSE.isdisjoint(body):
         return body
-    if "candidates" in body or "promptFeedback" in body:
+    if "candidates" in body or "promptFeedback" in body or "prompt_feedback" in body:
         return _gemini_response(body)
     return _text_response(body)
 
@@ -161,11 +162,6 @@ def _converse_block(block: Any) -> Any:
 # Gemini: generateContent; requests are logged in camel case, SDKs dump them in snake case
 
 
-def _either(body: _Body, camel: str, snake: str) -> Any:
-    found = body.get(camel)
-    return body.get(snake) if found is None else found
-
-
 _GEMINI_CONFIG = {
     "temperature": "temperature", "seed": "seed", "logprobs": "top_logprobs", "topP": "top_p",
     "maxOutputTokens": "max_tokens", "candidateCount": "n", "responseMimeType": "response_format",
@@ -176,26 +172,29 @@ _GEMINI_CONFIG_OF_SDK = {
 }  # fmt: skip
 
 
+_GEMINI_DATA = ("inlineData", "inline_data", "fileData", "file_data")
+
+
 def _gemini_request(body: _Body) -> _Body:
     plain = {
         "model": body.get("model"),
         "messages": [_gemini_turn(turn) for turn in _list(body["contents"])],
     }
-    system = _either(body, "systemInstruction", "system_instruction")
+    system = body.get("systemInstruction") or body.get("system_instruction")
     if system:
         plain["system"] = _gemini_parts(_dict(system).get("parts"))
-    config = _either(body, "generationConfig", "generation_config")
+    config = body.get("generationConfig") or body.get("generation_config")
     if type(config) is dict:
         _add_config(plain, config)
     if "tools" in body:
         plain["tools"] = [
             declaration
-            for tool in _list(body["tools"])
+            for held in map(_dict, _list(body["tools"]))
             for declaration in _list(
-                _either(_dict(tool), "functionDeclarations", "function_declarations")
+                held.get("functionDeclarations") or held.get("function_declarations")
             )
         ] or None
-    choice = _either(body, "toolConfig", "tool_config")
+    choice = body.get("toolConfig") or body.get("tool_config")
     if choice is not None:
         plain["tool_choice"] = choice
     return plain
@@ -212,9 +211,9 @@ def _add_config(plain: _Body, config: _Body) -> None:
             plain.setdefault(_GEMINI_CONFIG_OF_SDK[key], value)
     if plain.get("response_format") == "application/json":
         plain["response_format"] = "json_object"
-    thinking = _dict(_either(config, "thinkingConfig", "thinking_config"))
+    thinking = _dict(config.get("thinkingConfig") or config.get("thinking_config"))
     if thinking:
-        plain["reasoning_effort"] = _either(thinking, "thinkingLevel", "thinking_level")
+        plain["reasoning_effort"] = thinking.get("thinkingLevel") or thinking.get("thinking_level")
 
 
 def _gemini_turn(turn: Any) -> Any:
@@ -240,20 +239,20 @@ def _gemini_parts(parts: Any) -> list[Any]:
 def _gemini_part(part: Any) -> Any:
     if type(part) is not dict:
         return part
-    if "text" in part:
+    if part.get("text") is not None:  # an SDK dumps the kinds that a part is not as null
         if part.get("thought") is True:
-            seal = _either(part, "thoughtSignature", "thought_signature")
+            seal = part.get("thoughtSignature") or part.get("thought_signature")
             return {"type": "thinking", "thinking": part["text"], "signature": seal}
         return {"type": "text", "text": part["text"]}
-    call = _either(part, "functionCall", "function_call")
+    call = part.get("functionCall") or part.get("function_call")
     if type(call) is dict:
         return {"type": "tool_use", "name": call.get("name"), "input": call.get("args")}
-    answer = _either(part, "functionResponse", "function_response")
+    answer = part.get("functionResponse") or part.get("function_response")
     if type(answer) is dict:
         return {"type": "tool_result", "content": [{"type": "result", **answer}]}
-    data = _either(part, "inlineData", "inline_data") or _either(part, "fileData", "file_data")
-    kind = str(_either(_dict(data), "mimeType", "mime_type") or "part").partition("/")[0]
-    return {**_dict(data), "type": kind if kind in ("image", "audio", "video") else "file"}
+    data = _dict(next(filter(None, map(part.get, _GEMINI_DATA)), None))
+    kind = str(data.get("mimeType") or data.get("mime_type") or "part").partition("/")[0]
+    return {**data, "type": kind if kind in ("image", "audio", "video") else "file"}
 
 
 def _gemini_response(body: _Body) -> _Body:
@@ -264,17 +263,17 @@ def _gemini_response(body: _Body) -> _Body:
             content = candidate.get("content")
             if type(content) is dict:
                 blocks += _gemini_parts(content.get("parts"))
-            finish = finish or _either(candidate, "finishReason", "finish_reason")
+            finish = finish or candidate.get("finishReason") or candidate.get("finish_reason")
     if not finish:
-        blocked = _dict(_either(body, "promptFeedback", "prompt_feedback"))
-        finish = _either(blocked, "blockReason", "block_reason")
+        blocked = _dict(body.get("promptFeedback") or body.get("prompt_feedback"))
+        finish = blocked.get("blockReason") or blocked.get("block_reason")
     return {
-        "id": _either(body, "responseId", "response_id"),
-        "created": _either(body, "createTime", "create_time"),
-        "model": _either(body, "modelVersion", "model_version"),
+        "id": body.get("responseId") or body.get("response_id"),
+        "created": body.get("createTime") or body.get("create_time"),
+        "model": body.get("modelVersion") or body.get("model_version"),
         "content": blocks,
         "stop_reason": finish,
-        "usage": _either(body, "usageMetadata", "usage_metadata"),
+        "usage": body.get("usageMetadata") or body.get("usage_metadata"),
     }
 
 

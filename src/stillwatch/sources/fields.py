@@ -14,8 +14,17 @@ _LONG = 512
 _PRODUCT = re.compile(r"\s*([A-Za-z][A-Za-z0-9._+-]{0,63})")
 
 
-def first_of(dicts: list[dict[str, Any]], keys: tuple[str, ...]) -> list[Any]:
-    """Return of each object the first of ``keys`` that holds something."""
+def first_of(
+    dicts: list[dict[str, Any]], keys: tuple[str, ...], told: set[str] | None = None
+) -> list[Any]:
+    """Return of each object the first of ``keys`` that holds something.
+
+    ``told``: every key that any of them has, where the caller knows: no other is looked for.
+    """
+    if told is not None:
+        keys = tuple(key for key in keys if key in told)
+    if not keys:
+        return [None] * len(dicts)
     found = [d.get(keys[0]) for d in dicts]
     for key in keys[1:]:
         if all(found) or (None not in found and "" not in found):

@@ -18,6 +18,7 @@ EARLIEST_US = to_micros(datetime(2015, 1, 1, tzinfo=UTC))
 """No exchange is older: the first language model behind an API came years later."""
 
 _NUMBER = r"^\s*[+-]?[0-9]+(\.[0-9]*)?([eE][+-]?[0-9]+)?\s*$"
+_UTC = " UTC"
 _ZONE = r"[Tt ].*([Zz]|[+-][0-9]{2}(:?[0-9]{2})?)$"
 
 
@@ -128,8 +129,11 @@ def _from_text(array: pa.Array) -> tuple[pa.Array, int]:
 def _plain_iso(array: pa.Array) -> tuple[pa.Array, int] | None:
     """Return the instants of texts that Arrow reads as they are, all with a zone or all without.
 
-    None where it does not: it takes no number, no blank and no digit beyond the microsecond.
+    As are those that all end in " UTC", BigQuery's way. None where it does not: it takes no
+    number, no blank and no digit beyond the microsecond.
     """
+    if pc.all(pc.ends_with(array, _UTC)).as_py():
+        array = pc.replace_substring(array, _UTC, "Z")
     try:
         return array.cast(UTC_US), 0
     except pa.ArrowInvalid:

@@ -78,26 +78,27 @@ class Pairs(Source):
 
 def pair_columns(records: list[dict[str, Any]]) -> dict[str, list[Any]]:
     """Return the columns of wrapper records: what they say themselves, else what the bodies say."""
-    asked, beside = _bodies(first_of(records, REQUEST))
-    said, around = _bodies(first_of(records, RESPONSE))
-    codes, routes = first_of(records, _CODE), first_of(records, _ROUTE)
-    for place, code in enumerate(codes):
-        if code is None:
-            codes[place] = _code(records[place], around.get(place, _EMPTY))
+    told = set().union(*records)
+    asked, beside = _bodies(first_of(records, REQUEST, told))
+    said, around = _bodies(first_of(records, RESPONSE, told))
+    codes, routes = first_of(records, _CODE, told), first_of(records, _ROUTE, told)
+    if around or "status" in told:
+        for place, code in enumerate(codes):
+            if code is None:
+                codes[place] = _code(records[place], around.get(place, _EMPTY))
     for place, held in beside.items():
         routes[place] = routes[place] or held.get("url") or held.get("path")
-    errors = [record.get("error") or None for record in records]
+    errors = [error or None for error in first_of(records, ("error",), told)]
     columns = body_columns(Calls(asked, said, codes, routes, errors))
-    told = set().union(*records)
     for name in (told & _NAMES) - {"status"}:
         columns[name] = _preferred(records, name, columns.get(name))
-    columns["ts"] = filled(first_of(records, _TIME), columns["ts"])
+    columns["ts"] = filled(first_of(records, _TIME, told), columns["ts"])
     if "status" in told:
         columns["status"] = [
             _status(record.get("status"), status)
             for record, status in zip(records, columns["status"], strict=True)
         ]
-    return _derived(columns, records, beside)
+    return _derived(columns, records, beside, told)
 
 
 def _bodies(values: list[Any]) -> tuple[list[Any], dict[int, dict[str, Any]]]:
@@ -156,22 +157,26 @@ def _preferred(records: list[dict[str, Any]], name: str, found: list[Any] | None
 
 
 def _derived(
-    columns: dict[str, list[Any]], records: list[dict[str, Any]], beside: dict[int, dict[str, Any]]
+    columns: dict[str, list[Any]],
+    records: list[dict[str, Any]],
+    beside: dict[int, dict[str, Any]],
+    told: set[str],
 ) -> dict[str, list[Any]]:
     """Add what follows from other columns where a record does not tell it."""
     nothing: list[Any] = [None] * len(records)
     agents = columns.get("user_agent", nothing)
-    headers = [record.get("headers") for record in records]
+    headers = first_of(records, ("headers",), told)
     for place, outer in beside.items():
         headers[place] = headers[place] or outer.get("headers")
     held = [h if type(h) is dict else _EMPTY for h in headers] if any(headers) else []
     if any(held):
         agents = filled(agents, [_header(h, "user-agent") for h in held])
-    ends = first_of(records, _END)
+    ends = first_of(records, _END, told)
     if ends.count(None) < len(ends):
         columns[END_TIME] = ends
     columns["user_agent"] = agents
-    columns["client"] = filled(columns.get("client", nothing), [client_of(a) for a in agents])
+    clients = list(map(client_of, agents)) if any(agents) else nothing
+    columns["client"] = filled(columns.get("client", nothing), clients)
     return columns
 
 

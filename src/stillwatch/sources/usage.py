@@ -31,6 +31,13 @@ class Tokens(Struct, frozen=True, gc=False):
 NO_TOKENS = Tokens()
 _CHAT = ("prompt_tokens_details", "completion_tokens_details")
 _RESPONSES = ("input_tokens_details", "output_tokens_details")
+_GEMINI = (
+    "promptTokenCount", "candidatesTokenCount", "thoughtsTokenCount", "cachedContentTokenCount",
+)  # fmt: skip
+_GEMINI_OF_SDK = (
+    "prompt_token_count", "candidates_token_count", "thoughts_token_count",
+    "cached_content_token_count",
+)  # fmt: skip
 
 
 def tokens_of(usage: Any) -> Tokens:
@@ -55,11 +62,9 @@ def tokens_of(usage: Any) -> Tokens:
         told = _sum(usage.get("inputTokens"), read, usage.get("cacheWriteInputTokens"))
         return Tokens(told, usage.get("outputTokens"), None, read)
     if "promptTokenCount" in usage or "candidatesTokenCount" in usage:
-        thoughts = usage.get("thoughtsTokenCount")
-        said = _sum(usage.get("candidatesTokenCount"), thoughts)
-        return Tokens(
-            usage.get("promptTokenCount"), said, thoughts, usage.get("cachedContentTokenCount")
-        )
+        return _gemini(usage, *_GEMINI)
+    if "prompt_token_count" in usage or "candidates_token_count" in usage:
+        return _gemini(usage, *_GEMINI_OF_SDK)
     return NO_TOKENS
 
 
@@ -84,6 +89,11 @@ def _anthropic(usage: dict[str, Any]) -> Tokens:
         details.get("thinking_tokens") if type(details) is dict else None,
         read,
     )
+
+
+def _gemini(usage: dict[str, Any], asked: str, said: str, thought: str, cached: str) -> Tokens:
+    thoughts = usage.get(thought)
+    return Tokens(usage.get(asked), _sum(usage.get(said), thoughts), thoughts, usage.get(cached))
 
 
 def count_of(value: Any) -> int | None:

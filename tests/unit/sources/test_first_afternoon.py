@@ -20,6 +20,7 @@ import pytest
 from stillwatch.errors import InputError
 from stillwatch.sources import Inputs, open_inputs
 from stillwatch.sources.json_rows import CHUNK_BYTES, Records, read_records
+from stillwatch.sources.json_split import Splitter
 from stillwatch.sources.ledger import Ledger
 from stillwatch.sources.registry import choose_source
 
@@ -253,6 +254,74 @@ def test_a_first_line_of_brackets_takes_time_in_proportion(tmp_path: Path, part:
     seconds(1_000)
     small = min(seconds(40_000) for _ in range(3))
     assert seconds(320_000) < 24 * small + 0.1
+
+
+def test_tags_that_are_all_text_are_taken_as_they_are_and_others_counted(tmp_path: Path) -> None:
+    inputs = opened(tmp_path, log=lines(PAIR | {"tags": {"team": "x", "": ""}}))
+    assert rows(inputs)[0]["tags"] == [("team", "x"), ("", "")]
+    assert not inputs.ledger.coerced
+    inputs = opened(tmp_path, log=lines(PAIR | {"tags": {"team": 7, "none": None}}))
+    assert rows(inputs)[0]["tags"] == [("team", "7")]
+    assert inputs.ledger.coerced == {"tags: type": 1}
+
+
+@pytest.mark.parametrize("fraction", ["", ".5", ".123456", ".123456789"])
+def test_times_that_end_in_utc(tmp_path: Path, fraction: str) -> None:
+    """BigQuery's times, alone and beside others, and one that has a zone already, which is none."""
+    told = [f"2026-11-01 12:00:00{fraction} UTC", "2026-11-01 12:00:00 UTC"]
+    for more in ([], ["2026-11-01T13:00:00+01:00"], ["1793534400"]):
+        many = [PAIR | {"ts": ts, "account_id": ts} for ts in told + more]
+        found = {row["account_id"]: row["ts"] for row in rows(opened(tmp_path, log=lines(*many)))}
+        micros = int(fraction[1:7].ljust(6, "0"))
+        assert found.pop(told[0]) == NOON.replace(microsecond=micros)
+        assert set(found.values()) <= {NOON}
+    twice = open_inputs([tmp_path], max_rejects=1.0)
+    (tmp_path / "log").write_bytes(lines(PAIR | {"ts": "2026-11-01 12:00:00+02:00 UTC"}, PAIR))
+    assert len(rows(twice)) == 1
+
+
+@pytest.mark.parametrize("between", [b"", b"\n"])
+@pytest.mark.parametrize("opened", [False, True])
+@pytest.mark.parametrize(
+    ("part", "after"),
+    [(b"[", b"]"), (b'{"a":', b"}"), (b'{"]\\"}\\\\":', b"}"), (b'["[{\\"",', b"]"), (b'{"', b"")],
+)
+def test_a_record_of_brackets_is_passed_over_in_few_steps(
+    monkeypatch: pytest.MonkeyPatch, part: bytes, after: bytes, opened: bool, between: bytes
+) -> None:
+    """A million brackets are one refused row; at its end, or a line after it, reading goes on."""
+    steps = 0
+    step = Splitter._step
+
+    def counted(self: Splitter, values: list[Any]) -> bool:
+        nonlocal steps
+        steps += 1
+        return step(self, values)
+
+    monkeypatch.setattr(Splitter, "_step", counted)
+    times = 5_000_000 // len(part)
+    deep = b'{"x":' + part * times + b"1" + after * times + b"}"
+    comma = b"," if opened else b" "
+    raw = lines(PAIR) + comma + deep + comma + between + lines(PAIR)
+    ledger = Ledger()
+    file = io.BytesIO(b"[" + raw + b"]" if opened else raw)
+    found = [v for some in read_records(file, "log", ledger, Records) for v in some.objects]
+    assert steps < 20_000
+    assert ledger.rows_rejected == 1
+    goes_on = after or (between and not opened)
+    assert found == ([PAIR, PAIR] if goes_on else [PAIR])
+    if after:
+        assert ledger.rejected[0].reason == "JSON nested too deeply"
+        assert ledger.bytes_unread == 0
+    elif not goes_on:
+        assert ledger.bytes_unread > len(deep)
+
+
+def test_a_record_of_many_shallow_brackets_in_an_array_is_read(tmp_path: Path) -> None:
+    many = PAIR | {"tags": {"k": "v"}, "more": [[{}]] * 20_000 + ["]", '"[']}
+    whole = [PAIR, many | {"account_id": "b"}, PAIR | {"account_id": "c"}]
+    found = rows(opened(tmp_path, log=json.dumps(whole).encode()))
+    assert [row["account_id"] for row in found] == ["a", "b", "c"]
 
 
 @pytest.mark.parametrize(

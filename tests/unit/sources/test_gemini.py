@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -55,3 +57,34 @@ def test_what_a_filter_stopped() -> None:
 
 def test_a_stream_is_put_together() -> None:
     assert (ROWS["stream"]["output_text"], ROWS["stream"]["stream"]) == ("Hello!", True)
+
+
+_KINDS = ("text", "thought", "function_call", "function_response", "inline_data", "file_data")
+_OF_TOOLS = ("args", "functionResponse", "functionDeclarations")
+
+
+def _dumped(value: Any) -> Any:
+    """Return a body as an SDK dumps it: names in snake case, and of a part every kind, as null."""
+    if isinstance(value, list):
+        return [_dumped(v) for v in value]
+    if not isinstance(value, dict):
+        return value
+    named = {
+        re.sub("[A-Z]", lambda m: "_" + m[0].lower(), k): v if k in _OF_TOOLS else _dumped(v)
+        for k, v in value.items()
+    }
+    if "parts" in named:
+        named["parts"] = [dict.fromkeys(_KINDS) | part for part in named["parts"]]
+    return named
+
+
+@pytest.mark.parametrize("case", ["plain", "tools", "thinking", "blocked"])
+def test_what_an_sdk_dumps_says_the_same(case: str, tmp_path: Path) -> None:
+    calls = map(json.loads, LOG.read_bytes().splitlines())
+    (call,) = (c for c in calls if c["tags"]["case"] == case)
+    bodies = {k: _dumped(call[k]) for k in ("request", "response")}
+    (tmp_path / "log.jsonl").write_text(json.dumps(call | bodies), "utf-8")
+    (row,) = (r for b in open_inputs([tmp_path]).batches() for r in b.to_pylist())
+    for name in ("messages", "output_text", "reasoning_text", "tools", "status", "finish_reason",
+                 "input_tokens", "output_tokens", "reasoning_tokens", "cached_tokens"):  # fmt: skip
+        assert row[name] == ROWS[case][name]
