@@ -16,8 +16,6 @@ from stillwatch.schema.finding import CohortTest, Finding, Null
 from stillwatch.schema.indicator import INDICATOR_FIELDS, Indicator, indicator_of
 from stillwatch.schema.judgement import (
     ADVERSE,
-    APPEAL_STATES,
-    CASE_STATES,
     OWNERSHIP,
     REASONS,
     Appeal,
@@ -71,9 +69,7 @@ __all__ = [
     "ACCESS",
     "ACCOUNTS",
     "ADVERSE",
-    "APPEAL_STATES",
     "CAMPAIGNS",
-    "CASE_STATES",
     "CLAIMS",
     "DAY_US",
     "EFFECTS_HINT",
