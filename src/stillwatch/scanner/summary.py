@@ -26,7 +26,7 @@ from stillwatch.campaigns import (
 )
 from stillwatch.errors import ConfigError
 from stillwatch.kernel import KERNEL_VERSION
-from stillwatch.policy import Permit
+from stillwatch.policy import Permit, PermitUse
 from stillwatch.profiles import in_window
 from stillwatch.runners import LocalRunner
 from stillwatch.scanner.described import described
@@ -373,21 +373,7 @@ def summarize(
     drift: dict[str, Any], rng: np.random.Generator, permits: Sequence[Permit] = (),
 ) -> dict[str, Any]:  # fmt: skip
     """Return the content of summary.json."""
-    reference = shipped_references().together
-    totals = runner.query(
-        """SELECT count(*) AS n, min(ts) AS low, max(ts) AS high,
-                  CAST(sum(CAST(xor(digest, md5_number_lower(exchange_id)) AS HUGEINT))
-                       % 18446744073709551616 AS VARCHAR) AS digest
-           FROM exchanges"""
-    ).to_pylist()[0]
-    # Who sent anything is in `people`, once; of an id that comes again one exchange stays.
-    senders = runner.query(
-        """SELECT count(*) AS subjects, count(DISTINCT account_id) AS accounts,
-                  count(DISTINCT coalesce(org_id, account_id)) AS organizations FROM people"""
-    ).to_pylist()[0]
-    given = runner.query(
-        "SELECT count(*) AS n FROM features " + in_window(runner.settings)
-    ).to_pylist()[0]
+    totals, senders, given = _counted(runner)
     standings = accounts["standing"].to_pylist()
     accused = [s for c in judgement.campaigns for s in c.accused]
     needed = choice.usual_asked if np.isfinite(choice.usual) else None
@@ -405,7 +391,7 @@ def summarize(
         "rows_in": feed.ledger.rows_read,
         "rows_kept": totals["n"],
         "rejected": feed.ledger.rows_rejected,
-        "duplicates": given["n"] - totals["n"],
+        "duplicates": given - totals["n"],
         "zone_less_times": feed.ledger.zoneless_times,
         "accounts": senders["accounts"],
         "described": described(runner),
@@ -417,17 +403,7 @@ def summarize(
         "alpha": settings.alpha,
         "alpha_spent": choice.alpha,
         "calibrated_on_your_traffic": earlier.calibrates,
-        "reference": {
-            "name": reference.name, "cohorts": len(reference.scores), "worlds": reference.worlds,
-            "largest_e": reference.largest_e, "limits": reference.limits,
-            "tail_check": reference.check, "local_cohorts": len(earlier.together.scores),
-            "baseline": list(earlier.names),
-            "labelled_honest_cohorts": len(earlier.labelled.honest),
-            "labelled_distilling_cohorts": earlier.labelled.distilling,
-            "contamination": earlier.sensitivity(_least_score(runner, choice))
-            if earlier.calibrates else [],
-            "achieved": [*_promised(reference), *earlier.achieved(reference)],
-        },
+        "reference": _reference(earlier, _least_score(runner, choice)),
         "cannot_accuse": choice.cannot_accuse
         or not _harvest_evaluable(runner.columns, settings.without),
         "cohorts_tested": len(choice.cohorts),
@@ -452,17 +428,51 @@ def summarize(
         "value_at_risk": value_at_risk(
             scaled(tokens_of(runner, [accused])[0], settings.sampling_rate), assumptions, rng
         ),
-        "permits": [
-            {
-                "permit_id": use.permit_id, "kind": "excess" if use.exceeded else "inside",
-                "accounts": len(use.accounts), "exchanges": use.inside + use.outside,
-                "text": f"{use.inside:,} exchanges inside the permit, {use.outside:,} outside, "
-                f"{use.over_limit_days} days over its limit",
-            }
-            for use in judgement.permit_uses
-        ],
+        "permits": [_used(use) for use in judgement.permit_uses],
         "permits_read": permits_read(runner, permits, judgement.permit_uses),
         "events": _events(runner, judgement),
+    }  # fmt: skip
+
+
+def _counted(runner: LocalRunner) -> tuple[dict[str, Any], dict[str, Any], int]:
+    """Return what is kept of the log, who sent it, and its rows in the window with the repeats."""
+    totals = runner.query(
+        """SELECT count(*) AS n, min(ts) AS low, max(ts) AS high,
+                  CAST(sum(CAST(xor(digest, md5_number_lower(exchange_id)) AS HUGEINT))
+                       % 18446744073709551616 AS VARCHAR) AS digest
+           FROM exchanges"""
+    ).to_pylist()[0]
+    # Who sent anything is in `people`, once; of an id that comes again one exchange stays.
+    senders = runner.query(
+        """SELECT count(*) AS subjects, count(DISTINCT account_id) AS accounts,
+                  count(DISTINCT coalesce(org_id, account_id)) AS organizations FROM people"""
+    ).to_pylist()[0]
+    given = runner.query("SELECT count(*) AS n FROM features " + in_window(runner.settings))
+    return totals, senders, int(given["n"][0].as_py())
+
+
+def _reference(earlier: Baseline, least_score: float) -> dict[str, Any]:
+    """Return what stands for chance: the shipped reference, and what the baseline adds to it."""
+    reference = shipped_references().together
+    return {
+        "name": reference.name, "cohorts": len(reference.scores), "worlds": reference.worlds,
+        "largest_e": reference.largest_e, "limits": reference.limits,
+        "tail_check": reference.check, "local_cohorts": len(earlier.together.scores),
+        "baseline": list(earlier.names),
+        "labelled_honest_cohorts": len(earlier.labelled.honest),
+        "labelled_distilling_cohorts": earlier.labelled.distilling,
+        "contamination": earlier.sensitivity(least_score) if earlier.calibrates else [],
+        "achieved": [*_promised(reference), *earlier.achieved(reference)],
+    }  # fmt: skip
+
+
+def _used(use: PermitUse) -> dict[str, Any]:
+    """Return what was sent under a permit, inside it or in excess."""
+    return {
+        "permit_id": use.permit_id, "kind": "excess" if use.exceeded else "inside",
+        "accounts": len(use.accounts), "exchanges": use.inside + use.outside,
+        "text": f"{use.inside:,} exchanges inside the permit, {use.outside:,} outside, "
+        f"{use.over_limit_days} days over its limit",
     }  # fmt: skip
 
 
