@@ -39,6 +39,7 @@ from stillwatch.runners import (
     holds,
     open_cluster,
 )
+from stillwatch.scanner.baseline import Baseline, read_baseline
 from stillwatch.scanner.described import refuse_silence, refuse_unfilled
 from stillwatch.scanner.disk import refuse_small_disk
 from stillwatch.scanner.enrichment import Enrichment
@@ -63,7 +64,6 @@ from stillwatch.scanner.resume import (
 )
 from stillwatch.scanner.sides import Sides, read_sides
 from stillwatch.scanner.spread import SpreadLogs
-from stillwatch.scanner.summary import Baseline, read_baseline
 from stillwatch.scanner.templates import write_frames
 from stillwatch.scanner.written import as_json, write_run
 from stillwatch.schema import (
