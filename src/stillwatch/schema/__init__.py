@@ -11,7 +11,7 @@ from stillwatch.schema.effects import (
     judgement_of,
     read_effects,
 )
-from stillwatch.schema.files import held_folder, locked, read_toml, write_whole
+from stillwatch.schema.files import held_folder, locked, read_toml, to_disk, write_whole
 from stillwatch.schema.finding import CohortTest, Finding, Null
 from stillwatch.schema.indicator import INDICATOR_FIELDS, Indicator, indicator_of
 from stillwatch.schema.judgement import (
@@ -130,6 +130,7 @@ __all__ = [
     "read_effects",
     "read_toml",
     "template_column",
+    "to_disk",
     "to_micros",
     "write_whole",
 ]
