@@ -14,7 +14,6 @@ import asyncio
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -117,15 +116,14 @@ def family(pid: int) -> dict[int, tuple[float, float]]:
 
 
 def measure(args: argparse.Namespace, folder: Path) -> dict[str, Any]:
-    from ports import free_port
+    from ports import free_port, wait_for
 
     args.port = free_port()
     collector = subprocess.Popen(
         [sys.executable, "-m", "stillwatch.cli", "collect", str(folder), "--port", str(args.port),
          "--segment-seconds", "10"]
     )  # fmt: skip
-    while socket.socket().connect_ex(("127.0.0.1", args.port)):
-        time.sleep(0.1)
+    wait_for(args.port, collector)
     words = [
         f"--{k.replace('_', '-')}={v}"
         for k, v in vars(args).items()

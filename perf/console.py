@@ -19,7 +19,6 @@ import json
 import os
 import shutil
 import signal
-import socket
 import statistics
 import subprocess
 import sys
@@ -33,7 +32,7 @@ import numpy as np
 import orjson
 import pyarrow as pa
 import pyarrow.parquet as pq
-from machine import commit, describe
+from machine import commit, cpu_of, describe
 from playwright.sync_api import Browser, Page, Playwright, sync_playwright
 
 from stillwatch.schema import TEMPLATE_COLUMNS
@@ -256,7 +255,7 @@ def _requests(folder: Path, counts: list[int], accounts: int) -> None:
 
 def start(run: Path, work: Path) -> tuple[subprocess.Popen[str], str, str, float]:
     """Start the console; return it, its address, the first password, and seconds to readiness."""
-    from ports import free_port
+    from ports import free_port, wait_for
 
     port = free_port()
     began = time.perf_counter()
@@ -274,32 +273,24 @@ def start(run: Path, work: Path) -> tuple[subprocess.Popen[str], str, str, float
         if "The console is at" in line:
             break
     address = f"http://127.0.0.1:{port}"
-    while True:
-        try:
-            socket.create_connection(("127.0.0.1", port), timeout=1).close()
-            return server, address, secret, time.perf_counter() - began
-        except OSError:
-            time.sleep(0.05)
+    wait_for(port, server)
+    return server, address, secret, time.perf_counter() - began
 
 
 class Cpu:
     """Counts the CPU time of a process, all threads, children not."""
 
     def __init__(self, pid: int) -> None:
-        self._stat = Path(f"/proc/{pid}/stat")
-        self._before = self._spent()
-
-    def _spent(self) -> float:
-        fields = self._stat.read_text(encoding="utf-8").rsplit(")", 1)[1].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        self._pid = pid
+        self._before = self.total_s()
 
     def total_s(self) -> float:
         """Return the seconds since the process began."""
-        return self._spent()
+        return cpu_of(self._pid)
 
     def lap_s(self) -> float:
         """Return the seconds since the last lap."""
-        now = self._spent()
+        now = self.total_s()
         spent, self._before = now - self._before, now
         return spent
 

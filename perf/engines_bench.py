@@ -17,7 +17,6 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -28,32 +27,13 @@ from typing import Any, NamedTuple
 
 from environments import environment
 from kills import digests
-from machine import commit, describe
+from machine import commit, cpu_of, describe
 from plan_runs import WORK, logs_of
-from ports import free_port
+from ports import free_port, wait_for
+from scan_steps import cpu_by_step
 
 ROOT = Path(__file__).parents[1]
 STANDALONE = ROOT / "examples" / "spark-standalone" / "standalone.py"
-
-
-# Scans as it is told, and prints CPU seconds by step: those of its own process.
-_SCAN = """
-import json, resource, sys
-from stillwatch.scanner import scan
-told = json.loads(sys.argv[1])
-def spent():
-    used = resource.getrusage(resource.RUSAGE_SELF)
-    return used.ru_utime + used.ru_stime
-last, seen = ["start", spent()], {}
-def tell(now):
-    if now.stage != last[0]:
-        at = spent()
-        seen[last[0]] = seen.get(last[0], 0.0) + at - last[1]
-        last[:] = [now.stage, at]
-scan(told.pop("logs"), progress=tell, **told)
-seen[last[0]] = seen.get(last[0], 0.0) + spent() - last[1]
-print(json.dumps(seen))
-"""
 
 
 class Took(NamedTuple):
@@ -80,14 +60,10 @@ def scanned(python: Path, name: str, engine: str) -> Took:
     sides = {side: accounts.with_name(f"{side}.csv") for side in ("permits", "ownership")}
     told = {"logs": logs, "accounts": accounts, "out": out, "engine": engine,
             **{side: path for side, path in sides.items() if path.is_file()}}  # fmt: skip
-    words = [str(python), "-c", _SCAN, json.dumps(told, default=os.fspath)]
     env = os.environ | {"PYSPARK_PYTHON": str(python), "SPARK_LOCAL_IP": "127.0.0.1"}
     began = time.monotonic()
-    done = subprocess.run(words, capture_output=True, text=True, env=env)
+    cpu = cpu_by_step(told, python, env)
     took = time.monotonic() - began
-    if done.returncode:
-        raise SystemExit(f"{engine}: {done.stderr[-2000:]}")
-    cpu = json.loads(done.stdout.splitlines()[-1])
     return Took(took, cpu, json.loads((out / "timing.json").read_text())["seconds"], digests(out))
 
 
@@ -113,7 +89,7 @@ def started(python: Path, wanted: Sequence[str]) -> Iterator[dict[str, tuple[str
                     words, stdout=subprocess.DEVNULL, env=os.environ | {"RUST_LOG": "error"}
                 )
                 closing.callback(_stop, process)
-                _await(port)
+                wait_for(port, process)
                 engines[name] = f"sc://127.0.0.1:{port}", process.pid
             else:
                 engines[name] = name, 0
@@ -123,22 +99,6 @@ def started(python: Path, wanted: Sequence[str]) -> Iterator[dict[str, tuple[str
 def _stop(process: subprocess.Popen[Any]) -> None:
     process.send_signal(signal.SIGINT)
     process.wait()
-
-
-def _await(port: int) -> None:
-    for _ in range(600):
-        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
-            return
-        time.sleep(0.1)
-    raise SystemExit("the server of Sail did not start")
-
-
-def cpu_of(pid: int) -> float:
-    """Return the CPU seconds of a running process, 0 for none."""
-    if not pid:
-        return 0.0
-    told = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(told[11]) + int(told[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def main() -> None:
@@ -157,9 +117,9 @@ def main() -> None:
         first = None
         for _ in range(asked.rounds):
             for name, (engine, pid) in engines.items():
-                before = cpu_of(pid)
+                before = cpu_of(pid) if pid else 0.0
                 took = scanned(python, asked.log, engine)
-                beside[name].append(cpu_of(pid) - before)
+                beside[name].append(cpu_of(pid) - before if pid else 0.0)
                 first = first or took.left
                 if took.left != first:
                     raise SystemExit(f"{name} left other bytes")

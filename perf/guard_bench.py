@@ -16,7 +16,6 @@ import json
 import os
 import random
 import resource
-import socket
 import subprocess
 import sys
 import tempfile
@@ -25,7 +24,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from machine import commit, describe
+from machine import commit, cpu_of, describe
 
 from stillwatch.guard import Capacity, Guard, Origin, Request, write_snapshot
 from stillwatch.policy import Ladder
@@ -141,28 +140,22 @@ def in_process() -> dict[str, Any]:
 
 @contextlib.contextmanager
 def running(command: list[Any], port: int) -> Iterator[int]:
+    from ports import wait_for
+
     process = subprocess.Popen([str(c) for c in command], stdout=subprocess.DEVNULL)
     try:
-        for _ in range(600):
-            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
-                break
-            time.sleep(0.05)
+        wait_for(port, process)
         yield process.pid
     finally:
         process.terminate()
         process.wait()
 
 
-def cpu_s(pid: int) -> float:
-    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
 def load(
     pid: int, port: int, path: str, bodies: list[Any], kind: str, **how: Any
 ) -> dict[str, Any]:
     """Run the generator in a process of its own; add the server's processor time a request."""
-    before = cpu_s(pid)
+    before = cpu_of(pid)
     job = {"kind": kind, "port": port, "path": path, "bodies": bodies, "how": how}
     done = subprocess.run(
         [sys.executable, Path(__file__).with_name("guard_load.py")], input=json.dumps(job),
@@ -170,7 +163,7 @@ def load(
     )  # fmt: skip
     found: dict[str, Any] = json.loads(done.stdout)
     answers = found.get("answers") or found["per_second"] * found["seconds"]
-    found["cpu_us"] = round((cpu_s(pid) - before) / max(answers, 1) * 1e6, 1)
+    found["cpu_us"] = round((cpu_of(pid) - before) / max(answers, 1) * 1e6, 1)
     return found
 
 
@@ -239,14 +232,14 @@ def through_envoy(folder: Path, guard_port: int, seconds: float) -> dict[str, An
     with running(command, port) as pid:
         job = {"kind": "closed", "port": port, "path": "/v1/chat/completions", "token": "token",
                "bodies": [body], "how": {"seconds": seconds, "connections": 16}}  # fmt: skip
-        before = cpu_s(pid)
+        before = cpu_of(pid)
         done = subprocess.run(
             [sys.executable, Path(__file__).with_name("guard_load.py")], input=json.dumps(job),
             capture_output=True, text=True, check=True,
         )  # fmt: skip
         found: dict[str, Any] = json.loads(done.stdout)
         answers = max(found["per_second"] * found["seconds"], 1)
-        return {**found, "envoy_cpu_us": round((cpu_s(pid) - before) / answers * 1e6, 1)}
+        return {**found, "envoy_cpu_us": round((cpu_of(pid) - before) / answers * 1e6, 1)}
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""What a result must say of where it was measured: commit and machine, never its name."""
+"""What a result must say of where it was measured, never its name; CPU seconds of a process."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-__all__ = ["commit", "describe"]
+__all__ = ["commit", "cpu_of", "describe"]
 
 _TOLD = ("avx2", "bmi2", "avx512f", "avx512bw", "avx512vbmi2", "asimd", "sve")
 
@@ -23,6 +23,12 @@ def commit() -> str:
 
     dirty = git("status", "--porcelain", "--untracked-files=no")
     return git("rev-parse", "--short", "HEAD") + ("+" if dirty else "")
+
+
+def cpu_of(pid: int) -> float:
+    """Return the CPU seconds of a running process: all its threads, no children. Raises OSError."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def describe() -> dict[str, Any]:

@@ -17,8 +17,6 @@ import json
 import os
 import resource
 import shutil
-import subprocess
-import sys
 import threading
 from pathlib import Path
 from typing import Any
@@ -26,28 +24,12 @@ from typing import Any
 from days import world as repeated
 from machine import commit, describe
 from scan_1m import world as copied
+from scan_steps import cpu_by_step
 
 WORK = Path(__file__).parents[1] / "bench" / "work"
 RESULT = Path(__file__).parents[1] / "bench" / "results" / "plan-runs.json"
 COPIES = (1, 4, 13, 26, 40)
 DAYS = ((14, 1), (31, 1), (31, 4))
-_SCAN = """
-import json, resource, sys, time
-from stillwatch.scanner import scan
-accounts, out, *logs = sys.argv[1:]
-def spent():
-    used = resource.getrusage(resource.RUSAGE_SELF)
-    return used.ru_utime + used.ru_stime
-last, seen = ["start", spent()], {}
-def tell(now):
-    if now.stage != last[0]:
-        at = spent()
-        seen[last[0]] = seen.get(last[0], 0.0) + at - last[1]
-        last[:] = [now.stage, at]
-scan(logs, accounts=accounts, out=out, memory="4GB", threads=2, progress=tell)
-seen[last[0]] = seen.get(last[0], 0.0) + spent() - last[1]
-print(json.dumps({k: round(v, 2) for k, v in seen.items()}))
-"""
 
 
 def size_of(folder: Path) -> int:
@@ -75,10 +57,8 @@ def measured(logs: list[Path], accounts: Path, out: Path) -> dict[str, Any]:
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     watcher.start()
     try:
-        done = subprocess.run(
-            [sys.executable, "-c", _SCAN, accounts, out, *logs],
-            check=True, capture_output=True, text=True,
-        )  # fmt: skip
+        steps = cpu_by_step({"logs": logs, "accounts": accounts, "out": out, "memory": "4GB",
+                             "threads": 2})  # fmt: skip
     finally:
         ended.set()
         watcher.join()
@@ -99,7 +79,7 @@ def measured(logs: list[Path], accounts: Path, out: Path) -> dict[str, Any]:
         "disk_mb": round(most[0] / 1e6, 1),
         "left_mb": round(left / 1e6, 1),
         "hypotheses": summary["cohorts_tested"],
-        "steps_cpu_s": json.loads(done.stdout.splitlines()[-1]),
+        "steps_cpu_s": {step: round(s, 2) for step, s in steps.items()},
     }  # fmt: skip
 
 

@@ -9,10 +9,8 @@ import base64
 import fcntl
 import json
 import random
-import socket
 import subprocess
 import sys
-import time
 import urllib.error
 import urllib.request
 import uuid
@@ -20,7 +18,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from ports import free_port
+from ports import free_port, wait_for
 
 from stillwatch.errors import InputError, ShareRefused
 from stillwatch.schema import indicator_of
@@ -95,13 +93,7 @@ def server(medallion, tmp_path):
              str(tmp_path / "medallion.json")], stdout=log, stderr=log,
         )  # fmt: skip
     try:
-        until = time.monotonic() + 120
-        while True:
-            with socket.socket() as probe:
-                if probe.connect_ex(("127.0.0.1", port)) == 0:
-                    break
-            assert time.monotonic() < until, (tmp_path / "medallion.log").read_text()
-            time.sleep(0.05)
+        wait_for(port, process)
         yield root
     finally:
         process.terminate()

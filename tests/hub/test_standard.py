@@ -458,8 +458,9 @@ def test_3_4_1_version_default(filled, me):
     assert objects[filled.made[0]["id"]] == "2026-11-03T00:00:00.000Z"
 
 
-def test_3_4_1_version_created(shelf, me):
-    marking = {
+def statement() -> dict[str, Any]:
+    """A marking: an object that has no ``modified``, so that ``created`` is its version."""
+    return {
         "type": "marking-definition",
         "spec_version": "2.1",
         "id": f"marking-definition--{uuid.uuid4()}",
@@ -467,6 +468,10 @@ def test_3_4_1_version_created(shelf, me):
         "definition_type": "statement",
         "definition": {"statement": "As it is."},
     }
+
+
+def test_3_4_1_version_created(shelf, me):
+    marking = statement()
     assert shelf.add(me, marking)["successes"][0]["version"] == marking["created"]
     assert shelf.ids(me, **{"match[version]": marking["created"]}) == [marking["id"]]
 
@@ -817,14 +822,7 @@ def test_5_8_cannot_read(filled, hub):
 
 
 def test_5_8_created(shelf, me):
-    definition = {
-        "type": "marking-definition",
-        "spec_version": "2.1",
-        "id": f"marking-definition--{uuid.uuid4()}",
-        "created": "2026-10-01T00:00:00.000Z",
-        "definition_type": "statement",
-        "definition": {"statement": "As it is."},
-    }
+    definition = statement()
     shelf.add(me, definition)
     told = shelf.get(me, f"objects/{definition['id']}/versions/").json()
     assert told == {"more": False, "versions": [definition["created"]]}

@@ -8,7 +8,6 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import time
 from collections.abc import Iterator
@@ -20,7 +19,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from environments import environment
-from ports import free_port
+from ports import end, free_port, wait_for
 
 from stillwatch.pipeline import FEATURES, features
 from stillwatch.profiles import EXCHANGES_STEP, PEOPLE_STEP, REPEATS_STEP
@@ -81,20 +80,10 @@ def sail_server(python: Path) -> Iterator[str]:
     command = [python.parent / "sail", "spark", "server", "--ip", "127.0.0.1", "--port", str(port)]
     server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
-        until = time.monotonic() + 240
-        while True:
-            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
-                break
-            assert server.poll() is None, "it ended before it listened"
-            assert time.monotonic() < until, "it did not listen in time"
-            time.sleep(0.05)
+        wait_for(port, server)
         yield f"sc://127.0.0.1:{port}"
     finally:
-        server.send_signal(signal.SIGINT)
-        try:
-            server.wait(20)
-        except subprocess.TimeoutExpired:
-            server.kill()
+        end(server, signal.SIGINT)
 
 
 def test_sail_leaves_the_same_bytes(begin: Any, plain: Scanned, tmp_path: Path) -> None:
@@ -177,22 +166,30 @@ def descendants(root: int, word: bytes) -> list[int]:
     return found
 
 
+def kill_an_executor(process: subprocess.Popen[str], parts: Path) -> bool:
+    """Kill an executor of Spark as soon as there is a part; return whether there was one to kill.
+
+    It is looked for before it is needed: the other parts may come while /proc is read.
+    """
+    victims: list[int] = []
+    while process.poll() is None and not list(parts.glob("*.parquet")):
+        victims = victims or descendants(process.pid, b"CoarseGrainedExecutorBackend")
+        time.sleep(0.005)
+    if victims:
+        os.kill(victims[0], signal.SIGKILL)
+    return bool(victims)
+
+
 def test_spark_leaves_the_same_bytes_though_an_executor_is_killed(
     begin: Any, plain: Scanned, tmp_path: Path
 ) -> None:
     """It is killed when the first part of the features is there and others are still to come."""
     process = begin("local-cluster[2,1,1024]")
     parts = tmp_path / "run" / "stages" / "features.parts"
-    victims: list[int] = []
-    while process.poll() is None and not list(parts.glob("*.parquet")):
-        # looked for before they are needed: the other parts may come while /proc is read
-        victims = victims or descendants(process.pid, b"CoarseGrainedExecutorBackend")
-        time.sleep(0.005)
-    if victims:
-        os.kill(victims[0], signal.SIGKILL)
+    killed = kill_an_executor(process, parts)
     whole = (parts / "whole.json").exists()
     ended(process, 3)
-    assert victims
+    assert killed
     assert not whole
     assert plain.differing(of_run(tmp_path / "run")) == []
 
@@ -250,15 +247,10 @@ def test_spark_makes_the_same_table_though_an_executor_is_killed_among_its_stret
 ) -> None:
     process = making(python, "local-cluster[2,1,1024]", stages, tmp_path / "spark")
     parts = tmp_path / "spark" / "spill" / "exchanges"
-    victims: list[int] = []
-    while process.poll() is None and not list(parts.glob("*.parquet")):
-        victims = victims or descendants(process.pid, b"CoarseGrainedExecutorBackend")
-        time.sleep(0.005)
-    if victims:
-        os.kill(victims[0], signal.SIGKILL)
+    killed = kill_an_executor(process, parts)
     made = (tmp_path / "spark" / "exchanges.parquet").exists()
     ended(process, 0)
-    assert victims
+    assert killed
     assert not made
     assert same_exchanges(stages, tmp_path / "spark")
 

@@ -11,7 +11,6 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -24,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ports import free_port
+from ports import end, free_port, wait_for
 
 from stillwatch.guard import write_snapshot
 from stillwatch.policy import Ladder
@@ -35,17 +34,6 @@ ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "examples" / "guard"
 SALT = b"a salt of servers"[:16]
 US = 1_000_000
-
-
-def wait_for(port: int, process: subprocess.Popen[Any], seconds: float = 240) -> None:
-    until = time.monotonic() + seconds
-    while time.monotonic() < until:
-        if process.poll() is not None:
-            raise AssertionError(f"ended with {process.returncode} before it listened")
-        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
-            return
-        time.sleep(0.05)
-    raise AssertionError("did not listen in time")
 
 
 @contextlib.contextmanager
@@ -63,12 +51,7 @@ def running(
             yield process
         finally:
             if process.poll() is None:
-                process.send_signal(signal.SIGTERM)
-                try:
-                    process.wait(20)
-                except subprocess.TimeoutExpired:
-                    process.kill()
-                    process.wait()
+                end(process, signal.SIGTERM)
 
 
 class Model(ThreadingHTTPServer):

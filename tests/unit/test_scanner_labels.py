@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 from stillwatch.enrich import read_labels
 from stillwatch.errors import SchemaError
 from stillwatch.scanner import scan
+from stillwatch.scanner.baseline import Baseline, Local
 from stillwatch.scanner.labels import Labelled, labelled_cohorts, widened
-from stillwatch.scanner.summary import Baseline, Local
 from stillwatch.schema import STAGES
 from stillwatch.signals import shipped_references
 from stillwatch.simulate import simulate

@@ -23,6 +23,7 @@ Sheet = tuple[str, str, tuple[str, ...], list[tuple[str, ...]]]
 
 
 def headline(result: dict[str, Any]) -> str:
+    """Return how much was judged, and at which commits where it was more than one."""
     several = ", ".join(result.get("commits", ()))
     return (
         f"{result['worlds']:,} worlds with campaigns, {result['honest_accounts']:,} honest accounts"
@@ -32,6 +33,7 @@ def headline(result: dict[str, Any]) -> str:
 
 
 def curve_note() -> str:
+    """Return what the curves and their intervals are of."""
     return (
         "Mean over worlds, intervals by resampling worlds; stillwatch at its own default, the "
         f"others at the score that accuses {CURVE_RATE:.1%} of honest accounts."
@@ -39,6 +41,7 @@ def curve_note() -> str:
 
 
 def sheets_of(result: dict[str, Any]) -> list[Sheet]:
+    """Return every table of a result of `bench detect`, in the order of the report."""
     return [
         _recall_sheet(result), _own_sheet(result), _pairs_sheet(result),
         _recall_by(result, "by_rung", "Recall by rung of hiding", lambda g: f"rung {g}"),
@@ -189,6 +192,7 @@ def _looks_sheet(result: dict[str, Any]) -> Sheet:
 
 
 def alpha_sheet(result: dict[str, Any]) -> Sheet:
+    """Return, by drift, how many worlds without campaigns hold an accusation."""
     bound = result["calibration"]
     rows: list[tuple[str, ...]] = [
         (
@@ -208,6 +212,7 @@ def alpha_sheet(result: dict[str, Any]) -> Sheet:
 
 
 def cohort_sheet(result: dict[str, Any]) -> Sheet:
+    """Return, by family, how often honest cohorts pass each level of their e-values."""
     rows: list[tuple[str, ...]] = []
     for family, one in result["calibration"]["by_family"].items():
         levels = one["levels"]
@@ -244,4 +249,5 @@ def _facts_sheet(result: dict[str, Any]) -> Sheet:
 
 
 def percent(value: float | None) -> str:
+    """Return a share with one decimal, a dash for none."""
     return "–" if value is None else f"{value:.1%}"

@@ -70,7 +70,6 @@ class Cohort:
     """A tested hypothesis: the family most of its members are of, and its two e-values."""
 
     family: str
-    core_share: float
     e_coordinated: float
     e_extractive: float
 
@@ -88,9 +87,8 @@ def cohorts_of(run: Path, truth: dict[str, Who]) -> list[Cohort]:
         people = who.get(row["cohort"], [])
         if row["tested"] and people:
             family = Counter(p.family for p in people).most_common(1)[0][0]
-            share = sum(p.core for p in people) / len(people)
             found.append(
-                Cohort(family, share, _finite(row["e_coordinated"]), _finite(row["e_extractive"]))
+                Cohort(family, _finite(row["e_coordinated"]), _finite(row["e_extractive"]))
             )
     return found
 

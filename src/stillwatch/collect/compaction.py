@@ -30,9 +30,8 @@ from stillwatch.collect.wal import (
     WalFile,
     frame,
     frames_of,
-    sync_folder,
 )
-from stillwatch.schema import from_micros, to_micros
+from stillwatch.schema import from_micros, to_disk, to_micros
 from stillwatch.schema.arrow import EXCHANGE
 from stillwatch.sources import LATER, PART, TOLD, Ledger, read_litellm_lines, read_otlp_lines
 
@@ -122,7 +121,7 @@ def compact(
     for path in files:
         if path != held:
             path.unlink()
-    sync_folder(files[0].parent)
+    to_disk(files[0].parent)
     return done
 
 
@@ -289,8 +288,8 @@ def _hold(files: list[Path], frames: list[Frame], waiting: _Waiting) -> Path | N
 def _sync_all(folder: Path, targets: Iterable[Path]) -> None:
     places = {place for target in targets for place in (target, target.parent)}
     for place in sorted(places):
-        sync_folder(place)
-    sync_folder(folder)
+        to_disk(place)
+    to_disk(folder)
 
 
 def _report(folder: Path, name: str, ledger: Ledger, done: Compacted) -> None:

@@ -14,7 +14,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 
-__all__ = ["LITELLM", "OTLP", "Frame", "Loss", "WalFile", "frame", "frames_of", "sync_folder"]
+from stillwatch.schema import to_disk
+
+__all__ = ["LITELLM", "OTLP", "Frame", "Loss", "WalFile", "frame", "frames_of"]
 
 LITELLM, OTLP = 1, 2
 _MAGIC: Final = b"\xf1WL1"
@@ -72,15 +74,6 @@ def _frame_at(data: bytes, at: int) -> Frame | None:
     return Frame(kind, received_us, payload) if made == sum_ else None
 
 
-def sync_folder(folder: Path) -> None:
-    """Bring the names in a folder to the disk."""
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
 class WalFile:
     """One file that is appended to. Raises OSError where the disk takes nothing more."""
 
@@ -89,7 +82,7 @@ class WalFile:
         self.size = 0
         self._handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         try:
-            sync_folder(path.parent)
+            to_disk(path.parent)
         except OSError:
             os.close(self._handle)
             raise

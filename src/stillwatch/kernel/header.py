@@ -87,10 +87,6 @@ def _stop_table() -> str:
     )
 
 
-def _enum(name: str, members: Iterable[str]) -> str:
-    return f"enum {name} {{\n" + "".join(f"    {member},\n" for member in members) + "};"
-
-
 def _ranges(name: str, ranges: codepoints.Ranges) -> str:
     return _array("struct range", name, (f"{{{a:#x}, {b:#x}}}" for a, b in ranges))
 

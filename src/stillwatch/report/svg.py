@@ -34,7 +34,6 @@ __all__ = [
 ]
 
 Scale = Callable[[float], float]
-Child = "El | str"
 
 
 def coord(value: float) -> str:

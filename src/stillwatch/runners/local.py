@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from stillwatch.errors import ConfigError, RunnerError
-from stillwatch.schema import Settings, Step, write_whole
+from stillwatch.schema import Settings, Step, to_disk, write_whole
 
 __all__ = ["ENGINES", "PARTS", "SPILL", "LocalRunner", "engine_bytes", "holds", "parse_memory"]
 
@@ -308,14 +308,6 @@ def listed(files: Iterable[Path | str]) -> str:
 def quoted(path: Path | str) -> str:
     """Return a path as SQL writes it."""
     return "'" + str(path).replace("'", "''") + "'"
-
-
-def to_disk(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def _first_line(error: Exception) -> str:

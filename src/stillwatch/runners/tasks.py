@@ -25,8 +25,9 @@ import pyarrow.parquet as pq
 
 from stillwatch import errors
 from stillwatch.errors import ConfigError, StillwatchError
-from stillwatch.runners.local import ENGINES, listed, quoted, to_disk
+from stillwatch.runners.local import ENGINES, listed, quoted
 from stillwatch.runners.wire import received, sent
+from stillwatch.schema import to_disk
 
 __all__ = [
     "NOTE",

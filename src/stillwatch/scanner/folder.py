@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -27,6 +26,7 @@ from stillwatch.schema import (
     SUMMARY,
     TIMING,
     held_folder,
+    to_disk,
 )
 
 __all__ = ["STAGES_KEPT", "STEPS", "check_ours", "claimed", "clear", "settle"]
@@ -98,8 +98,4 @@ def _finished_name(name: str) -> str:
 def settle(run_dir: Path) -> None:
     """Bring all files of the run to the disk, so that what is written next can vouch for them."""
     for path in (*run_dir.rglob("*"), run_dir):
-        handle = os.open(path, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
+        to_disk(path)

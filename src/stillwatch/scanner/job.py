@@ -18,6 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from stillwatch.campaigns import (
+    Assumptions,
     carriers_of_shared,
     choose,
     judge,
@@ -25,19 +26,9 @@ from stillwatch.campaigns import (
     put_on_watch,
     shared_lines,
 )
-from stillwatch.enrich import (
-    read_accounts,
-    read_corrections,
-    read_corroborated,
-    read_indicators,
-    read_labels,
-    read_organizations,
-    read_ownership,
-    read_permits,
-)
+from stillwatch.enrich import read_accounts, read_labels
 from stillwatch.errors import ConfigError, InputError
 from stillwatch.pipeline import DISCOVERY, FEATURES, features
-from stillwatch.policy import permits_from_rows
 from stillwatch.report import write_report
 from stillwatch.runners import (
     PARTS,
@@ -48,6 +39,7 @@ from stillwatch.runners import (
     holds,
     open_cluster,
 )
+from stillwatch.scanner.baseline import Baseline, read_baseline
 from stillwatch.scanner.described import refuse_silence, refuse_unfilled
 from stillwatch.scanner.disk import refuse_small_disk
 from stillwatch.scanner.enrichment import Enrichment
@@ -70,8 +62,8 @@ from stillwatch.scanner.resume import (
     save_reading,
     was_finished,
 )
+from stillwatch.scanner.sides import Sides, read_sides
 from stillwatch.scanner.spread import SpreadLogs
-from stillwatch.scanner.summary import Baseline, read_baseline
 from stillwatch.scanner.templates import write_frames
 from stillwatch.scanner.written import as_json, write_run
 from stillwatch.schema import (
@@ -214,14 +206,11 @@ def scan(
         sampling_rate=sampling_rate,
     )
     assumptions = load_assumptions(None if value is None else Path(value))
-    side = read_accounts(accounts) if accounts else None
-    whole = read_organizations(organizations) if organizations else None
-    enrichment = Enrichment(side, keys, networks, disposable)
-    allowed = permits_from_rows(read_permits(permits).to_pylist()) if permits else ()
-    answers = _answers(ownership)
-    restored = read_corrections(corrections) if corrections else frozenset()
-    told = read_indicators(indicators, now=now) if indicators else ()
-    listed = read_corroborated(corroborated) if corroborated else None
+    sides = read_sides(
+        accounts=accounts, organizations=organizations, keys=keys, networks=networks,
+        disposable=disposable, permits=permits, ownership=ownership, corrections=corrections,
+        indicators=indicators, corroborated=corroborated, now=now,
+    )  # fmt: skip
     feed = _feed(inputs, format, max_rejects, now, query, engine)
     if isinstance(feed, StoredDays | SpreadLogs) and (keys or networks):
         raise ConfigError(
@@ -230,61 +219,34 @@ def scan(
             hint="scan the logs themselves, without --engine",
         )  # fmt: skip
     run_dir = Path(out) if out is not None else Path(tempfile.mkdtemp(prefix="stillwatch-"))
-    told_by = {
-        "accounts": side.columns if side else frozenset[str](),
-        "organizations": whole.columns if whole else frozenset[str](),
-    }
-    columns = feed.columns | {f"accounts.{c}" for held in told_by.values() for c in held}
-    columns |= enrichment.columns
     tell = progress or (lambda _: None)
     seconds: dict[str, float] = {}
     key = asked(
         feed,
-        {"accounts": accounts, "organizations": organizations, **enrichment.files,
-         "permits": permits, "ownership": ownership,
-         "corrections": corrections, "indicators": indicators,
-         "corroborated": corroborated, "value": value,
-         "format": format if format.endswith(".toml") else None},
+        {**sides.files, "value": value, "format": format if format.endswith(".toml") else None},
         {"format": format, "max_rejects": max_rejects, "--baseline": earlier.digest,
-         "indicators in force": [one.indicator_id for one in told],
+         "indicators in force": [one.indicator_id for one in sides.indicators or ()],
          **settings.as_dict()},
     )  # fmt: skip
     with claimed(run_dir), ExitStack() as closing:
         kept = _begin(run_dir, key, feed, resume=resume)
         if kept is None:
             return ScanResult(run_dir)
-        if listed is not None:  # what a stopped run left may tell of the registered already
+        if sides.corroborated is not None:
+            # what a stopped run left may tell of the registered already
             kept -= {"findings", "cohort_scores"}
+        columns = feed.columns | sides.columns
         runner = _runner(
             closing, engine, feed, run_dir / STAGES, settings, columns, memory, threads
         )
         try:
-            _read(runner, feed, enrichment, run_dir, key, kept, tell, seconds)
-            runner.put("accounts", side.table if side else ACCOUNT.empty_table())
-            runner.put("organizations", whole.table if whole else ORGANIZATION.empty_table())
-            _discover(runner, kept, tell, seconds, restored, told_by)
+            _read(runner, feed, sides.enrichment, run_dir, key, kept, tell, seconds)
+            people, owners = sides.accounts, sides.organizations
+            runner.put("accounts", people.table if people else ACCOUNT.empty_table())
+            runner.put("organizations", owners.table if owners else ORGANIZATION.empty_table())
+            _discover(runner, kept, tell, seconds, sides)
             began = time.monotonic()
-            references = shipped_references()
-            earlier.refuse_overlap(runner)
-            own = earlier.calibrated(runner.query(_SCORES), references)
-            registered = _register(runner, listed, earlier, references)
-            choice = choose(
-                own, alpha=alpha, look=settings.look, looks=looks,
-                largest=references.largest_e, registered=registered,
-            )  # fmt: skip
-            drift = earlier.drift(runner, choice, references)
-            tell(Progress("judge", 0, 1, "steps"))
-            judgement = judge(runner, choice, allowed, accuse=not drift["alarm"])
-            if indicators:
-                carriers = carriers_of_shared(runner, told)
-                judgement = put_on_watch(judgement, carriers)
-                lines = shared_lines(judgement, carriers)
-                write_whole(run_dir / SHARED, b"".join(as_json(x, pretty=False) for x in lines))
-            frames = write_frames(runner, run_dir, judgement, feed)
-            write_run(
-                runner, run_dir, judgement, choice, assumptions, answers, feed, earlier, drift,
-                allowed, frames,
-            )  # fmt: skip
+            _judge(runner, run_dir, feed, sides, earlier, assumptions, tell)
             seconds["judge"] = round(time.monotonic() - began, 3)
             tell(Progress("report", 0, 1, "steps"))
             began = time.monotonic()
@@ -355,7 +317,7 @@ def _tidy(run_dir: Path) -> None:
 
 def _discover(
     runner: LocalRunner, kept: frozenset[str], tell: Callable[[Progress], None],
-    seconds: dict[str, float], restored: frozenset[str], told_by: dict[str, frozenset[str]],
+    seconds: dict[str, float], sides: Sides,
 ) -> None:  # fmt: skip
     for number, step in enumerate(STEPS):
         tell(Progress(step.name, number, len(STEPS), "steps"))
@@ -364,9 +326,9 @@ def _discover(
             runner.adopt(step.output)
         else:
             runner.run(step)
-        take_out(runner, step.output, restored)
+        take_out(runner, step.output, sides.restored)
         if step.output == "people":
-            refuse_silence(runner, told_by)
+            refuse_silence(runner, sides.columns_told)
         if step.output == "exchanges":
             refuse_unfilled(runner)
         if step.output in kept:
@@ -374,6 +336,34 @@ def _discover(
         seconds[step.name] = round(time.monotonic() - began, 3)
         if step.output == "exchanges":
             _refuse_empty(runner.path("exchanges"))
+
+
+def _judge(
+    runner: LocalRunner, run_dir: Path, feed: Feed, sides: Sides, earlier: Baseline,
+    assumptions: Assumptions, tell: Callable[[Progress], None],
+) -> None:  # fmt: skip
+    """Select, accuse and write the run's tables, from the findings that the runner has."""
+    settings, references = runner.settings, shipped_references()
+    earlier.refuse_overlap(runner)
+    own = earlier.calibrated(runner.query(_SCORES), references)
+    registered = _register(runner, sides.corroborated, earlier, references)
+    choice = choose(
+        own, alpha=settings.alpha, look=settings.look, looks=settings.looks,
+        largest=references.largest_e, registered=registered,
+    )  # fmt: skip
+    drift = earlier.drift(runner, choice, references)
+    tell(Progress("judge", 0, 1, "steps"))
+    judgement = judge(runner, choice, sides.permits, accuse=not drift["alarm"])
+    if sides.indicators is not None:
+        carriers = carriers_of_shared(runner, sides.indicators)
+        judgement = put_on_watch(judgement, carriers)
+        lines = shared_lines(judgement, carriers)
+        write_whole(run_dir / SHARED, b"".join(as_json(x, pretty=False) for x in lines))
+    frames = write_frames(runner, run_dir, judgement, feed)
+    write_run(
+        runner, run_dir, judgement, choice, assumptions, sides.answers, feed, earlier, drift,
+        sides.permits, frames,
+    )  # fmt: skip
 
 
 def _register(
@@ -405,13 +395,6 @@ def _known(without: Sequence[str]) -> tuple[str, ...]:
                 "no such signal", where="without", hint="choose from " + ", ".join(sorted(names))
             )
     return tuple(sorted(set(without)))
-
-
-def _answers(ownership: str | Path | None) -> dict[str, str]:
-    if ownership is None:
-        return {}
-    table = read_ownership(ownership)
-    return dict(zip(table["owner_entity_id"].to_pylist(), table["access"].to_pylist(), strict=True))
 
 
 def _read(

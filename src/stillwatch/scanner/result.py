@@ -34,26 +34,32 @@ class ScanResult:
 
     @property
     def summary(self) -> dict[str, Any]:
+        """The content of summary.json."""
         return self._run.summary
 
     @property
     def campaigns(self) -> list[dict[str, Any]]:
+        """The lines of campaigns.jsonl."""
         return self._run.campaigns
 
     @cached_property
     def accounts(self) -> pa.Table:
+        """accounts.parquet: a row for each account seen."""
         return self._run.table("accounts")
 
     @cached_property
     def subjects(self) -> pa.Table:
+        """subjects.parquet: a row for each account and end user of channel accounts."""
         return self._run.table("subjects")
 
     @cached_property
     def signals(self) -> pa.Table:
+        """signals.parquet: a row for each finding."""
         return self._run.table("signals")
 
     @cached_property
     def links(self) -> pa.Table:
+        """links.parquet: a row for each pair of accounts and kind."""
         return self._run.table("links")
 
     @property

@@ -90,7 +90,10 @@ class SpreadLogs(Logs):
         ]  # fmt: skip
 
     def fill(self, runner: LocalRunner, joined: Joined, tell: Callable[[int], None]) -> None:
-        """Make the table `features` on the engine. Rejected rows are judged when all is read."""
+        """Make the table `features` on the engine. Rejected rows are judged when all is read.
+
+        Raises InputError: a file that a worker could not read, or too many rejected rows.
+        """
         del joined  # whoever builds this has refused what is joined to exchanges
         del runner  # its own, which has a cluster
         notes = self._cluster().map_items("features", read_features, self._items(), FEATURES, tell)

@@ -23,9 +23,10 @@ from stillwatch.campaigns import (
 )
 from stillwatch.policy import Permit
 from stillwatch.runners import LocalRunner
+from stillwatch.scanner.baseline import Baseline
 from stillwatch.scanner.feed import Feed
 from stillwatch.scanner.reasons import explain_standings
-from stillwatch.scanner.summary import Baseline, summarize
+from stillwatch.scanner.summary import summarize
 from stillwatch.scanner.templates import methods_in_words
 from stillwatch.schema import (
     ACCOUNTS,

@@ -11,13 +11,11 @@ from stillwatch.schema.effects import (
     judgement_of,
     read_effects,
 )
-from stillwatch.schema.files import held_folder, locked, read_toml, write_whole
+from stillwatch.schema.files import held_folder, locked, read_toml, to_disk, write_whole
 from stillwatch.schema.finding import CohortTest, Finding, Null
 from stillwatch.schema.indicator import INDICATOR_FIELDS, Indicator, indicator_of
 from stillwatch.schema.judgement import (
     ADVERSE,
-    APPEAL_STATES,
-    CASE_STATES,
     OWNERSHIP,
     REASONS,
     Appeal,
@@ -72,9 +70,7 @@ __all__ = [
     "ACCESS",
     "ACCOUNTS",
     "ADVERSE",
-    "APPEAL_STATES",
     "CAMPAIGNS",
-    "CASE_STATES",
     "CLAIMS",
     "DAY_US",
     "EFFECTS_HINT",
@@ -136,6 +132,7 @@ __all__ = [
     "read_effects",
     "read_toml",
     "template_column",
+    "to_disk",
     "to_micros",
     "write_whole",
 ]

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from stillwatch.errors import ConfigError, InputError
 
-__all__ = ["held_folder", "locked", "read_toml", "write_whole"]
+__all__ = ["held_folder", "locked", "read_toml", "to_disk", "write_whole"]
 
 _NO_LOCKS: Final = frozenset({errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS})
 
@@ -57,6 +57,15 @@ def write_whole(path: Path, data: bytes) -> None:
         out.flush()
         os.fsync(out.fileno())
     aside.replace(path)
+
+
+def to_disk(path: Path) -> None:
+    """Bring a file's content, or a folder's names, to the disk. Raises OSError."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 @contextlib.contextmanager

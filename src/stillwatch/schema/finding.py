@@ -65,15 +65,3 @@ class Finding:
     missing: tuple[str, ...] = ()
     excuse: str = ""
     e_before: float = float("nan")
-
-    def as_evidence(self) -> dict[str, Any]:
-        """Return the row that `campaigns.jsonl` holds under claims.<claim>.evidence."""
-        return {
-            "signal": self.signal,
-            "statistic": self.statistic,
-            "p_value": self.p_value,
-            "e_value": self.e_value,
-            "null": None if self.null is None else self.null.as_dict(),
-            "n": self.n,
-            "text": self.text,
-        }

@@ -8,9 +8,6 @@ from typing import Final
 
 __all__ = [
     "ADVERSE",
-    "APPEAL_STATES",
-    "CASE_KINDS",
-    "CASE_STATES",
     "OWNERSHIP",
     "REASONS",
     "Appeal",
@@ -20,12 +17,9 @@ __all__ = [
     "Sighting",
 ]
 
-CASE_STATES: Final = ("open", "merged", "closed")
-CASE_KINDS: Final = ("campaign", "ownership")
 # Why the guard refused by who owns an account: no person gives it as a reason, and it is no
 # accusation.
 OWNERSHIP: Final = "ownership"
-APPEAL_STATES: Final = ("open", "upheld", "rejected", "lapsed")
 ADVERSE: Final = ("throttle", "step_up", "summarize", "deny")
 # Why a decision was taken, as codes: a notice says their sentences and never an analyst's words.
 REASONS: Final[dict[str, str]] = {
@@ -45,7 +39,8 @@ REASONS: Final[dict[str, str]] = {
 class Case:
     """A campaign under review; it keeps its id while the campaign grows, splits or merges.
 
-    ``kind`` *ownership*: refusals that rest on one ownership answer, and accuse nobody.
+    ``state``: open, merged or closed. ``kind`` *ownership*: refusals that rest on one ownership
+    answer, and accuse nobody; else *campaign*.
     """
 
     id: str
@@ -87,7 +82,10 @@ class Decision:
 
 @dataclass(frozen=True)
 class Appeal:
-    """An appeal of one account against one decision; ``due``: when it relaxes by itself."""
+    """An appeal of one account against one decision; ``due``: when it relaxes by itself.
+
+    ``state``: open, upheld, rejected or lapsed.
+    """
 
     id: str
     decision: str

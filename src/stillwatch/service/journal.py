@@ -47,10 +47,12 @@ class Look:
 
     @property
     def until(self) -> datetime:
+        """The end of its window, UTC."""
         return from_micros(self.until_us)
 
     @property
     def since(self) -> datetime:
+        """The start of its window, UTC."""
         return from_micros(self.since_us)
 
 

@@ -41,9 +41,11 @@ class Dice:
         ).__next__
 
     def pick(self, items: Sequence[T]) -> T:
+        """Return one of the items, each as likely."""
         return items[int(self.u() * len(items))]
 
     def chance(self, p: float) -> bool:
+        """Return true with this probability."""
         return self.u() < p
 
     def whole(self, low: int, high: int) -> int:
@@ -51,9 +53,11 @@ class Dice:
         return low + int(self.u() * (high - low + 1))
 
     def between(self, low: float, high: float) -> float:
+        """Return a number in [low, high), uniform."""
         return low + self.u() * (high - low)
 
     def expo(self, mean: float) -> float:
+        """Return an exponential number of this mean."""
         return -mean * math.log(1.0 - self.u())
 
     def count(self, mean: float, spread: float = 0.6, low: int = 1) -> int:
@@ -72,4 +76,5 @@ class Dice:
         return pool[:k]
 
     def hex(self, digits: int) -> str:
+        """Return so many random hex digits."""
         return self.rng.bytes((digits + 1) // 2).hex()[:digits]

@@ -29,6 +29,13 @@ _BREAKS = ("\n\n", "\n---\n", '\n"""\n', " ", "\n### ", "\n>> ")
 
 @dataclass(frozen=True)
 class Frame:
+    """One way to ask: what a template puts around a payload, and what the answer looks like.
+
+    ``kind``: one of KINDS. ``tag``: what the answer is to be wrapped in, where the form has one.
+    ``system``: the system prompt, None without one. ``head`` begins the user text and ``tail`` ends
+    it; ``before`` and ``after`` are the breaks around the payload.
+    """
+
     kind: str
     form: str  # shape of the answer
     tag: str
@@ -39,6 +46,7 @@ class Frame:
     after: str
 
     def wrap(self, payload: str) -> str:
+        """Return the user text: the payload within the template."""
         return f"{self.head}{self.before}{payload}{self.after}{self.tail}"
 
 

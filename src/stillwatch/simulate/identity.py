@@ -16,6 +16,8 @@ __all__ = ["API_CLIENTS", "CODE_CLIENTS", "WEB_CLIENTS", "Account", "Client", "m
 
 @dataclass(frozen=True)
 class Client:
+    """What sends requests: its channel, its user agent and the JA4 fingerprint of its TLS."""
+
     name: str
     user_agent: str
     ja4: str
@@ -28,6 +30,7 @@ def _client(name: str, user_agent: str, tls: str, ciphers: int) -> Client:
 
 
 def make_clients(names: tuple[tuple[str, str, str, int], ...]) -> tuple[Client, ...]:
+    """Return clients of (channel, user agent, name of the TLS library, ciphers it offers)."""
     return tuple(_client(*n) for n in names)
 
 

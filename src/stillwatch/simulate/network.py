@@ -12,6 +12,8 @@ _RESERVED = {10, 127, 169, 172, 192, 198, 203}
 
 
 class Exit(NamedTuple):
+    """An address, and the country and autonomous system that it belongs to."""
+
     ip: str
     country: str
     asn: int
@@ -26,6 +28,7 @@ class Prefix(NamedTuple):
     v6: bool
 
     def exit(self, dice: Dice, low: int = 1, high: int = 254) -> Exit:
+        """Return an address in it, of a host in [low, high]."""
         host = dice.whole(low, high)
         if self.v6:
             ip = f"{self.stem}:{host:x}:{dice.whole(1, 65000):x}:{dice.whole(1, 65000):x}::{host:x}"
@@ -66,6 +69,7 @@ class Networks:
         return [prefix.exit(dice) for _ in range(dice.whole(2, 5))]
 
     def office(self, dice: Dice, country: str) -> list[Exit]:
+        """Return one to three addresses of one prefix."""
         prefix = self.prefix(dice, country)
         return [prefix.exit(dice, 1, 20) for _ in range(dice.whole(1, 3))]
 

@@ -47,10 +47,12 @@ def write_accounts(accounts: list[Account], path: Path, end: int) -> None:
 
 
 def write_permits(permits: list[dict[str, Any]], path: Path) -> None:
+    """Write the permits, in the order in which they are given."""
     _write(path, list(PERMIT.names), permits)
 
 
 def write_ownership(owners: list[dict[str, Any]], path: Path, as_of: datetime) -> None:
+    """Write what is answered of each owner. ``as_of``: UTC, when that was so."""
     micros = int(as_of.timestamp()) * 1_000_000
     rows = [o | {"as_of": micros, "policy": "ownership-2026"} for o in owners]
     _write(path, list(OWNER.names), rows)

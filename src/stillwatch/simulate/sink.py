@@ -70,6 +70,7 @@ class Sink:
         return self.rows + len(self._buffer)
 
     def add(self, row: Row) -> None:
+        """Take a row; what is held goes to the disk by time when there is much of it."""
         self._buffer.append(row)
         if len(self._buffer) >= _BUFFER:
             self._flush()

@@ -90,6 +90,7 @@ class Stage:
         return dice.sample([self.language_at((i + start) / n) for i in range(n)], n)
 
     def language_at(self, u: float) -> str:
+        """Return the language at a place in [0, 1) of the world's mix."""
         return self._codes[min(bisect_right(self._cum, u * self._cum[-1]), len(self._codes) - 1)]
 
     def any_words(self, dice: Dice) -> Vocabulary:
@@ -134,6 +135,7 @@ class Stage:
         self._played = len(self.accounts)
 
     def set_role(self, account: Account, role: str, campaign: str) -> None:
+        """Enter an account's role (core, periphery, victim …) and its campaign."""
         self.tell(account, role=role, campaign=campaign)
 
     def tell(self, account: Account, **known: str | None) -> None:

@@ -9,11 +9,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from stillwatch.errors import EvidenceError
 
-__all__ = ["P_FLOOR", "BoolArray", "FloatArray", "IntArray", "Tail"]
+__all__ = ["P_FLOOR", "FloatArray", "IntArray", "Tail"]
 
 FloatArray: TypeAlias = NDArray[np.float64]
 IntArray: TypeAlias = NDArray[np.int64]
-BoolArray: TypeAlias = NDArray[np.bool_]
 Tail: TypeAlias = Literal["lower", "upper"]
 
 P_FLOOR = 1e-300

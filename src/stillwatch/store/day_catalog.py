@@ -87,6 +87,7 @@ class Catalog:
             )  # fmt: skip
 
     def close(self) -> None:
+        """Let go of the file; the catalog answers nothing from here on."""
         self._con.close()
 
     @contextmanager
@@ -101,6 +102,7 @@ class Catalog:
             raise
 
     def enter_file(self, file: StoredFile, state: str, read_us: int) -> None:
+        """Note a file that was read. ``state``: live or failed; ``read_us``: when, UTC."""
         self._con.execute(
             "INSERT INTO files VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             [
@@ -111,6 +113,7 @@ class Catalog:
         )  # fmt: skip
 
     def enter_part(self, part: Part) -> None:
+        """Note a part that lies in the folder, whole."""
         self._con.execute(
             "INSERT INTO parts VALUES (?, ?, ?, ?, ?, ?)",
             [part.name, part.day, part.digest, part.size, part.rows, part.level],
@@ -131,6 +134,7 @@ class Catalog:
         )
 
     def drop_parts(self, names: list[str]) -> None:
+        """Forget parts; their files are the caller's to remove."""
         self._con.executemany("DELETE FROM parts WHERE name = ?", [[name] for name in names])
 
     def expire_files(self, before_us: int) -> None:
@@ -147,6 +151,7 @@ class Catalog:
         )
 
     def forget_files(self, numbers: list[int]) -> None:
+        """Forget that files were ever read."""
         self._con.executemany("DELETE FROM files WHERE id = ?", [[n] for n in numbers])
 
     def known(self) -> dict[str, tuple[int, SourceFile, str]]:

@@ -15,7 +15,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-__all__ = ["DAY_US", "FILE", "Part", "PartWriter", "day_of", "digest_of", "flush_folder"]
+from stillwatch.schema import to_disk
+
+__all__ = ["DAY_US", "FILE", "Part", "PartWriter", "day_of", "digest_of"]
 
 DAY_US: Final = 86_400_000_000
 FILE: Final = pa.field("file", pa.int32())
@@ -49,15 +51,6 @@ def digest_of(path: Path) -> str:
     """Return the SHA-256 of a file, as 64 hex digits. Raises OSError."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def flush_folder(folder: Path) -> None:
-    """Bring a folder's names to the disk."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 class PartWriter:
@@ -131,9 +124,9 @@ class PartWriter:
                 os.fsync(file.fileno())
             digest, size = digest_of(aside), aside.stat().st_size
             aside.replace(self._folder / name)
-            flush_folder(self._folder / day)
+            to_disk(self._folder / day)
             parts.append(Part(name, day, digest, size, self._written[day], self._level))
-        flush_folder(self._folder)
+        to_disk(self._folder)
         return parts
 
     def abandon(self) -> None:

@@ -32,8 +32,11 @@ def test_the_campaign_is_named_by_log_probabilities_from_one_percent(made):
 
 
 def test_nobody_who_was_not_taught_is_named(made):
-    for name, row in made[0]["students"].items():
-        if not row["taught"].get("tokens_from_campaign"):
+    students = made[0]["students"]
+    untaught = [n for n, s in students.items() if not s["taught"].get("tokens_from_campaign")]
+    assert "control" in untaught
+    for name, row in students.items():
+        if name in untaught:
             for how in ("by_text", "by_log_probability"):
                 assert row["canary"][how]["named"] is None, name
                 assert row["canary"][how]["right"]["p_adjusted"] > 1e-3, name

@@ -159,7 +159,9 @@ def test_what_came_after_as_of_is_not_known(run):
 
 def test_the_usual_rate_is_over_a_day_at_least_so_that_a_busy_hour_makes_no_large_budget(run):
     """Found after some hours, a campaign's limit is of what it sent, as if that were its day."""
-    for campaign in compiled(run).snapshot.campaigns:
+    campaigns = compiled(run).snapshot.campaigns
+    assert len(campaigns) > 1
+    for campaign in campaigns:
         sent = requests_of(run, campaign.campaign_id)
         span = max(24.0, (sent[-1] - sent[0]) / 3.6e9)
         assert campaign.rate_per_h == pytest.approx(len(sent) / span, abs=1e-5)
@@ -224,6 +226,7 @@ def test_a_preview_counts_the_accused_and_the_rungs(run):
 def test_a_preview_says_what_the_guard_leaves_a_throttled_campaign(run):
     for ladder in (Ladder(), Ladder(budget_share=0.5, budget_window_s=3_600)):
         decider = Guard(compiled(run, ladder=ladder).snapshot)
+        assert decider.table.pursuits
         for number, pursuit in decider.table.pursuits.items():
             found = preview(run, pursuit.campaign_id, ladder=ladder)
             assert found.budget == decider.budgets[number].limit

@@ -99,10 +99,19 @@ def test_scoring_code_that_was_changed_after_the_answers_is_refused(tracing, mon
     assert tracing.score(tracing.answers(minute=3))["scores"][0]["campaign"] == "b"
 
 
-def test_the_digest_of_the_scoring_code_covers_all_that_a_score_is_made_by():
+def test_the_digest_of_the_scoring_code_covers_all_that_a_score_is_made_by(tmp_path, monkeypatch):
     named = {f"{room}.{file}" for room, file in registry._SCORING}
     assert {"stillwatch.prove.canary.py", "stillwatch.stats.coins.py"} < named
-    assert registry.code_digest() == registry.code_digest()
+    for room, file in registry._SCORING:
+        (tmp_path / room).mkdir(exist_ok=True)
+        (tmp_path / room / file).write_bytes((registry.files(room) / file).read_bytes())
+    installed = registry.code_digest()
+    monkeypatch.setattr(registry, "files", lambda room: tmp_path / room)
+    assert registry.code_digest() == installed
+    for room, file in registry._SCORING:
+        (tmp_path / room / file).write_bytes(b"# " + (tmp_path / room / file).read_bytes())
+        changed, installed = installed, registry.code_digest()
+        assert changed != installed, file
 
 
 @pytest.mark.parametrize("minute", [-0.01, 0.01])

@@ -14,7 +14,7 @@ import pytest
 from stillwatch.campaigns.select import Choice
 from stillwatch.errors import ConfigError
 from stillwatch.runners import LocalRunner
-from stillwatch.scanner.summary import Baseline, Local, _one_view_each, read_baseline
+from stillwatch.scanner.baseline import Baseline, Local, _one_view_each, read_baseline
 from stillwatch.schema import Settings
 from stillwatch.signals import shipped_references
 

@@ -97,9 +97,12 @@ def test_what_was_pulled_may_be_told_of(home, seen):
 
 
 def test_what_one_sends_may_refer_to_what_goes_with_it_or_went_before(home, seen):
-    prepare(home, [seen, opinion(seen)], "detection", now=NOW)
-    prepare(home, [normal(make.opinion(seen["id"], "neutral", by=OTHER, created=NOW))],
-            "detection", now=NOW)  # fmt: skip
+    said = opinion(seen)
+    both = prepare(home, [seen, said], "detection", now=NOW)
+    assert {one["id"] for one in both.objects} >= {seen["id"], said["id"]}
+    later = normal(make.opinion(seen["id"], "neutral", by=OTHER, created=NOW))
+    after = prepare(home, [later], "detection", now=NOW)
+    assert {one["id"] for one in after.objects if one["type"] == "opinion"} == {later["id"]}
 
 
 @pytest.mark.parametrize("later", [False, True])

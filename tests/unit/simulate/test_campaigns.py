@@ -62,6 +62,7 @@ def test_queues_are_drawn_without_replacement(small):
         for r in small.rows(family):
             if len(user_text(r)) > 80:
                 firsts[first_text(r)].add(r["account_id"])
+        assert len(firsts) > 100
         assert all(len(a) == 1 for a in firsts.values())
 
 

@@ -193,7 +193,6 @@ def batch(rows: Rows) -> Files:
 
 
 BODY = set(NOT_IN_ANY_BODY)
-NO_WORD_FOR_FILTERED = "no word for an answer that a filter cut"
 
 
 @dataclass(frozen=True)

@@ -125,4 +125,8 @@ def test_a_time_in_milliseconds_is_not_yet_the_latency(
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf")])
 def test_a_number_that_is_none_is_surveyed(value: float) -> None:
-    survey([{"account_id": value, "held": {"x": [value]}}])
+    seen, rows = survey([{"account_id": value, "held": {"x": [value]}}])
+    assert rows == 1
+    assert {one.path: one.rows for one in seen} == {
+        ("account_id",): 1, ("held",): 1, ("held", "x"): 1
+    }  # fmt: skip

@@ -136,7 +136,7 @@ with opened(Path({folder!r})) as store:
     if where == "in the transaction":
         Catalog.enter_file = die
     elif where == "between the parts":
-        day_parts.flush_folder = die
+        day_parts.to_disk = die
     else:
         changing = Catalog.changing
         def then_die(self):

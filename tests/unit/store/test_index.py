@@ -67,6 +67,7 @@ def test_the_links_of_a_campaign_are_those_of_its_members(run, index):
         inside = {m["account_id"] for m in campaign["members"]}
         part = index.about_campaign(campaign["campaign_id"], tables=("links",), members=10_000)
         found = part.table("links").to_pylist()
+        assert found
         key = lambda r: (r["a"], r["b"], r["kind"])  # noqa: E731
         wanted = [{k: r[k] for k in ("a", "b", "kind", "llr")} for r in whole if r["b"] in inside]
         assert sorted(found, key=key) == sorted(wanted, key=key)
@@ -74,6 +75,9 @@ def test_the_links_of_a_campaign_are_those_of_its_members(run, index):
 
 def test_pictures_of_a_campaign_are_those_of_the_whole_run(run, index):
     whole = read_facts(run)
+    assert whole.shown
+    assert whole.clock
+    assert whole.coverage
     for campaign in whole.shown:
         part = read_facts(
             index.about_campaign(campaign.campaign_id, tables=("raster", "clock", "coverage"))

@@ -70,8 +70,6 @@ def graph_figure(facts: Facts, campaign: Campaign, web: Web) -> Figure | None:
     )
     edges, direct_shown = _edges(web, kept, drawn)
     at = _place(web, kept, drawn, edges)
-    listed = objects[: facts.budget.objects]
-    present = Counter(web.kinds.values()) + Counter(d.kind for d in web.direct)
     return Figure(
         name="Links",
         title=title,
@@ -79,21 +77,7 @@ def graph_figure(facts: Facts, campaign: Campaign, web: Web) -> Figure | None:
             drawing(f"{campaign.ident}-graph", _WIDTH, _HEIGHT, title, desc,
                     _draw(web, kept, drawn, edges, at), "min-wide"),
         ),
-        table=Table(
-            ("Kind", "What", "Accounts", "Nats each"),
-            [
-                (
-                    kind_title(web.kinds[o]),
-                    shorten(o.partition(":")[2] or o, 11),
-                    f"{len(web.holders[o]):,}",
-                    plain(sum(web.holders[o].values()) / len(web.holders[o])),
-                )
-                for o in listed
-            ],
-            frozenset({2, 3}),
-            f"{counted(len(objects) - len(listed), 'shared thing')} not listed: all are in "
-            "links.parquet.",
-        ),
+        table=_things(web, objects, facts.budget.objects),
         caption=(
             f"Not shown: {counted(hidden, 'account')}, "
             f"{counted(len(objects) - len(kept), 'shared thing')}, "
@@ -102,15 +86,7 @@ def graph_figure(facts: Facts, campaign: Campaign, web: Web) -> Figure | None:
             f"{counted(web.alone, 'thing')} that one member alone has."
         ),
         extra={
-            "kinds": [
-                {
-                    "place": kind_place(kind),
-                    "title": kind_title(kind),
-                    "count": n,
-                    "swatch": _legend(kind),
-                }
-                for kind, n in sorted(present.items(), key=lambda i: (-i[1], i[0]))
-            ],
+            "kinds": _kinds(web),
             "roles": _roles(drawn),
             "nodes": _nodes(web, kept, drawn, edges, at),
             "edges": [
@@ -119,6 +95,36 @@ def graph_figure(facts: Facts, campaign: Campaign, web: Web) -> Figure | None:
             "behind": [*kept, *(g.accounts for g in drawn)],
         },
     )  # fmt: skip
+
+
+def _things(web: Web, objects: list[str], most: int) -> Table:
+    """Return the list under the graph: the first ``most`` shared things and how many are left."""
+    rows = [
+        (
+            kind_title(web.kinds[o]),
+            shorten(o.partition(":")[2] or o, 11),
+            f"{len(web.holders[o]):,}",
+            plain(sum(web.holders[o].values()) / len(web.holders[o])),
+        )
+        for o in objects[:most]
+    ]
+    left = counted(len(objects) - len(rows), "shared thing")
+    note = f"{left} not listed: all are in links.parquet."
+    return Table(("Kind", "What", "Accounts", "Nats each"), rows, frozenset({2, 3}), note)
+
+
+def _kinds(web: Web) -> list[dict[str, object]]:
+    """Return the kinds of links that there are, as a reader may hide them, the commonest first."""
+    present = Counter(web.kinds.values()) + Counter(d.kind for d in web.direct)
+    return [
+        {
+            "place": kind_place(kind),
+            "title": kind_title(kind),
+            "count": n,
+            "swatch": _legend(kind),
+        }
+        for kind, n in sorted(present.items(), key=lambda i: (-i[1], i[0]))
+    ]
 
 
 def _core(campaign: Campaign) -> frozenset[str]:

@@ -74,7 +74,7 @@ def prevalence_figure(facts: Facts) -> Figure | None:
             _draw(facts, weeks, bars, events, "prev-wide", title, desc, (1120, 226), "only-wide"),
             _draw(facts, weeks, bars, events, "prev-slim", title, desc, (350, 250), "only-slim"),
         ),
-        table=_table(facts, weeks, events),
+        table=_table(weeks, events),
         caption=" ".join([*([_EXPLAINED] if weeks else []), *_marks(events)]),
         legend=_legend(facts, bars, weeks),
         extra={"events": events},
@@ -314,7 +314,7 @@ def _marks(events: list[dict[str, Any]], most: int = _TOLD) -> list[str]:
     return [f"Marks: {'; '.join(told)}."] if 0 < len(told) <= most else []
 
 
-def _table(facts: Facts, weeks: list[_Week], events: list[dict[str, Any]]) -> Table:
+def _table(weeks: list[_Week], events: list[dict[str, Any]]) -> Table:
     rows = [
         (
             day(w.start),
