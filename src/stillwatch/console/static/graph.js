@@ -34,6 +34,27 @@
     context?.getExtension("WEBGL_lose_context")?.loseContext();
     return Boolean(context);
   }
+  // sigma's file asks twice how large a texture may be as it is read, each time of a context of its own
+  // that it never gives up: while it is read all that are made are noted, and given up after.
+  async function loadAll(addresses) {
+    const canvas = HTMLCanvasElement.prototype, { getContext } = canvas, made = new Set();
+    canvas.getContext = function (kind, ...rest) {
+      const context = getContext.call(this, kind, ...rest);
+      if (context && kind.startsWith("webgl")) made.add(context);
+      return context;
+    };
+    try {
+      for (const address of addresses) await load(address);
+    } finally {
+      canvas.getContext = getContext;
+      for (const context of made) context.getExtension("WEBGL_lose_context")?.loseContext();
+    }
+  }
+  let needed = null; // one load for all graphs: none is drawn while contexts are noted
+  function need(addresses) {
+    needed ??= loadAll(addresses).catch((problem) => { needed = null; throw problem; });
+    return needed;
+  }
   const rgb = (hex) => (hex.length === 4 ? [1, 2, 3].map((i) => hex[i] + hex[i]) : [1, 3, 5].map((i) => hex.slice(i, i + 2)))
     .map((pair) => parseInt(pair, 16));
   const mixed = (one, other, part) => { // as opaque as the page, so that lines that cross add nothing up
@@ -316,7 +337,7 @@
       try {
         able ??= answer(box.dataset.able);
         if (await able && here()) { // what a worker may do, a page need not be allowed
-          for (const address of box.dataset.needs.split(" ")) await load(address);
+          await need(box.dataset.needs.split(" "));
           await pause();
           if (box.isConnected) await draw(box);
         } else {
