@@ -16,7 +16,19 @@ __all__ = [
     "ShareRefused",
     "StateError",
     "StillwatchError",
+    "why",
 ]
+
+
+def why(error: Exception) -> str:
+    """Return why a file or an address cannot be had, as a reader says it: "permission denied".
+
+    Never a path or a content: of other errors than the machine's the kind alone.
+    """
+    if isinstance(error, UnicodeError):
+        return "not UTF-8 text"
+    said = error.strerror if isinstance(error, OSError) else None
+    return said.lower() if said else type(error).__name__
 
 
 class StillwatchError(Exception):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import signal
 import sys
 from collections.abc import Sequence
@@ -37,7 +38,7 @@ from stillwatch.cli.share import share
 from stillwatch.cli.simulate import simulate
 from stillwatch.cli.terminal import complain, survive_any_encoding
 from stillwatch.cli.watch import watch
-from stillwatch.errors import ConfigError, InputError, SchemaError, StillwatchError
+from stillwatch.errors import ConfigError, InputError, SchemaError, StillwatchError, why
 from stillwatch.schema import EXIT_CLEAR, EXIT_INPUT, EXIT_USAGE
 
 __all__ = ["app", "main", "run"]
@@ -172,9 +173,12 @@ def run(arguments: Sequence[str]) -> int:
 
 def _unwritten(error: OSError) -> StillwatchError:
     """Return what a reader can do about a failure of the machine; rooms report unread input."""
+    refused = isinstance(error, PermissionError) or error.errno == errno.EROFS
     return StillwatchError(
-        error.strerror or type(error).__name__,
+        why(error),
         where="" if error.filename is None else str(error.filename),
-        hint="free disk space or see that the folder may be written; "
+        hint="give a folder that you may write to, or get the right to this one"
+        if refused
+        else "free disk space or see that the folder may be written; "
         "a scan then goes on with --resume",
     )

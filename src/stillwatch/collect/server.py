@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from stillwatch.collect.settings import Settings
 from stillwatch.errors import ConfigError
+from stillwatch.schema import bound
 
 __all__ = ["serve"]
 
@@ -22,7 +23,8 @@ _MOST_CONNECTIONS: Final = 2_000
 def serve(settings: Settings) -> None:
     """Serve until the process is told to end (SIGTERM, SIGINT); then what waits is written.
 
-    Raises ConfigError: a package is missing, the folder cannot be made, another collector has it.
+    Raises ConfigError: a package is missing, the folder cannot be made, another collector has it,
+    the address cannot be had.
     """
     try:
         import uvicorn
@@ -38,6 +40,8 @@ def serve(settings: Settings) -> None:
     # uvicorn ends gracefully and then raises the signal again: by now that is said with 0
     signal.signal(signal.SIGTERM, lambda *_: None)
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
+
+    sockets = bound(settings.host, settings.port)
 
     async def run() -> None:
         service = Service(settings)
@@ -55,7 +59,7 @@ def serve(settings: Settings) -> None:
             limit_concurrency=_MOST_CONNECTIONS,
             timeout_graceful_shutdown=int(settings.body_s) + 5, **options,
         )  # fmt: skip
-        await uvicorn.Server(config).serve()
+        await uvicorn.Server(config).serve(sockets=sockets)
 
     with contextlib.suppress(KeyboardInterrupt):
         asyncio.run(run())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import socket
 import ssl
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,8 +45,8 @@ def hosts_of(listen: Listen) -> frozenset[str]:
     return _LOOPBACK | named | {listen.host.lower()}
 
 
-def serve(desk: Desk, listen: Listen) -> None:
-    """Serve until the process is told to stop.
+def serve(desk: Desk, listen: Listen, sockets: list[socket.socket]) -> None:
+    """Serve until the process is told to stop. ``sockets``: those at the address, from `bound`.
 
     Raises ConfigError: HTTP without TLS where others could listen.
     """
@@ -68,7 +69,7 @@ def serve(desk: Desk, listen: Listen) -> None:
     config.load()
     if config.ssl is not None:
         config.ssl.minimum_version = ssl.TLSVersion.TLSv1_2
-    uvicorn.Server(config).run()
+    uvicorn.Server(config).run(sockets=sockets)
 
 
 def _is_loopback(host: str) -> bool:

@@ -26,6 +26,7 @@ from stillwatch.schema.judgement import (
     NotedIndicator,
     Sighting,
 )
+from stillwatch.schema.listening import bound
 from stillwatch.schema.people import is_rule, plain_name
 from stillwatch.schema.pricing import HARVEST_SUMS_SQL, pricing
 from stillwatch.schema.run import (
@@ -122,6 +123,7 @@ __all__ = [
     "Settings",
     "Sighting",
     "Step",
+    "bound",
     "from_micros",
     "held_folder",
     "indicator_of",
