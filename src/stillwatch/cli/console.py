@@ -76,13 +76,13 @@ def console(
     )
     from stillwatch.console.serving import hosts_of
     from stillwatch.errors import ConfigError
-    from stillwatch.schema import bound
+    from stillwatch.schema import demand_free
     from stillwatch.store import open_run
     from stillwatch.store.index import open_index
 
     demanded = roles_named(require_second_factor or [])  # wrong, it is told before anything is made
-    page, held, sockets = Page(), open_run(run), bound(host, port)
-    opened = open_book(book)
+    demand_free(host, port)
+    page, held, opened = Page(), open_run(run), open_book(book)
     folder = open_home(home, people)
     if audit is not None:
         read_design(audit)
@@ -106,4 +106,4 @@ def console(
     desk.warm()
     scheme = "https" if certificate else "http"
     page.sentence(f"The console is at {scheme}://{name or host}:{port}/ until you press Ctrl-C.")
-    serve(desk, listen, sockets)
+    serve(desk, listen)

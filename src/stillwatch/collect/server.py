@@ -7,6 +7,7 @@ import contextlib
 import logging
 import os
 import signal
+import socket
 import ssl
 from typing import Any, Final
 
@@ -41,9 +42,7 @@ def serve(settings: Settings) -> None:
     signal.signal(signal.SIGTERM, lambda *_: None)
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
 
-    sockets = bound(settings.host, settings.port)
-
-    async def run() -> None:
+    async def run(sockets: list[socket.socket]) -> None:
         service = Service(settings)
         options: dict[str, Any] = {}
         if settings.tls_cert is not None:
@@ -61,5 +60,6 @@ def serve(settings: Settings) -> None:
         )  # fmt: skip
         await uvicorn.Server(config).serve(sockets=sockets)
 
-    with contextlib.suppress(KeyboardInterrupt):
-        asyncio.run(run())
+    with contextlib.suppress(KeyboardInterrupt), contextlib.ExitStack() as held:
+        found = bound(settings.host, settings.port)
+        asyncio.run(run([held.enter_context(one) for one in found]))

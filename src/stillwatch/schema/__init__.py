@@ -26,7 +26,7 @@ from stillwatch.schema.judgement import (
     NotedIndicator,
     Sighting,
 )
-from stillwatch.schema.listening import bound
+from stillwatch.schema.listening import bound, demand_free
 from stillwatch.schema.people import is_rule, plain_name
 from stillwatch.schema.pricing import HARVEST_SUMS_SQL, pricing
 from stillwatch.schema.run import (
@@ -124,6 +124,7 @@ __all__ = [
     "Sighting",
     "Step",
     "bound",
+    "demand_free",
     "from_micros",
     "held_folder",
     "indicator_of",

@@ -6,7 +6,7 @@ import socket
 
 from stillwatch.errors import ConfigError, why
 
-__all__ = ["bound"]
+__all__ = ["bound", "demand_free"]
 
 
 def bound(host: str, port: int) -> list[socket.socket]:
@@ -30,3 +30,12 @@ def bound(host: str, port: int) -> list[socket.socket]:
             hint="end what listens there, or give another address or port",
         ) from error  # fmt: skip
     return made
+
+
+def demand_free(host: str, port: int) -> None:
+    """Raise ConfigError where nobody could listen at an address now; it is let go again.
+
+    For what has things to make before it serves: a taken port is told before they are made.
+    """
+    for one in bound(host, port):
+        one.close()

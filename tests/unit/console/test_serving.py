@@ -7,13 +7,12 @@ from ports import free_port
 
 from stillwatch.console.serving import Listen, hosts_of, serve
 from stillwatch.errors import ConfigError
-from stillwatch.schema import bound
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.7", "console.example.com"])
 def test_without_tls_nobody_else_can_listen(desk, host):
     with pytest.raises(ConfigError, match="clear text"):
-        serve(desk, Listen(host=host), [])
+        serve(desk, Listen(host=host))
 
 
 def test_names_of_the_host():
@@ -57,9 +56,11 @@ def test_older_tls_is_refused(desk, tmp_path, monkeypatch):
     port = free_port()
     servers = []
     run = uvicorn.Server.run
-    monkeypatch.setattr(uvicorn.Server, "run", lambda self: (servers.append(self), run(self)))
+    monkeypatch.setattr(
+        uvicorn.Server, "run", lambda self, sockets: (servers.append(self), run(self, sockets))
+    )
     listen = Listen(port=port, certificate=certificate, private_key=private)
-    thread = threading.Thread(target=serve, args=(desk, listen, bound("127.0.0.1", port)))
+    thread = threading.Thread(target=serve, args=(desk, listen))
     thread.start()
     while not (servers and servers[0].started):
         assert thread.is_alive(), "it ended before it listened"

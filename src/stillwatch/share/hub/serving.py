@@ -16,7 +16,7 @@ import uvicorn
 from starlette.applications import Starlette
 
 from stillwatch.errors import ConfigError
-from stillwatch.schema import bound
+from stillwatch.schema import demand_free
 from stillwatch.share.antitrust import normal, refusals
 from stillwatch.share.catalogue import CATALOGUE
 from stillwatch.share.hub.app import create_app, create_witness
@@ -85,8 +85,7 @@ def serve(home: Path, listen: Listen, say: Callable[[str], None] | None = None) 
     read_key(home)
     _demand_tls(listen)
     asyncio.run(_check(settings.database))
-    for one in bound(listen.host, listen.port):
-        one.close()  # each worker opens its own: this says beforehand whether the address is free
+    demand_free(listen.host, listen.port)
     os.environ[_HOME] = str(home.resolve())
     if say is not None:
         scheme = "http" if listen.certificate is None else "https"
