@@ -26,6 +26,7 @@ from stillwatch.cli.erase import erase
 from stillwatch.cli.explain import explain
 from stillwatch.cli.export import export
 from stillwatch.cli.guard import guard
+from stillwatch.cli.help_lines import teach
 from stillwatch.cli.hub import hub
 from stillwatch.cli.ingest import ingest
 from stillwatch.cli.ownership import ownership
@@ -121,6 +122,7 @@ for _group, _name, _line in (
     (bench, "bench", "Measure detection on simulated worlds."),
 ):
     app.add_typer(_group, name=_name, short_help=_line)
+teach(app)
 
 
 def main() -> NoReturn:
