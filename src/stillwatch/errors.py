@@ -6,6 +6,9 @@ the line and the field instead.
 
 from __future__ import annotations
 
+import errno
+import os
+
 __all__ = [
     "ConfigError",
     "EvidenceError",
@@ -27,8 +30,10 @@ def why(error: Exception) -> str:
     """
     if isinstance(error, UnicodeError):
         return "not UTF-8 text"
-    said = error.strerror if isinstance(error, OSError) else None
-    return said.lower() if said else type(error).__name__
+    if isinstance(error, FileNotFoundError):  # some libraries put the path there, or nothing
+        return os.strerror(errno.ENOENT).lower()
+    told = error.strerror if isinstance(error, OSError) else None
+    return told.lower() if told and "/" not in told else type(error).__name__
 
 
 class StillwatchError(Exception):

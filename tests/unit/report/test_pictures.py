@@ -262,11 +262,11 @@ def web_of(*holders):
 @pytest.mark.parametrize(
     ("holders", "said"),
     [
-        ((4,), "4 of 4 accounts carry one thing (left from the same address prefix)"),
-        ((4, 2), "prefix), and 1\u00a0other thing joins fewer"),
+        ((4,), "4 of 4 accounts are linked by one thing (left from the same address prefix)"),
+        ((4, 2), "prefix), and 1\u00a0other thing links fewer"),
         ((4, 4, 4, 2, 2),
-         "4 of 4 accounts carry 3\u00a0things (left from the same address prefix × 2, same prompt "
-         "template around other payloads), and 2\u00a0other things join fewer"),
+         "4 of 4 accounts are linked by 3\u00a0things (left from the same address prefix × 2, same "
+         "prompt template around other payloads), and 2\u00a0other things link fewer"),
     ],
 )  # fmt: skip
 def test_the_links_title_counts_what_all_carry_apart(holders, said):

@@ -149,11 +149,11 @@ def _title(web: Web, objects: list[str]) -> str:
     what = "one thing" if len(widest) == 1 else counted(len(widest), "thing")
     more = len(objects) - len(widest)
     tail = (
-        f", and {counted(more, 'other thing')} {'joins' if more == 1 else 'join'} fewer"
+        f", and {counted(more, 'other thing')} {'links' if more == 1 else 'link'} fewer"
         if more
         else ""
     )
-    return f"{most:,} of {len(web.accounts):,} accounts carry {what} ({named}){tail}"
+    return f"{most:,} of {len(web.accounts):,} accounts are linked by {what} ({named}){tail}"
 
 
 def _groups(web: Web, kept: set[str], core: frozenset[str]) -> list[_Group]:
