@@ -20,6 +20,7 @@ import typer
 
 from stillwatch import schema
 from stillwatch.cli.app import app
+from stillwatch.cli.help_lines import example_of
 from stillwatch.schema import arrow
 from stillwatch.schema.fields import (
     CAMPAIGN_FIELDS,
@@ -176,6 +177,8 @@ def _command(name: str, command: Any) -> Iterator[str]:
     words = " ".join(f"{p.metavar}{'...' if p.nargs == -1 else ''}" for p in arguments)
     yield f"## stillwatch {name} {words}".rstrip() + "\n\n"
     yield " ".join(command.help.split()) + "\n\n"
+    if example := example_of(name):
+        yield f"    {example}\n\n"
     yield row("option", "default", "")
     yield row("---", "---", "---")
     for p in (*arguments, *options):

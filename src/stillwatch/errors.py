@@ -6,6 +6,9 @@ the line and the field instead.
 
 from __future__ import annotations
 
+import errno
+import os
+
 __all__ = [
     "ConfigError",
     "EvidenceError",
@@ -16,7 +19,21 @@ __all__ = [
     "ShareRefused",
     "StateError",
     "StillwatchError",
+    "why",
 ]
+
+
+def why(error: Exception) -> str:
+    """Return why a file or an address cannot be had, as a reader says it: "permission denied".
+
+    Never a path or a content: of other errors than the machine's the kind alone.
+    """
+    if isinstance(error, UnicodeError):
+        return "not UTF-8 text"
+    if isinstance(error, FileNotFoundError):  # some libraries put the path there, or nothing
+        return os.strerror(errno.ENOENT).lower()
+    told = error.strerror if isinstance(error, OSError) else None
+    return told.lower() if told and "/" not in told else type(error).__name__
 
 
 class StillwatchError(Exception):

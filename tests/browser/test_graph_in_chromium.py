@@ -69,7 +69,7 @@ def test_it_is_drawn_by_webgl_quiet_fits_and_axe_finds_nothing(browser_gl, full,
         assert wide <= room
         # the SVG cannot be seen, and is still what a screen reader meets
         assert page.locator("#links .web .picture").bounding_box()["width"] <= 1
-        assert page.get_by_role("img", name="accounts share one thing").count() == 1
+        assert page.get_by_role("img", name="accounts are linked by").count() == 1
         assert page.evaluate("document.querySelectorAll('[style]:not(.stage *)').length") == 0
         found = colours(page)
         style = "getComputedStyle(document.documentElement).getPropertyValue"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -186,7 +187,7 @@ def measure_prevalence(
     member_of, member = members["cohort"].to_numpy(), members["sid"].to_numpy()
     cohorts = _Cohorts(np.unique(member_of, return_inverse=True)[1], member)
 
-    def measured(rows: np.ndarray) -> dict[str, Any]:
+    def measured(rows: np.ndarray, rng: np.random.Generator) -> dict[str, Any]:
         result = {}
         for unit in UNITS:
             if unit == "accounts":
@@ -206,15 +207,16 @@ def measure_prevalence(
             result[unit] = _shares(sizes[sizes > 0], tested, total, recall, worst, rng)
         return result
 
+    begun = deepcopy(rng)  # every part is drawn alike: a log of one week has that week's interval
     everything = np.arange(len(sid))
     return {
-        **measured(everything),
+        **measured(everything, rng),
         "by_week": [
-            {"week_start": week, **measured(_where(weeks, week))}
+            {"week_start": week, **measured(_where(weeks, week), deepcopy(begun))}
             for week in sorted(pc.unique(weeks).to_pylist())
         ],
         "by_model": [
-            {"model": model, **measured(_where(models, model))}
+            {"model": model, **measured(_where(models, model), deepcopy(begun))}
             for model in sorted(pc.unique(models).to_pylist())
         ],
         "recall": recalls,

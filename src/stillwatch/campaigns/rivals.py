@@ -70,8 +70,8 @@ def rivals(seen: Seen) -> tuple[Rival, ...]:
               seen.own_topics >= 0.1),
         Rival("team", "A team or company", "one organization or one payment instrument",
               f"the largest organization holds {seen.top_organization:.0%} of the accounts, the "
-              f"most common payment instrument {seen.one_payment:.0%}; on that the log names "
-              f"{seen.named} organizations",
+              f"most common payment instrument {seen.one_payment:.0%}; on that one the log names "
+              f"{seen.named} organization{'s' * (seen.named != 1)}",
               seen.top_organization >= 0.6 or (seen.one_payment >= 0.6 and seen.named < TEAMS)),
         Rival("reseller", "A reseller or gateway", "end users are named and behave as many people",
               "its requests name end users" if seen.end_users else "no end users are named",

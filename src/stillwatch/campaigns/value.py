@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from stillwatch.errors import ConfigError
+from stillwatch.errors import ConfigError, why
 
 __all__ = [
     "Assumptions",
@@ -56,9 +56,7 @@ def load_assumptions(path: Path | None = None) -> Assumptions:
         try:
             text = path.read_text("utf-8")
         except (OSError, UnicodeDecodeError) as error:
-            raise ConfigError(
-                f"cannot be read as UTF-8 text ({type(error).__name__})", where=where
-            ) from error
+            raise ConfigError(f"cannot be read ({why(error)})", where=where) from error
     try:
         raw = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:

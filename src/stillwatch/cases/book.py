@@ -65,7 +65,8 @@ def open_book(where: str | Path, *, make: bool = True) -> Book:
     except (sa.exc.SQLAlchemyError, ModuleNotFoundError) as error:
         raise InputError(
             f"the case database cannot be opened ({type(error).__name__})",
-            where="--db", hint="give a file, or the URL of a PostgreSQL database",
+            where="--db",
+            hint="give a file where you may write, or the URL of a PostgreSQL database",
         ) from error  # fmt: skip
     return Book(engine)
 

@@ -21,7 +21,7 @@ from stillwatch.cases.attachments import drop_contents, names_account
 from stillwatch.cases.book import Book, commitment, leave_the_file
 from stillwatch.cases.people import check_person
 from stillwatch.cases.rebuild import rebuild
-from stillwatch.errors import ConfigError, InputError
+from stillwatch.errors import ConfigError, InputError, why
 from stillwatch.schema import read_effects, write_whole
 from stillwatch.seal import canonical, digest
 from stillwatch.store import Run
@@ -192,7 +192,7 @@ def erase_subjects(log: Path, subjects: Collection[int]) -> int:
         if gone:
             write_whole(log, b"".join(kept) + log.read_bytes()[len(data) :])
     except OSError as error:
-        raise InputError(f"cannot be read ({type(error).__name__})", where=str(log)) from error
+        raise InputError(f"cannot be read ({why(error)})", where=str(log)) from error
     return gone
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from stillwatch.cases.attachments import name_outside
 from stillwatch.cases.integrity import check_body, rewritten
 from stillwatch.cases.pack import ENVELOPE, KIND, MANIFEST
-from stillwatch.errors import EvidenceError, InputError
+from stillwatch.errors import EvidenceError, InputError, why
 from stillwatch.seal import Link, digest, open_sealed, verify_chain
 
 __all__ = ["CheckedPack", "verify_pack"]
@@ -110,6 +110,6 @@ def _read(file: Path) -> bytes:
         return file.read_bytes()
     except OSError as error:
         raise InputError(
-            f"cannot be read ({type(error).__name__})", where=str(file),
+            f"cannot be read ({why(error)})", where=str(file),
             hint="give the folder that `stillwatch case export` wrote",
         ) from error  # fmt: skip

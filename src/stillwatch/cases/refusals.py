@@ -21,7 +21,7 @@ from stillwatch.cases import tables as t
 from stillwatch.cases.book import Book, Writer
 from stillwatch.cases.notices import write_access_notice
 from stillwatch.cases.terms import Terms
-from stillwatch.errors import InputError
+from stillwatch.errors import InputError, why
 from stillwatch.schema import ACCESS, ADVERSE, OWNERSHIP, from_micros, to_micros
 from stillwatch.schema.snapshot import subject_key
 from stillwatch.seal import canonical, digest
@@ -86,7 +86,7 @@ def read_refused(logs: Sequence[Path]) -> list[Refused]:
                     if key not in found or one.at_us < found[key].at_us:
                         found[key] = one
         except OSError as error:
-            raise InputError(f"cannot be read ({type(error).__name__})", where=str(log)) from error
+            raise InputError(f"cannot be read ({why(error)})", where=str(log)) from error
     return sorted(found.values(), key=lambda one: (one.at_us, one.reference))
 
 

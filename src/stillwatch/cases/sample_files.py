@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from stillwatch.cases.sampling import Design, Stratum, draw_sample
-from stillwatch.errors import ConfigError, InputError, SchemaError
+from stillwatch.errors import ConfigError, InputError, SchemaError, why
 from stillwatch.seal import digest
 from stillwatch.store import Run
 
@@ -75,7 +75,7 @@ def read_labels(file: Path) -> dict[str, str]:
     try:
         rows = list(csv.DictReader(file.read_text(encoding="utf-8-sig").splitlines()))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise InputError(f"cannot be read ({type(error).__name__})", where=str(file)) from error
+        raise InputError(f"cannot be read ({why(error)})", where=str(file)) from error
     if any(not {"account_id", "distils"} <= set(row) for row in rows):
         raise SchemaError("expected the columns account_id and distils", where=file.name)
     labels: dict[str, str] = {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import signal
 import sys
 from collections.abc import Sequence
@@ -25,6 +26,7 @@ from stillwatch.cli.erase import erase
 from stillwatch.cli.explain import explain
 from stillwatch.cli.export import export
 from stillwatch.cli.guard import guard
+from stillwatch.cli.help_lines import teach
 from stillwatch.cli.hub import hub
 from stillwatch.cli.ingest import ingest
 from stillwatch.cli.ownership import ownership
@@ -37,7 +39,7 @@ from stillwatch.cli.share import share
 from stillwatch.cli.simulate import simulate
 from stillwatch.cli.terminal import complain, survive_any_encoding
 from stillwatch.cli.watch import watch
-from stillwatch.errors import ConfigError, InputError, SchemaError, StillwatchError
+from stillwatch.errors import ConfigError, InputError, SchemaError, StillwatchError, why
 from stillwatch.schema import EXIT_CLEAR, EXIT_INPUT, EXIT_USAGE
 
 __all__ = ["app", "main", "run"]
@@ -120,6 +122,7 @@ for _group, _name, _line in (
     (bench, "bench", "Measure detection on simulated worlds."),
 ):
     app.add_typer(_group, name=_name, short_help=_line)
+teach(app)
 
 
 def main() -> NoReturn:
@@ -172,9 +175,12 @@ def run(arguments: Sequence[str]) -> int:
 
 def _unwritten(error: OSError) -> StillwatchError:
     """Return what a reader can do about a failure of the machine; rooms report unread input."""
+    refused = isinstance(error, PermissionError) or error.errno == errno.EROFS
     return StillwatchError(
-        error.strerror or type(error).__name__,
+        why(error),
         where="" if error.filename is None else str(error.filename),
-        hint="free disk space or see that the folder may be written; "
+        hint="give a folder that you may write to, or get the right to this one"
+        if refused
+        else "free disk space or see that the folder may be written; "
         "a scan then goes on with --resume",
     )

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from stillwatch.cases import access_notice, owners_of, read_terms
-from stillwatch.errors import ConfigError, InputError
+from stillwatch.errors import ConfigError, InputError, why
 from stillwatch.policy import Citation, describe_citation, erase_citations, read_citations
 from stillwatch.schema import from_micros
 from stillwatch.store import open_run
@@ -109,7 +109,7 @@ def _line_of(decision_id: str, logs: Sequence[Path]) -> dict[str, Any]:
                     if line is not None and line.get("decision_id") == decision_id:
                         return line
         except OSError as error:
-            raise InputError(f"cannot be read ({type(error).__name__})", where=str(log)) from error
+            raise InputError(f"cannot be read ({why(error)})", where=str(log)) from error
     raise ConfigError(
         "no log has that decision", where=decision_id,
         hint="what was allowed is in no log; give the logs of before a rotation too",

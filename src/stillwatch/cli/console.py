@@ -76,10 +76,12 @@ def console(
     )
     from stillwatch.console.serving import hosts_of
     from stillwatch.errors import ConfigError
+    from stillwatch.schema import demand_free
     from stillwatch.store import open_run
     from stillwatch.store.index import open_index
 
     demanded = roles_named(require_second_factor or [])  # wrong, it is told before anything is made
+    demand_free(host, port)
     page, held, opened = Page(), open_run(run), open_book(book)
     folder = open_home(home, people)
     if audit is not None:

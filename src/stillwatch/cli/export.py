@@ -68,14 +68,18 @@ def export(
     held = open_run(run)
     if activity and format is not Format.ocsf:
         raise ConfigError("goes with --format ocsf", where="--activity")
-    if (to is None) is (format is Format.postgresql):
-        raise ConfigError("goes with --format postgresql", where="--to")
+    if to is None and format is Format.postgresql:
+        raise ConfigError("--format postgresql needs it", where="--to",
+                          hint="give postgresql://USER@HOST/DATABASE")  # fmt: skip
+    if to is not None and format is not Format.postgresql:
+        raise ConfigError("goes with --format postgresql", where="--to",
+                          hint="give --out DIR for files")  # fmt: skip
     if to is not None:
         rows = _into_database(held, to, schema)
         Page().sentence(f"{rows:,} rows of run {run_id(held)} are in the schema {schema}.")
         return
     if out is None:
-        raise ConfigError("give the folder for the files", where="--out")
+        raise ConfigError("no folder for the files", where="--out", hint="give --out DIR")
     out.mkdir(parents=True, exist_ok=True)
     files: list[Path] = []
     if format is Format.ocsf:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from stillwatch.cli.again import again_and_again
 from stillwatch.cli.guarding import compile_run, told_of
-from stillwatch.errors import InputError
+from stillwatch.errors import InputError, why
 from stillwatch.guard import read_snapshot
 from stillwatch.schema import SUMMARY
 from stillwatch.seal import public_key, read_private_key
@@ -70,7 +70,7 @@ def newest_run(folder: Path) -> Path:
     try:
         inside = [folder, *sorted(p for p in folder.iterdir() if p.is_dir())]
     except OSError as error:
-        raise InputError(f"cannot be read ({type(error).__name__})", where=str(folder)) from error
+        raise InputError(f"cannot be read ({why(error)})", where=str(folder)) from error
     ended = [(p / SUMMARY).stat().st_mtime_ns if _ended(p) else -1 for p in inside]
     if max(ended) < 0:
         raise InputError(

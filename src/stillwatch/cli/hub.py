@@ -470,5 +470,8 @@ def _instant(text: str | None, option: str) -> datetime | None:
     try:
         made = datetime.fromisoformat(text)
     except ValueError as error:
-        raise ConfigError("not an ISO 8601 time", where=option) from error
+        raise ConfigError(
+            f"not an ISO 8601 time: {text[:40]!r}", where=option,
+            hint="write it like 2026-01-31, or 2026-01-31T00:00:00Z",
+        ) from error  # fmt: skip
     return made.replace(tzinfo=UTC) if made.tzinfo is None else made

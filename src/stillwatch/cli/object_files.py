@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from stillwatch.errors import ConfigError
+from stillwatch.errors import ConfigError, why
 
 __all__ = ["ObjectFiles"]
 
@@ -29,7 +29,7 @@ class ObjectFiles:
                 self._system.create_dir(path, recursive=True)
         except (OSError, pa.ArrowException) as error:
             raise ConfigError(
-                f"no depot can be there ({type(error).__name__})", where="DEPOT",
+                f"no depot can be there ({why(error)})", where="DEPOT",
                 hint="a folder, or s3://bucket/prefix",
             ) from error  # fmt: skip
         self._local = "://" not in root

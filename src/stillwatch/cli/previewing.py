@@ -12,6 +12,7 @@ from typing import Final
 from stillwatch.cases import Preview, RungPreview, read_judgement
 from stillwatch.cases import preview as previewed
 from stillwatch.cli.rehearsal import Rehearsal, rehearse
+from stillwatch.cli.terminal import number_of
 from stillwatch.policy import Ladder, read_ladder
 from stillwatch.store import open_run
 
@@ -46,18 +47,19 @@ def preview_text(
 def _whom(found: Preview) -> Iterator[str]:
     whom = _accounts(found.acted_accounts, found.acted_end_users, found.acted_organizations)
     sent = (
-        f"{found.exchanges:,} requests, {found.output_tokens:,} output tokens, "
-        f"${found.revenue_usd:,.2f}"
+        f"{number_of(found.exchanges, 'request')}, "
+        f"{number_of(found.output_tokens, 'output token')}, ${found.revenue_usd:,.2f}"
     )
     if found.budget is None:
         yield (
             f"{found.campaign_id} ({found.standing}): not accused, so that no guard acts on it. "
-            f"What a verdict would fall on: {whom}; in the last {found.days} days {sent}."
+            f"What a verdict would fall on: {whom}; in the last "
+            f"{number_of(found.days, 'day')} {sent}."
         )
     else:
         yield (
-            f"{found.campaign_id} ({found.standing}): {whom} accused; in the last {found.days} "
-            f"days {sent}. Recommended: {found.recommended}."
+            f"{found.campaign_id} ({found.standing}): {whom} accused; in the last "
+            f"{number_of(found.days, 'day')} {sent}. Recommended: {found.recommended}."
         )
     beside = _accounts(
         found.periphery_accounts, found.periphery_end_users, found.periphery_organizations
@@ -69,8 +71,8 @@ def _whom(found: Preview) -> Iterator[str]:
 
 
 def _accounts(accounts: int, end_users: int, organizations: int) -> str:
-    users = f" ({end_users:,} end users of channels)" if end_users else ""
-    return f"{accounts:,} accounts{users} of {organizations:,} organizations"
+    users = f" ({number_of(end_users, 'end user')} of channels)" if end_users else ""
+    return f"{number_of(accounts, 'account')}{users} of {number_of(organizations, 'organization')}"
 
 
 def _rung_line(found: Preview, rung: RungPreview) -> str:
@@ -84,9 +86,10 @@ def _rung_line(found: Preview, rung: RungPreview) -> str:
     held = rung.permitted_exchanges
     allowed = f" ({held:,} requests are of accounts with a permit)" if held else ""
     return (
-        f"{rung.verdict}: {text}; beside the accused it touches {rung.accounts:,} accounts "
-        f"({rung.end_users:,} end users, {rung.organizations:,} organizations), "
-        f"{rung.exchanges:,} requests, {rung.output_tokens:,} output tokens, "
+        f"{rung.verdict}: {text}; beside the accused it touches "
+        f"{number_of(rung.accounts, 'account')} ({number_of(rung.end_users, 'end user')}, "
+        f"{number_of(rung.organizations, 'organization')}), "
+        f"{number_of(rung.exchanges, 'request')}, {number_of(rung.output_tokens, 'output token')}, "
         f"${rung.revenue_usd:,.2f}{allowed}."
     )
 
@@ -108,13 +111,13 @@ def _played_lines(played: Rehearsal, with_permits: bool) -> Iterator[str]:
         "answered."
     )
     yield (
-        f"Of all others it makes {others.accounts:,} accounts of {others.organizations:,} "
-        f"organizations wait, since evidence of their own joins them to it: {others.exchanges:,} "
-        f"requests, {others.output_tokens:,} output tokens, ${others.revenue_usd:,.2f}"
+        f"Of all others it makes {_accounts(others.accounts, 0, others.organizations)} wait, since "
+        f"evidence of their own joins them to it: {number_of(others.exchanges, 'request')}, "
+        f"{number_of(others.output_tokens, 'output token')}, ${others.revenue_usd:,.2f}"
         f"{_named(played.throttled_accounts)}. "
-        f"{watched.accounts:,} accounts of {watched.organizations:,} organizations, which share an "
+        f"{_accounts(watched.accounts, 0, watched.organizations)}, which share an "
         "address, a template or a card with it, are watched and answered: "
-        f"{watched.exchanges:,} requests."
+        f"{number_of(watched.exchanges, 'request')}."
     )
     if with_permits:
         yield f"Permits let {played.permitted_exchanges:,} requests of the accused pass."

@@ -70,8 +70,9 @@ def make_world(
     made = play(world, seed=seed, out=out, formats=format or ("parquet",), corpora=corpora)
     page = Page()
     page.sentence(
-        f"World {made.world}, seed {made.seed}: {made.exchanges:,} exchanges of "
-        f"{made.accounts:,} accounts, {made.start:%Y-%m-%d} to {made.end:%Y-%m-%d}, in {made.out}."
+        f"World {made.world}, seed {made.seed}: {made.exchanges:,} exchanges from "
+        f"{made.start:%Y-%m-%d} to before {made.end:%Y-%m-%d}, in {made.out}; "
+        f"{made.accounts_csv.name} lists {made.accounts:,} accounts."
     )
     if made.texts != "grammar":
         page.sentence(f"Texts: corpora of the split {made.texts}; see `stillwatch corpora`.")

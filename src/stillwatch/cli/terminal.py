@@ -40,8 +40,20 @@ def complain(error: StillwatchError) -> None:
     """Print where an error happened, what it was and what to do next, to standard error."""
     where = f"{error.where}: " if error.where else ""
     print(f"Error: {printable(where + error.message)}", file=sys.stderr)
-    if error.hint:
-        print(f"Next: {printable(error.hint)}", file=sys.stderr)
+    hint = error.hint or _next_of(error.__cause__)
+    if hint:
+        print(f"Next: {printable(hint)}", file=sys.stderr)
+
+
+def _next_of(cause: BaseException | None) -> str:
+    """Return what to do about a file that cannot be had, where the error itself does not say."""
+    if isinstance(cause, FileNotFoundError):
+        return "see that it is spelled right and there, from the folder that you are in"
+    if isinstance(cause, PermissionError):
+        return "get the right to read it, or run this as somebody who has it"
+    if isinstance(cause, IsADirectoryError):
+        return "give a file: this is a folder"
+    return ""
 
 
 def command(*arguments: str | Path) -> str:

@@ -7,11 +7,13 @@ import contextlib
 import logging
 import os
 import signal
+import socket
 import ssl
 from typing import Any, Final
 
 from stillwatch.collect.settings import Settings
 from stillwatch.errors import ConfigError
+from stillwatch.schema import bound
 
 __all__ = ["serve"]
 
@@ -22,7 +24,8 @@ _MOST_CONNECTIONS: Final = 2_000
 def serve(settings: Settings) -> None:
     """Serve until the process is told to end (SIGTERM, SIGINT); then what waits is written.
 
-    Raises ConfigError: a package is missing, the folder cannot be made, another collector has it.
+    Raises ConfigError: a package is missing, the folder cannot be made, another collector has it,
+    the address cannot be had.
     """
     try:
         import uvicorn
@@ -39,7 +42,7 @@ def serve(settings: Settings) -> None:
     signal.signal(signal.SIGTERM, lambda *_: None)
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
 
-    async def run() -> None:
+    async def run(sockets: list[socket.socket]) -> None:
         service = Service(settings)
         options: dict[str, Any] = {}
         if settings.tls_cert is not None:
@@ -55,7 +58,8 @@ def serve(settings: Settings) -> None:
             limit_concurrency=_MOST_CONNECTIONS,
             timeout_graceful_shutdown=int(settings.body_s) + 5, **options,
         )  # fmt: skip
-        await uvicorn.Server(config).serve()
+        await uvicorn.Server(config).serve(sockets=sockets)
 
-    with contextlib.suppress(KeyboardInterrupt):
-        asyncio.run(run())
+    with contextlib.suppress(KeyboardInterrupt), contextlib.ExitStack() as held:
+        found = bound(settings.host, settings.port)
+        asyncio.run(run([held.enter_context(one) for one in found]))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
 import ssl
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ import uvicorn
 from stillwatch.console.app import create_app
 from stillwatch.console.desk import Desk
 from stillwatch.errors import ConfigError
+from stillwatch.schema import bound
 
 __all__ = ["Listen", "hosts_of", "serve"]
 
@@ -47,7 +49,7 @@ def hosts_of(listen: Listen) -> frozenset[str]:
 def serve(desk: Desk, listen: Listen) -> None:
     """Serve until the process is told to stop.
 
-    Raises ConfigError: HTTP without TLS where others could listen.
+    Raises ConfigError: HTTP without TLS where others could listen; the address cannot be had.
     """
     if not listen.secure and not _is_loopback(listen.host):
         raise ConfigError(
@@ -68,7 +70,9 @@ def serve(desk: Desk, listen: Listen) -> None:
     config.load()
     if config.ssl is not None:
         config.ssl.minimum_version = ssl.TLSVersion.TLSv1_2
-    uvicorn.Server(config).run()
+    with contextlib.ExitStack() as held:
+        sockets = [held.enter_context(one) for one in bound(listen.host, listen.port)]
+        uvicorn.Server(config).run(sockets=sockets)
 
 
 def _is_loopback(host: str) -> bool:

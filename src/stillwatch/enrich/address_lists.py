@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from stillwatch.enrich.unpacked import unpacked
-from stillwatch.errors import ConfigError, InputError, SchemaError
+from stillwatch.errors import ConfigError, InputError, SchemaError, why
 
 if TYPE_CHECKING:
     from maxminddb import Reader
@@ -129,7 +129,7 @@ def _lines(file: Path) -> Iterator[tuple[int, str]]:
     try:
         text = unpacked(file.read_bytes(), file.name).decode("utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"cannot be read ({type(error).__name__})", where=str(file)) from error
+        raise InputError(f"cannot be read ({why(error)})", where=str(file)) from error
     yield from enumerate(text.splitlines(), 1)
 
 

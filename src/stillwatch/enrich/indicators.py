@@ -11,7 +11,7 @@ from typing import Final
 
 import pyarrow as pa
 
-from stillwatch.errors import InputError, SchemaError
+from stillwatch.errors import InputError, SchemaError, why
 from stillwatch.schema import Indicator, indicator_of
 
 __all__ = ["read_corroborated", "read_indicators"]
@@ -33,7 +33,7 @@ def read_indicators(path: str | os.PathLike[str], *, now: datetime | None) -> tu
     try:
         lines = file.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"cannot be read ({type(error).__name__})", where=str(file)) from error
+        raise InputError(f"cannot be read ({why(error)})", where=str(file)) from error
     found = []
     for number, text in enumerate(lines, 1):
         where = f"{file.name}:{number}"
@@ -63,7 +63,7 @@ def read_corroborated(path: str | os.PathLike[str]) -> pa.Table:
     try:
         lines = file.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"cannot be read ({type(error).__name__})", where=str(file)) from error
+        raise InputError(f"cannot be read ({why(error)})", where=str(file)) from error
     found: set[tuple[int, int, int]] = set()
     for number, text in enumerate(lines, 1):
         try:

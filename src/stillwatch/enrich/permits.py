@@ -46,7 +46,10 @@ def read_permits(path: str | os.PathLike[str]) -> pa.Table:
 def _check_holder(row: dict[str, object], where: str) -> None:
     holders = [row["account_id"], row["org_id"]]
     if sum(h is not None for h in holders) != 1:
-        raise SchemaError("expected either account_id or org_id", where=where)
+        raise SchemaError(
+            "expected either account_id or org_id, and not both", where=where,
+            hint="name the columns so, and fill one of them; docs/schema.md lists all columns",
+        )  # fmt: skip
     if "*" in holders and row["models"] in (None, ["*"]) and row["plan"] is None:
         raise SchemaError("a permit for everyone needs models or a plan", where=where)
 

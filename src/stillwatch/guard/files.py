@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
-from stillwatch.errors import EvidenceError, InputError
+from stillwatch.errors import EvidenceError, InputError, why
 from stillwatch.guard.orders import ORDERS_KIND, Orders, orders_from_payload, orders_payload
 from stillwatch.schema import EFFECTS_KIND, Judgement, judgement_of, write_whole
 from stillwatch.schema.snapshot import (
@@ -76,7 +76,7 @@ def _read(path: Path, kind: str, keys: Sequence[Ed25519PublicKey]) -> Any:
     except OSError as error:
         raise InputError(
             "no such file" if isinstance(error, FileNotFoundError)
-            else f"cannot be read ({type(error).__name__})",
+            else f"cannot be read ({why(error)})",
             where=str(path), hint=_HINTS[kind],
         ) from error  # fmt: skip
     try:

@@ -18,7 +18,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from stillwatch.errors import ConfigError, InputError
+from stillwatch.errors import ConfigError, InputError, why
 from stillwatch.guard.decide import Guard
 from stillwatch.guard.seen import Record
 from stillwatch.schema import locked, write_whole
@@ -96,7 +96,7 @@ class Journal:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise ConfigError(
-                f"no folder can be made there ({type(error).__name__})", where=str(folder)
+                f"no folder can be made there ({why(error)})", where=str(folder)
             ) from error
 
     def note(self, record: Record) -> None:

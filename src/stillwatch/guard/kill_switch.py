@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
+from stillwatch.errors import why
 from stillwatch.schema import write_whole
 
 __all__ = ["KillSwitch"]
@@ -100,5 +101,5 @@ class KillSwitch:
             self._wrong("kill_memory", None)
 
     def _forgetful(self, error: OSError) -> None:
-        told = f"{self._memory} cannot be written ({type(error).__name__})"
+        told = f"{self._memory} cannot be written ({why(error)})"
         self._wrong("kill_memory", f"{told}: a restart will not know that the switch was on or off")

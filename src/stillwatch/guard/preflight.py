@@ -6,16 +6,15 @@ Found out later each of these is a guard that nobody reaches, or one that answer
 from __future__ import annotations
 
 import re
-import socket
 import ssl
 from pathlib import Path
 from typing import Final, NamedTuple
 from urllib.parse import urlsplit
 
-from stillwatch.errors import ConfigError
+from stillwatch.errors import ConfigError, why
 from stillwatch.guard.service import Serving
 
-__all__ = ["Tls", "bound", "check"]
+__all__ = ["Tls", "check"]
 
 _HEADER: Final = re.compile(r"[!#$%&'*+.^_`|~0-9a-z-]+\Z")  # a token, RFC 9110 section 5.6.2
 
@@ -45,7 +44,7 @@ class Tls(NamedTuple):
             context.load_cert_chain(self.cert, self.key, password=bytes)  # none: nobody is asked
         except OSError as error:
             raise ConfigError(
-                f"no certificate and key that belong together ({_told(error)})",
+                f"no certificate and key that belong together ({why(error)})",
                 where="--tls-cert, --tls-key", hint="give both as PEM, the key without a password",
             ) from error  # fmt: skip
         try:
@@ -53,7 +52,7 @@ class Tls(NamedTuple):
                 context.load_verify_locations(self.client_ca)
         except OSError as error:
             raise ConfigError(
-                f"no certificate of an authority ({_told(error)})", where="--client-ca",
+                f"no certificate of an authority ({why(error)})", where="--client-ca",
                 hint="give it as PEM",
             ) from error  # fmt: skip
 
@@ -66,7 +65,7 @@ def check(serving: Serving, traces: str | None) -> None:
                 path.open("ab").close()
         except OSError as error:
             raise ConfigError(
-                f"{path} cannot be written ({_told(error)})", where=option,
+                f"{path} cannot be written ({why(error)})", where=option,
                 hint="make its folder, or give another place",
             ) from error  # fmt: skip
     for name, option in (
@@ -102,30 +101,3 @@ def _scheme(url: str) -> str:
     except ValueError:
         return ""
     return parts.scheme
-
-
-def bound(host: str, port: int) -> list[socket.socket]:
-    """Return sockets at an address, one for each that the name stands for; none listens yet, so
-    that nobody is let in before there is an answer. Raises ConfigError: it cannot be had."""
-    made: list[socket.socket] = []
-    try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-        for family, address in dict.fromkeys((info[0], info[4]) for info in found):
-            one = socket.socket(family, socket.SOCK_STREAM)
-            made.append(one)
-            one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            if family == socket.AF_INET6:
-                one.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-            one.bind(address)
-    except OSError as error:
-        for one in made:
-            one.close()
-        raise ConfigError(
-            f"cannot listen at {host} port {port} ({_told(error)})", where="--host, --port",
-            hint="end what listens there, or give another address or port",
-        ) from error  # fmt: skip
-    return made
-
-
-def _told(error: OSError) -> str:
-    return (error.strerror or type(error).__name__).lower()

@@ -29,11 +29,11 @@ from stillwatch.guard.authz import authz_now
 from stillwatch.guard.gossip import Gossip
 from stillwatch.guard.journal import Journal
 from stillwatch.guard.lane import Lane, lane_protocol
-from stillwatch.guard.preflight import Tls, bound, check
+from stillwatch.guard.preflight import Tls, check
 from stillwatch.guard.seen import Record
 from stillwatch.guard.service import Service, Serving
 from stillwatch.guard.tracing import otlp_tracing
-from stillwatch.schema import held_folder
+from stillwatch.schema import bound, held_folder
 
 __all__ = ["Chores", "JsonLines", "serve"]
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from stillwatch.errors import ConfigError, InputError, NotPermitted
+from stillwatch.errors import ConfigError, InputError, NotPermitted, why
 from stillwatch.policy.owners import Answer
 from stillwatch.schema import ACCESS
 
@@ -105,7 +105,7 @@ def read_policy(path: str | os.PathLike[str], rule_ids: Sequence[str]) -> Access
     try:
         text = file.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"cannot be read ({type(error).__name__})", where=str(file)) from error
+        raise InputError(f"cannot be read ({why(error)})", where=str(file)) from error
     cedarpy = _cedarpy()
     try:
         parsed = json.loads(cedarpy.policies_to_json_str(text))

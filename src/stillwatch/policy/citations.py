@@ -15,7 +15,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any, Final
 
-from stillwatch.errors import EvidenceError, InputError
+from stillwatch.errors import EvidenceError, InputError, why
 from stillwatch.policy.access import AccessDecision
 from stillwatch.policy.owners import Answer, Dates, OwnershipRule, Register, Step
 from stillwatch.policy.owners.chains import describe
@@ -175,7 +175,7 @@ def read_citations(path: str | os.PathLike[str]) -> Iterator[Citation]:
     try:
         lines = file.read_text("utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"cannot be read ({type(error).__name__})", where=str(file)) from error
+        raise InputError(f"cannot be read ({why(error)})", where=str(file)) from error
     for number, line in enumerate(lines, 1):
         try:
             said = json.loads(line)

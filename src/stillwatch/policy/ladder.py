@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, Final
 
-from stillwatch.errors import ConfigError
+from stillwatch.errors import ConfigError, why
 from stillwatch.schema import VERDICTS
 
 __all__ = ["EVIDENCE_LEVELS", "MODES", "Ladder", "ladder_from_mapping", "read_ladder",
@@ -173,7 +173,5 @@ def read_ladder(path: Path) -> Ladder:
     try:
         value = tomllib.loads(path.read_text("utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise ConfigError(
-            f"cannot be read as TOML ({type(error).__name__})", where=str(path)
-        ) from error
+        raise ConfigError(f"cannot be read as TOML ({why(error)})", where=str(path)) from error
     return ladder_from_mapping(value, where=str(path))

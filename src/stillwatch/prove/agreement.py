@@ -16,7 +16,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from stillwatch.errors import EvidenceError, InputError, SchemaError
+from stillwatch.errors import EvidenceError, InputError, SchemaError, why
 from stillwatch.stats import (
     FloatArray,
     Interval,
@@ -79,7 +79,7 @@ def read_first_tokens(path: Path) -> dict[str, dict[str, str]]:
     try:
         table = pq.read_table(path, use_threads=False)
     except (OSError, pa.ArrowInvalid) as error:
-        raise InputError("cannot be read as Parquet", where=path.name) from error
+        raise InputError(f"cannot be read as Parquet ({why(error)})", where=path.name) from error
     if not {"model", "prompt_id", "logprobs"} <= set(table.column_names):
         raise SchemaError(
             "columns model, prompt_id and logprobs are needed",

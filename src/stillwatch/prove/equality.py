@@ -15,7 +15,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from stillwatch.errors import EvidenceError, InputError, SchemaError
+from stillwatch.errors import EvidenceError, InputError, SchemaError, why
 from stillwatch.prove.radioactivity import words_of
 from stillwatch.stats import FloatArray
 
@@ -62,7 +62,7 @@ def read_samples(path: Path) -> dict[str, dict[str, list[str]]]:
     try:
         table = pq.read_table(path, use_threads=False)
     except (OSError, pa.ArrowInvalid) as error:
-        raise InputError("cannot be read as Parquet", where=path.name) from error
+        raise InputError(f"cannot be read as Parquet ({why(error)})", where=path.name) from error
     if not {"model", "prompt_id", "output"} <= set(table.column_names):
         raise SchemaError("columns model, prompt_id and output are needed", where=path.name)
     found: dict[str, dict[str, list[str]]] = {}

@@ -11,7 +11,7 @@ from typing import Final
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from stillwatch.errors import EvidenceError, InputError, SchemaError
+from stillwatch.errors import EvidenceError, InputError, SchemaError, why
 from stillwatch.schema.arrow import RESPONSE
 
 __all__ = [
@@ -76,7 +76,7 @@ def read_responses(path: Path) -> dict[str, Answers]:
         table = pq.read_table(path, use_threads=False)
     except (OSError, pa.ArrowInvalid) as error:
         raise InputError(
-            "cannot be read as Parquet",
+            f"cannot be read as Parquet ({why(error)})",
             where=path.name,
             hint="give a file that `stillwatch prove collect` wrote",
         ) from error

@@ -133,7 +133,6 @@ def contamination_table(facts: Facts) -> tuple[Table | None, str]:
 def recall_table(facts: Facts) -> tuple[Table | None, str]:
     """Return the recall by rung of hiding behind the corrected prevalence."""
     rungs = records(at(facts.summary, "prevalence", "recall"))
-    worst = number(at(facts.summary, "prevalence", "worst_recall"))
     if not rungs:
         return None, ""
     rows = [
@@ -146,14 +145,20 @@ def recall_table(facts: Facts) -> tuple[Table | None, str]:
         )
         for r in rungs
     ]
+    measured = [r for r in rungs if number(r.get("recall")) is not None]
     title = "Which part of the campaigns spiked into this log was found, by how well they hide"
-    if worst is not None:
-        title = (
-            f"Of the campaigns spiked into this log, {share(worst)} were found "
-            "at the worst rung of hiding"
-        )
+    if measured:
+        told = [f"{share(r['recall'])} on rung {said(r.get('rung'))}" for r in measured]
+        title = f"Of the campaigns spiked into this log were found {', '.join(told)}"
+    worst = number(at(facts.summary, "prevalence", "worst_recall"))
+    note = "" if worst is None else f"The worst recall stated, for *not excluded*: {share(worst)}."
     return (
-        Table(("Rung", "How it hides", "Recall", "Interval", "Spiked"), rows, frozenset({2, 3, 4})),
+        Table(
+            ("Rung", "How it hides", "Recall", "Interval", "Spiked"),
+            rows,
+            frozenset({2, 3, 4}),
+            note.replace("*", ""),
+        ),
         title,
     )
 

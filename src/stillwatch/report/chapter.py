@@ -25,7 +25,6 @@ from stillwatch.report.numbers import (
     parse,
     plain,
     plain_range,
-    share,
     sure,
     usd_range,
     word,
@@ -236,15 +235,16 @@ def _claims(facts: Facts, campaign: Campaign) -> list[Claim]:
             signal = said(item.get("signal"))
             title = said(titles.get(signal), signal.replace("_", " "))
             p = "—" if number(item.get("p_value")) is None else plain(item["p_value"])
+            e = plain(item.get("e_value"))
+            if item.get("counts_for") == "watch":
+                e = "watch only"
             below = (number(item.get("e_value")) or 0.0) < 1
             (quiet if below else rows).append(
                 Evidence(
                     title=title,
                     sentence=worded(said(item.get("text")), p_beside=p != "—"),
                     p=p,
-                    e="watch only"
-                    if item.get("counts_for") == "watch"
-                    else plain(item.get("e_value")),
+                    e=e,
                     picture=null_drawing(item, f"{campaign.ident}-{name}-{i}", title),
                 )
             )
@@ -256,7 +256,7 @@ def _claims(facts: Facts, campaign: Campaign) -> list[Claim]:
                     plain(at(item, "null", "expected")),
                     "—" if None in (number(low), number(high)) else plain_range(low, high),
                     p,
-                    plain(item.get("e_value")),
+                    e,
                     count(item.get("n")),
                 )
             )
@@ -343,8 +343,8 @@ def _members(facts: Facts, campaign: Campaign) -> tuple[Table | None, str]:
             said(m.get("end_user_id"), "—"),
             _role(m),
             said(m.get("standing")),
-            share(m.get("confidence")),
-            " ".join(str(r) for r in listed(m.get("reasons"))),
+            sure(m.get("confidence")),
+            "; ".join(str(r) for r in listed(m.get("reasons"))),
         )
         for m in shown
     ]

@@ -19,7 +19,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 import stillwatch
-from stillwatch.errors import RunnerError, StillwatchError
+from stillwatch.errors import RunnerError, StillwatchError, why
 from stillwatch.runners.cluster import Cluster
 from stillwatch.runners.concatenated import concatenate
 from stillwatch.runners.local import ENGINES, ROW_GROUP, SPILL, LocalRunner, listed, packing
@@ -206,7 +206,7 @@ class EngineRunner(LocalRunner):
             yield
         except (OSError, pa.ArrowException) as error:
             raise RunnerError(
-                f"a file of it cannot be read ({type(error).__name__})", where=f"table {table}",
+                f"a file of it cannot be read ({why(error)})", where=f"table {table}",
                 hint="begin anew, without --resume",
             ) from error  # fmt: skip
 

@@ -51,8 +51,9 @@ def engine_bytes(memory: str) -> int:
     size = parse_memory(memory)
     if size < _LEAST_MEMORY:
         raise ConfigError(
-            f"expected at least {_LEAST_MEMORY // 10**6} MB, got {size / 1e6:,.0f}",
-            where="--memory", hint="a million exchanges want 4GB, and do with 2GB",
+            f"expected at least {_LEAST_MEMORY // 10**6} MB, got {memory.strip()}",
+            where="--memory",
+            hint="write the unit, as in 4GB; a million exchanges want that, and do with 2GB",
         )  # fmt: skip
     return size * 6 // 10
 

@@ -77,7 +77,9 @@ def waiting_files(paths: Sequence[str], store: DayStore) -> tuple[list[InputFile
 def _found(paths: Sequence[str]) -> list[InputFile]:
     for path in paths:
         if not os.path.exists(path):
-            raise InputError("no such file or directory", where=path)
+            raise InputError(
+                "no such file or directory", where=path, hint="give folders into which logs come"
+            )
     try:
         return find_files(paths)
     except InputError:

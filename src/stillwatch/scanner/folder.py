@@ -59,16 +59,21 @@ def claimed(run_dir: Path) -> AbstractContextManager[None]:
 def check_ours(run_dir: Path) -> None:
     """Raise ConfigError when the folder holds anything that no scan writes; nothing is touched."""
     stages = run_dir / STAGES
-    strange = sum(
-        _finished_name(p.name) not in _RUN_FILES for p in run_dir.iterdir() if p.name != STAGES
-    )
+    strange = [
+        p.name for p in run_dir.iterdir()
+        if p.name != STAGES and _finished_name(p.name) not in _RUN_FILES
+    ]  # fmt: skip
     if stages.is_dir():
-        strange += sum(_finished_name(p.name) not in _STAGE_FILES for p in stages.iterdir())
+        strange += [
+            f"{STAGES}/{p.name}" for p in stages.iterdir()
+            if _finished_name(p.name) not in _STAGE_FILES
+        ]  # fmt: skip
     elif stages.exists():
-        strange += 1
+        strange.append(STAGES)
     if strange:
+        more = f" and {len(strange) - 1:,} more" if len(strange) > 1 else ""
         raise ConfigError(
-            f"the folder holds other things ({strange})",
+            f"the folder {run_dir} holds other things: {min(strange)}{more}",
             where="--out", hint="give an empty folder or an earlier run's",
         )  # fmt: skip
 

@@ -24,6 +24,7 @@ from stillwatch.schema.judgement import (
     NotedIndicator,
     Sighting,
 )
+from stillwatch.schema.listening import bound, demand_free
 from stillwatch.schema.people import is_rule, plain_name
 from stillwatch.schema.pricing import HARVEST_SUMS_SQL, pricing
 from stillwatch.schema.run import (
@@ -120,6 +121,8 @@ __all__ = [
     "Settings",
     "Sighting",
     "Step",
+    "bound",
+    "demand_free",
     "from_micros",
     "held_folder",
     "indicator_of",

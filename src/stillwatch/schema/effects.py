@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from stillwatch.errors import InputError, SchemaError
+from stillwatch.errors import InputError, SchemaError, why
 from stillwatch.schema.people import is_rule
 from stillwatch.schema.snapshot import Action
 from stillwatch.schema.words import VERDICTS
@@ -28,7 +28,7 @@ def read_effects(file: Path) -> Any:
     try:
         return json.loads(file.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"cannot be read ({type(error).__name__})", where=str(file)) from error
+        raise InputError(f"cannot be read ({why(error)})", where=str(file)) from error
     except (ValueError, RecursionError):
         raise SchemaError("not JSON", where=file.name, hint=EFFECTS_HINT) from None
 

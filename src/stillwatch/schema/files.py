@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
-from stillwatch.errors import ConfigError, InputError
+from stillwatch.errors import ConfigError, InputError, why
 
 __all__ = ["held_folder", "locked", "read_toml", "to_disk", "write_whole"]
 
@@ -30,7 +30,7 @@ def held_folder(folder: Path, *, where: str, busy: str) -> Iterator[None]:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise ConfigError(
-            f"no folder can be made there ({type(error).__name__})",
+            f"no folder can be made at {folder} ({why(error)})",
             where=where, hint="give another folder",
         ) from error  # fmt: skip
     handle = os.open(folder, os.O_RDONLY)
@@ -78,7 +78,7 @@ def locked(path: Path) -> Iterator[None]:
         handle = os.open(path.with_name(f"{path.name}.lock"), os.O_RDWR | os.O_CREAT, 0o600)
     except OSError as error:
         raise ConfigError(
-            f"cannot be written ({type(error).__name__})", where=str(path),
+            f"cannot be written ({why(error)})", where=str(path),
             hint="make the folder, or give another place",
         ) from error  # fmt: skip
     try:
@@ -96,6 +96,6 @@ def read_toml(file: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(file.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"cannot be read ({type(error).__name__})", where=str(file)) from error
+        raise InputError(f"cannot be read ({why(error)})", where=str(file)) from error
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"not TOML ({error})", where=file.name) from None

@@ -55,7 +55,11 @@ class Settings:
                 "expected 1 or more", where="--looks", hint="4 where four share alpha"
             )
         if self.since and self.until and self.since >= self.until:
-            raise ConfigError("the window is empty", where="--since", hint="since before until")
+            raise ConfigError(
+                f"the window is empty: {self.since:%Y-%m-%dT%H:%MZ} is not before "
+                f"{self.until:%Y-%m-%dT%H:%MZ}",
+                where="--since, --until", hint="give a --since that is earlier than --until",
+            )  # fmt: skip
 
     def as_dict(self) -> dict[str, Any]:
         """Return the parameters as JSON types."""

@@ -35,7 +35,10 @@ def parse_time(text: str, *, where: str = "") -> datetime:
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
+        given = f": {text[:40]!r}" if where.startswith("--") else ""  # nothing of a table's row
         raise ConfigError(
-            "not an ISO 8601 time", where=where, hint="write it like 2026-01-31T00:00:00Z"
+            f"not an ISO 8601 time{given}",
+            where=where,
+            hint="write it like 2026-01-31, or 2026-01-31T00:00:00Z; another zone as +02:00",
         ) from None
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)

@@ -35,7 +35,9 @@ def new_key(path: Path) -> Ed25519PrivateKey:
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError as error:
         raise ConfigError(
-            "a key is there already and is not overwritten", where=str(path)
+            "a key is there already and is not overwritten",
+            where=str(path),
+            hint="use it, or give another name",
         ) from error
     with os.fdopen(handle, "wb") as file:
         file.write(pem)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
-from stillwatch.errors import ConfigError, InputError
+from stillwatch.errors import ConfigError, InputError, why
 from stillwatch.schema import read_toml
 from stillwatch.service.alerts import KINDS
 from stillwatch.service.hours import parse_hours
@@ -96,7 +96,7 @@ def _secret(base: Path, name: str, where: str) -> str:
             raise ConfigError("others may read the secret", where=where, hint=f"chmod 600 {name}")
         return path.read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"cannot be read ({type(error).__name__})", where=str(path)) from error
+        raise InputError(f"cannot be read ({why(error)})", where=str(path)) from error
 
 
 def _webhook(table: dict[str, Any], name: str, where: str, base: Path) -> Channel:

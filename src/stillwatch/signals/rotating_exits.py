@@ -42,7 +42,9 @@ def find(cohort: Cohort, population: Population) -> Finding:
     mine[population.org[np.setdiff1d(cohort.members, cohort.trimmed)]] = True
     pool = np.flatnonzero(np.bincount(moved.prefix[mine[moved.org]]) >= 2)
     if len(pool) < _LEAST_POOL:
-        return not_enough(TEST, 0, f"they share {len(pool)} prefixes: a place, not a pool")
+        return not_enough(
+            TEST, 0, f"they share {len(pool)} prefix{'es' * (len(pool) != 1)}: a place, not a pool"
+        )
     went = moved.first_new >= 0
     inside = np.isin(moved.first_new, pool)
     n, k = int((went & mine).sum()), int((inside & mine).sum())

@@ -35,7 +35,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import pyarrow as pa
 
-from stillwatch.errors import ConfigError
+from stillwatch.errors import ConfigError, why
 from stillwatch.schema.arrow import EXCHANGE, REQUIRED_EXCHANGE_COLUMNS
 from stillwatch.sources.any_rows import read_rows
 from stillwatch.sources.bodies import BODY_COLUMNS, Calls, body_columns
@@ -228,7 +228,7 @@ def read_mapping(path: str | Path) -> Mapping:
         hint = "`stillwatch ingest LOG --suggest > mapping.toml` writes one"
         raise ConfigError("no such mapping file", where=str(path), hint=hint) from None
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"cannot be read ({type(error).__name__})", where=file.name) from None
+        raise ConfigError(f"cannot be read ({why(error)})", where=file.name) from None
     except tomllib.TOMLDecodeError as error:
         hint = "put expressions in single quotes: model = 'a.b'"
         raise ConfigError(f"not TOML: {error}", where=file.name, hint=hint) from None

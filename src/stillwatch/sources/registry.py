@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 from typing import Final
 
-from stillwatch.errors import InputError
+from stillwatch.errors import ConfigError, InputError
 from stillwatch.schema.arrow import (
     ACCOUNT,
     KEY,
@@ -66,14 +66,15 @@ def choose_source(
 ) -> Source:
     """Return the one of ``sources`` named ``format``, or the first that knows the bytes.
 
-    Raises InputError that lists the known formats.
+    Raises ConfigError where ``format`` is none of them, InputError where none knows the bytes; both
+    list the known formats.
     """
     known = ", ".join(source.name for source in sources)
     if format != "auto":
         for source in sources:
             if source.name == format:
                 return source
-        raise InputError(f"unknown format {format!r}", where="--format", hint=f"one of {known}")
+        raise ConfigError(f"unknown format {format!r}", where="--format", hint=f"one of {known}")
     for part in _parts(head):
         for source in sources:
             if source.sniff(part, name):

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from stillwatch.errors import InputError
+from stillwatch.errors import InputError, why
 from stillwatch.schema import (
     ACCOUNTS,
     CAMPAIGNS,
@@ -214,9 +214,7 @@ def _read(file: Path) -> str:
     try:
         return file.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise InputError(
-            f"cannot be read as UTF-8 text ({type(error).__name__})", where=str(file), hint=_HINT
-        ) from None
+        raise InputError(f"cannot be read ({why(error)})", where=str(file), hint=_HINT) from None
 
 
 def _lines(file: Path) -> list[dict[str, Any]]:

@@ -169,3 +169,12 @@ def test_a_cohorts_size_counts_its_members_and_their_accounts_once():
     sid, tokens = np.array([0, 1, 1, 3]), np.array([5, 7, 1, 20])
     assert _sizes(cohorts, sid, tokens, account).tolist() == [13.0, 20.0]
     assert _sizes(cohorts, sid, None, account).tolist() == [1.0, 1.0]
+
+
+def test_a_log_of_one_week_has_that_weeks_intervals(desk, judged, campaign):
+    """The picture by week and the sentence above it are of the same exchanges."""
+    put(desk, 60, per_day=1)  # all on one day
+    people = [(f"a{k}", None, 2) for k in range(60)]
+    found = measured(desk, judged(people, campaign({k: "accused" for k in range(9)})))
+    (week,) = found["by_week"]
+    assert {unit: week[unit] for unit in UNITS} == {unit: found[unit] for unit in UNITS}

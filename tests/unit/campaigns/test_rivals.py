@@ -69,3 +69,8 @@ def test_every_explanation_says_what_is_seen_in_words():
 def test_a_team_is_told_how_many_organizations_the_log_names():
     (team,) = (r for r in rivals(replace(HARVEST, named=96)) if r.name == "team")
     assert "the log names 96 organizations" in team.seen
+
+
+def test_one_organization_is_told_as_one():
+    (team,) = (r for r in rivals(replace(HARVEST, named=1)) if r.name == "team")
+    assert team.seen.endswith("on that one the log names 1 organization")

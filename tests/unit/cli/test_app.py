@@ -88,7 +88,41 @@ def test_a_full_disk_is_said_in_a_sentence(monkeypatch, capsys):
     monkeypatch.setattr(app_module, "app", raises)
     assert app_module.run(["scan", "log"]) == 1
     err = capsys.readouterr().err
-    assert err.startswith("Error: run/summary.json: No space left on device\nNext: free disk space")
+    assert err.startswith("Error: run/summary.json: no space left on device\nNext: free disk space")
+
+
+def test_a_folder_that_may_not_be_written_is_no_matter_of_disk_space(monkeypatch, capsys):
+    def raises(**_):
+        raise PermissionError(13, "Permission denied", "run")
+
+    monkeypatch.setattr(app_module, "app", raises)
+    assert app_module.run(["demo"]) == 1
+    err = capsys.readouterr().err
+    assert err == (
+        "Error: run: permission denied\n"
+        "Next: give a folder that you may write to, or get the right to this one\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("cause", "said"),
+    [
+        (FileNotFoundError(2, "No such file or directory"), "see that it is spelled right"),
+        (PermissionError(13, "Permission denied"), "get the right to read it"),
+        (IsADirectoryError(21, "Is a directory"), "give a file"),
+    ],
+)
+def test_a_file_that_cannot_be_had_has_a_next_step(monkeypatch, capsys, cause, said):
+    """Whoever raised the error need not write one."""
+
+    def raises(**_):
+        raise errors.InputError(f"cannot be read ({errors.why(cause)})", where="a.toml") from cause
+
+    monkeypatch.setattr(app_module, "app", raises)
+    assert app_module.run(["scan", "log"]) == 2
+    first, second = capsys.readouterr().err.splitlines()
+    assert first == f"Error: a.toml: cannot be read ({cause.strerror.lower()})"
+    assert second.startswith(f"Next: {said}")
 
 
 def test_errors_send_no_hidden_character_to_the_terminal(monkeypatch, capsys):

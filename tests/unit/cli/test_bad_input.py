@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from stillwatch.errors import why
+
 BAD = Path(__file__).parents[2] / "fixtures" / "bad"
 
 
@@ -51,3 +53,49 @@ def test_ingest_leaves_nothing_either(stillwatch, tmp_path):
     assert told.code == 2
     assert not (tmp_path / "out" / "exchanges").exists()
     assert not [p for p in tmp_path.rglob("*") if "partial" in p.name]
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (FileNotFoundError(2, "No such file or directory", "x"), "no such file or directory"),
+        (FileNotFoundError(2, "Failed to open '/home/ada/x'"), "no such file or directory"),
+        (FileNotFoundError("/home/ada/x"), "no such file or directory"),
+        (OSError("no number"), "OSError"),
+        (UnicodeDecodeError("utf-8", b"a\xff", 1, 2, "invalid"), "not UTF-8 text"),
+        (ValueError("a prompt"), "ValueError"),
+    ],
+)
+def test_why_a_file_cannot_be_had_names_neither_path_nor_content(error, said):
+    assert why(error) == said
+
+
+def test_a_missing_file_of_answers_is_said_to_be_missing(stillwatch, tmp_path):
+    told = stillwatch(
+        "prove", "lineage", "--suspect", tmp_path / "none.parquet", "--references", tmp_path,
+        "--out", tmp_path / "l.json",
+    )  # fmt: skip
+    assert told.code == 2
+    assert "none.parquet: cannot be read as Parquet (no such file or directory)" in told.err
+
+
+def test_a_permit_whose_columns_have_other_names_says_what_to_do(stillwatch, tmp_path):
+    permits = tmp_path / "permits.csv"
+    permits.write_text("permit_id,account,methods\np1,a,*\n")
+    told = stillwatch(
+        "scan", BAD / "negative_tokens.csv", "--permits", permits, "--out", tmp_path / "run"
+    )
+    assert told.code == 2
+    assert "either account_id or org_id" in told.err
+    assert "Next: name the columns so" in told.err
+
+
+def test_a_folder_with_other_things_names_one_of_them(stillwatch, tmp_path):
+    out = tmp_path / "papers"
+    out.mkdir()
+    (out / "thesis.doc").write_text("a")
+    (out / "will.doc").write_text("a")
+    told = stillwatch("scan", BAD / "negative_tokens.csv", "--out", out)
+    assert told.code == 1
+    assert "papers holds other things: thesis.doc and 1 more" in told.err
+    assert sorted(p.name for p in out.iterdir()) == ["thesis.doc", "will.doc"]

@@ -161,9 +161,9 @@ def test_a_run_is_tables_of_a_database_once(stillwatch, run, tmp_path, postgres)
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["--format", "postgresql"], "--to: goes with --format postgresql"),
+        (["--format", "postgresql"], "--to: --format postgresql needs it"),
         (["--format", "csv", "--to", "postgresql://x"], "--to: goes with --format postgresql"),
-        (["--format", "csv"], "--out: give the folder"),
+        (["--format", "csv"], "--out: no folder for the files"),
         (["--format", "postgresql", "--to", "mysql://a:secret@x"], "--to: an address of this kind"),
         (["--format", "postgresql", "--to", "postgresql://a:secret@127.0.0.1:1/x"], "cannot conn"),
     ],

@@ -107,7 +107,11 @@ def test_the_window_is_cut_at_since_and_until(stillwatch, world, tmp_path):
     [
         (("--since", "yesterday"), 1, "--since: not an ISO 8601 time"),
         (("--since", "2026-11-20", "--until", "2026-11-19"), 1, "the window is empty"),
+        (("--since", "yesterday"), 1, "'yesterday'\nNext: write it like 2026-01-31"),
         (("--alpha", "0"), 1, "alpha must lie between 0 and 1"),
+        (("--format", "litelm"), 1, "--format: unknown format 'litelm'"),
+        (("--memory", "4"), 1, "got 4\nNext: write the unit"),
+        (("--value", "absent.toml"), 1, "no such file or directory)\nNext: see that it is spelled"),
         (("--accounts", "absent.csv"), 2, "absent.csv"),
         (("--permits", "absent.csv"), 2, "absent.csv"),
     ],

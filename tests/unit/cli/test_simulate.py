@@ -12,7 +12,9 @@ from stillwatch.simulate import FORMATS, WORLDS, known_corpora
 def test_writes_a_world_and_says_how_to_scan_it(stillwatch, tmp_path):
     told = stillwatch("simulate", "tiny", "--seed", "3", "--out", tmp_path)
     assert told.code == 0
-    assert re.match(r"World tiny, seed 3: [\d,]+ exchanges of \d+ accounts, ", told.out)
+    assert re.match(
+        r"World tiny, seed 3: [\d,]+ exchanges from 2026-11-16 to before 2026-11-23, in ", told.out
+    )
     assert (
         f"Next: stillwatch scan {tmp_path / 'exchanges'} --accounts {tmp_path / 'accounts.csv'} "
         f"--permits {tmp_path / 'permits.csv'} --out {tmp_path / 'run'}"

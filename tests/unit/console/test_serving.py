@@ -56,7 +56,9 @@ def test_older_tls_is_refused(desk, tmp_path, monkeypatch):
     port = free_port()
     servers = []
     run = uvicorn.Server.run
-    monkeypatch.setattr(uvicorn.Server, "run", lambda self: (servers.append(self), run(self)))
+    monkeypatch.setattr(
+        uvicorn.Server, "run", lambda self, sockets: (servers.append(self), run(self, sockets))
+    )
     listen = Listen(port=port, certificate=certificate, private_key=private)
     thread = threading.Thread(target=serve, args=(desk, listen))
     thread.start()

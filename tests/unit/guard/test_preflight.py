@@ -10,8 +10,8 @@ from ports import free_port
 from stillwatch.cli.app import run as command
 from stillwatch.errors import ConfigError
 from stillwatch.guard import Orders, write_orders, write_snapshot
-from stillwatch.guard.preflight import bound
 from stillwatch.guard.server import _is_local
+from stillwatch.schema import bound
 from stillwatch.seal import new_key
 
 from .conftest import ordered

@@ -91,3 +91,19 @@ def test_permits_that_were_not_used_stand_together(facts):
     ]  # fmt: skip
     assert title.startswith(f"8{NB}permits were read: 5 name an account seen here, and none")
     assert table.note == f"2{NB}more permits not used and not listed."
+
+
+def test_no_membership_is_certain_and_reasons_are_told_apart(facts):
+    sure_of = {**member("p0", "core", "accused", 1.0), "reasons": ["sends it", "was created in it"]}
+    (row,) = chapter(facts, members=[sure_of], accounts=1).members.rows
+    assert row[4] == f">{NB}99.9{NB}%"
+    assert row[5] == "sends it; was created in it"
+
+
+def test_a_test_for_watching_alone_has_no_e_in_the_numbers_either(facts):
+    item = {"signal": "even_volumes", "statistic": 0.2, "p_value": 1e-9, "e_value": 8_643_210.0,
+            "n": 40, "counts_for": "watch", "text": "Even."}  # fmt: skip
+    claim = {"confidence": 0.9, "e_value": 30.0, "evidence": [item]}
+    made = chapter(facts, claims={"coordinated": claim})
+    assert [row.e for row in made.claims[0].rows] == ["watch only"]
+    assert [row[5] for row in made.claims[0].table.rows] == ["watch only"]

@@ -8,10 +8,10 @@ from datetime import timedelta
 
 import pytest
 
-from stillwatch.report.appendix import value_table
+from stillwatch.report.appendix import recall_table, value_table
 from stillwatch.report.chapter import write_chapter
 from stillwatch.report.facts import Budget, read_facts
-from stillwatch.report.numbers import parse
+from stillwatch.report.numbers import NB, parse
 from stillwatch.report.pictures import (
     collateral_figure,
     coverage_figure,
@@ -22,8 +22,9 @@ from stillwatch.report.pictures import (
     raster_figure,
     waterfall_figure,
 )
+from stillwatch.report.pictures.graph import _title
 from stillwatch.report.pictures.waterfall import Pair, _draw, _merged
-from stillwatch.report.web import read_web
+from stillwatch.report.web import Web, read_web
 from stillwatch.schema import to_micros
 from stillwatch.store import open_run
 
@@ -243,3 +244,43 @@ def test_each_model_has_every_release_and_ban_of_the_window(facts):
     for drawn in map(str, figure.drawings):
         assert drawn.count('class="ban"') == sum(e["kind"] == "ban" for e in marks)
         assert drawn.count('class="release"') == sum(e["kind"] == "release" for e in marks)
+
+
+def web_of(*holders):
+    """Return a web whose things are held by so many of the first accounts each, of two kinds."""
+    most = max(holders)
+    names = [f"{'frame' if k % 2 else 'exit_prefix'}:{k}" for k in range(len(holders))]
+    return Web(
+        accounts=[f"a{k}" for k in range(most)],
+        holders={o: {f"a{k}": 1.0 for k in range(n)} for o, n in zip(names, holders, strict=True)},
+        kinds={o: o.partition(":")[0] for o in names},
+        direct=[],
+        alone=0,
+    )
+
+
+@pytest.mark.parametrize(
+    ("holders", "said"),
+    [
+        ((4,), "4 of 4 accounts are linked by one thing (left from the same address prefix)"),
+        ((4, 2), "prefix), and 1\u00a0other thing links fewer"),
+        ((4, 4, 4, 2, 2),
+         "4 of 4 accounts are linked by 3\u00a0things (left from the same address prefix × 2, same "
+         "prompt template around other payloads), and 2\u00a0other things link fewer"),
+    ],
+)  # fmt: skip
+def test_the_links_title_counts_what_all_carry_apart(holders, said):
+    web = web_of(*holders)
+    assert _title(web, list(web.holders)).endswith(said)
+
+
+def test_the_recall_title_says_of_each_rung_what_its_row_says(facts):
+    rungs = [
+        {"rung": 1, "text": "plain", "recall": 0.5, "low": 0.211, "high": 0.789, "spikes": 12},
+        {"rung": 3, "text": "hidden", "recall": 0.0, "low": 0.0, "high": 0.265, "spikes": 12},
+        {"rung": 4, "text": "not made", "recall": None, "low": None, "high": None, "spikes": 0},
+    ]
+    summary = facts.summary | {"prevalence": {"recall": rungs, "worst_recall": 0.211}}
+    table, title = recall_table(replace(facts, summary=summary))
+    assert title.endswith(f"were found 50{NB}% on rung 1, 0{NB}% on rung 3")
+    assert table.note == f"The worst recall stated, for not excluded: 21.1{NB}%."

@@ -36,10 +36,10 @@ def test_what_stood_there_stays_when_the_disk_refuses(
 
 def test_toml_is_read_or_its_fault_is_told(tmp_path: Path) -> None:
     file = tmp_path / "a.toml"
-    with pytest.raises(InputError, match="FileNotFoundError"):
+    with pytest.raises(InputError, match="no such file"):
         read_toml(file)
     file.write_bytes(b"a = \xff")
-    with pytest.raises(InputError, match="UnicodeDecodeError"):
+    with pytest.raises(InputError, match="not UTF-8 text"):
         read_toml(file)
     file.write_text("a = ")
     with pytest.raises(ConfigError, match="not TOML"):

@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 import zstandard
 
-from stillwatch.errors import InputError
+from stillwatch.errors import ConfigError, InputError
 from stillwatch.schema.arrow import EXCHANGE
 from stillwatch.sources import SOURCES, Ledger, open_inputs
 from stillwatch.sources.coerce import coerce_values
@@ -505,7 +505,7 @@ def test_unknown_format_lists_what_is_known_and_no_content(tmp_path: Path) -> No
 
 
 def test_format_name_that_does_not_exist(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="unknown format 'nope'"):
+    with pytest.raises(ConfigError, match="unknown format 'nope'"):
         open_inputs([parquet(tmp_path, rows())], format="nope")
 
 

@@ -10,7 +10,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from stillwatch.errors import InputError, SchemaError
+from stillwatch.errors import InputError, SchemaError, why
 from stillwatch.policy.owners.bods import register_from_bods
 from stillwatch.policy.owners.ftm import register_from_ftm
 from stillwatch.policy.owners.holdings import Interest, Register
@@ -54,7 +54,7 @@ def _objects(path: Path) -> list[tuple[str, Mapping[str, Any]]]:
     try:
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"cannot be read ({type(error).__name__})", where=str(path)) from error
+        raise InputError(f"cannot be read ({why(error)})", where=str(path)) from error
     if text.lstrip().startswith("["):
         rows = _parsed(text, path.name)
         return [(f"{path.name}: statement {n}", _object(row, f"{path.name}: statement {n}"))

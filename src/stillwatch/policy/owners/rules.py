@@ -13,7 +13,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
 
-from stillwatch.errors import ConfigError, InputError
+from stillwatch.errors import ConfigError, InputError, why
 from stillwatch.policy.owners.holdings import parts_of
 from stillwatch.schema import read_toml
 
@@ -184,7 +184,7 @@ def _seeds(value: Any, where: str, file: Path) -> tuple[frozenset[str], frozense
             lines = listed.read_text(encoding="utf-8").splitlines()
         except (OSError, UnicodeDecodeError) as error:
             raise InputError(
-                f"the seed list cannot be read ({type(error).__name__})", where=str(listed)
+                f"the seed list cannot be read ({why(error)})", where=str(listed)
             ) from error
         entities |= {s for line in lines if (s := line.split("#", 1)[0].strip())}
     places = {p.upper() for p in _strings(value.get("jurisdictions", []), "jurisdictions", where)}

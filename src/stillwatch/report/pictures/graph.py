@@ -148,17 +148,18 @@ def _roles(drawn: list[_Group]) -> list[dict[str, object]]:
 def _title(web: Web, objects: list[str]) -> str:
     if not objects:
         return f"{counted(len(web.direct), 'direct link')} join these accounts"
-    widest = max(objects, key=lambda o: (len(web.holders[o]), o))
-    more = len(objects) - 1
+    most = max(len(web.holders[o]) for o in objects)
+    widest = [o for o in objects if len(web.holders[o]) == most]
+    kinds = Counter(kind_title(web.kinds[o]) for o in widest)
+    named = ", ".join(f"{kind} × {n}" if n > 1 else kind for kind, n in kinds.items())
+    what = "one thing" if len(widest) == 1 else counted(len(widest), "thing")
+    more = len(objects) - len(widest)
     tail = (
-        f", and {counted(more, 'other thing')} joins some of them"
-        if more == 1
-        else (f", and {counted(more, 'other thing')} join some of them" if more else "")
+        f", and {counted(more, 'other thing')} {'links' if more == 1 else 'link'} fewer"
+        if more
+        else ""
     )
-    return (
-        f"{len(web.holders[widest]):,} of {len(web.accounts):,} accounts share one thing "
-        f"({kind_title(web.kinds[widest])}){tail}"
-    )
+    return f"{most:,} of {len(web.accounts):,} accounts are linked by {what} ({named}){tail}"
 
 
 def _groups(web: Web, kept: set[str], core: frozenset[str]) -> list[_Group]:

@@ -22,7 +22,7 @@ from typing import Any, Final
 from sqlalchemy import func, insert, or_, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from stillwatch.errors import ConfigError, InputError, ShareRefused
+from stillwatch.errors import ConfigError, InputError, ShareRefused, why
 from stillwatch.share import content
 from stillwatch.share.antitrust import normal, require
 from stillwatch.share.catalogue import CATALOGUE
@@ -58,7 +58,7 @@ def read_parts(file: Path) -> list[Contribution]:
     try:
         lines = file.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"cannot be read ({type(error).__name__})", where=str(file)) from error
+        raise InputError(f"cannot be read ({why(error)})", where=str(file)) from error
     return [_part(text, f"{file.name}:{k}") for k, text in enumerate(lines, 1) if text.strip()]
 
 

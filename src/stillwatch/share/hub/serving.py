@@ -16,6 +16,7 @@ import uvicorn
 from starlette.applications import Starlette
 
 from stillwatch.errors import ConfigError
+from stillwatch.schema import demand_free
 from stillwatch.share.antitrust import normal, refusals
 from stillwatch.share.catalogue import CATALOGUE
 from stillwatch.share.hub.app import create_app, create_witness
@@ -77,12 +78,14 @@ def serve(home: Path, listen: Listen, say: Callable[[str], None] | None = None) 
     """Serve until the process is told to stop. ``say``: told where, before the port is bound.
 
     Raises:
-        ConfigError: no hub, tables of another version, or HTTP without TLS for all to hear.
+        ConfigError: no hub, tables of another version, HTTP without TLS for all to hear, or an
+            address that cannot be had.
     """
     settings = read_settings(home)
     read_key(home)
     _demand_tls(listen)
     asyncio.run(_check(settings.database))
+    demand_free(listen.host, listen.port)
     os.environ[_HOME] = str(home.resolve())
     if say is not None:
         scheme = "http" if listen.certificate is None else "https"
