@@ -71,7 +71,7 @@ from stillwatch.prove.responses import (
     read_responses,
 )
 from stillwatch.prove.results import plain, read_bytes
-from stillwatch.prove.suite import Item, own_suite, read_suite
+from stillwatch.prove.suite import Item, own_suite, read_suite, read_suites
 from stillwatch.prove.tracing import (
     Registration,
     inquire_canary,
@@ -162,6 +162,7 @@ __all__ = [
     "read_samples",
     "read_seed",
     "read_suite",
+    "read_suites",
     "read_verdicts",
     "register",
     "score_canaries",
