@@ -13,6 +13,7 @@ from stillwatch.cli.prove_collect import collect
 from stillwatch.cli.prove_inspect import from_inspect
 from stillwatch.cli.prove_likeness import agreement, equality, identity
 from stillwatch.cli.prove_lineage import lineage
+from stillwatch.cli.prove_profiles import profiles
 from stillwatch.cli.terminal import Page
 
 __all__ = ["prove"]
@@ -26,7 +27,7 @@ prove.command()(collect)
 prove.command()(from_inspect)
 prove.command()(lineage)
 prove.add_typer(canary, name="canary")
-for _test in (agreement, identity, equality):
+for _test in (agreement, identity, profiles, equality):
     prove.command()(_test)
 
 _OUT = typer.Option(metavar="FILE", help="Result to write (JSON).")

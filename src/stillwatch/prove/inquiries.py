@@ -31,7 +31,7 @@ from stillwatch.prove.responses import (
 from stillwatch.prove.results import plain, write_result
 from stillwatch.prove.suite import Item, read_suites
 
-__all__ = ["Progress", "inquire_guardrails", "inquire_lineage", "one_model"]
+__all__ = ["Progress", "answered_by_all", "inquire_guardrails", "inquire_lineage", "one_model"]
 
 Progress = Callable[[int, int], None]
 SEED: Final = 20261124
@@ -108,7 +108,7 @@ def inquire_lineage(
         )
     compared = [answers, *(r.answers for r in [*controls, *teachers])]
     check_same_prompts([*compared, *(r.answers for r in wanted_base)])
-    shared = _answered_by_all(compared)
+    shared = answered_by_all(compared)
     rows = [_only_to(shared, a) for a in compared]
     rows += [_only_to(shared, r.answers) for r in wanted_base if r.role != CONTROL]
     columns = [_only_to(shared, r.answers) for r in teachers]
@@ -171,7 +171,7 @@ def _controlled(
     }
 
 
-def _answered_by_all(models: Sequence[Answers]) -> frozenset[str]:
+def answered_by_all(models: Sequence[Answers]) -> frozenset[str]:
     """Return the prompts that suspect, candidates and controls have all answered with a text.
 
     A suspect that is read on other prompts than the controls is not exchangeable with them: on
