@@ -95,7 +95,7 @@ from stillwatch.prove.tracing import (
     register,
     standing_of,
 )
-from stillwatch.prove.weights import Weights, load_weights
+from stillwatch.prove.weights import Weights, load_weights, local_endpoint
 
 __all__ = [
     "HABITS",
@@ -163,6 +163,7 @@ __all__ = [
     "is_green",
     "likelihood_points",
     "load_weights",
+    "local_endpoint",
     "mark_points",
     "measure_closeness",
     "measure_habits",
