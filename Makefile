@@ -181,6 +181,9 @@ bench-prove-profiles: .venv/.test-stamp ## profiles of refusals and habits on pu
 	@OMP_NUM_THREADS=1 $(BIN)/python perf/prove_profiles.py \
 	  --data $${STILLWATCH_DATA:-../shared/data}/lineage --out bench/results/prove-profiles.json
 
+bench-prove-level: .venv/.test-stamp ## Type I error of lineage, radioactivity and guardrails (a minute)
+	@OMP_NUM_THREADS=1 $(BIN)/python perf/prove_level.py --out bench/results/prove-level.json
+
 bench-prove: bench-prove-tiny bench-prove-smollm ## every test of prove: level and power on tiny models, students of a real one (resumable, an hour and more)
 
 bench-prove-tiny: .venv/.test-stamp ## level over 200 tiny models, power by share (a quarter of an hour)
