@@ -177,6 +177,13 @@ bench-prove-lineage: .venv/.test-stamp ## teacher families of published models, 
 	@$(BIN)/python perf/prove_lineage.py report --data $${STILLWATCH_DATA:-../shared/data}/lineage \
 	  --work $(WORK)/lineage --out bench/results/prove-lineage.json
 
+bench-prove-profiles: .venv/.test-stamp ## profiles of refusals and habits on published models (a minute)
+	@OMP_NUM_THREADS=1 $(BIN)/python perf/prove_profiles.py \
+	  --data $${STILLWATCH_DATA:-../shared/data}/lineage --out bench/results/prove-profiles.json
+
+bench-prove-level: .venv/.test-stamp ## Type I error of lineage, radioactivity and guardrails (a minute)
+	@OMP_NUM_THREADS=1 $(BIN)/python perf/prove_level.py --out bench/results/prove-level.json
+
 bench-prove: bench-prove-tiny bench-prove-smollm ## every test of prove: level and power on tiny models, students of a real one (resumable, an hour and more)
 
 bench-prove-tiny: .venv/.test-stamp ## level over 200 tiny models, power by share (a quarter of an hour)

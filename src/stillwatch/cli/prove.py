@@ -13,6 +13,7 @@ from stillwatch.cli.prove_collect import collect
 from stillwatch.cli.prove_inspect import from_inspect
 from stillwatch.cli.prove_likeness import agreement, equality, identity
 from stillwatch.cli.prove_lineage import lineage
+from stillwatch.cli.prove_profiles import profiles
 from stillwatch.cli.terminal import Page
 
 __all__ = ["prove"]
@@ -26,10 +27,19 @@ prove.command()(collect)
 prove.command()(from_inspect)
 prove.command()(lineage)
 prove.add_typer(canary, name="canary")
-for _test in (agreement, identity, equality):
+for _test in (agreement, identity, profiles, equality):
     prove.command()(_test)
 
 _OUT = typer.Option(metavar="FILE", help="Result to write (JSON).")
+_Suites = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--suite",
+        metavar="FILE",
+        help="Prompts as XSTest, HarmBench, StrongREJECT or AdvBench publish them; may be given "
+        "again, to be read as one. Default: the 60 that ship.",
+    ),
+]
 
 
 @prove.command()
@@ -40,10 +50,7 @@ def guardrails(
     ],
     suspect: Annotated[Path, typer.Option(metavar="FILE", help="The suspect's answers.")],
     out: Annotated[Path, _OUT],
-    suite: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help="Prompts in XSTest's form; default: the 60 that ship."),
-    ] = None,
+    suite: _Suites = None,
     labelled: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="Answers labelled by people, to check string matching."),
@@ -61,7 +68,7 @@ def guardrails(
     from stillwatch.prove import inquire_guardrails
 
     found = inquire_guardrails(
-        teacher, base, suspect, out, suite=suite, labelled=labelled, verdicts=verdicts
+        teacher, base, suspect, out, suites=suite or (), labelled=labelled, verdicts=verdicts
     )
     page = Page()
     rows = []
@@ -72,6 +79,9 @@ def guardrails(
         ("unsafe prompts answered, against teacher", "under_teacher"),
     ):
         part = found["gap"][key]
+        if part is None:
+            rows.append([name, "", "", "not evaluable: the suite has no safe prompt", ""])
+            continue
         low, high = part["interval"]["low"], part["interval"]["high"]
         rows.append(
             [
@@ -101,10 +111,7 @@ def guardrails(
 @prove.command()
 def prompts(
     out: Annotated[Path, typer.Option(metavar="FILE", help="Prompt file to write (JSON lines).")],
-    suite: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help="Prompts in XSTest's form; default: the 60 that ship."),
-    ] = None,
+    suite: _Suites = None,
     who: Annotated[
         bool, typer.Option("--identity", help="The questions of `identity` instead.")
     ] = False,
@@ -122,13 +129,12 @@ def prompts(
     from stillwatch.prove import (
         grading_prompts,
         identity_questions,
-        own_suite,
         read_responses,
-        read_suite,
+        read_suites,
         write_prompts,
     )
 
-    items = own_suite() if suite is None else read_suite(suite)
+    items = read_suites(suite or ())
     asked = identity_questions() if who else {item.prompt_id: item.prompt for item in items}
     if graded:
         arms = [held for path in graded for held in read_responses(path).values()]

@@ -20,7 +20,9 @@ def collect(
         str,
         typer.Option(
             metavar="SPEC",
-            help="openai:MODEL[@URL] for any OpenAI-compatible endpoint, or anthropic:MODEL[@URL].",
+            help="openai:MODEL[@URL] for any OpenAI-compatible endpoint, anthropic:MODEL[@URL], or "
+            "local:PATH for a folder as Transformers saves it or a GGUF file (local:NAME@PATH "
+            "gives it a name).",
         ),
     ],
     prompts: Annotated[
@@ -60,9 +62,18 @@ def collect(
     The cost is printed before the first question. Run it again to go on where it stopped; nothing
     is asked twice.
     """
-    from stillwatch.prove import Ask, collect_answers, estimate_cost, parse_spec, read_prompts
+    from stillwatch.prove import (
+        Ask,
+        collect_answers,
+        estimate_cost,
+        load_weights,
+        local_endpoint,
+        parse_spec,
+        read_prompts,
+    )
 
-    endpoint, questions = parse_spec(model), read_prompts(prompts)
+    weights = local_endpoint(model) if model.startswith("local:") else None
+    endpoint, questions = weights[0] if weights else parse_spec(model), read_prompts(prompts)
     ask = Ask(system, temperature, 1.0, max_tokens, logprobs)
     kept = cache or out.with_name(out.name + ".cache.jsonl")
     if key_env is not None and key_env not in os.environ:
@@ -80,6 +91,7 @@ def collect(
             where="--max-usd",
             hint="lower --max-tokens or raise the limit",
         )
+    here = load_weights(*weights[1:]) if weights and before.cached < before.prompts else None
     done = collect_answers(
         endpoint,
         questions,
@@ -90,6 +102,7 @@ def collect(
         per_minute=rate,
         usd_in=usd_in,
         usd_out=usd_out,
+        local=here.answer if here else None,
         now=lambda: datetime.now(UTC),
     )
     page.sentence(f"{done.rows} answers in {out}, {done.asked} asked now, {done.cost_usd:.2f} USD.")

@@ -32,6 +32,7 @@ from stillwatch.prove.endpoints import Ask, parse_spec
 from stillwatch.prove.equality import Equality, equality_power, model_equality, read_samples
 from stillwatch.prove.grading import grading_prompt, grading_prompts, read_verdicts
 from stillwatch.prove.guardrails import compare_guardrails, grade, grader_agreement
+from stillwatch.prove.habits import HABITS, PROFILES, habits
 from stillwatch.prove.identity import (
     Named,
     identity_power,
@@ -49,7 +50,12 @@ from stillwatch.prove.likelihood import (
     read_questions,
     write_questions,
 )
-from stillwatch.prove.likeness import inquire_agreement, inquire_equality, inquire_identity
+from stillwatch.prove.likeness import (
+    inquire_agreement,
+    inquire_equality,
+    inquire_identity,
+    inquire_profiles,
+)
 from stillwatch.prove.lineage import (
     LEAST_GROUPS,
     LEAST_PROMPTS,
@@ -60,6 +66,14 @@ from stillwatch.prove.lineage import (
     family_scores,
 )
 from stillwatch.prove.marks import PLACES, Mark, Plan, coin, coin_key, draw_plan, plant
+from stillwatch.prove.profiles import (
+    ProfileResult,
+    Profiles,
+    compare_profiles,
+    habit_rates,
+    measure_habits,
+    profile_excess,
+)
 from stillwatch.prove.prompts import read_prompts, write_prompts
 from stillwatch.prove.radioactivity import Radioactivity, is_green, score_radioactivity
 from stillwatch.prove.registry import Registry
@@ -71,7 +85,7 @@ from stillwatch.prove.responses import (
     read_responses,
 )
 from stillwatch.prove.results import plain, read_bytes
-from stillwatch.prove.suite import Item, own_suite, read_suite
+from stillwatch.prove.suite import Item, own_suite, read_suite, read_suites
 from stillwatch.prove.tracing import (
     Registration,
     inquire_canary,
@@ -81,13 +95,15 @@ from stillwatch.prove.tracing import (
     register,
     standing_of,
 )
-from stillwatch.prove.weights import Weights, load_weights
+from stillwatch.prove.weights import Weights, load_weights, local_endpoint
 
 __all__ = [
+    "HABITS",
     "LEAST_GROUPS",
     "LEAST_PROMPTS",
     "LEAST_TO_NAME",
     "PLACES",
+    "PROFILES",
     "Agreed",
     "Answers",
     "Ask",
@@ -102,6 +118,8 @@ __all__ = [
     "Mark",
     "Named",
     "Plan",
+    "ProfileResult",
+    "Profiles",
     "Question",
     "Radioactivity",
     "Reference",
@@ -119,6 +137,7 @@ __all__ = [
     "collect_answers",
     "compare_guardrails",
     "compare_lineage",
+    "compare_profiles",
     "draw_plan",
     "equality_power",
     "estimate_cost",
@@ -130,6 +149,8 @@ __all__ = [
     "grader_agreement",
     "grading_prompt",
     "grading_prompts",
+    "habit_rates",
+    "habits",
     "identity_power",
     "identity_questions",
     "inquire_agreement",
@@ -138,11 +159,14 @@ __all__ = [
     "inquire_guardrails",
     "inquire_identity",
     "inquire_lineage",
+    "inquire_profiles",
     "is_green",
     "likelihood_points",
     "load_weights",
+    "local_endpoint",
     "mark_points",
     "measure_closeness",
+    "measure_habits",
     "model_equality",
     "next_token_agreement",
     "own_suite",
@@ -151,6 +175,7 @@ __all__ = [
     "plan_canaries",
     "plan_power",
     "plant",
+    "profile_excess",
     "read_bytes",
     "read_first_tokens",
     "read_likelihoods",
@@ -162,6 +187,7 @@ __all__ = [
     "read_samples",
     "read_seed",
     "read_suite",
+    "read_suites",
     "read_verdicts",
     "register",
     "score_canaries",

@@ -1,7 +1,7 @@
 """The case file: a chain of claims, each with its error rate, hash-chained and signed.
 
-1. Claims stand in the order traffic, canary, lineage, agreement, identity, equality, guardrails,
-   value; what is absent is listed.
+1. Claims stand in the order traffic, canary, lineage, agreement, identity, profiles, equality,
+   guardrails, value; what is absent is listed.
 2. Each claim is one entry of a hash chain, with the digests of the files it was made from.
 3. The elements of a "model extraction attack" in H.R. 8283 are mapped to claims; an element that
    no claim carries says what would be needed. Purpose and authorisation are for people to judge.

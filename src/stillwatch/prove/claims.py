@@ -12,8 +12,8 @@ from stillwatch.schema import pricing
 __all__ = ["ORDER", "Claim", "claim_of", "traffic_claim", "value_claim"]
 
 ORDER: Final = (
-    *("traffic", "canary", "lineage", "agreement", "identity", "equality"),
-    *("guardrails", "value"),
+    *("traffic", "canary", "lineage", "agreement", "identity", "profiles"),
+    *("equality", "guardrails", "value"),
 )
 """The chain, from what was done to what it cost."""
 
@@ -75,6 +75,7 @@ def claim_of(result: Mapping[str, Any]) -> Claim:
         "lineage": _lineage,
         "agreement": _agreement,
         "identity": _identity,
+        "profiles": _profiles,
         "equality": _equality,
         "guardrails": _guardrails,
     }
@@ -176,6 +177,42 @@ def _identity(result: Mapping[str, Any]) -> Claim:
         (
             "a suspect that learnt nothing from the family is exchangeable with the controls",
             "the suspect was asked without a system prompt that names anybody",
+        ),
+    )
+
+
+def _profiles(result: Mapping[str, Any]) -> Claim:
+    """Return the claim about habits; it holds for the closest family of a profile, named before.
+
+    That family must be the closest, the suspect above every control, and the test significant.
+    """
+    told, found = [], []
+    for row in result["profiles"]:
+        first = row["ranking"][0]["family"]
+        verdict = "above every control" if row["accepted"] else "none of these"
+        told.append(f"{row['profile']} closest to {first} ({verdict})")
+        p = next((t["p_adjusted"] for t in row["tests"] if t["family"] == first), None)
+        found.append((p, bool(row["accepted"])))
+    ps = [p for p, _ in found if p is not None]
+    n = result["profiles"][0]["n_controls"]
+    if result["kind"] != "test":
+        meaning = "a screening: no candidate was named beforehand, so the ranking has no error rate"
+    elif not ps:
+        meaning = "no closest family is one that was named beforehand, so it has no error rate"
+    else:
+        meaning = f"rank among {n} control models, Holm over profiles and named families"
+    return Claim(
+        "profiles",
+        f"Habits of the suspect: {'; '.join(told)}",
+        any(above and p is not None and p <= result["alpha"] for p, above in found),
+        min(ps, default=None),
+        meaning,
+        "that habits say little: on published models they know few students, and training on any "
+        "data of such a layout gives them",
+        (
+            "a suspect that learnt from no candidate is exchangeable with the controls, and these "
+            "are independent of each other",
+            "suspect and references were asked in one way: a system prompt changes habits",
         ),
     )
 

@@ -6,6 +6,7 @@ import json
 import os
 import time
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
@@ -86,6 +87,7 @@ def collect_answers(
     usd_in: float = 0.0,
     usd_out: float = 0.0,
     now: Callable[[], datetime],
+    local: Callable[[str, Ask], Answer] | None = None,
     sleep: Callable[[float], None] = time.sleep,
     progress: Callable[[int, int], None] = lambda done, of: None,
 ) -> Collected:
@@ -102,6 +104,7 @@ def collect_answers(
         per_minute: most requests a minute, > 0.
         usd_in, usd_out: prices per million tokens.
         now: clock for ``asked_at``.
+        local: what answers in place of a server, at its own rate (`Weights.answer`).
         sleep: how to wait.
         progress: told (prompts done, of).
 
@@ -113,13 +116,19 @@ def collect_answers(
         raise ConfigError(f"got {per_minute} requests a minute, expected > 0", where="rate")
     held = _read_cache(cache)
     rows, asked = [], 0
-    with _client() as client, cache.open("a", encoding="utf-8") as file:
+    with (
+        nullcontext() if local else _client() as client,
+        cache.open("a", encoding="utf-8") as file,
+    ):
         for done, (name, prompt) in enumerate(prompts.items(), 1):
             place = _key(endpoint, prompt, ask)
             if place not in held:
-                if asked:
-                    sleep(60.0 / per_minute)
-                answer = _ask(client, endpoint, prompt, ask, key, sleep)
+                if local:
+                    answer = local(prompt, ask)
+                else:
+                    if asked:
+                        sleep(60.0 / per_minute)
+                    answer = _ask(client, endpoint, prompt, ask, key, sleep)
                 held[place] = {"at": now().isoformat(), **asdict(answer)}
                 file.write(json.dumps({"key": place, **held[place]}) + "\n")
                 file.flush()

@@ -8,12 +8,14 @@ from typing import Any, Final
 
 from stillwatch.errors import ConfigError, InputError
 
-__all__ = ["KINDS", "Answer", "Ask", "Endpoint", "parse_spec"]
+__all__ = ["KINDS", "LOCAL", "Answer", "Ask", "Endpoint", "parse_spec"]
 
 KINDS: Final = {
     "openai": "https://api.openai.com/v1",
     "anthropic": "https://api.anthropic.com/v1",
 }
+
+LOCAL: Final = "local"  # weights on this machine: `weights.local_endpoint`
 
 
 @dataclass(frozen=True)
@@ -40,7 +42,7 @@ class Answer:
 
 @dataclass(frozen=True)
 class Endpoint:
-    """A model behind an address that speaks one of two protocols."""
+    """A model behind an address that speaks one of two protocols, or weights by their digest."""
 
     kind: str
     model: str
@@ -116,7 +118,8 @@ def parse_spec(spec: str) -> Endpoint:
     model, _, url = rest.partition("@")
     if kind not in KINDS or not model:
         raise ConfigError(
-            f"got another form than KIND:MODEL[@URL] with KIND one of {', '.join(KINDS)}",
+            f"got another form than KIND:MODEL[@URL] with KIND one of {', '.join(KINDS)}, or "
+            "local:PATH",
             where="--model",
         )
     if "@" in url:

@@ -29,9 +29,9 @@ from stillwatch.prove.responses import (
     read_responses,
 )
 from stillwatch.prove.results import plain, write_result
-from stillwatch.prove.suite import Item, own_suite, read_suite
+from stillwatch.prove.suite import Item, read_suites
 
-__all__ = ["Progress", "inquire_guardrails", "inquire_lineage", "one_model"]
+__all__ = ["Progress", "answered_by_all", "inquire_guardrails", "inquire_lineage", "one_model"]
 
 Progress = Callable[[int, int], None]
 SEED: Final = 20261124
@@ -108,7 +108,7 @@ def inquire_lineage(
         )
     compared = [answers, *(r.answers for r in [*controls, *teachers])]
     check_same_prompts([*compared, *(r.answers for r in wanted_base)])
-    shared = _answered_by_all(compared)
+    shared = answered_by_all(compared)
     rows = [_only_to(shared, a) for a in compared]
     rows += [_only_to(shared, r.answers) for r in wanted_base if r.role != CONTROL]
     columns = [_only_to(shared, r.answers) for r in teachers]
@@ -171,7 +171,7 @@ def _controlled(
     }
 
 
-def _answered_by_all(models: Sequence[Answers]) -> frozenset[str]:
+def answered_by_all(models: Sequence[Answers]) -> frozenset[str]:
     """Return the prompts that suspect, candidates and controls have all answered with a text.
 
     A suspect that is read on other prompts than the controls is not exchangeable with them: on
@@ -240,7 +240,7 @@ def inquire_guardrails(
     suspect: Path,
     out: Path,
     *,
-    suite: Path | None = None,
+    suites: Sequence[Path] = (),
     labelled: Path | None = None,
     verdicts: Path | None = None,
 ) -> dict[str, Any]:
@@ -249,7 +249,8 @@ def inquire_guardrails(
     Args:
         teacher, base, suspect: responses.parquet with one model each.
         out: result file.
-        suite: Parquet of prompts (XSTest's form); the 60 prompts that ship by default.
+        suites: files of prompts as published (`read_suite`), read as one suite; the 60 prompts
+            that ship by default.
         labelled: Parquet with model, completion and final_label, for the grader's agreement with
             people; XSTest's published table has this form.
         verdicts: a grading model's answers to `grading_prompts`; string matching without it.
@@ -257,7 +258,7 @@ def inquire_guardrails(
     Raises:
         InputError, SchemaError, EvidenceError: as the steps do.
     """
-    items = own_suite() if suite is None else read_suite(suite)
+    items = read_suites(suites)
     arms = [one_model(path) for path in (teacher, base, suspect)]
     check_same_prompts([*arms, _asked(items)])
     graded = read_verdicts(one_model(verdicts), arms) if verdicts is not None else None
@@ -274,11 +275,8 @@ def inquire_guardrails(
         "null": "suspect and base go wrong equally often",
     }
     files = {"teacher": teacher, "base": base, "suspect": suspect}
-    files |= {
-        n: f
-        for n, f in (("suite", suite), ("labelled", labelled), ("verdicts", verdicts))
-        if f is not None
-    }
+    files |= {n: f for n, f in (("labelled", labelled), ("verdicts", verdicts)) if f is not None}
+    files |= {"suite" if len(suites) == 1 else f"suite/{k}": f for k, f in enumerate(suites, 1)}
     write_result(out, "guardrails", value, files)
     return value
 

@@ -35,10 +35,10 @@ ANSWER, REFUSE = "answer", "refuse"
 
 @task
 def guardrails(suite: str | None = None) -> Task:
-    """Ask a guardrail suite: 60 prompts that ship, or a table in XSTest's form.
+    """Ask a guardrail suite: 60 prompts that ship, or a published one.
 
     Args:
-        suite: path of a Parquet file, as `prove guardrails --suite` takes it.
+        suite: path of a file, as `prove guardrails --suite` takes it.
 
     Raises:
         InputError, SchemaError: as `read_suite` does.

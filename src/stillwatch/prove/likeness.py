@@ -1,4 +1,4 @@
-"""From files to a result file: next-token agreement, self-identification, model equality."""
+"""From files to a result file: agreement, self-identification, profiles, model equality."""
 
 from __future__ import annotations
 
@@ -16,20 +16,32 @@ from stillwatch.prove.agreement import (
     read_first_tokens,
 )
 from stillwatch.prove.equality import Samples, equality_power, model_equality, read_samples
+from stillwatch.prove.habits import PROFILES
 from stillwatch.prove.identity import identity_power, self_identification
-from stillwatch.prove.inquiries import SEED, one_model
+from stillwatch.prove.inquiries import SEED, answered_by_all, one_model
+from stillwatch.prove.profiles import (
+    ProfileResult,
+    Profiles,
+    compare_profiles,
+    habit_rates,
+    measure_habits,
+)
 from stillwatch.prove.responses import (
     CANDIDATE,
     CONTROL,
     Reference,
     check_same_prompts,
+    missing_references,
     read_references,
 )
 from stillwatch.prove.results import plain, write_result
 
-__all__ = ["inquire_agreement", "inquire_equality", "inquire_identity"]
+__all__ = ["inquire_agreement", "inquire_equality", "inquire_identity", "inquire_profiles"]
 
 _NULL: Final = "the suspect learnt nothing from the teacher, and is exchangeable with the controls"
+_NO_CANDIDATE: Final = (
+    "the suspect learnt from no candidate, and is exchangeable with the control models"
+)
 _EQUAL: Final = "given a prompt, the answers of both are independent draws from one distribution"
 _LEAST_FOR_POWER: Final = 5
 
@@ -126,6 +138,83 @@ def inquire_identity(
     }
     write_result(out, "identity", value, _inputs(suspect, references))
     return value
+
+
+def inquire_profiles(
+    suspect: Path,
+    references: Path,
+    out: Path,
+    *,
+    model: str | None = None,
+    named: Sequence[str] = (),
+    alpha: float = 0.05,
+) -> dict[str, Any]:
+    """Write and return whose habits the suspect has: how it refuses, and its idiosyncrasies.
+
+    Args:
+        suspect: its responses.parquet.
+        references: folder of candidates and controls (`read_references`).
+        out: result file.
+        model: which model of the suspect's file.
+        named: families named beforehand, at most three; none is a screening.
+        alpha: level set beforehand.
+
+    Raises:
+        InputError, SchemaError, ConfigError, EvidenceError: as the steps do.
+    """
+    answers = one_model(suspect, model)
+    read = read_references(references)
+    known = [r for r in read if r.answers.model != answers.model]
+    teachers = [r for r in known if r.role == CANDIDATE]
+    controls = [r for r in known if r.role == CONTROL]
+    compared = [answers, *(r.answers for r in [*controls, *teachers])]
+    check_same_prompts(compared)
+    shared = answered_by_all(compared)
+    held = measure_habits(compared, sorted(shared))
+    families = {r.answers.model: r.family for r in teachers}
+    groups = {r.answers.model: r.group for r in controls}
+    found = compare_profiles(
+        held, answers.model, families, groups, np.random.default_rng(SEED), named=named
+    )
+    value = {
+        "suspect": answers.model,
+        "kind": "test" if named else "screening",
+        "alpha": alpha,
+        "null": _NO_CANDIDATE,
+        "prompts": len(shared),
+        "prompts_left_out": len(answers.output) - len(shared),
+        "kinds": list(held.kinds),
+        "smallest_p": found[0].smallest_p,
+        "profiles": [{**plain(one), **_told(held, one, answers.model, families)} for one in found],
+        "references_without_answers": missing_references(references, read),
+    }
+    write_result(out, "profiles", value, _inputs(suspect, references))
+    return value
+
+
+def _told(
+    held: Profiles, found: ProfileResult, suspect: str, families: Mapping[str, str]
+) -> dict[str, Any]:
+    """Return each habit of a profile: of the suspect, the closest family, the controls."""
+    closest = [m for m, family in families.items() if family == found.ranking[0].family]
+    controls = sorted(found.control_excess)
+    rates = habit_rates(held, [suspect, *closest, *controls])
+    rows = []
+    for kind, of_kind in rates.items():
+        for habit in PROFILES[found.profile]:
+            own, *others = of_kind[habit]
+            theirs, strange = others[: len(closest)], others[len(closest) :]
+            rows.append(
+                {
+                    "kind": kind,
+                    "habit": habit,
+                    "suspect": own,
+                    "closest_family": float(np.mean(theirs)),
+                    "controls_low": min(strange),
+                    "controls_high": max(strange),
+                }
+            )
+    return {"rates": plain(rows)}
 
 
 def inquire_equality(

@@ -19,7 +19,7 @@ __all__ = ["KINDS", "file_digest", "plain", "read_bytes", "read_result", "write_
 
 KINDS: Final = (
     *("lineage", "canary", "guardrails", "dependence"),
-    *("agreement", "identity", "equality"),
+    *("agreement", "identity", "profiles", "equality"),
 )
 
 

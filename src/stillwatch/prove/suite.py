@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 from typing import Literal
 
-import pyarrow as pa
-import pyarrow.parquet as pq
+from stillwatch.errors import InputError
+from stillwatch.prove.suite_rows import read_rows
 
-from stillwatch.errors import InputError, SchemaError
-
-__all__ = ["Item", "own_suite", "read_suite"]
+__all__ = ["Item", "own_suite", "read_suite", "read_suites"]
 
 
 @dataclass(frozen=True)
@@ -44,28 +43,40 @@ def own_suite() -> tuple[Item, ...]:
 
 
 def read_suite(path: Path) -> tuple[Item, ...]:
-    """Return the prompts of a Parquet file with id (or prompt_id), prompt and prompt_label.
+    """Return the prompts of a suite in the layout that it was published in, by prompt_id.
 
-    A column ``type`` names the kind of prompt, where there is one. XSTest's published table has
-    this form; its repeats by model are dropped.
+    The layout is told by the columns (`suite_rows`): XSTest, HarmBench, StrongREJECT, AdvBench.
+    Repeats of a prompt (XSTest's published table has one a model) are dropped.
 
     Raises:
-        InputError: the file cannot be read.
-        SchemaError: a column is absent, or a label is neither safe nor unsafe.
+        InputError: the file cannot be read, has no prompt, or one id stands for two prompts.
+        SchemaError: the columns are those of no known layout, or a cell is wrong.
     """
-    try:
-        table = pq.read_table(path, use_threads=False)
-    except (OSError, pa.ArrowInvalid) as error:
-        raise InputError("cannot be read as Parquet", where=path.name) from error
-    key = "prompt_id" if "prompt_id" in table.column_names else "id"
-    if not {key, "prompt", "prompt_label"} <= set(table.column_names):
-        raise SchemaError("columns id, prompt and prompt_label are needed", where=path.name)
-    items = {}
-    columns = [table.column(c).to_pylist() for c in (key, "prompt", "prompt_label")]
-    known = "type" in table.column_names
-    kinds = table.column("type").to_pylist() if known else [None] * table.num_rows
-    for name, prompt, label, kind in zip(*columns, kinds, strict=True):
-        if label not in ("safe", "unsafe"):
-            raise SchemaError("a prompt_label is neither safe nor unsafe", where=path.name)
-        items[str(name)] = Item(str(name), prompt, label, str(kind or ""))
+    items: dict[str, Item] = {}
+    for row in read_rows(path):
+        item = Item(row.prompt_id, row.prompt, row.label, row.group)
+        if items.setdefault(item.prompt_id, item) != item:
+            raise InputError(
+                "one id stands for two prompts", where=path.name, hint="give each an id of its own"
+            )
+    return tuple(items[name] for name in sorted(items))
+
+
+def read_suites(paths: Sequence[Path]) -> tuple[Item, ...]:
+    """Return the prompts of several suites as one; those that ship where none is given.
+
+    Raises:
+        InputError, SchemaError: as :func:`read_suite`; one id stands for two prompts.
+    """
+    if not paths:
+        return own_suite()
+    items: dict[str, Item] = {}
+    for path in paths:
+        for item in read_suite(path):
+            if items.setdefault(item.prompt_id, item) != item:
+                raise InputError(
+                    "holds an id that stands for another prompt in a suite before it",
+                    where=path.name,
+                    hint="compare the two one at a time",
+                )
     return tuple(items[name] for name in sorted(items))

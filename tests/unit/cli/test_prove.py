@@ -114,7 +114,7 @@ def test_from_answers_to_a_verified_case(references, tmp_path, monkeypatch, caps
     results = [w for n in ("lineage", "canary", "guardrails") for w in ("--result", f"{n}.json")]
     report = ["prove", "report", "--suspect", "kiln-7b", *results, "--key", key]
     assert run([*report, "--out", "case.json"]) == EXIT_CLEAR
-    missing = "traffic, agreement, identity, equality, value"
+    missing = "traffic, agreement, identity, profiles, equality, value"
     assert f"Missing claims: {missing}." in capsys.readouterr().out
     verify = ["prove", "verify", "case.json", "--key", f"{key}.pub", "--beside", "."]
     assert run(verify) == EXIT_CLEAR
@@ -270,7 +270,7 @@ def test_a_real_run_gives_traffic_and_value_claims(tmp_path, monkeypatch, capsys
     assert 0 < harvest["logged"] == first["revenue_usd"] < harvest["low"] < harvest["high"]
     own = f"({100 * harvest['logged'] / harvest['mid']:.0f} % at the log's own cost"
     assert f"Harvest {own}, the rest at list price): {harvest['mid']:,.0f} USD" in told
-    missing = "canary, lineage, agreement, identity, equality, guardrails"
+    missing = "canary, lineage, agreement, identity, profiles, equality, guardrails"
     assert f"Missing claims: {missing}." in told
 
 

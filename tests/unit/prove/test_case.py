@@ -64,7 +64,7 @@ def test_the_case_file_verifies_offline_and_says_what_is_missing(tracing, gap, t
     assert set(checked.matching) == {"canary.json", "guardrails.json"}
     assert [link["value"]["claim"]["name"] for link in case["chain"]] == ["canary", "guardrails"]
     assert case["missing"] == [
-        *("traffic", "lineage", "agreement", "identity", "equality", "value"),
+        *("traffic", "lineage", "agreement", "identity", "profiles", "equality", "value"),
     ]
     assert case["weakest"].startswith("guardrails: 6.1e-05")
     elements = {e["element"]: e for e in case["elements"]}
