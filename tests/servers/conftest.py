@@ -54,6 +54,20 @@ def running(
                 end(process, signal.SIGTERM)
 
 
+@pytest.fixture
+def bucket(tmp_path: Path) -> Iterator[tuple[subprocess.Popen[Any], str]]:
+    """moto's S3 server with a bucket named ``bucket``: its process, and what an address of an
+    object in it has behind the question mark.
+    """
+    port = free_port()
+    command = [Path(sys.executable).with_name("moto_server"), "-H", "127.0.0.1", "-p", port]
+    with running(command, port, tmp_path, {"MOTO_S3_CUSTOM_ENDPOINTS": ""}) as process:
+        made = urllib.request.Request(f"http://127.0.0.1:{port}/bucket", method="PUT")
+        with urllib.request.urlopen(made, timeout=60) as answer:
+            assert answer.status == 200
+        yield process, f"endpoint_override=127.0.0.1:{port}&scheme=http&region=us-east-1"
+
+
 class Model(ThreadingHTTPServer):
     """A stub of OpenAI's chat and responses and of Anthropic's messages; ``calls`` are what reached
     it. Each answer of OpenAI's has an id of its own."""

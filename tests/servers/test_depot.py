@@ -8,16 +8,14 @@ import os
 import signal
 import subprocess
 import sys
-import urllib.request
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from ports import free_port
 
 from stillwatch.guard import Orders, write_orders
 
-from .conftest import running, snapshot
+from .conftest import snapshot
 from .test_faults import until
 
 CLI = [sys.executable, "-m", "stillwatch.cli"]
@@ -26,16 +24,10 @@ KEYS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_EC2_M
 
 
 @pytest.fixture
-def store(tmp_path):
-    """moto's S3 server with a bucket: (process, address of a depot in it)."""
-    port = free_port()
-    command = [Path(sys.executable).with_name("moto_server"), "-H", "127.0.0.1", "-p", port]
-    with running(command, port, tmp_path, {"MOTO_S3_CUSTOM_ENDPOINTS": ""}) as process:
-        made = urllib.request.Request(f"http://127.0.0.1:{port}/bucket", method="PUT")
-        with urllib.request.urlopen(made, timeout=60) as answer:
-            assert answer.status == 200
-        place = f"endpoint_override=127.0.0.1:{port}&scheme=http&region=us-east-1"
-        yield process, f"s3://bucket/guards/eu?{place}"
+def store(bucket):
+    """A bucket's server, and the address of a depot in it."""
+    process, options = bucket
+    return process, f"s3://bucket/guards/eu?{options}"
 
 
 def say(*words: object) -> str:

@@ -22,6 +22,7 @@ _QUEUE_ALONE_NATS = 2.0
 _REPEATING = 0.2
 _LONG = 8
 _STRANGER_NATS = -2.0
+_MOVED_NATS = 2.0
 _EXCLUSIVE = 0.3
 _LEAST_FIT_NATS = 0.7
 _DEVOTED = 1 / 3
@@ -48,6 +49,7 @@ _OWN = frozenset(
     | {"signup_burst", "queue", "turns"}
 )
 _CHANCE = frozenset(("signup_burst", "queue"))  # what one request and one day may show by chance
+_ANYBODYS = frozenset(("frame", "client", "queue"))  # what users of a public template share
 _MAIN = 0.25
 
 
@@ -96,7 +98,8 @@ def name_members(
     once; who sends no template of the campaign has to show by more that it does (2 nats, else 0.2).
     Of a core account a third of the requests and more speak for the cohort, and half of them where
     nothing but topics says that they act together (``acted`` False): an opening that chat users and
-    a campaign have in common makes nobody a member.
+    a campaign have in common makes nobody a member. Where most of the core shows more than
+    template, client and subject, all have to (`_most_show_more`).
     """
     sids, how, shown, repeating, share, once, bursts = belonging
     least = _DEVOTED if acted else _MOSTLY_DEVOTED
@@ -111,7 +114,7 @@ def name_members(
     fit += signup_nats(crowd.created_us, sids, speaks, windows)
     links = [len(shown.get(s, ())) + (h == "text") for s, h in zip(sids.tolist(), how, strict=True)]
     confidence = posteriors(fit, speaks, np.array(links))
-    members = []
+    kinds_of, fits_of = [], []
     for k, sid in enumerate(sids.tolist()):
         kinds = set(shown.get(sid, ()))
         if how[k] == "text":
@@ -122,7 +125,14 @@ def name_members(
         stranger = bool(stands_apart[k]) or topic[k] <= _STRANGER_NATS
         fits = bool(linked[k]) and not stranger and fit[k] >= _LEAST_FIT_NATS
         fits = fits and confidence[k] >= desk.settings.posterior and share.get(sid, 0.0) >= least
+        kinds_of.append(kinds)
+        fits_of.append(fits)
+    borrowed = _ANYBODYS if _most_show_more(kinds_of, fits_of) else frozenset[str]()
+    members = []
+    for k, sid in enumerate(sids.tolist()):
+        kinds, fits = kinds_of[k], fits_of[k]
         enough = sid not in once or bool(kinds & (_OWN - _CHANCE))
+        enough = enough and (not kinds <= borrowed or topic[k] >= _QUEUE_ALONE_NATS)
         proven = fits and enough and len(kinds) >= 2 and bool(kinds & _OWN)
         reasons = (
             *(_SAYS[kind] for kind in sorted(kinds)),
@@ -146,6 +156,16 @@ def name_members(
             )
         )
     return members
+
+
+def _most_show_more(kinds: Sequence[set[str]], fits: Sequence[bool]) -> bool:
+    """Return whether half of the core and more show what users of its template do not.
+
+    Then who shows nothing but template, client and subject uses what the campaign uses: the prompt
+    of an open-source agent, for instance, through which a relay sends its own users.
+    """
+    core = [kind for kind, fit in zip(kinds, fits, strict=True) if fit]
+    return bool(core) and 2 * sum(not kind <= _ANYBODYS for kind in core) >= len(core)
 
 
 def _shown(probability: float) -> str:
@@ -182,14 +202,13 @@ def read_belonging(
                             AND count(DISTINCT sid) >= {_EXCLUSIVE} * any_value(carriers))
             SELECT DISTINCT h.cohort, h.sid, h.kind FROM held h
             JOIN together t ON t.cohort = h.cohort AND t.kind = h.kind AND t.object = h.object
-            UNION
-            SELECT x.cohort, d.b, d.kind FROM direct d JOIN mine x ON x.sid = d.a
-            JOIN mine y ON y.sid = d.b AND y.cohort = x.cohort WHERE d.part = 'B'
             ORDER BY 1, 2, 3""",
         asked=asked,
     )
     shown: dict[int, dict[int, set[str]]] = {cohort: {} for cohort in bursts}
     for cohort, sid, kind in zip(*(c.to_pylist() for c in shared.columns), strict=True):
+        shown[cohort].setdefault(sid, set()).add(kind)
+    for cohort, sid, kind in _moved(desk, asked):
         shown[cohort].setdefault(sid, set()).add(kind)
     for cohort, sid in _fresh(desk, bursts):
         shown[cohort].setdefault(sid, set()).add("signup_burst")
@@ -207,6 +226,47 @@ def read_belonging(
             bursts[cohort],
         )  # fmt: skip
     return known
+
+
+def _moved(desk: Desk, asked: pa.Table) -> Iterator[tuple[int, int, str]]:
+    """Yield cohort, sid and kind of direct evidence of the members that show it, in part B.
+
+    People who ask the same thing and get the same answer go on alike, and seem to go on with each
+    other's conversation. So a member shows what it shares with the cohort, not with chance: how
+    many of all its exchanges follow another member's has to be likelier by 2 nats at the rate
+    of the cohort than at that of everybody else (binomial). Where nobody else shows any, once is
+    enough.
+    """
+    rows = desk.query(
+        """WITH mine AS (SELECT m.cohort, m.sid, s.exchanges FROM cohort_members m
+                         SEMI JOIN asked a ON a.cohort = m.cohort
+                         JOIN subjects s ON s.sid = m.sid WHERE m.how <> 'associated'),
+             size AS (SELECT cohort, sum(exchanges) AS sent FROM mine GROUP BY cohort),
+             log AS (SELECT sum(exchanges) AS sent FROM subjects),
+             kinds AS (SELECT kind, count(*) AS n FROM direct GROUP BY kind),
+             own AS (SELECT y.cohort, y.sid, d.kind, any_value(y.exchanges) AS sent,
+                            count(*) AS n, count(*) FILTER (WHERE d.part = 'B') AS late
+                     FROM direct d JOIN mine x ON x.sid = d.a
+                     JOIN mine y ON y.sid = d.b AND y.cohort = x.cohort
+                     GROUP BY y.cohort, y.sid, d.kind),
+             of_all AS (SELECT cohort, kind, sum(n) AS n FROM own GROUP BY cohort, kind)
+           SELECT o.cohort, o.sid, o.kind, o.n, o.sent, a.n AS inside, z.sent AS inside_of,
+                  k.n - a.n AS outside, l.sent - z.sent AS outside_of
+           FROM own o JOIN of_all a ON a.cohort = o.cohort AND a.kind = o.kind
+           JOIN kinds k ON k.kind = o.kind JOIN size z ON z.cohort = o.cohort CROSS JOIN log l
+           WHERE o.late > 0 ORDER BY o.cohort, o.sid, o.kind""",
+        asked=asked,
+    )
+    of, sids, kinds = (rows[name].to_pylist() for name in ("cohort", "sid", "kind"))
+    n, sent, inside, inside_of, outside, outside_of = (
+        rows[name].to_numpy().astype(np.float64) for name in rows.column_names[3:]
+    )
+    mine = np.minimum((inside + 0.5) / (inside_of + 1), 0.99)
+    plain = np.minimum((outside + 0.5) / (outside_of + 1), 0.99)
+    rest = np.maximum(sent - n, 0)
+    nats = n * np.log(mine / plain) + rest * np.log((1 - mine) / (1 - plain))
+    for k in np.flatnonzero(nats >= _MOVED_NATS).tolist():
+        yield of[k], sids[k], kinds[k]
 
 
 # Who sent which prompt of a cohort, and how many organizations sent each.

@@ -12,7 +12,8 @@ __all__ = ["Format", "Logs", "MaxRejects", "Memory", "Query"]
 Logs = Annotated[
     list[str],
     typer.Argument(
-        metavar="INPUT", help="Files, globs, directories, - for a pipe, or postgresql://…"
+        metavar="INPUT",
+        help="Files, globs, directories, s3://BUCKET/PREFIX, - for a pipe, or postgresql://…",
     ),
 ]
 Query = Annotated[

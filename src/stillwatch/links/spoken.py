@@ -46,11 +46,16 @@ def spoken_sql(settings: Settings) -> str:
     """Return what is asked of the exchanges that speak for a cohort.
 
     ``fresh``: no continuation of the subject's own conversation and no prompt that it sent before;
-    ``opens``: no continuation; ``answered``: not refused by a limit or a ban.
+    ``opens``: no continuation; ``answered``: not refused by a limit or a ban. Behind an answer an
+    item is what was said before and the prompt together: "Print your reasoning." asks something
+    else of every conversation. ``later`` is then the prompt itself, else 0.
     """
     del settings
     return """
-    SELECT c.cohort, c.rid, c.template, e.sid, e.part, epoch_us(e.ts) AS ts_us, e.h_payload,
+    SELECT c.cohort, c.rid, c.template, e.sid, e.part, epoch_us(e.ts) AS ts_us,
+           CASE WHEN e.h_payload = 0 THEN 0
+                ELSE xor(e.h_payload, e.prefix_before_last_user) END AS h_payload,
+           CASE WHEN e.prefix_before_last_user = 0 THEN 0 ELSE e.h_payload END AS later,
            e.topic, e.user_tokens, e.method_hints <> 0 AS harvest,
            coalesce(e.status, 'ok') NOT IN ('denied', 'rate_limited') AS answered,
            u.rid IS NULL AS fresh, NOT coalesce(u.goes_on, false) AS opens

@@ -237,7 +237,7 @@ def acts_speak(made: Iterable[tuple[str, float]], early: Collection[str]) -> boo
 
 
 def weights(
-    screen: np.ndarray, acted: np.ndarray, tested: np.ndarray
+    screen: np.ndarray, acted: np.ndarray, tested: np.ndarray, part: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return how much *coordinated* and *extractive* of each hypothesis count.
 
@@ -245,15 +245,17 @@ def weights(
     five times as much where part A showed acts (``screen``), apart from what part B tests. The
     rest is for *extractive*, evenly for those whose acts speak (``acted``, `acts_speak`) and 0 for
     the others: it is read against benign cohorts that act together, so it is asked of those that
-    do, and of them alone. The weights are free as far as no weight is chosen by the e-value that it
-    multiplies, which is assumed and not shown: see ADR 22 for where it is not exact.
+    do, and of them alone. Views of one another share what one has (``part``,
+    `overlaps.parts_of_one` of those that are tested and acted). The weights are free as far as no
+    weight is chosen by the e-value that it multiplies, which is assumed and not shown: see ADR 22
+    for where it is not exact.
 
     *Source*: Genovese, Roeder & Wasserman 2006 (weights); Wang & Ramdas 2022 (e-BH); Wang et al.
     2022, Annals of Statistics 50(4) (filtering for partial conjunctions), here with e-values.
     """
     n = max(int(tested.sum()), 1)
     likely = np.where(np.nan_to_num(screen, nan=0.0) >= SCREEN_E, _LIKELY, 1.0)
-    asked = acted.astype(np.float64)
+    asked = np.where(acted, part, 0.0)
     return (
         _SHARE * n * likely / max(float(likely[tested].sum()), 1.0),
         ALONE_ASKED * n * asked / max(float(asked[tested].sum()), 1.0),

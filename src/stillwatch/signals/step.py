@@ -51,6 +51,7 @@ from stillwatch.signals.direct_evidence import Coincidences
 from stillwatch.signals.distinct import own_share
 from stillwatch.signals.excuses import HELP, ONE_HOST, POOL, SHOP, Reasons, excused, helped
 from stillwatch.signals.hours import explained
+from stillwatch.signals.overlaps import parts_of_one
 from stillwatch.signals.payers import MAX_ONE_PAYER, MIN_PAYERS, Payers, one_payer
 from stillwatch.signals.reference import shipped_references
 from stillwatch.signals.traits import MIN_EVENTS, TRAITS, Traits, traits
@@ -75,6 +76,11 @@ _STRANGERS: Final = (
     "They share neither exits nor payment: strangers with a quota each do the same, and this "
     "counts as nothing."
 )
+_ONE_HAND: Final = (
+    "They are behind one host, as a service's customers are; but these share cards and signed up "
+    "together, which customers do not, so it counts."
+)
+_PLAIN_E: Final = 1e4
 _DEALT: Final = (
     "They have no template in common, as bought accounts have none; but one hand deals to all of "
     "them evenly, so it counts."
@@ -105,11 +111,12 @@ def lacking(test: CohortTest, columns: frozenset[str]) -> tuple[str, ...]:
 
 def coordination(
     cohort: Cohort, population: Population, base: Coincidences, columns: frozenset[str],
-    without: Sequence[str] = (),
+    without: Sequence[str] = (), *, holding: bool = False,
 ) -> list[Finding]:  # fmt: skip
     """Return the findings of the claim *coordinated* that read acts, for one cohort.
 
-    A test named in ``without`` is not made, and its finding says so.
+    A test named in ``without`` is not made, and its finding says so. ``holding``: the cards may be
+    a holding's, which goes round among many organizations, and count as nothing.
     """
     seen = Reasons(cohort, population)
     finders: list[tuple[CohortTest, Callable[[], Finding]]] = [
@@ -127,7 +134,11 @@ def coordination(
         else find()
         for test, find in finders
     ]
-    return _backed(made, [excused(finding, seen) for finding in made])
+    found = [excused(finding, seen) for finding in made]
+    if holding:
+        for test in (shared_values.ACCOUNT_TEST, crossed_cards.TEST):
+            found = _explained(found, test, "a holding", _HOLDING)
+    return _backed(made, _on_one_account(made, found))
 
 
 def _backed(made: list[Finding], found: list[Finding]) -> list[Finding]:
@@ -153,6 +164,23 @@ def _backed(made: list[Finding], found: list[Finding]) -> list[Finding]:
         pairs = zip(made, found, strict=True)
         return [replace(m, text=f"{m.text} {_DEALT}") if f.excuse == SHOP else f for m, f in pairs]
     return found
+
+
+def _on_one_account(made: list[Finding], found: list[Finding]) -> list[Finding]:
+    """Return the findings; whose cards are shared and who signed up together is nobody's customers.
+
+    Those whom a service serves behind its host pay for themselves and come on days of their own, so
+    turns and hand-overs there count where both facts speak (10,000 and more). ``made``: before any
+    reason was looked for.
+    """
+    facts = (shared_values.ACCOUNT_TEST.name, signup_burst.TEST.name)
+    plain = [f for f in found if f.signal in facts and f.evaluable and f.e_value >= _PLAIN_E]
+    if len(plain) < len(facts):
+        return found
+    pairs = zip(made, found, strict=True)
+    return [
+        replace(m, text=f"{m.text} {_ONE_HAND}") if f.excuse == ONE_HOST else f for m, f in pairs
+    ]
 
 
 def _explained(found: list[Finding], test: CohortTest, excuse: str, why: str) -> list[Finding]:
@@ -233,7 +261,7 @@ class _Bench(NamedTuple):
         paid = one_payer(views.test, self.late)
         described = _described(views.test, self.late, seen, screen, paid)
         acts = _no_launch(
-            _no_holding(coordination(views.test, self.late, self.base, columns, without), paid),
+            coordination(views.test, self.late, self.base, columns, without, holding=paid.apart),
             views.test.found_by,
             screen,
         )
@@ -290,15 +318,6 @@ def _no_launch(found: list[Finding], found_by: frozenset[str], screen: float) ->
     if screen >= SPEAKS_E or others >= SPEAKS_E or not found_by <= {"frame"}:
         return found
     return _explained(found, signup_burst.TEST, "a launch", _LAUNCH)
-
-
-def _no_holding(found: list[Finding], paid: Payers) -> list[Finding]:
-    """Return the findings; cards that go round among many organizations count as nothing."""
-    if not paid.apart:
-        return found
-    for test in (shared_values.ACCOUNT_TEST, crossed_cards.TEST):
-        found = _explained(found, test, "a holding", _HOLDING)
-    return found
 
 
 def _together(desk: Desk, judged: list[_Judged]) -> np.ndarray:
@@ -430,10 +449,12 @@ def _scores(desk: Desk) -> pa.Table:
                 **{name: described.get(name, float("nan")) for name in TRAITS},
             }
         )
+    spoke, tested = np.array(acted, dtype=bool), np.array([r["tested"] for r in scored], dtype=bool)
     weighed = weights(
         np.array([row["e_screen"] for row in scored], dtype=np.float64),
-        np.array(acted, dtype=bool),
-        np.array([row["tested"] for row in scored], dtype=bool),
+        spoke,
+        tested,
+        _parts(desk, [row["cohort"] for row in scored], spoke & tested),
     )
     for row, one, other in zip(scored, *weighed, strict=True):
         row["w_coordinated"], row["w_extractive"] = float(one), float(other)
@@ -450,6 +471,21 @@ def _scores(desk: Desk) -> pa.Table:
         ]
     )  # fmt: skip
     return pa.Table.from_pylist(scored, schema=schema)
+
+
+def _parts(desk: Desk, cohorts: list[int], asked: np.ndarray) -> np.ndarray:
+    """Return which part of one weight each cohort has, 1 for those that are not asked."""
+    part = np.ones(len(cohorts))
+    chosen = [cohort for cohort, one in zip(cohorts, asked.tolist(), strict=True) if one]
+    rows = desk.query(
+        "SELECT m.cohort, m.sid FROM cohort_members m SEMI JOIN chosen c ON c.cohort = m.cohort "
+        "WHERE m.how <> 'associated' ORDER BY m.cohort, m.sid",
+        chosen=pa.table({"cohort": pa.array(chosen, pa.int32())}),
+    )
+    of, sid = rows["cohort"].to_numpy(), rows["sid"].to_numpy()
+    starts, ends = (np.searchsorted(of, [c + k for c in chosen]).tolist() for k in (0, 1))
+    part[asked] = parts_of_one([sid[low:high] for low, high in zip(starts, ends, strict=True)])
+    return part
 
 
 def _to_watch(made: Sequence[Mapping[str, Any]]) -> list[tuple[str, float]]:
@@ -472,5 +508,8 @@ def _several_payers(row: dict[str, Any]) -> bool:
 
 
 SCORES_STEP = Step(
-    name="cohort_scores", inputs=("findings",), output="cohort_scores", function=_scores
+    name="cohort_scores",
+    inputs=("findings", "cohort_members"),
+    output="cohort_scores",
+    function=_scores,
 )

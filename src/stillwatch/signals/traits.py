@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from stillwatch.signals.data import Cohort, Population
-from stillwatch.stats import group_sums, spread_rows
+from stillwatch.stats import group_sums, least_repeated, spread_rows
 
 __all__ = ["MIN_EVENTS", "TRAITS", "Traits", "traits"]
 
@@ -87,14 +87,18 @@ def traits(cohort: Cohort, population: Population, test: Cohort | None = None) -
 
 
 def _repeats(org: np.ndarray, payload: np.ndarray) -> float:
-    """Return the share of payloads that a tenth of the organizations sent, three at least."""
+    """Return the share of payloads that a tenth of the organizations sent, three at least.
+
+    In a small cohort a tenth is few: there also more than draws from one pool explain.
+    """
     if not len(payload):
         return 0.0
     values, place = np.unique(payload, return_inverse=True)
     senders, sender = np.unique(org, return_inverse=True)
     width = len(senders)
     carriers = np.bincount(np.unique(place * width + sender) // width, minlength=len(values))
-    return float((carriers >= max(_LEAST_COMMON, _COMMON * width))[place].mean())
+    explained = least_repeated(np.bincount(carriers), width)
+    return float((carriers >= max(_LEAST_COMMON, _COMMON * width, explained))[place].mean())
 
 
 def _thinned(sid: np.ndarray) -> np.ndarray:

@@ -31,8 +31,8 @@ _COLUMNS: Final = (
     "rid", "sid", "ts_us", "payload", "harvest", "answered", "fresh", "opens", "long", "variant",
 )  # fmt: skip
 _SPOKEN: Final = """
-    SELECT cohort, rid, sid, part = 'B' AS late, template, ts_us, h_payload AS payload, topic,
-           harvest, answered, fresh, opens, user_tokens >= 8 AS long
+    SELECT cohort, rid, sid, part = 'B' AS late, template, ts_us, h_payload AS payload, later,
+           topic, harvest, answered, fresh, opens, user_tokens >= 8 AS long
     FROM spoken WHERE cohort >= {low} AND cohort < {high} AND part <> '-' ORDER BY cohort, rid"""
 
 
@@ -140,6 +140,19 @@ def _hang_together(pairs: np.ndarray, kind: str) -> list[bool]:
     return [bool(kept) for kept in np.bincount(label)[label[one]] >= least]
 
 
+def _canned(later: np.ndarray, sid: np.ndarray) -> np.ndarray:
+    """Return which rows say behind an answer what another subject says behind one, word for word.
+
+    ``later``: the prompt's hash, 0 where a conversation begins. What asks for the rest of an
+    answer, or for its reasoning, has no topic.
+    """
+    values, place = np.unique(later, return_inverse=True)
+    least, most = np.full(len(values), sid.max(initial=0)), np.zeros(len(values), dtype=sid.dtype)
+    np.minimum.at(least, place, sid)
+    np.maximum.at(most, place, sid)
+    return np.asarray((values[place] != 0) & (least < most)[place])
+
+
 def _views(
     table: pa.Table, org: np.ndarray, happened: list[dict[str, Any]], known: dict[str, Any]
 ) -> Views:
@@ -151,6 +164,7 @@ def _views(
     owner = org[events["sid"]]
     raw = unit_rows(packed(table["topic"]))
     late = events.pop("late")
+    events["fresh"] = events["fresh"] & ~_canned(table["later"].to_numpy(), events["sid"])
     first = ~late & events["fresh"]
     trimmed = strangers_among(
         events["sid"][first], org, centred_by(raw[first], template[first], owner[first])

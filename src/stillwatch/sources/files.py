@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import BinaryIO, cast
 
 import pyarrow as pa
-import pyarrow.fs as pafs
 
 from stillwatch.errors import ConfigError, InputError
+from stillwatch.sources.object_store import S3, list_objects, open_object, plain_name
 from stillwatch.sources.warehouse import SCHEMES, QueryStream, read_query
 
 __all__ = ["HEAD_BYTES", "InputFile", "find_files", "open_file", "short_names"]
@@ -66,8 +66,8 @@ def find_files(
             )  # fmt: skip
         if path == "-":
             found[path] = -1
-        elif path.startswith("s3://"):
-            found.update(_on_s3(path))
+        elif path.startswith(S3):
+            found.update(list_objects(path))
         else:
             found.update(_on_disk(path))
     if not found:
@@ -117,27 +117,12 @@ def _walk(folder: str) -> Iterator[tuple[str, int]]:
                 yield full, os.path.getsize(full)
 
 
-def _on_s3(uri: str) -> Iterator[tuple[str, int]]:
-    """List an object or a prefix through pyarrow.fs. Untested: no object store is at hand."""
-    try:
-        system, root = pafs.FileSystem.from_uri(uri)
-        info = system.get_file_info(root)
-        if info.type == pafs.FileType.File:
-            yield uri, info.size
-            return
-        for item in system.get_file_info(pafs.FileSelector(root, recursive=True)):
-            if item.type == pafs.FileType.File and not item.base_name.startswith((".", "_")):
-                yield "s3://" + item.path, item.size
-    except (OSError, pa.ArrowException) as error:
-        raise InputError("cannot list", where=uri, hint="check credentials and region") from error
-
-
 def short_names(paths: list[str]) -> dict[str, str]:
     """Return each path below the folder that all of them share: unique, and the same anywhere."""
-    local = {p: os.path.abspath(p) for p in paths if p != "-" and not p.startswith("s3://")}
+    local = {p: os.path.abspath(p) for p in paths if p != "-" and not p.startswith(S3)}
     shared = os.path.commonpath([os.path.dirname(p) for p in local.values()]) if local else ""
     names = {p: os.path.relpath(full, shared) for p, full in local.items()}
-    return {p: names.get(p, "<stdin>" if p == "-" else p) for p in paths}
+    return {p: names.get(p, "<stdin>" if p == "-" else plain_name(p)) for p in paths}
 
 
 @contextmanager
@@ -199,9 +184,8 @@ def _raw(file: InputFile) -> io.BufferedReader:
         return io.BufferedReader(QueryStream(file.path, file.query, file.name), HEAD_BYTES)
     if file.path == "-":
         return io.BufferedReader(_Raw(sys.stdin.buffer, file.name), HEAD_BYTES)
-    if file.path.startswith("s3://"):
-        system, path = pafs.FileSystem.from_uri(file.path)
-        return io.BufferedReader(_Raw(system.open_input_file(path), file.name), HEAD_BYTES)
+    if file.path.startswith(S3):
+        return io.BufferedReader(_Raw(open_object(file.path), file.name), HEAD_BYTES)
     return cast(io.BufferedReader, Path(file.path).open("rb", buffering=HEAD_BYTES))
 
 

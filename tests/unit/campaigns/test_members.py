@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
@@ -69,13 +69,40 @@ def test_every_burst_names_its_own_accounts(desk: LocalRunner) -> None:
     assert {sid for sid, kinds in shown.items() if "turns" in kinds} == {1}
 
 
+def test_who_seems_to_go_on_with_others_as_often_as_anybody_shows_nothing(
+    desk: LocalRunner,
+) -> None:
+    """Four members follow each other; strangers' conversations coincide now and then."""
+    for elsewhere, often, shows in ((0, 1, True), (5, 1, False), (5, 4, True)):
+        sent = pa.array([4, 4, 20, 20, 1_000], pa.int64())
+        desk.put("subjects", pa.table({
+            "sid": pa.array(range(5), pa.int32()), "org": list("abcde"), "exchanges": sent,
+            "created_at": pa.array([DAY] * 5, pa.timestamp("us", tz="UTC")),
+        }))  # fmt: skip
+        moves = [(0, 1)] * 2 + [(1, 0)] * 2 + [(2, 3)] * often + [(4, 4)] * elsewhere
+        desk.put("direct", pa.table({
+            "a": pa.array([a for a, _ in moves], pa.int32()),
+            "b": pa.array([b for _, b in moves], pa.int32()),
+            "kind": ["handoff"] * len(moves), "part": ["B"] * len(moves),
+        }))  # fmt: skip
+        shown = read_belonging(desk, {0: []}, {0: []})[0].shown
+        with_it = {sid for sid, kinds in shown.items() if "handoff" in kinds}
+        assert with_it == ({0, 1, 3} if shows else {0, 1}), (elsewhere, often)
+
+
 @pytest.fixture
 def roles(monkeypatch):
     """Return the roles of members who all behave as the campaign does, by share and topics."""
     size = 12
 
     def told(
-        share: float, topic: float, how: str = "text", *, acted: bool = True, once: bool = False
+        share: float,
+        topic: float,
+        how: str = "text",
+        *,
+        acted: bool = True,
+        once: bool = False,
+        shown: Sequence[set[str]] = ({"exit_prefix"},) * size,
     ) -> set[object]:
         monkeypatch.setattr(members, "topics_against", lambda *_: np.full(size, topic))
         monkeypatch.setattr(members, "log_likelihood_ratios", lambda *_: np.full((size, 1), 20.0))
@@ -86,7 +113,7 @@ def roles(monkeypatch):
         )  # fmt: skip
         sids = np.arange(size)
         known = Belonging(
-            sids, [how] * size, {s: {"exit_prefix"} for s in range(size)}, frozenset(),
+            sids, [how] * size, dict(enumerate(shown)), frozenset(),
             dict.fromkeys(range(size), share), frozenset(range(size) if once else ()), [],
         )  # fmt: skip
         desk = SimpleNamespace(settings=Settings())
@@ -106,6 +133,16 @@ def test_one_request_and_a_subject_prove_nobody(roles) -> None:
     """An opening that many use, sent once in the days of the campaign's sign-ups."""
     assert roles(1.0, 1.5, once=True) == {("core", False)}
     assert roles(1.0, 1.5) == {("core", True)}
+
+
+def test_users_of_a_prompt_that_a_campaign_borrows_are_not_proven_by_its_subject(roles) -> None:
+    """Most members pass conversations on; the others have its template, client and topics."""
+    both = {("core", True), ("core", False)}
+    mixed = [{"handoff", "client"}] * 6 + [{"client"}] * 6
+    assert roles(1.0, 1.5, shown=mixed) == both
+    assert roles(1.0, 2.5, shown=mixed) == {("core", True)}, "its topics alone would do"
+    fewer = [{"handoff", "client"}] * 5 + [{"client"}] * 7
+    assert roles(1.0, 1.5, shown=fewer) == {("core", True)}, "most show no more than these"
 
 
 def test_where_part_a_showed_no_acts_it_sends_half_of_them(roles) -> None:

@@ -221,16 +221,19 @@ def test_weights_are_as_part_a_showed_and_for_those_who_acted():
     screen = np.array([3.0, 0.2, float("nan"), 1e30, 8.0])
     acted = np.array([True, False, False, True, True])
     tested = np.array([True, True, True, True, False])
-    done, asked = weights(screen, acted, tested)
+    done, asked = weights(screen, acted, tested, np.ones(5))
     assert done[tested].sum() + asked[tested].sum() == pytest.approx(4)
     assert done[tested].sum() == pytest.approx(1), "a quarter"
     assert done / done[1] == pytest.approx([5, 1, 1, 5, 5])
     assert (asked[[1, 2]] == 0).all()
     assert asked[0] == asked[3] == asked[4] == pytest.approx(1.5), "they share the rest evenly"
-    nobody = weights(screen, np.zeros(5, dtype=bool), tested)
+    nobody = weights(screen, np.zeros(5, dtype=bool), tested, np.ones(5))
     assert (nobody[1] == 0).all()
     assert nobody[0] == pytest.approx(done)
-    assert np.isfinite(weights(screen, acted, np.zeros(5, dtype=bool))).all()
+    assert np.isfinite(weights(screen, acted, np.zeros(5, dtype=bool), np.ones(5))).all()
+    part = np.array([0.75, 1.0, 1.0, 0.25, 1.0])
+    shared = weights(screen, acted, tested, part)[1]
+    assert shared[[0, 3]] == pytest.approx([2.25, 0.75]), "two views of one share what one has"
 
 
 def test_acts_speak_where_part_b_shows_them_or_topics_may_count():

@@ -187,3 +187,19 @@ def test_what_a_tenth_of_the_organizations_sent_is_repeated(stand):
     for of, share in ((60, 1.0), (6, 1.0), (5, 0.0), (3, 0.0)):
         payload = (1 + at // of * 8 + nth).astype(np.uint64)
         assert seen(stand, 0.0, sid, payload=payload).repeats == share, of
+
+
+def test_in_a_small_cohort_a_queue_that_is_drawn_from_again_repeats_nothing(stand):
+    """Twenty organizations draw 300 requests from 400 items: a few come to three, none to many."""
+    sid = np.repeat(np.arange(20), 15)
+    drawn = stand.rng.integers(1, 401, sid.size).astype(np.uint64)
+    dealt = traits(stand.cohort(sid, stand.topics(sid, 0.0), payload=drawn), stand.population())
+    every = np.tile(np.arange(1, 16, dtype=np.uint64), 20)
+    class_ = traits(stand.cohort(sid, stand.topics(sid, 0.0), payload=every), stand.population())
+    assert dealt is not None
+    assert class_ is not None
+    _, place = np.unique(drawn, return_inverse=True)
+    senders = np.array([len(np.unique(sid[place == k])) for k in range(place.max() + 1)])
+    assert (senders[place] >= 3).mean() > 0.02, "three of twenty sent an item by chance"
+    assert dealt.repeats < 0.02
+    assert class_.repeats == 1

@@ -28,7 +28,7 @@ def desk(tmp_path: Path) -> Iterator[LocalRunner]:
             "h_payload": int(rng.integers(1, 2**60)), "user_tokens": 4 + k,
             "topic": rng.integers(-99, 99, 64).astype(np.int8).tobytes(),
             "harvest": k % 2 == 0, "answered": True, "fresh": k % 4 != 0,
-            "opens": k % 8 != 0,
+            "opens": k % 8 != 0, "later": 0 if k % 3 else 7 + k % 2 * (k + cohort * 100),
         }
         for cohort in (0, 1, 3)
         for k in range(5 * EACH)
@@ -39,7 +39,7 @@ def desk(tmp_path: Path) -> Iterator[LocalRunner]:
          ("sid", pa.int32()), ("part", pa.string()), ("ts_us", pa.int64()),
          ("h_payload", pa.uint64()), ("user_tokens", pa.uint32()), ("topic", pa.binary()),
          ("harvest", pa.bool_()), ("answered", pa.bool_()), ("fresh", pa.bool_()),
-         ("opens", pa.bool_())]
+         ("opens", pa.bool_()), ("later", pa.uint64())]
     )  # fmt: skip
     runner.put("spoken", pa.Table.from_pylist(rows, schema=schema))
     runner.put("cohorts", pa.table({
@@ -101,6 +101,15 @@ def test_the_parts_are_apart_and_associates_stay_outside(desk):
     assert first.screen.topic.shape == (0, 64)
     assert empty.whole.rid.size == 0
     assert last.whole.found_by == {"payment"}
+
+
+def test_what_several_say_behind_an_answer_word_for_word_has_no_topic(desk):
+    first = next(iter(load_cohorts(desk, People()))).whole
+    k = (
+        first.rid
+    )  # of the first cohort: rid is k, and even k of three say the same behind an answer
+    assert first.fresh.tolist() == ((k % 4 != 0) & (k % 6 != 0)).tolist()
+    assert (k % 6 == 0).any()
 
 
 @pytest.mark.parametrize("together", [1, 50, 90, 10**9])

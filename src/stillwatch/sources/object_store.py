@@ -1,0 +1,89 @@
+"""Logs in an S3-compatible object store: an object, a prefix, or a pattern of keys."""
+
+from __future__ import annotations
+
+import fnmatch
+from collections.abc import Iterator
+from typing import Final
+from urllib.parse import quote, unquote
+
+import pyarrow as pa
+import pyarrow.fs as pafs
+
+from stillwatch.errors import InputError
+
+__all__ = ["S3", "list_objects", "open_object", "plain_name"]
+
+S3: Final = "s3://"
+_GLOB: Final = frozenset("*[")
+_PLAIN: Final = "/=:,+@!$&'()"
+_HINT: Final = (
+    "check the bucket, the credentials (AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY) and the region; "
+    "for another store than AWS write s3://BUCKET/PREFIX?endpoint_override=HOST:PORT&region=NAME"
+)
+
+
+def list_objects(address: str) -> Iterator[tuple[str, int]]:
+    """Yield address and size in bytes of each object behind an address.
+
+    ``address``: ``s3://bucket/key``, a prefix (all below it), or a pattern with ``*``, ``**`` the
+    same, or ``[…]``; what stands behind ``?`` (endpoint, region, scheme …) is pyarrow's and goes
+    with every object. Objects with a part of the key below the prefix that begins with . or _ are
+    left out, and so are empty marks of folders.
+
+    Raises InputError where it cannot be listed, or nothing is there; the message holds no key.
+    """
+    place, mark, options = address.partition("?")
+    name = plain_name(address)
+    try:
+        system, root = pafs.FileSystem.from_uri(_fixed_part(place) + mark + options)
+        if not _GLOB & set(place):
+            info = system.get_file_info(root)
+            if info.type == pafs.FileType.File:
+                yield address, info.size
+                return
+        found = system.get_file_info(pafs.FileSelector(root, recursive=True))
+    except (OSError, ValueError, pa.ArrowException) as error:
+        raise InputError("cannot list", where=name, hint=_HINT) from error
+    start = place.removesuffix(_path_of(place))  # with keys that stand in the address
+    pattern = unquote(_path_of(place)) if _GLOB & set(place) else ""
+    any_at_all = False
+    for item in found:
+        below = item.path.removeprefix(root).split("/")
+        if item.type != pafs.FileType.File or any(part.startswith((".", "_")) for part in below):
+            continue
+        if pattern and not fnmatch.fnmatchcase(item.path, pattern):
+            continue
+        any_at_all = True
+        yield start + quote(item.path, safe=_PLAIN) + mark + options, item.size
+    if not any_at_all:
+        raise InputError("there is no object in it", where=name, hint=_HINT)
+
+
+def open_object(address: str) -> pa.NativeFile:
+    """Open one object for reading at any place. Raises OSError where it cannot be opened."""
+    system, path = pafs.FileSystem.from_uri(address)
+    return system.open_input_file(path)
+
+
+def plain_name(address: str) -> str:
+    """Return an address without its options and without keys, for messages and results."""
+    return S3 + unquote(_path_of(address.partition("?")[0]))
+
+
+def _path_of(place: str) -> str:
+    """Return bucket and key: what stands behind the scheme and the keys of an address."""
+    bucket, slash, key = place.removeprefix(S3).partition("/")
+    return bucket.rpartition("@")[2] + slash + key
+
+
+def _fixed_part(place: str) -> str:
+    """Return the longest prefix, whole folders, that has no pattern in it."""
+    if not _GLOB & set(place):
+        return place
+    kept = []
+    for part in place[len(S3) :].split("/"):
+        if _GLOB & set(part):
+            break
+        kept.append(part)
+    return S3 + "/".join(kept)
