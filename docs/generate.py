@@ -353,8 +353,9 @@ def formats() -> str:
     parts += [row(f"`{source.name}`", FORMATS[source.name]) for source in SOURCES]
     parts.append(row("`….toml`", "Any other rows, through a [mapping file](sources/mapping.md)."))
     parts.append(
-        "\nThe input may also be the result of a query ([PostgreSQL](sources/postgresql.md)) or lie "
-        "in an [object store](sources/object-store.md); and "
+        "\nThe input may also be the result of a query "
+        "([PostgreSQL](sources/postgresql.md)) or lie in an "
+        "[object store](sources/object-store.md); and "
         "`stillwatch collect` receives LiteLLM's log and OTLP as they happen: "
         "[how](collect.md).\n\n"
     )
