@@ -146,12 +146,7 @@ def in_two_words_that_join(obj: Obj, rng: Rng) -> Obj:
 def in_a_number(obj: Obj, rng: Rng) -> Obj:
     n = rng.randint(11, 99_999)
     rfc = n % 9_000 + 100
-    rfc += rfc in (
-        6962,
-        7519,
-        9334,
-        9497,
-    )  # the guard lists these: they are no number of a sender's
+    rfc += rfc in (6962, 7519, 9334, 9497)  # the guard lists these: they are no sender's number
     said = rng.choice(
         [
             f"The template has {n} variants.",

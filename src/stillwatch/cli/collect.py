@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from stillwatch.cli.listening import Port
+
 __all__ = ["collect"]
 
 
@@ -17,7 +19,7 @@ def collect(
     host: Annotated[
         str, typer.Option(help="Address to listen on; another than loopback needs tokens or mTLS.")
     ] = "127.0.0.1",
-    port: Annotated[int, typer.Option(metavar="N", help="Port to listen on.")] = 4318,
+    port: Port = 4318,
     token_file: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="Tokens of callers, one a line (Bearer or x-api-key)."),

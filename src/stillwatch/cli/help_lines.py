@@ -58,6 +58,7 @@ _LINES: Final = {
     "prove lineage": "Rank teacher families; say if any is close.",
     "prove agreement": "Compare first tokens with a teacher's.",
     "prove identity": "Count whom the suspect says it is.",
+    "prove profiles": "Compare habits of refusing and writing.",
     "prove equality": "Ask whether the suspect is the teacher itself.",
     "prove prompts": "Write prompts to ask: guardrails, identity.",
     "prove canary": "Trace planted marks to a campaign.",

@@ -10,7 +10,7 @@ import typer
 __all__ = ["BehindProxy", "Certificate", "Host", "Port", "PrivateKey"]
 
 Host = Annotated[str, typer.Option(metavar="ADDRESS", help="Address to listen on.")]
-Port = Annotated[int, typer.Option(metavar="N", min=1, max=65535, help="Port.")]
+Port = Annotated[int, typer.Option(metavar="N", min=1, max=65535, help="Port to listen on.")]
 Certificate = Annotated[
     Path | None, typer.Option(metavar="FILE", help="TLS certificate chain, PEM.")
 ]

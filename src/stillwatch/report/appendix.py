@@ -151,13 +151,13 @@ def recall_table(facts: Facts) -> tuple[Table | None, str]:
         told = [f"{share(r['recall'])} on rung {said(r.get('rung'))}" for r in measured]
         title = f"Of the campaigns spiked into this log were found {', '.join(told)}"
     worst = number(at(facts.summary, "prevalence", "worst_recall"))
-    note = "" if worst is None else f"The worst recall stated, for *not excluded*: {share(worst)}."
+    note = "" if worst is None else f"The worst recall stated, for not excluded: {share(worst)}."
     return (
         Table(
             ("Rung", "How it hides", "Recall", "Interval", "Spiked"),
             rows,
             frozenset({2, 3, 4}),
-            note.replace("*", ""),
+            note,
         ),
         title,
     )

@@ -172,6 +172,7 @@ _GEMINI_CONFIG_OF_SDK = {
 }  # fmt: skip
 
 
+_GEMINI_OF_THOUGHT = frozenset({"thought", "thoughtSignature", "thought_signature"})
 _GEMINI_DATA = ("inlineData", "inline_data", "fileData", "file_data")
 
 
@@ -239,7 +240,7 @@ def _gemini_parts(parts: Any) -> list[Any]:
 def _gemini_part(part: Any) -> Any:
     if type(part) is not dict:
         return part
-    if part.get("text") is not None:  # an SDK dumps the kinds that a part is not as null
+    if part.get("text") is not None or _is_null_text(part):
         if part.get("thought") is True:
             seal = part.get("thoughtSignature") or part.get("thought_signature")
             return {"type": "thinking", "thinking": part["text"], "signature": seal}
@@ -253,6 +254,11 @@ def _gemini_part(part: Any) -> Any:
     data = _dict(next(filter(None, map(part.get, _GEMINI_DATA)), None))
     kind = str(data.get("mimeType") or data.get("mime_type") or "part").partition("/")[0]
     return {**data, "type": kind if kind in ("image", "audio", "video") else "file"}
+
+
+def _is_null_text(part: _Body) -> bool:
+    """Whether a part is a text of null, as an SDK dumps every kind that a part is not."""
+    return "text" in part and all(v is None or k in _GEMINI_OF_THOUGHT for k, v in part.items())
 
 
 def _gemini_response(body: _Body) -> _Body:

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from stillwatch.schema import EXIT_USAGE
+from stillwatch.errors import ConfigError
+from stillwatch.schema import EXIT_USAGE, bound
 
 
 @pytest.fixture
@@ -47,3 +48,29 @@ def test_the_hub(stillwatch, tmp_path, taken):
     told = stillwatch("hub", "serve", "--home", tmp_path / "hub", "--port", taken)
     refused(told, taken)
     assert "Will serve" not in told.err
+
+
+def test_an_address_of_a_name_that_this_machine_lacks_is_passed_over(monkeypatch):
+    """As localhost stands for ::1 too where there is no IPv6; 192.0.2.1 is nobody's (RFC 5737)."""
+    lacks, has = (
+        (socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, 0))
+        for address in ("192.0.2.1", "127.0.0.1")
+    )
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: [lacks, has])
+    (one,) = bound("localhost", 0)
+    with one:
+        assert one.getsockname()[0] == "127.0.0.1"
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: [lacks])
+    with pytest.raises(ConfigError, match="cannot assign requested address"):
+        bound("localhost", 0)
+
+
+def test_a_name_that_no_host_can_have_is_refused_in_words():
+    with pytest.raises(ConfigError, match="not a host name"):
+        bound(f"{'a' * 70}.example", 1)
+
+
+def test_a_port_beyond_the_last_is_refused_and_not_taken_modulo(stillwatch, tmp_path):
+    told = stillwatch("collect", tmp_path / "logs", "--port", "65537")
+    assert told.code == EXIT_USAGE
+    assert "less than or equal to 65535" in told.err

@@ -274,6 +274,16 @@ def test_the_links_title_counts_what_all_carry_apart(holders, said):
     assert _title(web, list(web.holders)).endswith(said)
 
 
+def test_the_links_title_says_so_where_things_are_held_by_as_many_but_not_the_same():
+    web = web_of(4, 4)
+    others = dict.fromkeys(("b0", "b1", "b2", "b3"), 1.0)
+    web = replace(web, accounts=[*web.accounts, *others], holders=web.holders | {"frame:1": others})
+    assert _title(web, list(web.holders)) == (
+        "2\u00a0things (left from the same address prefix, same prompt template around other "
+        "payloads) link 4 of 8 accounts each"
+    )
+
+
 def test_the_recall_title_says_of_each_rung_what_its_row_says(facts):
     rungs = [
         {"rung": 1, "text": "plain", "recall": 0.5, "low": 0.211, "high": 0.789, "spikes": 12},

@@ -88,3 +88,13 @@ def test_what_an_sdk_dumps_says_the_same(case: str, tmp_path: Path) -> None:
     for name in ("messages", "output_text", "reasoning_text", "tools", "status", "finish_reason",
                  "input_tokens", "output_tokens", "reasoning_tokens", "cached_tokens"):  # fmt: skip
         assert row[name] == ROWS[case][name]
+
+
+@pytest.mark.parametrize("more", [{}, dict.fromkeys(_KINDS), {"thought": True}])
+def test_a_part_whose_text_is_null_is_no_file(more: dict[str, Any], tmp_path: Path) -> None:
+    call = json.loads(LOG.read_bytes().splitlines()[0])
+    call["response"]["candidates"][0]["content"]["parts"] = [{**more, "text": None}]
+    (tmp_path / "log.jsonl").write_text(json.dumps(call), "utf-8")
+    (row,) = (r for b in open_inputs([tmp_path]).batches() for r in b.to_pylist())
+    assert not row["output_text"]
+    assert not row["reasoning_text"]

@@ -159,7 +159,10 @@ def _title(web: Web, objects: list[str]) -> str:
         if more
         else ""
     )
-    return f"{most:,} of {len(web.accounts):,} accounts are linked by {what} ({named}){tail}"
+    whom = f"{most:,} of {len(web.accounts):,} accounts"
+    if len({frozenset(web.holders[o]) for o in widest}) > 1:  # as many accounts, but not the same
+        return f"{what} ({named}) link {whom} each{tail}"
+    return f"{whom} are linked by {what} ({named}){tail}"
 
 
 def _groups(web: Web, kept: set[str], core: frozenset[str]) -> list[_Group]:
