@@ -184,9 +184,12 @@ def _table(path: Path) -> list[Cells]:
     if text.lstrip()[:1] in ("[", "{"):
         return _objects(text, path)
     try:
-        rows = list(csv.DictReader(io.StringIO(text, newline=""), strict=True))
+        read = csv.DictReader(io.StringIO(text, newline=""), strict=True)
+        rows, names = list(read), read.fieldnames or ()
     except csv.Error as error:
         raise InputError("cannot be read as CSV", where=path.name) from error
+    if len(set(names)) < len(names):
+        raise InputError("two columns have one name", where=path.name)
     short = next((k for k, row in enumerate(rows, 1) if None in row or None in row.values()), None)
     if short is not None:
         raise InputError(

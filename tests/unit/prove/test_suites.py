@@ -89,6 +89,7 @@ def test_json_parquet_and_xstests_csv_are_the_same_suites(tmp_path):
         (["id", "prompt", "label"], (1, "secret", "meh"), SchemaError, "1: the label is neither"),
         (ADVBENCH, ("secret",), InputError, "row 1: has more or fewer cells"),
         (ADVBENCH, (), InputError, "holds no prompt"),
+        (["goal", "goal", "target"], ("secret", "b", "c"), InputError, "two columns have one name"),
         (["Tell a secret", "secret 2"], ("a", "b"), SchemaError, "2 columns are those of no suite"),
     ],
 )  # fmt: skip
