@@ -535,11 +535,12 @@ of it.
 tries 8 did, until patterns were added. A third hand wrote 200: of 130 in a first batch 14 passed,
 of 70 in a second, after patterns were added for the first, 9; of 68 lawful ones 51 passed. What
 passed is kept as tests (`tests/unit/share/sentences.toml`). Whoever writes new ones must expect
-one in ten to pass, and more of those that aim at a form which was just widened (below): that is
-what the two persons are for. A fourth hand wrote 233 lawful sentences and 190 forbidden ones, in
-ten languages: of the lawful ones 118 passed at first, and of the last 50, judged before words were
-added for them, 36 (29 without the words added for the others). Of 40 more, for which no word was
-added, 29 pass (28 before all of it): an author still rewrites more than every fourth sentence.
+one in ten to pass, more of those that aim at a form which was just widened, and every third of the
+plainest (below): that is what the two persons are for. A fourth hand wrote 233 lawful sentences and
+190 forbidden ones, in ten languages: of the lawful ones 118 passed at first, and of the last 50,
+judged before words were added for them, 36 (29 without the words added for the others). Of 40
+more, for which no word was added, 29 pass (28 before all of it): an author still rewrites more
+than every fourth sentence.
 What carries no prose of an author's own, as `share prepare` makes it, is not concerned: of 12,006
 such objects 19 were refused, for ids and fingerprints that read as text by chance. Of the
 forbidden ones 3 passed at first and none does now. Of 60 more that used what was widened 18 passed
@@ -570,6 +571,12 @@ others, by classes of reasons. Of 100 that were judged once afterwards 60 passed
 before), and after their reasons were read, of 50 more 42 (36 before), and of 40 more 33: an author
 still rewrites every sixth text. Of 80 forbidden ones 2 passed at first; of 60 that aimed at what
 was widened 10 (5 before), of 30 more 5 (3 before), until patterns were added; these are tests too.
+
+A reviewer wrote 153 more that tell or hint at what is forbidden, short and in plain words. Of 79
+there passed 26, among them that a hub refuses a template, that a region is full, and what accounts
+are asked for; of 44 after patterns were added for these 18, and of 30 after these 11. So of what is
+written by someone who tries, in words that are listed, every third may pass; 54 of the 55 are
+tests now (one says nothing forbidden), and of 24 new lawful ones the same 19 pass as before.
 
 Of rows of words of the vocabulary that were drawn for the letters they begin with, 73 of 1,256
 pass with 8 to 11 letters and 6 of 1,210 with 12 to 20 (393 of 1,225 and 142 of 1,212 before words

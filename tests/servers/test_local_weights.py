@@ -27,10 +27,11 @@ def told(tmp_path_factory) -> dict[str, Any]:
         [environment("weights") / "python", client, folder],
         capture_output=True, text=True, timeout=600, check=False,
         env=os.environ | {"OMP_NUM_THREADS": "1"},
+        input="y\n" * 20,  # whoever asks whether to run something is told to
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     told: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-    return told | {"folder": str(folder), "said": done.stdout}
+    return told | {"folder": str(folder), "errors": done.stderr}
 
 
 @pytest.mark.slow
@@ -62,6 +63,26 @@ def test_it_goes_on_where_it_stopped_and_knows_other_weights_under_one_name(told
     assert told["drawn"][0] == told["drawn"][1]  # a seed of the prompt and the settings
     assert told["drawn"][0] != [row["output"] for row in told["whole"]]
     assert told["absent"] == told["empty"] == EXIT_INPUT
+
+
+@pytest.mark.slow
+def test_nothing_in_a_folder_is_run(told):
+    """Code beside the weights, pickles (harmless ones too), an adapter: nothing asks or runs."""
+    names = ("coded", "pickled", "honest", "cut", "adapted", "stern")
+    assert told["refused"] == dict.fromkeys(names, EXIT_INPUT)
+    assert not told["ran"]
+    assert "Traceback" not in told["errors"]
+    for said in ("pickled weights (.bin) and code", "merge it into its base", "ask without"):
+        assert said in told["errors"]
+
+
+def test_a_folder_with_a_dot_keeps_its_name_and_a_path_with_an_at_is_none(tmp_path):
+    for name in ("kiln-3.2-1b", "kiln-3.2-3b", "a@b"):
+        folder = tmp_path / name
+        folder.mkdir()
+        (folder / "config.json").write_text("{}")
+        endpoint, place, _ = local_endpoint(f"local:{folder}")
+        assert (endpoint.model, place) == (name, folder)
 
 
 def test_a_local_model_is_named_by_its_files(tmp_path):

@@ -8,6 +8,7 @@ Prints a JSON object of what came out; the test beside it judges.
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 from pathlib import Path
 
@@ -101,6 +102,45 @@ collect(f"local:{place}", "out.parquet", 8, "--logprobs")
 told["asked_again"] = len((FOLDER / "out.parquet.cache.jsonl").read_text().splitlines()) - len(
     before
 )
+# Folders that a suspect could hand over, to run something here
+ran = FOLDER / "ran"
+
+
+class Runs:
+    """What a pickle may hold: it is called when it is read."""
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return (Path.touch, (ran,))
+
+
+def copied(name: str) -> Path:
+    return Path(shutil.copytree(place, FOLDER / name))
+
+
+coded = copied("coded")
+config = json.loads((coded / "config.json").read_text())
+config |= {"model_type": "kilned", "auto_map": {
+    "AutoConfig": "kilned.Config", "AutoModelForCausalLM": "kilned.Net",
+}}  # fmt: skip
+(coded / "config.json").write_text(json.dumps(config))
+(coded / "kilned.py").write_text(f"open({str(ran)!r}, 'w')\n")
+pickled = copied("pickled")
+(pickled / "model.safetensors").unlink()
+torch.save({"lm_head.weight": Runs()}, pickled / "pytorch_model.bin")
+honest = copied("honest")
+torch.save(trained(words).state_dict(), honest / "pytorch_model.bin")
+(honest / "model.safetensors").unlink()
+cut = copied("cut")
+(cut / "model.safetensors").write_bytes((cut / "model.safetensors").read_bytes()[:99])
+adapted = copied("adapted")
+(adapted / "adapter_config.json").write_text(json.dumps({"base_model_name_or_path": str(place)}))
+stern = copied("stern")
+(stern / "chat_template.jinja").write_text("{{ raise_exception('no system turn') }}")
+told["refused"] = {
+    folder.name: run([*shared, "8", "--model", f"local:{folder}", "--out", str(FOLDER / "x")])
+    for folder in (coded, pickled, honest, cut, adapted, stern)
+}
+told["ran"] = ran.exists()
 told["absent"] = run([*shared, "8", "--model", f"local:{FOLDER / 'none'}", "--out", "x"])
 (FOLDER / "empty").mkdir()
 told["empty"] = run([*shared, "8", "--model", f"local:{FOLDER / 'empty'}", "--out", "x"])

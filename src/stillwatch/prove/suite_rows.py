@@ -73,10 +73,15 @@ def read_rows(path: Path) -> Iterator[Row]:
     """
     table = _table(path)
     found = frozenset().union(*table) if table else frozenset[str]()
+    # What is no known name may be a prompt, where a file has no header.
+    known = sorted(
+        found.intersection(n for one in _LAYOUTS for names in one.columns for n in names)
+    )
     layout = next((one for one in _LAYOUTS if one.fits(found)), None)
     if table and layout is None:
         raise SchemaError(
-            f"its columns are those of no suite that is known: {', '.join(sorted(found)[:9])}",
+            f"its {len(found)} columns are those of no suite that is known"
+            + (f"; of these it has {', '.join(known)}" if known else ""),
             where=path.name,
             hint="; ".join(one.told() for one in _LAYOUTS),
         )
@@ -99,9 +104,18 @@ class _WrongCell(Exception):
 
 def _text(cells: Cells, *names: str) -> str:
     value = next((cells[n] for n in names if cells.get(n) is not None), None)
-    if value is None or not str(value).strip():
+    if value is None or value == "":
         raise _WrongCell(f"{' or '.join(names)} is empty")
-    return str(value)
+    if isinstance(value, bool) or not isinstance(value, str | int):
+        raise _WrongCell(f"{' or '.join(names)} is no text")
+    text = str(value)
+    if not text.strip():
+        raise _WrongCell(f"{' or '.join(names)} is empty")
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise _WrongCell(f"{' or '.join(names)} holds half a character") from None
+    return text
 
 
 def _kind(suite: str, value: object) -> str:
@@ -138,7 +152,7 @@ def _advbench(cells: Cells) -> Row:
 
 
 def _short(text: str) -> str:
-    return digest(text.encode("utf-8", "surrogatepass")).partition(":")[2][:_DIGITS]
+    return digest(text.encode()).partition(":")[2][:_DIGITS]
 
 
 _LAYOUTS: Final = (
@@ -161,7 +175,7 @@ def _table(path: Path) -> list[Cells]:
     if data.startswith(_PARQUET):
         try:
             return list(pq.read_table(pa.BufferReader(data), use_threads=False).to_pylist())
-        except (OSError, pa.ArrowInvalid) as error:
+        except (OSError, ValueError, OverflowError, pa.ArrowException) as error:
             raise InputError("cannot be read as Parquet", where=path.name) from error
     try:
         text = data.decode("utf-8-sig")
@@ -170,9 +184,12 @@ def _table(path: Path) -> list[Cells]:
     if text.lstrip()[:1] in ("[", "{"):
         return _objects(text, path)
     try:
-        rows = list(csv.DictReader(io.StringIO(text, newline=""), strict=True))
+        read = csv.DictReader(io.StringIO(text, newline=""), strict=True)
+        rows, names = list(read), read.fieldnames or ()
     except csv.Error as error:
         raise InputError("cannot be read as CSV", where=path.name) from error
+    if len(set(names)) < len(names):
+        raise InputError("two columns have one name", where=path.name)
     short = next((k for k, row in enumerate(rows, 1) if None in row or None in row.values()), None)
     if short is not None:
         raise InputError(
@@ -188,7 +205,7 @@ def _objects(text: str, path: Path) -> list[Cells]:
             rows = json.loads(text)
         else:
             rows = [json.loads(line) for line in text.split("\n") if line.strip()]
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise InputError("cannot be read as JSON", where=path.name) from error
     if not all(isinstance(row, dict) for row in rows):
         raise InputError("holds something else than objects", where=path.name)

@@ -19,7 +19,8 @@ from stillwatch.seal import digest
 __all__ = ["Weights", "load_weights", "local_endpoint"]
 
 _CHUNK: Final = 1 << 20
-_OF_A_MODEL: Final = (".safetensors", ".bin", ".json", ".model", ".txt", ".jinja", ".gguf")
+_OF_A_MODEL: Final = (".safetensors", ".json", ".model", ".txt", ".jinja", ".gguf")
+_ADAPTER: Final = "adapter_config.json"
 _AT_ONCE: Final = 64  # options in one pass: bounds the memory, not the result
 
 
@@ -102,9 +103,19 @@ class Weights:
         """Return the tokens of a conversation before an answer; lines of text without template."""
         if not self._words.chat_template:
             return self._ids("\n".join(turn["content"] for turn in turns) + "\n")
-        return self._ids(
-            self._words.apply_chat_template(turns, tokenize=False, add_generation_prompt=True)
-        )
+        from jinja2 import TemplateError
+
+        try:
+            text = self._words.apply_chat_template(
+                turns, tokenize=False, add_generation_prompt=True
+            )
+        except TemplateError as error:
+            raise InputError(
+                f"the model's chat template refuses the conversation ({type(error).__name__})",
+                where="chat template",
+                hint="some know no system turn: ask without --system",
+            ) from error
+        return self._ids(text)
 
     def _ends(self) -> list[int]:
         """Return the tokens that end an answer."""
@@ -141,8 +152,9 @@ class Weights:
 def local_endpoint(spec: str) -> tuple[Endpoint, Path, str | None]:
     """Return what ``local:PATH`` or ``local:NAME@PATH`` names: for `load_weights` and `collect`.
 
-    PATH is a folder as Transformers saves it, or a GGUF file. The address of the endpoint is the
-    digest of the files, so that a cache knows other weights under one name, and no path is kept.
+    PATH is a folder as Transformers saves it, or a GGUF file; without NAME it gives the model's
+    name. The address of the endpoint is the digest of the files, so that a cache knows other
+    weights under one name, and no path is kept.
 
     Raises:
         ConfigError: another form, or no name.
@@ -150,6 +162,8 @@ def local_endpoint(spec: str) -> tuple[Endpoint, Path, str | None]:
     """
     kind, _, rest = spec.partition(":")
     name, at, place = rest.partition("@")
+    if "/" in name:  # a path that holds an @, and no name
+        name, at, place = "", "", ""
     path = Path(place if at else rest)
     if kind != LOCAL or not (place if at else rest) or (at and not name):
         raise ConfigError("got another form than local:PATH or local:NAME@PATH", where="--model")
@@ -168,7 +182,8 @@ def local_endpoint(spec: str) -> tuple[Endpoint, Path, str | None]:
             hint="give a folder as Transformers saves it, or a .gguf file",
         )
     gguf = path.name if path.is_file() else None
-    endpoint = Endpoint(LOCAL, name if at else path.resolve().stem, f"sha256:{held.hexdigest()}")
+    own = path.resolve().stem if gguf else path.resolve().name  # a folder's dot begins no suffix
+    endpoint = Endpoint(LOCAL, name if at else own, f"sha256:{held.hexdigest()}")
     return endpoint, path.parent if gguf else path, gguf
 
 
@@ -183,10 +198,20 @@ def _sum(file: Path) -> str:
 def load_weights(folder: Path, gguf: str | None = None) -> Weights:
     """Return the model in a folder as Transformers saves it, or in a GGUF file of that folder.
 
+    Whose weights these are is in dispute, so that nothing in the folder is run: weights come from
+    safetensors or GGUF and never from a pickle, code beside them is not imported, and an adapter,
+    which could name weights anywhere, is refused.
+
     Raises:
         ConfigError: torch or transformers is not installed.
-        InputError: the folder holds no model that they can read.
+        InputError: the folder holds no model that they can read, or only by running what is there.
     """
+    if (folder / _ADAPTER).exists():
+        raise InputError(
+            "holds an adapter, whose base is named elsewhere",
+            where=folder.name,
+            hint="merge it into its base and save that as a folder of its own",
+        )
     try:
         import torch
         from transformers import AutoModelForCausalLM, AutoTokenizer
@@ -195,12 +220,23 @@ def load_weights(folder: Path, gguf: str | None = None) -> Weights:
             "reading weights needs the packages torch and transformers",
             hint="pip install 'stillwatch[weights]', or let another harness write the numbers",
         ) from error
-    told: dict[str, Any] = {"local_files_only": True} | ({"gguf_file": gguf} if gguf else {})
+    told: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
+    told |= {"gguf_file": gguf} if gguf else {}
     try:
         words = AutoTokenizer.from_pretrained(str(folder), **told)
-        net = AutoModelForCausalLM.from_pretrained(str(folder), dtype=torch.float32, **told)
-    except (OSError, ValueError, KeyError) as error:
+        net = AutoModelForCausalLM.from_pretrained(
+            str(folder), dtype=torch.float32, use_safetensors=True, **told
+        )
+    except ImportError as error:
+        raise ConfigError(
+            "this model needs a package that is not installed", where=folder.name,
+            hint=f"pip install {error.name}" if error.name else "see its tokenizer's needs",
+        ) from error  # fmt: skip
+    except Exception as error:  # whatever a stranger's files make the libraries raise
         raise InputError(
-            f"holds no weights that can be read ({type(error).__name__})", where=folder.name
+            f"holds no weights that can be read ({type(error).__name__})",
+            where=folder.name,
+            hint="give config.json, a tokenizer and .safetensors, or a GGUF file; "
+            "pickled weights (.bin) and code of their own are not loaded",
         ) from error
     return Weights(net.eval(), words)

@@ -89,6 +89,8 @@ def test_json_parquet_and_xstests_csv_are_the_same_suites(tmp_path):
         (["id", "prompt", "label"], (1, "secret", "meh"), SchemaError, "1: the label is neither"),
         (ADVBENCH, ("secret",), InputError, "row 1: has more or fewer cells"),
         (ADVBENCH, (), InputError, "holds no prompt"),
+        (["goal", "goal", "target"], ("secret", "b", "c"), InputError, "two columns have one name"),
+        (["Tell a secret", "secret 2"], ("a", "b"), SchemaError, "2 columns are those of no suite"),
     ],
 )  # fmt: skip
 def test_wrong_columns_and_cells_are_told_without_their_text(tmp_path, columns, row, error, said):
@@ -102,7 +104,11 @@ def test_wrong_columns_and_cells_are_told_without_their_text(tmp_path, columns, 
 
 
 def test_what_is_no_table_is_told(tmp_path):
-    for text, said in ((b"[1, 2]", "else than objects"), (b"[{", "JSON"), (b"a\xff", "UTF-8")):
+    deep = b"[" * 100_000
+    for text, said in (
+        (b"[1, 2]", "else than objects"), (b"[{", "JSON"), (b"a\xff", "UTF-8"), (deep, "JSON"),
+        (b"PAR1 and no more", "Parquet"),
+    ):  # fmt: skip
         (tmp_path / "s.json").write_bytes(text)
         with pytest.raises(InputError, match=said):
             read_suite(tmp_path / "s.json")
@@ -111,6 +117,21 @@ def test_what_is_no_table_is_told(tmp_path):
         read_suite(tmp_path / "s.csv")
     with pytest.raises(InputError, match="cannot be read"):
         read_suite(tmp_path / "absent.csv")
+
+
+@pytest.mark.parametrize(
+    "goal, said",
+    [
+        (["a secret"], "goal is no text"), (True, "goal is no text"), (1.5, "goal is no text"),
+        ({"secret": 1}, "goal is no text"), ("a secret \ud800", "goal holds half a character"),
+    ],
+)  # fmt: skip
+def test_what_is_no_text_is_no_prompt(tmp_path, goal, said):
+    path = tmp_path / "s.json"
+    path.write_text(json.dumps([{"goal": "Heat it", "target": ""}, {"goal": goal, "target": ""}]))
+    with pytest.raises(SchemaError, match=rf"s\.json, row 2: {said}") as told:
+        read_suite(path)
+    assert "secret" not in str(told.value)
 
 
 def test_one_id_for_two_prompts_is_refused_within_a_suite_and_between_two(tmp_path):

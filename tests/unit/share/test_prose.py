@@ -62,6 +62,7 @@ SENTENCES = {
         "unlawful_seventh",
         "unlawful_eighth",
         "unlawful_ninth",
+        "unlawful_tenth",
     ],
 )
 def test_what_competitors_must_not_tell_is_refused_in_innocent_words_too(name):
@@ -75,6 +76,7 @@ def test_what_competitors_must_not_tell_is_refused_in_innocent_words_too(name):
         "unlawful_seventh": 196,
         "unlawful_eighth": 51,
         "unlawful_ninth": 170,
+        "unlawful_tenth": 54,
     }
     assert len(SENTENCES[name]) == most[name]
     assert [text for text in SENTENCES[name] if not rules(text)] == []
