@@ -138,6 +138,9 @@ bench-engines: .venv/.test-stamp ## a million exchanges here, on Sail and on a S
 bench-sources: .venv/.test-stamp ## MB of JSON per second of CPU and peak memory of every JSON format (minutes)
 	@$(BIN)/python perf/json_speed.py
 
+bench-pipe: .venv/.test-stamp ## memory of `ingest` while 20 GB come through a pipe (minutes)
+	@$(BIN)/python perf/pipe.py --keep
+
 bench-worlds: .venv/.test-stamp ## no single trait gives a campaign away; exchanges per second (minutes)
 	@OMP_NUM_THREADS=1 $(BIN)/python perf/world_traits.py --keep
 bench-guard: .venv/.test-stamp ## the guard: delays, memory at 1M accounts, HTTP, through Envoy (a minute)
