@@ -234,8 +234,8 @@ def _moved(desk: Desk, asked: pa.Table) -> Iterator[tuple[int, int, str]]:
     People who ask the same thing and get the same answer go on alike, and seem to go on with each
     other's conversation. So a member shows what it shares with the cohort, not with chance: how
     many of all its exchanges follow another member's has to be likelier by 2 nats at the rate
-    of the cohort than at that of everybody else (binomial). Where nobody else shows any, once is
-    enough.
+    of the cohort than at that of everybody else (binomial). Where nobody else of many
+    shows any, once mostly is enough; where the cohort is most of the log, nothing is.
     """
     rows = desk.query(
         """WITH mine AS (SELECT m.cohort, m.sid, s.exchanges FROM cohort_members m

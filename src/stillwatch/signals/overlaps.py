@@ -24,7 +24,7 @@ def parts_of_one(members: list[np.ndarray]) -> np.ndarray:
     """
     n = len(members)
     size = np.array([len(one) for one in members], dtype=np.float64)
-    if not n or not size.sum():
+    if not size.sum():
         return np.ones(n)
     _, place = np.unique(np.concatenate(members), return_inverse=True)
     row = np.repeat(np.arange(n), size.astype(np.int64))
@@ -35,4 +35,4 @@ def parts_of_one(members: list[np.ndarray]) -> np.ndarray:
     links = coo_array((np.ones(inside.sum()), (one[inside], other[inside])), shape=(n, n))
     _, group = connected_components(links, directed=False)
     square = size * size
-    return np.asarray(square / np.bincount(group, weights=square)[group])
+    return np.where(size > 0, square / np.maximum(np.bincount(group, weights=square)[group], 1), 1)

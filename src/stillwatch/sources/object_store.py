@@ -19,7 +19,8 @@ _GLOB: Final = frozenset("*[")
 _PLAIN: Final = "/=:,+@!$&'()"
 _HINT: Final = (
     "check the bucket, the credentials (AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY) and the region; "
-    "for another store than AWS write s3://BUCKET/PREFIX?endpoint_override=HOST:PORT&region=NAME"
+    "for another store than AWS write s3://BUCKET/PREFIX?endpoint_override=HOST:PORT&region=NAME; "
+    "a / in a secret that stands in the address is written %2F"
 )
 
 
@@ -72,8 +73,15 @@ def plain_name(address: str) -> str:
 
 
 def _path_of(place: str) -> str:
-    """Return bucket and key: what stands behind the scheme and the keys of an address."""
-    bucket, slash, key = place.removeprefix(S3).partition("/")
+    """Return bucket and key: what stands behind the scheme and the keys of an address.
+
+    No bucket's name has a colon: what has one is an access key, and its secret may have a / that
+    should have been written %2F.
+    """
+    whole = place.removeprefix(S3)
+    bucket, slash, key = whole.partition("/")
+    if ":" in bucket and "@" not in bucket:
+        return whole.rpartition("@")[2]
     return bucket.rpartition("@")[2] + slash + key
 
 

@@ -39,3 +39,6 @@ def test_views_of_views_are_one_and_equal_sets_share_evenly():
 
 def test_nothing_has_no_parts():
     assert len(parts_of_one([])) == 0
+    nobody = np.arange(0)
+    part = parts_of_one([np.arange(5), nobody, np.arange(4)])
+    assert part == pytest.approx([25 / 41, 1, 16 / 41])
