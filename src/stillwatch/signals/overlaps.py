@@ -20,7 +20,7 @@ def parts_of_one(members: list[np.ndarray]) -> np.ndarray:
     campaign that leaves through thirty exits is found whole by its template, and thirty times in
     part. All together have one weight; a set's part goes with the square of its size, so that the
     whole has most of it, and one that is nearly as large (the template within a proxy's customers)
-    nearly as much. ``members``: sorted, each once. Nothing here reads what a test said.
+    nearly as much. ``members``: sorted, each once; which sets are given is the caller's choice.
     """
     n = len(members)
     size = np.array([len(one) for one in members], dtype=np.float64)

@@ -170,16 +170,19 @@ def _on_one_account(made: list[Finding], found: list[Finding]) -> list[Finding]:
     """Return the findings; whose cards are shared and who signed up together is nobody's customers.
 
     Those whom a service serves behind its host pay for themselves and come on days of their own, so
-    turns and hand-overs there count where both facts speak (10,000 and more). ``made``: before any
-    reason was looked for.
+    turns and hand-overs there count where both facts speak (10,000 and more). Cards across its
+    exits do not: a company with several cards has one host as well. ``made``: before
+    any reason was looked for.
     """
     facts = (shared_values.ACCOUNT_TEST.name, signup_burst.TEST.name)
     plain = [f for f in found if f.signal in facts and f.evaluable and f.e_value >= _PLAIN_E]
     if len(plain) < len(facts):
         return found
-    pairs = zip(made, found, strict=True)
     return [
-        replace(m, text=f"{m.text} {_ONE_HAND}") if f.excuse == ONE_HOST else f for m, f in pairs
+        replace(m, text=f"{m.text} {_ONE_HAND}")
+        if f.excuse == ONE_HOST and f.signal != crossed_cards.TEST.name
+        else f
+        for m, f in zip(made, found, strict=True)
     ]
 
 

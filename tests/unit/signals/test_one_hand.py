@@ -7,7 +7,13 @@ from dataclasses import replace
 import pytest
 
 from stillwatch.schema import Finding
-from stillwatch.signals import direct_evidence, round_robin, shared_values, signup_burst
+from stillwatch.signals import (
+    crossed_cards,
+    direct_evidence,
+    round_robin,
+    shared_values,
+    signup_burst,
+)
 from stillwatch.signals.excuses import ONE_HOST, POOL
 from stillwatch.signals.hours import NOTHING, explained
 from stillwatch.signals.step import _on_one_account
@@ -39,6 +45,14 @@ def test_one_of_both_is_what_a_service_may_have(cards, day):
     acts = counted(cards, day)
     assert acts[TURNS].e_value == acts[HANDED].e_value == NOTHING
     assert acts[TURNS].excuse == ONE_HOST
+
+
+def test_a_company_with_several_cards_is_no_campaign_for_them():
+    made = [told(CARDS, 1e60), told(DAY, 1e60), told(crossed_cards.TEST.name, 1e6)]
+    found = [made[0], made[1], explained(made[2], ONE_HOST, "A company.")]
+    crossed = _on_one_account(made, found)[2]
+    assert crossed.e_value == NOTHING
+    assert crossed.excuse == ONE_HOST
 
 
 def test_other_reasons_stand():
