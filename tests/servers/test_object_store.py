@@ -28,7 +28,7 @@ def keys(monkeypatch):
 
 def put(options: str, key: str, data: bytes) -> None:
     system, _ = pafs.FileSystem.from_uri(f"s3://bucket/x?{options}")
-    with system.open_output_stream(f"bucket/{key}") as file:
+    with system.open_output_stream(f"bucket/{key}", compression=None) as file:
         file.write(data)
 
 
