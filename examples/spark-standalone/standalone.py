@@ -103,10 +103,8 @@ def _end(job: subprocess.Popen[bytes]) -> None:
 def main(words: Sequence[str]) -> int:
     """Run a command on a cluster of one's own, or keep the cluster until Ctrl-C or SIGTERM."""
     command = list(words[1:] if words[:1] == ["--"] else words)
-    for how in (
-        signal.SIGINT,
-        signal.SIGTERM,
-    ):  # a shell's background jobs start with SIGINT ignored
+    # a shell starts its background jobs with SIGINT ignored
+    for how in (signal.SIGINT, signal.SIGTERM):
         signal.signal(how, signal.default_int_handler)
     with standalone() as address:
         if not command:
