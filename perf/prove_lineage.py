@@ -179,6 +179,20 @@ def without_refusals(close: Closeness, by_name: dict[str, Answers]) -> Closeness
     return only(Closeness(close.models, close.candidates, close.prompts, channel), kept)
 
 
+def counted(part: dict[str, Any]) -> list[str]:
+    """Return the four counts of a part, each with its interval."""
+    rule = part["rule"]
+    return [
+        f"{s['k']}/{s['n']} ({s['low']:.0%}–{s['high']:.0%})"
+        for s in (
+            rule["first"],
+            rule["top3"],
+            part["students_kept"],
+            part["none_accepted_leave_one_group_out"],
+        )
+    ]
+
+
 def table(result: dict[str, Any]) -> str:
     parts = {"students": result["students"], **result["confounders"]}
     parts["with preference students"] = result["with_preference_students"]
@@ -188,15 +202,7 @@ def table(result: dict[str, Any]) -> str:
     lines.append("|---|---|---|---|---|---|---|")
     for name, part in parts.items():
         rule = part["rule"]
-        counts = [
-            f"{s['k']}/{s['n']} ({s['low']:.0%}–{s['high']:.0%})"
-            for s in (
-                rule["first"],
-                rule["top3"],
-                part["students_kept"],
-                part["none_accepted_leave_one_group_out"],
-            )
-        ]
+        counts = counted(part)
         lines.append(
             f"| {name} | {rule['macro_first']:.0%} | {rule['macro_top3']:.0%} | "
             + " | ".join(counts)

@@ -16,7 +16,7 @@ from typing import Any
 
 import machine
 import numpy as np
-from prove_lineage import macro, share
+from prove_lineage import counted, macro, share
 
 from stillwatch.prove import PROFILES, Profiles, measure_habits, profile_excess, read_references
 
@@ -95,16 +95,9 @@ def main() -> None:
     for profile, found in result["profiles"].items():
         for name, part in found.items():
             rule = part["rule"]
-            cells = [
-                f"{s['k']}/{s['n']} ({s['low']:.0%}–{s['high']:.0%})"
-                for s in (
-                    *(rule["first"], rule["top3"], part["students_kept"]),
-                    part["none_accepted_leave_one_group_out"],
-                )
-            ]
             print(
                 f"| {profile}, {name} | {rule['macro_first']:.0%} | {rule['macro_top3']:.0%} | "
-                + " | ".join(cells)
+                + " | ".join(counted(part))
                 + f" | {part['area']:.2f} |"
             )
 

@@ -7,31 +7,22 @@ from typing import Annotated
 
 import typer
 
+from stillwatch.cli.prove_options import Alpha, Model, Out, References, Suspect
 from stillwatch.cli.terminal import Page
 from stillwatch.errors import ConfigError
 
 __all__ = ["agreement", "equality", "identity"]
 
-_Suspect = Annotated[Path, typer.Option(metavar="FILE", help="The suspect's answers.")]
-_References = Annotated[
-    Path, typer.Option(metavar="DIR", help="Answers of teachers and controls, with models.csv.")
-]
-_Out = Annotated[Path, typer.Option(metavar="FILE", help="Result to write (JSON).")]
-_Model = Annotated[
-    str | None, typer.Option(metavar="NAME", help="The suspect, where FILE holds several.")
-]
-_Alpha = Annotated[float, typer.Option(metavar="A", help="Level, set beforehand.")]
-
 
 def agreement(
-    suspect: _Suspect,
-    references: _References,
+    suspect: Suspect,
+    references: References,
     teacher: Annotated[
         str, typer.Option(metavar="NAME", help="One candidate, named before the answers were seen.")
     ],
-    out: _Out,
-    model: _Model = None,
-    alpha: _Alpha = 0.05,
+    out: Out,
+    model: Model = None,
+    alpha: Alpha = 0.05,
 ) -> None:
     """Compare first tokens with a teacher's, where log-probabilities were saved."""
     from stillwatch.prove import inquire_agreement
@@ -52,8 +43,8 @@ def agreement(
 
 
 def identity(
-    suspect: _Suspect,
-    references: _References,
+    suspect: Suspect,
+    references: References,
     alias: Annotated[
         list[str],
         typer.Option(
@@ -61,9 +52,9 @@ def identity(
             help="A family and what it is called (model and maker), named beforehand; up to three.",
         ),
     ],
-    out: _Out,
-    model: _Model = None,
-    alpha: _Alpha = 0.05,
+    out: Out,
+    model: Model = None,
+    alpha: Alpha = 0.05,
 ) -> None:
     """Count whom the suspect says it is, when asked in 24 ways (`prove prompts --identity`)."""
     from stillwatch.prove import inquire_identity
@@ -85,17 +76,17 @@ def identity(
 
 
 def equality(
-    suspect: _Suspect,
+    suspect: Suspect,
     teacher: Annotated[
         Path, typer.Option(metavar="FILE", help="The teacher's samples of the same prompts.")
     ],
-    out: _Out,
+    out: Out,
     other: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="Another model's samples, for the power."),
     ] = None,
-    model: _Model = None,
-    alpha: _Alpha = 0.05,
+    model: Model = None,
+    alpha: Alpha = 0.05,
 ) -> None:
     """Ask whether the suspect is the teacher itself: two samples, one distribution?"""
     from stillwatch.prove import inquire_equality

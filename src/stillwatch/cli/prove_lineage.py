@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from stillwatch.cli.prove_options import Candidates, Model, Out
 from stillwatch.cli.terminal import Page
 
 __all__ = ["lineage"]
@@ -23,18 +24,9 @@ def lineage(
         Path,
         typer.Option(metavar="DIR", help="Answers of candidates and controls, with models.csv."),
     ],
-    out: Annotated[Path, typer.Option(metavar="FILE", help="Result to write (JSON).")],
-    model: Annotated[
-        str | None, typer.Option(metavar="NAME", help="The suspect, where FILE holds several.")
-    ] = None,
-    candidate: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="FAMILY",
-            help="A teacher family named before the answers were seen; up to three. None: a "
-            "screening, which has no error rate.",
-        ),
-    ] = None,
+    out: Out,
+    model: Model = None,
+    candidate: Candidates = None,
     base: Annotated[
         str | None,
         typer.Option(metavar="NAME", help="The suspect's base model among the references."),

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
-import typer
-
+from stillwatch.cli.prove_options import Alpha, Candidates, Model, Out, References, Suspect
 from stillwatch.cli.terminal import Page
 
 __all__ = ["profiles"]
@@ -15,23 +13,12 @@ _SHOWN = 8
 
 
 def profiles(
-    suspect: Annotated[Path, typer.Option(metavar="FILE", help="The suspect's answers.")],
-    references: Annotated[
-        Path, typer.Option(metavar="DIR", help="Answers of teachers and controls, with models.csv.")
-    ],
-    out: Annotated[Path, typer.Option(metavar="FILE", help="Result to write (JSON).")],
-    model: Annotated[
-        str | None, typer.Option(metavar="NAME", help="The suspect, where FILE holds several.")
-    ] = None,
-    candidate: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="FAMILY",
-            help="A teacher family named before the answers were seen; up to three. None: a "
-            "screening, which has no error rate.",
-        ),
-    ] = None,
-    alpha: Annotated[float, typer.Option(metavar="A", help="Level, set beforehand.")] = 0.05,
+    suspect: Suspect,
+    references: References,
+    out: Out,
+    model: Model = None,
+    candidate: Candidates = None,
+    alpha: Alpha = 0.05,
 ) -> None:
     """Compare how the suspect refuses and writes with teachers and controls."""
     from stillwatch.prove import inquire_profiles

@@ -14,7 +14,7 @@ of one model to many prompts are not independent evidence of its descent.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -300,16 +300,22 @@ def _rank_p(observed: float, null: Sequence[float]) -> float:
     return (1 + sum(value >= observed for value in null)) / (len(null) + 1)
 
 
-def _members(
-    close: Closeness, families: Mapping[str, str]
-) -> tuple[tuple[str, ...], list[list[int]]]:
-    names = tuple(sorted({families[c] for c in close.candidates}))
+def family_names(families: Iterable[str]) -> tuple[str, ...]:
+    """Return the names once each, in alphabetical order. Raises EvidenceError below three."""
+    names = tuple(sorted(set(families)))
     if len(names) < 3:
         raise EvidenceError(
             f"got {len(names)} candidate families, expected at least 3",
             where="references",
             hint="add answers of teachers of other families: closest of two says nothing",
         )
+    return names
+
+
+def _members(
+    close: Closeness, families: Mapping[str, str]
+) -> tuple[tuple[str, ...], list[list[int]]]:
+    names = family_names(families[c] for c in close.candidates)
     members = [[k for k, c in enumerate(close.candidates) if families[c] == name] for name in names]
     return names, members
 

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from stillwatch.errors import ConfigError, EvidenceError
 from stillwatch.prove.closeness import MIN_PROMPTS
 from stillwatch.prove.habits import HABITS, PROFILES, habits
-from stillwatch.prove.lineage import MOST_NAMED, FamilyScore, NamedTest
+from stillwatch.prove.lineage import MOST_NAMED, FamilyScore, NamedTest, family_names
 from stillwatch.prove.responses import Answers
 from stillwatch.stats import FloatArray, Interval, holm_adjusted, surrogate_p
 
@@ -37,7 +37,6 @@ __all__ = [
 ]
 
 _MIN_CONTROLS: Final = 4
-_MIN_FAMILIES: Final = 3
 _RESAMPLES: Final = 400
 _LEAST_SPREAD: Final = 0.02  # of a share or a rate: below it candidates do not differ
 
@@ -124,13 +123,7 @@ def profile_excess(
     Raises:
         EvidenceError: fewer than three families, or a model answered nothing of a kind.
     """
-    names = tuple(sorted(set(families.values())))
-    if len(names) < _MIN_FAMILIES:
-        raise EvidenceError(
-            f"got {len(names)} candidate families, expected at least {_MIN_FAMILIES}",
-            where="references",
-            hint="add answers of teachers of other families: closest of two says nothing",
-        )
+    names = family_names(families.values())
     candidates = sorted(families)
     counts = np.ones((1, len(held.prompts))) if weights is None else weights
     columns = [HABITS.index(h) for h in PROFILES[profile]]
