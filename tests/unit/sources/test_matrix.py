@@ -1,6 +1,8 @@
 """One simulated world written in every format reads back as the same canonical rows.
 
-Compared is every column that a format can carry; what it cannot is named here with the reason.
+Compared is every column that a format can carry; what it cannot is named here with the reason. And
+a scan of it accuses the accounts that a scan of the canonical table accuses, which then lacks the
+columns that the format cannot carry.
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ import json
 import tomllib
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -27,8 +30,9 @@ from anthropic.types import Message
 from openai.types.chat import ChatCompletion
 from openai.types.responses import Response
 
+from stillwatch import scan
 from stillwatch.schema.arrow import EXCHANGE
-from stillwatch.simulate import simulate
+from stillwatch.simulate import SimulatedWorld, simulate
 from stillwatch.simulate.litellm import payload
 from stillwatch.sources import Ledger
 from stillwatch.sources.inputs import complete
@@ -65,10 +69,13 @@ OF_THE_ANSWER = (
 
 
 @pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
-    out = tmp_path_factory.mktemp("world")
-    simulate("small", seed=7, out=out)
-    return pq.read_table(out / "exchanges").slice(0, ROWS).to_pylist()
+def whole(tmp_path_factory: pytest.TempPathFactory) -> SimulatedWorld:
+    return simulate("small", seed=7, out=tmp_path_factory.mktemp("world"))
+
+
+@pytest.fixture(scope="module")
+def world(whole: SimulatedWorld) -> list[dict[str, Any]]:
+    return pq.read_table(whole.out / "exchanges").slice(0, ROWS).to_pylist()
 
 
 def expected(row: dict[str, Any]) -> dict[str, Any]:
@@ -233,6 +240,12 @@ def without_filter(row: dict[str, Any]) -> dict[str, Any]:
     return made | {"status": "ok"} if made["status"] == "filtered" else made
 
 
+def of_batch(row: dict[str, Any]) -> dict[str, Any]:
+    """The time is the response's, to the second; `wanted` mends that of what failed."""
+    said = row["ts"].replace(microsecond=0) + timedelta(seconds=1)
+    return expected(row) | {"channel": "batch", "ts": said}
+
+
 def of_gemini(row: dict[str, Any]) -> dict[str, Any]:
     """A refusal is an answer like another; one format of JSON; system prompts are joined."""
     made = expected(row)
@@ -284,10 +297,9 @@ NOT_IN = {
         "asn", "ja4", "tags", "provider", "country", "end_user_id", "http_status",
     },
     "batch": {
-        "ts",  # the batch's own, to the second
-        "provider", "org_id", "workspace_id", "key_id", "conversation_id", "trace_id", "channel",
-        "client", "user_agent", "origin", "latency_ms", "cost_usd", "ip", "country", "asn", "ja4",
-        "tags", "stream",
+        "provider", "org_id", "workspace_id", "key_id", "conversation_id", "trace_id", "client",
+        "user_agent", "origin", "latency_ms", "cost_usd", "ip", "country", "asn", "ja4", "tags",
+        "stream",
     },
 }  # fmt: skip
 OF_ENVOY = {
@@ -313,7 +325,7 @@ MATRIX: dict[str, Cell] = {
         )
         for dialect in DIALECTS
     },
-    "batch": Cell("batch", batch, CHAT | NOT_IN["batch"]),
+    "batch": Cell("batch", batch, CHAT | NOT_IN["batch"], of_batch),
     "bedrock": Cell("bedrock", lines_of(api_rows.bedrock), MESSAGES | NOT_IN["bedrock"],
                     without_filter),
     "vertex": Cell("vertex", lines_of(api_rows.vertex), BODY | NOT_IN["vertex"], of_gemini),
@@ -325,11 +337,23 @@ MATRIX: dict[str, Cell] = {
 }  # fmt: skip
 
 
+def wanted(name: str, rows: Rows) -> Rows:
+    """Return the rows as the format can say them. What failed in a batch has the batch's time."""
+    made = [MATRIX[name].want(row) for row in rows]
+    if name == "batch":
+        began: dict[str, Any] = {}
+        for row, one in zip(rows, made, strict=True):
+            first = began.setdefault(row["account_id"], row["ts"].replace(microsecond=0))
+            if row["status"] not in ("ok", "refused", "filtered"):
+                one["ts"] = first
+    return made
+
+
 @pytest.mark.parametrize("name", MATRIX)
 def test_the_world_reads_back_as_it_was(world: Rows, name: str) -> None:
     cell = MATRIX[name]
     got = read(cell.write(world), cell.format)
-    want = sorted(map(cell.want, world), key=lambda row: row["exchange_id"])
+    want = sorted(wanted(name, world), key=lambda row: row["exchange_id"])
     assert len(got) == len(want)
     for column in EXCHANGE.names:
         if column not in cell.without:
@@ -355,3 +379,76 @@ def test_spendlogs_have_the_columns_of_the_real_table(world: Rows) -> None:
     logged = FIXTURES / "spendlogs" / "rows.jsonl"
     real = json.loads(logged.read_text("utf-8").splitlines()[0])
     assert set(api_rows.spendlog(world[0])) == set(real)
+
+
+# Whom a scan accuses
+
+
+def accused(whole: SimulatedWorld, log: Path, out: Path, format: str = "auto") -> set[str]:
+    run = scan([log], accounts=whole.accounts_csv, out=out, format=format, threads=1).run_dir
+    found = pq.read_table(run / "accounts.parquet", columns=["account_id", "standing"]).to_pylist()
+    return {row["account_id"] for row in found if row["standing"] == "accused"}
+
+
+@pytest.fixture(scope="module")
+def rows(whole: SimulatedWorld) -> Rows:
+    return pq.read_table(whole.out / "exchanges").to_pylist()
+
+
+@pytest.fixture(scope="module")
+def everybody(whole: SimulatedWorld, tmp_path_factory: pytest.TempPathFactory) -> set[str]:
+    """Return whom a scan of the canonical table with all its columns accuses."""
+    found = accused(whole, whole.out / "exchanges", tmp_path_factory.mktemp("all") / "run")
+    assert len(found) > 100, "a world without accusations would prove nothing"
+    return found
+
+
+NEEDED = {"messages", "ip", "user_agent", "ja4", "org_id", "end_user_id", "output_text"}
+EVERYTHING = [name for name, cell in MATRIX.items() if cell.without.isdisjoint(NEEDED)]
+LESS = [name for name in MATRIX if name not in (*EVERYTHING, "envoy")]
+
+
+def written(rows: Rows, name: str, folder: Path) -> tuple[Path, str]:
+    """Write the world; return its folder, and the mapping file that it needs, if any."""
+    log = folder / name
+    log.mkdir()
+    for file, raw in MATRIX[name].write(rows).items():
+        (log / file).write_bytes(raw)
+    if MATRIX[name].format != "mapping":
+        return log, "auto"
+    (folder / "m.toml").write_text(api_rows.MAPPING, "utf-8")
+    return log, str(folder / "m.toml")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", EVERYTHING)
+def test_a_scan_accuses_the_same_accounts(
+    whole: SimulatedWorld, rows: Rows, everybody: set[str], tmp_path: Path, name: str
+) -> None:
+    """…where the format carries all columns that an accusation of this world rests on."""
+    log, format = written(rows, name, tmp_path)
+    assert accused(whole, log, tmp_path / "run", format) == everybody
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", LESS)
+def test_a_scan_accuses_whom_the_table_without_those_columns_accuses(
+    whole: SimulatedWorld, rows: Rows, tmp_path: Path, name: str
+) -> None:
+    without = dict.fromkeys(MATRIX[name].without)
+    table = pa.Table.from_pylist([row | without for row in wanted(name, rows)], EXCHANGE)
+    pq.write_table(table, tmp_path / "table.parquet")
+    log, format = written(rows, name, tmp_path)
+    found = accused(whole, log, tmp_path / "run", format)
+    assert len(found) > 20
+    assert found == accused(whole, tmp_path / "table.parquet", tmp_path / "reference")
+
+
+@pytest.mark.slow
+def test_a_log_without_texts_accuses_nobody(
+    whole: SimulatedWorld, rows: Rows, tmp_path: Path
+) -> None:
+    log, _ = written(rows, "envoy", tmp_path)
+    assert accused(whole, log, tmp_path / "run") == set()
+    told = json.loads((tmp_path / "run" / "summary.json").read_text("utf-8"))
+    assert told["cannot_accuse"] is True
