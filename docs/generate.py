@@ -57,7 +57,7 @@ from stillwatch.signals import (
     shared_values,
     signup_burst,
 )
-from stillwatch.sources import SOURCES
+from stillwatch.sources import SHIPPED, SOURCES
 from stillwatch.sources.otlp_names import ACCOUNT, EXTENSION, INFERENCE, NAMES
 
 HERE = Path(__file__).parent
@@ -303,6 +303,12 @@ FORMATS = {
     "csv": "CSV with the same names in its first line, separated by commas, tabs or semicolons; "
     "lists and maps as JSON.",
 }
+SHIPPED_LOGS = {
+    "kong": "the log object of Kong's AI plugins",
+    "cloudflare": "logs of Cloudflare AI Gateway's API",
+    "sglang": "SGLang's request log in JSON",
+    "vllm": "vLLM's log of request bodies in JSON",
+}
 OTLP_RULES = """## OpenTelemetry
 
 **What is an exchange.** A span whose `gen_ai.operation.name` is one of {operations}, or that names
@@ -337,7 +343,8 @@ def formats() -> str:
     """Return every log format, and the columns that it can fill."""
     parts = [
         REMARK,
-        "# Log formats\n\nTold by content, never by name; plain, .gz or .zst. Every row is read or "
+        "# Log formats\n\nTold by content, never by name (those marked *untested* have to be named); "
+        "plain, .gz or .zst. Every row is read or "
         "entered in `rejected.jsonl` with its line and the reason. JSON may be objects a line, "
         "one behind another or with commas between (as a stream's delivery to S3 leaves them), "
         "arrays (also several in a file), or pages: a list under `data`, `events`, "
@@ -351,6 +358,11 @@ def formats() -> str:
         row("---", "---"),
     ]
     parts += [row(f"`{source.name}`", FORMATS[source.name]) for source in SOURCES]
+    parts += [
+        row(f"`{name}`", f"*Untested*, through a mapping file: {SHIPPED_LOGS[name]}: "
+            f"[what to switch on](sources/{name}.md).")
+        for name in SHIPPED
+    ]  # fmt: skip
     parts.append(row("`….toml`", "Any other rows, through a [mapping file](sources/mapping.md)."))
     parts.append(
         "\nThe input may also be the result of a query "

@@ -28,6 +28,9 @@ def print_reading(inputs: Inputs, written: IngestResult | None) -> None:
         page.sentence(f"{name}: columns without a place are ignored: {', '.join(columns)}.")
     for note, often in sorted(ledger.notes.items()):
         page.sentence(f"{note}: {often:,}.")
+    changed = [f"{what} ({often:,})" for what, often in sorted(ledger.coerced.items())]
+    if changed:
+        page.sentence(f"Changed so that they can be read: {'; '.join(changed)}.")
     reasons = sorted({(r.reason, r.field) for r in ledger.rejected})
     for reason, field in reasons[:_MOST_REASONS]:
         same = [r for r in ledger.rejected if (r.reason, r.field) == (reason, field)]

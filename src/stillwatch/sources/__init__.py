@@ -26,6 +26,7 @@ from stillwatch.sources.pushed import (
     read_otlp_lines,
 )
 from stillwatch.sources.registry import SOURCES
+from stillwatch.sources.shipped import SHIPPED, shipped_text
 from stillwatch.sources.source import Source
 from stillwatch.sources.suggest import Suggestion, suggest_mapping
 from stillwatch.sources.warehouse import SCHEMES, connect
@@ -34,6 +35,7 @@ __all__ = [
     "LATER",
     "PART",
     "SCHEMES",
+    "SHIPPED",
     "SOURCES",
     "TOLD",
     "WHOLE",
@@ -59,6 +61,7 @@ __all__ = [
     "read_litellm_lines",
     "read_mapping",
     "read_otlp_lines",
+    "shipped_text",
     "short_names",
     "suggest_mapping",
 ]

@@ -11,7 +11,7 @@ import pyarrow as pa
 from stillwatch.errors import InputError
 from stillwatch.schema.arrow import EXCHANGE
 from stillwatch.sources.admit import admit
-from stillwatch.sources.canonical_parquet import refuse_foreign
+from stillwatch.sources.canonical_parquet import known_columns, refuse_foreign
 from stillwatch.sources.ledger import Ledger
 from stillwatch.sources.source import COPY_AGAIN, DAMAGE, MAX_BATCH_BYTES, MAX_BATCH_ROWS, Source
 
@@ -32,7 +32,7 @@ class CanonicalArrow(Source):
 
     def present(self, handle: BinaryIO, where: str) -> frozenset[str]:
         schema, _ = _open(handle, where)
-        return self.columns & set(schema.names)
+        return frozenset(known_columns(schema.names))
 
     def read(self, handle: BinaryIO, where: str, ledger: Ledger) -> Iterator[pa.RecordBatch]:
         schema, batches = _open(handle, where)
@@ -40,7 +40,7 @@ class CanonicalArrow(Source):
         row = 0
         try:
             for whole in batches:
-                for batch in _cut(whole.select(names)):
+                for batch in _cut(whole.select(list(names.values()))):
                     lines = np.arange(row + 1, row + batch.num_rows + 1)
                     row += batch.num_rows
                     yield admit(dict(zip(names, batch, strict=True)), lines, where, ledger)

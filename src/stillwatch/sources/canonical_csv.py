@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from stillwatch.schema.arrow import EXCHANGE, REQUIRED_EXCHANGE_COLUMNS
 from stillwatch.sources.admit import admit
-from stillwatch.sources.canonical_parquet import refuse_foreign
+from stillwatch.sources.canonical_parquet import known_columns, refuse_foreign
 from stillwatch.sources.csv_rows import csv_batches, csv_header, head_of
 from stillwatch.sources.ledger import Ledger
 from stillwatch.sources.source import Source
@@ -28,12 +28,12 @@ class CanonicalCsv(Source):
     columns = frozenset(EXCHANGE.names)
 
     def sniff(self, head: bytes, name: str) -> bool:
-        return len(set(csv_header(head)) & set(REQUIRED_EXCHANGE_COLUMNS)) >= 3
+        return len(known_columns(csv_header(head)).keys() & set(REQUIRED_EXCHANGE_COLUMNS)) >= 3
 
     def present(self, handle: BinaryIO, where: str) -> frozenset[str]:
-        return self.columns & set(csv_header(head_of(handle)))
+        return frozenset(known_columns(csv_header(head_of(handle))))
 
     def read(self, handle: BinaryIO, where: str, ledger: Ledger) -> Iterator[pa.RecordBatch]:
         names = refuse_foreign(csv_header(head_of(handle)), where, ledger)
-        for batch, lines in csv_batches(handle, names, where, ledger):
+        for batch, lines in csv_batches(handle, list(names.values()), where, ledger):
             yield admit(dict(zip(names, batch, strict=True)), lines, where, ledger)

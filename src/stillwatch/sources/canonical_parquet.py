@@ -15,7 +15,7 @@ from stillwatch.sources.admit import admit
 from stillwatch.sources.ledger import Ledger
 from stillwatch.sources.source import COPY_AGAIN, DAMAGE, MAX_BATCH_BYTES, MAX_BATCH_ROWS, Source
 
-__all__ = ["CanonicalParquet", "refuse_foreign"]
+__all__ = ["CanonicalParquet", "known_columns", "refuse_foreign"]
 
 
 _NAMES_OF_ITS_OWN = (
@@ -33,11 +33,12 @@ class CanonicalParquet(Source):
         return head.startswith(b"PAR1")
 
     def present(self, handle: BinaryIO, where: str) -> frozenset[str]:
-        return self.columns & set(_open(handle, where).schema_arrow.names)
+        return frozenset(known_columns(_open(handle, where).schema_arrow.names))
 
     def read(self, handle: BinaryIO, where: str, ledger: Ledger) -> Iterator[pa.RecordBatch]:
         file = _open(handle, where)
         names = refuse_foreign(file.schema_arrow.names, where, ledger)
+        written = list(names.values())
         row = 0
         try:
             for group in range(file.num_row_groups):
@@ -45,12 +46,12 @@ class CanonicalParquet(Source):
                 each = max(1, info.total_byte_size // max(1, info.num_rows))
                 size = int(min(MAX_BATCH_ROWS, max(1, MAX_BATCH_BYTES // each)))
                 for batch in file.iter_batches(
-                    size, row_groups=[group], columns=names, use_threads=False
+                    size, row_groups=[group], columns=written, use_threads=False
                 ):
                     lines = np.arange(row + 1, row + batch.num_rows + 1)
                     row += batch.num_rows
                     yield admit(
-                        dict(zip(names, batch.select(names), strict=True)), lines, where, ledger
+                        dict(zip(names, batch.select(written), strict=True)), lines, where, ledger
                     )
         except DAMAGE as error:
             raise InputError(
@@ -60,23 +61,38 @@ class CanonicalParquet(Source):
             ) from error
 
 
-def refuse_foreign(names: list[str], where: str, ledger: Ledger) -> list[str]:
-    """Return the known column names, each once; note the others in the ledger.
+def known_columns(names: list[str]) -> dict[str, str]:
+    """Return EXCHANGE's columns among ``names``: its own name → as it is written.
+
+    A name in capitals, as Snowflake and Oracle give them, counts where none is written right.
+
+    >>> known_columns(["TS", "Model", "model", "other"])
+    {'ts': 'TS', 'model': 'model'}
+    """
+    lowered = {name.lower(): name for name in reversed(names)}
+    exact = set(names)
+    return {
+        name: name if name in exact else lowered[name] for name in EXCHANGE.names if name in lowered
+    }
+
+
+def refuse_foreign(names: list[str], where: str, ledger: Ledger) -> dict[str, str]:
+    """Return the `known_columns`; note the others in the ledger.
 
     Raises InputError when none is a required one: what stands first is then no line of names, and
     may be a row, whose content nothing may tell.
     """
-    known = [name for name in EXCHANGE.names if name in set(names)]
+    known = known_columns(names)
     if not set(known) & set(REQUIRED_EXCHANGE_COLUMNS):
         raise InputError(
             f"no column {', '.join(REQUIRED_EXCHANGE_COLUMNS[:-1])} or "
             f"{REQUIRED_EXCHANGE_COLUMNS[-1]}",
             where=where, hint=ledger.doubt or _NAMES_OF_ITS_OWN,
         )  # fmt: skip
-    ledger.ignore_columns(where, set(names) - set(known))
+    ledger.ignore_columns(where, set(names) - set(known.values()))
     for name in set(REQUIRED_EXCHANGE_COLUMNS) - set(known):
         ledger.hints[f"required column missing ({name})"] = _NAMES_OF_ITS_OWN
-    doubled = [name for name in known if names.count(name) > 1]
+    doubled = [written for written in known.values() if names.count(written) > 1]
     if doubled:
         raise InputError(
             f"column {doubled[0]} occurs twice",

@@ -13,10 +13,12 @@ import pyarrow as pa
 from stillwatch.errors import InputError
 from stillwatch.schema.arrow import EXCHANGE
 from stillwatch.sources.any_rows import table_columns
+from stillwatch.sources.canonical_parquet import known_columns
 from stillwatch.sources.files import HEAD_BYTES, InputFile, find_files, open_file
 from stillwatch.sources.ledger import Ledger
 from stillwatch.sources.mapping import Mapping, read_mapping
 from stillwatch.sources.registry import SOURCES, choose_source, choose_table
+from stillwatch.sources.shipped import SHIPPED, shipped_mapping
 from stillwatch.sources.source import MAX_BATCH_BYTES, Source
 from stillwatch.sources.strangers import holds_nothing
 
@@ -154,7 +156,7 @@ def open_inputs(
 ) -> Inputs:
     """Find the files, tell each one's format by its content, and read their headers.
 
-    ``format``: a name, a mapping file (``….toml``), or ``auto``.
+    ``format``: a name, one of `SHIPPED`, a mapping file (``….toml``), or ``auto``.
     ``max_rejects``: share of rows, 0 to 1. ``now``: aware UTC; rows more than a day later are
     refused, none when it is None. ``query``: file with the SQL that a database, the only one of
     ``paths``, is asked.
@@ -167,8 +169,8 @@ def open_inputs(
     streams = ExitStack()
     held: dict[str, BinaryIO] = {}
     blank = ("", b"")
-    if format.endswith(".toml"):
-        mapping = read_mapping(format)
+    if format.endswith(".toml") or format in SHIPPED:
+        mapping = shipped_mapping(format) if format in SHIPPED else read_mapping(format)
         sources: tuple[Source, ...] = (mapping,)
         format = mapping.name
     else:
@@ -193,7 +195,7 @@ def open_inputs(
                 foreign = choose_table(names, file.name, sources)
                 if foreign is not None:
                     source, names = foreign, []
-            columns |= source.columns & set(names) if names else source.present(handle, file.name)
+            columns |= set(known_columns(names)) if names else source.present(handle, file.name)
             found.append((file, source))
             if file.size < 0:
                 held[file.path] = handle

@@ -35,10 +35,11 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import pyarrow as pa
 
-from stillwatch.errors import ConfigError, why
+from stillwatch.errors import ConfigError, InputError, why
 from stillwatch.schema.arrow import EXCHANGE, REQUIRED_EXCHANGE_COLUMNS
 from stillwatch.sources.any_rows import read_rows
 from stillwatch.sources.bodies import BODY_COLUMNS, Calls, body_columns
+from stillwatch.sources.csv_rows import head_of
 from stillwatch.sources.expressions import Expression, Fields, compile_expression
 from stillwatch.sources.fields import client_of
 from stillwatch.sources.json_rows import Records
@@ -47,8 +48,9 @@ from stillwatch.sources.ledger import Ledger
 from stillwatch.sources.pairs import unwrapped
 from stillwatch.sources.parts import Part, admitted
 from stillwatch.sources.source import Source
+from stillwatch.sources.strangers import json_behind_text
 
-__all__ = ["Mapping", "read_mapping"]
+__all__ = ["Mapping", "parse_mapping", "read_mapping"]
 
 _TABLES = ("columns", "bodies", "constants", "rows", "words")
 _BODIES = ("request", "response", "status", "route", "error")
@@ -119,6 +121,9 @@ class Mapping(Source):
         return True
 
     def present(self, handle: BinaryIO, where: str) -> frozenset[str]:
+        behind = json_behind_text(head_of(handle))
+        if behind:
+            raise InputError(behind[0], where=where, hint=behind[1])
         return self.columns
 
     def source_of(self, column: str) -> str:
@@ -223,16 +228,23 @@ def read_mapping(path: str | Path) -> Mapping:
     """
     file = Path(path)
     try:
-        content = tomllib.loads(file.read_text("utf-8"))
+        text = file.read_text("utf-8")
     except FileNotFoundError:
         hint = "`stillwatch ingest LOG --suggest > mapping.toml` writes one"
         raise ConfigError("no such mapping file", where=str(path), hint=hint) from None
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"cannot be read ({why(error)})", where=file.name) from None
+    return parse_mapping(text, file.name)
+
+
+def parse_mapping(text: str, where: str) -> Mapping:
+    """Return the mapping that TOML text says. Raises ConfigError as `read_mapping` does."""
+    try:
+        content = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         hint = "put expressions in single quotes: model = 'a.b'"
-        raise ConfigError(f"not TOML: {error}", where=file.name, hint=hint) from None
-    return Mapping(content, file.name)
+        raise ConfigError(f"not TOML: {error}", where=where, hint=hint) from None
+    return Mapping(content, where)
 
 
 def _table(content: dict[str, Any], name: str, where: str) -> dict[str, Any]:

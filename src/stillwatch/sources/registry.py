@@ -19,7 +19,7 @@ from stillwatch.sources.batches import Batches
 from stillwatch.sources.bedrock import Bedrock
 from stillwatch.sources.canonical_arrow import CanonicalArrow
 from stillwatch.sources.canonical_csv import CanonicalCsv
-from stillwatch.sources.canonical_parquet import CanonicalParquet
+from stillwatch.sources.canonical_parquet import CanonicalParquet, known_columns
 from stillwatch.sources.csv_rows import csv_header
 from stillwatch.sources.envoy import Envoy
 from stillwatch.sources.helicone import Helicone
@@ -27,6 +27,7 @@ from stillwatch.sources.langfuse import Langfuse
 from stillwatch.sources.litellm import LiteLLM
 from stillwatch.sources.otlp import Otlp
 from stillwatch.sources.pairs import Pairs
+from stillwatch.sources.shipped import SHIPPED, resembles
 from stillwatch.sources.source import Source
 from stillwatch.sources.spendlogs import SpendLogs
 from stillwatch.sources.strangers import SUGGEST, stranger
@@ -69,7 +70,7 @@ def choose_source(
     Raises ConfigError where ``format`` is none of them, InputError where none knows the bytes; both
     list the known formats.
     """
-    known = ", ".join(source.name for source in sources)
+    known = ", ".join([*(source.name for source in sources), *SHIPPED])
     if format != "auto":
         for source in sources:
             if source.name == format:
@@ -81,7 +82,10 @@ def choose_source(
                 return source
     side = _side_table(head)
     got, step = stranger(head)
-    if side:
+    like = resembles(head)
+    if like:
+        got, step = f"it looks like a log of {like}", f"read it with --format {like}"
+    elif side:
         step = f"a table of {side}: give it to `scan` with --{side}, and the logs without it"
     elif SUGGEST in step:
         step = f"{step} ({known})"
@@ -118,7 +122,7 @@ def choose_table(columns: list[str], name: str, sources: tuple[Source, ...]) -> 
 
     BigQuery, Langfuse and databases export logs as Parquet too.
     """
-    if not columns or set(columns) >= set(REQUIRED_EXCHANGE_COLUMNS):
+    if not columns or known_columns(columns).keys() >= set(REQUIRED_EXCHANGE_COLUMNS):
         return None
     named = json.dumps(dict.fromkeys(columns)).encode()
     return next((s for s in sources if s.reads_tables and s.sniff(named, name)), None)

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import orjson
 
-__all__ = ["SUGGEST", "by_magic", "holds_nothing", "stranger"]
+__all__ = ["SUGGEST", "by_magic", "holds_nothing", "json_behind_text", "stranger"]
 
 SUGGEST: Final = (
     "a log of your own: let `stillwatch ingest LOG --suggest` propose a mapping file; one of a "
@@ -35,7 +35,7 @@ _MAGIC: Final = (
 
 _OBJECTS: Final = ("_source", "jsonPayload")  # Elasticsearch, Google Cloud Logging
 _TEXTS: Final = ("log", "message", "MESSAGE", "msg", "line", "textPayload", "_raw")
-_BEHIND_TEXT: Final = re.compile(rb"[^{}\[\]]{1,512}\{\"")
+_BEHIND_TEXT: Final = re.compile(rb"(?:[^{}\[\]]{1,512}|\[[^{}\[\]]{1,64}\][^{}\[\]]{0,512})\{\"")
 
 
 def by_magic(head: bytes) -> tuple[str, str] | None:
@@ -75,8 +75,9 @@ def stranger(head: bytes) -> tuple[str, str]:
     if wrapper:
         key, command = wrapper
         return f"JSON whose records lie under {key!r}", f"unpack them with jq -c '{command}'"
-    if _BEHIND_TEXT.match(line) and _object(line[line.index(b"{") :]):
-        return "lines of JSON behind other text", "cut that off, with sed 's/^[^{]*//'"
+    behind = json_behind_text(line)
+    if behind:
+        return behind
     if text[:1] in (b"{", b"["):
         return "JSON with the keys of no known format", SUGGEST
     if _is_text(text):
@@ -85,6 +86,18 @@ def stranger(head: bytes) -> tuple[str, str]:
             "and model", f"{_ELSEWHERE}; {SUGGEST}",
         )  # fmt: skip
     return "binary data of no known kind", _ELSEWHERE
+
+
+def json_behind_text(head: bytes) -> tuple[str, str] | None:
+    """Return what lines are that a logger began with a time or a name, and the next step.
+
+    >>> json_behind_text(b'[2026-11-01 00:00:00] {"a": 1}') is None, json_behind_text(b'[{"a": 1}]')
+    (False, None)
+    """
+    line = head.partition(b"\n")[0]
+    if _BEHIND_TEXT.match(line) and _object(line[line.index(b"{") :]):
+        return "lines of JSON behind other text", "cut that off, with sed 's/^[^{]*//'"
+    return None
 
 
 def _object(line: bytes) -> dict[str, Any]:

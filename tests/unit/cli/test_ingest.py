@@ -161,3 +161,13 @@ def test_where_no_row_was_accepted_no_path_is_called_wrong(stillwatch, log, tmp_
 def test_one_thing_at_a_time(stillwatch, log, tmp_path):
     assert stillwatch("ingest", log, "--check", "--suggest").code == 1
     assert stillwatch("ingest", log, "--suggest", "--out", tmp_path / "x").code == 1
+
+
+def test_what_was_changed_to_be_read_is_said(stillwatch, tmp_path):
+    log = tmp_path / "log.csv"
+    log.write_bytes(
+        b"exchange_id,ts,account_id,model,output_text\nx,2026-11-16T00:00:00Z,a,m,gr\xfc\xdf\n"
+    )
+    told = stillwatch("ingest", log, "--check")
+    assert told.code == 0
+    assert "Changed so that they can be read: invalid UTF-8 replaced (2)." in told.out

@@ -5,7 +5,6 @@ from __future__ import annotations
 import gzip
 import io
 import json
-import re
 import time
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.csv as pacsv
 import pyarrow.feather as feather
 import pyarrow.parquet as pq
 import pytest
@@ -22,7 +22,6 @@ from stillwatch.sources import Inputs, open_inputs
 from stillwatch.sources.json_rows import CHUNK_BYTES, Records, read_records
 from stillwatch.sources.json_split import Splitter
 from stillwatch.sources.ledger import Ledger
-from stillwatch.sources.registry import choose_source
 
 NOON = datetime(2026, 11, 1, 12, tzinfo=UTC)
 QUESTION = [{"role": "user", "content": "q"}]
@@ -406,6 +405,25 @@ def test_tables_of_their_makers_are_told_by_their_columns(
     assert (row["input_tokens"], row["output_tokens"]) == (5, 2)
 
 
+@pytest.mark.parametrize("kind", ["parquet", "arrow", "csv"])
+def test_names_in_capitals(tmp_path: Path, kind: str) -> None:
+    """As Snowflake and Oracle give them; a name that is written right goes before."""
+    row = {"EXCHANGE_ID": "e", "TS": "2026-11-01T12:00:00Z", "ACCOUNT_ID": "a", "Model": "m",
+           "OUTPUT_TEXT": "yes", "output_text": "no", "REGION": "eu"}  # fmt: skip
+    table, out = pa.Table.from_pylist([row]), io.BytesIO()
+    if kind == "parquet":
+        pq.write_table(table, out)
+    elif kind == "arrow":
+        feather.write_feather(table, out)
+    else:
+        pacsv.write_csv(table, out)
+    inputs = opened(tmp_path, log=out.getvalue())
+    assert inputs.columns == {"exchange_id", "ts", "account_id", "model", "output_text"}
+    (found,) = rows(inputs)
+    assert (found["ts"], found["account_id"], found["output_text"]) == (NOON, "a", "no")
+    assert inputs.ledger.ignored_columns == {"log": ("OUTPUT_TEXT", "REGION")}
+
+
 def test_a_numeric_id_of_bigquery(tmp_path: Path) -> None:
     row = one(tmp_path, parquet({**VERTEX, "request_id": Decimal(12345678901234567890)}))
     assert row["exchange_id"] == "12345678901234567890"
@@ -599,18 +617,6 @@ def test_outputs_of_langfuse(tmp_path: Path, said: Any) -> None:
     assert (row["output_text"], row["status"]) == ("yes", "ok")
 
 
-PAGES = Path(__file__).parents[3] / "docs" / "sources"
-
-
-@pytest.mark.parametrize("page", ["batch", "envoy", "litellm", "otlp", "pairs", "vertex"])
-def test_the_sample_of_a_page_is_known_for_what_it_is(page: str) -> None:
-    """Whoever writes a file as its page shows one is not told that nobody knows it."""
-    text = (PAGES / f"{page}.md").read_text("utf-8")
-    block = re.search(r"\n\n +(\{.*?)\n\n", text, re.S)
-    assert block is not None
-    assert choose_source(block[1].encode(), "log").name == page
-
-
 # Files that are no log
 
 
@@ -635,6 +641,7 @@ def test_the_sample_of_a_page_is_known_for_what_it_is(page: str) -> None:
         ),
         (b'{"log": "{\\"secret\\": 1}\\n"}\n', "JSON whose records lie under 'log'", "fromjson"),
         (b'2026-11-01 out {"secret": 1}\n', "lines of JSON behind other text", "sed"),
+        (b'[2026-11-01 00:00:00] {"secret": 1}\n', "lines of JSON behind other text", "sed"),
         (b'{"startTime": 1}\n{"secret": "call_type"}', "JSON with the keys of no known", "--sugg"),
         (b'{"secret": "value"}\n', "JSON with the keys of no known format", "--suggest"),
         (b"Dear secret,\nthe logs", "text, neither JSON nor a table", "--suggest"),

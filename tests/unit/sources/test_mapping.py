@@ -37,10 +37,11 @@ ROW: dict[str, Any] = {
 @pytest.fixture
 def read(tmp_path: Path):
     def run(
-        mapping: str, rows: list[dict[str, Any]], max_rejects: float = 0.0
+        mapping: str, rows: list[dict[str, Any]], max_rejects: float = 0.0, before: str = ""
     ) -> tuple[list[dict[str, Any]], Inputs]:
         (tmp_path / "m.toml").write_text(mapping, "utf-8")
-        (tmp_path / "log.jsonl").write_text("\n".join(map(json.dumps, rows)), "utf-8")
+        text = "\n".join(before + json.dumps(row) for row in rows)
+        (tmp_path / "log.jsonl").write_text(text, "utf-8")
         opened = open_inputs(
             [tmp_path / "log.jsonl"], format=str(tmp_path / "m.toml"), max_rejects=max_rejects
         )
@@ -194,3 +195,9 @@ def test_parquet_with_names_of_its_own_is_told_what_to_do(tmp_path: Path) -> Non
     with pytest.raises(InputError) as caught:
         list(open_inputs([tmp_path / "log.parquet"]).batches())
     assert "--suggest" in caught.value.hint
+
+
+def test_lines_behind_a_loggers_time_are_told_with_what_cuts_it_off(read) -> None:
+    with pytest.raises(InputError, match="behind other text") as caught:
+        read(TEXT, [ROW], before="[2026-11-01 00:00:00] ")
+    assert caught.value.hint == "cut that off, with sed 's/^[^{]*//'"
