@@ -119,7 +119,7 @@ reference: .venv/.test-stamp ## the benign references of both claims, anew (resu
 	  for p in $$pids; do wait $$p; done
 	@$(BIN)/python perf/reference.py write --work $(WORK)/reference
 
-fuzz: .venv/.test-stamp ## 20,000 mutated records of every format: no traceback, all counted (minutes)
+fuzz: .venv/.test-stamp ## 20,000 mutated records of every format: no traceback, all counted, kept (minutes)
 	@STILLWATCH_FUZZ=20000 $(BIN)/python -m pytest -q -n 0 tests/property/test_sources_fuzz.py
 
 scale: .venv/.test-stamp ## one million exchanges: seconds by step, peak memory

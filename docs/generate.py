@@ -343,7 +343,7 @@ def formats() -> str:
     """Return every log format, and the columns that it can fill."""
     parts = [
         REMARK,
-        "# Log formats\n\nTold by content, never by name (those marked *untested* have to be named); "
+        "# Log formats\n\nTold by content, never by name (the *untested* have to be named); "
         "plain, .gz or .zst. Every row is read or "
         "entered in `rejected.jsonl` with its line and the reason. JSON may be objects a line, "
         "one behind another or with commas between (as a stream's delivery to S3 leaves them), "

@@ -1,7 +1,7 @@
 """Real records of every format, mutated: no traceback, every row read or counted, none invented.
 
-A few hundred in the ordinary run; `make fuzz` asks for 20,000 a format (STILLWATCH_FUZZ) and
-prints how many there were. A mutated record keeps its place in a well-formed file, so the counts
+A few hundred in the ordinary run; `make fuzz` asks for 20,000 a format (STILLWATCH_FUZZ), prints
+how many there were, and keeps that in bench/results/fuzz.json where nothing failed. A mutated record keeps its place in a well-formed file, so the counts
 must come out exactly; damage to the file itself is in test_sources_mutations.py.
 """
 
@@ -12,6 +12,7 @@ import csv
 import io
 import json
 import os
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -22,6 +23,7 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from machine import commit, describe
 
 from stillwatch.schema.arrow import EXCHANGE
 from stillwatch.sources import Ledger
@@ -38,6 +40,7 @@ from stillwatch.sources.litellm import LiteLLM
 from stillwatch.sources.mapping import Mapping
 from stillwatch.sources.otlp import Otlp
 from stillwatch.sources.pairs import Pairs
+from stillwatch.sources.registry import SOURCES
 from stillwatch.sources.sample import survey
 from stillwatch.sources.source import Source
 from stillwatch.sources.spendlogs import SpendLogs
@@ -47,6 +50,9 @@ FIXTURES = Path(__file__).parents[1] / "fixtures"
 WANTED = int(os.environ.get("STILLWATCH_FUZZ", "0"))
 EACH = 4
 EXAMPLES = -(-WANTED // EACH) or 60
+KEPT_FROM = 20_000
+RESULTS = Path(__file__).parents[2] / "bench" / "results" / "fuzz.json"
+FORMATS = {source.name for source in SOURCES} | {"mapping"}
 made: Counter[str] = Counter()
 
 fuzz = settings(
@@ -86,8 +92,21 @@ def _told(request: pytest.FixtureRequest) -> Iterator[None]:
         capture = request.config.pluginmanager.getplugin("capturemanager")
         assert capture
         with capture.global_and_fixture_disabled():
+            failed = request.session.testsfailed
+            end = f"{failed} tests failed" if failed else "no traceback, all accounted for"
             for name, count in sorted(made.items()):
-                print(f"\n{name}: {count:,} mutated records, no traceback, all accounted for")
+                print(f"\n{name}: {count:,} mutated records, {end}")
+            if WANTED >= KEPT_FROM and not failed and set(made) == FORMATS:
+                keep()
+
+
+def keep() -> None:
+    told = {
+        "commit": commit(), "machine": describe(), "asked_per_format": WANTED,
+        "mutated_records": dict(sorted(made.items())),
+        "cpu_seconds": round(time.process_time()), "failures": 0,
+    }  # fmt: skip
+    RESULTS.write_text(json.dumps(told, indent=1) + "\n", "utf-8")
 
 
 def run(source: Source, raw: bytes, *more: bytes) -> tuple[list[str], Ledger]:
@@ -339,6 +358,13 @@ NOTED = (
     "events that came twice",
     "spans and events of an exchange read already",
 )
+
+
+def test_every_format_is_mutated() -> None:
+    """Each of them is counted by its own test; what is registered and not here fails."""
+    text = Path(__file__).read_text("utf-8")
+    for name in FORMATS:
+        assert f'"{name}"' in text, name
 
 
 def test_the_fixtures_hold_all_that_is_mutated() -> None:
