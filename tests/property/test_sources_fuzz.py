@@ -1,8 +1,9 @@
 """Real records of every format, mutated: no traceback, every row read or counted, none invented.
 
 A few hundred in the ordinary run; `make fuzz` asks for 20,000 a format (STILLWATCH_FUZZ), prints
-how many there were, and keeps that in bench/results/fuzz.json where nothing failed. A mutated record keeps its place in a well-formed file, so the counts
-must come out exactly; damage to the file itself is in test_sources_mutations.py.
+how many there were, and keeps that in bench/results/fuzz.json where nothing failed. A mutated
+record keeps its place in a well-formed file, so the counts must come out exactly; damage to the
+file itself is in test_sources_mutations.py.
 """
 
 from __future__ import annotations
@@ -51,6 +52,7 @@ WANTED = int(os.environ.get("STILLWATCH_FUZZ", "0"))
 EACH = 4
 EXAMPLES = -(-WANTED // EACH) or 60
 KEPT_FROM = 20_000
+BEGAN_AT = commit() if WANTED >= KEPT_FROM else ""
 RESULTS = Path(__file__).parents[2] / "bench" / "results" / "fuzz.json"
 FORMATS = {source.name for source in SOURCES} | {"mapping"}
 made: Counter[str] = Counter()
@@ -102,7 +104,7 @@ def _told(request: pytest.FixtureRequest) -> Iterator[None]:
 
 def keep() -> None:
     told = {
-        "commit": commit(), "machine": describe(), "asked_per_format": WANTED,
+        "commit": BEGAN_AT, "machine": describe(), "asked_per_format": WANTED,
         "mutated_records": dict(sorted(made.items())),
         "cpu_seconds": round(time.process_time()), "failures": 0,
     }  # fmt: skip
