@@ -366,7 +366,8 @@ def formats() -> str:
     parts.append(row("`….toml`", "Any other rows, through a [mapping file](sources/mapping.md)."))
     parts.append(
         "\nThe input may also be the result of a query "
-        "([PostgreSQL](sources/postgresql.md)) or lie in an "
+        "([PostgreSQL](sources/postgresql.md); untested: "
+        "[ClickHouse, BigQuery, Snowflake](sources/warehouses.md)) or lie in an "
         "[object store](sources/object-store.md); and "
         "`stillwatch collect` receives LiteLLM's log and OTLP as they happen: "
         "[how](collect.md).\n\n"

@@ -19,7 +19,7 @@ import pyarrow as pa
 
 from stillwatch.errors import ConfigError, InputError
 from stillwatch.sources.object_store import S3, list_objects, open_object, plain_name
-from stillwatch.sources.warehouse import SCHEMES, QueryStream, read_query
+from stillwatch.sources.warehouse import WAREHOUSES, open_query, read_query
 
 __all__ = ["HEAD_BYTES", "InputFile", "find_files", "open_file", "short_names"]
 
@@ -54,7 +54,7 @@ def find_files(
     query and no database, or the other way round.
     """
     given = [os.fspath(path) for path in paths]
-    if any(path.startswith(SCHEMES) for path in given) or query is not None:
+    if any(path.startswith(WAREHOUSES) for path in given) or query is not None:
         return [_database(given, query)]
     found: dict[str, int] = {}
     for path in given:
@@ -81,12 +81,13 @@ def find_files(
 
 
 def _database(paths: list[str], query: str | os.PathLike[str] | None) -> InputFile:
-    if len(paths) != 1 or not paths[0].startswith(SCHEMES) or query is None:
+    if len(paths) != 1 or not paths[0].startswith(WAREHOUSES) or query is None:
         raise ConfigError(
             "a database and its query go together, and are the only input",
             where="--query", hint="scan postgresql://HOST/DATABASE --query FILE.sql",
         )  # fmt: skip
-    name = f"postgresql:{Path(query).name}"
+    scheme = paths[0].partition("://")[0]
+    name = f"{'postgresql' if scheme == 'postgres' else scheme}:{Path(query).name}"
     return InputFile(name, paths[0], -1, read_query(Path(query)))
 
 
@@ -181,7 +182,7 @@ class _FromUtf16:
 
 def _raw(file: InputFile) -> io.BufferedReader:
     if file.query:
-        return io.BufferedReader(QueryStream(file.path, file.query, file.name), HEAD_BYTES)
+        return io.BufferedReader(open_query(file.path, file.query, file.name), HEAD_BYTES)
     if file.path == "-":
         return io.BufferedReader(_Raw(sys.stdin.buffer, file.name), HEAD_BYTES)
     if file.path.startswith(S3):

@@ -1,5 +1,7 @@
 """The result of an SQL query as an Arrow stream: PostgreSQL through ADBC, batch by batch.
 
+ClickHouse, BigQuery and Snowflake are beside it, untested (`untested_warehouses`).
+
 The query runs in a transaction that may only read. Its columns have the names of EXCHANGE, or a
 mapping file says what they mean. Address, password and what the server says about an error are in
 no message: the server's words quote the query, and a query may hold anything.
@@ -16,10 +18,18 @@ from typing import Any
 import pyarrow as pa
 
 from stillwatch.errors import ConfigError, InputError
+from stillwatch.sources.untested_warehouses import (
+    CLICKHOUSE,
+    OTHER_SCHEMES,
+    ClickHouseStream,
+    connect_other,
+    may_only_read,
+)
 
-__all__ = ["SCHEMES", "QueryStream", "connect", "read_query"]
+__all__ = ["SCHEMES", "WAREHOUSES", "QueryStream", "connect", "open_query", "read_query"]
 
 SCHEMES = ("postgresql://", "postgres://")
+WAREHOUSES = (*SCHEMES, *OTHER_SCHEMES)
 _BATCH_BYTES = 8 << 20
 _V4, _V6 = 2, 3  # PGSQL_AF_INET and PGSQL_AF_INET6 in PostgreSQL's binary format of inet
 _READABLE = frozenset({"numeric", "inet", "cidr"})
@@ -36,6 +46,18 @@ def read_query(path: Path) -> str:
     return text
 
 
+def open_query(address: str, query: str, where: str) -> io.RawIOBase:
+    """Return the result of a query in Arrow's stream format, read once.
+
+    Raises InputError and ConfigError as `QueryStream` does.
+    """
+    if address.startswith(OTHER_SCHEMES):
+        may_only_read(query, where)
+    if address.startswith(CLICKHOUSE):
+        return ClickHouseStream(address, query, where)
+    return QueryStream(address, query, where)
+
+
 class QueryStream(io.RawIOBase):
     """The result of a query in Arrow's stream format, read once, one batch in memory.
 
@@ -47,7 +69,8 @@ class QueryStream(io.RawIOBase):
         self._where = where
         self._parts: list[memoryview] = []
         self._given = 0
-        self._connection = connect(address, where)
+        self._ours = address.startswith(SCHEMES)
+        self._connection = (connect if self._ours else connect_other)(address, where)
         self._cursor = self._connection.cursor()
         try:
             self._batches = self._begin(query)
@@ -59,17 +82,19 @@ class QueryStream(io.RawIOBase):
         import adbc_driver_manager
 
         try:
-            self._cursor.execute("SET TRANSACTION READ ONLY")
-            self._cursor.adbc_statement.set_options(
-                **{"adbc.postgresql.batch_size_hint_bytes": str(_BATCH_BYTES)}
-            )
+            if self._ours:
+                self._cursor.execute("SET TRANSACTION READ ONLY")
+                self._cursor.adbc_statement.set_options(
+                    **{"adbc.postgresql.batch_size_hint_bytes": str(_BATCH_BYTES)}
+                )
             self._cursor.execute(query)
             reader = self._cursor.fetch_record_batch()
         except adbc_driver_manager.Error as error:
             code = f"SQLSTATE {error.sqlstate}" if error.sqlstate else type(error).__name__
             raise InputError(
                 f"the query failed ({code})", where=self._where,
-                hint="run it with psql, in a transaction that may only read, to see why",
+                hint="run it with psql, in a transaction that may only read, to see why"
+                if self._ours else "run it with the database's own client to see why",
             ) from None  # fmt: skip
         return self._written(reader)
 
