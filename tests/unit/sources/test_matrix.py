@@ -27,8 +27,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from anthropic.types import Message
+from google.protobuf import json_format
+from openai.types import Batch
 from openai.types.chat import ChatCompletion
 from openai.types.responses import Response
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from stillwatch import scan
 from stillwatch.schema.arrow import EXCHANGE
@@ -123,6 +127,33 @@ def test_the_makers_types_take_the_bodies(world: list[dict[str, Any]], dialect: 
     assert done > ROWS * 0.8
 
 
+def test_the_makers_type_takes_the_batch_objects(world: list[dict[str, Any]]) -> None:
+    for line in batch(world)["batches.jsonl"].splitlines():
+        made = json.loads(line)
+        assert Batch.model_validate(made).model_dump(mode="json", exclude_unset=True) == made
+
+
+def in_base64(value: Any) -> Any:
+    """Return OTLP JSON as protobuf's own mapping has it: ids in base64, not in hexadecimal."""
+    if isinstance(value, list):
+        return [in_base64(one) for one in value]
+    if not isinstance(value, dict):
+        return value
+    return {
+        key: base64.b64encode(bytes.fromhex(held)).decode()
+        if key in ("traceId", "spanId", "parentSpanId") else in_base64(held)
+        for key, held in value.items()
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("form", otlp_rows.FORMS)
+def test_opentelemetrys_messages_take_the_lines(world: list[dict[str, Any]], form: str) -> None:
+    """…and know every field in them."""
+    for signal, line in otlp_rows.otlp_lines(world, form):
+        kind = {"traces": ExportTraceServiceRequest, "logs": ExportLogsServiceRequest}[signal]
+        assert json_format.ParseDict(in_base64(json.loads(line)), kind()).ByteSize() > 10_000
+
+
 # How each format is written
 
 
@@ -174,9 +205,11 @@ def batch(rows: Rows) -> Files:
     for account in sorted({row["account_id"] for row in rows}):
         mine = [row for row in rows if row["account_id"] == account]
         files["batches"].append(orjson.dumps({
-            "object": "batch", "id": f"b-{account}", "request_counts": {}, "account_id": account,
+            "object": "batch", "id": f"b-{account}", "account_id": account, "status": "completed",
             "input_file_id": f"in-{account}", "output_file_id": f"out-{account}",
-            "created_at": int(mine[0]["ts"].timestamp()),
+            "created_at": int(mine[0]["ts"].timestamp()), "completion_window": "24h",
+            "endpoint": "/v1/chat/completions",
+            "request_counts": {"total": len(mine), "completed": len(mine), "failed": 0},
         }))  # fmt: skip
         for row in mine:
             made, key = api_rows.pair(row, "chat"), row["exchange_id"]
