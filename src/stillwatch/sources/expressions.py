@@ -1,13 +1,15 @@
 """JMESPath expressions over the records of a log, many records at a time.
 
-The language is https://jmespath.org. Plain paths (``a.b``) and their alternatives
-(``a || b.c``), which are nearly all that a log needs, are walked column by column; everything else
-by the library. Functions beside its own: ``json(text)``, ``regex(text, pattern)`` (the first group,
-else the match), ``scale(number, factor)``, ``lower(text)``.
+The language is https://jmespath.org. Paths, ``||``, ``&&``, comparisons and the functions that are
+added here, which are nearly all that a log needs, are worked out column by column, and what two
+expressions share is so once; everything else by the library. Functions beside its own:
+``json(text)``, ``regex(text, pattern)`` (the first group, else the match), ``lower(text)``,
+``scale(number, factor)``.
 """
 
 from __future__ import annotations
 
+import operator
 import re
 from collections.abc import Callable
 from functools import lru_cache
@@ -29,6 +31,7 @@ class Fields:
 
     def __init__(self, records: list[dict[str, Any]]) -> None:
         self.records = records
+        self.made: dict[str, list[Any]] = {}
         self._held: dict[_Path, list[Any]] = {(): list(records)}
 
     def at(self, path: _Path) -> list[Any]:
@@ -42,8 +45,11 @@ class Fields:
         return found
 
 
+_Column = Callable[[Fields], list[Any]]
+
+
 class Expression:
-    """One compiled expression. ``paths``: the plain paths it is made of, None where it is more."""
+    """One compiled expression."""
 
     def __init__(self, text: str, where: str) -> None:
         self.text = text
@@ -55,20 +61,13 @@ class Expression:
                 where=where,
                 hint="keys with - or / need quotes, as in 'headers.\"user-agent\"'",
             ) from None
-        self.paths: tuple[_Path, ...] | None = _alternatives(self._compiled.parsed)
+        self._column = _column_of(self._compiled.parsed)
 
     def values(self, fields: Fields) -> tuple[list[Any], int]:
         """Return the value in every record, and for how many the expression failed (null)."""
-        if self.paths is None:
+        if self._column is None:
             return self._searched(fields.records)
-        found = fields.at(self.paths[0])
-        for path in self.paths[1:]:
-            others = fields.at(path)
-            found = [
-                b if a is None or a is False or a in ("", [], {}) else a
-                for a, b in zip(found, others, strict=True)
-            ]
-        return found, 0
+        return self._column(fields), 0
 
     def _searched(self, records: list[dict[str, Any]]) -> tuple[list[Any], int]:
         out: list[Any] = []
@@ -88,14 +87,101 @@ def compile_expression(text: str, where: str) -> Expression:
     return Expression(text, where)
 
 
-def _alternatives(node: dict[str, Any]) -> tuple[_Path, ...] | None:
-    if node["type"] == "or_expression":
-        sides = [_alternatives(child) for child in node["children"]]
-        if None in sides:
-            return None
-        return tuple(path for side in sides if side for path in side)
+def _column_of(node: dict[str, Any]) -> _Column | None:
+    """Return what works a node out for many records; None where only the library can."""
     path = _path(node)
-    return None if path is None else (path,)
+    if path is not None:
+        return lambda fields: fields.at(path)
+    made = _made_of(node)
+    if made is None:
+        return None
+    name = repr(node)
+
+    def once(fields: Fields) -> list[Any]:
+        if name not in fields.made:
+            fields.made[name] = made(fields)
+        return fields.made[name]
+
+    return once
+
+
+def _made_of(node: dict[str, Any]) -> _Column | None:
+    kind, children = node["type"], node["children"]
+    if kind == "function_expression":
+        return _function(node["value"], children)
+    if kind == "literal":
+        value = node["value"]
+        return lambda fields: [value] * len(fields.records)
+    if kind == "subexpression":
+        name = children[1]["value"] if children[1]["type"] == "field" else None
+        held = _column_of(children[0]) if name is not None else None
+        if held is None:
+            return None
+        return lambda fields: [v.get(name) if type(v) is dict else None for v in held(fields)]
+    combine = _PAIRS.get(kind) or (
+        _COMPARED.get(node.get("value", "")) if kind == "comparator" else None
+    )
+    sides = [_column_of(child) for child in children] if combine else [None]
+    if None in sides or combine is None:
+        return None
+    first, *others = sides
+
+    def both(fields: Fields) -> list[Any]:
+        found = first(fields)  # type: ignore[misc]
+        for other in others:
+            found = [combine(a, b) for a, b in zip(found, other(fields), strict=True)]  # type: ignore[misc]
+        return found
+
+    return both
+
+
+def _function(name: str, children: list[dict[str, Any]]) -> _Column | None:
+    """Return a function of this module on a column, with what else it takes as a literal."""
+    kinds = {"json": (), "lower": (), "regex": (str,), "scale": (int, float)}.get(name)
+    told = [child["value"] for child in children[1:] if child["type"] == "literal"]
+    held = _column_of(children[0]) if children else None
+    if (
+        kinds is None
+        or held is None
+        or len(children) != 1 + bool(kinds)
+        or len(told) != bool(kinds)
+    ):
+        return None
+    if told and type(told[0]) not in kinds:
+        return None
+    if name == "regex":
+        try:
+            _pattern(told[0])
+        except re.error:
+            return None
+    call = getattr(_FUNCTIONS, f"_func_{name}")
+    return lambda fields: [call(value, *told) for value in held(fields)]
+
+
+def _is_nothing(value: Any) -> bool:
+    """Tell what counts as false in the language: 0 is something."""
+    return value is None or value is False or (not value and type(value) in (str, list, dict))
+
+
+def _comparable(a: Any, b: Any) -> bool:
+    """Tell whether two values have an order in the library: numbers, or texts."""
+    if isinstance(a, str) and isinstance(b, str):
+        return True
+    return all(isinstance(v, int | float) and not isinstance(v, bool) for v in (a, b))
+
+
+def _order(compare: Callable[[Any, Any], bool]) -> Callable[[Any, Any], bool | None]:
+    return lambda a, b: compare(a, b) if _comparable(a, b) else None
+
+
+_PAIRS: dict[str, Callable[[Any, Any], Any]] = {
+    "or_expression": lambda a, b: b if _is_nothing(a) else a,
+    "and_expression": lambda a, b: a if _is_nothing(a) else b,
+}
+_COMPARED: dict[str, Callable[[Any, Any], Any]] = {
+    "gt": _order(operator.gt), "gte": _order(operator.ge), "lt": _order(operator.lt),
+    "lte": _order(operator.le),
+}  # fmt: skip
 
 
 def _path(node: dict[str, Any]) -> _Path | None:
@@ -133,7 +219,7 @@ class _Functions(functions.Functions):  # type: ignore[misc]
     def _func_scale(self, number: Any, factor: float) -> Any:
         try:
             return None if number is None else float(number) * factor
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             return None
 
     @functions.signature({"types": []})  # type: ignore[untyped-decorator]
@@ -142,4 +228,5 @@ class _Functions(functions.Functions):  # type: ignore[misc]
 
 
 _pattern: Callable[[str], re.Pattern[str]] = lru_cache(maxsize=128)(re.compile)
-_OPTIONS = jmespath.Options(custom_functions=_Functions())
+_FUNCTIONS = _Functions()
+_OPTIONS = jmespath.Options(custom_functions=_FUNCTIONS)

@@ -1,0 +1,71 @@
+"""What is worked out column by column is what the JMESPath library says, record by record."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stillwatch.sources.expressions import Expression, Fields
+
+leaves = (
+    st.none() | st.booleans() | st.integers(-3, 3) | st.floats(allow_nan=False, width=16)
+    | st.sampled_from(["", "x", "AbC", "7", '{"a": {"b": 1}}', "[1]", "{", "a:b", "0"])
+)  # fmt: skip
+values = st.recursive(
+    leaves,
+    lambda inner: (
+        st.lists(inner, max_size=2)
+        | st.dictionaries(st.sampled_from(["a", "b", "c"]), inner, max_size=3)
+    ),
+    max_leaves=5,
+)
+records = st.lists(st.dictionaries(st.sampled_from(["a", "b", "c"]), values), max_size=6)
+paths = st.sampled_from(["a", "b", "a.b", "a.b.c", "c.a"])
+literals = st.sampled_from(["`0`", "`null`", "`1.5`", '`"x"`', "'x'", "`false`"])
+plain = st.recursive(
+    paths | literals,
+    lambda inner: st.one_of(
+        st.tuples(inner, st.sampled_from(["||", "&&", ">", ">=", "<", "<="]), inner).map(
+            lambda t: f"({t[0]} {t[1]} {t[2]})"
+        ),
+        inner.map(lambda e: f"json({e})"),
+        inner.map(lambda e: f"json({e}).a.b"),
+        inner.map(lambda e: f"lower({e})"),
+        inner.map(lambda e: f"scale({e}, `1000`)"),
+        inner.map(lambda e: f'regex({e}, `"^(.):"`)'),
+        inner.map(lambda e: f"regex({e}, '[A-Z0-9]+')"),
+    ),
+    max_leaves=5,
+)
+
+
+@given(plain, records)
+def test_columns_are_what_the_library_says(text: str, rows: list[dict[str, Any]]) -> None:
+    one = Expression(text, "here")
+    assert one._column is not None
+    found, failed = one.values(Fields(rows))
+    want, _ = one._searched(rows)
+    assert repr(found) == repr(want)
+    assert failed == 0
+
+
+@pytest.mark.parametrize(
+    "text", ["a == 'x'", "a[0]", "a[].b", "length(a)", "a | b", "{x: a}", "regex(a, b)",
+             "regex(a, '(')", "scale(a, 'x')", "json(a)[0]", "!a"],
+)  # fmt: skip
+def test_all_else_is_the_librarys(text: str) -> None:
+    assert Expression(text, "here")._column is None
+
+
+def test_a_number_too_large_for_a_float_is_null() -> None:
+    assert Expression("scale(a, `1000`)", "here").values(Fields([{"a": 10**400}])) == ([None], 0)
+
+
+def test_what_two_expressions_share_is_worked_out_once() -> None:
+    fields = Fields([{"a": '{"b": {"c": 1}}'}])
+    first = Expression("json(a)", "here").values(fields)[0]
+    assert Expression("json(a).b || a", "here").values(fields)[0] == [{"c": 1}]
+    assert Expression("json(a)", "there").values(fields)[0][0] is first[0]
