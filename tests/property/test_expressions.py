@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stillwatch.sources.expressions import Expression, Fields
+from stillwatch.sources.shipped import SHIPPED, shipped_mapping
 
 leaves = (
     st.none() | st.booleans() | st.integers(-3, 3) | st.floats(allow_nan=False, width=16)
@@ -69,3 +70,11 @@ def test_what_two_expressions_share_is_worked_out_once() -> None:
     first = Expression("json(a)", "here").values(fields)[0]
     assert Expression("json(a).b || a", "here").values(fields)[0] == [{"c": 1}]
     assert Expression("json(a)", "there").values(fields)[0][0] is first[0]
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_the_mappings_that_come_along_are_read_by_the_column(name: str) -> None:
+    """What only the library can work out is read at half the speed."""
+    mapping = shipped_mapping(name)
+    for expression in (*mapping._columns.values(), *mapping._bodies.values()):
+        assert expression._column is not None, expression.text

@@ -118,34 +118,24 @@ def _made_of(node: dict[str, Any]) -> _Column | None:
         if held is None:
             return None
         return lambda fields: [v.get(name) if type(v) is dict else None for v in held(fields)]
-    combine = _PAIRS.get(kind) or (
-        _COMPARED.get(node.get("value", "")) if kind == "comparator" else None
-    )
-    sides = [_column_of(child) for child in children] if combine else [None]
-    if None in sides or combine is None:
+    combine = _COMBINED.get(node["value"] if kind == "comparator" else kind)
+    return None if combine is None else _both(combine, *map(_column_of, children))
+
+
+def _both(
+    combine: Callable[[Any, Any], Any], first: _Column | None, other: _Column | None
+) -> _Column | None:
+    if first is None or other is None:
         return None
-    first, *others = sides
-
-    def both(fields: Fields) -> list[Any]:
-        found = first(fields)  # type: ignore[misc]
-        for other in others:
-            found = [combine(a, b) for a, b in zip(found, other(fields), strict=True)]  # type: ignore[misc]
-        return found
-
-    return both
+    return lambda fields: [combine(a, b) for a, b in zip(first(fields), other(fields), strict=True)]
 
 
 def _function(name: str, children: list[dict[str, Any]]) -> _Column | None:
     """Return a function of this module on a column, with what else it takes as a literal."""
-    kinds = {"json": (), "lower": (), "regex": (str,), "scale": (int, float)}.get(name)
+    kinds = _LITERALS.get(name)
     told = [child["value"] for child in children[1:] if child["type"] == "literal"]
     held = _column_of(children[0]) if children else None
-    if (
-        kinds is None
-        or held is None
-        or len(children) != 1 + bool(kinds)
-        or len(told) != bool(kinds)
-    ):
+    if kinds is None or held is None or not len(told) == len(children) - 1 == bool(kinds):
         return None
     if told and type(told[0]) not in kinds:
         return None
@@ -174,13 +164,17 @@ def _order(compare: Callable[[Any, Any], bool]) -> Callable[[Any, Any], bool | N
     return lambda a, b: compare(a, b) if _comparable(a, b) else None
 
 
-_PAIRS: dict[str, Callable[[Any, Any], Any]] = {
+_COMBINED: dict[str, Callable[[Any, Any], Any]] = {
     "or_expression": lambda a, b: b if _is_nothing(a) else a,
     "and_expression": lambda a, b: a if _is_nothing(a) else b,
-}
-_COMPARED: dict[str, Callable[[Any, Any], Any]] = {
     "gt": _order(operator.gt), "gte": _order(operator.ge), "lt": _order(operator.lt),
     "lte": _order(operator.le),
+}  # fmt: skip
+
+
+# What the functions of this module take as their second argument.
+_LITERALS: dict[str, tuple[type, ...]] = {
+    "json": (), "lower": (), "regex": (str,), "scale": (int, float),
 }  # fmt: skip
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from importlib.resources import files
-from itertools import islice
 from typing import Any, Final
 
 from stillwatch.sources.expressions import Fields, compile_expression
@@ -48,7 +47,7 @@ def resembles(head: bytes) -> str:
     >>> resembles(b'{"event": "request.finished", "timestamp": "t", "obj": {"rid": "1"}}')
     'sglang'
     """
-    fields = Fields(list(islice(_objects(head.decode("utf-8", "replace")), _FIRST_OBJECTS)))
+    fields = Fields(list(_objects(head.decode("utf-8", "replace"))))
     for name, marks in _MARKS.items():
         found = [compile_expression(mark, name).values(fields)[0] for mark in marks]
         if any(all(value is not None for value in row) for row in zip(*found, strict=True)):
@@ -57,9 +56,11 @@ def resembles(head: bytes) -> str:
 
 
 def _objects(text: str) -> Iterator[dict[str, Any]]:
-    """Yield what can be read as JSON objects, whatever stands between them."""
+    """Yield what can be read as JSON objects, whatever stands between them, in bounded tries."""
     place = text.find("{")
-    while place >= 0:
+    for _ in range(_FIRST_OBJECTS):
+        if place < 0:
+            return
         try:
             value, place = _DECODER.raw_decode(text, place)
             yield value
