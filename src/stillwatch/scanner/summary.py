@@ -139,7 +139,8 @@ def summarize(
         "watch_accounts": standings.count("watch"),
         "permitted_accounts": standings.count("permitted"),
         "prevalence": measure_prevalence(
-            runner, judgement, choice.usual if needed else choice.largest, RUNGS, rng
+            runner, judgement, choice.usual if needed else choice.largest, RUNGS, rng,
+            {line["campaign_id"]: line["methods"] for line in lines},
         ),
         "value_at_risk": value_at_risk(
             scaled(tokens_of(runner, [accused])[0], settings.sampling_rate), assumptions, rng
