@@ -28,6 +28,7 @@
     const pen = u.ctx, { left, top, width, height } = u.bbox, ratio = devicePixelRatio || 1;
     pen.save();
     pen.font = `${11 * ratio}px system-ui, sans-serif`;
+    pen.textAlign = "left";
     let free = left;
     for (const [at, n, kind] of data.marks) {
       const x = u.valToPos(at, "x", true);
