@@ -103,7 +103,7 @@ def fill(folder: Path, days: Path, first: int, last: int) -> dict[str, Any]:
     began = cpu_s()
     with open_days(days, key=reading_key("auto"), schema=FEATURES) as store:
         paths = [str(folder / f"{k:02d}.parquet") for k in range(first, last)]
-        waiting, _ = waiting_files(paths, store)
+        waiting = waiting_files(paths, store).files
         filled = fill_days(store, waiting, format="auto", now=NOW)
         size = store.size()
     return {"rows": filled.rows, "cpu_s": cpu_s() - began, "store_bytes": size[2]}

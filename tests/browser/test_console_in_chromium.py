@@ -96,7 +96,8 @@ def test_a_page_is_quiet_fits_and_axe_finds_nothing(full, seats, name, size, sch
         "[document.documentElement.scrollWidth, document.documentElement.clientWidth]"
     )
     assert wide <= room
-    assert page.evaluate("document.querySelectorAll('[style]').length") == 0
+    # uPlot places what it draws by the object model, which the policy allows
+    assert page.evaluate("document.querySelectorAll('[style]:not(.charts *)').length") == 0
     assert seen == []
     page.evaluate(AXE)
     found = page.evaluate("axe.run(document, {resultTypes: ['violations']})")

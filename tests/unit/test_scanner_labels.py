@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+from contextlib import closing
 from dataclasses import replace
-from datetime import UTC
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from stillwatch.cases import effects as case_effects
+from stillwatch.cases import label, open_book, open_cases, read_lines, read_members, read_terms
 from stillwatch.enrich import read_labels
 from stillwatch.errors import SchemaError
 from stillwatch.scanner import scan
@@ -22,6 +25,7 @@ from stillwatch.scanner.labels import Labelled, labelled_cohorts, widened
 from stillwatch.schema import STAGES
 from stillwatch.signals import shipped_references
 from stillwatch.simulate import simulate
+from stillwatch.store import open_run
 
 SCORES = st.lists(st.floats(-8, 8), max_size=80)
 
@@ -150,11 +154,16 @@ def test_a_campaign_that_was_found_honest_is_not_accused_in_the_next_window(tmp_
     table = pq.read_table(exchanges, columns=["ts"])["ts"].to_pylist()
     middle = sorted(table)[len(table) // 2].astimezone(UTC)
     first = scan([exchanges], accounts=world.accounts_csv, out=tmp_path / "one", until=middle)
-    accused = [a["account_id"] for a in rows(first.run_dir) if a["standing"] == "accused"]
-    assert accused
     effects = tmp_path / "effects.json"
-    told = {"corrections": [], "labels": [
-        {"account_id": a, "case_id": "case-0", "label": "false"} for a in accused]}  # fmt: skip
+    now = datetime(2026, 12, 1, tzinfo=UTC)
+    with closing(open_book(tmp_path / "cases.db")) as book:  # an analyst labels who was accused
+        open_cases(book, open_run(first.run_dir), now=now, standings=("accused",))
+        found = [(line.case_id, m[0]) for line in read_lines(book, now=now)
+                 for m in read_members(book, line.case_id) if m[2] == "accused"]  # fmt: skip
+        assert found
+        for case_id, account in found:
+            label(book, case_id, account, verdict="false", reason="a class", by="Ana", now=now)
+        told = case_effects(book, terms=read_terms(), now=now)
     effects.write_text(json.dumps(told))
     given = {"accounts": world.accounts_csv, "since": middle, "baseline": [first.run_dir]}
     plain = scan([exchanges], out=tmp_path / "plain", **given)
@@ -167,6 +176,9 @@ def test_a_campaign_that_was_found_honest_is_not_accused_in_the_next_window(tmp_
     assert after < before
     told = json.loads((labelled.run_dir / "summary.json").read_text())["reference"]
     assert told["labelled_honest_cohorts"] >= 1
+    assert told["warninglist_values"] >= 1
+    unlisted = json.loads((plain.run_dir / "summary.json").read_text())["reference"]
+    assert (unlisted["warninglist_values"], unlisted["spared_cohorts"]) == (0, 0)
 
 
 def rows(run: Path) -> list[dict[str, str]]:

@@ -1,8 +1,11 @@
-"""Prevalence in three numbers: detected, corrected, not excluded; by unit, week and model."""
+"""Prevalence in three numbers: detected, corrected, not excluded; by unit, week, model, segment and
+method."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from copy import deepcopy
+from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -20,6 +23,9 @@ _DRAWS: Final = 1_000
 _DRAWN_AT_ONCE: Final = 1_000_000
 _WORST_RECALL: Final = 0.5
 _LEAST_RECALL: Final = 0.05
+_UNKNOWN: Final[dict[str, float | None]] = {"value": None, "low": None, "high": None}
+_SEGMENTS: Final = 50  # with most output tokens; a side table may name one for each account
+_OVER_TIME: Final = 8  # models, segments and methods that have their prevalence by week too
 
 
 class _Recall(NamedTuple):
@@ -49,9 +55,8 @@ def _shares(
     ``largest`` cohort that was tested, are added, or the upper end is divided by the worst recall
     where that is more. It bounds campaigns no larger than that.
     """
-    nothing: dict[str, float | None] = {"value": None, "low": None, "high": None}
     if total <= 0:
-        return {"total": 0, "detected": nothing, "corrected": nothing, "not_excluded": nothing}
+        return {"total": 0, "detected": _UNKNOWN, "corrected": _UNKNOWN, "not_excluded": _UNKNOWN}
     value = float(detected.sum()) / total
     if len(detected):
         draws = rng.choice(detected, (_DRAWS, len(detected))).sum(axis=1) / total
@@ -62,7 +67,7 @@ def _shares(
     missed = float(np.log(0.05) / np.log(1 - worst))
     largest = float(tested.max(initial=0.0))
     top = min(1.0, max(high / worst, value + missed * largest / total))
-    corrected = nothing
+    corrected = _UNKNOWN
     if recall is not None:
         least, most = _with_missed(detected, tested, recall, rng)
         point = min(1.0, value / recall.share)
@@ -138,15 +143,75 @@ class _Cohorts(NamedTuple):
     member: np.ndarray
 
 
+class _Log(NamedTuple):
+    """What was sent, a row for each subject, week and model. ``campaign``: the place of the accused
+    one that the subject is in, −1 of none; ``account`` and ``values`` of UNITS are of the row."""
+
+    sid: np.ndarray
+    account: np.ndarray
+    campaign: np.ndarray
+    values: dict[str, np.ndarray]
+
+
+@dataclass(frozen=True)
+class _Measure:
+    """Measures parts of a log, each with the same recall and the same random numbers.
+
+    ``account``: the account of each subject, by code.
+    """
+
+    log: _Log
+    cohorts: _Cohorts
+    account: np.ndarray
+    accused: int
+    recall: _Recall | None
+    worst: float
+
+    def of(
+        self, rows: np.ndarray, rng: np.random.Generator, units: Sequence[str] = UNITS,
+        among: np.ndarray | None = None,
+    ) -> dict[str, Any]:  # fmt: skip
+        """Return the three numbers of these rows by unit.
+
+        ``among``: which of the accused campaigns are detected here, all where it is None. Of a part
+        in which no cohort that was tested sent anything, only what was detected is known.
+        """
+        result = {}
+        sid, of, account = (c[rows] for c in (self.log.sid, self.log.campaign, self.log.account))
+        for unit in units:
+            values = None if unit == "accounts" else self.log.values[unit][rows]
+            if values is None:
+                total = len(np.unique(account))
+                pairs = np.unique(of[of >= 0] * len(self.account) + account[of >= 0])
+                sizes = np.bincount(pairs // len(self.account), minlength=self.accused)
+            else:
+                total = int(values.sum())
+                sizes = np.bincount(of[of >= 0], weights=values[of >= 0], minlength=self.accused)
+            if among is not None:
+                sizes = np.where(among, sizes, 0)
+            tested = _sizes(self.cohorts, sid, values, self.account)
+            told = _shares(sizes[sizes > 0], tested, total, self.recall, self.worst, rng)
+            if not sizes.any() and not len(tested) and len(rows) < len(self.log.sid):
+                told |= {"corrected": _UNKNOWN, "not_excluded": _UNKNOWN}
+            result[unit] = told
+        return result
+
+
 def measure_prevalence(
     desk: Desk, judgement: Judgement, needed: float, rungs: dict[int, str],
-    rng: np.random.Generator,
+    rng: np.random.Generator, methods: Mapping[str, Sequence[str]] | None = None,
 ) -> dict[str, Any]:  # fmt: skip
     """Return the prevalence section of summary.json.
 
     ``needed``: the e-value that selection asked for; spikes are judged by the same level. The
     worst recall is one half, or the lower limit of the recall on a rung that is seen at all where
-    that is lower; rungs that are never seen are named, since no number bounds them.
+    that is lower; rungs that are never seen are named, since no number bounds them. ``methods``: of
+    each campaign, by id, in words; those that its exchanges hint at where it is None.
+
+    By model and segment it is the share of what was sent to that model, or by accounts of that
+    segment, of the 50 segments with most output tokens. By method it is the share of all that was
+    sent that campaigns of that method sent: one of two methods counts in both. The largest eight of
+    each have it by week too, in output tokens.
     """
     recalls = _recall(desk.query("SELECT * FROM spikes ORDER BY rung, spike"), needed, rungs)
     known = [r for r in recalls if r["recall"] is not None]
@@ -171,54 +236,69 @@ def measure_prevalence(
             GROUP BY ALL ORDER BY week, model, sid"""
     )
     sid = table["sid"].to_numpy()
-    campaign = owner[sid]
-    account = _account_codes(judgement)
-    columns = {
-        "requests": table["requests"].to_numpy(),
-        "output_tokens": table["output_tokens"].to_numpy(),
-    }
-    weeks = pc.strftime(table["week"], "%Y-%m-%dT00:00:00Z")
-    models = table["model"]
-
+    account = _codes(judgement.crowd.subjects["account_id"])[1]
+    tokens = table["output_tokens"].to_numpy()
     members = desk.query(
         "SELECT m.cohort, m.sid FROM cohort_members m JOIN cohort_scores c ON c.cohort = m.cohort "
         "WHERE c.tested AND m.how <> 'associated' ORDER BY m.cohort, m.sid"
     )
     member_of, member = members["cohort"].to_numpy(), members["sid"].to_numpy()
-    cohorts = _Cohorts(np.unique(member_of, return_inverse=True)[1], member)
-
-    def measured(rows: np.ndarray, rng: np.random.Generator) -> dict[str, Any]:
-        result = {}
-        for unit in UNITS:
-            if unit == "accounts":
-                mine = account[sid[rows]]
-                total = len(np.unique(mine))
-                of = campaign[rows]
-                pairs = np.unique(of[of >= 0] * len(account) + mine[of >= 0])
-                sizes = np.bincount(pairs // len(account), minlength=len(accused))
-            else:
-                values = columns[unit][rows]
-                total = int(values.sum())
-                mine = campaign[rows]
-                sizes = np.bincount(
-                    mine[mine >= 0], weights=values[mine >= 0], minlength=len(accused)
-                )
-            tested = _sizes(cohorts, sid[rows], None if unit == "accounts" else values, account)
-            result[unit] = _shares(sizes[sizes > 0], tested, total, recall, worst, rng)
-        return result
-
-    begun = deepcopy(rng)  # every part is drawn alike: a log of one week has that week's interval
+    measure = _Measure(
+        _Log(sid, account[sid], owner[sid],
+             {"requests": table["requests"].to_numpy(), "output_tokens": tokens}),
+        _Cohorts(np.unique(member_of, return_inverse=True)[1], member),
+        account, len(accused), recall, worst,
+    )  # fmt: skip
+    weeks, week = _codes(pc.strftime(table["week"], "%Y-%m-%dT00:00:00Z"))
+    models, model = _codes(table["model"])
+    segments, segment = _codes(judgement.crowd.subjects["segment"])
     everything = np.arange(len(sid))
+    begun = deepcopy(rng)  # every part is drawn alike: a log of one week has that week's interval
+
+    def by_week(mine: np.ndarray, among: np.ndarray | None = None) -> list[dict[str, Any]]:
+        rows = [(name, mine[week[mine] == code]) for code, name in enumerate(weeks)]
+        return [
+            {"week_start": name,
+             **measure.of(part, deepcopy(begun), ("output_tokens",), among)}
+            for name, part in sorted(rows, key=lambda row: row[0]) if len(part)
+        ]  # fmt: skip
+
+    def parts(
+        word: str, names: list[str], code: np.ndarray, most: int | None = None
+    ) -> list[dict[str, Any]]:
+        sums = np.bincount(code, weights=tokens, minlength=len(names))
+        largest = sorted(np.unique(code).tolist(), key=lambda k: (-sums[k], names[k]))[:most]
+        rows = {k: np.flatnonzero(code == k) for k in largest}
+        return [
+            {word: names[k], **measure.of(rows[k], deepcopy(begun)),
+             "by_week": by_week(rows[k]) if k in largest[:_OVER_TIME] else []}
+            for k in sorted(largest, key=names.__getitem__)
+        ]  # fmt: skip
+
+    def method_parts() -> list[dict[str, Any]]:
+        words = [list((methods or {}).get(c.campaign_id, c.methods)) for c in accused]
+        sent = np.bincount(
+            owner[sid][owner[sid] >= 0], weights=tokens[owner[sid] >= 0], minlength=len(accused)
+        )
+        among = {name: np.array([name in mine for mine in words])
+                 for name in sorted({name for mine in words for name in mine})}  # fmt: skip
+        large = sorted(among, key=lambda name: (-sent[among[name]].sum(), name))[:_OVER_TIME]
+        return [
+            {"method": name, **measure.of(everything, deepcopy(begun), among=mine),
+             "by_week": by_week(everything, mine) if name in large else []}
+            for name, mine in among.items()
+        ]  # fmt: skip
+
     return {
-        **measured(everything, rng),
+        **measure.of(everything, rng),
         "by_week": [
-            {"week_start": week, **measured(_where(weeks, week), deepcopy(begun))}
-            for week in sorted(pc.unique(weeks).to_pylist())
+            {"week_start": weeks[k], **measure.of(np.flatnonzero(week == k), deepcopy(begun))}
+            for k in sorted(range(len(weeks)), key=weeks.__getitem__)
         ],
-        "by_model": [
-            {"model": model, **measured(_where(models, model), deepcopy(begun))}
-            for model in sorted(pc.unique(models).to_pylist())
-        ],
+        "by_model": parts("model", models, model),
+        "by_segment": parts("segment", segments, segment[sid], _SEGMENTS),
+        "segments": len(np.unique(segment[sid])),
+        "by_method": method_parts(),
         "recall": recalls,
         "worst_recall": round(worst, 6),
         "text": "Detected is a floor. Corrected divides by the recall of the tests on made-up "
@@ -254,10 +334,7 @@ def _sizes(
     return found[found > 0]
 
 
-def _where(words: pa.ChunkedArray, wanted: str) -> np.ndarray:
-    return np.flatnonzero(pc.equal(words, wanted).to_numpy())
-
-
-def _account_codes(judgement: Judgement) -> np.ndarray:
-    names = judgement.crowd.subjects["account_id"].combine_chunks().dictionary_encode()
-    return np.asarray(names.indices.to_numpy(), dtype=np.int64)
+def _codes(words: pa.ChunkedArray) -> tuple[list[str], np.ndarray]:
+    """Return the distinct words, and of each row the place of its word among them."""
+    found = words.combine_chunks().dictionary_encode()
+    return found.dictionary.to_pylist(), np.asarray(found.indices.to_numpy(), dtype=np.int64)

@@ -13,7 +13,7 @@ __all__ = ["watch"]
 def watch(
     sources: Annotated[
         list[str],
-        typer.Argument(metavar="SOURCE", help="Folders into which logs come, whole files."),
+        typer.Argument(metavar="SOURCE", help="Folders or s3:// into which logs come, whole."),
     ],
     out: Annotated[
         Path, typer.Option(metavar="DIR", help="Days, runs, journal of looks and alerts.")

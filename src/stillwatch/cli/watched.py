@@ -24,6 +24,10 @@ __all__ = ["Telling", "days", "keep_watching", "one_round", "publisher"]
 
 _SNAPSHOT: Final = "guard.json"
 _HOURS: Final = 168.0
+_STORES: Final = (
+    "check the bucket, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, and the region and endpoint "
+    "behind the question mark; no look is made meanwhile, and the next round tries again"
+)
 
 
 @dataclass(frozen=True)
@@ -81,6 +85,9 @@ def one_round(plan: Plan, how: Telling, *, ended: bool) -> int:
     _tell(cycle, how, always=True, again=False)
     if cycle.problem is not None:
         raise cycle.problem
+    if unlisted := cycle.filled.unlisted:
+        name, why = min(unlisted.items())
+        raise InputError(why, where=name, hint=_STORES)
     if unread := cycle.filled.unreadable:
         name, why = min(unread.items())
         more = f", and {len(unread) - 1:,} further files" if len(unread) > 1 else ""
@@ -100,7 +107,9 @@ def keep_watching(plan: Plan, how: Telling, *, poll_s: float, ended: bool) -> No
         while not stopped:
             now = datetime.now(UTC)
             cycle = watch.round(now=now)
-            problem = str(cycle.problem or "") + json.dumps(cycle.status["unreadable_files"])
+            problem = str(cycle.problem or "") + json.dumps(
+                [cycle.status["unreadable_files"], cycle.status["unlisted"]]
+            )
             _tell(cycle, how, always=first, again=problem != told)
             first, told = False, problem
             due = watch.next_due()
@@ -148,6 +157,8 @@ def _tell(cycle: Cycle, how: Telling, *, always: bool, again: bool = True) -> No
     if again:
         for name, why in cycle.status["unreadable_files"].items():
             complain(InputError(f"cannot be read: {why}", where=name, hint="it is tried again"))
+        for name, why in cycle.status["unlisted"].items():
+            complain(InputError(why, where=name, hint=_STORES))
         if cycle.problem is not None:
             complain(cycle.problem)
     for name, why in cycle.flushed.problems.items():

@@ -23,6 +23,7 @@ from stillwatch.cases import (
     read_sightings,
     tally_labels,
 )
+from stillwatch.console.charts import parts_chart, prevalence_chart
 from stillwatch.console.desk import Desk, Visit
 from stillwatch.console.ocsf import incident_of
 from stillwatch.console.paper import csv_of, policy_of, read_style, show, write
@@ -31,9 +32,15 @@ from stillwatch.report.appendix import ASSUMPTIONS
 from stillwatch.report.facts import Facts, at, listed, read_facts, records
 from stillwatch.report.numbers import number, parse
 from stillwatch.report.palette import pattern_defs
-from stillwatch.report.pictures import models_figure, prevalence_figure
+from stillwatch.report.pictures import (
+    methods_figure,
+    models_figure,
+    prevalence_figure,
+    segments_figure,
+)
 from stillwatch.report.pictures.glance import swatch
 from stillwatch.report.sentence import answer, strip
+from stillwatch.report.svg import Figure
 from stillwatch.schema import ADVERSE, OWNERSHIP
 from stillwatch.store.index import Part
 
@@ -93,8 +100,8 @@ def _shown(desk: Desk) -> dict[str, Any]:
     indicators, sightings = read_sightings(desk.book)
     return {
         "facts": facts, "answer": answer(facts), "strip": strip(facts),
-        "prevalence": desk.once("prevalence", lambda: prevalence_figure(facts)),
-        "models": desk.once("models", lambda: models_figure(facts)),
+        "prevalence": desk.once("prevalence", lambda: _prevalence(facts)),
+        "parts": desk.once("parts", lambda: _parts(facts)),
         "methods": desk.once("methods", lambda: _methods(desk)),
         "cases": cases[:_LISTED], "hidden": max(0, len(cases) - _LISTED), "every": len(cases),
         "found": _middle(found), "stopped": _middle(stopped),
@@ -162,6 +169,17 @@ def _facts(desk: Desk) -> Facts:
         Part(desk.run, list(desk.index.heads.values()),
              {} if volume is None else {"volume": lambda: volume})
     )  # fmt: skip
+
+
+def _prevalence(facts: Facts) -> tuple[Figure | None, dict[str, Any] | None]:
+    figure = prevalence_figure(facts)
+    return figure, prevalence_chart(facts, figure)
+
+
+def _parts(facts: Facts) -> list[tuple[Figure, dict[str, Any] | None]]:
+    """Return the figures by model, segment and method that the run has numbers for, with charts."""
+    figures = (make(facts) for make in (models_figure, segments_figure, methods_figure))
+    return [(figure, parts_chart(facts, figure)) for figure in figures if figure is not None]
 
 
 def _methods(desk: Desk) -> list[tuple[str, int, int, float | None]]:

@@ -13,6 +13,7 @@ from stillwatch.report.svg import El, el
 from stillwatch.schema import LINK_KINDS
 
 __all__ = [
+    "HATCHES",
     "HUES",
     "campaign_letter",
     "fill",
@@ -24,7 +25,7 @@ __all__ = [
 ]
 
 HUES: Final = 7
-_HATCHES: Final = 4
+HATCHES: Final = 4
 _CODES: Final = {
     "payment": "Pa",
     "device": "De",
@@ -47,7 +48,7 @@ _ORDER: Final = list(LINK_KINDS)
 
 def fill(index: int) -> str:
     """Return the paint of a campaign by its place: 28 combinations before one repeats."""
-    return f"url(#h{index % (HUES * _HATCHES)})"
+    return f"url(#h{index % (HUES * HATCHES)})"
 
 
 def campaign_letter(index: int) -> str:
@@ -78,8 +79,8 @@ def kind_title(kind: str) -> str:
 def pattern_defs(wanted: int) -> El:
     """Return the hatchings of the first ``wanted`` campaigns, for one hidden svg on the page."""
     patterns = []
-    for index in range(min(wanted, HUES * _HATCHES)):
-        hue, hatch = index % HUES, index % _HATCHES
+    for index in range(min(wanted, HUES * HATCHES)):
+        hue, hatch = index % HUES, index % HATCHES
         marks = {
             0: (),
             1: (el("path", d="M-1 1l2-2M0 6L6 0M5 7l2-2", cls="hatch"),),

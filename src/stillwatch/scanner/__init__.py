@@ -8,7 +8,7 @@ the bytes that reading their logs again would give.
 
 from stillwatch.scanner.candidates import candidate_frames, corroborated_lines
 from stillwatch.scanner.feed import StoredDays
-from stillwatch.scanner.filling import Filled, fill_days, reading_key, waiting_files
+from stillwatch.scanner.filling import Filled, Waiting, fill_days, reading_key, waiting_files
 from stillwatch.scanner.job import prepare, scan
 from stillwatch.scanner.planning import Plan, Range, plan
 from stillwatch.scanner.result import Progress, ScanResult
@@ -20,6 +20,7 @@ __all__ = [
     "Range",
     "ScanResult",
     "StoredDays",
+    "Waiting",
     "candidate_frames",
     "corroborated_lines",
     "fill_days",

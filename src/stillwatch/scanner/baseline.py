@@ -17,6 +17,7 @@ from stillwatch.campaigns import Choice, stamp
 from stillwatch.errors import ConfigError
 from stillwatch.runners import LocalRunner
 from stillwatch.scanner.labels import Labelled, labelled_cohorts, widened
+from stillwatch.scanner.warninglist import honest_values
 from stillwatch.schema import STAGES
 from stillwatch.signals import Reference, References, e_of_halves
 from stillwatch.store import open_run
@@ -84,6 +85,7 @@ class Baseline:
 
     ``together``: cohorts whose members act together; ``apart``: whose members do not.
     ``labelled``: what people found out about their cohorts; it is in none of the others.
+    ``values``: shared values of cohorts that they found honest (see `scanner.warninglist`).
     """
 
     look: int
@@ -92,6 +94,7 @@ class Baseline:
     names: tuple[str, ...]
     until: str = ""
     labelled: Labelled = _NO_LABELS
+    values: frozenset[str] = frozenset()
 
     @property
     def digest(self) -> str:
@@ -100,6 +103,7 @@ class Baseline:
         for local in (self.together, self.apart):
             state.update(local.untrimmed.tobytes() + b"/")
         state.update(repr(self.names).encode() + self.labelled.honest.tobytes())
+        state.update("\n".join(sorted(self.values)).encode())
         return f"{state.hexdigest()} {self.look} {self.until}"
 
     @property
@@ -280,7 +284,8 @@ def read_baseline(runs: Sequence[Path], labels: Mapping[str, str] | None = None)
         names.append(path.name)
     local = [Local(np.sort(np.concatenate(kind))) for kind in (together, apart)]
     labelled = labelled_cohorts(list(runs), labels or {})
-    return Baseline(look, local[0], local[1], tuple(names), until, labelled)
+    values = honest_values(list(runs), labels or {})
+    return Baseline(look, local[0], local[1], tuple(names), until, labelled, values)
 
 
 def _tail(scores: np.ndarray) -> tuple[float, float, float]:

@@ -17,7 +17,15 @@ from stillwatch.pipeline import FEATURES, features
 from stillwatch.runners import LocalRunner
 from stillwatch.scanner.disk import guess_rows
 from stillwatch.schema.arrow import EXCHANGE
-from stillwatch.sources import InputFile, Inputs, Ledger, open_inputs, short_names
+from stillwatch.sources import (
+    S3,
+    InputFile,
+    Inputs,
+    Ledger,
+    object_state,
+    open_inputs,
+    short_names,
+)
 from stillwatch.store.days import DayStore, DayWindow
 
 __all__ = ["READ_AGAIN", "Feed", "Logs", "StoredDays"]
@@ -166,8 +174,17 @@ class StoredDays:
     def texts(self, exchange_ids: Sequence[str]) -> Iterator[pa.RecordBatch]:
         """Read the files again that gave these exchanges, where they still lie."""
         found = self._store.files_with(self.window, list(exchange_ids))
-        there = [f.source.path for f in found if os.path.isfile(f.source.path)]
+        there = [f.source.path for f in found if _lies(f.source.path)]
         return again(there, self._format) if there else iter(())
+
+
+def _lies(path: str) -> bool:
+    if not path.startswith(S3):
+        return os.path.isfile(path)
+    try:
+        return object_state(path)[0] >= 0
+    except OSError:  # the store is away: what only shows texts does without
+        return False
 
 
 def again(paths: Sequence[str], format: str) -> Iterator[pa.RecordBatch]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -13,10 +13,21 @@ from typing import Any, Final
 from stillwatch.errors import ConfigError, InputError
 from stillwatch.kernel import KERNEL_VERSION
 from stillwatch.pipeline import FEATURES, features
-from stillwatch.sources import InputFile, find_files, open_file, open_inputs
+from stillwatch.sources import (
+    S3,
+    InputFile,
+    find_files,
+    object_state,
+    open_file,
+    open_inputs,
+    open_object,
+    plain_name,
+    short_names,
+    watch_objects,
+)
 from stillwatch.store.days import DayStore, Delivery, SourceFile
 
-__all__ = ["Filled", "fill_days", "reading_key", "waiting_files"]
+__all__ = ["Filled", "Waiting", "fill_days", "reading_key", "waiting_files"]
 
 _UNFINISHED: Final = (".tmp", ".part", ".partial", ".inprogress")
 _ROWS_AT_ONCE: Final = 1_000_000  # a kill loses at most so many rows' work
@@ -26,13 +37,15 @@ _BLOCK: Final = 1 << 20
 
 @dataclass
 class Filled:
-    """What one filling did. ``unreadable``: name → why, of files that are tried again next time."""
+    """What one filling did. ``unreadable``: name → why, of files that are tried again next time;
+    ``unlisted``: the same of object stores of which nobody knows what lies in them now."""
 
     files: int = 0
     rows: int = 0
     refused: int = 0
     moved: int = 0
     unreadable: dict[str, str] = field(default_factory=dict)
+    unlisted: dict[str, str] = field(default_factory=dict)
 
 
 def reading_key(format: str) -> dict[str, str]:
@@ -47,31 +60,61 @@ def reading_key(format: str) -> dict[str, str]:
     return {"kernel": str(KERNEL_VERSION), "features": shape, "--format": told}
 
 
-def waiting_files(paths: Sequence[str], store: DayStore) -> tuple[list[InputFile], set[str]]:
-    """Return the files that are new or changed since they were read, and the paths of all.
+@dataclass
+class Waiting:
+    """``files``: new or changed since they were read; ``present``: the places of all there are.
+
+    ``unlisted``: object stores that could not be listed now, name → why.
+    """
+
+    files: list[InputFile] = field(default_factory=list)
+    present: set[str] = field(default_factory=set)
+    unlisted: dict[str, str] = field(default_factory=dict)
+
+
+def waiting_files(paths: Sequence[str], store: DayStore) -> Waiting:
+    """Return the files and objects that are new or changed since they were read.
 
     Hidden files, and such as end in .tmp, .part, .partial or .inprogress, are not there yet; nor
     are empty ones. No file at all is no error here: logs are still to come.
 
-    Raises ConfigError: the logs do not lie in folders or files of this machine.
+    Raises ConfigError: the logs lie neither in folders of this machine nor in an object store.
+    InputError: there is no such folder.
     """
     for path in paths:
-        if path == "-" or "://" in path:
+        if path == "-" or ("://" in path and not path.startswith(S3)):
             raise ConfigError(
-                "only folders and files of this machine can be watched", where="SOURCE",
-                hint="let a copying job write into a folder",
+                "only folders and files of this machine, and s3://, can be watched",
+                where="SOURCE", hint="let a copying job write into a folder",
             )  # fmt: skip
-    known = store.known()
-    there = [
-        file for file in _found(paths)
-        if file.size > 0 and not file.path.endswith(_UNFINISHED)
-    ]  # fmt: skip
-    waiting = []
-    for file in there:
-        held = known.get(os.path.abspath(file.path))
-        if held is None or (held[1].size, held[1].changed_ns) != _state(file.path):
-            waiting.append(file)
-    return waiting, {os.path.abspath(file.path) for file in there}
+    known, found = store.known(), Waiting()
+    for file, state in _lying(paths, found.unlisted):
+        if state[0] <= 0 or plain_name(file.path).endswith(_UNFINISHED):
+            continue
+        place = _place(file.path)
+        found.present.add(place)
+        held = known.get(place)
+        if held is None or (held[1].size, held[1].changed_ns) != state:
+            found.files.append(file)
+    return found
+
+
+def _lying(
+    paths: Sequence[str], unlisted: dict[str, str]
+) -> Iterator[tuple[InputFile, tuple[int, int]]]:
+    """Yield each file with its state, by place; an object's state comes with the listing."""
+    objects: dict[str, tuple[int, int]] = {}
+    for address in (path for path in paths if path.startswith(S3)):
+        try:
+            objects |= {one.address: (one.size, one.changed_ns) for one in watch_objects(address)}
+        except InputError as error:
+            unlisted[plain_name(address)] = error.message
+    local = _found([path for path in paths if not path.startswith(S3)])
+    names = short_names([*(file.path for file in local), *objects])
+    for file in local:
+        yield file, _state(file.path)
+    for address in sorted(objects):
+        yield InputFile(names[address], address, objects[address][0]), objects[address]
 
 
 def _found(paths: Sequence[str]) -> list[InputFile]:
@@ -81,12 +124,20 @@ def _found(paths: Sequence[str]) -> list[InputFile]:
                 "no such file or directory", where=path, hint="give folders into which logs come"
             )
     try:
-        return find_files(paths)
+        return find_files(paths) if paths else []
     except InputError:
         return []  # a folder with nothing in it
 
 
+def _place(path: str) -> str:
+    """Return what a file is known by: an object's address, with no key in it, or its whole path."""
+    return path if path.startswith(S3) else os.path.abspath(path)
+
+
 def _state(path: str) -> tuple[int, int]:
+    """Return size and time of change (ns), −1 and −1 of what is not there. Raises OSError."""
+    if path.startswith(S3):
+        return object_state(path)
     try:
         held = os.stat(path)
     except FileNotFoundError:  # taken away since it was listed
@@ -135,7 +186,7 @@ def _take(
         done.unreadable[file.name] = error.strerror or type(error).__name__
         return
     number, before = by_digest.get(source.digest, (-1, source))
-    if number >= 0 and (before.path == source.path or not os.path.exists(before.path)):
+    if number >= 0 and (before.path == source.path or not _lies(before.path)):
         delivery.move(number, source)
         by_digest[source.digest] = number, source  # a further copy is a file of its own
         done.moved += 1
@@ -170,7 +221,7 @@ def _read(
         done.unreadable[file.name] = error.message
         delivery.finish(source, ledger=ledger, failed=True, **told)
         return
-    if (source.size, source.changed_ns) != _state(source.path):
+    if not _unchanged(source):
         done.unreadable[file.name] = "it changed while it was read"
         delivery.finish(source, ledger=ledger, failed=True, **told)
         return
@@ -183,7 +234,22 @@ def _read(
 def _digested(file: InputFile) -> SourceFile:
     size, changed = _state(file.path)
     state = hashlib.sha256()
-    with open(file.path, "rb") as held:
+    with open_object(file.path) if file.path.startswith(S3) else open(file.path, "rb") as held:
         while block := held.read(_BLOCK):
             state.update(block)
-    return SourceFile(os.path.abspath(file.path), size, changed, state.hexdigest())
+    return SourceFile(_place(file.path), size, changed, state.hexdigest())
+
+
+def _lies(path: str) -> bool:
+    """Tell whether something lies at a place; what cannot be asked is taken to."""
+    try:
+        return _state(path)[0] >= 0
+    except OSError:
+        return True
+
+
+def _unchanged(source: SourceFile) -> bool:
+    try:
+        return (source.size, source.changed_ns) == _state(source.path)
+    except OSError:
+        return False

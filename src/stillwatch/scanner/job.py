@@ -65,6 +65,7 @@ from stillwatch.scanner.resume import (
 from stillwatch.scanner.sides import Sides, read_sides
 from stillwatch.scanner.spread import SpreadLogs
 from stillwatch.scanner.templates import write_frames
+from stillwatch.scanner.warninglist import discounted, spared_cohorts
 from stillwatch.scanner.written import as_json, write_run
 from stillwatch.schema import (
     REJECTED,
@@ -346,7 +347,12 @@ def _judge(
     settings, references = runner.settings, shipped_references()
     earlier.refuse_overlap(runner)
     own = earlier.calibrated(runner.query(_SCORES), references)
-    registered = _register(runner, sides.corroborated, earlier, references)
+    spared = spared_cohorts(runner, earlier.values)
+    own = discounted(own, spared)
+    registered = {
+        cohort: 0.0 if cohort in spared else e
+        for cohort, e in _register(runner, sides.corroborated, earlier, references).items()
+    }
     choice = choose(
         own, alpha=settings.alpha, look=settings.look, looks=settings.looks,
         largest=references.largest_e, registered=registered,
@@ -362,7 +368,7 @@ def _judge(
     frames = write_frames(runner, run_dir, judgement, feed)
     write_run(
         runner, run_dir, judgement, choice, assumptions, sides.answers, feed, earlier, drift,
-        sides.permits, frames,
+        sides.permits, frames, spared,
     )  # fmt: skip
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 from stillwatch.schema import STAGES
 from stillwatch.signals import Reference
 
-__all__ = ["Labelled", "labelled_cohorts", "widened"]
+__all__ = ["Labelled", "honest_cohorts", "labelled_cohorts", "widened"]
 
 _SHARE = 0.5  # of a cohort's accounts, so many labels make the cohort what they say
 
@@ -37,23 +37,36 @@ def labelled_cohorts(runs: list[Path], labels: Mapping[str, str]) -> Labelled:
     honest: list[float] = []
     distilling = 0
     for run in runs if labels else []:
-        stages = run / STAGES
-        subjects = pq.read_table(stages / "subjects.parquet", columns=["sid", "account_id"])
-        account = dict(zip(*(subjects[c].to_pylist() for c in ("sid", "account_id")), strict=True))
-        members: dict[int, set[str]] = {}
-        table = pq.read_table(stages / "cohort_members.parquet", columns=["cohort", "sid"])
-        for row in table.to_pylist():
-            members.setdefault(row["cohort"], set()).add(account[row["sid"]])
-        scores = pq.read_table(stages / "cohort_scores.parquet")
-        for row in scores.select(["cohort", "tested", "score"]).sort_by("cohort").to_pylist():
-            mine = [labels.get(a) for a in members.get(row["cohort"], ())]
-            if not row["tested"] or not mine:
-                continue
-            false, true = mine.count("false"), mine.count("true")
-            if not true and false >= _SHARE * len(mine):
-                honest.append(float(row["score"]))
-            distilling += true >= _SHARE * len(mine)
+        for score, accounts in _tested(run):
+            honest += [score] * _is_honest(accounts, labels)
+            true = sum(labels.get(account) == "true" for account in accounts)
+            distilling += true >= _SHARE * len(accounts)
     return Labelled(np.sort(np.array(honest)), distilling)
+
+
+def honest_cohorts(run: Path, labels: Mapping[str, str]) -> list[set[str]]:
+    """Return the accounts of each tested cohort of an earlier run that people found honest."""
+    return [accounts for _, accounts in _tested(run) if _is_honest(accounts, labels)]
+
+
+def _is_honest(accounts: set[str], labels: Mapping[str, str]) -> bool:
+    mine = [labels.get(account) for account in accounts]
+    return "true" not in mine and mine.count("false") >= _SHARE * len(mine)
+
+
+def _tested(run: Path) -> Iterator[tuple[float, set[str]]]:
+    """Yield the score and the accounts of each tested cohort of a run that has any, in order."""
+    stages = run / STAGES
+    subjects = pq.read_table(stages / "subjects.parquet", columns=["sid", "account_id"])
+    account = dict(zip(*(subjects[c].to_pylist() for c in ("sid", "account_id")), strict=True))
+    members: dict[int, set[str]] = {}
+    table = pq.read_table(stages / "cohort_members.parquet", columns=["cohort", "sid"])
+    for row in table.to_pylist():
+        members.setdefault(row["cohort"], set()).add(account[row["sid"]])
+    scores = pq.read_table(stages / "cohort_scores.parquet")
+    for row in scores.select(["cohort", "tested", "score"]).sort_by("cohort").to_pylist():
+        if row["tested"] and members.get(row["cohort"]):
+            yield float(row["score"]), members[row["cohort"]]
 
 
 def widened(reference: Reference, honest: np.ndarray) -> Reference:

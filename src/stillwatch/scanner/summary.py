@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -87,8 +87,9 @@ def summarize(
     runner: LocalRunner, judgement: Judgement, choice: Choice, accounts: pa.Table,
     lines: list[dict[str, Any]], feed: Feed, assumptions: Assumptions, earlier: Baseline,
     drift: dict[str, Any], rng: np.random.Generator, permits: Sequence[Permit] = (),
+    spared: Collection[int] = (),
 ) -> dict[str, Any]:  # fmt: skip
-    """Return the content of summary.json."""
+    """Return the content of summary.json. ``spared``: cohorts that honest values alone join."""
     totals, senders, given = _counted(runner)
     standings = accounts["standing"].to_pylist()
     accused = [s for c in judgement.campaigns for s in c.accused]
@@ -119,7 +120,9 @@ def summarize(
         "alpha": settings.alpha,
         "alpha_spent": choice.alpha,
         "calibrated_on_your_traffic": earlier.calibrates,
-        "reference": _reference(earlier, _least_score(runner, choice)),
+        "reference": {
+            **_reference(earlier, _least_score(runner, choice)), "spared_cohorts": len(spared),
+        },
         "cannot_accuse": choice.cannot_accuse
         or not _harvest_evaluable(runner.columns, settings.without),
         "cohorts_tested": len(choice.cohorts),
@@ -139,7 +142,8 @@ def summarize(
         "watch_accounts": standings.count("watch"),
         "permitted_accounts": standings.count("permitted"),
         "prevalence": measure_prevalence(
-            runner, judgement, choice.usual if needed else choice.largest, RUNGS, rng
+            runner, judgement, choice.usual if needed else choice.largest, RUNGS, rng,
+            {line["campaign_id"]: line["methods"] for line in lines},
         ),
         "value_at_risk": value_at_risk(
             scaled(tokens_of(runner, [accused])[0], settings.sampling_rate), assumptions, rng
@@ -177,6 +181,7 @@ def _reference(earlier: Baseline, least_score: float) -> dict[str, Any]:
         "baseline": list(earlier.names),
         "labelled_honest_cohorts": len(earlier.labelled.honest),
         "labelled_distilling_cohorts": earlier.labelled.distilling,
+        "warninglist_values": len(earlier.values),
         "contamination": earlier.sensitivity(least_score) if earlier.calibrates else [],
         "achieved": [*promised(reference), *earlier.achieved(reference)],
     }  # fmt: skip

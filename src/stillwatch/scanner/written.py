@@ -44,12 +44,12 @@ __all__ = ["as_json", "write_run"]
 def write_run(
     runner: LocalRunner, run_dir: Path, judgement: Judgement, choice: Any, assumptions: Any,
     answers: dict[str, str], feed: Feed, earlier: Baseline, drift: dict[str, Any],
-    allowed: Sequence[Permit], frames: list[dict[str, Any]],
+    allowed: Sequence[Permit], frames: list[dict[str, Any]], spared: frozenset[int],
 ) -> None:  # fmt: skip
     """Write what was judged, every file aside and then renamed; the summary is the last.
 
     ``answers``: of ownership, by entity. ``allowed``: the permits that were read. ``frames``: the
-    lines of frames.jsonl.
+    lines of frames.jsonl. ``spared``: cohorts that honest values alone hold together.
     """
     rng = np.random.default_rng(runner.settings.seed)
     raster, shown = raster_table(runner, judgement)
@@ -65,7 +65,18 @@ def write_run(
     explain_standings(lines, judgement, choice, drift, runner.settings.min_subjects)
     accounts, users = account_rows(runner, judgement, answers)
     summary = summarize(
-        runner, judgement, choice, accounts, lines, feed, assumptions, earlier, drift, rng, allowed
+        runner,
+        judgement,
+        choice,
+        accounts,
+        lines,
+        feed,
+        assumptions,
+        earlier,
+        drift,
+        rng,
+        allowed,
+        spared,
     )
     span = runner.query("SELECT min(ts) AS low, max(ts) AS high FROM exchanges").to_pylist()[0]
     for name, table in (

@@ -124,7 +124,8 @@ class Watch:
         Raises ConfigError, InputError, RunnerError: what keeps everything from going on.
         """
         filled = self._fill(now)
-        look, problem = self._look(now, ended=ended)
+        # where a store cannot be listed, that nothing came says nothing: no look is due by it
+        look, problem = (None, None) if filled.unlisted else self._look(now, ended=ended)
         self._expire()
         flushed = self._outbox.flush(now=now)
         status = self._status(filled, problem, flushed, now)
@@ -136,9 +137,9 @@ class Watch:
         return self._outbox.next_due()
 
     def _fill(self, now: datetime) -> Filled:
-        waiting, present = waiting_files(self._plan.sources, self._store)
-        if not waiting:
-            return Filled()
+        waiting = waiting_files(self._plan.sources, self._store)
+        if not waiting.files:
+            return Filled(unlisted=waiting.unlisted)
         read = 0
 
         def tell(rows: int) -> None:
@@ -146,8 +147,10 @@ class Watch:
             read += rows
             self._tell(Progress("reading", read, None, "exchanges"))
 
-        filled = fill_days(self._store, waiting, format=self._plan.format, now=now, tell=tell)
-        self._store.forget_gone(present)
+        filled = fill_days(self._store, waiting.files, format=self._plan.format, now=now, tell=tell)
+        filled.unlisted = waiting.unlisted
+        if not waiting.unlisted:
+            self._store.forget_gone(waiting.present)
         return filled
 
     def _standing(self) -> Standing:
@@ -260,6 +263,7 @@ class Watch:
             "files_read": filled.files, "rows_read": filled.rows, "rows_refused": filled.refused,
             "unreadable": len(filled.unreadable),
             "unreadable_files": dict(sorted(filled.unreadable.items())[:_NAMED]),
+            "unlisted": dict(sorted(filled.unlisted.items())),
             "days": days, "rows": rows, "bytes": size,
             "newest": _stamp(held.newest),
             "complete_until": _stamp(self._plan.cadence.complete(held, now=now)),

@@ -13,6 +13,14 @@ from stillwatch.sources.inputs import Inputs, open_inputs
 from stillwatch.sources.json_text import BadJson
 from stillwatch.sources.ledger import Ledger, Rejected
 from stillwatch.sources.mapping import Mapping, read_mapping
+from stillwatch.sources.object_store import (
+    S3,
+    Stored,
+    object_state,
+    open_object,
+    plain_name,
+    watch_objects,
+)
 from stillwatch.sources.pushed import (
     LATER,
     PART,
@@ -34,6 +42,7 @@ from stillwatch.sources.warehouse import SCHEMES, connect
 __all__ = [
     "LATER",
     "PART",
+    "S3",
     "SCHEMES",
     "SHIPPED",
     "SOURCES",
@@ -49,19 +58,24 @@ __all__ = [
     "OtlpLine",
     "Rejected",
     "Source",
+    "Stored",
     "Suggestion",
     "connect",
     "find_files",
     "ingest",
     "litellm_lines",
+    "object_state",
     "open_file",
     "open_inputs",
+    "open_object",
     "otlp_lines",
     "otlp_value",
+    "plain_name",
     "read_litellm_lines",
     "read_mapping",
     "read_otlp_lines",
     "shipped_text",
     "short_names",
     "suggest_mapping",
+    "watch_objects",
 ]

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import fnmatch
 from collections.abc import Iterator
-from typing import Final
+from typing import Final, NamedTuple
 from urllib.parse import quote, unquote
 
 import pyarrow as pa
 import pyarrow.fs as pafs
 
-from stillwatch.errors import InputError
+from stillwatch.errors import ConfigError, InputError
 
-__all__ = ["S3", "list_objects", "open_object", "plain_name"]
+__all__ = [
+    "S3", "Stored", "list_objects", "object_state", "open_object", "plain_name", "watch_objects",
+]  # fmt: skip
 
 S3: Final = "s3://"
 _GLOB: Final = frozenset("*[")
@@ -22,6 +24,14 @@ _HINT: Final = (
     "for another store than AWS write s3://BUCKET/PREFIX?endpoint_override=HOST:PORT&region=NAME; "
     "a / in a secret that stands in the address is written %2F"
 )
+
+
+class Stored(NamedTuple):
+    """An object: its address, its size in bytes, and when it was written (ns since 1970)."""
+
+    address: str
+    size: int
+    changed_ns: int
 
 
 def list_objects(address: str) -> Iterator[tuple[str, int]]:
@@ -34,6 +44,43 @@ def list_objects(address: str) -> Iterator[tuple[str, int]]:
 
     Raises InputError where it cannot be listed, or nothing is there; the message holds no key.
     """
+    any_at_all = False
+    for found in _listed(address, missing=False):
+        any_at_all = True
+        yield found.address, found.size
+    if not any_at_all:
+        raise InputError("there is no object in it", where=plain_name(address), hint=_HINT)
+
+
+def watch_objects(address: str) -> list[Stored]:
+    """Return the objects behind an address of `list_objects`, none where none is there yet.
+
+    An object of an S3 store appears whole. Of one that is replaced by another of the same size
+    within a second of it nothing tells: a store keeps times to the second.
+
+    Raises ConfigError: keys stand in the address, which is remembered. InputError: it cannot be
+    listed, or there is no such bucket.
+    """
+    if "@" in address.removeprefix(S3).partition("?")[0].partition("/")[0]:
+        raise ConfigError(
+            "an address that is watched is written down, and holds keys", where=plain_name(address),
+            hint="give the keys by AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
+        )  # fmt: skip
+    return list(_listed(address, missing=True))
+
+
+def object_state(address: str) -> tuple[int, int]:
+    """Return an object's size and when it was written (ns); −1 and −1 where it is not there.
+
+    Raises OSError where the store cannot be asked.
+    """
+    system, path = pafs.FileSystem.from_uri(address)
+    info = system.get_file_info(path)
+    return (info.size, info.mtime_ns) if info.type == pafs.FileType.File else (-1, -1)
+
+
+def _listed(address: str, *, missing: bool) -> Iterator[Stored]:
+    """Yield what is behind an address. ``missing``: a prefix without an object is no error."""
     place, mark, options = address.partition("?")
     name = plain_name(address)
     try:
@@ -41,24 +88,26 @@ def list_objects(address: str) -> Iterator[tuple[str, int]]:
         if not _GLOB & set(place):
             info = system.get_file_info(root)
             if info.type == pafs.FileType.File:
-                yield address, info.size
+                yield Stored(address, info.size, info.mtime_ns)
                 return
-        found = system.get_file_info(pafs.FileSelector(root, recursive=True))
+        bucket = root.partition("/")[0]
+        if missing and system.get_file_info(bucket).type == pafs.FileType.NotFound:
+            raise FileNotFoundError(bucket)
+        found = system.get_file_info(
+            pafs.FileSelector(root, recursive=True, allow_not_found=missing)
+        )
     except (OSError, ValueError, pa.ArrowException) as error:
         raise InputError("cannot list", where=name, hint=_HINT) from error
     start = place.removesuffix(_path_of(place))  # with keys that stand in the address
     pattern = unquote(_path_of(place)) if _GLOB & set(place) else ""
-    any_at_all = False
     for item in found:
         below = item.path.removeprefix(root).split("/")
         if item.type != pafs.FileType.File or any(part.startswith((".", "_")) for part in below):
             continue
         if pattern and not fnmatch.fnmatchcase(item.path, pattern):
             continue
-        any_at_all = True
-        yield start + quote(item.path, safe=_PLAIN) + mark + options, item.size
-    if not any_at_all:
-        raise InputError("there is no object in it", where=name, hint=_HINT)
+        where = start + quote(item.path, safe=_PLAIN) + mark + options
+        yield Stored(where, item.size, item.mtime_ns)
 
 
 def open_object(address: str) -> pa.NativeFile:

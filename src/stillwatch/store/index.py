@@ -189,7 +189,7 @@ class Index:
         readers: dict[str, Callable[[], pa.Table]] = {
             "accounts": lambda: self._account_table(account_id),
             "links": lambda: self._table(
-                "SELECT a, b, kind, llr FROM links WHERE hb = hash(?) AND b = ?",
+                "SELECT a, b, kind, llr FROM links_by_account WHERE hb = hash(?) AND b = ?",
                 [account_id, account_id],
             ),
             "signals": lambda: self._table(
@@ -206,22 +206,31 @@ class Index:
 
     def _links(self, account_id: str, inside: list[int]) -> list[dict[str, Any]]:
         """Return an account's links. Of one campaign its counts are ready; of several they are
-        counted, as an account may be a member of two."""
+        counted, as an account may be a member of two.
+
+        Both ends are asked for apart, each where the links lie in its order: a condition on either
+        end reads all of them.
+        """
+        one = len(inside) == 1
         counted = (
-            "(SELECT coalesce(max(o.accounts), 0) FROM campaign_objects o "
-            "WHERE o.c = $c AND o.ha = l.ha AND o.a = l.a)"
-            if len(inside) == 1
+            "coalesce(k.accounts, 0)"
+            if one
             else "(SELECT count(DISTINCT x.b) FROM links x JOIN members m ON m.ha = x.hb "
             "AND m.account_id = x.b WHERE list_contains($inside, m.c) AND x.ha = l.ha "
             "AND x.a = l.a)"
         )
         held: dict[str, Any] = {"who": account_id}
-        held |= {"c": inside[0]} if len(inside) == 1 else {"inside": inside}
+        held |= {"c": inside[0]} if one else {"inside": inside}
+        ready = "LEFT JOIN campaign_objects k ON k.c = $c AND k.ha = l.ha AND k.a = l.a"
         rows: list[dict[str, Any]] = self._table(
-            f"""SELECT l.a, l.b, l.kind, l.llr, l."count", o.accounts AS others,
+            f"""WITH l AS MATERIALIZED (
+                  SELECT a, b, kind, llr, "count", ha FROM links_by_account
+                  WHERE hb = hash($who) AND b = $who
+                  UNION ALL SELECT a, b, kind, llr, "count", ha FROM links
+                  WHERE ha = hash($who) AND a = $who AND b <> $who)
+                SELECT l.a, l.b, l.kind, l.llr, l."count", o.accounts AS others,
                        {counted} AS inside
-                FROM links l JOIN objects o ON o.ha = l.ha AND o.a = l.a
-                WHERE (l.hb = hash($who) AND l.b = $who) OR (l.ha = hash($who) AND l.a = $who)""",
+                FROM l JOIN objects o ON o.ha = l.ha AND o.a = l.a {ready if one else ""}""",
             held,
         ).to_pylist()
         mine = {name for name, _ in self.memberships(account_id)}

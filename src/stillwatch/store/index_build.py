@@ -19,7 +19,7 @@ from stillwatch.store.run import STAGE_TABLES, TABLES, Run, rows_sql
 
 __all__ = ["build_index", "config_of", "key_of", "ref_of"]
 
-_VERSION: Final = 4
+_VERSION: Final = 5
 _MEMBER: Final = pa.schema(
     [
         ("c", pa.int32()), ("place", pa.int32()), ("account_id", pa.string()),
@@ -103,6 +103,7 @@ def _copy_tables(run: Run, engine: Any, salt: str) -> None:
             "CREATE TABLE links AS SELECT *, hash(a) AS ha, hash(b) AS hb "
             f"FROM {source('links')} ORDER BY ha"
         )
+        engine.execute("CREATE TABLE links_by_account AS SELECT * FROM links ORDER BY hb, ha")
         engine.execute(
             "CREATE TABLE objects AS SELECT a, ha, count(DISTINCT b) AS accounts FROM links "
             "GROUP BY a, ha ORDER BY ha"

@@ -26,6 +26,11 @@ _COPIED: Final = (
 )  # fmt: skip
 
 _WHOLE: Final = "c = $c"  # all of a campaign: its requests lie together
+# An account's lie among all the others' of its campaign: where, is kept by account.
+_OWN: Final = (
+    "rowid IN (SELECT unnest(places) FROM request_places "
+    "WHERE c = $c AND ha = hash($account) AND account_id = $account)"
+)
 
 
 @dataclass(frozen=True)
@@ -127,7 +132,7 @@ class Requests:
             held[name] = value
 
         if account_id is not None:
-            ask("ha = hash($account) AND account_id = $account", "account", account_id)
+            ask(_OWN, "account", account_id)
         for name in ("model", "status"):
             if value := getattr(asked, name):
                 ask(f"{name} = ${name}", name, value)
@@ -166,7 +171,8 @@ def _told(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def lay_out(run: Run, engine: Any) -> None:
-    """Copy members' requests into the table ``requests``, by campaign and time.
+    """Copy members' requests into the table ``requests``, by campaign and time, and into
+    ``request_places`` which of its rows are an account's.
 
     Nothing where the run kept no exchanges. The engine holds ``members`` and ``heads``.
     """
@@ -198,6 +204,12 @@ def lay_out(run: Run, engine: Any) -> None:
             ORDER BY mine.c, mine.ts, mine.exchange_id"""
     )
     engine.unregister("shown_templates")
+    engine.execute(
+        """CREATE TABLE request_places AS
+           SELECT c, ha, account_id, list(place ORDER BY place) AS places
+           FROM (SELECT c, ha, account_id, rowid AS place FROM requests)
+           GROUP BY c, ha, account_id ORDER BY c, ha"""
+    )
 
 
 def _nodes(run: Run, engine: Any) -> pa.Table:

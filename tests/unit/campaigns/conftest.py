@@ -55,16 +55,16 @@ def campaign() -> Callable[..., Campaign]:
 
 @pytest.fixture
 def judged() -> Callable[..., Judgement]:
-    """Return what makes a judgement over subjects (account, end user, exchanges)."""
+    """Return what makes a judgement over subjects (account, end user, exchanges, segment)."""
 
-    def make(people: list[tuple[str, str | None, int]], *campaigns: Campaign) -> Judgement:
+    def make(people: list[tuple[Any, ...]], *campaigns: Campaign) -> Judgement:
         table = pa.table(
             {
                 "sid": pa.array(range(len(people)), pa.int32()),
                 "account_id": [p[0] for p in people],
                 "end_user_id": pa.array([p[1] for p in people], pa.string()),
                 "org_id": pa.array([None] * len(people), pa.string()),
-                "segment": ["api"] * len(people),
+                "segment": [p[3] if len(p) > 3 else "api" for p in people],
                 "exchanges": [p[2] for p in people],
                 "owner_entity_id": pa.array([None] * len(people), pa.string()),
             }

@@ -40,13 +40,17 @@ def measured(desk, judgement, needed=1_000.0):
 
 
 def sections(found):
-    return [found, *found["by_week"], *found["by_model"]]
+    parts = [*found["by_model"], *found["by_segment"], *found["by_method"]]
+    return [found, *found["by_week"], *parts, *(week for part in parts for week in part["by_week"])]
 
 
 def in_order(found):
     for section in sections(found):
-        for unit in UNITS:
+        for unit in section.keys() & set(UNITS):
             one = section[unit]
+            if one["corrected"]["value"] is None:  # no cohort that was tested sent anything there
+                assert "week_start" in section or section.get("segment") in ("free/web", "large")
+                continue
             values = [one[k]["value"] for k in ("detected", "corrected", "not_excluded")]
             assert values == sorted(values), (unit, values)
             for k in ("detected", "corrected", "not_excluded"):
@@ -178,3 +182,54 @@ def test_a_log_of_one_week_has_that_weeks_intervals(desk, judged, campaign):
     found = measured(desk, judged(people, campaign({k: "accused" for k in range(9)})))
     (week,) = found["by_week"]
     assert {unit: week[unit] for unit in UNITS} == {unit: found[unit] for unit in UNITS}
+
+
+def test_by_segment_and_by_method_the_parts_are_of_their_own_whole(desk, judged, campaign):
+    put(desk, 100)
+    people = [(f"a{k}", None, 2, "pro/api" if k < 40 else "free/web") for k in range(100)]
+    judgement = judged(
+        people, campaign({k: "accused" for k in range(6)}),
+        campaign({k: "accused" for k in range(6, 9)}, name="c-2"),
+        campaign({k: "watch" for k in range(50, 59)}, name="c-3", standing="watch"),
+    )  # fmt: skip
+    methods = {"c-1": ["relay", "autograding"], "c-2": ["relay"], "c-3": ["rl_prompts"]}
+    found = measure_prevalence(desk, judgement, 1_000.0, RUNGS, np.random.default_rng(1), methods)
+    in_order(found)
+
+    def tokens(sids):
+        return sum(100 + k for k in sids)
+
+    web, pro = found["by_segment"]
+    assert (web["segment"], pro["segment"], found["segments"]) == ("free/web", "pro/api", 2)
+    assert web["output_tokens"]["detected"]["value"] == 0
+    assert web["output_tokens"]["corrected"]["value"] is None  # no cohort of it was tested
+    assert web["output_tokens"]["not_excluded"]["high"] is None
+    share = tokens(range(9)) / tokens(range(40))
+    assert pro["output_tokens"]["detected"]["value"] == pytest.approx(share)
+    assert pro["accounts"]["total"] == 40
+    grading, relay = found["by_method"]  # of accused campaigns alone
+    assert (grading["method"], relay["method"]) == ("autograding", "relay")
+    whole = tokens(range(100))
+    assert relay["output_tokens"]["detected"]["value"] == pytest.approx(tokens(range(9)) / whole)
+    assert grading["output_tokens"]["detected"]["value"] == pytest.approx(tokens(range(6)) / whole)
+    assert relay["output_tokens"] == found["output_tokens"]  # both campaigns, the same draws
+    assert grading["output_tokens"]["corrected"]["high"] < 1
+
+
+def test_parts_over_time_are_the_weeks_of_the_largest(monkeypatch, desk, judged, campaign):
+    put(desk, 60, per_day=10)  # ten days from a Monday: two weeks
+    people = [(f"a{k}", None, 2, "small" if k < 9 else "large") for k in range(60)]
+    judgement = judged(people, campaign({k: "accused" for k in range(9)}))
+    monkeypatch.setattr("stillwatch.campaigns.prevalence._OVER_TIME", 1)
+    found = measured(desk, judgement)
+    in_order(found)
+    large, small = found["by_segment"]
+    assert (large["segment"], small["by_week"]) == ("large", [])
+    weeks = large["by_week"]
+    assert [w["week_start"] for w in weeks] == [w["week_start"] for w in found["by_week"]]
+    assert sum(w["output_tokens"]["total"] for w in weeks) == large["output_tokens"]["total"]
+    assert set(weeks[0]) == {"week_start", "output_tokens"}
+    monkeypatch.setattr("stillwatch.campaigns.prevalence._SEGMENTS", 1)
+    found = measured(desk, judgement)
+    assert [s["segment"] for s in found["by_segment"]] == ["large"]
+    assert found["segments"] == 2  # what is not listed is counted

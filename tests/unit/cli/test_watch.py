@@ -180,8 +180,16 @@ def test_options_that_do_not_go_together_are_named(tmp_path, stillwatch, words, 
     assert (told.code, said in told.err) == (1, True)
 
 
-def test_an_object_store_and_a_missing_folder_are_refused(tmp_path, stillwatch):
-    told = stillwatch("watch", "s3://bucket/logs", "--out", tmp_path / "watch", "--once")
-    assert (told.code, "only folders and files of this machine" in told.err) == (1, True)
+def test_other_addresses_keys_in_one_and_a_missing_folder_are_refused(tmp_path, stillwatch):
+    for source in ("-", "postgresql://host/logs", "gs://bucket/logs"):
+        told = stillwatch("watch", source, "--out", tmp_path / "watch", "--once")
+        assert (told.code, "and s3://, can be watched" in told.err) == (1, True)
+    secret = "wJalrXUtnFEMI"
+    source = f"s3://AKID:{secret}@bucket/logs"
+    told = stillwatch("watch", source, "--out", tmp_path / "watch", "--once")
+    assert (told.code, "AWS_SECRET_ACCESS_KEY" in told.err) == (1, True)
+    assert secret not in told.err
+    held = [f for f in (tmp_path / "watch").rglob("*") if f.is_file()]
+    assert [f for f in held if secret.encode() in f.read_bytes()] == []
     told = stillwatch("watch", tmp_path / "none", "--out", tmp_path / "watch", "--once")
     assert (told.code, "no such file or directory" in told.err) == (2, True)

@@ -80,6 +80,11 @@ def test_older_tls_is_refused(desk, tmp_path, monkeypatch):
                 if works:
                     with context.wrap_socket(plain) as safe:
                         assert safe.version() == version.name.replace("_", ".")
+                        safe.sendall(b"GET /login HTTP/1.1\r\nHost: testserver\r\n\r\n")
+                        head = safe.recv(65_536).partition(b"\r\n\r\n")[0].lower()
+                        assert head.startswith(b"http/1.1 ")
+                        assert b"\r\nserver:" not in head  # no name, no version
+                        assert b"x-powered-by" not in head
                 else:
                     with pytest.raises((ssl.SSLError, ConnectionError)):
                         context.wrap_socket(plain)

@@ -8,8 +8,8 @@ from stillwatch.report.pictures.collateral import collateral_figure
 from stillwatch.report.pictures.coverage import coverage_figure
 from stillwatch.report.pictures.glance import GlanceRow, glance_rows
 from stillwatch.report.pictures.graph import graph_figure
-from stillwatch.report.pictures.models import models_figure
 from stillwatch.report.pictures.nulls import null_drawing
+from stillwatch.report.pictures.parts import methods_figure, models_figure, segments_figure
 from stillwatch.report.pictures.prevalence import prevalence_figure
 from stillwatch.report.pictures.raster import raster_figure
 from stillwatch.report.pictures.waterfall import Pair, pair_figure, waterfall_figure
@@ -22,10 +22,12 @@ __all__ = [
     "coverage_figure",
     "glance_rows",
     "graph_figure",
+    "methods_figure",
     "models_figure",
     "null_drawing",
     "pair_figure",
     "prevalence_figure",
     "raster_figure",
+    "segments_figure",
     "waterfall_figure",
 ]

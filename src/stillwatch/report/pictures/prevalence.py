@@ -23,7 +23,7 @@ from stillwatch.report.svg import (
 )
 from stillwatch.report.visible import shorten
 
-__all__ = ["events_of", "prevalence_figure"]
+__all__ = ["Bar", "Week", "bars_of", "events_of", "prevalence_figure", "weeks_of"]
 
 _WEEK = 7 * DAY_US
 _PAINTED = 8  # campaigns with a paint of their own; more would be a rainbow
@@ -37,7 +37,9 @@ _EXPLAINED = (
 
 
 @dataclass(frozen=True)
-class _Week:
+class Week:
+    """A week's share of output tokens, cut to the window: ``start``, ``stop`` in microseconds."""
+
     start: int
     stop: int
     detected: float | None
@@ -47,18 +49,21 @@ class _Week:
 
 
 @dataclass(frozen=True)
-class _Bar:
+class Bar:
+    """A day's or a week's share of output tokens, ``parts`` by accused campaign, the first eight of
+    the page; the last part is all the others."""
+
     start: int
     stop: int
-    parts: list[float]  # share of output tokens, by accused campaign; the last is all the others
+    parts: list[float]
 
 
 def prevalence_figure(facts: Facts) -> Figure | None:
     """Return the stacked bars with the corrected band and the line of what is not excluded."""
     if facts.since is None or facts.until is None or facts.until <= facts.since:
         return None
-    weeks = _weeks(facts)
-    bars = _bars(facts, weeks)
+    weeks = weeks_of(facts, at(facts.summary, "prevalence", "by_week"))
+    bars = bars_of(facts, weeks)
     if not weeks and not any(sum(b.parts) for b in bars):
         return None
     title = _title(facts, bars)
@@ -77,13 +82,14 @@ def prevalence_figure(facts: Facts) -> Figure | None:
         table=_table(weeks, events),
         caption=" ".join([*([_EXPLAINED] if weeks else []), *_marks(events)]),
         legend=_legend(facts, bars, weeks),
-        extra={"events": events},
+        extra={"events": events, "weeks": at(facts.summary, "prevalence", "by_week")},
     )
 
 
-def _weeks(facts: Facts) -> list[_Week]:
+def weeks_of(facts: Facts, rows: Any) -> list[Week]:
+    """Return the weeks of a `by_week` of summary.json, cut to the window, in order."""
     out = []
-    for row in records(at(facts.summary, "prevalence", "by_week")):
+    for row in records(rows):
         start = micros(row.get("week_start"))
         tokens = row.get("output_tokens")
         if start is None or facts.since is None or facts.until is None:
@@ -93,7 +99,7 @@ def _weeks(facts: Facts) -> list[_Week]:
             continue
         bound = number(at(tokens, "not_excluded", "high"))
         out.append(
-            _Week(
+            Week(
                 begin,
                 stop,
                 number(at(tokens, "detected", "value")),
@@ -105,13 +111,14 @@ def _weeks(facts: Facts) -> list[_Week]:
     return sorted(out, key=lambda w: w.start)
 
 
-def _bars(facts: Facts, weeks: list[_Week]) -> list[_Bar]:
+def bars_of(facts: Facts, weeks: list[Week]) -> list[Bar]:
+    """Return what was detected by day, in a window of more than 70 days by week."""
     accused = facts.of("accused")[:_PAINTED]
     others = {c.campaign_id for c in facts.of("accused")[_PAINTED:]}
     others |= {said(c.get("campaign_id")) for c in facts.rest if standing_of(c) == "accused"}
     place = {c.campaign_id: i for i, c in enumerate(accused)}
     if not facts.volume.days or facts.since is None or facts.until is None:
-        return [_Bar(w.start, w.stop, [0.0] * len(accused) + [w.detected or 0.0]) for w in weeks]
+        return [Bar(w.start, w.stop, [0.0] * len(accused) + [w.detected or 0.0]) for w in weeks]
     step = 1 if (facts.until - facts.since) <= 70 * DAY_US else 7
     origin = facts.volume.days[0]
     total: dict[int, int] = {}
@@ -130,11 +137,11 @@ def _bars(facts: Facts, weeks: list[_Week]) -> list[_Bar]:
         shares = [p / total[slot] if total[slot] else 0.0 for p in parts[slot]]
         begin, stop = max(start, facts.since), min(start + step * DAY_US, facts.until)
         if stop > begin:
-            bars.append(_Bar(begin, stop, shares))
+            bars.append(Bar(begin, stop, shares))
     return bars
 
 
-def _title(facts: Facts, bars: list[_Bar]) -> str:
+def _title(facts: Facts, bars: list[Bar]) -> str:
     peak = max(bars, key=lambda b: sum(b.parts), default=None)
     if not facts.of("accused"):
         bound = number(at(facts.summary, "prevalence", "output_tokens", "not_excluded", "high"))
@@ -174,8 +181,8 @@ def events_of(facts: Facts) -> list[dict[str, Any]]:
 
 def _draw(
     facts: Facts,
-    weeks: list[_Week],
-    bars: list[_Bar],
+    weeks: list[Week],
+    bars: list[Bar],
     events: list[dict[str, Any]],
     ident: str,
     title: str,
@@ -208,7 +215,7 @@ def _draw(
     return drawing(ident, width, height, title, desc, body, cls)
 
 
-def _band(weeks: list[_Week], x: Scale, y: Scale) -> list[El]:
+def _band(weeks: list[Week], x: Scale, y: Scale) -> list[El]:
     return [
         el(
             "rect",
@@ -223,7 +230,7 @@ def _band(weeks: list[_Week], x: Scale, y: Scale) -> list[El]:
     ]
 
 
-def _bound(weeks: list[_Week], x: Scale, y: Scale) -> list[El]:
+def _bound(weeks: list[Week], x: Scale, y: Scale) -> list[El]:
     path = ""
     for w in weeks:
         if w.bound is None:
@@ -233,7 +240,7 @@ def _bound(weeks: list[_Week], x: Scale, y: Scale) -> list[El]:
     return [el("path", d=path, cls="bound")] if path else []
 
 
-def _stack(facts: Facts, bars: list[_Bar], x: Scale, y: Scale) -> list[El]:
+def _stack(facts: Facts, bars: list[Bar], x: Scale, y: Scale) -> list[El]:
     accused = facts.of("accused")[:_PAINTED]
     paths = [""] * (len(accused) + 1)
     for bar in bars:
@@ -275,7 +282,7 @@ def _verticals(
     return out
 
 
-def _legend(facts: Facts, bars: list[_Bar], weeks: list[_Week]) -> tuple[tuple[El, str], ...]:
+def _legend(facts: Facts, bars: list[Bar], weeks: list[Week]) -> tuple[tuple[El, str], ...]:
     def swatch(child: El) -> El:
         return el(
             "svg", child, width=16, height=12, viewBox="0 0 16 12", aria_hidden="true", cls="swatch"
@@ -314,7 +321,7 @@ def _marks(events: list[dict[str, Any]], most: int = _TOLD) -> list[str]:
     return [f"Marks: {'; '.join(told)}."] if 0 < len(told) <= most else []
 
 
-def _table(weeks: list[_Week], events: list[dict[str, Any]]) -> Table:
+def _table(weeks: list[Week], events: list[dict[str, Any]]) -> Table:
     rows = [
         (
             day(w.start),
