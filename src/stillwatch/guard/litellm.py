@@ -1,8 +1,8 @@
 """A callback class for LiteLLM's proxy: ``callbacks: stillwatch.guard.litellm.callback``.
 
 It asks a guard over HTTP before each call, takes the reasoning out of the answer where the guard
-asks for *summarize*, and reports how the call ended. ``GUARD_URL`` and
-``GUARD_TOKEN`` say where; ``GUARD_FAIL_CLOSED=1`` refuses calls while the guard does not answer.
+asks for *summarize*, and reports how the call ended. ``GUARD_URL`` and ``GUARD_TOKEN`` say where;
+``GUARD_FAIL_CLOSED=1`` refuses calls while the guard does not answer.
 Imports LiteLLM, so that it is imported by LiteLLM's proxy alone.
 """
 
@@ -116,11 +116,16 @@ class StillwatchCallback(CustomLogger):
             raise HTTPException(status, reason, headers=wait)
         notes[_MADE] = self._hold(who)
         notes[_VERDICT] = answer["verdict"]
-        if answer["verdict"] == "summarize" and data.get(_CALL_OF) is not None:
-            self._to_strip[data[_CALL_OF]] = _ToStrip(
+        if answer["verdict"] == "summarize":
+            asked = _ToStrip(
                 least, answer["decision_id"], bool(answer.get("disclose", True)),
                 call_type in _STREAMS,
             )  # fmt: skip
+            if data.get(_CALL_OF) is None:  # no hook would know its answer
+                asked.outcome = "not_read"
+                self._report(asked)
+            else:
+                self._to_strip[data[_CALL_OF]] = asked
         return data
 
     async def async_post_call_success_hook(
@@ -152,22 +157,20 @@ class StillwatchCallback(CustomLogger):
             return
         strip, broken = Strip(), False
         events = EventStream(strip)
-        asked.outcome = "failed"
         try:
             async for chunk in response:
                 told, held = chunk, events.held
                 try:
                     told = chunk if broken else _stripped(chunk, strip, events)
                 except Exception as error:  # noqa: BLE001 – what fails of ours is not the caller's error
-                    broken, told = True, held + chunk if isinstance(chunk, bytes) else chunk
+                    broken, told = True, _behind(held, chunk)
                     _log.error(json.dumps({"event": "failed", "error": type(error).__name__}))
                 if told is not None:
                     yield told
-            if not broken:
-                if left := events.end():
-                    yield left
-                asked.outcome = strip.outcome
-        finally:
+            if not broken and (left := events.end()):
+                yield left
+        finally:  # also where the caller went away
+            asked.outcome = "failed" if broken else strip.outcome
             self._report(asked)
 
     async def async_post_call_response_headers_hook(
@@ -271,6 +274,13 @@ def _stripped(chunk: Any, strip: Strip, events: EventStream) -> Any:
         return events.feed(chunk.encode()).decode() or None
     copied = deepcopy(chunk)  # LiteLLM puts together from the chunks what it logs
     return None if strip.event(copied) == "gone" else copied
+
+
+def _behind(held: bytes, chunk: Any) -> Any:
+    """Return a chunk as it came, behind what was held back of the one before."""
+    if isinstance(chunk, str):
+        return held.decode() + chunk
+    return held + chunk if isinstance(chunk, bytes) else chunk
 
 
 def _encoded(body: Mapping[str, Any]) -> bytes:

@@ -31,10 +31,10 @@ class Summary:
     """An ASGI ``send`` that takes the reasoning out of an answer.
 
     JSON is held until it is whole, a stream goes on event by event, its head with the first, which
-    tells whether it can be read. Errors (a status of 300 and
-    more) pass. An answer that cannot be read passes too, and does not say that anything was taken
-    out. ``ended`` is told the outcome, one of `OUTCOMES`, when the answer is complete;
-    ``says_so``: whether the answer says what was done.
+    tells whether it can be read. Errors (a status of 300 and more) pass. An answer that cannot be
+    read passes too, and does not say that anything was taken out. ``ended`` is told the outcome,
+    one of `OUTCOMES`, when the answer is complete; ``says_so``: whether the answer says what was
+    done.
     """
 
     def __init__(self, send: Send, ended: Callable[[str], None], *, says_so: bool) -> None:

@@ -349,6 +349,38 @@ def test_events_in_bytes_are_read_however_they_are_cut(summarizing, kind):
     assert observed(sent)[0]["summarized"] == "stripped"
 
 
+def test_what_was_taken_out_before_the_caller_went_away_is_told(summarizing):
+    callback, sent = summarizing
+    data = asked(callback, "bad-1", litellm_logging_obj=Call())
+
+    async def goes_away() -> None:
+        async def stream() -> Any:
+            for _ in range(9):
+                yield {"choices": [{"delta": {"reasoning_content": "the moon pulls"}}]}
+
+        hook = callback.async_post_call_streaming_iterator_hook(None, stream(), data)
+        assert await anext(hook) == {"choices": [{"delta": {}}]}
+        await hook.aclose()
+        await asyncio.gather(*callback._reports)
+
+    asyncio.run(goes_away())
+    assert [body["summarized"] for body in observed(sent)] == ["stripped"]
+
+
+def test_a_call_whose_answer_no_hook_will_know_is_told_to_be_unread(summarizing):
+    callback, sent = summarizing
+
+    async def asks() -> None:
+        caller = SimpleNamespace(
+            user_id="bad-1", team_id=None, api_key="k", org_id=None, end_user_id=None
+        )
+        await callback.async_pre_call_hook(caller, None, {"messages": ASK}, "completion")
+        await asyncio.gather(*callback._reports)
+
+    asyncio.run(asks())
+    assert [body["summarized"] for body in observed(sent)] == ["not_read"]
+
+
 @pytest.mark.parametrize("answer", [{"data": []}, {"candidates": [{"content": {"parts": []}}]}])
 def test_an_answer_of_another_kind_passes_and_claims_nothing(summarizing, answer):
     callback, sent = summarizing
