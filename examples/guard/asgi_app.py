@@ -1,11 +1,14 @@
-"""A model API of one's own with the guard inside: `uvicorn asgi_app:app`.
+"""A model API of one's own with the guard inside: `uvicorn asgi_app:app --port 8080`.
 
-SNAPSHOT and TRUST name the signed snapshot and the public key; the account is what the API's own
-authentication says, here a fixed table.
+SNAPSHOT and TRUST name the signed snapshot and the public key; ORDERS, if set, the signed orders:
+without them the snapshot's own mode holds, which is *shadow* unless its ladder says otherwise. The
+account is what the API's own authentication says, here a fixed table.
 """
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import json
 import os
 from pathlib import Path
@@ -19,6 +22,9 @@ KEYS = {b"Bearer sk-bad": "bad-1", b"Bearer sk-good": "good"}
 
 async def model(scope: Any, receive: Any, send: Any) -> None:
     """The model: answers every chat with one sentence."""
+    if scope["type"] == "lifespan":
+        await lives(receive, send)
+        return
     body = b""
     while True:
         message = await receive()
@@ -33,14 +39,34 @@ async def model(scope: Any, receive: Any, send: Any) -> None:
     await send({"type": "http.response.body", "body": data})
 
 
+async def lives(receive: Any, send: Any) -> None:
+    """Take new snapshots and orders into use each second, as long as the server lives."""
+    await receive()
+    task = asyncio.create_task(reloads())
+    await send({"type": "lifespan.startup.complete"})
+    await receive()
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await task
+    await send({"type": "lifespan.shutdown.complete"})
+
+
+async def reloads() -> None:
+    while True:
+        await asyncio.sleep(1)
+        service.reload()
+
+
 def account_of(scope: Any) -> str | None:
     """Return whose key the call shows."""
     return KEYS.get(dict(scope["headers"]).get(b"authorization", b""))
 
 
+orders = os.environ.get("ORDERS")
 service = Service(
     Serving(
         Path(os.environ["SNAPSHOT"]), (read_public_key(Path(os.environ["TRUST"])),),
+        orders=Path(orders) if orders else None,
     )
 )  # fmt: skip
 app = GuardMiddleware(model, service, account_of)

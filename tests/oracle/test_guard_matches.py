@@ -212,24 +212,29 @@ def test_the_guard_matches_what_sql_finds_on_the_same_log(snapshot, rows):
     assert guards == by_sql
 
 
-def test_what_a_small_book_loses_is_counted(snapshot, rows):
-    """With room for 500 conversations instead of all, some handoffs go unseen, none is invented."""
+def test_what_small_books_lose_is_counted(snapshot, rows):
+    """With room for few conversations, blobs and refused prompts, some of what was taken over goes
+    unseen, and nothing is invented."""
     from stillwatch.guard import Capacity
 
-    def handoffs(capacity: Capacity) -> tuple[int, int]:
+    def taken_over(capacity: Capacity) -> tuple[set[tuple[int, int, str]], int]:
         guard = Guard(snapshot, seed_books=False, capacity=capacity)
-        seen = 0
+        seen = set()
         for row in rows:
             request = Request(
                 int(row["ts"].timestamp() * 1e6), row["account_id"], row["end_user_id"],
-                row["org_id"], prefix_before=row["prefix_before_last_user"],
+                row["org_id"], prefix_before=row["prefix_before_last_user"], h_blob=row["h_blob"],
+                h_payload=row["h_payload"], user_tokens=row["user_tokens"],
             )  # fmt: skip
-            seen += any(bits & EVIDENCE["handoff"] for bits in guard.matches(request).values())
-            guard.observe(request, prefix_full=row["prefix_full"])
-        return seen, guard.conversations.evicted
+            for campaign, bits in guard.matches(request).items():
+                seen |= {(row["rid"], campaign, n) for bit, n in NAMES.items() if bits & bit}
+            guard.observe(request, status=row["status"], prefix_full=row["prefix_full"],
+                          h_blob=row["h_blob"])  # fmt: skip
+        return seen, guard.conversations.evicted + guard.blobs.evicted
 
-    everything, none_lost = handoffs(Capacity())
-    few, lost = handoffs(Capacity(conversations=500))
+    everything, none_lost = taken_over(Capacity())
+    few, lost = taken_over(Capacity.for_conversations(8))
     assert none_lost == 0
     assert lost > 0
-    assert few <= everything
+    assert {kind for _, _, kind in everything} >= {"handoff", "blob_replay"}
+    assert few < everything

@@ -30,6 +30,8 @@ from stillwatch.policy import Ladder
 from stillwatch.schema.snapshot import Action, Pursuit, Snapshot, subject_key
 from stillwatch.seal import new_key
 
+from .thinking import thinking_events, thinking_whole
+
 ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "examples" / "guard"
 SALT = b"a salt of servers"[:16]
@@ -70,7 +72,7 @@ def bucket(tmp_path: Path) -> Iterator[tuple[subprocess.Popen[Any], str]]:
 
 class Model(ThreadingHTTPServer):
     """A stub of OpenAI's chat and responses and of Anthropic's messages; ``calls`` are what reached
-    it. Each answer of OpenAI's has an id of its own."""
+    it. Each answer of OpenAI's has an id of its own. ``thinks``: it shows its reasoning."""
 
     daemon_threads = True
 
@@ -79,6 +81,7 @@ class Model(ThreadingHTTPServer):
         self.calls: list[tuple[str, dict[str, str], dict[str, Any]]] = []
         self.status = 200
         self.code = ""
+        self.thinks = False
         self.numbers = itertools.count(1)
 
 
@@ -106,9 +109,13 @@ class _Answers(BaseHTTPRequestHandler):
         whole, events = self._dialect()
         words, name = ["The", " tide", " turns", "."], f"{next(self.server.numbers):032x}"
         if body.get("stream"):
-            self._send("".join(events(words, name)).encode(), "text/event-stream")
+            frames = events(words, name)
+            frames = thinking_events(frames) if self.server.thinks else frames
+            self._send("".join(frames).encode(), "text/event-stream")
         else:
-            self._send(json.dumps(whole(words, name)).encode(), "application/json")
+            answer = whole(words, name)
+            answer = thinking_whole(answer) if self.server.thinks else answer
+            self._send(json.dumps(answer).encode(), "application/json")
 
     def _dialect(self) -> tuple[Callable[..., dict[str, Any]], Callable[..., Iterator[str]]]:
         if self.path.startswith("/v1/messages"):

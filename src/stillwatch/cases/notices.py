@@ -26,7 +26,7 @@ _WIDTH: Final = 80
 _VERDICTS: Final = {
     "throttle": "limited how many requests the account can make",
     "step_up": "ask for proof of who uses the account before it can go on",
-    "summarize": "give the account summaries in place of the model's reasoning",
+    "summarize": "withhold the model's reasoning from its answers, or give summaries of it",
     "deny": "stopped answering requests of the account",
 }
 _CLAIMS: Final = {

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from stillwatch.guard.gateways import REFUSES
     from stillwatch.guard.journal import erase_from_state
     from stillwatch.guard.middleware import Caller, GuardMiddleware
+    from stillwatch.guard.reasoning import strip_reasoning
     from stillwatch.guard.server import serve
     from stillwatch.guard.service import Service, Serving
 
@@ -55,6 +56,7 @@ __all__ = [
     "request_of",
     "request_of_text",
     "serve",
+    "strip_reasoning",
     "undo_value",
     "write_orders",
     "write_snapshot",
@@ -71,6 +73,7 @@ _LAZY = {
     "read_orders": "files",
     "read_snapshot": "files",
     "serve": "server",
+    "strip_reasoning": "reasoning",
     "write_orders": "files",
     "write_snapshot": "files",
 }

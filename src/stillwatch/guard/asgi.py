@@ -234,6 +234,8 @@ def _observe_batch(service: Service, data: bytes) -> Reply:
 def _observe_one(service: Service, value: Any) -> None:
     request = request_of_body(value, service.clock_us())
     ending = ending_of(value)
+    if ending.summarized:
+        service.note_summary("observe", ending.summarized, ending.decision_id)
     if ending.verified:
         service.guard.verify(request.account_id, request.end_user_id, request.ts_us)
     service.guard.observe(

@@ -8,6 +8,7 @@ from typing import Any, Final, NamedTuple
 import orjson
 
 from stillwatch.errors import ConfigError
+from stillwatch.guard.reasoning import OUTCOMES
 from stillwatch.guard.request import NO_BANDS, Origin, Request, request_of_text, response_hash
 from stillwatch.kernel import client_hash, one, prefix_hash, turn_of
 from stillwatch.schema import STATUSES, parse_time, to_micros
@@ -46,7 +47,11 @@ class BadName(BadBody):
 
 
 class Ending(NamedTuple):
-    """How a request ended, as ``Guard.observe`` takes it."""
+    """How a request ended, as ``Guard.observe`` takes it.
+
+    ``summarized``: one of `OUTCOMES` where the call was to be summarized, else empty;
+    ``decision_id``: the decision that it was so by.
+    """
 
     status: str
     output_tokens: int
@@ -55,6 +60,8 @@ class Ending(NamedTuple):
     verified: bool
     h_response: int
     turn: tuple[int, ...]
+    summarized: str
+    decision_id: str
 
 
 def parse(data: bytes) -> Any:
@@ -141,7 +148,11 @@ def ending_of(value: Any) -> Ending:
         if h_response or response_hash(value.get("previous_response_id")):
             turn = turn_of(call)
     verified = value.get("step_up") == "passed"
-    return Ending(status, tokens, prefix, blob, verified, h_response, turn)
+    summarized = value.get("summarized", "")
+    if summarized and summarized not in OUTCOMES:
+        raise BadBody(f"summarized must be one of {', '.join(OUTCOMES)}")
+    decision = _text(value.get("decision_id"), "decision_id") or ""
+    return Ending(status, tokens, prefix, blob, verified, h_response, turn, summarized, decision)
 
 
 def columns_of_call(body: Mapping[str, Any]) -> dict[str, Any]:

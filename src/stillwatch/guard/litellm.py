@@ -1,26 +1,34 @@
 """A callback class for LiteLLM's proxy: ``callbacks: stillwatch.guard.litellm.callback``.
 
-It asks a guard over HTTP before each call and reports how the call ended. ``GUARD_URL`` and
-``GUARD_TOKEN`` say where; ``GUARD_FAIL_CLOSED=1`` refuses calls while the guard does not answer.
+It asks a guard over HTTP before each call, takes the reasoning out of the answer where the guard
+asks for *summarize*, and reports how the call ended. ``GUARD_URL`` and ``GUARD_TOKEN`` say where;
+``GUARD_FAIL_CLOSED=1`` refuses calls while the guard does not answer.
 Imports LiteLLM, so that it is imported by LiteLLM's proxy alone.
 """
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import binascii
 import json
+import logging
 import os
 import secrets
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from copy import deepcopy
+from dataclasses import dataclass
 from typing import Any, Final
+from weakref import WeakKeyDictionary
 
 import httpx
 from fastapi import HTTPException
 from litellm.exceptions import ContentPolicyViolationError
 from litellm.integrations.custom_logger import CustomLogger
 from litellm.proxy.common_utils.encrypt_decrypt_utils import decrypt_value_helper
+
+from stillwatch.guard.reasoning import EventStream, Strip
 
 __all__ = ["StillwatchCallback", "callback"]
 
@@ -36,9 +44,28 @@ _LONGEST: Final = 512  # characters of a name; the guard takes no longer one
 _RESPONSE: Final = "resp_"
 _OWNED: Final = "litellm_proxy:responses_api:response_id:"  # before an id that LiteLLM encrypts
 _MODELS: Final = ";response_id:"  # before the model's own, in one that LiteLLM writes in base64
+_CALL_OF: Final = "litellm_logging_obj"  # LiteLLM's one object of a call, through all its hooks
+_SAYS_SO: Final = {"x-stillwatch-reasoning": "withheld"}
+# Types of calls whose streams are in a dialect that is read; of a whole answer it is tried.
+_STREAMS: Final = ("completion", "acompletion", "anthropic_messages", "aresponses", "responses")
 _MOST_HELD: Final = 65_536  # calls that have not ended; the oldest is then reported no more
 # Of the operator's own key and quota at the model, as a rule: they say nothing of the prompt.
 _OWN: Final = frozenset((401, 403, 429))
+
+
+_log = logging.getLogger("stillwatch.guard.litellm")
+
+
+@dataclass
+class _ToStrip:
+    """A call whose answer goes out without its reasoning; ``outcome``: what was done, empty until
+    then. ``streams``: whether its streams are read."""
+
+    who: dict[str, Any]
+    decision_id: str
+    disclose: bool
+    streams: bool
+    outcome: str = ""
 
 
 class StillwatchCallback(CustomLogger):
@@ -53,6 +80,9 @@ class StillwatchCallback(CustomLogger):
         )
         self._closed = os.environ.get("GUARD_FAIL_CLOSED") == "1"
         self._held: OrderedDict[str, dict[str, str]] = OrderedDict()
+        # By LiteLLM's object and by no note in the call's metadata, which may be its caller's.
+        self._to_strip: WeakKeyDictionary[Any, _ToStrip] = WeakKeyDictionary()
+        self._reports: set[asyncio.Task[None]] = set()
 
     async def async_pre_call_hook(
         self, user_api_key_dict: Any, cache: Any, data: dict[str, Any], call_type: str
@@ -85,8 +115,91 @@ class StillwatchCallback(CustomLogger):
             reason = answer.get("message") or f"reference {answer['decision_id']}"
             raise HTTPException(status, reason, headers=wait)
         notes[_MADE] = self._hold(who)
-        notes[_VERDICT] = answer["verdict"]  # summarize is the deployment's to do
+        notes[_VERDICT] = answer["verdict"]
+        if answer["verdict"] == "summarize":
+            asked = _ToStrip(
+                least, answer["decision_id"], bool(answer.get("disclose", True)),
+                call_type in _STREAMS,
+            )  # fmt: skip
+            if data.get(_CALL_OF) is None:  # no hook would know its answer
+                asked.outcome = "not_read"
+                self._report(asked)
+            else:
+                self._to_strip[data[_CALL_OF]] = asked
         return data
+
+    async def async_post_call_success_hook(
+        self, data: dict[str, Any], user_api_key_dict: Any, response: Any
+    ) -> Any:
+        """Take the reasoning out of a whole answer, of a copy: what LiteLLM logs stays whole."""
+        asked = self._asked(data)
+        if asked is None:
+            return response
+        strip = Strip()
+        told, asked.outcome = response, "failed"
+        try:
+            stripped = deepcopy(response)
+            strip.whole(stripped)
+            told, asked.outcome = stripped, strip.outcome
+        except Exception as error:  # noqa: BLE001 – what fails of ours is not the caller's error
+            _log.error(json.dumps({"event": "failed", "error": type(error).__name__}))
+        self._report(asked)
+        return told
+
+    async def async_post_call_streaming_iterator_hook(
+        self, user_api_key_dict: Any, response: Any, request_data: dict[str, Any]
+    ) -> AsyncIterator[Any]:
+        """Take the reasoning out of a stream, chunk by chunk, of copies."""
+        asked = self._asked(request_data)
+        if asked is None:
+            async for chunk in response:
+                yield chunk
+            return
+        strip, broken = Strip(), False
+        events = EventStream(strip)
+        try:
+            async for chunk in response:
+                told, held = chunk, events.held
+                try:
+                    told = chunk if broken else _stripped(chunk, strip, events)
+                except Exception as error:  # noqa: BLE001 – what fails of ours is not the caller's error
+                    broken, told = True, _behind(held, chunk)
+                    _log.error(json.dumps({"event": "failed", "error": type(error).__name__}))
+                if told is not None:
+                    yield told
+            if not broken and (left := events.end()):
+                yield left
+        finally:  # also where the caller went away
+            asked.outcome = "failed" if broken else strip.outcome
+            self._report(asked)
+
+    async def async_post_call_response_headers_hook(
+        self, data: dict[str, Any], user_api_key_dict: Any, response: Any,
+        request_headers: dict[str, str] | None = None,
+    ) -> dict[str, str] | None:  # fmt: skip
+        """Say in the answer that its reasoning is withheld; not where it could not be read."""
+        asked = self._asked(data)
+        if asked is None or not asked.disclose or response is None:
+            return None
+        done = asked.outcome in ("stripped", "none")
+        return dict(_SAYS_SO) if done or (not asked.outcome and asked.streams) else None
+
+    def _asked(self, data: Mapping[str, Any]) -> _ToStrip | None:
+        call = data.get(_CALL_OF)
+        return None if call is None else self._to_strip.get(call)
+
+    def _report(self, asked: _ToStrip) -> None:
+        """Tell the guard what was done, beside the answer and not before it."""
+        told = {**asked.who, "decision_id": asked.decision_id, "summarized": asked.outcome}
+        task = asyncio.create_task(self._tell(told))
+        self._reports.add(task)  # the loop itself holds no task
+        task.add_done_callback(self._reports.discard)
+
+    async def _tell(self, told: dict[str, Any]) -> None:
+        try:
+            await self._post("/v1/observe", told, told)
+        except httpx.HTTPError:
+            return  # as of the endings: the guard counts what reaches it
 
     async def async_log_success_event(
         self, kwargs: dict[str, Any], response_obj: Any, start_time: Any, end_time: Any
@@ -150,6 +263,24 @@ class StillwatchCallback(CustomLogger):
         if len(self._held) > _MOST_HELD:
             self._held.popitem(last=False)
         return token
+
+
+def _stripped(chunk: Any, strip: Strip, events: EventStream) -> Any:
+    """Return what goes on of a chunk of a stream: bytes of events, or an object of LiteLLM's; None
+    where it is left out."""
+    if isinstance(chunk, bytes):
+        return events.feed(chunk) or None
+    if isinstance(chunk, str):
+        return events.feed(chunk.encode()).decode() or None
+    copied = deepcopy(chunk)  # LiteLLM puts together from the chunks what it logs
+    return None if strip.event(copied) == "gone" else copied
+
+
+def _behind(held: bytes, chunk: Any) -> Any:
+    """Return a chunk as it came, behind what was held back of the one before."""
+    if isinstance(chunk, str):
+        return held.decode() + chunk
+    return held + chunk if isinstance(chunk, bytes) else chunk
 
 
 def _encoded(body: Mapping[str, Any]) -> bytes:

@@ -120,8 +120,12 @@ def _match_books(seen: Seen, request: Request, found: dict[int, int]) -> None:
         if not value or value not in book:
             continue
         org = table.org(request.account_id, request.org_id)
-        holders = [h for h in book.holders(value) if abs(request.ts_us - h.ts_us) <= most]
-        if len(holders) > _MOST_ORGS or (own_clears and any(h.org == org for h in holders)):
+        held = book.holders(value)
+        # One's own is one's own however long ago it was: only of others' must it be lately.
+        if own_clears and any(h.org == org for h in held):
+            continue
+        holders = [h for h in held if abs(request.ts_us - h.ts_us) <= most]
+        if len(holders) > _MOST_ORGS:
             continue
         for holder in holders:
             if holder.campaign in table.pursuits and holder.org != org:

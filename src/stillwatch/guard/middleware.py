@@ -15,6 +15,7 @@ from stillwatch.guard.gateways import authz_headers, authz_status, refusal_error
 from stillwatch.guard.replies import Receive, Scope, Send
 from stillwatch.guard.request import Origin, request_of_text
 from stillwatch.guard.service import Service
+from stillwatch.guard.summary import Summary, asks_plainly
 
 __all__ = ["Caller", "GuardMiddleware"]
 
@@ -41,18 +42,21 @@ class GuardMiddleware:
     ``account_of(scope)`` names the caller, from the service's own authentication, as an account's
     id or a `Caller`; None is asked about nothing. A body over the limit passes without being looked
     at: its account is judged, its text is not. Refused calls get OpenAI's form of an error, 403 or
-    429; what passes has its `Decision` in ``scope["stillwatch"]``, since *summarize* is the
-    application's to do. Where the guard fails, the call passes, or is refused where the service
+    429; what passes has its `Decision` in ``scope["stillwatch"]``. Of a call to be summarized the
+    answer's reasoning is taken out on its way back (see `Summary`); with ``strips`` false that is
+    the application's to do. Where the guard fails, the call passes, or is refused where the service
     fails closed on the route *asgi*. The service does not reload by itself here: call
     ``service.reload()`` about once a second.
     """
 
     def __init__(
-        self, app: Any, service: Service, account_of: Callable[[Scope], str | Caller | None]
-    ) -> None:
+        self, app: Any, service: Service, account_of: Callable[[Scope], str | Caller | None],
+        *, strips: bool = True,
+    ) -> None:  # fmt: skip
         self._app = app
         self._service = service
         self._account_of = account_of
+        self._strips = strips
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         caller = self._account_of(scope) if _asked(scope) else None
@@ -72,6 +76,8 @@ class GuardMiddleware:
         status = authz_status(decision, auth_request=False)
         if status == 200:
             passed = {**scope, "stillwatch": decision}
+            if decision.verdict == "summarize" and self._strips:
+                passed, send = asks_plainly(passed), self._summary(send, decision)
             await self._app(passed, _replayed(messages, receive), send)
             return
         body = orjson.dumps(refusal_error(decision, ladder))
@@ -82,6 +88,13 @@ class GuardMiddleware:
         ]
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": body})
+
+    def _summary(self, send: Send, decision: Decision) -> Summary:
+        def ended(outcome: str) -> None:
+            self._service.note_summary("asgi", outcome, decision.decision_id)
+
+        silent = self._service.guard.table.ladder.silent_alteration
+        return Summary(send, ended, says_so=not silent)
 
     def _decide(self, scope: Scope, caller: Caller, data: dict[str, Any] | None) -> Decision:
         origin = self._origin(scope, caller, data)

@@ -25,7 +25,7 @@ _DONE: Final[Mapping[str, tuple[int, str, int, str]]] = {
     "watch": (3, "Observed", 17, "Logged"),
     "throttle": (2, "Denied", 14, "Delayed"),
     "step_up": (2, "Denied", 23, "Challenge"),
-    # Asked of the provider; whether it was done is not known.
+    # Whoever answers does it; what was done is told later (stillwatch_guard_summaries_total).
     "summarize": (99, "Other", 7, "Custom Action"),
     "deny": (2, "Denied", 2, "Blocked"),
 }

@@ -247,6 +247,13 @@ class Service:
             snapshot = self.guard.table.snapshot
             self._noted.append(Noted(self.clock_us(), decision, route, snapshot))
 
+    def note_summary(self, route: str, outcome: str, decision_id: str) -> None:
+        """Count and log what was done to an answer that was to go out without its reasoning."""
+        self.counts["summary", route, outcome] += 1
+        what = {"event": "summarize", "outcome": outcome, "decision_id": decision_id}
+        level = logging.INFO if outcome in ("stripped", "none") else logging.WARNING
+        _log.log(level, json.dumps(what))
+
     def unavailable(self, reason: str, route: str) -> Decision:
         """Return what a route answers where the guard could not decide."""
         self.counts["unavailable", route, reason] += 1

@@ -15,6 +15,7 @@ from stillwatch.policy import Ladder
 from stillwatch.schema import STATUSES
 from stillwatch.schema.snapshot import (
     EVIDENCE,
+    Mark,
     Pursuit,
     Seed,
     keyed_permit,
@@ -160,6 +161,20 @@ def test_a_history_that_a_victim_always_sends_is_no_conversation_taken_over():
     assert decider.matches(asked) == {0: EVIDENCE["exit_prefix"]}
 
 
+@pytest.mark.parametrize("days", [0, 3, 30])
+def test_a_history_that_is_ones_own_stays_so_however_seldom_it_is_sent(days):
+    """A victim that comes once a week sent its history before the attacker did, too."""
+    decider = guard()
+    later = T0 + days * 24 * HOUR
+    decider.observe(request("victim", T0, prefix_before=77, h_blob=78), prefix_full=1, h_blob=79)
+    decider.observe(request("bad-1", later + 1), prefix_full=77, h_blob=79)
+    asked = framed("victim", later + 2, prefix_before=77, h_blob=79, created_us=0)
+    assert decider.matches(asked) == {0: EVIDENCE["frame"]}
+    assert decider.decide(asked).verdict == "watch"
+    asked = framed("other", later + 2, prefix_before=77, created_us=0)
+    assert decider.decide(asked).level == "joined"
+
+
 def test_a_history_that_an_accused_sends_too_is_not_its_conversation():
     decider = guard()
     decider.observe(request("bad-1", T0, prefix_before=77), prefix_full=1)
@@ -207,6 +222,21 @@ def test_who_may_have_been_there_before_the_campaign_does_not_join_by_template_a
     assert decision.level == level
     paid = framed("victim", T0, h_prefix=EXIT, created_us=created, links={"payment": "card-1"})
     assert decider.decide(paid).level == "joined"
+
+
+def test_a_victim_behind_the_campaigns_own_exits_does_not_join_however_many_it_uses():
+    """An attacker copies the template of an old account that was silent in the log and takes the
+    same proxy: that the template comes from many of the campaign's addresses, day after day and
+    from no other, is as true of the victim as of the campaign's own aged accounts."""
+    exits = tuple(Mark("exit_prefix", EXIT + k, 0, 9, 3) for k in range(9))
+    made = snapshot()
+    others = tuple(mark for mark in made.marks if mark.kind != "exit_prefix")
+    decider = guard(replace(made, marks=(*others, *exits)))
+    for k in range(60):
+        asked = framed(f"victim-{k % 2}", T0 + k * 3 * HOUR, h_prefix=EXIT + k % 9,
+                       created_us=T0 - 9_000 * HOUR)  # fmt: skip
+        assert (decider.decide(asked).level, decider.decide(asked).verdict) == ("touched", "watch")
+        decider.observe(asked, prefix_full=1_000 + k)
 
 
 @pytest.mark.parametrize(

@@ -453,6 +453,8 @@ CALLS = st.fixed_dictionaries(
         "status": st.sampled_from(("ok", "denied", "rate_limited")),
         "output_tokens": st.integers(0, 10**7), "output_text": st.text(max_size=30),
         "step_up": st.sampled_from(("passed", "failed")),
+        "summarized": st.sampled_from(("stripped", "failed", "x")) | SCALARS,
+        "decision_id": st.text(max_size=9),
     },
 )  # fmt: skip
 

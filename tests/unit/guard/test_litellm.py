@@ -18,6 +18,7 @@ import pytest
 
 from stillwatch.guard.asgi import app_of
 
+from .conftest import ordered
 from .test_http import key, served
 
 __all__ = ["key"]
@@ -262,3 +263,148 @@ def test_what_a_response_says_is_its_messages(made):
     ]
     ended(callback, asked(callback, metadata=dict(OWN)), None, SimpleNamespace(output=output))
     assert observed(sent)[0]["output_text"] == "It turns.\nAt seven."
+
+
+class Call:
+    """LiteLLM's one object of a call, as far as the class needs it."""
+
+
+@pytest.fixture
+def summarizing(made, tmp_path, key):
+    callback, _ = made
+    (tmp_path / "s").mkdir()
+    through = Through(served(tmp_path / "s", key, ordered("summarize")))
+    callback._client = httpx.AsyncClient(transport=through, base_url="http://guard")
+    return callback, through.sent
+
+
+def chat() -> dict[str, Any]:
+    message = {"content": "It turns.", "reasoning_content": "the moon pulls"}
+    return {"choices": [{"message": message}]}
+
+
+async def whole(callback: Any, data: dict[str, Any], answer: Any) -> tuple[Any, Any]:
+    told = await callback.async_post_call_success_hook(data, None, answer)
+    says = await callback.async_post_call_response_headers_hook(data, None, told)
+    await asyncio.gather(*callback._reports)
+    return told, says
+
+
+async def streamed(callback: Any, data: dict[str, Any], chunks: list[Any]) -> list[Any]:
+    async def stream() -> Any:
+        for chunk in chunks:
+            yield chunk
+
+    hook = callback.async_post_call_streaming_iterator_hook(None, stream(), data)
+    told = [chunk async for chunk in hook]
+    await asyncio.gather(*callback._reports)
+    return told
+
+
+def test_a_copy_of_the_answer_goes_out_without_reasoning(summarizing):
+    callback, sent = summarizing
+    data = asked(callback, "bad-1", litellm_logging_obj=Call())
+    answer = chat()
+    told, says = asyncio.run(whole(callback, data, answer))
+    assert told == {"choices": [{"message": {"content": "It turns."}}]}
+    assert answer == chat()  # which LiteLLM logs
+    assert says == {"x-stillwatch-reasoning": "withheld"}
+    (body,) = observed(sent)
+    assert (body["account_id"], body["summarized"]) == ("bad-1", "stripped")
+    assert body["decision_id"].startswith("node-0-")
+
+
+@pytest.mark.parametrize("note", [{}, {"user_api_key_hash": "h"}])
+def test_no_note_of_the_callers_keeps_the_reasoning(summarizing, note):
+    callback, _ = summarizing
+    notes = {"metadata": {**OWN, **note}, "litellm_metadata": {**OWN, "stillwatch_verdict": "x"}}
+    data = asked(callback, "bad-1", litellm_logging_obj=Call(), **notes)
+    assert asyncio.run(whole(callback, data, chat()))[0] != chat()
+
+
+def test_whoever_is_not_to_be_summarized_gets_the_answer_itself(summarizing):
+    callback, sent = summarizing
+    data, answer = asked(callback, "good", litellm_logging_obj=Call()), chat()
+    told, says = asyncio.run(whole(callback, data, answer))
+    assert told is answer
+    assert says is None
+    chunks = [chat()]
+    assert asyncio.run(streamed(callback, data, chunks))[0] is chunks[0]
+    assert not observed(sent)
+
+
+@pytest.mark.parametrize("kind", [bytes, str])
+def test_events_in_bytes_are_read_however_they_are_cut(summarizing, kind):
+    callback, sent = summarizing
+    data = asked(callback, "bad-1", litellm_logging_obj=Call())
+    delta = {"type": "thinking_delta", "thinking": "the moon pulls"}
+    event = json.dumps({"type": "content_block_delta", "index": 0, "delta": delta})
+    frame = f"event: content_block_delta\ndata: {event}\n\n"
+    text = frame + "event: ping\ndata: {}\n\n"
+    chunks = [text[k : k + 9] for k in range(0, len(text), 9)]
+    given = [c.encode() for c in chunks] if kind is bytes else chunks
+    told = kind().join(asyncio.run(streamed(callback, data, given)))
+    expected = ":\n\nevent: ping\ndata: {}\n\n"
+    assert told == (expected.encode() if kind is bytes else expected)
+    assert observed(sent)[0]["summarized"] == "stripped"
+
+
+def test_what_was_taken_out_before_the_caller_went_away_is_told(summarizing):
+    callback, sent = summarizing
+    data = asked(callback, "bad-1", litellm_logging_obj=Call())
+
+    async def goes_away() -> None:
+        async def stream() -> Any:
+            for _ in range(9):
+                yield {"choices": [{"delta": {"reasoning_content": "the moon pulls"}}]}
+
+        hook = callback.async_post_call_streaming_iterator_hook(None, stream(), data)
+        assert await anext(hook) == {"choices": [{"delta": {}}]}
+        await hook.aclose()
+        await asyncio.gather(*callback._reports)
+
+    asyncio.run(goes_away())
+    assert [body["summarized"] for body in observed(sent)] == ["stripped"]
+
+
+def test_a_call_whose_answer_no_hook_will_know_is_told_to_be_unread(summarizing):
+    callback, sent = summarizing
+
+    async def asks() -> None:
+        caller = SimpleNamespace(
+            user_id="bad-1", team_id=None, api_key="k", org_id=None, end_user_id=None
+        )
+        await callback.async_pre_call_hook(caller, None, {"messages": ASK}, "completion")
+        await asyncio.gather(*callback._reports)
+
+    asyncio.run(asks())
+    assert [body["summarized"] for body in observed(sent)] == ["not_read"]
+
+
+@pytest.mark.parametrize("answer", [{"data": []}, {"candidates": [{"content": {"parts": []}}]}])
+def test_an_answer_of_another_kind_passes_and_claims_nothing(summarizing, answer):
+    callback, sent = summarizing
+    data = asked(callback, "bad-1", litellm_logging_obj=Call())
+    told, says = asyncio.run(whole(callback, data, dict(answer)))
+    assert (told, says) == (answer, None)
+    assert observed(sent)[0]["summarized"] == "not_read"
+
+
+def test_a_defect_of_ours_lets_the_answer_pass(summarizing, monkeypatch):
+    callback, sent = summarizing
+    data = asked(callback, "bad-1", litellm_logging_obj=Call())
+
+    def broken(*_: Any) -> None:
+        raise ZeroDivisionError("a defect of ours")
+
+    module = sys.modules["stillwatch.guard.litellm"]
+    monkeypatch.setattr(module.Strip, "whole", broken)
+    monkeypatch.setattr(module.Strip, "event", broken)
+    answer = chat()
+    told, says = asyncio.run(whole(callback, data, answer))
+    assert (told, says) == (answer, None)
+    chunks = [{"choices": []}, b"data: {}\n", b"\n", b"data: [DONE]\n\n"]
+    passed = asyncio.run(streamed(callback, data, chunks[:1]))
+    assert passed == chunks[:1]
+    assert b"".join(asyncio.run(streamed(callback, data, chunks[1:]))) == b"".join(chunks[1:])
+    assert [body["summarized"] for body in observed(sent)] == ["failed"] * 3
