@@ -19,6 +19,7 @@ _COUNTERS: Final = {
     "unavailable": ("unavailable", "Requests that could not be decided", ("route", "reason")),
     "refused": ("refused", "Requests to the guard that it did not take", ("status",)),
     "observed": ("observed", "Endings of requests that were reported", ()),
+    "planted": ("planted", "Answers to accused campaigns that marks were due in", ("outcome",)),
     "reload": ("reloads", "Snapshots and orders taken into use", ()),
     "reload_failed": ("reloads_failed", "Files that did not hold", ()),
     "log_failed": ("log_lines_lost", "Decisions that could not be logged", ()),
