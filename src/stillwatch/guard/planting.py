@@ -64,19 +64,23 @@ class PlantingMiddleware:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         decision = scope.get("stillwatch")
-        swaps = self._swaps(decision) if isinstance(decision, Decision) else ()
-        if decision is None or not swaps:
+        if not isinstance(decision, Decision) or not self._swaps(decision):
             await self._app(scope, receive, send)
             return
         held = _Held(self._service.serving.max_body, send)
 
         async def keep(message: Any) -> None:
-            if await held.takes(message):
-                start, body = held.whole()
-                body = await self._planted(decision, swaps, body)
-                headers = _headers(start.get("headers", ()), len(body))
-                await send({**start, "headers": headers})
-                await send({"type": "http.response.body", "body": body})
+            if not await held.takes(message):
+                return
+            start, body = held.start_and_body()
+            altered = await self._planted(decision, body)
+            if altered is None:
+                await held.let_go()
+                return
+            headers = _headers(start.get("headers", ()), len(altered))
+            held.forget()
+            await send({**start, "headers": headers})
+            await send({"type": "http.response.body", "body": altered})
 
         await self._app(scope, receive, keep)
         await held.let_go()  # of an answer that ended before it was whole
@@ -84,8 +88,10 @@ class PlantingMiddleware:
             self._service.counts["planted", held.passed] += 1
 
     def _swaps(self, decision: Decision) -> tuple[Swap, ...]:
-        """Return the marks for an answer; none where it must stay as it is."""
+        """Return the marks for an answer as things stand now; none where it must stay as it is."""
         order = self._order
+        if self._service.killed:
+            return ()
         if decision.mode != "enforce" or decision.level != "member":
             return ()
         if not self._service.guard.table.ladder.silent_alteration:
@@ -94,17 +100,24 @@ class PlantingMiddleware:
             return ()
         return order.campaigns.get(decision.campaign_id or "", ())
 
-    async def _planted(self, decision: Decision, swaps: Sequence[Swap], body: bytes) -> bytes:
-        """Return the altered body; the one that was given where nothing is to be altered."""
+    async def _planted(self, decision: Decision, body: bytes) -> bytes | None:
+        """Return the altered body; None where it stays as it is.
+
+        An answer may take a minute, in which a switch, an order's time or the kill switch ends it.
+        """
+        swaps = self._swaps(decision)
+        if not swaps:
+            self._service.counts["planted", "ended meanwhile"] += 1
+            return None
         try:
             altered, marks = await asyncio.to_thread(self._alter, decision, swaps, body)
         except Exception as error:  # noqa: BLE001 – what fails of ours must not cost the answer
             self._service.counts["planted", "failed"] += 1
             what = {"event": "marks not planted", "error": type(error).__name__}
             _log.error(json.dumps(what))
-            return body
+            return None
         self._service.counts["planted", "planted" if marks else "no mark in it"] += 1
-        return altered
+        return altered if marks else None
 
     def _alter(
         self, decision: Decision, swaps: Sequence[Swap], body: bytes
@@ -166,14 +179,18 @@ class _Held:
             return False
         return message["type"] == "http.response.body" and not message.get("more_body")
 
-    def whole(self) -> tuple[Any, bytes]:
-        """Return the start of the answer and its body, which are kept no longer."""
-        kept, self._messages, self._kept = self._messages, [], False
-        return kept[0], b"".join(m.get("body", b"") for m in kept[1:])
+    def start_and_body(self) -> tuple[Any, bytes]:
+        """Return the start of an answer that is whole, and its body."""
+        return self._messages[0], b"".join(m.get("body", b"") for m in self._messages[1:])
+
+    def forget(self) -> None:
+        """Keep nothing more: another answer is sent instead."""
+        self._messages, self._kept = [], False
 
     async def let_go(self) -> None:
         """Send what was kept, as it came."""
-        kept, self._messages, self._kept = self._messages, [], False
+        kept = self._messages
+        self.forget()
         for message in kept:
             await self._send(message)
 

@@ -1,8 +1,8 @@
 """An order to plant marks: which of two forms the answers to a campaign take, and how they take it.
 
 Whoever draws the marks signs it (`prove`), the guard carries it out. It holds the forms that each
-campaign gets and not the seed that decided them, so that a gateway can neither foresee another
-campaign's marks nor make up new ones. What is left as it is in a text: code, what looks like it,
+campaign gets and not the seed that decided them, so that a gateway knows no marks of campaigns
+that are not in it. What is left as it is in a text: code, what looks like it,
 quotations, addresses, names and capitals, compounds, a word after an article that would have to
 change, "don't you" (it asks) and "is not only" (it goes on).
 """

@@ -249,6 +249,19 @@ def test_the_kill_switch_ends_it(provider, tmp_path, key):
     assert text_of(provider.answers(service, "bad-1", [SAID])[0]) == SAID
 
 
+def test_the_kill_switch_ends_it_for_an_answer_that_is_on_its_way(provider, tmp_path, key):
+    provider.registered().order()
+    service = served(tmp_path, key, snapshot(ON), kill_file=tmp_path / "kill")
+
+    def slow(text: str) -> dict[str, Any]:
+        (tmp_path / "kill").touch()
+        service.reload()
+        return chat(text)
+
+    assert text_of(provider.answers(service, "bad-1", [SAID], form=slow)[0]) == SAID
+    assert service.counts["planted", "ended meanwhile"] == 1
+
+
 def test_who_is_refused_gets_the_refusal(provider, tmp_path, key):
     provider.registered().order()
     made = replace(ordered("deny"), ladder=replace(ON, member="deny").as_dict())
@@ -276,6 +289,7 @@ def test_what_cannot_be_altered_passes_and_is_counted(provider, service, why):
     made = form.get("form", chat)(SAID)
     data = made if isinstance(made, bytes) else json.dumps(made).encode()
     assert answer.content == data
+    assert answer.headers["etag"] == "x"
     assert service.counts["planted", why] == 1
     assert not provider.log.exists()
 
