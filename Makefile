@@ -170,7 +170,7 @@ bench-collect: .venv/.test-stamp ## collect at 2,000 records a second for BENCH_
 	@$(BIN)/python perf/collect.py --seconds $(or $(BENCH_SECONDS),600) --keep
 	@$(BIN)/python perf/collect.py --seconds $(or $(BENCH_SECONDS),600) --route traces --rate 1000 --keep
 
-bench-prove-lineage: .venv/.test-stamp ## teacher families of published models, by part (half an hour)
+bench-prove-lineage: .venv/.test-stamp ## teacher families of published models, by part (minutes)
 	@for k in 0 1; do test -f $(WORK)/lineage/close-all-$${k}of2.npz || OMP_NUM_THREADS=1 \
 	  $(BIN)/python perf/prove_lineage.py measure --part $$k --parts 2 --work $(WORK)/lineage \
 	  --data $${STILLWATCH_DATA:-../shared/data}/lineage; done
@@ -184,7 +184,7 @@ bench-prove-profiles: .venv/.test-stamp ## profiles of refusals and habits on pu
 	@OMP_NUM_THREADS=1 $(BIN)/python perf/prove_profiles.py \
 	  --data $${STILLWATCH_DATA:-../shared/data}/lineage --out bench/results/prove-profiles.json
 
-bench-prove-level: .venv/.test-stamp ## Type I error of lineage, radioactivity and guardrails (a minute)
+bench-prove-level: .venv/.test-stamp ## Type I error of the tests of prove, where their nulls hold (minutes)
 	@OMP_NUM_THREADS=1 $(BIN)/python perf/prove_level.py --out bench/results/prove-level.json
 
 bench-prove: bench-prove-tiny bench-prove-smollm ## every test of prove: level and power on tiny models, students of a real one (resumable, an hour and more)

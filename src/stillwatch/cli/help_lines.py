@@ -64,6 +64,7 @@ _LINES: Final = {
     "prove canary": "Trace planted marks to a campaign.",
     "prove canary plan": "Draw a secret seed and the marks.",
     "prove canary register": "Enter a plan or a suspect, signed.",
+    "prove canary order": "Sign what the guard plants.",
     "prove canary likelihoods": "Read from open weights how likely facts are.",
     "prove canary audit": "Verify a registry offline.",
     "prove canary score": "Say whose marks a suspect shows.",
@@ -177,6 +178,8 @@ EXAMPLES: Final = {
     "prove verify": "case.json --key counsel.key.pub --beside .",
     "prove canary plan": "--campaign c-1a2b3c4d5e6f --out plan",
     "prove canary register": "--registry registry.jsonl --key counsel.key --plan plan/plan.json",
+    "prove canary order": "--plan plan/plan.json --seed plan/seed.key --registry registry.jsonl "
+    "--key counsel.key --out planting.json",
     "prove canary audit": "--registry registry.jsonl --key counsel.key.pub",
     "bench detect": "--suite smoke --out bench-smoke",
     "bench share": "--suite smoke --out share-smoke",

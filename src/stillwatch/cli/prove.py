@@ -210,14 +210,19 @@ def _show(case: Any) -> None:
         claim = link["value"]["claim"]
         rate = "none" if claim["error_rate"] is None else f"{claim['error_rate']:.3g}"
         holds = "holds" if claim["holds"] else "does not hold"
+        level = claim.get("level")  # cases of before do not say it
+        at = "" if level is None else f" at level {level:g}"
         page.point(
-            f"{claim['name']} ({holds}): {claim['statement']}. Error rate {rate}: "
-            f"{claim['error_meaning']}. Weakest: {claim['weakest_link']}."
+            f"{claim['name']} ({holds}{at}): {claim['statement']}. Error rate {rate}: "
+            f"{claim['error_meaning']}. Weakest: {claim['weakest_link']}. Assumed: "
+            f"{'; '.join(claim['assumptions'])}."
         )
     page.sentence(f"Weakest link: {case['weakest']}.")
     if case["missing"]:
         page.sentence(f"Missing claims: {', '.join(case['missing'])}.")
     page.heading("Elements of a model extraction attack (H.R. 8283)")
+    if said := case.get("elements_of"):
+        page.sentence(f"By {said}.")
     for element in case["elements"]:
         carried = ", ".join(element["carried_by"])
         page.point(

@@ -120,6 +120,39 @@ def register(
 
 
 @canary.command()
+def order(
+    plan: Annotated[Path, typer.Option(metavar="FILE", help="plan.json, registered.")],
+    seed: Annotated[Path, typer.Option(metavar="FILE", help="seed.key.")],
+    registry: Annotated[
+        Path, typer.Option(metavar="FILE", help="The registry, with the plan and its legal basis.")
+    ],
+    key: Annotated[Path, typer.Option(metavar="FILE", help="Private key of the registry.")],
+    out: Annotated[Path, typer.Option(metavar="FILE", help="The order, for the guard.")],
+    campaign: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME", help="Only this campaign; may be given again."),
+    ] = None,
+    days: Annotated[int, typer.Option(metavar="N", help="For how long it holds.")] = 30,
+) -> None:
+    """Write the signed order by which the guard plants a plan's words and formats."""
+    from stillwatch.prove import order_planting
+
+    made = order_planting(
+        plan, seed, registry, key, out, now=datetime.now(UTC), days=days, campaigns=campaign or ()
+    )
+    marks = len(next(iter(made.campaigns.values())))
+    page = Page()
+    page.sentence(
+        f"{out} orders {marks} marks for {len(made.campaigns)} campaigns, for {days} days, under: "
+        f"{made.legal_basis}."
+    )
+    page.sentence(
+        "The guard carries it out only where its ladder's legal switch is on (silent_alteration). "
+        "The seed is not in it."
+    )
+
+
+@canary.command()
 def likelihoods(
     weights: Annotated[
         Path, typer.Option(metavar="DIR", help="Folder with the weights, as Transformers has them.")

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from stillwatch.guard.gateways import REFUSES
     from stillwatch.guard.journal import erase_from_state
     from stillwatch.guard.middleware import Caller, GuardMiddleware
+    from stillwatch.guard.planting import PlantingMiddleware
     from stillwatch.guard.reasoning import strip_reasoning
     from stillwatch.guard.server import serve
     from stillwatch.guard.service import Service, Serving
@@ -45,6 +46,7 @@ __all__ = [
     "GuardMiddleware",
     "Orders",
     "Origin",
+    "PlantingMiddleware",
     "Record",
     "Request",
     "Service",
@@ -67,6 +69,7 @@ _LAZY = {
     "REFUSES": "gateways",
     "Caller": "middleware",
     "GuardMiddleware": "middleware",
+    "PlantingMiddleware": "planting",
     "Service": "service",
     "Serving": "service",
     "erase_from_state": "journal",

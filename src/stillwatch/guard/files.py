@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from stillwatch.errors import EvidenceError, InputError, why
 from stillwatch.guard.orders import ORDERS_KIND, Orders, orders_from_payload, orders_payload
 from stillwatch.schema import EFFECTS_KIND, Judgement, judgement_of, write_whole
+from stillwatch.schema.planting import PLANTING_KIND, Planting, planting_of
 from stillwatch.schema.snapshot import (
     SNAPSHOT_KIND,
     Snapshot,
@@ -21,14 +22,15 @@ from stillwatch.schema.snapshot import (
 from stillwatch.seal import canonical, open_sealed, seal
 
 __all__ = [
-    "read_judgement", "read_orders", "read_snapshot", "write_effects", "write_orders",
-    "write_snapshot",
+    "read_judgement", "read_orders", "read_planting", "read_snapshot", "write_effects",
+    "write_orders", "write_snapshot",
 ]  # fmt: skip
 
 _HINTS: Final = {
     SNAPSHOT_KIND: "compile it: stillwatch guard compile",
     ORDERS_KIND: "write them: stillwatch guard mode, or undo",
     EFFECTS_KIND: "write them: stillwatch case effects, and sign them: stillwatch guard publish",
+    PLANTING_KIND: "write it: stillwatch prove canary order",
 }
 
 
@@ -68,6 +70,11 @@ def write_effects(path: Path, held: Mapping[str, Any], key: Ed25519PrivateKey) -
 def read_judgement(path: Path, keys: Sequence[Ed25519PublicKey]) -> Judgement:
     """Read signed effects of cases. Raises as `read_snapshot`."""
     return judgement_of(_read(path, EFFECTS_KIND, keys), where=str(path))
+
+
+def read_planting(path: Path, keys: Sequence[Ed25519PublicKey]) -> Planting:
+    """Read a signed order to plant marks. Raises as `read_snapshot`."""
+    return planting_of(_read(path, PLANTING_KIND, keys), where=str(path))
 
 
 def _read(path: Path, kind: str, keys: Sequence[Ed25519PublicKey]) -> Any:

@@ -24,6 +24,7 @@ _COUNTERS: Final = {
         "Answers that were to go out without reasoning, by what was done",
         ("route", "outcome"),
     ),
+    "planted": ("planted", "Answers to accused campaigns that marks were due in", ("outcome",)),
     "reload": ("reloads", "Snapshots and orders taken into use", ()),
     "reload_failed": ("reloads_failed", "Files that did not hold", ()),
     "log_failed": ("log_lines_lost", "Decisions that could not be logged", ()),

@@ -35,8 +35,8 @@ class Ladder:
     ``established_days`` before the campaign was first seen, or that does not say since when it is
     there, as whoever is framed may be silent in the log (0: asks for no date).
     ``appeal_to``: where whoever is refused can object, an address or a URL; refusals say it.
-    ``silent_alteration``: summarize without saying so; it takes ``silent_legal_basis`` and
-    ``silent_approved_by``. ``access_…``: of an ownership
+    ``silent_alteration``: summarize without saying so, plant marks; it takes
+    ``silent_legal_basis`` and ``silent_approved_by``. ``access_…``: of an ownership
     answer, a policy of its own: *undetermined* and *possible* are stepped up at most, and watched
     while there is no ``step_up_url``: who cannot verify would be denied.
     ``access_end_users``: the most that these two carry to the end users of a channel account, who

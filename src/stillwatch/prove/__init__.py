@@ -66,6 +66,7 @@ from stillwatch.prove.lineage import (
     family_scores,
 )
 from stillwatch.prove.marks import PLACES, Mark, Plan, coin, coin_key, draw_plan, plant
+from stillwatch.prove.planting import order_planting
 from stillwatch.prove.profiles import (
     ProfileResult,
     Profiles,
@@ -169,6 +170,7 @@ __all__ = [
     "measure_habits",
     "model_equality",
     "next_token_agreement",
+    "order_planting",
     "own_suite",
     "parse_spec",
     "plain",

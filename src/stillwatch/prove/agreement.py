@@ -17,6 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from stillwatch.errors import EvidenceError, InputError, SchemaError, why
+from stillwatch.prove.openset import MIN_CONTROLS, check_controls
 from stillwatch.stats import (
     FloatArray,
     Interval,
@@ -34,7 +35,6 @@ Tokens = Mapping[str, str]
 
 SHARES: Final = (0.05, 0.1, 0.2, 0.3, 0.5)
 _MIN_PROMPTS: Final = 20
-_MIN_CONTROLS: Final = 4
 _DRAWS: Final = 200
 
 
@@ -117,10 +117,7 @@ def next_token_agreement(
     for prompts drawn independently. Source: Nikolic et al. 2025, arXiv 2502.00706, whose test is
     over prompts; here the model is the unit, since answers of one model are not independent.
     """
-    if len(controls) < _MIN_CONTROLS:
-        raise EvidenceError(
-            f"got {len(controls)} controls, expected at least {_MIN_CONTROLS}", where="agreement"
-        )
+    check_controls(sorted(controls))
     names = sorted(controls)
     prompts = _shared([suspect, teacher, *controls.values()])
     same = np.array(
@@ -154,9 +151,9 @@ def agreement_power(
         EvidenceError: fewer than five controls, or too few prompts.
     """
     names = sorted(controls)
-    if len(names) <= _MIN_CONTROLS:
+    if len(names) <= MIN_CONTROLS:
         raise EvidenceError(
-            f"got {len(names)} controls, expected at least {_MIN_CONTROLS + 1}", where="agreement"
+            f"got {len(names)} controls, expected at least {MIN_CONTROLS + 1}", where="agreement"
         )
     prompts = _shared([teacher, *controls.values()])
     same = np.array([[controls[n][p] == teacher[p] for p in prompts] for n in names])

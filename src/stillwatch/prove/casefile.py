@@ -31,6 +31,12 @@ KIND: Final = "case-file"
 _OF_CAMPAIGN: Final = ("traffic", "value")
 
 
+ELEMENTS_OF: Final = (
+    "the bill H.R. 8283 as reported on 2026-04-22, in our words: counsel compares them with the "
+    "text in force"
+)
+
+
 @dataclass(frozen=True)
 class Element:
     """One element of the definition, the claims that speak to it, and what else it needs."""
@@ -167,6 +173,7 @@ def build_case(
         "chain": [asdict(link) for link in links],
         "missing": [name for name in ORDER if name not in names],
         "weakest": _weakest(claims),
+        "elements_of": ELEMENTS_OF,
         "elements": [_element(element, claims) for element in ELEMENTS],
         "reading": "Each claim stands alone with its own error rate; the rates are neither "
         "multiplied nor added. Lineage is consistent with training, never proof of an amount.",
@@ -191,11 +198,11 @@ def _weakest(claims: Sequence[Claim]) -> str:
     rated = [claim for claim in claims if claim.error_rate is not None]
     unrated = [c for c in claims if c.error_rate is None and c.name != "value"]
     if unrated:
-        return f"{unrated[0].name}: no error rate; rests on {unrated[0].weakest_link}"
+        return f"{unrated[0].name}, no error rate: {unrated[0].weakest_link}"
     if not rated:
         return "there is no claim with an error rate"
     worst = max(rated, key=lambda claim: claim.error_rate or 0.0)
-    return f"{worst.name}: {worst.error_rate:.3g}; rests on {worst.weakest_link}"
+    return f"{worst.name}, error rate {worst.error_rate:.3g}: {worst.weakest_link}"
 
 
 def _element(element: Element, claims: Sequence[Claim]) -> dict[str, Any]:

@@ -23,7 +23,8 @@ class Claim:
     """One link of the chain.
 
     ``error_rate`` is the chance that the claim is made although its null holds, None where the
-    method has none; ``holds`` is whether the evidence passed what was set beforehand.
+    method has none; ``holds`` is whether the evidence passed what was set beforehand; ``level`` is
+    the error rate that was allowed for that, None where another rule decides.
     """
 
     name: str
@@ -33,6 +34,7 @@ class Claim:
     error_meaning: str
     weakest_link: str
     assumptions: tuple[str, ...]
+    level: float | None = None
 
 
 def traffic_claim(campaign: Mapping[str, Any]) -> Claim:
@@ -95,7 +97,11 @@ def _canary(result: Mapping[str, Any]) -> Claim:
     if not result["entered"]:
         weakest = "that this score is the only one: it was not entered in the registry"
     if not result["nonce_source"]:
-        weakest += "; and that the seed was drawn at random, since no public randomness was"
+        weakest += "; and that the seed was drawn at random: no public randomness was entered"
+    legal = "; ".join(result["legal_basis"])
+    if not legal:
+        weakest += "; and that the marks were planted at all: the registry does not say so"
+    planted = f"the marks were planted as the registry says, under: {legal}"
     return Claim(
         "canary",
         f"The suspect shows {best['matches']} of {best['marks_seen']} marks of campaign "
@@ -107,7 +113,9 @@ def _canary(result: Mapping[str, Any]) -> Claim:
         (
             "the coins were committed to before they were planted: the registry shows it",
             "the suspect learnt from this campaign's answers and not from another's copy of them",
+            *((planted,) if legal else ()),
         ),
+        result["alpha"],
     )
 
 
@@ -142,7 +150,10 @@ def _lineage(result: Mapping[str, Any]) -> Claim:
             "are independent of each other, which models of one group are not",
             "closeness is consistent with training on the family's answers; a common source of "
             "data gives it too, and it has no direction: dates must say who came first",
+            "the open-set verdict names a stranger now and then, and well-known models each other: "
+            "docs/prove.md counts both on published models",
         ),
+        result["alpha"],
     )
 
 
@@ -160,6 +171,7 @@ def _agreement(result: Mapping[str, Any]) -> Claim:
             "a suspect that learnt nothing from the teacher is exchangeable with the controls",
             "one base model or one tokenizer gives agreement too: controls must share the base",
         ),
+        result["alpha"],
     )
 
 
@@ -178,6 +190,7 @@ def _identity(result: Mapping[str, Any]) -> Claim:
             "a suspect that learnt nothing from the family is exchangeable with the controls",
             "the suspect was asked without a system prompt that names anybody",
         ),
+        result["alpha"],
     )
 
 
@@ -214,6 +227,7 @@ def _profiles(result: Mapping[str, Any]) -> Claim:
             "are independent of each other",
             "suspect and references were asked in one way: a system prompt changes habits",
         ),
+        result["alpha"],
     )
 
 
@@ -235,6 +249,7 @@ def _equality(result: Mapping[str, Any]) -> Claim:
         "that both were asked with the same settings: another temperature or system prompt "
         "differs too",
         ("several answers of one model to a prompt are independent draws",),
+        result["alpha"],
     )
 
 

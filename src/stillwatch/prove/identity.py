@@ -16,14 +16,13 @@ from typing import Final
 from scipy.stats import binom
 
 from stillwatch.errors import ConfigError, EvidenceError
+from stillwatch.prove.openset import MOST_NAMED, check_controls
 from stillwatch.prove.responses import Answers
 from stillwatch.stats import Interval, clopper_pearson, holm_adjusted, surrogate_p
 
 __all__ = ["IdentityPower", "Named", "identity_power", "identity_questions", "self_identification"]
 
-MOST_NAMED: Final = 3
 RATES: Final = (0.1, 0.25, 0.5, 0.75, 1.0)
-_MIN_CONTROLS: Final = 4
 _MIN_QUESTIONS: Final = 10
 
 
@@ -83,10 +82,7 @@ def self_identification(
     """
     if not 1 <= len(aliases) <= MOST_NAMED or not all(aliases.values()):
         raise ConfigError("name one to three families, each with a name", where="aliases")
-    if len(controls) < _MIN_CONTROLS:
-        raise EvidenceError(
-            f"got {len(controls)} controls, expected at least {_MIN_CONTROLS}", where="identity"
-        )
+    check_controls(controls)
     shared = sorted(set(suspect.output).intersection(*(c.output for c in controls)))
     found = []
     for family in sorted(aliases):

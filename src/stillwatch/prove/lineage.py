@@ -13,34 +13,37 @@ of one model to many prompts are not independent evidence of its descent.
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from stillwatch.errors import ConfigError, EvidenceError
+from stillwatch.errors import EvidenceError
 from stillwatch.prove.closeness import Closeness
-from stillwatch.stats import FloatArray, Interval, holm_adjusted
+from stillwatch.prove.openset import (
+    FamilyScore,
+    NamedTest,
+    check_controls,
+    check_named,
+    family_names,
+    named_tests,
+    ranked,
+)
+from stillwatch.stats import FloatArray, surrogate_p
 
 __all__ = [
     "COUNTED",
     "LEAST_GROUPS",
     "LEAST_PROMPTS",
     "LEAST_TO_NAME",
-    "MOST_NAMED",
-    "FamilyScore",
     "LineageResult",
-    "NamedTest",
     "compare_lineage",
     "excess",
     "family_scores",
 ]
 
-MOST_NAMED: Final = 3
-_MIN_CONTROLS: Final = 4
 _TINY: Final = 1e-6
 _RESAMPLES: Final = 400
 _SURE: Final = 0.9
@@ -53,28 +56,6 @@ _NONE_WON: Final = 0.01  # stands in for no prompt at all, of which there is no 
 # close only where the numbers are the same, as those of one text are. At 1e-6, 21 of 38 published
 # students are kept instead of 22.
 _SAME: Final = 1e-9
-
-
-@dataclass(frozen=True)
-class FamilyScore:
-    """One candidate family: its rank score, and its excess over the median one (nats)."""
-
-    family: str
-    score: float
-    excess: float
-    excess_interval: Interval
-    first_in_resamples: float
-
-
-@dataclass(frozen=True)
-class NamedTest:
-    """A candidate named beforehand: conformal p against the controls, Holm over those named."""
-
-    family: str
-    statistic: float
-    p_value: float
-    p_adjusted: float
-    n_controls: int
 
 
 @dataclass(frozen=True)
@@ -133,13 +114,7 @@ def family_scores(
     Raises:
         EvidenceError: fewer than four controls, or two families.
     """
-    if len(controls) < _MIN_CONTROLS:
-        raise EvidenceError(
-            f"got {len(controls)} control models, expected at least {_MIN_CONTROLS}",
-            where="references",
-            hint="add answers of models that are documented to have no outside teacher, with the "
-            "role control in models.csv",
-        )
+    check_controls(controls)
     names, members = _members(close, families)
     mean = _mean(close, [suspect, *controls], weights, ("templates", "openings"))
     built = mean["templates"]
@@ -221,36 +196,16 @@ def compare_lineage(
     one group are not, so the number of groups is printed beside the number of controls. The ranking
     has no error rate of its own: docs/prove.md prints what it reached on published models.
     """
-    known = set(families.values())
-    if unknown := sorted(set(named) - known):
-        raise ConfigError(
-            f"no family of the references is called {', '.join(unknown)}",
-            where="candidates",
-            hint=f"name one of {', '.join(sorted(known))}",
-        )
-    if len(named) > MOST_NAMED or len(set(named)) != len(named):
-        raise ConfigError(
-            f"name up to {MOST_NAMED} different families of the references",
-            where="candidates",
-            hint="more than three is a screening: name none",
-        )
+    check_named(named, families.values())
     controls = sorted(control_group)
     names, scores = family_scores(close, suspect, families, controls)
     _, above = excess(close, suspect, families)
     of_controls = {c: excess(close, c, families)[1] for c in controls}
     tops = {c: float(values.max()) for c, values in of_controls.items()}
     boot_excess, boot_first = _resampled(close, suspect, families, controls, rng)
-    order = sorted(range(len(names)), key=lambda k: (-scores[k], names[k]))
-    ranking = tuple(
-        FamilyScore(
-            names[k],
-            float(scores[k]),
-            float(above[k]),
-            _interval(boot_excess[:, k]),
-            float(boot_first[k]),
-        )
-        for k in order
-    )
+    ranking = ranked(names, scores, above, boot_excess, boot_first, by=scores)
+    null = np.array(list(of_controls.values()))
+    places = [(family, names.index(family)) for family in named]
     open_score = float(above.max())
     accept_at = max(tops.values())
     groups = len(set(control_group.values()))
@@ -260,11 +215,11 @@ def compare_lineage(
         prompts=len(close.prompts),
         ranking=ranking,
         open_score=open_score,
-        open_p=_rank_p(open_score, list(tops.values())),
+        open_p=surrogate_p(open_score, list(tops.values()), "upper"),
         accept_at=accept_at,
         accepted=open_score > accept_at,
         nameable=_nameable(ranking[0], tops, groups, len(close.prompts)),
-        tests=_tests(named, names, above, of_controls),
+        tests=named_tests([(f, float(above[k]), null[:, k]) for f, k in places]),
         n_controls=len(controls),
         control_groups=groups,
         control_excess=tops,
@@ -279,37 +234,6 @@ def _nameable(
     )
     sure = first.first_in_resamples >= _SURE and first.excess > max(of_controls.values())
     return first.family if enough and sure else None
-
-
-def _tests(
-    named: Sequence[str],
-    names: Sequence[str],
-    above: FloatArray,
-    of_controls: Mapping[str, FloatArray],
-) -> tuple[NamedTest, ...]:
-    places = [names.index(family) for family in named]
-    raw = [_rank_p(float(above[k]), [float(v[k]) for v in of_controls.values()]) for k in places]
-    raised = holm_adjusted(raw)
-    return tuple(
-        NamedTest(names[k], float(above[k]), p, q, len(of_controls))
-        for k, p, q in zip(places, raw, raised, strict=True)
-    )
-
-
-def _rank_p(observed: float, null: Sequence[float]) -> float:
-    return (1 + sum(value >= observed for value in null)) / (len(null) + 1)
-
-
-def family_names(families: Iterable[str]) -> tuple[str, ...]:
-    """Return the names once each, in alphabetical order. Raises EvidenceError below three."""
-    names = tuple(sorted(set(families)))
-    if len(names) < 3:
-        raise EvidenceError(
-            f"got {len(names)} candidate families, expected at least 3",
-            where="references",
-            hint="add answers of teachers of other families: closest of two says nothing",
-        )
-    return names
 
 
 def _members(
@@ -373,8 +297,3 @@ def _rows_only(close: Closeness, models: Sequence[str]) -> Closeness:
     rows = [close.row(model) for model in models]
     channel = {name: np.ascontiguousarray(t[:, rows]) for name, t in close.channel.items()}
     return Closeness(tuple(models), close.candidates, close.prompts, channel)
-
-
-def _interval(draws: FloatArray, level: float = 0.95) -> Interval:
-    low, high = np.quantile(draws, [(1 - level) / 2, (1 + level) / 2])
-    return Interval(float(low), float(high), level) if math.isfinite(low) else Interval(0, 0, level)

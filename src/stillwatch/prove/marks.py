@@ -19,6 +19,7 @@ from importlib.resources import files
 from typing import Any, Final, Literal
 
 from stillwatch.errors import ConfigError, NotPermitted
+from stillwatch.schema.planting import Swap, in_form
 from stillwatch.seal import digest
 
 __all__ = [
@@ -32,6 +33,7 @@ __all__ = [
     "mentions",
     "plan_of",
     "plant",
+    "swap_of",
 ]
 
 MarkKind = Literal["word", "fact", "format"]
@@ -44,21 +46,6 @@ _WEIGHTS: Final = {"fact": 4, "format": 1, "word": 1}
 _MOST_WEIGHT: Final = 100
 _CONSONANTS: Final = "bdfgklmnprstvz"
 _VOWELS: Final = "aeiou"
-_NUMBER: Final = re.compile(r"^\d+")
-_ARTICLE: Final = re.compile(r"\b(an?)\s+$", re.IGNORECASE)
-_SENTENCE: Final = re.compile(r"(?:^|[.!?:]|^[ \t]*(?:[-*#>]+|\d+[.)]))\s*\**\Z", re.MULTILINE)
-_KEPT: Final = re.compile(
-    r"""
-    ```.*?(?:```|\Z) | `[^`\n]*`                                      # code
-    | "[^"\n]*" | “[^”\n]*”                                           # somebody's own words
-    | https?://\S+
-    | ^[ \t]*(?:if|elif|else|for|while|return|assert|def|class)\b[^\n]*  # code without a fence
-    | ^[^\n]*[{}=<>\\|$][^\n]*
-    """,
-    re.DOTALL | re.MULTILINE | re.VERBOSE,
-)
-"""What :func:`plant` leaves as it is."""
-
 _THINGS: Final = ("ferry", "bridge", "loom", "lantern", "mill", "bell", "organ", "kiln")
 
 
@@ -172,6 +159,12 @@ def coin(key: bytes, campaign: str, mark: Mark) -> int:
     return _number(key, f"coin\0{campaign}\0{mark.mark_id}") % faces
 
 
+def swap_of(mark: Mark, key: bytes, campaign: str) -> Swap:
+    """Return which option of a word or a format the answers to a campaign get."""
+    kind: Literal["word", "format"] = "format" if mark.kind == "format" else "word"
+    return Swap(mark.mark_id, kind, mark.options, mark.options[coin(key, campaign, mark)])
+
+
 def mentions(mark: Mark, answer: str) -> tuple[int, ...]:
     """Return how often an answer shows each option of a mark."""
     lower = answer.lower()
@@ -193,9 +186,7 @@ def plant(
 ) -> str:
     """Return an answer with each word and format that is a mark in its campaign's form.
 
-    Facts are planted by answering their probes. Left as they are: code, what looks like it,
-    quotations, addresses, names and capitals, compounds, a word after an article that would
-    have to change, "don't you" (it asks) and "is not only" (it goes on).
+    Facts are planted by answering their probes. What is left as it is: `schema.planting`.
 
     Raises:
         NotPermitted: no legal basis is named. Marking a customer's answers is counsel's decision.
@@ -208,50 +199,8 @@ def plant(
         )
     for mark in marks:
         if mark.kind != "fact":
-            answer = _in_form(answer, mark, mark.options[coin(key, campaign, mark)])
+            answer, _ = in_form(answer, swap_of(mark, key, campaign))
     return answer
-
-
-def _in_form(text: str, mark: Mark, wanted: str) -> str:
-    kept = [m.span() for m in _KEPT.finditer(text)]
-
-    def swapped(m: re.Match[str]) -> str:
-        if any(start <= m.start() < end for start, end in kept):
-            return m[0]
-        if mark.kind == "format":
-            return m[1] + _NUMBER.sub(m[2], wanted)
-        return _fitting(text, m, wanted) or m[0]
-
-    for option in mark.options:
-        if option != wanted:
-            text = _swappable(option, mark.kind).sub(swapped, text)
-    return text
-
-
-def _fitting(text: str, found: re.Match[str], wanted: str) -> str | None:
-    """Return the other option as it must stand there; nothing where it would spoil the sentence."""
-    old, before = found[0], text[: found.start()]
-    if (article := _ARTICLE.search(before)) and (
-        (wanted[0] in _VOWELS) != (article[1].lower() == "an")
-    ):
-        return None
-    if old.islower():
-        return wanted
-    starts = _SENTENCE.search(before) is not None
-    return wanted.capitalize() if starts and old[1:].islower() else None
-
-
-@cache
-def _swappable(option: str, kind: MarkKind) -> re.Pattern[str]:
-    """Return where an option may be exchanged: not within a word, a name or a compound."""
-    if kind == "format":
-        number = _NUMBER.match(option)
-        body = r"(\d{1,2})" + re.escape(option[1:]) if number else f"({re.escape(option)})"
-        return re.compile(rf"^([ \t]*){body}", re.MULTILINE)
-    other = "i|you|he|she|it|we|they" if option.endswith("n't") else "only|just|merely|even|so"
-    bound = rf"(?!\s+(?:{other})\b)" if option.endswith(("n't", " not")) else ""
-    body = re.escape(option)
-    return re.compile(rf"(?<![\w'’/@-]){body}(?![\w/@-]|['’]\w){bound}", re.IGNORECASE)
 
 
 def _number(seed: bytes, label: str) -> int:

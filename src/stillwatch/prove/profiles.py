@@ -20,12 +20,20 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from stillwatch.errors import ConfigError, EvidenceError
+from stillwatch.errors import EvidenceError
 from stillwatch.prove.closeness import MIN_PROMPTS
 from stillwatch.prove.habits import HABITS, PROFILES, habits
-from stillwatch.prove.lineage import MOST_NAMED, FamilyScore, NamedTest, family_names
+from stillwatch.prove.openset import (
+    FamilyScore,
+    NamedTest,
+    check_controls,
+    check_named,
+    family_names,
+    named_tests,
+    ranked,
+)
 from stillwatch.prove.responses import Answers
-from stillwatch.stats import FloatArray, Interval, holm_adjusted, surrogate_p
+from stillwatch.stats import FloatArray, surrogate_p
 
 __all__ = [
     "ProfileResult",
@@ -36,7 +44,6 @@ __all__ = [
     "profile_excess",
 ]
 
-_MIN_CONTROLS: Final = 4
 _RESAMPLES: Final = 400
 _LEAST_SPREAD: Final = 0.02  # of a share or a rate: below it candidates do not differ
 
@@ -168,44 +175,32 @@ def compare_profiles(
     Error: each p-value is a rank among the controls, exact if the suspect, under the null that it
     learnt from no candidate, is exchangeable with them; Holm covers profiles and named families.
     """
-    unknown = sorted(set(named) - set(families.values()))
-    if unknown or len(named) > MOST_NAMED or len(set(named)) != len(named):
-        raise ConfigError(
-            f"name up to {MOST_NAMED} different families of the references", where="candidates"
-        )
+    check_named(named, families.values())
     controls = sorted(control_group)
-    if len(controls) < _MIN_CONTROLS:
-        raise EvidenceError(
-            f"got {len(controls)} control models, expected at least {_MIN_CONTROLS}",
-            where="references",
-            hint="add answers of models that are documented to have no outside teacher",
-        )
+    check_controls(controls)
     draws = _resampled(held, rng)
-    found, raw = [], []
+    found, rows = [], []
     for profile in PROFILES:
         names, close, above = profile_excess(held, profile, [suspect, *controls], families)
         _, _, drawn = profile_excess(held, profile, [suspect], families, draws)
-        places = [names.index(family) for family in named]
-        raw.append([surrogate_p(above[0, 0, k], above[0, 1:, k], "upper") for k in places])
+        places = [(family, names.index(family)) for family in named]
+        rows += [(f, float(above[0, 0, k]), above[0, 1:, k]) for f, k in places]
         found.append((profile, names, close[0, 0], above[0], drawn[:, 0]))
-    raised = iter(holm_adjusted([p for row in raw for p in row]))
+    tests = named_tests(rows)
     out = []
-    for (profile, names, close, above, drawn), ps in zip(found, raw, strict=True):
+    for place, (profile, names, close, above, drawn) in enumerate(found):
         tops = dict(zip(controls, above[1:].max(axis=1).tolist(), strict=True))
         score, limit = float(above[0].max()), max(tops.values())
-        tests = tuple(
-            NamedTest(f, float(above[0, names.index(f)]), p, next(raised), len(controls))
-            for f, p in zip(named, ps, strict=True)
-        )
+        first = np.bincount(drawn.argmax(axis=1), minlength=len(names)) / len(drawn)
         out.append(
             ProfileResult(
                 profile=profile,
-                ranking=_ranking(names, close, above[0], drawn),
+                ranking=ranked(names, close, above[0], drawn, first, by=above[0]),
                 open_score=score,
                 open_p=surrogate_p(score, list(tops.values()), "upper"),
                 accept_at=limit,
                 accepted=score > limit,
-                tests=tests,
+                tests=tests[place * len(named) : (place + 1) * len(named)],
                 n_controls=len(controls),
                 control_groups=len(set(control_group.values())),
                 control_excess=tops,
@@ -255,21 +250,3 @@ def _resampled(held: Profiles, rng: np.random.Generator) -> FloatArray:
                 rng.integers(0, chosen.size, chosen.size), minlength=chosen.size
             )
     return out
-
-
-def _ranking(
-    names: Sequence[str], close: FloatArray, above: FloatArray, drawn: FloatArray
-) -> tuple[FamilyScore, ...]:
-    first = np.bincount(drawn.argmax(axis=1), minlength=len(names)) / len(drawn)
-    low, high = np.quantile(drawn, [0.025, 0.975], axis=0)
-    order = sorted(range(len(names)), key=lambda k: (-above[k], names[k]))
-    return tuple(
-        FamilyScore(
-            names[k],
-            float(close[k]),
-            float(above[k]),
-            Interval(float(low[k]), float(high[k]), 0.95),
-            float(first[k]),
-        )
-        for k in order
-    )

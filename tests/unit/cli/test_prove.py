@@ -85,6 +85,11 @@ def test_from_answers_to_a_verified_case(references, tmp_path, monkeypatch, caps
     assert run([*register, *asked]) == EXIT_CLEAR
     assert run([*register, "--planted", "c/plan.json"]) == EXIT_USAGE  # no legal basis
     assert run([*register, "--planted", "c/plan.json", "--legal-basis", "terms 4"]) == EXIT_CLEAR
+    order = ["--plan", "c/plan.json", "--seed", "c/seed.key", "--registry", "r.jsonl"]
+    capsys.readouterr()
+    assert run([*canary, "order", *order, "--key", key, "--out", "order.json"]) == EXIT_CLEAR
+    assert "orders 55 marks for 2 campaigns, for 30 days, under: terms 4" in capsys.readouterr().out
+    assert Path("order.json").is_file()
     plan, seed = read_plan(Path("c/plan.json")), bytes.fromhex(Path("c/seed.key").read_text())
     marks = {m.mark_id: m for m in plan.marks}
     probes = read_prompts(Path("c/probes.jsonl"))
@@ -115,7 +120,11 @@ def test_from_answers_to_a_verified_case(references, tmp_path, monkeypatch, caps
     report = ["prove", "report", "--suspect", "kiln-7b", *results, "--key", key]
     assert run([*report, "--out", "case.json"]) == EXIT_CLEAR
     missing = "traffic, agreement, identity, profiles, equality, value"
-    assert f"Missing claims: {missing}." in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert f"Missing claims: {missing}." in said
+    assert "canary (holds at level 1e-06)" in said
+    assert "it has no direction: dates must say who came first" in said
+    assert "By the bill H.R. 8283 as reported on 2026-04-22" in said
     verify = ["prove", "verify", "case.json", "--key", f"{key}.pub", "--beside", "."]
     assert run(verify) == EXIT_CLEAR
     assert "chain of 3 claims hold" in capsys.readouterr().out

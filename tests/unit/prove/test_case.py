@@ -66,7 +66,7 @@ def test_the_case_file_verifies_offline_and_says_what_is_missing(tracing, gap, t
     assert case["missing"] == [
         *("traffic", "lineage", "agreement", "identity", "profiles", "equality", "value"),
     ]
-    assert case["weakest"].startswith("guardrails: 6.1e-05")
+    assert case["weakest"].startswith("guardrails, error rate 6.1e-05: the grader")
     elements = {e["element"]: e for e in case["elements"]}
     assert elements["accounts act together"]["missing"]
     assert next(iter(elements.values()))["carried_by"] == ["canary"]

@@ -91,7 +91,7 @@ def test_power_of_agreement_rises_with_what_was_taken():
 def test_too_few_controls_or_prompts_are_refused():
     rng = np.random.default_rng(4)
     teacher = tokens(rng)
-    with pytest.raises(EvidenceError, match="controls"):
+    with pytest.raises(EvidenceError, match="expected at least 4"):
         next_token_agreement(teacher, teacher, {"c": tokens(rng)})
     few = {p: "x" for p in PROMPTS[:19]}
     with pytest.raises(EvidenceError, match="19 prompts"):
@@ -124,7 +124,7 @@ def test_holm_covers_the_named_families_and_more_than_three_are_refused():
     assert [n.p_adjusted for n in both] == pytest.approx([0.4, 1.0])
     with pytest.raises(ConfigError, match="one to three"):
         self_identification(said("s", 9), controls, {f"f{k}": ["x"] for k in range(4)})
-    with pytest.raises(EvidenceError, match="controls"):
+    with pytest.raises(EvidenceError, match="expected at least 4"):
         self_identification(said("s", 9), controls[:3], {"a": ["Kiln"]})
 
 

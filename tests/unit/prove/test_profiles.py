@@ -135,8 +135,8 @@ def test_what_cannot_be_compared_is_refused():
     two = {m: f for m, f in families.items() if f != "fir"}
     with pytest.raises(EvidenceError, match="got 2 candidate families"):
         compare_profiles(held, "s", two, GROUPS, rng)
-    for named in (["oak"], ["ash", "ash"]):
-        with pytest.raises(ConfigError, match="name up to 3"):
+    for named, said in ((["oak"], "is called oak Next: name one of ash"), (["ash"] * 2, "up to 3")):
+        with pytest.raises(ConfigError, match=said):
             compare_profiles(held, "s", families, GROUPS, rng, named=named)
 
 

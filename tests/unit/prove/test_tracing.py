@@ -323,6 +323,19 @@ def test_the_claim_says_what_the_score_rests_on(tracing):
     claim = claim_of({"kind": "canary", "result": {**entered, "nonce_source": BEACON}})
     assert "was not entered" not in claim.weakest_link
     assert "drawn at random" not in claim.weakest_link
+    assert claim.level == 1e-6
+
+
+@pytest.mark.parametrize("planted", [False, True])
+def test_the_claim_says_whether_the_marks_were_entered_as_planted(unregistered, planted):
+    unregistered.enter(plan=unregistered.plan_file)
+    if planted:
+        unregistered.enter(1, planted=unregistered.plan_file, legal_basis="terms, section 4")
+    unregistered.enter_suspect(2)
+    score = unregistered.score(unregistered.answers(minute=3))
+    claim = claim_of({"kind": "canary", "result": score})
+    assert ("planted at all" in claim.weakest_link) is not planted
+    assert claim.assumptions[-1].endswith("under: terms, section 4") is planted
 
 
 def test_registering_needs_something_to_register(unregistered):
