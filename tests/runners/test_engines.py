@@ -18,7 +18,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from environments import environment
+from environments import environment, without_stillwatch
 from ports import end, free_port, wait_for
 
 from stillwatch.pipeline import FEATURES, features
@@ -46,14 +46,16 @@ def python() -> Path:
 def begin(python: Path, world: SimulatedWorld, tmp_path: Path) -> Any:
     """Return what starts a scan on an engine, of the world's own files where no other is given."""
 
-    def start(engine: str, *words: Any, logs: Path | None = None) -> subprocess.Popen[str]:
+    def start(
+        engine: str, *words: Any, logs: Path | None = None, workers: Path = python
+    ) -> subprocess.Popen[str]:
         sides = ("--accounts", world.accounts_csv, "--permits", world.permits_csv,
                  "--ownership", world.ownership_csv)  # fmt: skip
         command = (python, "-m", "stillwatch.cli", "scan", logs or world.out / "exchanges", *sides,
                    "--out", tmp_path / "run", "--engine", engine, "--quiet", *words)  # fmt: skip
         env = {**os.environ, **QUIET}
         if engine.startswith("spark://"):  # a master's workers take the python that they are told
-            env["PYSPARK_PYTHON"] = str(python)
+            env["PYSPARK_PYTHON"] = str(workers)
         return subprocess.Popen(
             [str(word) for word in command], text=True, env=env,
             stdout=subprocess.PIPE, stderr=subprocess.PIPE,
@@ -288,6 +290,26 @@ def test_a_spark_master_leaves_the_same_bytes_though_a_worker_is_lost(
     assert plain.differing(of_run(tmp_path / "run")) == []
     timing = json.loads((tmp_path / "run" / "timing.json").read_text())
     assert timing["engine"] == address
+
+
+@pytest.fixture(scope="session")
+def bare(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a Python for workers that has every library and no stillwatch."""
+    made = without_stillwatch("engines", tmp_path_factory.mktemp("bare") / "python")
+    asked = subprocess.run(
+        [made, "-c", "import duckdb, pyspark, stillwatch"], capture_output=True, text=True
+    )
+    assert "No module named 'stillwatch'" in asked.stderr
+    return made
+
+
+def test_a_spark_master_whose_workers_have_no_stillwatch_is_sent_it(
+    begin: Any, bare: Path, standalone: tuple[int, str], plain: Scanned, tmp_path: Path
+) -> None:
+    """The kernel is compiled: it is unpacked there, and reads every exchange as it does here."""
+    _, address = standalone
+    ended(begin(address, workers=bare), 3)
+    assert plain.differing(of_run(tmp_path / "run")) == []
 
 
 def test_nobody_at_the_address_is_told(begin: Any) -> None:
