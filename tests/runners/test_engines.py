@@ -196,6 +196,54 @@ def test_spark_leaves_the_same_bytes_though_an_executor_is_killed(
     assert plain.differing(of_run(tmp_path / "run")) == []
 
 
+class ShuffleDisk:
+    """Where Spark keeps its shuffles: a file system of its own, or a limit on executors' files."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        folder.mkdir()
+        words = ["mount", "-t", "tmpfs", "-o", "size=96m", "none", folder]
+        self.mounted = not subprocess.run(words, capture_output=True).returncode
+
+    def fill(self, scanning: int) -> None:
+        """Take all that is left; without the right to mount, no executor may write a file more."""
+        if self.mounted:
+            with contextlib.suppress(OSError), (self.folder / "ballast").open("wb", 0) as out:
+                while True:
+                    out.write(bytes(65_536))
+            return
+        for pid in descendants(scanning, b"CoarseGrainedExecutorBackend"):
+            subprocess.run(["prlimit", "--fsize=1:1", "--pid", str(pid)], check=True)
+
+
+@pytest.fixture
+def shuffle_disk(tmp_path: Path) -> Iterator[ShuffleDisk]:
+    disk = ShuffleDisk(tmp_path / "shuffles")
+    yield disk
+    if disk.mounted:
+        subprocess.run(["umount", "-l", disk.folder], check=True)
+
+
+def test_a_full_shuffle_disk_is_told_and_the_scan_goes_on_where_there_is_room(
+    begin: Any, shuffle_disk: ShuffleDisk, plain: Scanned, tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    """It is full, really, when the logs are read and the first shuffle is to come."""
+    monkeypatch.setenv("SPARK_LOCAL_DIRS", str(shuffle_disk.folder))
+    process = begin("local-cluster[2,1,1024]")
+    whole = tmp_path / "run" / "stages" / "features.parts" / "whole.json"
+    while process.poll() is None and not whole.exists():
+        time.sleep(0.005)
+    shuffle_disk.fill(process.pid)
+    said = ended(process, 1)
+    assert "a worker's disk is full" in said
+    assert "--resume" in said
+    assert "Traceback" not in said
+    ended(begin("sail", "--resume"), 3)
+    assert "features" in json.loads((tmp_path / "run" / "timing.json").read_text())["kept"]
+    assert plain.differing(of_run(tmp_path / "run")) == []
+
+
 @pytest.fixture(scope="session")
 def stages(rows: pa.Table, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the tables of 50,000 mixed exchanges, some of them twice, with `exchanges` made here.

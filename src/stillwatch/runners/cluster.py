@@ -34,7 +34,9 @@ _ADDRESS: Final = re.compile(
 _INSTALL: Final = "pip install 'stillwatch[{extra}]' (docs/scaling.md)"
 _CONNECT_PORT: Final = 15_002
 _MISSING: Final = re.compile(r"No module named '(\w+)")
-_FULL: Final = os.strerror(errno.ENOSPC)
+_FULL: Final = re.compile(
+    "|".join(os.strerror(number) for number in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG))
+)
 # Tasks name their parts uniquely, so that a second attempt beside a slow first one does no harm.
 _SPARK: Final = {
     "spark.app.name": "stillwatch",
@@ -116,7 +118,7 @@ def failure(error: Exception, what: str) -> RunnerError:
             hint="install it, in the node's version, where the engine's Python is "
             "(docs/scaling.md)",
         )  # fmt: skip
-    if _FULL in said:
+    if _FULL.search(said):
         return RunnerError(
             "a worker's disk is full", where=what,
             hint="make room where the engine's workers keep shuffles (spark.local.dir) and where "

@@ -20,7 +20,6 @@ import stillwatch
 
 __all__ = ["Shipped", "machine", "opened", "pack"]
 
-# The kernel is built for Python's stable interface, so that a minor version does not matter.
 _OLDEST: Final = (1980, 1, 1, 0, 0, 0)
 
 
@@ -33,7 +32,10 @@ class Shipped(NamedTuple):
 
 
 def machine() -> str:
-    """Return what a compiled kernel depends on, such as ``linux-x86_64-CPython``."""
+    """Return what a compiled kernel depends on, such as ``linux-x86_64-CPython``.
+
+    It is built for Python's stable interface, so that a minor version does not matter.
+    """
     return f"{sys.platform}-{platform.machine()}-{platform.python_implementation()}"
 
 
@@ -58,8 +60,8 @@ def opened(
 ) -> Iterator[Any]:  # fmt: skip
     """Run a pickled task, with the package that was sent where it is for such a machine.
 
-    This function and `machine` travel by value: where they run, the worker may have no stillwatch. Elsewhere
-    (another processor) the worker's own counts, and the first tasks compare its version.
+    This function and `machine` travel by value: the worker may have no stillwatch. On another
+    kind of machine the worker's own counts, of which the first tasks compare the version.
     """
     from pyspark import SparkFiles
 
