@@ -360,6 +360,38 @@ def test_a_spark_master_whose_workers_have_no_stillwatch_is_sent_it(
     assert plain.differing(of_run(tmp_path / "run")) == []
 
 
+@contextlib.contextmanager
+def connect_server(python: Path, workers: Path, folder: Path) -> Iterator[str]:
+    """Run a Spark Connect server with a cluster behind it; yield its address."""
+    port = free_port()
+    command = [
+        python.parent / "spark-submit", "--master", "local-cluster[2,1,1024]",
+        "--class", "org.apache.spark.sql.connect.service.SparkConnectServer",
+        "--conf", f"spark.connect.grpc.binding.port={port}", "--conf", "spark.ui.enabled=false",
+        "spark-internal",
+    ]  # fmt: skip
+    told = {"PYSPARK_PYTHON": str(workers), "SPARK_WORKER_DIR": str(folder)}
+    server = subprocess.Popen(
+        command, env={**os.environ, **QUIET, **told}, cwd=folder,
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    try:
+        wait_for(port, server)
+        yield f"sc://127.0.0.1:{port}"
+    finally:
+        end(server, signal.SIGTERM)
+
+
+def test_a_server_of_spark_connect_sends_it_on_to_workers_that_have_no_stillwatch(
+    begin: Any, python: Path, bare: Path, plain: Scanned, tmp_path: Path
+) -> None:
+    folder = tmp_path / "server"
+    folder.mkdir()
+    with connect_server(python, bare, folder) as address:
+        ended(begin(address), 3)
+    assert plain.differing(of_run(tmp_path / "run")) == []
+
+
 def test_nobody_at_the_address_is_told(begin: Any) -> None:
     said = ended(begin("sc://127.0.0.1:9"), 1)
     assert "nobody listens there" in said
