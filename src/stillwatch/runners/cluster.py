@@ -24,7 +24,7 @@ import pyarrow as pa
 
 from stillwatch.errors import ConfigError, RunnerError
 from stillwatch.runners import shipped
-from stillwatch.runners.tasks import NOTE_DDL
+from stillwatch.runners.tasks import DAMAGED, NOTE_DDL
 
 __all__ = ["Cluster", "check_engine", "failure", "open_cluster"]
 
@@ -118,6 +118,8 @@ def failure(error: Exception, what: str) -> RunnerError:
             hint="install it, in the node's version, where the engine's Python is "
             "(docs/scaling.md)",
         )  # fmt: skip
+    if DAMAGED in said:
+        return RunnerError(DAMAGED, where=what, hint="begin anew, without --resume")
     if _FULL.search(said):
         return RunnerError(
             "a worker's disk is full", where=what,

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from stillwatch.errors import ConfigError
-from stillwatch.runners.cluster import check_engine, failure
+from stillwatch.runners.cluster import failure
 
 
 @pytest.mark.parametrize(
@@ -18,6 +17,8 @@ from stillwatch.runners.cluster import check_engine, failure
         ("Job aborted: java.io.IOException: No space left on device",
          "a worker's disk is full", "spark.local.dir"),
         ("OSError: [Errno 28] No space left on device", "a worker's disk is full", "--resume"),
+        ("PythonException: RunnerError: f.parquet: a file of a table cannot be read (OSError)",
+         "a file of a table cannot be read", "without --resume"),
         ("acct_1 said something", "the engine gave up (RuntimeError)", "--resume"),
     ],
 )  # fmt: skip
@@ -26,9 +27,3 @@ def test_a_failure_is_told_by_what_is_to_be_done(said: str, message: str, hint: 
     assert (told.message, told.where) == (message, "table features")
     assert hint in told.hint
     assert "acct_1" not in str(told)
-
-
-@pytest.mark.parametrize("engine", ["yarn", "k8s://host:1", "local[4]", "spark://", "sc://", ""])
-def test_other_engines_are_refused(engine: str) -> None:
-    with pytest.raises(ConfigError, match="not an engine"):
-        check_engine(engine)
