@@ -89,9 +89,8 @@ def _of_engine(made: EnginePlan) -> None:
     print(f"           {_told(made.node_memory_gb)} GB of the node; --memory bounds part of it")
     shuffle = "not measured, this engine does not tell"
     print(f"  shuffle  {shuffle if made.shuffle_gb is None else _told(made.shuffle_gb) + ' GB'}")
-    print(
-        f"  disk     {_told(made.disk_gb)} GB that all share, {_told(made.left_gb)} GB afterwards"
-    )
+    print(f"  disk     {_told(made.disk_gb)} GB that all share,")
+    print(f"           {_told(made.left_gb)} GB afterwards")
     if made.cost is None:
         print("  cost     give --price: an hour of a machine of two cores")
     else:
