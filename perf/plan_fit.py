@@ -108,11 +108,10 @@ def fitted_engines(kept: dict[str, Any], local: dict[str, Any]) -> dict[str, Any
 def node_on_engine(runs: list[dict[str, Any]], local: list[dict[str, Any]]) -> dict[str, Any]:
     """Return the fit of a node's CPU: what it costs by exchange and account is that of local runs.
 
-    Their steps that no engine takes are the same work, measured on logs six times as large and on
-    a quieter machine. The constant (the engine's client or driver with it) is the mean of what
-    runs on the engine took beyond. ``worst`` has both in it: a local run that its fit does not
-    know, and a run on the engine; ``largest`` is that of the largest run on the engine, by a
-    constant of the others.
+    Their steps that no engine takes are the same work, measured on logs six times as large. The
+    constant (the engine's client or driver with it) is the mean of what runs on the engine took
+    beyond. ``worst`` has both in it: a local run that its fit does not know, and a run on the
+    engine; ``largest`` is that of the largest run on the engine, by a constant of the others.
     """
     kept = [
         run | {"node_cpu_s": sum(s for n, s in run["steps_cpu_s"].items() if n not in ON_ENGINE)}

@@ -153,6 +153,7 @@ def open_cluster(engine: str) -> Iterator[Cluster]:
 
         failures += (Py4JError,)
     with ExitStack() as closing:
+        folder = Path(closing.enter_context(tempfile.TemporaryDirectory(prefix="stillwatch-")))
         try:
             if engine == "sail":
                 session = _connected(closing.enter_context(_sail()))
@@ -161,19 +162,17 @@ def open_cluster(engine: str) -> Iterator[Cluster]:
                 session = _connected(engine)
             else:
                 session = _joined(engine)
+            closing.callback(session.stop)
+            sent = None  # the workers of Sail in this process are this process
+            if engine != "sail":
+                sent = _shipped(session, folder, by_connect=engine.startswith("sc://"))
         except failures as error:
             raise RunnerError(
                 f"no session with the engine ({type(error).__name__})",
                 where="--engine",
                 hint="is it running there, and, for spark://, is there Java 17 or later here?",
             ) from error
-        folder = Path(closing.enter_context(tempfile.TemporaryDirectory(prefix="stillwatch-")))
-        closing.callback(session.stop)
-        if engine == "sail":  # its workers are this process
-            yield Cluster(session, failures)
-        else:
-            sent = _shipped(session, folder, by_connect=engine.startswith("sc://"))
-            yield Cluster(session, failures, sent)
+        yield Cluster(session, failures, sent)
 
 
 def _shipped(session: Any, folder: Path, *, by_connect: bool) -> shipped.Shipped | None:

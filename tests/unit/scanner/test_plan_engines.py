@@ -48,6 +48,15 @@ def test_every_measured_run_lies_in_its_plan(kept: dict) -> None:
     assert (made.beyond, made.unlike) == (1.0, False)
 
 
+@pytest.mark.parametrize("engine", ["spark", "sail"])
+def test_a_scan_three_times_as_large_took_what_both_cores_busy_would_take(engine: str) -> None:
+    """On an engine no fit has seen it: a million exchanges, two quiet cores, an older version."""
+    took = json.loads((ROOT / "bench" / "results" / "engines.json").read_text())["seconds"]
+    made = plan_on_engine(1_024_907, 40_235, engine=engine)
+    cpu_s = 3600 * (made.node_cpu_hours.expected + made.workers_cpu_hours.expected)
+    assert cpu_s / 2 == pytest.approx(min(took[engine]), rel=0.25)
+
+
 def test_only_what_an_engine_tells_is_planned() -> None:
     assert plan_on_engine(1e6, 4e4, engine="spark").shuffle_gb is not None
     assert plan_on_engine(1e6, 4e4, engine="sail").shuffle_gb is None
