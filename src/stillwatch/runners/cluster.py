@@ -119,7 +119,9 @@ def failure(error: Exception, what: str) -> RunnerError:
             "(docs/scaling.md)",
         )  # fmt: skip
     if DAMAGED in said:
-        return RunnerError(DAMAGED, where=what, hint="begin anew, without --resume")
+        return RunnerError(
+            DAMAGED, where=what, hint="go on with --resume; if it happens again, begin without it"
+        )
     if _FULL.search(said):
         return RunnerError(
             "a worker's disk is full", where=what,

@@ -24,7 +24,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from stillwatch import errors
-from stillwatch.errors import ConfigError, RunnerError, StillwatchError, why
+from stillwatch.errors import ConfigError, StillwatchError, why
 from stillwatch.runners.local import ENGINES, listed, quoted
 from stillwatch.runners.wire import received, sent
 from stillwatch.schema import to_disk
@@ -201,14 +201,14 @@ def read_rows(
 
 @contextmanager
 def reading(path: str) -> Iterator[None]:
-    """Raise RunnerError where a file of a table is damaged or gone: no second attempt mends it."""
+    """Raise OSError that says so where a file of a table is damaged or gone.
+
+    No note, so that the engine tries again: a shared disk may have hiccuped.
+    """
     try:
         yield
     except (OSError, pa.ArrowException) as error:
-        raise RunnerError(
-            f"{DAMAGED} ({why(error)})", where=Path(path).name,
-            hint="begin anew, without --resume",
-        ) from error  # fmt: skip
+        raise OSError(f"{Path(path).name}: {DAMAGED} ({why(error)})") from error
 
 
 def run_key(

@@ -17,8 +17,8 @@ from stillwatch.runners.cluster import failure
         ("Job aborted: java.io.IOException: No space left on device",
          "a worker's disk is full", "spark.local.dir"),
         ("OSError: [Errno 28] No space left on device", "a worker's disk is full", "--resume"),
-        ("PythonException: RunnerError: f.parquet: a file of a table cannot be read (OSError)",
-         "a file of a table cannot be read", "without --resume"),
+        ("PythonException: OSError: f.parquet: a file of a table cannot be read (OSError)",
+         "a file of a table cannot be read", "begin without it"),
         ("acct_1 said something", "the engine gave up (RuntimeError)", "--resume"),
     ],
 )  # fmt: skip
