@@ -135,6 +135,16 @@ bench-plan: .venv/.test-stamp ## scans of several sizes, and the fit that `still
 bench-engines: .venv/.test-stamp ## a million exchanges here, on Sail and on a Spark master with two workers (needs Java, minutes)
 	@PYTHONPATH=tests/fixtures OMP_NUM_THREADS=1 $(BIN)/python perf/engines_bench.py --keep bench/results/engines.json
 
+build/profile/bin/py-spy:
+	@$(PYTHON) -m venv build/profile && build/profile/bin/pip -q install py-spy==0.4.3
+
+profile: .venv/.run-stamp build/profile/bin/py-spy ## a flame graph of a scan of COPIES (13: a million exchanges, 127: ten) (minutes; a finished one is kept)
+	@OMP_NUM_THREADS=1 $(BIN)/python perf/flame.py --spy build/profile/bin/py-spy --copies $(or $(COPIES),13) --keep
+
+bench-engine-runs: .venv/.test-stamp ## scans of several sizes on Spark and on Sail, and the fit of `stillwatch plan --engine` (needs Java, resumable, half an hour)
+	@PYTHONPATH=tests/fixtures OMP_NUM_THREADS=1 $(BIN)/python perf/engine_runs.py
+	@$(BIN)/python perf/plan_fit.py
+
 bench-sources: .venv/.test-stamp ## MB of JSON per second of CPU and peak memory of every JSON format (minutes)
 	@$(BIN)/python perf/json_speed.py
 

@@ -14,8 +14,9 @@ file: a slow hour of the machine slows both. The best of several repeats counts.
 - ``jsonl``: one thread, MB of uncompressed LiteLLM JSON lines per CPU second, to batches and with
   features.
 
-``--keep`` writes bench/results/bench.json, else bench/work/bench.json. ``--check`` ends with 1 when
-a ratio (or the inverse of a rate) is more than 10 % worse than the kept one.
+``--keep`` writes bench/results/bench.json, else ``--out``, bench/work/bench.json. ``--check`` ends
+with 1 when a ratio (or the inverse of a rate) is more than 10 % worse than the kept one, that of
+``--against``. A ratio that the kept result has and this one lacks is said to be not measured.
 """
 
 from __future__ import annotations
@@ -190,21 +191,28 @@ def main() -> None:
     parser.add_argument("--memory", default="4GB")
     parser.add_argument("--repeat", type=int, default=5)
     parser.add_argument("--scans", type=int, default=2, help="how often the scan is run; 0: never")
+    parser.add_argument("--no-logs", dest="logs", action="store_false", help="no JSON lines")
+    parser.add_argument("--out", type=Path, default=WORK / "bench.json", help="without --keep")
     parser.add_argument("--keep", action="store_true")
     parser.add_argument("--check", action="store_true")
+    parser.add_argument("--against", type=Path, default=KEPT, help="what --check compares with")
     asked = parser.parse_args()
     WORK.mkdir(parents=True, exist_ok=True)
     result: dict[str, Any] = {"commit": commit(), "machine": describe()}
     result |= bench_features(asked.rows, asked.repeat)
-    result["jsonl"] = bench_jsonl(min(asked.repeat, 3))
+    if asked.logs:
+        result["jsonl"] = bench_jsonl(min(asked.repeat, 3))
     if asked.scans:
         result["scan"] = bench_scan(asked.copies, asked.memory, asked.scans)
-    target = KEPT if asked.keep else WORK / "bench.json"
+    target = KEPT if asked.keep else asked.out
     target.write_text(json.dumps(result, indent=1) + "\n")
     print(json.dumps(result, indent=1))
     if asked.check:
-        found = worse(result, json.loads(KEPT.read_text()))
+        found = worse(result, kept := json.loads(asked.against.read_text()))
         print("\n".join(found) or "no ratio is more than 10 % worse than the kept one")
+        for path in RATIOS:
+            if at(kept, path) is not None and at(result, path) is None:
+                print(f"{path}: not measured now")
         sys.exit(bool(found))
 
 

@@ -69,7 +69,7 @@ def scanned(python: Path, name: str, engine: str) -> Took:
 
 @contextlib.contextmanager
 def started(python: Path, wanted: Sequence[str]) -> Iterator[dict[str, tuple[str, int]]]:
-    """Start what is wanted; yield by name its address and the process whose CPU seconds count."""
+    """Start what is wanted; yield by name its address and its process, 0 where it is the scan's."""
     with contextlib.ExitStack() as closing:
         engines = {}
         for name in wanted:
@@ -81,7 +81,7 @@ def started(python: Path, wanted: Sequence[str]) -> Iterator[dict[str, tuple[str
                 address = process.stdout.readline().strip()
                 if not address:
                     raise SystemExit("the master did not start: see above")
-                engines[name] = address, 0
+                engines[name] = address, process.pid
             elif name == "server":
                 port = free_port()
                 words = [python.parent / "sail", "spark", "server", "--port", str(port)]
@@ -117,9 +117,10 @@ def main() -> None:
         first = None
         for _ in range(asked.rounds):
             for name, (engine, pid) in engines.items():
-                before = cpu_of(pid) if pid else 0.0
+                apart = pid if name == "server" else 0
+                before = cpu_of(apart) if apart else 0.0
                 took = scanned(python, asked.log, engine)
-                beside[name].append(cpu_of(pid) - before if pid else 0.0)
+                beside[name].append(cpu_of(apart) - before if apart else 0.0)
                 first = first or took.left
                 if took.left != first:
                     raise SystemExit(f"{name} left other bytes")

@@ -156,7 +156,7 @@ def c_pass(record_batch: pa.RecordBatch) -> list[tuple[bytes, bytes]]:
         raise SystemExit("the C kernel is not built")
     rows = record_batch.num_rows
     out = pa.allocate_buffer(rows * 512)
-    columns = [arrow._column(a) for a in arrow._arrays(record_batch).values()]
+    columns = [arrow.text_column(a) for a in arrow._arrays(record_batch).values()]
     return [
         compiled.batch(rows, first, min(first + arrow._SPAN_ROWS, rows), out, *columns)
         for first in range(0, rows, arrow._SPAN_ROWS)

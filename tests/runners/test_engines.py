@@ -18,7 +18,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from environments import environment
+from environments import environment, without_stillwatch
 from ports import end, free_port, wait_for
 
 from stillwatch.pipeline import FEATURES, features
@@ -46,14 +46,16 @@ def python() -> Path:
 def begin(python: Path, world: SimulatedWorld, tmp_path: Path) -> Any:
     """Return what starts a scan on an engine, of the world's own files where no other is given."""
 
-    def start(engine: str, *words: Any, logs: Path | None = None) -> subprocess.Popen[str]:
+    def start(
+        engine: str, *words: Any, logs: Path | None = None, workers: Path = python
+    ) -> subprocess.Popen[str]:
         sides = ("--accounts", world.accounts_csv, "--permits", world.permits_csv,
                  "--ownership", world.ownership_csv)  # fmt: skip
         command = (python, "-m", "stillwatch.cli", "scan", logs or world.out / "exchanges", *sides,
                    "--out", tmp_path / "run", "--engine", engine, "--quiet", *words)  # fmt: skip
         env = {**os.environ, **QUIET}
         if engine.startswith("spark://"):  # a master's workers take the python that they are told
-            env["PYSPARK_PYTHON"] = str(python)
+            env["PYSPARK_PYTHON"] = str(workers)
         return subprocess.Popen(
             [str(word) for word in command], text=True, env=env,
             stdout=subprocess.PIPE, stderr=subprocess.PIPE,
@@ -194,6 +196,54 @@ def test_spark_leaves_the_same_bytes_though_an_executor_is_killed(
     assert plain.differing(of_run(tmp_path / "run")) == []
 
 
+class ShuffleDisk:
+    """Where Spark keeps its shuffles: a file system of its own, or a limit on executors' files."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        folder.mkdir()
+        words = ["mount", "-t", "tmpfs", "-o", "size=96m", "none", folder]
+        self.mounted = not subprocess.run(words, capture_output=True).returncode
+
+    def fill(self, scanning: int) -> None:
+        """Take all that is left; without the right to mount, no executor may write a file more."""
+        if self.mounted:
+            with contextlib.suppress(OSError), (self.folder / "ballast").open("wb", 0) as out:
+                while True:
+                    out.write(bytes(65_536))
+            return
+        for pid in descendants(scanning, b"CoarseGrainedExecutorBackend"):
+            subprocess.run(["prlimit", "--fsize=1:1", "--pid", str(pid)], check=True)
+
+
+@pytest.fixture
+def shuffle_disk(tmp_path: Path) -> Iterator[ShuffleDisk]:
+    disk = ShuffleDisk(tmp_path / "shuffles")
+    yield disk
+    if disk.mounted:
+        subprocess.run(["umount", "-l", disk.folder], check=True)
+
+
+def test_a_full_shuffle_disk_is_told_and_the_scan_goes_on_where_there_is_room(
+    begin: Any, shuffle_disk: ShuffleDisk, plain: Scanned, tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    """It is full, really, when the logs are read and the first shuffle is to come."""
+    monkeypatch.setenv("SPARK_LOCAL_DIRS", str(shuffle_disk.folder))
+    process = begin("local-cluster[2,1,1024]")
+    whole = tmp_path / "run" / "stages" / "features.parts" / "whole.json"
+    while process.poll() is None and not whole.exists():
+        time.sleep(0.005)
+    shuffle_disk.fill(process.pid)
+    said = ended(process, 1)
+    assert "a worker's disk is full" in said
+    assert "--resume" in said
+    assert "Traceback" not in said
+    ended(begin("sail", "--resume"), 3)
+    assert "features" in json.loads((tmp_path / "run" / "timing.json").read_text())["kept"]
+    assert plain.differing(of_run(tmp_path / "run")) == []
+
+
 @pytest.fixture(scope="session")
 def stages(rows: pa.Table, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the tables of 50,000 mixed exchanges, some of them twice, with `exchanges` made here.
@@ -288,6 +338,58 @@ def test_a_spark_master_leaves_the_same_bytes_though_a_worker_is_lost(
     assert plain.differing(of_run(tmp_path / "run")) == []
     timing = json.loads((tmp_path / "run" / "timing.json").read_text())
     assert timing["engine"] == address
+
+
+@pytest.fixture(scope="session")
+def bare(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a Python for workers that has every library and no stillwatch."""
+    made = without_stillwatch("engines", tmp_path_factory.mktemp("bare") / "python")
+    asked = subprocess.run(
+        [made, "-c", "import duckdb, pyspark, stillwatch"], capture_output=True, text=True
+    )
+    assert "No module named 'stillwatch'" in asked.stderr
+    return made
+
+
+def test_a_spark_master_whose_workers_have_no_stillwatch_is_sent_it(
+    begin: Any, bare: Path, standalone: tuple[int, str], plain: Scanned, tmp_path: Path
+) -> None:
+    """The kernel is compiled: it is unpacked there, and reads every exchange as it does here."""
+    _, address = standalone
+    ended(begin(address, workers=bare), 3)
+    assert plain.differing(of_run(tmp_path / "run")) == []
+
+
+@contextlib.contextmanager
+def connect_server(python: Path, workers: Path, folder: Path) -> Iterator[str]:
+    """Run a Spark Connect server with a cluster behind it; yield its address."""
+    port = free_port()
+    command = [
+        python.parent / "spark-submit", "--master", "local-cluster[2,1,1024]",
+        "--class", "org.apache.spark.sql.connect.service.SparkConnectServer",
+        "--conf", f"spark.connect.grpc.binding.port={port}", "--conf", "spark.ui.enabled=false",
+        "spark-internal",
+    ]  # fmt: skip
+    told = {"PYSPARK_PYTHON": str(workers), "SPARK_WORKER_DIR": str(folder)}
+    server = subprocess.Popen(
+        command, env={**os.environ, **QUIET, **told}, cwd=folder,
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    try:
+        wait_for(port, server)
+        yield f"sc://127.0.0.1:{port}"
+    finally:
+        end(server, signal.SIGTERM)
+
+
+def test_a_server_of_spark_connect_sends_it_on_to_workers_that_have_no_stillwatch(
+    begin: Any, python: Path, bare: Path, plain: Scanned, tmp_path: Path
+) -> None:
+    folder = tmp_path / "server"
+    folder.mkdir()
+    with connect_server(python, bare, folder) as address:
+        ended(begin(address), 3)
+    assert plain.differing(of_run(tmp_path / "run")) == []
 
 
 def test_nobody_at_the_address_is_told(begin: Any) -> None:

@@ -64,6 +64,17 @@ def test_prefixes_and_patterns_keep_the_endpoint_and_odd_keys_are_read(bucket):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("mark", ["_delta_log/0.json", "metadata/v1.metadata.json"])
+def test_a_table_with_a_log_of_its_own_is_not_read_as_its_objects(bucket, mark):
+    _, options = bucket
+    put(options, "lake/table/a.csv", line("a"))
+    put(options, f"lake/table/{mark}", b"{}")
+    with pytest.raises(InputError, match="s3://bucket/lake: a table of"):
+        find_files([f"s3://bucket/lake?{options}"])
+    assert len(find_files([f"s3://bucket/lake/table/a.csv?{options}"])) == 1
+
+
+@pytest.mark.slow
 def test_a_scan_of_a_bucket_says_what_a_scan_of_the_files_says(bucket, tmp_path):
     _, options = bucket
     world = simulate("tiny", seed=3, out=tmp_path / "world")

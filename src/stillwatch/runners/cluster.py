@@ -6,28 +6,37 @@ from engine to engine, and from DuckDB.
 
 from __future__ import annotations
 
+import errno
 import importlib.util
 import os
 import re
 import socket
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
+from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
 import pyarrow as pa
 
 from stillwatch.errors import ConfigError, RunnerError
-from stillwatch.runners.tasks import NOTE_DDL
+from stillwatch.runners import shipped
+from stillwatch.runners.tasks import DAMAGED, NOTE_DDL
 
-__all__ = ["Cluster", "check_engine", "open_cluster"]
+__all__ = ["Cluster", "check_engine", "failure", "open_cluster"]
 
 _ADDRESS: Final = re.compile(
     r"local|sail|sc://[^\s/]+.*|spark://[\w.:,\[\]-]+|local-cluster\[\d+,\s*\d+,\s*\d+\]"
 )
 _INSTALL: Final = "pip install 'stillwatch[{extra}]' (docs/scaling.md)"
 _CONNECT_PORT: Final = 15_002
+_MISSING: Final = re.compile(r"No module named '(\w+)")
+_FULL: Final = re.compile(
+    "|".join(os.strerror(number) for number in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG))
+)
 # Tasks name their parts uniquely, so that a second attempt beside a slow first one does no harm.
 _SPARK: Final = {
     "spark.app.name": "stillwatch",
@@ -53,9 +62,13 @@ def check_engine(engine: str) -> None:
 class Cluster:
     """Use `open_cluster`. Notes come back as (item, note as JSON, rows), in no order."""
 
-    def __init__(self, session: Any, failures: tuple[type[Exception], ...]) -> None:
+    def __init__(
+        self, session: Any, failures: tuple[type[Exception], ...],
+        sent: shipped.Shipped | None = None,
+    ) -> None:  # fmt: skip
         self._session = session
         self._failures = failures
+        self._sent = sent
 
     def each(self, task: Task, tasks: int, what: str) -> list[tuple[int, str, bytes]]:
         """Run ``task`` on so many partitions, each with its number.
@@ -64,7 +77,7 @@ class Cluster:
         """
         with self._failing(what):
             numbers = self._session.range(0, tasks, 1, tasks)
-            return _notes(numbers.mapInArrow(task, NOTE_DDL))
+            return _notes(numbers.mapInArrow(self._carried(task), NOTE_DDL))
 
     def by_key(
         self, read: Task, tasks: int, columns: str, key: str, parts: int, task: Task, what: str
@@ -75,22 +88,50 @@ class Cluster:
         """
         with self._failing(what):
             numbers = self._session.range(0, tasks, 1, tasks)
-            rows = numbers.mapInArrow(read, columns).repartition(parts, key)
-            return _notes(rows.mapInArrow(task, NOTE_DDL))
+            rows = numbers.mapInArrow(self._carried(read), columns).repartition(parts, key)
+            return _notes(rows.mapInArrow(self._carried(task), NOTE_DDL))
+
+    def _carried(self, task: Task) -> Task:
+        """Return a task that first looks for the package that was sent to the workers."""
+        if self._sent is None:
+            return task
+        from pyspark import cloudpickle
+
+        packed = cloudpickle.dumps(task)
+        return partial(shipped.opened, packed, self._sent.folder, self._sent.machine)
 
     @contextmanager
     def _failing(self, what: str) -> Iterator[None]:
         try:
             yield
         except self._failures as error:
-            missing = "No module named 'stillwatch" in str(error)
-            raise RunnerError(
-                "the workers do not have stillwatch" if missing
-                else f"the engine gave up ({type(error).__name__})",
-                where=what,
-                hint="install it, in the same version, where the engine's Python is" if missing
-                else "read the engine's own log, then go on with --resume",
-            ) from error  # fmt: skip
+            raise failure(error, what) from error
+
+
+def failure(error: Exception, what: str) -> RunnerError:
+    """Return what a failure of the engine means: a library, room on a disk, or its own affair."""
+    said = str(error)
+    missing = _MISSING.search(said)
+    if missing is not None:
+        return RunnerError(
+            f"the workers do not have {missing[1]}", where=what,
+            hint="install it, in the node's version, where the engine's Python is "
+            "(docs/scaling.md)",
+        )  # fmt: skip
+    if DAMAGED in said:
+        return RunnerError(
+            DAMAGED, where=what, hint="go on with --resume; if it happens again, begin without it"
+        )
+    if _FULL.search(said):
+        return RunnerError(
+            "a worker's disk is full", where=what,
+            hint="make room where the engine's workers keep shuffles (spark.local.dir) and where "
+            "--out is, then go on with --resume",
+        )  # fmt: skip
+    return RunnerError(
+        f"the engine gave up ({type(error).__name__})", where=what,
+        hint="read the engine's own log, then go on with --resume",
+    )  # fmt: skip
 
 
 def _notes(frame: Any) -> list[tuple[int, str, bytes]]:
@@ -114,6 +155,7 @@ def open_cluster(engine: str) -> Iterator[Cluster]:
 
         failures += (Py4JError,)
     with ExitStack() as closing:
+        folder = Path(closing.enter_context(tempfile.TemporaryDirectory(prefix="stillwatch-")))
         try:
             if engine == "sail":
                 session = _connected(closing.enter_context(_sail()))
@@ -122,14 +164,35 @@ def open_cluster(engine: str) -> Iterator[Cluster]:
                 session = _connected(engine)
             else:
                 session = _joined(engine)
+            closing.callback(session.stop)
+            sent = None  # the workers of Sail in this process are this process
+            if engine != "sail":
+                sent = _shipped(session, folder, by_connect=engine.startswith("sc://"))
         except failures as error:
             raise RunnerError(
                 f"no session with the engine ({type(error).__name__})",
                 where="--engine",
                 hint="is it running there, and, for spark://, is there Java 17 or later here?",
             ) from error
-        closing.callback(session.stop)
-        yield Cluster(session, failures)
+        yield Cluster(session, failures, sent)
+
+
+def _shipped(session: Any, folder: Path, *, by_connect: bool) -> shipped.Shipped | None:
+    """Send this package to the workers; None where a server takes no archives, as Sail's does."""
+    from pyspark import cloudpickle
+    from pyspark.errors import UnsupportedOperationException
+
+    sent = shipped.pack(folder)
+    cloudpickle.register_pickle_by_value(shipped)
+    archive = f"{sent.archive}#{sent.folder}"
+    if not by_connect:
+        session.sparkContext.addArchive(archive)
+        return sent
+    try:
+        session.addArtifacts(archive, archive=True)
+    except UnsupportedOperationException:
+        return None
+    return sent
 
 
 def _need(package: str, extra: str) -> None:

@@ -27,7 +27,7 @@ import pyarrow.parquet as pq
 
 from stillwatch.errors import RunnerError
 from stillwatch.runners.local import quoted
-from stillwatch.runners.tasks import Beside, Ground, Item, each_item, publish, task_engine
+from stillwatch.runners.tasks import Beside, Ground, Item, each_item, publish, reading, task_engine
 from stillwatch.schema import Along
 
 __all__ = [
@@ -172,7 +172,7 @@ def deal_rows(
 
     def deal(item: Item) -> dict[str, Any]:
         ground.check()
-        with pq.ParquetFile(item["path"]) as file:
+        with reading(item["path"]), pq.ParquetFile(item["path"]) as file:
             rows = file.read_row_groups(item["groups"], use_threads=False).combine_chunks()
         number = _numbers(rows, along, ends)
         order = np.argsort(number, kind="stable")
@@ -243,10 +243,10 @@ def _rows_of(sources: Sequence[tuple[str, Sequence[int]]]) -> Iterator[pa.Record
     """Yield row groups of Parquet files, and batches of files that were dealt."""
     for path, groups in sources:
         if path.endswith(DEALT):
-            with pa.memory_map(path) as held, pa.ipc.open_file(held) as file:
+            with reading(path), pa.memory_map(path) as held, pa.ipc.open_file(held) as file:
                 yield from (file.get_batch(k) for k in groups)
         else:
-            with pq.ParquetFile(path) as file:
+            with reading(path), pq.ParquetFile(path) as file:
                 yield from file.iter_batches(_BATCH, row_groups=list(groups), use_threads=False)
 
 

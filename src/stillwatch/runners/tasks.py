@@ -24,12 +24,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from stillwatch import errors
-from stillwatch.errors import ConfigError, StillwatchError
+from stillwatch.errors import ConfigError, StillwatchError, why
 from stillwatch.runners.local import ENGINES, listed, quoted
 from stillwatch.runners.wire import received, sent
 from stillwatch.schema import to_disk
 
 __all__ = [
+    "DAMAGED",
     "NOTE",
     "NOTE_DDL",
     "TASK_MEMORY",
@@ -44,6 +45,7 @@ __all__ = [
     "publish",
     "raise_noted",
     "read_rows",
+    "reading",
     "run_key",
     "task_engine",
     "write_parts",
@@ -55,6 +57,7 @@ NOTE: Final = pa.schema(
 )
 NOTE_DDL: Final = "item BIGINT, note STRING, rows BINARY"
 TASK_MEMORY: Final = "1GB"
+DAMAGED: Final = "a file of a table cannot be read"
 _ROW_GROUP: Final = 65_536
 
 Item = Mapping[str, Any]
@@ -188,12 +191,24 @@ def read_rows(
 ) -> Iterator[pa.RecordBatch]:
     """Yield row groups of a table's parts in the types of the wire, to be split by a key."""
     for item in _items_of(items, batches):
-        file = pq.ParquetFile(item["path"])
         groups = range(item["first"], item["stop"])
-        for rows in file.iter_batches(
-            _ROW_GROUP, row_groups=groups, columns=schema.names, use_threads=False
-        ):
-            yield sent(rows.select(schema.names))
+        with reading(item["path"]), pq.ParquetFile(item["path"]) as file:
+            for rows in file.iter_batches(
+                _ROW_GROUP, row_groups=groups, columns=schema.names, use_threads=False
+            ):
+                yield sent(rows.select(schema.names))
+
+
+@contextmanager
+def reading(path: str) -> Iterator[None]:
+    """Raise OSError that says so where a file of a table is damaged or gone.
+
+    No note, so that the engine tries again: a shared disk may have hiccuped.
+    """
+    try:
+        yield
+    except (OSError, pa.ArrowException) as error:
+        raise OSError(f"{Path(path).name}: {DAMAGED} ({why(error)})") from error
 
 
 def run_key(

@@ -11,9 +11,11 @@ from stillwatch.scanner.feed import StoredDays
 from stillwatch.scanner.filling import Filled, Waiting, fill_days, reading_key, waiting_files
 from stillwatch.scanner.job import prepare, scan
 from stillwatch.scanner.planning import Plan, Range, plan
+from stillwatch.scanner.planning_engines import EnginePlan, plan_on_engine
 from stillwatch.scanner.result import Progress, ScanResult
 
 __all__ = [
+    "EnginePlan",
     "Filled",
     "Plan",
     "Progress",
@@ -25,6 +27,7 @@ __all__ = [
     "corroborated_lines",
     "fill_days",
     "plan",
+    "plan_on_engine",
     "prepare",
     "reading_key",
     "scan",

@@ -18,6 +18,7 @@ from typing import BinaryIO, cast
 import pyarrow as pa
 
 from stillwatch.errors import ConfigError, InputError
+from stillwatch.sources.lakes import refuse_table
 from stillwatch.sources.object_store import S3, list_objects, open_object, plain_name
 from stillwatch.sources.warehouse import WAREHOUSES, open_query, read_query
 
@@ -50,8 +51,9 @@ def find_files(
 
     ``query``: file of what a database among them is asked.
 
-    Raises InputError when a path does not exist, or nothing is found, ConfigError when there is a
-    query and no database, or the other way round.
+    Raises InputError when a path does not exist, nothing is found, or a folder is a table of Delta
+    Lake, Iceberg or Hudi, ConfigError when there is a query and no database, or the other way
+    round.
     """
     given = [os.fspath(path) for path in paths]
     if any(path.startswith(WAREHOUSES) for path in given) or query is not None:
@@ -111,6 +113,9 @@ def _on_disk(path: str) -> Iterator[tuple[str, int]]:
 
 def _walk(folder: str) -> Iterator[tuple[str, int]]:
     for root, folders, files in os.walk(folder):
+        below = os.path.relpath(root, folder).replace(os.sep, "/")
+        for name in (*files, *(f"{one}/" for one in folders)):
+            refuse_table(f"{below}/{name}", folder)
         folders[:] = [f for f in folders if not f.startswith((".", "_"))]
         for file in files:
             if not file.startswith((".", "_")):

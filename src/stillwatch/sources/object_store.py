@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.fs as pafs
 
 from stillwatch.errors import ConfigError, InputError
+from stillwatch.sources.lakes import refuse_table
 
 __all__ = [
     "S3", "Stored", "list_objects", "object_state", "open_object", "plain_name", "watch_objects",
@@ -42,7 +43,8 @@ def list_objects(address: str) -> Iterator[tuple[str, int]]:
     with every object. Objects with a part of the key below the prefix that begins with . or _ are
     left out, and so are empty marks of folders.
 
-    Raises InputError where it cannot be listed, or nothing is there; the message holds no key.
+    Raises InputError where it cannot be listed, nothing is there, or a prefix is a table of Delta
+    Lake, Iceberg or Hudi; the message holds no key.
     """
     any_at_all = False
     for found in _listed(address, missing=False):
@@ -101,7 +103,10 @@ def _listed(address: str, *, missing: bool) -> Iterator[Stored]:
     start = place.removesuffix(_path_of(place))  # with keys that stand in the address
     pattern = unquote(_path_of(place)) if _GLOB & set(place) else ""
     for item in found:
-        below = item.path.removeprefix(root).split("/")
+        inside = item.path.removeprefix(root)
+        if not pattern:
+            refuse_table(inside, name)
+        below = inside.split("/")
         if item.type != pafs.FileType.File or any(part.startswith((".", "_")) for part in below):
             continue
         if pattern and not fnmatch.fnmatchcase(item.path, pattern):

@@ -282,6 +282,39 @@ def test_a_damaged_table_is_told_with_its_place(tmp_path: Path, step: Step, said
     runner.close()
 
 
+@pytest.mark.parametrize(("step", "column"), [(REPEATS_STEP, "digest"), (STEP, "topic")])
+@pytest.mark.parametrize("groups", ["in order", "mixed"])
+def test_a_damaged_column_is_told_by_the_workers_that_read_it(
+    tmp_path: Path, step: Step, column: str, groups: str
+) -> None:
+    """The footer is whole, so that the node sees nothing; an engine tries again before it ends."""
+    runner = EngineRunner(tmp_path, Settings(), cluster=cast("Cluster", Here()), threads=1)
+    given = log(10, moments=10_000)
+    given = given if groups == "in order" else mixed(given, seed=3)
+    runner.map("features", features, cut_up(given, 5_000), FEATURES)
+    runner.put("accounts", ACCOUNT.empty_table())
+    runner.put("organizations", ORGANIZATION.empty_table())
+    if step is STEP:
+        runner.run(REPEATS_STEP)
+        runner.run(PEOPLE_STEP)
+    zero_column(runner.path("features"), column)
+    with pytest.raises(OSError, match=r"^features\.parquet: a file of a table cannot be read"):
+        runner.run(step)
+    runner.close()
+
+
+def zero_column(path: Path, name: str) -> None:
+    """Overwrite one column of a Parquet file with zeros, in every row group."""
+    whole = bytearray(path.read_bytes())
+    with pq.ParquetFile(path) as file:
+        number = file.schema_arrow.names.index(name)
+        chunks = [file.metadata.row_group(k).column(number) for k in range(file.num_row_groups)]
+    for chunk in chunks:
+        size = chunk.total_compressed_size
+        whole[chunk.data_page_offset : chunk.data_page_offset + size] = bytes(size)
+    path.write_bytes(whole)
+
+
 def test_a_step_that_a_key_splits_needs_no_order() -> None:
     with pytest.raises(ValueError, match="SQL alone says"):
         Step(name="x", inputs=("a",), output="x", sql=lambda _: "", along=ALONG, order_by=("n",))

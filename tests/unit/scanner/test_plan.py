@@ -79,4 +79,4 @@ def test_the_command_says_it(capsys: pytest.CaptureFixture[str]) -> None:
     assert "times the largest measured run" in told
     assert run([*words, "--json"]) == 0
     assert json.loads(capsys.readouterr().out) == plan(5e6, 2e5, price_per_hour=0.1).as_dict()
-    assert run([*words, "--engine", "spark"]) == 1
+    assert run([*words, "--engine", "yarn"]) == 1

@@ -40,6 +40,35 @@ def test_directories_are_walked_sorted_without_hidden_files(tmp_path: Path) -> N
     assert [f.name for f in find_files([tmp_path])] == ["a.x", "b/1.x", "b/2.x"]
 
 
+@pytest.mark.parametrize(
+    ("mark", "kind"),
+    [
+        ("_delta_log/00000000000000000000.json", "Delta Lake"),
+        ("deep/table/_delta_log/00000000000000000000.json", "Delta Lake"),
+        (".hoodie/hoodie.properties", "Hudi"),
+        ("metadata/00001-aa.metadata.json", "Iceberg"),
+        ("table/metadata/v2.metadata.json", "Iceberg"),
+    ],
+)
+def test_a_table_with_a_log_of_its_own_is_not_read_as_its_files(
+    mark: str, kind: str, tmp_path: Path
+) -> None:
+    """Files that the table's log no longer names hold deleted rows, and would be read."""
+    pq.write_table(table(), tmp_path / "part-0.parquet")
+    (tmp_path / mark).parent.mkdir(parents=True)
+    (tmp_path / mark).write_text("{}")
+    with pytest.raises(InputError, match=f"a table of {kind}: ") as caught:
+        find_files([tmp_path])
+    assert "own connector" in caught.value.hint
+
+
+@pytest.mark.parametrize("name", ["metadata/day.json", "logs/a.metadata.json", "delta_log/a.json"])
+def test_folders_of_like_names_are_read(name: str, tmp_path: Path) -> None:
+    (tmp_path / name).parent.mkdir()
+    (tmp_path / name).write_text("{}")
+    assert [Path(file.path) for file in find_files([tmp_path])] == [tmp_path / name]
+
+
 def test_a_file_given_twice_is_read_once(tmp_path: Path) -> None:
     (tmp_path / "a.x").write_text("x")
     found = find_files([tmp_path, str(tmp_path / "*.x"), tmp_path / "a.x"])
