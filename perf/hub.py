@@ -197,13 +197,15 @@ def serve(home: Path, workers: int) -> tuple[subprocess.Popen[bytes], int]:
     port = free_port()
     words = ["--home", str(home), "--port", str(port), "--workers", str(workers)]
     process = subprocess.Popen([sys.executable, "-m", "stillwatch.cli", "hub", "serve", *words])
-    for _ in range(300):
+    for _ in range(1_200):
         try:
             urllib.request.urlopen(f"http://127.0.0.1:{port}/health/")
             return process, port
         except OSError:
             time.sleep(0.1)
-    raise RuntimeError("the hub did not start")
+    process.terminate()
+    process.wait(30)
+    raise RuntimeError("the hub did not start within two minutes")
 
 
 async def grow(url: str, objects: int) -> str:
