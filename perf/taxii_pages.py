@@ -6,7 +6,8 @@ A PostgreSQL cluster of its own, `hub serve` with two workers, and a collection 
 5,000 come through the hub, the rest are copies under new ids by one SQL statement (`perf/hub.py`).
 The client is another project's: `taxii2client.v21.as_pages`, a thousand objects a page. While it
 pages, four writers add envelopes of twenty, until it has read all that was there. What it read is
-compared with what there was and with what the hub acknowledged; writes bench/results/taxii-pages.json.
+compared with what there was and with what the hub acknowledged. Writes
+bench/results/taxii-pages.json.
 Ends with 1 where an object was lost or came twice, or the order is not that of the dates added.
 """
 
@@ -28,9 +29,9 @@ from typing import Any
 
 import asyncpg
 import httpx
-from hub import TAXII, grow, indicators, ingest, markings, serve
 from machine import commit, describe
 
+from hub import TAXII, grow, indicators, ingest, markings, serve
 from stillwatch.share.hub import Office, make_home
 
 with warnings.catch_warnings():  # it imports a module of the standard library that is to go

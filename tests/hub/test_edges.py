@@ -1,4 +1,4 @@
-"""What suites and clients send that the standard says little of: media parameters, ranges, cursors."""
+"""What suites and clients send of which the standard says little: parameters, ranges, cursors."""
 
 from __future__ import annotations
 

@@ -64,7 +64,8 @@ _SMALL: Final = (
     "samples|criteria|fields|subsets|halves|waves|sessions|repetitions|tests|"
     "signatures|fingerprints|digits|letters|columns|rows|blocks|chapters|topics|subjects|dialogues|"
     "examples|attempts|copies|personas|schemas|tags|networks|hosting networks|independent signals|"
-    "ways|styles|registers|clusters|cohorts|log sources|data sources|hypotheses|explanations|reasons|lines of evidence|directions|levels|"
+    "ways|styles|registers|clusters|cohorts|log sources|data sources|"
+    "hypotheses|explanations|reasons|lines of evidence|directions|levels|"
     "categories|points|places|cases|mistakes|typos|sets|lists|regions|time zones|links)"
 )
 
@@ -80,7 +81,7 @@ _ROUND: Final = (
 )
 # How alike two things are, rounded; how sure one is stands in a field of its own
 _LEVEL: Final = r"(?:0\.[1-9]|0\.[1-9]5|0\.9[89]|(?:[1-9]0|[1-9]5|9[89]) ?(?:percent|%))"
-# Names of header fields that are words of their own, or would be written as no word is (RFC 9110 and others)
+# Names of header fields that are words, or would be written as no word is (RFC 9110 and others)
 _HEADERS: Final = (
     "Accept|Age|Authorization|Connection|Cookie|Date|DNT|ETag|Expect|Forwarded|From|Host|Origin"
     "|Pragma|Range|Referer|Server|TE|Upgrade|Via|Warning"
