@@ -3,7 +3,7 @@
     .venv/bin/python perf/taxii_pages.py [--objects N]
 
 A PostgreSQL cluster of its own, `hub serve` with two workers, and a collection of 100,000 objects:
-5,000 come through the hub, the rest are copies under new ids by one SQL statement (`perf/hub.py`).
+2,000 come through the hub, the rest are copies under new ids by one SQL statement (`perf/hub.py`).
 The client is another project's: `taxii2client.v21.as_pages`, a thousand objects a page. While it
 pages, four writers add envelopes of twenty, until it has read all that was there. What it read is
 compared with what there was and with what the hub acknowledged. Writes
@@ -40,9 +40,9 @@ with warnings.catch_warnings():  # it imports a module of the standard library t
     from taxii2client.common import TokenAuth
 
 RESULT = Path(__file__).parents[1] / "bench" / "results" / "taxii-pages.json"
-FIRST = 5_000
+FIRST = 2_000
 WRITERS = 4
-GIVEN = 2_000  # objects of a writer, at most
+GIVEN = 800  # objects of a writer, at most
 ENVELOPE = 20
 PAGE = 1_000
 MOST = 10**12
