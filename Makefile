@@ -176,6 +176,10 @@ bench-check: .venv/.test-stamp ## the same, compared with the kept result: fails
 
 bench-hub: .venv/.test-stamp ## the hub on PostgreSQL: ingest and pages at 100,000 and a million objects (minutes)
 	@$(BIN)/python perf/hub.py
+
+bench-taxii-pages: .venv/.test-stamp ## taxii2-client over 100,000 objects while writers add: none lost, none doubled (a minute or two)
+	@$(BIN)/python perf/taxii_pages.py
+
 bench-collect: .venv/.test-stamp ## collect at 2,000 records a second for BENCH_SECONDS (600): delay, CPU a record, memory (twenty minutes)
 	@$(BIN)/python perf/collect.py --seconds $(or $(BENCH_SECONDS),600) --keep
 	@$(BIN)/python perf/collect.py --seconds $(or $(BENCH_SECONDS),600) --route traces --rate 1000 --keep

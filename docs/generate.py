@@ -591,6 +591,15 @@ are asked for; of 44 after patterns were added for these 18, and of 30 after the
 written by someone who tries, in words that are listed, every third may pass; 54 of the 55 are
 tests now (one says nothing forbidden), and of 24 new lawful ones the same 19 pass as before.
 
+An outside hand wrote 150 lawful texts and 150 forbidden ones (`tests/unit/share/outside.toml`). At
+first 112 lawful ones passed and 4 forbidden ones. Rules were widened for what held one half of the
+lawful ones; of the other half, judged once more, the same 50 of 75 passed as before: what holds a
+text is mostly a word that could tell of commerce too, and each is used in its own way. After that
+half was read as well 140 pass. Of 40 lawful ones that were written last 24 passed (22 by the rules
+before all of it), and of 40 forbidden ones that aimed at what was widened 5 (2 before). So
+somebody new still rewrites every third or fourth text, and nobody should expect that 99 of 100
+texts of free prose pass; of objects as programs make them that share is reached.
+
 Of rows of words of the vocabulary that were drawn for the letters they begin with, 73 of 1,256
 pass with 8 to 11 letters and 6 of 1,210 with 12 to 20 (393 of 1,225 and 142 of 1,212 before words
 in a row had to be joined); drawn from honest sentences 153 of 1,270 and 30 of 1,234. Of rows of 5

@@ -7,7 +7,7 @@ loads both from this process: all three share the machine's cores.
 
 * ingest: envelopes of 500 lawful indicators of about 1.1 kB from 4 connections, each judged by the
   antitrust rules and answered when it is on the disk, until 20,000 are in; once a round.
-* the collection then grows to --objects by one SQL statement that copies rows under new ids.
+* the collection then grows to --objects by one SQL statement that copies indicators under new ids.
 * pages: 4 connections page 100 objects at a time for --seconds, from the first object on (start)
   and over the last 10,000 (end), over and over; each answer's event and delivery are on the disk
   before it leaves. `sparse` is a member who sees one object in a thousand of those.
@@ -56,11 +56,12 @@ NEXT = re.compile(rb'^\{"more":true,"next":"([A-Za-z0-9_-]+)"')
 GROW = """
 INSERT INTO version (collection, added, object_id, type, spec, version, version_text, version_key,
                      owner, audience, digest, body)
-SELECT v.collection, c.last_added + row_number() OVER (), 'indicator--' || gen_random_uuid(),
+SELECT v.collection, c.last_added + row_number() OVER (), 'indicator--' || made.id,
        v.type, v.spec, v.version, v.version_text, v.version_key, v.owner,
-       CASE WHEN copy % 1000 = 7 THEN $2::bigint ELSE v.audience END, v.digest, v.body
-FROM generate_series(1, $1::bigint) AS copy
-JOIN (SELECT *, row_number() OVER (ORDER BY added) AS n FROM version) v
+       CASE WHEN copy % 1000 = 7 THEN $2::bigint ELSE v.audience END, v.digest,
+       replace(v.body, v.object_id, 'indicator--' || made.id)
+FROM (SELECT copy, gen_random_uuid() AS id FROM generate_series(1, $1::bigint) AS copy) AS made
+JOIN (SELECT *, row_number() OVER (ORDER BY added) AS n FROM version WHERE type = 'indicator') v
   ON v.n = 1 + copy % $3::bigint
 CROSS JOIN collection c WHERE c.pk = v.collection
 """
@@ -197,13 +198,15 @@ def serve(home: Path, workers: int) -> tuple[subprocess.Popen[bytes], int]:
     port = free_port()
     words = ["--home", str(home), "--port", str(port), "--workers", str(workers)]
     process = subprocess.Popen([sys.executable, "-m", "stillwatch.cli", "hub", "serve", *words])
-    for _ in range(300):
+    for _ in range(1_200):
         try:
             urllib.request.urlopen(f"http://127.0.0.1:{port}/health/")
             return process, port
         except OSError:
             time.sleep(0.1)
-    raise RuntimeError("the hub did not start")
+    process.terminate()
+    process.wait(30)
+    raise RuntimeError("the hub did not start within two minutes")
 
 
 async def grow(url: str, objects: int) -> str:
@@ -213,8 +216,9 @@ async def grow(url: str, objects: int) -> str:
         "INSERT INTO audience (key, tier, listed) VALUES ('bench', 0, false) RETURNING pk"
     )
     have = await connection.fetchval("SELECT count(*) FROM version")
+    models = await connection.fetchval("SELECT count(*) FROM version WHERE type = 'indicator'")
     if objects > have:
-        await connection.execute(GROW, objects - have, sparse, have)
+        await connection.execute(GROW, objects - have, sparse, models)
         await connection.execute(
             "UPDATE collection SET last_added = (SELECT max(added) FROM version)"
         )

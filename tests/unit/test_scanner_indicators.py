@@ -17,6 +17,8 @@ from stillwatch.scanner import scan
 from stillwatch.simulate import SimulatedWorld, simulate
 
 NOW = datetime(2026, 11, 26, tzinfo=UTC)
+# Who shares templates, items or exits with strangers for honest reasons
+ALIKE = {"template", "plugin", "evals", "classroom", "hackathon", "workflow", "gateway", "agents"}
 COLUMNS = {"system_prompt": ["h_system"], "tool_schema": ["h_tools"],
            "near_text": [f"band_{k}" for k in range(8)], "frame_head_8": ["head_8"]}  # fmt: skip
 
@@ -90,6 +92,14 @@ def test_all_fingerprints_of_honest_accounts_accuse_nobody(world, before, tmp_pa
     changed = {account for account in old if old[account] != new[account]}
     assert changed, "the lies are seen"
     assert {(old[a], new[a]) for a in changed} == {("clear", "watch")}
+    families = {
+        row["account_id"]: row["family"]
+        for row in pq.read_table(world.truth_parquet, columns=["account_id", "family"]).to_pylist()
+    }
+    for family in sorted(ALIKE):
+        group = {account for account in new if families[account] == family}
+        assert group, family
+        assert {new[a] for a in group} <= {"clear", "watch", "permitted"}, family
     same = ("campaigns.jsonl", "signals.parquet", "links.parquet", "stix.json")
     for name in same:
         assert (before / name).read_bytes() == (after / name).read_bytes(), name

@@ -65,10 +65,9 @@ class Suite(NamedTuple):
     first: int = FIRST_SEED
 
 
-_COLLECTIVE: Final = ((0, 1, 2, 3, 4, 5), (0, 2, 3, 4, 5), (0, 1, 2, 3, 4, 5), (0, 1, 2, 3, 4))
 SUITES: Final[dict[str, Suite]] = {
     "smoke": Suite(1, 0.5, 3, (8, 6), (3,)),
-    "collective": Suite(1, 3.0, 4, (_COLLECTIVE,), (4,), requests=24, first=910_015),
+    "collective": Suite(3, 22.0, 4, (8,), (4,), first=911_000),
     "control": Suite(3, 3.0, 4, (), (4,)),
     "standard": Suite(4, 3.0, 4, (4, 6, 8), (2, 3, 4)),
     "full": Suite(40, 4.0, 4, (4, 6, 8), (2, 3, 4)),

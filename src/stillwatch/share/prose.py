@@ -51,7 +51,7 @@ _KNOWN_IDS: Final = frozenset({*ATLAS, *MEASURES, *PUBLIC_IDS, "AML.CS0056"})
 # What a template or a method consists of; of accounts and requests only bands are told
 _SMALL: Final = (
     "(?:same |different |adjacent |overlapping |alternating |successive |similar |known |other |"
-    "consecutive |identical |distinct |linked |candidate |alternative |"
+    "consecutive |identical |distinct |linked |candidate |alternative |benign |independent |"
     "separate |possible |unrelated |further )?(?:words|tokens|turns|lines|answers|candidates|"
     "questions|"
     "languages|roles|personas|passages|scripts|tools|proxies|solutions|schedulers|"
@@ -64,7 +64,8 @@ _SMALL: Final = (
     "samples|criteria|fields|subsets|halves|waves|sessions|repetitions|tests|"
     "signatures|fingerprints|digits|letters|columns|rows|blocks|chapters|topics|subjects|dialogues|"
     "examples|attempts|copies|personas|schemas|tags|networks|hosting networks|independent signals|"
-    "ways|styles|registers|hypotheses|explanations|reasons|lines of evidence|directions|levels|"
+    "ways|styles|registers|clusters|cohorts|log sources|data sources|"
+    "hypotheses|explanations|reasons|lines of evidence|directions|levels|"
     "categories|points|places|cases|mistakes|typos|sets|lists|regions|time zones|links)"
 )
 
@@ -80,6 +81,19 @@ _ROUND: Final = (
 )
 # How alike two things are, rounded; how sure one is stands in a field of its own
 _LEVEL: Final = r"(?:0\.[1-9]|0\.[1-9]5|0\.9[89]|(?:[1-9]0|[1-9]5|9[89]) ?(?:percent|%))"
+# Names of header fields that are words, or would be written as no word is (RFC 9110 and others)
+_HEADERS: Final = (
+    "Accept|Age|Authorization|Connection|Cookie|Date|DNT|ETag|Expect|Forwarded|From|Host|Origin"
+    "|Pragma|Range|Referer|Server|TE|Upgrade|Via|Warning"
+)
+# Arguments of a request for inference, as the public interfaces name them
+_ARGUMENTS: Final = (
+    "max_tokens|max_output_tokens|max_completion_tokens|top_p|top_k|top_logprobs|logit_bias"
+    "|frequency_penalty|presence_penalty|stop_sequences|tool_choice|response_format"
+    "|reasoning_effort"
+)
+# A season with its year is past with its last month; the year of a winter is that of its January
+_SEASONS: Final = {"spring": "May", "summer": "August", "autumn": "November", "winter": "February"}
 _DAYS: Final = "(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)days?"
 # A month without its year is the last such one; one that could be meant to come is not listed
 _MONTH: Final = (
@@ -114,6 +128,7 @@ _FORMS: Final = tuple(
         ("@date", rf"(?:{'|'.join(_MONTHS)}) (?:and|to|until) "
                   rf"(?:{'|'.join(_MONTHS)}) 20\d\d"),  # as it is past, so is what begins
         ("@date", rf"(?:\d{{1,2}} )?(?:{'|'.join(_MONTHS)}) 20\d\d"),
+        ("@date", rf"(?:{'|'.join(_SEASONS)}) 20\d\d"),
         ("@date", rf"(?:{'|'.join(_MONTHS)}) \d{{1,2}}, 20\d\d"),
         ("@month", _MONTH),
         ("@weekday", rf"(?:on|every|between|from|late on|early on) {_DAYS}"
@@ -145,6 +160,7 @@ _FORMS: Final = tuple(
                   rf"(?:the (?:first|last) )?{_FEW} (?:seconds|minutes|hours|days|weeks)"),
         ("@lasting", rf"{_FEW} (?:hours|days|weeks|mornings|afternoons|evenings|nights|weekends"
                      r"|windows|observation windows)"),
+        ("@size", rf"(?:first|last|leading|trailing) (?:3|4|5|6|8|10|12|16|{_FEW}|sixteen) tokens"),
         ("@small", r"by (?:two|three) (?:analysts|people|persons|reviewers)"),
         ("@small", rf"(?:{_FEW}|[Dd]ozens of) {_SMALL}"),
         ("@share", r"(?:[Oo]ver|[Mm]ore than|[Aa]t least|[Aa]bout|[Nn]early|[Rr]oughly) "
@@ -154,6 +170,8 @@ _FORMS: Final = tuple(
                       rf"|[Hh]undreds of thousands)"
                       rf" of {_COUNTED}"),
         ("@span", r"(?:a few|several) hundred milliseconds"),
+        ("@name", rf"(?:{_HEADERS}) headers?"),
+        ("@name", _ARGUMENTS),
         ("@name", r"JSON Lines|JavaScript|TypeScript|Chromium|Chrome|Firefox|Safari|Selenium"
                   r"|Playwright|Puppeteer|Linux|Windows|Android|macOS|iOS|Ubuntu"
                   r"|Docker (?:containers?|hosts?|images?)|Kubernetes (?:clusters?|jobs?|pods?)"
@@ -167,7 +185,8 @@ _FORMS: Final = tuple(
                   r"|(?:Go|Rust|Java|Ruby|Perl|PHP) "
                   r"(?:client|library|program|script|runtime|code)"),
         ("@tongue", rf"(?:from|between) (?:{_LANGUAGES}) (?:and|to|into) (?:{_LANGUAGES})"),
-        ("@language", rf"(?:in|into) (?:{_LANGUAGES})(?: (?:and|or) (?:{_LANGUAGES}))?"),
+        ("@language", rf"(?:in|into) (?:{_LANGUAGES})(?:(?:, (?:{_LANGUAGES})){{0,5}}"
+                      rf",? (?:and|or) (?:{_LANGUAGES}))?"),
         ("@language", rf"(?:American|British|{_LANGUAGES})(?: (?:and|or) (?:{_LANGUAGES}))?"
                       r" (?=(?:prompts?|questions?|versions?|text|texts|wordings?|phrases?|phrasing"
                       r"|template|templates|translations?|variants?|instructions?|sentences?|words?"
@@ -181,7 +200,6 @@ _FORMS: Final = tuple(
         ("@window", r"(?:24|48|72) hours|(?:7|14|28|30|60|90|[Tt]hirty|[Ss]ixty|[Nn]inety) days"
                     r"|24/7"),
         ("@size", r"/(?:16|24|32|48|56|64)|(?:64|128|256)-bit"),
-        ("@size", r"(?:first|last) (?:3|4|5|6|8|10|12|16) tokens"),
     )
 )  # fmt: skip
 # A small number before up to three words, of which the first plural is what it counts
@@ -285,6 +303,9 @@ def _few(found: re.Match[str]) -> str:
 
 def _past(date: str, now: datetime) -> bool:
     date = re.sub("^[A-Z][a-z]+ (?:and|to|until) ", "", date)
+    season, _, year = date.partition(" ")
+    if season in _SEASONS:
+        date = f"{_SEASONS[season]} {year}"
     for form in ("%Y-%m-%d", "%Y-%m", "%d %B %Y", "%B %d, %Y", "%B %Y"):
         try:
             moment = datetime.strptime(date, form).replace(tzinfo=UTC)
@@ -412,6 +433,7 @@ def _mild(unknown: Sequence[str], words: Sequence[str]) -> bool:
     return (
         len(unknown) == 1
         and unknown[0] in sets["mild"]
+        and unknown[0] != words[0]  # where a sentence begins it could be an order
         and all(sets[name].isdisjoint(words) for name in _MARKET)
     )
 

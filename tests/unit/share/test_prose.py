@@ -111,6 +111,62 @@ def test_what_four_providers_write_passes_for_the_most_part(name, least):
     assert len(passed) >= least
 
 
+OUTSIDE = {
+    name: [line.rpartition("|")[::2] for line in block.strip().splitlines()]
+    for name, block in tomllib.loads(
+        (Path(__file__).parent / "outside.toml").read_text(encoding="utf-8")
+    ).items()
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "most", "least"),
+    [("lawful_seen", 75, 71), ("lawful_apart", 75, 69), ("lawful_second", 40, 32)],
+)
+def test_what_an_outside_hand_writes_passes_for_the_most_part(name, most, least):
+    """At first 62, 50 and 24 passed: an author rewrites every third or fourth text."""
+    passed = [text for where, text in OUTSIDE[name] if not rules(text, name=where[-5:] == ".name")]
+    assert len(OUTSIDE[name]) == most
+    assert len(passed) >= least
+
+
+@pytest.mark.parametrize(
+    ("name", "most"), [("unlawful_seen", 75), ("unlawful_apart", 75), ("unlawful_second", 40)]
+)
+def test_what_an_outside_hand_smuggles_is_refused(name, most):
+    """At first 2, 2 and 5 passed."""
+    assert len(OUTSIDE[name]) == most
+    assert [text for _, text in OUTSIDE[name] if not rules(text)] == []
+
+
+@pytest.mark.parametrize(
+    ("text", "fine"),
+    [
+        ("Seen in spring 2026.", True),
+        ("Seen in winter 2026.", True),
+        ("Seen in winter 2027.", False),
+        ("Seen in spring 2027.", False),
+        ("The proxy adds a Via header.", True),
+        ("The proxy adds a Price header.", False),
+        ("Sessions share one value of max_tokens.", True),
+        ("Sessions share one value of max_price.", False),
+        ("Blocked prompts reappear on another account.", True),
+        ("Blocked accounts reappear on another account.", False),
+        ("Adversaries may buy keys through a relay.", True),
+        ("Adversaries buy keys of our provider.", False),
+        ("Honest customers share these exits.", True),
+        ("Customers share these exits.", False),
+        ("Prompts are in Spanish, Polish and Korean.", True),
+        ("Prompts are in Spanish, Polish and Ruritanian.", False),
+        ("Fingerprint of the last sixteen tokens.", True),
+        ("Fingerprint of the last seventeen tokens.", False),
+        ("Reject sign-ups of this domain.", False),
+    ],
+)
+def test_forms_that_an_outside_hand_wanted_open_no_more_than_themselves(text, fine):
+    assert (not rules(text)) is fine
+
+
 @pytest.mark.parametrize("name", ["unlawful_seen", "unlawful_apart"])
 def test_what_a_smuggler_wrote_before_the_rules_were_read_is_refused(name):
     assert len(FRESH[name]) == 75
