@@ -50,7 +50,7 @@ _OWN = frozenset(
 )
 _CHANCE = frozenset(("signup_burst", "queue"))  # what one request and one day may show by chance
 _ANYBODYS = frozenset(("frame", "client", "queue"))  # what users of a public template share
-_SENT_AS_ONE = frozenset(("frame", "handoff"))
+_SENT_AS_ONE = frozenset(("frame", "handoff", "blob_replay"))
 _MAIN = 0.25
 
 
@@ -102,8 +102,8 @@ def name_members(
     a campaign have in common makes nobody a member. Where most of the core shows more than
     template, client and subject, all have to (`_most_show_more`). Where topics tell nobody apart
     (``by_topics`` False) they cannot clear a proxy's honest customers, who share its accounts'
-    cards, exits and client: there only who sends the campaign's template, or goes on with other
-    members' conversations, is proven.
+    cards, exits and client: there only who sends the campaign's template, or goes on with
+    other members' conversations and reasoning, is proven.
     """
     sids, how, shown, repeating, share, once, bursts = belonging
     least = _DEVOTED if acted else _MOSTLY_DEVOTED
