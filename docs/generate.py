@@ -56,6 +56,7 @@ from stillwatch.signals import (
     shared_mix,
     shared_values,
     signup_burst,
+    two_reasons,
 )
 from stillwatch.sources import SHIPPED, SOURCES
 from stillwatch.sources.otlp_names import ACCOUNT, EXTENSION, INFERENCE, NAMES
@@ -135,6 +136,7 @@ FINDERS: dict[str, Callable[..., Any]] = {
     **dict.fromkeys(direct_evidence.TESTS, direct_evidence.find),
     "one_source": one_source.find,
     "harvest": harvest.score,
+    "two_reasons": two_reasons.find,
 }
 
 

@@ -101,6 +101,8 @@ def main() -> None:
     if not asked.report:
         make(asked.name, asked.worlds, asked.world, work)
         return
+    if not any(work.rglob("*.json")):
+        raise SystemExit(f"no records under {work}: what is kept stays as it is. Make some first")
     made_at = asked.commit or commit()
     result = {
         "what": WHAT[asked.name], "command": f"make bench-{asked.name}", "commit": made_at,

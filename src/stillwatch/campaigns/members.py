@@ -50,6 +50,7 @@ _OWN = frozenset(
 )
 _CHANCE = frozenset(("signup_burst", "queue"))  # what one request and one day may show by chance
 _ANYBODYS = frozenset(("frame", "client", "queue"))  # what users of a public template share
+_SENT_AS_ONE = frozenset(("frame", "handoff", "blob_replay"))
 _MAIN = 0.25
 
 
@@ -85,7 +86,7 @@ class Belonging(NamedTuple):
 
 def name_members(
     desk: Desk, crowd: Crowd, cohort: int, belonging: Belonging, trimmed: np.ndarray,
-    *, acted: bool = True,
+    *, acted: bool = True, by_topics: bool = True,
 ) -> list[Member]:  # fmt: skip
     """Return the members of a cohort, by sid, with the kinds of evidence that each shows.
 
@@ -99,7 +100,10 @@ def name_members(
     Of a core account a third of the requests and more speak for the cohort, and half of them where
     nothing but topics says that they act together (``acted`` False): an opening that chat users and
     a campaign have in common makes nobody a member. Where most of the core shows more than
-    template, client and subject, all have to (`_most_show_more`).
+    template, client and subject, all have to (`_most_show_more`). Where topics tell nobody apart
+    (``by_topics`` False) they cannot clear a proxy's honest customers, who share its accounts'
+    cards, exits and client: there only who sends the campaign's template, or goes on with
+    other members' conversations and reasoning, is proven.
     """
     sids, how, shown, repeating, share, once, bursts = belonging
     least = _DEVOTED if acted else _MOSTLY_DEVOTED
@@ -133,6 +137,7 @@ def name_members(
         kinds, fits = kinds_of[k], fits_of[k]
         enough = sid not in once or bool(kinds & (_OWN - _CHANCE))
         enough = enough and (not kinds <= borrowed or topic[k] >= _QUEUE_ALONE_NATS)
+        enough = enough and (by_topics or bool(kinds & _SENT_AS_ONE))
         proven = fits and enough and len(kinds) >= 2 and bool(kinds & _OWN)
         reasons = (
             *(_SAYS[kind] for kind in sorted(kinds)),

@@ -18,8 +18,10 @@ def direct_sql(settings: Settings) -> str:
     * retry: b sent a prompt within ten minutes of a's being denied or rate limited on it;
     * succession: b, created after a was closed by the provider and within two days of it, first
       sends a template that a carried.
-    All only between different organizations: within one they are ordinary. A conversation or
-    prompt that more than four organizations carry is a public one and counts for nothing.
+    All only between different organizations and different accounts: within one they are ordinary,
+    and who is an end user of an account is what its owner writes (a name, or one a session). A
+    conversation or prompt that more than four organizations carry is a public one and counts for
+    nothing.
     """
     del settings
     return f"""
@@ -74,12 +76,13 @@ def direct_sql(settings: Settings) -> str:
       JOIN narrow w ON w.frame = cx.frame
       JOIN exchanges e ON e.rid = cn.rid
       ORDER BY n.sid, x.closed_at DESC, x.sid, cn.rid)
-    SELECT kind, a, b, ts, rid, part FROM (
+    SELECT d.kind, d.a, d.b, d.ts, d.rid, d.part FROM (
       SELECT kind, a, b, ts, rid, part, nth, own FROM handoffs
       UNION ALL SELECT kind, a, b, ts, rid, part, nth, own FROM replays
       UNION ALL SELECT kind, a, b, ts, rid, part, nth, own FROM retries
-      UNION ALL SELECT kind, a, b, ts, rid, part, nth, own FROM successions)
-    WHERE nth = 1 AND own = 0 AND a <> b
+      UNION ALL SELECT kind, a, b, ts, rid, part, nth, own FROM successions) d
+    JOIN subjects x ON x.sid = d.a JOIN subjects y ON y.sid = d.b
+    WHERE d.nth = 1 AND d.own = 0 AND x.account_id <> y.account_id
     """
 
 

@@ -34,7 +34,7 @@ SHARED_METHODS: Final = tuple(sorted(METHODS))
 SIGNALS: Final = (
     "blob_replay", "crossed_cards", "even_volumes", "handoff", "harvest",
     "one_source", "retry", "rotating_exits", "round_robin", "shared_account_values",
-    "shared_exits", "shared_mix", "signup_burst", "succession",
+    "shared_exits", "shared_mix", "signup_burst", "succession", "two_reasons",
 )  # fmt: skip
 _LENGTHS: Final = (3, 4, 5, 6, 8, 10, 12, 16)
 # Fingerprints that travel in the clear: 64-bit hashes of the kernel's frozen specification.

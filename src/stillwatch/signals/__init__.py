@@ -19,6 +19,7 @@ from stillwatch.signals import (
     shared_mix,
     shared_values,
     signup_burst,
+    two_reasons,
 )
 from stillwatch.signals.claims import (
     ACTED_E,
@@ -53,7 +54,9 @@ TESTS = (
     *direct_evidence.TESTS.values(),
     one_source.TEST,
     harvest.TEST,
+    two_reasons.TEST,
 )
+TWO_REASONS = two_reasons.TEST.name  # made where topics tell nobody apart
 DIRECT = frozenset(test.name for test in direct_evidence.TESTS.values())
 STEPS = (BACKGROUND_STEP, FINDINGS_STEP, SCORES_STEP, SPIKES_STEP)
 __all__ = [
@@ -70,6 +73,7 @@ __all__ = [
     "STEPS",
     "TEAMS",
     "TESTS",
+    "TWO_REASONS",
     "WATCHED",
     "Reference",
     "References",

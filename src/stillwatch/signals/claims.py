@@ -73,6 +73,7 @@ KINDS: Final = {
 _DEALING: Final = {"turns": _TURNS, "hand-overs": _MOVES, "shared payment": _PAYS}
 _CROSSED: Final = frozenset((crossed_cards.TEST.name,))
 _DAY: Final = frozenset((signup_burst.TEST.name,))
+_ASKED_FOR: Final = frozenset((harvest.TEST.name, "two_reasons"))  # of the claim *extractive*
 ALONE: Final = _HANDED
 # A pool and its exits are one fact: each stands beside the other kinds in one of two lists.
 _LISTS: Final = (
@@ -217,9 +218,9 @@ def e_of_halves(acts: float, source: float, screen: float) -> float:
 def e_of_claim(
     made: Iterable[tuple[str, float]], screen: float, early: Collection[str] = ()
 ) -> float:
-    """Return the e-value of a claim by its tests; *extractive* has one. As `e_of_acts`."""
+    """Return the e-value of a claim by its tests: of *extractive* their mean. As `e_of_acts`."""
     made = list(made)
-    if all(name == harvest.TEST.name for name, _ in made):
+    if all(name in _ASKED_FOR for name, _ in made):
         return mean_of([e for _, e in made])
     return e_of_halves(e_of_acts(made), e_of_source(made, early), screen)
 

@@ -12,7 +12,7 @@ from stillwatch.signals.shared_values import upper
 from stillwatch.signals.verdicts import evaluated, not_enough
 from stillwatch.stats import SharingResult, shared_value_test
 
-__all__ = ["TEST", "find"]
+__all__ = ["TEST", "find", "none_pays_for_most"]
 
 TEST = CohortTest(
     name="crossed_cards",
@@ -25,8 +25,9 @@ TEST = CohortTest(
 )
 _LEAST_CARDS: Final = 4
 _LEAST: Final = 4
-_LEAST_EXITS: Final = 6
+_LEAST_EXITS: Final = 3
 _MANY: Final = 1 / 3
+_ONE_CARD: Final = 1 / 3
 
 
 def find(cohort: Cohort, population: Population) -> Finding:
@@ -36,7 +37,7 @@ def find(cohort: Cohort, population: Population) -> Finding:
     organizations; a cloud, an office or a VPN is left through by many. Here organizations that
     cards connect, anywhere in the log, are one payer (`Population.connected`), so that what an
     agency's clients on one card share is no exit shared, nor an employer's office; and payers still
-    leave through the same prefixes, six at least (an agency's cloud has a few), while four cards
+    leave through the same prefixes, three at least (one or two are a host), while four cards
     and more pay for several organizations that the log names, a third of the cohort's accounts.
     Null: at most one of both holds, so the p-value is the larger one (an intersection-union test),
     and 1 where too little is shared to be asked. Both may have an honest reason of its own, so it
@@ -49,8 +50,8 @@ def find(cohort: Cohort, population: Population) -> Finding:
     if not cohort.by_text and cohort.found_by & {"payment", "exit_prefix"}:
         return not_enough(TEST, 0, "a shared card or prefix had suggested the cohort")
     sids = cohort.senders
-    named = sids if population.declared is None else sids[population.declared[sids]]
-    if population.declared is None or len(named) < _LEAST:
+    named = _named(sids, population)
+    if len(named) < _LEAST:
         return not_enough(TEST, len(named), "the log names fewer than four organizations")
     paid = codes_by_owner(population.org, population.codes["payment_hash"], named)
     if len(paid) < _LEAST:
@@ -87,3 +88,21 @@ def find(cohort: Cohort, population: Population) -> Finding:
             f"{_LEAST_EXITS} prefixes in common are asked for"
         ),
     )
+
+
+def none_pays_for_most(cohort: Cohort, population: Population) -> bool:
+    """Return whether four cards and more pay for several organizations, and none for a third.
+
+    A holding, a franchise or a provider of shops has one card for all of them, or each its own.
+    """
+    paid = codes_by_owner(
+        population.org, population.codes["payment_hash"], _named(cohort.senders, population)
+    )
+    _, pays_for = np.unique(paid, return_counts=True)
+    several = int((pays_for >= 2).sum())
+    return several >= _LEAST_CARDS and bool(pays_for.max() <= _ONE_CARD * len(paid))
+
+
+def _named(sids: np.ndarray, population: Population) -> np.ndarray:
+    """Return those whose organization the log names: without its name, a card is a firm's own."""
+    return sids[:0] if population.declared is None else sids[population.declared[sids]]

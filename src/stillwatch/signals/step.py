@@ -24,6 +24,7 @@ from stillwatch.signals import (
     shared_mix,
     shared_values,
     signup_burst,
+    two_reasons,
 )
 from stillwatch.signals.claims import (
     ACTED_E,
@@ -136,8 +137,9 @@ def coordination(
     ]
     found = [excused(finding, seen) for finding in made]
     if holding:
-        for test in (shared_values.ACCOUNT_TEST, crossed_cards.TEST):
-            found = _explained(found, test, "a holding", _HOLDING)
+        found = _explained(found, shared_values.ACCOUNT_TEST, "a holding", _HOLDING)
+        if not crossed_cards.none_pays_for_most(cohort, population):
+            found = _explained(found, crossed_cards.TEST, "a holding", _HOLDING)
     return _backed(made, _on_one_account(made, found))
 
 
@@ -218,10 +220,8 @@ class _Judged(NamedTuple):
         return self.seen if self.by_text and not self.any_act >= SCREEN_E else None
 
 
-def _of_topics(
-    desk: Desk, one: _Judged, usual_own: float, distinct: float
-) -> tuple[Finding, Finding]:
-    """Return what the topics say of acting together, and of what is asked for."""
+def _of_topics(desk: Desk, one: _Judged, usual_own: float, distinct: float) -> list[Finding]:
+    """Return what the topics say of acting together, and what is said of what is asked for."""
     known = shipped_references()
     found = []
     for test, find, reference in (
@@ -238,7 +238,20 @@ def _of_topics(
             found.append(not_enough(test, one.exchanges, one_source.too_alike(distinct)))
         else:
             found.append(find(one.seen, one.exchanges, reference, usual_own))
-    return found[0], found[1]
+    return [*found, _of_acts(desk, one, usual_own)]
+
+
+def _of_acts(desk: Desk, one: _Judged, usual_own: float) -> Finding:
+    """Return what the acts say of what is asked for, where topics tell nothing."""
+    test = two_reasons.TEST
+    if test.name in desk.settings.without:
+        return switched_off(test)
+    if absent := lacking(test, desk.columns):
+        return missing(test, absent)
+    if one.seen is None:
+        return not_enough(test, one.exchanges, f"fewer than {MIN_EVENTS} exchanges")
+    acts = [(f.signal, f.e_value) for f in one.acts if f.evaluable]
+    return two_reasons.find(acts, one.seen, one.exchanges, usual_own)
 
 
 class _Bench(NamedTuple):
@@ -430,7 +443,8 @@ def _scores(desk: Desk) -> pa.Table:
     for cohort, findings in by_cohort.items():
         made = [f for f in findings if f["evaluable"]]
         together = [(f["signal"], f["e_value"]) for f in made if f["claim"] == "coordinated"]
-        harvests = [f for f in made if f["claim"] == "extractive"]
+        asked = [(f["signal"], f["e_value"]) for f in made if f["claim"] == "extractive"]
+        harvests = [f for f in made if f["signal"] == harvest.TEST.name]
         described = json.loads(findings[0]["traits"])
         screen, early = findings[0]["e_screen"], findings[0]["early"]
         acts = e_of_claim(together, screen, early)
@@ -439,14 +453,14 @@ def _scores(desk: Desk) -> pa.Table:
             {
                 "cohort": cohort,
                 "events": findings[0]["events"],
-                "tested": bool(harvests) and not np.isnan(acts) and _several_payers(findings[0]),
+                "tested": bool(asked) and not np.isnan(acts) and _several_payers(findings[0]),
                 "e_screen": screen,
                 "e_acts": e_of_acts(together),
                 "e_source": e_of_source(together, early),
                 "usual_own": findings[0]["usual_own"],
                 "one_payer": findings[0]["one_payer"],
                 "e_coordinated": acts,
-                "e_extractive": harvests[0]["e_value"] if harvests else float("nan"),
+                "e_extractive": e_of_claim(asked, screen) if asked else float("nan"),
                 "e_acts_watch": e_of_acts(_to_watch(made), watch=True),
                 "score": harvests[0]["statistic"] if harvests else float("nan"),
                 **{name: described.get(name, float("nan")) for name in TRAITS},

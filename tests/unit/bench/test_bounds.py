@@ -50,10 +50,10 @@ def test_a_family_whose_e_values_are_too_large_too_often_is_named():
 
 
 @pytest.mark.slow
-def test_small_benign_worlds_under_every_shift_of_the_mix_hold_no_accusation(tmp_path):
-    assert benign_worlds(6, tmp_path, base="tiny") == 6
+def test_twenty_small_benign_worlds_under_every_drift_hold_no_accusation(tmp_path):
+    assert benign_worlds(20, tmp_path, base="tiny") == 20
     bound = read_bound(tmp_path)
-    assert len(bound["by_drift"]) == 6
+    assert len(bound["by_drift"]) == 11
     assert bound["all"]["with_accusation"] == 0
     assert not bound["accused_accounts_by_family"]
 

@@ -101,6 +101,7 @@ def roles(monkeypatch):
         how: str = "text",
         *,
         acted: bool = True,
+        by_topics: bool = True,
         once: bool = False,
         shown: Sequence[set[str]] = ({"exit_prefix"},) * size,
     ) -> set[object]:
@@ -118,7 +119,7 @@ def roles(monkeypatch):
         )  # fmt: skip
         desk = SimpleNamespace(settings=Settings())
         none = np.zeros(0, dtype=np.int64)
-        made = members.name_members(desk, crowd, 0, known, none, acted=acted)
+        made = members.name_members(desk, crowd, 0, known, none, acted=acted, by_topics=by_topics)
         return {(m.role, m.proven) for m in made}
 
     return told
@@ -155,3 +156,13 @@ def test_without_a_template_more_of_the_queue_has_to_be_shown(roles) -> None:
     assert roles(1.0, 0.5, "found") == {("core", False)}
     assert roles(1.0, 1.5, "found") == {("core", False)}
     assert roles(1.0, 2.5, "found") == {("core", True)}
+
+
+def test_where_topics_tell_nobody_apart_only_who_sends_the_template_is_proven(roles) -> None:
+    """A proxy's honest customers have its accounts' cards and exits, and no topics either."""
+    shown = [{"exit_prefix", "payment"}] * 12
+    assert roles(1.0, 2.5, "found", shown=shown) == {("core", True)}
+    assert roles(1.0, 2.5, "found", shown=shown, by_topics=False) == {("core", False)}
+    assert roles(1.0, 2.5, "text", shown=shown, by_topics=False) == {("core", True)}
+    relayed = [{"exit_prefix", "handoff"}] * 12
+    assert roles(1.0, 2.5, "found", shown=relayed, by_topics=False) == {("core", True)}

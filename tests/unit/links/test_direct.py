@@ -31,6 +31,17 @@ def test_one_organizations_own_conversation_is_no_handoff(log, linked, direct_of
     assert direct_of(linked(log)) == []
 
 
+def test_end_users_of_one_account_hand_nothing_over(log, linked, direct_of):
+    """A gateway may write another end user for every session of one person."""
+    opening, answer = log.words(20), log.words(30)
+    log.say("gateway", opening, at=H, output_text=answer, end_user_id="morning")
+    goes_on = {"before": [("user", opening), ("assistant", answer)]}
+    log.say("gateway", log.words(8), at=2 * H, end_user_id="evening", **goes_on)
+    assert direct_of(linked(log)) == []
+    log.say("other", log.words(8), at=3 * H, end_user_id="evening", **goes_on)
+    assert [kind for kind, _, _ in direct_of(linked(log))] == ["handoff"]
+
+
 def test_ones_own_conversation_is_no_handoff_even_if_another_holds_it_too(log, linked, direct_of):
     opening, answer = conversation(log, "ann", "ann")
     log.say("bob", opening, at=H + M, output_text=answer)

@@ -10,7 +10,7 @@ import pytest
 from stillwatch.schema import Finding
 from stillwatch.signals import direct_evidence, rotating_exits
 from stillwatch.signals.claims import e_of_acts
-from stillwatch.signals.crossed_cards import TEST, find
+from stillwatch.signals.crossed_cards import TEST, find, none_pays_for_most
 from stillwatch.signals.data import STATIC_KINDS
 from stillwatch.signals.direct_evidence import Coincidences
 from stillwatch.signals.excuses import ONE_HOST, POOL, SHOP, Reasons, excused
@@ -97,15 +97,33 @@ def test_one_card_or_three_are_not_enough(stand, cards):
     found = find(together(stand), population)
     assert found.p_value == 1.0
     assert f"{cards} payment instruments each pay for several organizations" in found.text
-    assert "4 such instruments of a third of the accounts and 6 prefixes in common" in found.text
+    assert "4 such instruments of a third of the accounts and 3 prefixes in common" in found.text
 
 
-@pytest.mark.parametrize(("prefixes", "enough"), [(5, False), (6, True)])
-def test_an_agencys_cloud_has_a_few_prefixes(stand, prefixes, enough):
-    """Eight cards of an agency pay for 48 clients, all of which leave through its cloud."""
+@pytest.mark.parametrize(("prefixes", "enough"), [(2, False), (3, True)])
+def test_one_prefix_or_two_are_a_host(stand, prefixes, enough):
+    """Six cards of an agency pay for 48 clients, all of which leave through its host."""
     card, exits = np.arange(MEMBERS) % 6, np.arange(MEMBERS) // 6 % prefixes
     found = find(together(stand), people(stand, card, exits))
     assert (found.p_value < 1e-6) is enough
+
+
+@pytest.mark.parametrize("largest", [16, 17])
+def test_a_holdings_cards_count_where_none_pays_for_a_third(stand, largest):
+    """Four cards and more for several organizations each; a franchise has one for most."""
+    card = np.where(np.arange(MEMBERS) < largest, 0, 1 + np.arange(MEMBERS) % 6)
+    population, cohort = people(stand, card, ACROSS), together(stand)
+    many = largest <= MEMBERS / 3
+    assert none_pays_for_most(cohort, population) is many
+    base = Coincidences({}, int(population.volume.sum()))
+    columns = frozenset({*TEST.needs, "accounts.phone_hash", "accounts.email_hash"})
+    held = {
+        f.signal: f.excuse for f in coordination(cohort, population, base, columns, holding=True)
+    }
+    assert held["shared_account_values"] == "a holding"
+    assert held[TEST.name] == ("" if many else "a holding")
+    three = people(stand, np.arange(MEMBERS) % 3, ACROSS)
+    assert not none_pays_for_most(cohort, three)
 
 
 def test_evasion_a_card_or_an_exit_of_ones_own_is_not_seen(stand):

@@ -1,0 +1,74 @@
+"""Where topics tell nothing: acts for which a group that harvests nothing needs two reasons."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from typing import Final
+
+from stillwatch.schema import CohortTest, Finding, Null
+from stillwatch.signals.claims import e_of_acts
+from stillwatch.signals.traits import Traits
+from stillwatch.signals.verdicts import not_enough, wagered
+
+__all__ = ["TEST", "TOPICS_TELL", "find"]
+
+TEST = CohortTest(
+    name="two_reasons",
+    title="Acts that take two reasons, one template and ever-new items",
+    claim="extractive",
+    null="a benign group acts together for one reason (a vendor, a course, a service, a colleague)",
+    needs=("messages",),
+)
+TOPICS_TELL: Final = 0.03
+_MOST_REPEATS: Final = 0.05
+_LEAST_DOMINANCE: Final = 0.5
+_TIMES_USUAL: Final = 2.0
+_ERRORS: Final = 2.0
+_CEILING: Final = 1e6
+
+
+def find(
+    acts: Iterable[tuple[str, float]], traits: Traits, n: int, usual_own: float
+) -> Finding:  # fmt: skip
+    """Return the finding: the square root of the e-value of acts, where the items fit a harvest.
+
+    `harvest` tells a queue of topics from customers who have their own. Where this log's customers
+    have none (less than 3 % of the variety between carriers of one template, `harvest.usual`), it
+    can tell nobody from anybody, and what is left is why benign groups act together: each of them
+    for one reason, which is the null of `claims.e_of_acts`. Its square root is an e-value too, and
+    keeps half of what it claims, because a group may have two reasons. It speaks only where a
+    twentieth of the prompts at most is repeated (a class, an evaluation), half of what the accounts
+    send and more has the cohort's template, and its topics lie no further apart than usual here.
+    Made of the same acts as *coordinated*, it adds nothing to them: both nulls have to be rejected,
+    and there the acts alone have to reach what an accusation takes.
+
+    ``acts``: name and e-value of each test of *coordinated* that could be made.
+    *Source*: Benjamini & Heller 2008, Biometrics 64 (partial conjunctions).
+    """
+    if not usual_own < TOPICS_TELL:
+        return not_enough(
+            TEST, n, f"customers differ in their topics here ({usual_own:.0%}), which tells more"
+        )
+    e_acts = e_of_acts(acts)
+    if math.isnan(e_acts):
+        return not_enough(TEST, n, "no act could be read")
+    least_own = traits.own_topics - _ERRORS * traits.own_error
+    fits = (
+        traits.repeats <= _MOST_REPEATS
+        and traits.dominance >= _LEAST_DOMINANCE
+        and least_own <= _TIMES_USUAL * usual_own
+    )
+    e_value = math.sqrt(min(max(e_acts, 0.0), _CEILING**2)) if fits else 0.0
+    return wagered(
+        TEST,
+        e_acts,
+        e_value,
+        n,
+        Null("benign groups that act for one reason", 1.0, 0.0, 1 / 0.05),
+        f"What they do together has e = {e_acts:.2g} against groups that have one reason for it; "
+        f"{traits.repeats:.1%} of the prompts are repeated ({_MOST_REPEATS:.0%} at most), "
+        f"{traits.dominance:.0%} of what they send has the template ({_LEAST_DOMINANCE:.0%} at "
+        f"least), and topics lie between the organizations by {traits.own_topics:.1%}"
+        + ("" if fits else "; this is no harvest, and it counts as nothing"),
+    )

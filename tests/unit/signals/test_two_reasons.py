@@ -1,0 +1,67 @@
+"""Where topics tell nothing, acts that take two reasons stand for a harvest, and only there."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from stillwatch.signals import e_of_claim
+from stillwatch.signals.traits import Traits
+from stillwatch.signals.two_reasons import TEST, find
+
+HERE = 0.005  # usual share between carriers of one template, where everybody draws at random
+STRONG = [("rotating_exits", 1e9), ("shared_account_values", 1e9), ("handoff", 0.1)]
+
+
+def seen(**more: float) -> Traits:
+    known = {
+        "own_topics": 0.001, "own_error": 0.001, "breadth": 1.0, "repeats": 0.0, "dominance": 1.0,
+        "novelty": 1.0, "asks": 0.0,
+    }  # fmt: skip
+    return Traits(**(known | more))
+
+
+def test_two_kinds_of_acts_speak_with_the_square_root_of_what_they_say():
+    found = find(STRONG, seen(), 900, HERE)
+    assert found.e_value == pytest.approx(math.sqrt(found.statistic))
+    assert found.e_value > 1e3
+    assert found.p_value == pytest.approx(1 / found.e_value)
+    assert found.claim == "extractive"
+
+
+def test_one_kind_of_acts_has_one_reason_and_says_nothing():
+    """A vendor, a course or an agency sets accounts up alike, however strongly."""
+    alike = [("signup_burst", 1e50), ("shared_account_values", 1e44), ("shared_exits", 1e38)]
+    assert find([*alike, ("handoff", 0.1)], seen(), 900, HERE).e_value < 1
+
+
+@pytest.mark.parametrize(
+    "honest",
+    [{"repeats": 0.06}, {"dominance": 0.4}, {"own_topics": 0.04, "own_error": 0.01}],
+    ids=["a class runs the same items", "the template is a side", "customers with own topics"],
+)
+def test_where_it_is_no_harvest_acts_are_nothing(honest):
+    found = find(STRONG, seen(**honest), 900, HERE)
+    assert found.e_value == 0.0
+    assert "counts as nothing" in found.text
+
+
+def test_where_customers_differ_in_their_topics_these_are_asked():
+    assert find(STRONG, seen(), 900, 0.0299).evaluable
+    found = find(STRONG, seen(), 900, 0.03)
+    assert not found.evaluable
+    assert "which tells more" in found.text
+
+
+def test_without_any_act_that_could_be_read_it_is_not_made():
+    assert not find([], seen(), 900, HERE).evaluable
+
+
+def test_it_never_says_more_than_a_million():
+    assert find([("handoff", 1e200)], seen(), 900, HERE).e_value == 1e6
+
+
+def test_the_claim_is_the_mean_of_topics_and_acts():
+    assert e_of_claim([("harvest", 10.0), (TEST.name, 1000.0)], 0.0) == 505.0
+    assert e_of_claim([("harvest", 10.0)], 0.0) == 10.0
