@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Final
 
 import numpy as np
 
-from stillwatch.schema import Finding
+from stillwatch.schema import CohortTest, Finding
 from stillwatch.signals import (
     crossed_cards,
     dealt_evenly,
@@ -20,6 +20,7 @@ from stillwatch.signals import (
     shared_values,
     signup_burst,
 )
+from stillwatch.signals.claims import ACTED_E, SPEAKS_E
 from stillwatch.signals.data import Cohort, Population
 from stillwatch.signals.hours import (
     NOTHING,
@@ -32,8 +33,32 @@ from stillwatch.signals.hours import (
     rotate,
 )
 
-__all__ = ["HELP", "ONE_HOST", "POOL", "SHOP", "Reasons", "excused", "helped"]
+__all__ = [
+    "HELP",
+    "ONE_HOST",
+    "POOL",
+    "SHOP",
+    "Reasons",
+    "backed",
+    "counted_as",
+    "excused",
+    "helped",
+    "lifted",
+]
 
+_STRANGERS: Final = (
+    "They share neither exits nor payment: strangers with a quota each do the same, and this "
+    "counts as nothing."
+)
+_ONE_HAND: Final = (
+    "They are behind one host, as a service's customers are; but these share cards and signed up "
+    "together, which customers do not, so it counts."
+)
+_PLAIN_E: Final = 1e4
+_DEALT: Final = (
+    "They have no template in common, as bought accounts have none; but one hand deals to all of "
+    "them evenly, so it counts."
+)
 _PEOPLE: Final = (
     "They may be people at one place ({place}): a class or an office does the same, and this "
     "counts as nothing."
@@ -175,3 +200,58 @@ def excused(finding: Finding, seen: Reasons) -> Finding:
     if finding.signal in _BOUGHT and not _TEMPLATES & seen.cohort.found_by:
         return explained(finding, SHOP, _SHOP)
     return finding
+
+
+def lifted(made: list[Finding], found: list[Finding]) -> list[Finding]:
+    """Return the findings, where one takes back what excuses another. ``made``: without excuses."""
+    return backed(made, on_one_account(made, found))
+
+
+def backed(made: list[Finding], found: list[Finding]) -> list[Finding]:
+    """Return the findings, as what one says of another. ``made``: before any reason was looked for.
+
+    Even dealing counts where the accounts share exits or payment, too: strangers with a quota each,
+    or with one small device each, have equal shares as well. Where conversations are passed on
+    among colleagues, their reasoning is as well. Who buys ready-made accounts with their proxies is
+    a person, and no two want as much: where one hand deals evenly, the pool counts.
+    """
+    if any(f.excuse == HELP for f in found):
+        blob = direct_evidence.TESTS["blob_replay"].name  # goes along with a conversation
+        found = [helped(f) if f.signal == blob else f for f in found]
+    shared = (shared_values.EXIT_TEST.name, shared_values.ACCOUNT_TEST.name)
+    if not any(
+        f.evaluable
+        and f.signal in shared
+        and (f.e_before if f.excuse == POOL else f.e_value) >= SPEAKS_E
+        for f in found
+    ):
+        return counted_as(found, dealt_evenly.TEST, "a quota each", _STRANGERS)
+    if any(f.signal == dealt_evenly.TEST.name and f.e_value >= ACTED_E for f in found):
+        pairs = zip(made, found, strict=True)
+        return [replace(m, text=f"{m.text} {_DEALT}") if f.excuse == SHOP else f for m, f in pairs]
+    return found
+
+
+def on_one_account(made: list[Finding], found: list[Finding]) -> list[Finding]:
+    """Return the findings; whose cards are shared and who signed up together is nobody's customers.
+
+    Those whom a service serves behind its host pay for themselves and come on days of their own, so
+    turns and hand-overs there count where both facts speak (10,000 and more). Cards across its
+    exits do not: a company with several cards has one host as well. ``made``: before
+    any reason was looked for.
+    """
+    facts = (shared_values.ACCOUNT_TEST.name, signup_burst.TEST.name)
+    plain = [f for f in found if f.signal in facts and f.evaluable and f.e_value >= _PLAIN_E]
+    if len(plain) < len(facts):
+        return found
+    return [
+        replace(m, text=f"{m.text} {_ONE_HAND}")
+        if f.excuse == ONE_HOST and f.signal != crossed_cards.TEST.name
+        else f
+        for m, f in zip(made, found, strict=True)
+    ]
+
+
+def counted_as(found: list[Finding], test: CohortTest, excuse: str, why: str) -> list[Finding]:
+    """Return the findings, that of one test as `explained`."""
+    return [explained(f, excuse, why) if f.signal == test.name else f for f in found]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from functools import partial
 from typing import Any, Final, NamedTuple
 
@@ -27,7 +26,6 @@ from stillwatch.signals import (
     two_reasons,
 )
 from stillwatch.signals.claims import (
-    ACTED_E,
     SCREEN_E,
     SPEAKS_E,
     WATCHED,
@@ -50,8 +48,7 @@ from stillwatch.signals.data import (
 )
 from stillwatch.signals.direct_evidence import Coincidences
 from stillwatch.signals.distinct import own_share
-from stillwatch.signals.excuses import HELP, ONE_HOST, POOL, SHOP, Reasons, excused, helped
-from stillwatch.signals.hours import explained
+from stillwatch.signals.excuses import ONE_HOST, POOL, Reasons, counted_as, excused, lifted
 from stillwatch.signals.overlaps import parts_of_one
 from stillwatch.signals.payers import MAX_ONE_PAYER, MIN_PAYERS, Payers, one_payer
 from stillwatch.signals.reference import shipped_references
@@ -72,19 +69,6 @@ _LAUNCH: Final = (
 )
 _HOLDING: Final = (
     "Their cards connect many organizations, as a holding's do, and this counts as nothing."
-)
-_STRANGERS: Final = (
-    "They share neither exits nor payment: strangers with a quota each do the same, and this "
-    "counts as nothing."
-)
-_ONE_HAND: Final = (
-    "They are behind one host, as a service's customers are; but these share cards and signed up "
-    "together, which customers do not, so it counts."
-)
-_PLAIN_E: Final = 1e4
-_DEALT: Final = (
-    "They have no template in common, as bought accounts have none; but one hand deals to all of "
-    "them evenly, so it counts."
 )
 _COORDINATION = (
     (signup_burst.TEST, signup_burst.find),
@@ -137,60 +121,10 @@ def coordination(
     ]
     found = [excused(finding, seen) for finding in made]
     if holding:
-        found = _explained(found, shared_values.ACCOUNT_TEST, "a holding", _HOLDING)
+        found = counted_as(found, shared_values.ACCOUNT_TEST, "a holding", _HOLDING)
         if not crossed_cards.none_pays_for_most(cohort, population):
-            found = _explained(found, crossed_cards.TEST, "a holding", _HOLDING)
-    return _backed(made, _on_one_account(made, found))
-
-
-def _backed(made: list[Finding], found: list[Finding]) -> list[Finding]:
-    """Return the findings, as what one says of another. ``made``: before any reason was looked for.
-
-    Even dealing counts where the accounts share exits or payment, too: strangers with a quota each,
-    or with one small device each, have equal shares as well. Where conversations are passed on
-    among colleagues, their reasoning is as well. Who buys ready-made accounts with their proxies is
-    a person, and no two want as much: where one hand deals evenly, the pool counts.
-    """
-    if any(f.excuse == HELP for f in found):
-        blob = direct_evidence.TESTS["blob_replay"].name  # goes along with a conversation
-        found = [helped(f) if f.signal == blob else f for f in found]
-    shared = (shared_values.EXIT_TEST.name, shared_values.ACCOUNT_TEST.name)
-    if not any(
-        f.evaluable
-        and f.signal in shared
-        and (f.e_before if f.excuse == POOL else f.e_value) >= SPEAKS_E
-        for f in found
-    ):
-        return _explained(found, dealt_evenly.TEST, "a quota each", _STRANGERS)
-    if any(f.signal == dealt_evenly.TEST.name and f.e_value >= ACTED_E for f in found):
-        pairs = zip(made, found, strict=True)
-        return [replace(m, text=f"{m.text} {_DEALT}") if f.excuse == SHOP else f for m, f in pairs]
-    return found
-
-
-def _on_one_account(made: list[Finding], found: list[Finding]) -> list[Finding]:
-    """Return the findings; whose cards are shared and who signed up together is nobody's customers.
-
-    Those whom a service serves behind its host pay for themselves and come on days of their own, so
-    turns and hand-overs there count where both facts speak (10,000 and more). Cards across its
-    exits do not: a company with several cards has one host as well. ``made``: before
-    any reason was looked for.
-    """
-    facts = (shared_values.ACCOUNT_TEST.name, signup_burst.TEST.name)
-    plain = [f for f in found if f.signal in facts and f.evaluable and f.e_value >= _PLAIN_E]
-    if len(plain) < len(facts):
-        return found
-    return [
-        replace(m, text=f"{m.text} {_ONE_HAND}")
-        if f.excuse == ONE_HOST and f.signal != crossed_cards.TEST.name
-        else f
-        for m, f in zip(made, found, strict=True)
-    ]
-
-
-def _explained(found: list[Finding], test: CohortTest, excuse: str, why: str) -> list[Finding]:
-    """Return the findings, that of one test as `explained`."""
-    return [explained(f, excuse, why) if f.signal == test.name else f for f in found]
+            found = counted_as(found, crossed_cards.TEST, "a holding", _HOLDING)
+    return lifted(made, found)
 
 
 def _base(desk: Desk, part: str, population: Population) -> Coincidences:
@@ -333,7 +267,7 @@ def _no_launch(found: list[Finding], found_by: frozenset[str], screen: float) ->
     others = mean_of([f.e_value for f in found if f.evaluable and f.signal not in apart])
     if screen >= SPEAKS_E or others >= SPEAKS_E or not found_by <= {"frame"}:
         return found
-    return _explained(found, signup_burst.TEST, "a launch", _LAUNCH)
+    return counted_as(found, signup_burst.TEST, "a launch", _LAUNCH)
 
 
 def _together(desk: Desk, judged: list[_Judged]) -> np.ndarray:

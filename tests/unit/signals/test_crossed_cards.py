@@ -13,9 +13,9 @@ from stillwatch.signals.claims import e_of_acts
 from stillwatch.signals.crossed_cards import TEST, find, none_pays_for_most
 from stillwatch.signals.data import STATIC_KINDS
 from stillwatch.signals.direct_evidence import Coincidences
-from stillwatch.signals.excuses import ONE_HOST, POOL, SHOP, Reasons, excused
+from stillwatch.signals.excuses import ONE_HOST, POOL, SHOP, Reasons, backed, excused
 from stillwatch.signals.hours import NOTHING
-from stillwatch.signals.step import _backed, coordination
+from stillwatch.signals.step import coordination
 
 EVERYBODY, MEMBERS, CARDS = 600, 48, 12
 HOUR = 3_600_000_000
@@ -235,6 +235,6 @@ def test_the_pool_of_bought_accounts_counts_where_one_hand_deals_evenly(stand, t
     )
     assert pool.excuse == SHOP
     others = [made(test, dealt), made("shared_exits", 5.0)]
-    found = _backed([made(rotating_exits.TEST.name, 1e6), *others], [pool, *others])
+    found = backed([made(rotating_exits.TEST.name, 1e6), *others], [pool, *others])
     assert (found[0].e_value, found[0].excuse) == ((1e6, "") if counts else (NOTHING, SHOP))
     assert found[0].p_value == (1e-9 if counts else 1.0)

@@ -14,9 +14,8 @@ from stillwatch.signals import (
     shared_values,
     signup_burst,
 )
-from stillwatch.signals.excuses import ONE_HOST, POOL
+from stillwatch.signals.excuses import ONE_HOST, POOL, on_one_account
 from stillwatch.signals.hours import NOTHING, explained
-from stillwatch.signals.step import _on_one_account
 
 CARDS, DAY = shared_values.ACCOUNT_TEST.name, signup_burst.TEST.name
 TURNS, HANDED = round_robin.TEST.name, direct_evidence.TESTS["handoff"].name
@@ -29,7 +28,7 @@ def told(name: str, e_value: float) -> Finding:
 def counted(cards: float, day: float, excuse: str = ONE_HOST) -> dict[str, Finding]:
     made = [told(CARDS, cards), told(DAY, day), told(TURNS, 1e30), told(HANDED, 1e9)]
     found = [explained(f, excuse, "A host.") if f.signal in (TURNS, HANDED) else f for f in made]
-    return {f.signal: f for f in _on_one_account(made, found)}
+    return {f.signal: f for f in on_one_account(made, found)}
 
 
 def test_shared_cards_and_one_day_of_sign_ups_are_no_customers():
@@ -50,7 +49,7 @@ def test_one_of_both_is_what_a_service_may_have(cards, day):
 def test_a_company_with_several_cards_is_no_campaign_for_them():
     made = [told(CARDS, 1e60), told(DAY, 1e60), told(crossed_cards.TEST.name, 1e6)]
     found = [made[0], made[1], explained(made[2], ONE_HOST, "A company.")]
-    crossed = _on_one_account(made, found)[2]
+    crossed = on_one_account(made, found)[2]
     assert crossed.e_value == NOTHING
     assert crossed.excuse == ONE_HOST
 
@@ -62,4 +61,4 @@ def test_other_reasons_stand():
 def test_what_could_not_be_read_says_nothing():
     made = [replace(told(CARDS, 1e60), evaluable=False), told(DAY, 1e60), told(TURNS, 1e30)]
     found = [made[0], made[1], explained(made[2], ONE_HOST, "A host.")]
-    assert _on_one_account(made, found)[2].e_value == NOTHING
+    assert on_one_account(made, found)[2].e_value == NOTHING
