@@ -25,7 +25,7 @@ TEST = CohortTest(
 )
 _LEAST_CARDS: Final = 4
 _LEAST: Final = 4
-_LEAST_EXITS: Final = 3
+_LEAST_EXITS: Final = 6
 _MANY: Final = 1 / 3
 _ONE_CARD: Final = 1 / 3
 
@@ -37,7 +37,7 @@ def find(cohort: Cohort, population: Population) -> Finding:
     organizations; a cloud, an office or a VPN is left through by many. Here organizations that
     cards connect, anywhere in the log, are one payer (`Population.connected`), so that what an
     agency's clients on one card share is no exit shared, nor an employer's office; and payers still
-    leave through the same prefixes, three at least (one or two are a host), while four cards
+    leave through the same prefixes, six at least (an agency's cloud has a few), while four cards
     and more pay for several organizations that the log names, a third of the cohort's accounts.
     Null: at most one of both holds, so the p-value is the larger one (an intersection-union test),
     and 1 where too little is shared to be asked. Both may have an honest reason of its own, so it

@@ -97,12 +97,12 @@ def test_one_card_or_three_are_not_enough(stand, cards):
     found = find(together(stand), population)
     assert found.p_value == 1.0
     assert f"{cards} payment instruments each pay for several organizations" in found.text
-    assert "4 such instruments of a third of the accounts and 3 prefixes in common" in found.text
+    assert "4 such instruments of a third of the accounts and 6 prefixes in common" in found.text
 
 
-@pytest.mark.parametrize(("prefixes", "enough"), [(2, False), (3, True)])
-def test_one_prefix_or_two_are_a_host(stand, prefixes, enough):
-    """Six cards of an agency pay for 48 clients, all of which leave through its host."""
+@pytest.mark.parametrize(("prefixes", "enough"), [(5, False), (6, True)])
+def test_an_agencys_cloud_has_a_few_prefixes(stand, prefixes, enough):
+    """Eight cards of an agency pay for 48 clients, all of which leave through its cloud."""
     card, exits = np.arange(MEMBERS) % 6, np.arange(MEMBERS) // 6 % prefixes
     found = find(together(stand), people(stand, card, exits))
     assert (found.p_value < 1e-6) is enough
