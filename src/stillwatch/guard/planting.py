@@ -16,14 +16,13 @@ from stillwatch.guard.decision import Decision
 from stillwatch.guard.files import read_planting
 from stillwatch.guard.replies import Receive, Scope, Send
 from stillwatch.guard.service import Service
+from stillwatch.guard.summary import OF_BYTES
 from stillwatch.schema.planting import Planting, Swap, in_forms
 
 __all__ = ["PlantingMiddleware"]
 
 _log = logging.getLogger("stillwatch.guard")
 _JSON: Final = b"application/json"
-# What a text says of itself: it changes with the text, so it must not be told.
-_OF_THE_TEXT: Final = frozenset((b"content-length", b"content-digest", b"digest", b"etag"))
 
 
 class PlantingMiddleware:
@@ -199,9 +198,10 @@ class _Held:
             headers = {bytes(k).lower(): bytes(v) for k, v in message.get("headers", ())}
             if message["status"] != 200:
                 return "an error"
-            if not headers.get(b"content-type", b"").lower().startswith(_JSON):
+            kind = headers.get(b"content-type", b"").lower().partition(b";")[0].strip()
+            if kind != _JSON:
                 return "streamed or no JSON"
-            if headers.get(b"content-encoding", b"identity") != b"identity":
+            if headers.get(b"content-encoding", b"identity").lower() != b"identity":
                 return "compressed"
             return ""
         if message["type"] != "http.response.body":
@@ -210,7 +210,7 @@ class _Held:
 
 
 def _headers(given: Sequence[tuple[bytes, bytes]], size: int) -> list[tuple[bytes, bytes]]:
-    kept = [(k, v) for k, v in given if bytes(k).lower() not in _OF_THE_TEXT]
+    kept = [(k, v) for k, v in given if bytes(k).lower() not in OF_BYTES]
     return [*kept, (b"content-length", b"%d" % size)]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -381,9 +382,37 @@ def test_an_order_of_a_strangers_key_or_of_another_form_is_not_taken(provider, s
         planting_of({"format": 1})
     with pytest.raises(SchemaError, match="format"):
         planting_of({"format": 2})
+    held = json.loads(open_sealed(order.read_bytes(), "planting-order", [public_key_of(provider)]))
+    with pytest.raises(SchemaError, match="no legal basis"):
+        planting_of({**held, "legal_basis": None})
+    swap = {"mark_id": "w", "kind": "word", "options": ["often", ""], "wanted": "often"}
+    with pytest.raises(SchemaError, match="not an order"):
+        planting_of({**held, "campaigns": {"c-1": [swap]}})
 
 
 def test_where_a_form_stands_already_nothing_is_counted():
     swap = Swap("w", "word", ("often", "frequently"), "often")
     assert in_form("often, `frequently`", swap) == ("often, `frequently`", 0)
     assert in_form("frequently, frequently", swap) == ("often, often", 2)
+
+
+def test_code_stays_code_where_an_option_before_it_has_moved_it():
+    swap = Swap("w", "word", ("films", "movies", "flicks", "pictures"), "pictures")
+    told = "pictures pictures pictures `movies` pictures"
+    assert in_form("films films films `movies` movies", swap) == (told, 4)
+
+
+@pytest.mark.parametrize("said", ["Often it rains. ", 'Often a "storm" comes.\n\n\n', "Often "])
+def test_a_long_answer_costs_as_its_length(said):
+    """Attack: an accused campaign asks for long answers, in which its marks stop the service."""
+    swap = Swap("w", "word", ("often", "frequently"), "frequently")
+
+    def cost_s(size: int) -> float:
+        text, costs = said * (size // len(said)), []
+        for _ in range(5):
+            begun = time.process_time()
+            in_form(text, swap)
+            costs.append(time.process_time() - begun)
+        return min(costs)
+
+    assert cost_s(60_000) < 40 * cost_s(6_000)  # by the square: 100
