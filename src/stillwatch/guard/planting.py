@@ -33,7 +33,8 @@ class PlantingMiddleware:
     1. the ladder's legal switch is on (``silent_alteration``, with its basis and a name);
     2. the order is signed by one of ``keys``, and the time is within it;
     3. the guard enforces (neither off, nor shadow, nor outside of the canary share), a scan has
-       accused who asks as a member of a campaign of the order, and no permit, undo or appeal holds;
+       accused who asks as a member of a campaign of the order, and its verdict is not *allow*: no
+       permit, undo, appeal or person lets it go;
     4. the answer is JSON with status 200, not compressed, of ``max_body`` of the service at most;
     5. what is altered has been written to ``log``: no line, no mark.
 
@@ -92,6 +93,8 @@ class PlantingMiddleware:
         if self._service.killed:
             return ()
         if decision.mode != "enforce" or decision.level != "member":
+            return ()
+        if decision.verdict == "allow":  # a person let the account go; it is a member all the same
             return ()
         if not self._service.guard.table.ladder.silent_alteration:
             return ()

@@ -17,7 +17,14 @@ import pyarrow.parquet as pq
 import pytest
 
 from stillwatch.errors import ConfigError, EvidenceError, NotPermitted, SchemaError
-from stillwatch.guard import GuardMiddleware, PlantingMiddleware, Service
+from stillwatch.guard import (
+    GuardMiddleware,
+    Orders,
+    PlantingMiddleware,
+    Service,
+    Undo,
+    write_orders,
+)
 from stillwatch.policy import Ladder
 from stillwatch.prove import (
     Registration,
@@ -31,10 +38,12 @@ from stillwatch.prove import (
     register,
 )
 from stillwatch.schema.planting import Swap, in_form, planting_of
+from stillwatch.schema.snapshot import Action, keyed_permit, subject_key
 from stillwatch.seal import new_key, open_sealed, public_key, read_public_key
 from stillwatch.simulate.students import TinyModel, draw_writer, questions, train
 
-from .conftest import T0, ordered, snapshot
+from .conftest import HOUR, SALT, T0, ordered, snapshot
+from .test_decide import PERMIT
 from .test_http import key, served
 
 __all__ = ["key"]  # the fixture
@@ -230,6 +239,27 @@ def test_else_every_byte_of_an_answer_stays(provider, tmp_path, key, why):
     answer = provider.answers(service, account, [SAID])[0]
     assert answer.content == json.dumps(chat(SAID)).encode()
     assert answer.headers["etag"] == "x"
+    assert not provider.log.exists()
+
+
+LET_GO = {
+    "a permit": {"permits": (keyed_permit(SALT, {**PERMIT, "methods": [], "models": []}),)},
+    "an appeal": {"restored": frozenset({subject_key(SALT, "bad-1")})},
+    "a person": {
+        "ordered": {subject_key(SALT, "bad-1"): Action("allow", "Cy", T0, T0 + 10 * HOUR)}
+    },
+}
+
+
+@pytest.mark.parametrize("who", [*LET_GO, "an undo"])
+def test_whom_somebody_let_go_gets_no_marks(provider, tmp_path, key, who):
+    orders = tmp_path / "orders.json"
+    undone = Orders().with_undo(Undo("campaign", "c-1", "R. Doe", T0))
+    write_orders(orders, undone if who == "an undo" else Orders(), key)
+    provider.registered().order()
+    made = replace(snapshot(ON), **LET_GO.get(who, {}))
+    service = served(tmp_path, key, made, orders=orders)
+    assert text_of(provider.answers(service, "bad-1", [SAID])[0]) == SAID
     assert not provider.log.exists()
 
 
