@@ -49,6 +49,7 @@ _SAYS_SO: Final = {"x-stillwatch-reasoning": "withheld"}
 # Types of calls whose streams are in a dialect that is read; of a whole answer it is tried.
 _STREAMS: Final = ("completion", "acompletion", "anthropic_messages", "aresponses", "responses")
 _MOST_HELD: Final = 65_536  # calls that have not ended; the oldest is then reported no more
+_END: Final = object()  # of a stream
 # Of the operator's own key and quota at the model, as a rule: they say nothing of the prompt.
 _OWN: Final = frozenset((401, 403, 429))
 
@@ -121,11 +122,11 @@ class StillwatchCallback(CustomLogger):
                 least, answer["decision_id"], bool(answer.get("disclose", True)),
                 call_type in _STREAMS,
             )  # fmt: skip
-            if data.get(_CALL_OF) is None:  # no hook would know its answer
+            try:
+                self._to_strip[data.get(_CALL_OF)] = asked
+            except TypeError:  # none, or its caller's word: no hook would know its answer
                 asked.outcome = "not_read"
                 self._report(asked)
-            else:
-                self._to_strip[data[_CALL_OF]] = asked
         return data
 
     async def async_post_call_success_hook(
@@ -155,22 +156,15 @@ class StillwatchCallback(CustomLogger):
             async for chunk in response:
                 yield chunk
             return
-        strip, broken = Strip(), False
-        events = EventStream(strip)
+        stream = _Stream()
         try:
             async for chunk in response:
-                told, held = chunk, events.held
-                try:
-                    told = chunk if broken else _stripped(chunk, strip, events)
-                except Exception as error:  # noqa: BLE001 – what fails of ours is not the caller's error
-                    broken, told = True, _behind(held, chunk)
-                    _log.error(json.dumps({"event": "failed", "error": type(error).__name__}))
-                if told is not None:
+                if (told := stream.told(chunk)) is not None:
                     yield told
-            if not broken and (left := events.end()):
-                yield left
+            if (told := stream.told(_END)) is not None:
+                yield told
         finally:  # also where the caller went away
-            asked.outcome = "failed" if broken else strip.outcome
+            asked.outcome = stream.outcome
             self._report(asked)
 
     async def async_post_call_response_headers_hook(
@@ -185,8 +179,10 @@ class StillwatchCallback(CustomLogger):
         return dict(_SAYS_SO) if done or (not asked.outcome and asked.streams) else None
 
     def _asked(self, data: Mapping[str, Any]) -> _ToStrip | None:
-        call = data.get(_CALL_OF)
-        return None if call is None else self._to_strip.get(call)
+        try:
+            return self._to_strip.get(data.get(_CALL_OF))
+        except TypeError:  # none, or its caller's word
+            return None
 
     def _report(self, asked: _ToStrip) -> None:
         """Tell the guard what was done, beside the answer and not before it."""
@@ -265,22 +261,61 @@ class StillwatchCallback(CustomLogger):
         return token
 
 
-def _stripped(chunk: Any, strip: Strip, events: EventStream) -> Any:
-    """Return what goes on of a chunk of a stream: bytes of events, or an object of LiteLLM's; None
-    where it is left out."""
-    if isinstance(chunk, bytes):
-        return events.feed(chunk) or None
-    if isinstance(chunk, str):
-        return events.feed(chunk.encode()).decode() or None
-    copied = deepcopy(chunk)  # LiteLLM puts together from the chunks what it logs
-    return None if strip.event(copied) == "gone" else copied
+class _Stream:
+    """Takes reasoning out of a stream's chunks: bytes or text of events, or objects of LiteLLM's.
+
+    From a defect of ours on they stay as they are.
+    """
+
+    def __init__(self) -> None:
+        self._strip = Strip()
+        self._events = EventStream(self._strip)
+        self._broken = False
+        self._as_text = False
+
+    @property
+    def outcome(self) -> str:
+        """What was done, as `OUTCOMES` names it."""
+        return "failed" if self._broken else self._strip.outcome
+
+    def told(self, chunk: Any) -> Any:
+        """Return what goes on of a chunk, or at `_END` of what was held back; None for nothing."""
+        held = self._events.held
+        if isinstance(chunk, (bytes, str)):
+            self._as_text = isinstance(chunk, str)
+        try:
+            if self._broken:
+                return None if chunk is _END else chunk
+            return self._stripped(chunk)
+        except Exception as error:  # noqa: BLE001 – what fails of ours is not the caller's error
+            self._broken = True
+            _log.error(json.dumps({"event": "failed", "error": type(error).__name__}))
+        return self._behind(held, chunk)
+
+    def _stripped(self, chunk: Any) -> Any:
+        if chunk is _END:
+            return self._written(self._events.end())
+        if isinstance(chunk, (bytes, str)):
+            return self._written(self._events.feed(_in_bytes(chunk)))
+        copied = deepcopy(chunk)  # LiteLLM puts together from the chunks what it logs
+        return None if self._strip.event(copied) == "gone" else copied
+
+    def _behind(self, held: bytes, chunk: Any) -> Any:
+        """Return a chunk as it came, behind what was held back of the one before."""
+        if chunk is _END:
+            return self._written(held)
+        if isinstance(chunk, (bytes, str)):
+            return self._written(held + _in_bytes(chunk))
+        return chunk
+
+    def _written(self, data: bytes) -> bytes | str | None:
+        """Return bytes as the stream has them; None for none."""
+        told = data.decode(errors="surrogatepass") if self._as_text else data
+        return told or None
 
 
-def _behind(held: bytes, chunk: Any) -> Any:
-    """Return a chunk as it came, behind what was held back of the one before."""
-    if isinstance(chunk, str):
-        return held.decode() + chunk
-    return held + chunk if isinstance(chunk, bytes) else chunk
+def _in_bytes(chunk: bytes | str) -> bytes:
+    return chunk.encode(errors="surrogatepass") if isinstance(chunk, str) else chunk
 
 
 def _encoded(body: Mapping[str, Any]) -> bytes:

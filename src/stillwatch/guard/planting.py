@@ -16,14 +16,13 @@ from stillwatch.guard.decision import Decision
 from stillwatch.guard.files import read_planting
 from stillwatch.guard.replies import Receive, Scope, Send
 from stillwatch.guard.service import Service
+from stillwatch.guard.summary import OF_BYTES
 from stillwatch.schema.planting import Planting, Swap, in_forms
 
 __all__ = ["PlantingMiddleware"]
 
 _log = logging.getLogger("stillwatch.guard")
 _JSON: Final = b"application/json"
-# What a text says of itself: it changes with the text, so it must not be told.
-_OF_THE_TEXT: Final = frozenset((b"content-length", b"content-digest", b"digest", b"etag"))
 
 
 class PlantingMiddleware:
@@ -34,7 +33,8 @@ class PlantingMiddleware:
     1. the ladder's legal switch is on (``silent_alteration``, with its basis and a name);
     2. the order is signed by one of ``keys``, and the time is within it;
     3. the guard enforces (neither off, nor shadow, nor outside of the canary share), a scan has
-       accused who asks as a member of a campaign of the order, and no permit, undo or appeal holds;
+       accused who asks as a member of a campaign of the order, and its verdict is not *allow*: no
+       permit, undo, appeal or person lets it go;
     4. the answer is JSON with status 200, not compressed, of ``max_body`` of the service at most;
     5. what is altered has been written to ``log``: no line, no mark.
 
@@ -93,6 +93,8 @@ class PlantingMiddleware:
         if self._service.killed:
             return ()
         if decision.mode != "enforce" or decision.level != "member":
+            return ()
+        if decision.verdict == "allow":  # a person let the account go; it is a member all the same
             return ()
         if not self._service.guard.table.ladder.silent_alteration:
             return ()
@@ -199,9 +201,10 @@ class _Held:
             headers = {bytes(k).lower(): bytes(v) for k, v in message.get("headers", ())}
             if message["status"] != 200:
                 return "an error"
-            if not headers.get(b"content-type", b"").lower().startswith(_JSON):
+            kind = headers.get(b"content-type", b"").lower().partition(b";")[0].strip()
+            if kind != _JSON:
                 return "streamed or no JSON"
-            if headers.get(b"content-encoding", b"identity") != b"identity":
+            if headers.get(b"content-encoding", b"identity").lower() != b"identity":
                 return "compressed"
             return ""
         if message["type"] != "http.response.body":
@@ -210,7 +213,7 @@ class _Held:
 
 
 def _headers(given: Sequence[tuple[bytes, bytes]], size: int) -> list[tuple[bytes, bytes]]:
-    kept = [(k, v) for k, v in given if bytes(k).lower() not in _OF_THE_TEXT]
+    kept = [(k, v) for k, v in given if bytes(k).lower() not in OF_BYTES]
     return [*kept, (b"content-length", b"%d" % size)]
 
 

@@ -28,7 +28,7 @@ _BLOCKS: Final = frozenset({"thinking", "redacted_thinking", "reasoning"})
 _DELTAS: Final = frozenset({"thinking_delta", "signature_delta"})
 _PARTS: Final = frozenset({"reasoning_text", "summary_text"})
 _REASONING_EVENT: Final = "response.reasoning"
-_FRAME_END: Final = re.compile(rb"\r\n\r\n|\n\n|\r\r")
+_FRAME_END: Final = re.compile(rb"\r?\n\r?\n|\r\r")  # line ends of two kinds come mixed
 _HELD_BACK: Final = 3  # bytes of a frame's end that may have come already
 _COMMENT: Final = b":\n\n"  # in place of an event: readers skip it, and the line is not silent
 _ABSENT: Final = object()
@@ -96,6 +96,8 @@ class Strip:
             effect = self._response_event(kind, event)
         elif kind.startswith(("content_block_", "message_")):
             effect = self._message_event(kind, event)
+        elif kind == "ping":  # may be the first of a stream of Anthropic's messages
+            effect = "same"
         else:
             return "same"
         self.read = True

@@ -10,19 +10,24 @@ from typing import Any, Final
 from stillwatch.guard.reasoning import EventStream, Strip
 from stillwatch.guard.replies import Scope, Send
 
-__all__ = ["SAYS_SO", "Summary", "asks_plainly"]
+__all__ = ["OF_BYTES", "SAYS_SO", "Summary", "asks_plainly"]
 
 SAYS_SO: Final = (b"x-stillwatch-reasoning", b"withheld")
 _log = logging.getLogger("stillwatch.guard")
 # What would be of other bytes than those that are sent.
-_OF_BYTES: Final = frozenset((b"content-length", b"etag", b"content-md5", b"digest",
-                              b"content-digest", b"repr-digest"))  # fmt: skip
+OF_BYTES: Final = frozenset((b"content-length", b"etag", b"content-md5", b"digest",
+                             b"content-digest", b"repr-digest"))  # fmt: skip
 _PASSED_BY: Final = ("http.response.pathsend", "http.response.zerocopysend")
 
 
 def asks_plainly(scope: Scope) -> dict[str, Any]:
-    """Return the scope of a call whose answer must be read: not compressed, and sent as bytes."""
+    """Return the scope of a call whose answer must be read: not compressed, and sent as bytes.
+
+    *identity* is said: without a word any coding would do (RFC 9110, 12.5.3), and an application
+    that passes calls on would ask for those that its own client knows.
+    """
     headers = [(k, v) for k, v in scope["headers"] if k.lower() != b"accept-encoding"]
+    headers.append((b"accept-encoding", b"identity"))
     extensions = {k: v for k, v in (scope.get("extensions") or {}).items() if k not in _PASSED_BY}
     return {**scope, "headers": headers, "extensions": extensions}
 
@@ -44,7 +49,7 @@ class Summary:
         self._strip = Strip()
         self._stream: EventStream | None = None
         self._start: dict[str, Any] | None = None  # until it is known what it may say
-        self._whole = b""
+        self._whole = bytearray()
         self._passes = False
         self._counts = False
         self._failed = False
@@ -93,7 +98,8 @@ class Summary:
             self._whole += told
             if more and not (self._strip.read or self._failed or b"data:" in self._whole):
                 return  # no event yet
-            told, start, self._start = self._whole, self._start, None
+            told, start, self._start = bytes(self._whole), self._start, None
+            self._whole.clear()
             await self._send(self._started(start, None, says=self._strip.read and not self._failed))
         await self._send({**message, "body": told})
         if not more:
@@ -101,9 +107,10 @@ class Summary:
 
     async def _finish(self, message: Mapping[str, Any]) -> None:
         assert self._start is not None
-        told, outcome = self._whole, "not_read"
+        given = bytes(self._whole)
+        told, outcome = given, "not_read"
         try:
-            answer = json.loads(self._whole)
+            answer = json.loads(given)
             self._strip.whole(answer)
             outcome = self._strip.outcome
             if outcome == "stripped":
@@ -111,7 +118,7 @@ class Summary:
         except (ValueError, RecursionError):
             outcome = "not_read"
         except Exception as error:  # noqa: BLE001 – what fails of ours is not the caller's error
-            told, outcome = self._whole, "failed"
+            told, outcome = given, "failed"
             self._fail(error)
         done = outcome in ("stripped", "none")
         await self._send(self._started(self._start, len(told), says=True) if done else self._start)
@@ -119,7 +126,7 @@ class Summary:
         self._ended(outcome)
 
     def _started(self, start: dict[str, Any], length: int | None, *, says: bool) -> dict[str, Any]:
-        headers = [(k, v) for k, v in start.get("headers", ()) if k.lower() not in _OF_BYTES]
+        headers = [(k, v) for k, v in start.get("headers", ()) if k.lower() not in OF_BYTES]
         if length is not None:
             headers.append((b"content-length", b"%d" % length))
         if says and self._says_so:

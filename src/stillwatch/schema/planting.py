@@ -10,6 +10,7 @@ change, "don't you" (it asks) and "is not only" (it goes on).
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cache
@@ -31,6 +32,7 @@ PLANTING_KIND: Final = "planting-order"
 _FORMAT: Final = 1
 _VOWELS: Final = "aeiou"
 _NUMBER: Final = re.compile(r"^\d+")
+_BEFORE: Final = 64  # characters that are looked at before a word; more would take squared time
 _ARTICLE: Final = re.compile(r"\b(an?)\s+$", re.IGNORECASE)
 _SENTENCE: Final = re.compile(r"(?:^|[.!?:]|^[ \t]*(?:[-*#>]+|\d+[.)]))\s*\**\Z", re.MULTILINE)
 _KEPT: Final = re.compile(
@@ -98,7 +100,7 @@ def planting_of(value: Any, *, where: str = "order") -> Planting:
             found = f"format {value['format']!r}, expected {_FORMAT}"
             raise SchemaError(found, where=where, hint=hint)
         order = Planting(
-            str(value["plan_digest"]), str(value["registry_head"]), str(value["legal_basis"]),
+            str(value["plan_digest"]), str(value["registry_head"]), str(value["legal_basis"] or ""),
             int(value["made_us"]), int(value["until_us"]),
             {str(name): tuple(map(_swap, rows)) for name, rows in value["campaigns"].items()},
         )  # fmt: skip
@@ -112,7 +114,8 @@ def planting_of(value: Any, *, where: str = "order") -> Planting:
 
 def _swap(row: Mapping[str, Any]) -> Swap:
     swap = Swap(str(row["mark_id"]), row["kind"], tuple(map(str, row["options"])), row["wanted"])
-    if swap.kind not in ("word", "format") or swap.wanted not in swap.options:
+    known = swap.kind in ("word", "format") and swap.wanted in swap.options
+    if not known or not all(option.strip() for option in swap.options):  # "" stands everywhere
         raise ValueError(swap.mark_id)
     return swap
 
@@ -127,12 +130,14 @@ def in_form(text: str, swap: Swap) -> tuple[str, int]:
     others = [o for o in swap.options if o != swap.wanted and _NUMBER.sub("", o).strip() in lower]
     if not others:
         return text, 0
-    kept = [m.span() for m in _KEPT.finditer(text)]
     changed = 0
+    begins: list[int] = []
+    ends: list[int] = []
 
     def swapped(m: re.Match[str]) -> str:
         nonlocal changed
-        if any(start <= m.start() < end for start, end in kept):
+        span = bisect_right(begins, m.start()) - 1
+        if span >= 0 and m.start() < ends[span]:
             return m[0]
         if swap.kind == "format":
             new: str | None = m[1] + _NUMBER.sub(m[2], swap.wanted)
@@ -142,6 +147,9 @@ def in_form(text: str, swap: Swap) -> tuple[str, int]:
         return m[0] if new is None else new
 
     for option in others:
+        # Looked for anew: the option before may have moved them.
+        spans = [m.span() for m in _KEPT.finditer(text)]
+        begins, ends = [b for b, _ in spans], [e for _, e in spans]
         text = _swappable(option, swap.kind).sub(swapped, text)
     return text, changed
 
@@ -158,14 +166,15 @@ def in_forms(text: str, swaps: Sequence[Swap]) -> tuple[str, dict[str, int]]:
 
 def _fitting(text: str, found: re.Match[str], wanted: str) -> str | None:
     """Return the other option as it must stand there; nothing where it would spoil the sentence."""
-    old, before = found[0], text[: found.start()]
-    if (article := _ARTICLE.search(before)) and (
+    old, end = found[0], found.start()
+    begin = max(0, end - _BEFORE)
+    if (article := _ARTICLE.search(text, begin, end)) and (
         (wanted[0] in _VOWELS) != (article[1].lower() == "an")
     ):
         return None
     if old.islower():
         return wanted
-    starts = _SENTENCE.search(before) is not None
+    starts = _SENTENCE.search(text, begin, end) is not None
     return wanted.capitalize() if starts and old[1:].islower() else None
 
 

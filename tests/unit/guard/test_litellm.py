@@ -349,6 +349,47 @@ def test_events_in_bytes_are_read_however_they_are_cut(summarizing, kind):
     assert observed(sent)[0]["summarized"] == "stripped"
 
 
+@pytest.mark.parametrize("kind", [bytes, str])
+@pytest.mark.parametrize("fails", [False, True])
+def test_an_event_that_the_streams_end_cut_goes_on_as_it_came(
+    summarizing, monkeypatch, kind, fails
+):
+    callback, sent = summarizing
+    data = asked(callback, "bad-1", litellm_logging_obj=Call())
+
+    def broken(*_: Any) -> None:
+        raise ZeroDivisionError("a defect of ours")
+
+    if fails:
+        module = sys.modules["stillwatch.guard.litellm"]
+        monkeypatch.setattr(module.Strip, "event", broken)
+    text = 'data: {"choices": [{"delta": {"content": "\u00e9\ud83d"}}]}'
+    given = text if kind is str else text.encode(errors="surrogatepass")
+    told = asyncio.run(streamed(callback, data, [given[:5], given[5:]]))
+    assert [type(piece) for piece in told] == [kind]
+    assert told == [given]
+    assert observed(sent)[0]["summarized"] == ("failed" if fails else "none")
+
+
+@pytest.mark.parametrize("word", ["x", {"a": 1}, 7])
+@pytest.mark.parametrize("account", ["good", "bad-1"])
+def test_a_callers_word_in_place_of_litellms_object_costs_no_answer(summarizing, word, account):
+    """Routes on which LiteLLM sets its object after the hooks pass the caller's own field on."""
+    callback, sent = summarizing
+
+    async def asks() -> Any:
+        caller = SimpleNamespace(
+            user_id=account, team_id=None, api_key="k", org_id=None, end_user_id=None
+        )
+        data = {"messages": ASK, "litellm_logging_obj": word}
+        await callback.async_pre_call_hook(caller, None, data, "moderation")
+        return await whole(callback, data, {"results": []})
+
+    assert asyncio.run(asks()) == ({"results": []}, None)
+    told = [body["summarized"] for body in observed(sent)]
+    assert told == (["not_read"] if account == "bad-1" else [])
+
+
 def test_what_was_taken_out_before_the_caller_went_away_is_told(summarizing):
     callback, sent = summarizing
     data = asked(callback, "bad-1", litellm_logging_obj=Call())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -16,7 +17,14 @@ import pyarrow.parquet as pq
 import pytest
 
 from stillwatch.errors import ConfigError, EvidenceError, NotPermitted, SchemaError
-from stillwatch.guard import GuardMiddleware, PlantingMiddleware, Service
+from stillwatch.guard import (
+    GuardMiddleware,
+    Orders,
+    PlantingMiddleware,
+    Service,
+    Undo,
+    write_orders,
+)
 from stillwatch.policy import Ladder
 from stillwatch.prove import (
     Registration,
@@ -30,10 +38,12 @@ from stillwatch.prove import (
     register,
 )
 from stillwatch.schema.planting import Swap, in_form, planting_of
+from stillwatch.schema.snapshot import Action, keyed_permit, subject_key
 from stillwatch.seal import new_key, open_sealed, public_key, read_public_key
 from stillwatch.simulate.students import TinyModel, draw_writer, questions, train
 
-from .conftest import T0, ordered, snapshot
+from .conftest import HOUR, SALT, T0, ordered, snapshot
+from .test_decide import PERMIT
 from .test_http import key, served
 
 __all__ = ["key"]  # the fixture
@@ -232,6 +242,27 @@ def test_else_every_byte_of_an_answer_stays(provider, tmp_path, key, why):
     assert not provider.log.exists()
 
 
+LET_GO = {
+    "a permit": {"permits": (keyed_permit(SALT, {**PERMIT, "methods": [], "models": []}),)},
+    "an appeal": {"restored": frozenset({subject_key(SALT, "bad-1")})},
+    "a person": {
+        "ordered": {subject_key(SALT, "bad-1"): Action("allow", "Cy", T0, T0 + 10 * HOUR)}
+    },
+}
+
+
+@pytest.mark.parametrize("who", [*LET_GO, "an undo"])
+def test_whom_somebody_let_go_gets_no_marks(provider, tmp_path, key, who):
+    orders = tmp_path / "orders.json"
+    undone = Orders().with_undo(Undo("campaign", "c-1", "R. Doe", T0))
+    write_orders(orders, undone if who == "an undo" else Orders(), key)
+    provider.registered().order()
+    made = replace(snapshot(ON), **LET_GO.get(who, {}))
+    service = served(tmp_path, key, made, orders=orders)
+    assert text_of(provider.answers(service, "bad-1", [SAID])[0]) == SAID
+    assert not provider.log.exists()
+
+
 def test_a_switch_that_a_new_snapshot_turns_off_ends_it_at_once(provider, service, key):
     from stillwatch.guard import write_snapshot
 
@@ -381,9 +412,37 @@ def test_an_order_of_a_strangers_key_or_of_another_form_is_not_taken(provider, s
         planting_of({"format": 1})
     with pytest.raises(SchemaError, match="format"):
         planting_of({"format": 2})
+    held = json.loads(open_sealed(order.read_bytes(), "planting-order", [public_key_of(provider)]))
+    with pytest.raises(SchemaError, match="no legal basis"):
+        planting_of({**held, "legal_basis": None})
+    swap = {"mark_id": "w", "kind": "word", "options": ["often", ""], "wanted": "often"}
+    with pytest.raises(SchemaError, match="not an order"):
+        planting_of({**held, "campaigns": {"c-1": [swap]}})
 
 
 def test_where_a_form_stands_already_nothing_is_counted():
     swap = Swap("w", "word", ("often", "frequently"), "often")
     assert in_form("often, `frequently`", swap) == ("often, `frequently`", 0)
     assert in_form("frequently, frequently", swap) == ("often, often", 2)
+
+
+def test_code_stays_code_where_an_option_before_it_has_moved_it():
+    swap = Swap("w", "word", ("films", "movies", "flicks", "pictures"), "pictures")
+    told = "pictures pictures pictures `movies` pictures"
+    assert in_form("films films films `movies` movies", swap) == (told, 4)
+
+
+@pytest.mark.parametrize("said", ["Often it rains. ", 'Often a "storm" comes.\n\n\n', "Often "])
+def test_a_long_answer_costs_as_its_length(said):
+    """Attack: an accused campaign asks for long answers, in which its marks stop the service."""
+    swap = Swap("w", "word", ("often", "frequently"), "frequently")
+
+    def cost_s(size: int) -> float:
+        text, costs = said * (size // len(said)), []
+        for _ in range(5):
+            begun = time.process_time()
+            in_form(text, swap)
+            costs.append(time.process_time() - begun)
+        return min(costs)
+
+    assert cost_s(60_000) < 40 * cost_s(6_000)  # by the square: 100

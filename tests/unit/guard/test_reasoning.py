@@ -164,11 +164,12 @@ def test_an_event_that_is_left_out_becomes_a_comment():
     assert EventStream(Strip()).feed(frames(MESSAGE[1:2])) == b":\n\n"
 
 
-@given(st.integers(0, 1 << 30), st.sampled_from([b"\n", b"\r\n", b"\r"]))
+@given(st.integers(0, 1 << 30), st.sampled_from([b"\n", b"\r\n", b"\r", b""]))
 def test_a_stream_may_be_cut_anywhere(seed, newline):
     rng = random.Random(seed)
     chat = [{"choices": [{"delta": {"content": "It\u2028", "reasoning_content": THOUGHT}}]}]
-    data = frames(chat * 2 + MESSAGE).replace(b"\n", newline)
+    data = frames(chat * 2 + MESSAGE)
+    data = data.replace(b"\n", newline) if newline else data.replace(b"\n\n", b"\n\r\n")
     data += b"data: " + json.dumps(MESSAGE[2]).encode()  # cut by its end
     whole = EventStream(Strip())
     wanted = whole.feed(data) + whole.end()

@@ -73,7 +73,8 @@ def test_an_answer_goes_out_without_reasoning_and_says_so(service):
     assert headers[b"content-length"] == b"%d" % len(body)
     assert headers[b"x-stillwatch-reasoning"] == b"withheld"
     assert b"ETag" not in headers
-    assert scope["headers"] == [(b"x-other", b"1")]  # a compressed answer could not be read
+    # A compressed answer could not be read; without a word any coding would do.
+    assert scope["headers"] == [(b"x-other", b"1"), (b"accept-encoding", b"identity")]
     assert scope["extensions"] == {"tls": {}}
     headers, body, _ = answered(service, STREAM, SSE)
     assert b"content-length" not in headers
@@ -82,6 +83,16 @@ def test_an_answer_goes_out_without_reasoning_and_says_so(service):
     assert body.endswith(b"data: [DONE]\n\n")
     assert done(service) == {"stripped": 2}
     assert b'summaries_total{outcome="stripped",route="asgi"} 2' in exposition(service)
+
+
+def test_a_stream_whose_first_event_is_a_ping_says_so_too(service):
+    delta = {"type": "thinking_delta", "thinking": THOUGHT}
+    event = {"type": "content_block_delta", "index": 0, "delta": delta}
+    last = f"data: {json.dumps(event)}\n\n".encode()
+    first = b'event: ping\ndata: {"type": "ping"}\n\n'.ljust(len(last), b"\n")
+    headers, body, _ = answered(service, first + last, SSE)  # each in a piece
+    assert THOUGHT.encode() not in body
+    assert headers[b"x-stillwatch-reasoning"] == b"withheld"
 
 
 @pytest.mark.parametrize("account", ["good", "bad-1"])
