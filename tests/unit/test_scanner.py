@@ -64,6 +64,28 @@ def test_a_run_holds_the_files_of_the_contract_and_no_left_overs(
     assert result.exit_code in (0, 3)
 
 
+def test_a_log_in_which_nothing_is_tested_bounds_nothing_and_says_so(
+    tiny: SimulatedWorld, out: Path, tmp_path: Path
+) -> None:
+    """Fifty exchanges of strangers: no cohort, so no recall that could be assumed."""
+    whole = pq.read_table(tiny.out / "exchanges").sort_by("ts")
+    first = [
+        whole["account_id"].to_pylist().index(a) for a in whole["account_id"].unique().to_pylist()
+    ]
+    pq.write_table(whole.take(first[:50]), tmp_path / "few.parquet")
+    summary = scan([tmp_path / "few.parquet"], out=out).summary
+    assert (summary["rows_kept"], summary["cohorts_tested"]) == (50, 0)
+    for unit in ("requests", "output_tokens", "accounts"):
+        told = summary["prevalence"][unit]
+        assert told["detected"]["value"] == 0
+        assert told["corrected"]["value"] is told["not_excluded"]["high"] is None
+    page = (out / "report.html").read_text()
+    assert "nothing was tested" in page
+    assert "not an all-clear" in page
+    assert "what was missed is not known" in page
+    assert "of output tokens cannot be excluded" not in page
+
+
 def test_every_step_is_timed_and_told(tiny: SimulatedWorld, out: Path) -> None:
     told: list[Progress] = []
     scan_tiny(tiny, out, progress=told.append)

@@ -19,9 +19,9 @@ from stillwatch.cases import effects as case_effects
 from stillwatch.cases import label, open_book, open_cases, read_lines, read_members, read_terms
 from stillwatch.enrich import read_labels
 from stillwatch.errors import SchemaError
-from stillwatch.scanner import scan
+from stillwatch.scanner import job, scan
 from stillwatch.scanner.baseline import Baseline, Local
-from stillwatch.scanner.labels import Labelled, labelled_cohorts, widened
+from stillwatch.scanner.labels import Labelled, _tested, labelled_cohorts, widened
 from stillwatch.schema import STAGES
 from stillwatch.signals import shipped_references
 from stillwatch.simulate import simulate
@@ -179,6 +179,37 @@ def test_a_campaign_that_was_found_honest_is_not_accused_in_the_next_window(tmp_
     assert told["warninglist_values"] >= 1
     unlisted = json.loads((plain.run_dir / "summary.json").read_text())["reference"]
     assert (unlisted["warninglist_values"], unlisted["spared_cohorts"]) == (0, 0)
+
+
+@pytest.mark.slow
+def test_who_was_not_accused_without_the_labels_is_not_accused_with_them(tmp_path, monkeypatch):
+    """A cohort that is taken away no longer keeps others out: here all of them were kept out."""
+    world = simulate("small", seed=1, out=tmp_path / "world")
+    exchanges = world.out / "exchanges"
+    table = pq.read_table(exchanges, columns=["ts"])["ts"].to_pylist()
+    middle = sorted(table)[len(table) // 2].astimezone(UTC)
+    first = scan([exchanges], accounts=world.accounts_csv, out=tmp_path / "one", until=middle)
+    accused = {a["account_id"] for a in rows(first.run_dir) if a["standing"] == "accused"}
+    _, honest = min((score, sorted(who)) for score, who in _tested(first.run_dir)
+                    if not who & accused)  # fmt: skip
+    labels = [{"account_id": a, "case_id": "c", "label": "false"} for a in honest]
+    effects = tmp_path / "effects.json"
+    effects.write_text(json.dumps({"corrections": [], "labels": labels}))
+    given = {"accounts": world.accounts_csv, "since": middle, "baseline": [first.run_dir],
+             "corrections": effects}  # fmt: skip
+    corrected = scan([exchanges], out=tmp_path / "two", **given)
+    assert any(a["standing"] == "accused" for a in rows(corrected.run_dir))
+    real, levels = job.choose, []
+
+    def choose(scores, *, alpha, **options):
+        levels.append(alpha)
+        return real(scores, alpha=alpha if len(levels) == 1 else 1e-12, **options)
+
+    monkeypatch.setattr(job, "choose", choose)
+    kept = scan([exchanges], out=tmp_path / "three", **given)
+    assert len(levels) == 2  # with what people found, and without
+    assert not any(a["standing"] == "accused" for a in rows(kept.run_dir))
+    assert kept.summary["cohorts_selected"] > 0
 
 
 def rows(run: Path) -> list[dict[str, str]]:

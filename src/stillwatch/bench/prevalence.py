@@ -78,11 +78,13 @@ def prevalence_worlds(worlds: int, work: Path) -> None:
 def coverage(records: list[dict[str, Any]]) -> dict[str, Any]:
     """Return in how many worlds floor ≤ truth ≤ bound, by unit, with exact intervals.
 
-    Truths and numbers of a run are rounded: a millionth is not a miss.
+    Truths and numbers of a run are rounded: a millionth is not a miss. A bound that is not known
+    excludes nothing, as one of 1 does.
     """
     rows = {}
     for unit in _UNITS:
         ones = [r["units"][unit] for r in records]
+        ones = [o | {"bound": 1.0} if o["bound"] is None else o for o in ones]
         low = sum(o["floor"] <= o["truth"] + 1e-6 for o in ones)
         high = sum(o["truth"] <= o["bound"] + 1e-6 for o in ones)
         both = sum(o["floor"] <= o["truth"] + 1e-6 and o["truth"] <= o["bound"] + 1e-6

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -94,9 +94,12 @@ class Judgement:
 
 
 def judge(
-    desk: Desk, choice: Choice, permits: Sequence[Permit], *, accuse: bool = True
-) -> Judgement:
+    desk: Desk, choice: Choice, permits: Sequence[Permit], *, accuse: bool = True,
+    among: Collection[int] | None = None,
+) -> Judgement:  # fmt: skip
     """Return campaigns in order of strength. ``accuse`` False (drift) leaves all at `watch`.
+
+    ``among``: the subjects that may be accused, all where it is None.
 
     1. Cohorts selected by e-BH, and those with e ≥ 20 for watching, strongest and purest first.
     2. Members with their own evidence; a cohort most of whose proven members already stand in a
@@ -143,6 +146,9 @@ def judge(
         campaigns.append(campaign)
         for sid in campaign.core:  # the periphery of one (its proxy's customers) may be another
             taken.setdefault(sid, campaign)
+    if among is not None:
+        for campaign in campaigns:
+            _spare_others(campaign, among, desk.settings.min_subjects)
     uses = _permit(desk, campaigns, permits)
     standing, campaign_of = _standings(campaigns)
     rank = {"accused": 0, "permitted": 1, "watch": 2}
@@ -285,6 +291,15 @@ def _decide(campaign: Campaign, selected: bool, least: int) -> None:
     campaign.standing = "accused" if accused else "watch"
     for sid, member in campaign.members.items():
         campaign.standings[sid] = "accused" if accused and member.proven else "watch"
+
+
+def _spare_others(campaign: Campaign, among: Collection[int], least: int) -> None:
+    """Leave only these subjects accused, and nobody where they are too few for a campaign."""
+    left = {sid for sid in campaign.accused if sid in among}
+    if campaign.standing == "accused" and len(left) < least:
+        campaign.standing, left = "watch", set()
+    for sid in campaign.accused:
+        campaign.standings[sid] = "accused" if sid in left else "watch"
 
 
 def _campaign(

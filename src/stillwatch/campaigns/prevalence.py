@@ -157,7 +157,8 @@ class _Log(NamedTuple):
 class _Measure:
     """Measures parts of a log, each with the same recall and the same random numbers.
 
-    ``account``: the account of each subject, by code.
+    ``account``: the account of each subject, by code. ``able``: whether a campaign could have been
+    accused at all.
     """
 
     log: _Log
@@ -166,6 +167,7 @@ class _Measure:
     accused: int
     recall: _Recall | None
     worst: float
+    able: bool
 
     def of(
         self, rows: np.ndarray, rng: np.random.Generator, units: Sequence[str] = UNITS,
@@ -173,8 +175,9 @@ class _Measure:
     ) -> dict[str, Any]:  # fmt: skip
         """Return the three numbers of these rows by unit.
 
-        ``among``: which of the accused campaigns are detected here, all where it is None. Of a part
-        in which no cohort that was tested sent anything, only what was detected is known.
+        ``among``: which of the accused campaigns are detected here, all where it is None. Where no
+        cohort that was tested sent anything, or none could have been accused, only what was
+        detected is known: there, nothing found says nothing of what was missed.
         """
         result = {}
         sid, of, account = (c[rows] for c in (self.log.sid, self.log.campaign, self.log.account))
@@ -191,7 +194,7 @@ class _Measure:
                 sizes = np.where(among, sizes, 0)
             tested = _sizes(self.cohorts, sid, values, self.account)
             told = _shares(sizes[sizes > 0], tested, total, self.recall, self.worst, rng)
-            if not sizes.any() and not len(tested) and len(rows) < len(self.log.sid):
+            if not sizes.any() and not (self.able and len(tested)):
                 told |= {"corrected": _UNKNOWN, "not_excluded": _UNKNOWN}
             result[unit] = told
         return result
@@ -200,13 +203,16 @@ class _Measure:
 def measure_prevalence(
     desk: Desk, judgement: Judgement, needed: float, rungs: dict[int, str],
     rng: np.random.Generator, methods: Mapping[str, Sequence[str]] | None = None,
+    *, able: bool = True,
 ) -> dict[str, Any]:  # fmt: skip
     """Return the prevalence section of summary.json.
 
     ``needed``: the e-value that selection asked for; spikes are judged by the same level. The
     worst recall is one half, or the lower limit of the recall on a rung that is seen at all where
     that is lower; rungs that are never seen are named, since no number bounds them. ``methods``: of
-    each campaign, by id, in words; those that its exchanges hint at where it is None.
+    each campaign, by id, in words; those that its exchanges hint at where it is None. ``able``:
+    whether any campaign could have been accused. Where not, or where no cohort was tested, what was
+    missed is not known: no assumed recall holds, and *corrected* and *not_excluded* are null.
 
     By model and segment it is the share of what was sent to that model, or by accounts of that
     segment, of the 50 segments with most output tokens. By method it is the share of all that was
@@ -247,7 +253,7 @@ def measure_prevalence(
         _Log(sid, account[sid], owner[sid],
              {"requests": table["requests"].to_numpy(), "output_tokens": tokens}),
         _Cohorts(np.unique(member_of, return_inverse=True)[1], member),
-        account, len(accused), recall, worst,
+        account, len(accused), recall, worst, able,
     )  # fmt: skip
     weeks, week = _codes(pc.strftime(table["week"], "%Y-%m-%dT00:00:00Z"))
     models, model = _codes(table["model"])
@@ -312,8 +318,17 @@ def measure_prevalence(
             "here bounds them."
             if blind
             else "."
-        ),
+        )
+        + _unknown(able, len(member)),
     }
+
+
+def _unknown(able: bool, tested: int) -> str:
+    """Return, for the text, why what was missed is not known of the whole log; empty: it is."""
+    if tested and able:
+        return ""
+    why = "no campaign could have been accused" if tested else "no cohort was tested"
+    return f" Where nothing was detected neither is known here: {why}."
 
 
 def _sizes(

@@ -120,6 +120,9 @@ def _told(moment: int, bars: Sequence[Bar], week: Week | None, names: list[str])
         first = "this week" if bar is not None else f"Week of {day(week.start)}:"
         out.append(f"{first} {share_range(week.low, week.high)} corrected, "
                    f"up to {share(week.bound)} not excluded")  # fmt: skip
+    elif week is not None and week.bound is not None:
+        first = "this week" if bar is not None else f"Week of {day(week.start)}:"
+        out.append(f"{first} up to {share(week.bound)} not excluded")
     elif week is not None:
         out.append("what was missed is not known")
     return "; ".join(out) or f"{day(moment)}: nothing was sent"

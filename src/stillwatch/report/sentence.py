@@ -81,6 +81,8 @@ def answer(facts: Facts) -> Answer:
             sentence += f" Harvest {pricing(price)} {cost}."
         return Answer("accused", lead, sentence, _warnings(facts))
     tail = "" if bound is None else f" Up to {share(bound)} of output tokens cannot be excluded."
+    if bound is None and number(at(tokens, "detected", "value")) is not None:
+        tail = " How much was missed is not known."
     read = (
         f"{counted(s.get('accounts'), 'account')} and "
         f"{counted(s.get('rows_kept'), 'exchange')} were read"
@@ -99,6 +101,14 @@ def answer(facts: Facts) -> Answer:
             "cannot",
             "Nothing is accused, because the traffic has drifted. ",
             f"{read}; {at(s, 'drift', 'text')}. That is not an all-clear.{tail}",
+            _warnings(facts),
+        )
+    if s.get("cohorts_tested") == 0:
+        return Answer(
+            "cannot",
+            "Nothing was accused, and nothing was tested. ",
+            f"{read}; no group of accounts had enough in common to be tested. "
+            f"That is not an all-clear.{tail}",
             _warnings(facts),
         )
     return Answer(

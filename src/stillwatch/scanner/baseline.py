@@ -120,6 +120,15 @@ class Baseline:
                 where="--baseline", hint="give runs of earlier windows, or a later --since",
             )  # fmt: skip
 
+    @property
+    def corrects(self) -> bool:
+        """Return whether people's labels change anything."""
+        return bool(len(self.labelled.honest) or self.values)
+
+    def uncorrected(self) -> Baseline:
+        """Return the same runs as they are without what people found out."""
+        return replace(self, labelled=_NO_LABELS, values=frozenset())
+
     def calibrated(self, scores: pa.Table, references: References) -> pa.Table:
         """Return the cohort scores with e-values that hold against the local references too.
 

@@ -19,6 +19,7 @@ import pyarrow.parquet as pq
 
 from stillwatch.campaigns import (
     Assumptions,
+    Choice,
     carriers_of_shared,
     choose,
     judge,
@@ -82,7 +83,6 @@ from stillwatch.share import bundle
 from stillwatch.signals import (
     SCORES_STEP,
     TESTS,
-    References,
     registered_cohorts,
     registered_findings,
     shipped_references,
@@ -346,20 +346,37 @@ def _judge(
     """Select, accuse and write the run's tables, from the findings that the runner has."""
     settings, references = runner.settings, shipped_references()
     earlier.refuse_overlap(runner)
-    own = earlier.calibrated(runner.query(_SCORES), references)
+    scores = runner.query(_SCORES)
     spared = spared_cohorts(runner, earlier.values)
-    own = discounted(own, spared)
-    registered = {
-        cohort: 0.0 if cohort in spared else e
-        for cohort, e in _register(runner, sides.corroborated, earlier, references).items()
-    }
-    choice = choose(
-        own, alpha=settings.alpha, look=settings.look, looks=settings.looks,
-        largest=references.largest_e, registered=registered,
-    )  # fmt: skip
-    drift = earlier.drift(runner, choice, references)
+    registered = _register(runner, sides.corroborated)
+    anew = runner.query(_SCORES) if registered else scores.slice(0, 0)
+
+    def chosen(base: Baseline, spared: frozenset[int]) -> tuple[Choice, dict[str, Any]]:
+        others = discounted(base.calibrated(anew, references), spared)
+        choice = choose(
+            discounted(base.calibrated(scores, references), spared),
+            alpha=settings.alpha, look=settings.look, looks=settings.looks,
+            largest=references.largest_e,
+            registered={
+                row["cohort"]: min(row["e_coordinated"], row["e_extractive"])
+                for row in others.to_pylist()
+                if row["tested"] and row["cohort"] in registered
+            },
+        )  # fmt: skip
+        return choice, base.drift(runner, choice, references)
+
+    choice, drift = chosen(earlier, spared)
     tell(Progress("judge", 0, 1, "steps"))
-    judgement = judge(runner, choice, sides.permits, accuse=not drift["alarm"])
+    among = None
+    if earlier.corrects:
+        # A cohort may keep others from being accused that join its members, or are it seen through
+        # another object. Where a correction takes it away they must not be accused in its place.
+        first, moved = chosen(earlier.uncorrected(), frozenset())
+        before = judge(runner, first, sides.permits, accuse=not moved["alarm"])
+        among = frozenset(
+            sid for sid, standing in before.standing.items() if standing in ("accused", "permitted")
+        )
+    judgement = judge(runner, choice, sides.permits, accuse=not drift["alarm"], among=among)
     if sides.indicators is not None:
         carriers = carriers_of_shared(runner, sides.indicators)
         judgement = put_on_watch(judgement, carriers)
@@ -372,24 +389,16 @@ def _judge(
     )  # fmt: skip
 
 
-def _register(
-    runner: LocalRunner, listed: pa.Table | None, earlier: Baseline, references: References
-) -> dict[int, float]:
-    """Test the hypotheses on the list over the whole window; return their e-values.
+def _register(runner: LocalRunner, listed: pa.Table | None) -> frozenset[int]:
+    """Test the hypotheses on the list over the whole window; return their cohorts.
 
     From here on `findings` and `cohort_scores` tell of them what those tests found.
     """
     registered = registered_cohorts(runner, listed) if listed is not None else frozenset()
-    if not registered:
-        return {}
-    runner.put("findings", registered_findings(runner, registered))
-    runner.run(SCORES_STEP)
-    scores = earlier.calibrated(runner.query(_SCORES), references)
-    return {
-        row["cohort"]: min(row["e_coordinated"], row["e_extractive"])
-        for row in scores.to_pylist()
-        if row["tested"] and row["cohort"] in registered
-    }
+    if registered:
+        runner.put("findings", registered_findings(runner, registered))
+        runner.run(SCORES_STEP)
+    return registered
 
 
 def _known(without: Sequence[str]) -> tuple[str, ...]:

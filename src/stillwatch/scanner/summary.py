@@ -93,6 +93,7 @@ def summarize(
     totals, senders, given = _counted(runner)
     standings = accounts["standing"].to_pylist()
     accused = [s for c in judgement.campaigns for s in c.accused]
+    unable = choice.cannot_accuse or not _harvest_evaluable(runner.columns, runner.settings.without)
     needed = choice.usual_asked if np.isfinite(choice.usual) else None
     settings = runner.settings
     return {
@@ -123,8 +124,7 @@ def summarize(
         "reference": {
             **_reference(earlier, _least_score(runner, choice)), "spared_cohorts": len(spared),
         },
-        "cannot_accuse": choice.cannot_accuse
-        or not _harvest_evaluable(runner.columns, settings.without),
+        "cannot_accuse": unable,
         "cohorts_tested": len(choice.cohorts),
         "cohorts_selected": len(choice.selected),
         "needed_e": needed,
@@ -143,7 +143,7 @@ def summarize(
         "permitted_accounts": standings.count("permitted"),
         "prevalence": measure_prevalence(
             runner, judgement, choice.usual if needed else choice.largest, RUNGS, rng,
-            {line["campaign_id"]: line["methods"] for line in lines},
+            {line["campaign_id"]: line["methods"] for line in lines}, able=not unable,
         ),
         "value_at_risk": value_at_risk(
             scaled(tokens_of(runner, [accused])[0], settings.sampling_rate), assumptions, rng

@@ -5,9 +5,12 @@ accounts of a cohort *false*, the values that half of them share are on the list
 reads it. The list only ever sets e-values of *coordinated* to nothing. Selection is e-BH, which is
 monotone: who is selected with the list is selected without it, the number of hypotheses and the
 weights being the same. So no list, whatever is on it, can loosen the bound on false accusations.
+A cohort may keep accounts out of another's accusation (`campaigns.judge`); the job sees to it that
+nobody is accused with a list who is not without it.
 
-What it costs is sight: a campaign that shares a listed value *and nothing else* is `watch`. With
-any other value or direct evidence that joins half of its members it is judged as ever.
+What it costs is sight: a campaign that shares a listed value *and no other* is `watch`, however its
+accounts act. With any other value or direct evidence that joins half of its members it is judged as
+ever.
 """
 
 from __future__ import annotations

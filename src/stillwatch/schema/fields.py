@@ -66,7 +66,7 @@ SUMMARY_FIELDS: Final = {
     "watch_accounts": "accounts that an analyst may want to see; nothing acts on them",
     "permitted_accounts": "accounts that would be accused but for a permit",
     "prevalence": "detected, corrected, not excluded: of requests, output tokens, accounts; by "
-    "week and by model; the recall behind the correction",
+    "week, model, segment and method; the recall behind the correction; null is not known",
     "value_at_risk": "four views of one loss, never added, with the assumptions behind them",
     "permits": "how each permit was used, and what exceeded it",
     "permits_read": "permits read, how many name an account seen here, were used, exceeded; "

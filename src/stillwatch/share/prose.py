@@ -64,7 +64,8 @@ _SMALL: Final = (
     "samples|criteria|fields|subsets|halves|waves|sessions|repetitions|tests|"
     "signatures|fingerprints|digits|letters|columns|rows|blocks|chapters|topics|subjects|dialogues|"
     "examples|attempts|copies|personas|schemas|tags|networks|hosting networks|independent signals|"
-    "ways|styles|registers|clusters|cohorts|log sources|data sources|"
+    "ways|styles|registers|cohorts|log sources|data sources|"
+    "benign clusters|clusters of (?:accounts|keys|prompts|requests|sessions|subjects)|"
     "hypotheses|explanations|reasons|lines of evidence|directions|levels|"
     "categories|points|places|cases|mistakes|typos|sets|lists|regions|time zones|links)"
 )

@@ -66,7 +66,7 @@ def test_worlds_that_are_there_are_not_judged_again(tmp_path):
     assert read_bound(tmp_path)["all"]["worlds"] == 2
 
 
-def unit(floor: float, truth: float, bound: float) -> dict:
+def unit(floor: float, truth: float, bound: float | None) -> dict:
     one = {"floor": floor, "truth": truth, "bound": bound}
     return {"units": dict.fromkeys(("requests", "output_tokens", "accounts"), one)}
 
@@ -75,6 +75,12 @@ def test_coverage_counts_a_floor_too_high_and_a_bound_too_low():
     told = coverage([unit(0.1, 0.2, 0.3), unit(0.3, 0.2, 0.4), unit(0.0, 0.2, 0.1)])["requests"]
     assert (told["floor_holds"], told["bound_holds"], told["both_hold"]) == (2, 2, 1)
     assert told["low"] < 1 / 3 < told["high"]
+
+
+def test_a_bound_that_is_not_known_excludes_nothing():
+    told = coverage([unit(0.0, 0.2, None), unit(0.1, 0.2, 0.3)])["requests"]
+    assert (told["floor_holds"], told["bound_holds"], told["both_hold"]) == (2, 2, 2)
+    assert told["mean_width"] == pytest.approx((1.0 + 0.2) / 2)
 
 
 def test_mixed_worlds_range_from_no_campaign_to_many():

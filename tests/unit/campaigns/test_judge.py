@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from stillwatch.campaigns.judge import _acted, _not_known, weaker_p
+from stillwatch.campaigns.judge import _acted, _not_known, _spare_others, weaker_p
 from stillwatch.signals import TESTS
 
 
@@ -42,3 +42,15 @@ def test_the_weaker_claim_speaks_for_both():
     assert weaker_p([*rows, finding("harvest", 1.0, claim="extractive", p_value=1e-12)]) == 2e-9
     watched = finding("dealt_evenly", 1.0, p_value=1e-300)
     assert weaker_p([*rows, watched, finding("harvest", 1.0, claim="extractive")]) == 0.01
+
+
+def test_who_may_not_be_accused_is_watched_and_too_few_are_no_campaign(campaign):
+    """A correction that takes a stronger cohort away accuses nobody in its place."""
+    one = campaign({k: "accused" for k in range(6)} | {6: "watch"})
+    _spare_others(one, frozenset(range(1, 9)), 5)
+    assert (one.standing, one.accused, one.standings[0]) == ("accused", [1, 2, 3, 4, 5], "watch")
+    _spare_others(one, frozenset((1, 2, 3, 4)), 5)
+    assert (one.standing, one.accused) == ("watch", [])
+    seen = campaign({0: "watch"}, standing="watch")
+    _spare_others(seen, frozenset(), 5)
+    assert (seen.standing, seen.standings) == ("watch", {0: "watch"})

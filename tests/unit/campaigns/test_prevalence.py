@@ -140,6 +140,32 @@ def test_an_empty_log_has_no_numbers(desk, judged):
     assert [r["recall"] for r in found["recall"]] == [None, None, None]
 
 
+UNKNOWN = {"value": None, "low": None, "high": None}
+
+
+@pytest.mark.parametrize("found", [(12, 12, 0), (0, 0, 0)])
+def test_where_no_cohort_was_tested_nobody_knows_what_was_missed(desk, judged, found):
+    """Nought found among nought that was tested bounds nothing, of the whole log or of a part."""
+    put(desk, 100, found)
+    desk.put("cohort_scores", pa.table({"cohort": pa.array([0], pa.int32()), "tested": [False]}))
+    told = measured(desk, judged([(f"a{k}", None, 2) for k in range(100)]))
+    for section in sections(told):
+        for unit in section.keys() & set(UNITS):
+            assert section[unit]["detected"] == {"value": 0.0, "low": 0.0, "high": 0.0}
+            assert section[unit]["corrected"] == section[unit]["not_excluded"] == UNKNOWN
+    assert told["text"].endswith("no cohort was tested.")
+
+
+def test_where_nothing_could_have_been_accused_nobody_knows_what_was_missed(desk, judged):
+    put(desk, 100)
+    judgement = judged([(f"a{k}", None, 2) for k in range(100)])
+    rng = np.random.default_rng(1)
+    told = measure_prevalence(desk, judgement, 1_000.0, RUNGS, rng, able=False)
+    assert all(told[unit]["not_excluded"] == told[unit]["corrected"] == UNKNOWN for unit in UNITS)
+    assert told["text"].endswith("no campaign could have been accused.")
+    assert measured(desk, judgement)["requests"]["not_excluded"]["value"] > 0
+
+
 def test_one_campaign_and_none_have_an_interval_that_misses_are_in(desk, judged, campaign):
     """Half of the spikes were found: as many campaigns may be missed as were seen, or more."""
     people = [(f"a{k}", None, 2) for k in range(100)]

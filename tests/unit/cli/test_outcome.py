@@ -9,6 +9,7 @@ from stillwatch.cli.outcome import print_outcome
 from stillwatch.store import open_run
 
 HEADS = ["campaign", "standing", "accounts", "exchanges", "seen", "collateral"]
+NUMBERS = ("value", "low", "high")
 CAMPAIGN = "c-0123456789ab"
 
 
@@ -50,6 +51,17 @@ def test_a_log_without_texts_is_told_what_it_lacks(run_dir, capsys, change):
     assert "with this log nothing could have been" in out
     assert "The log lacks messages" in out
     assert "reference can give" not in out
+
+
+def test_where_nothing_was_tested_it_says_so_and_bounds_nothing(run_dir, capsys, change):
+    (run_dir / "campaigns.jsonl").write_text("")
+    nothing, unknown = dict.fromkeys(NUMBERS, 0.0), dict.fromkeys(NUMBERS)
+    tokens = {"total": 9, "detected": nothing, "corrected": unknown, "not_excluded": unknown}
+    change(cohorts_tested=0, accused_accounts=0, prevalence={"output_tokens": tokens})
+    out = " ".join(told(run_dir, capsys).split())
+    assert out.startswith("Nothing was accused, and nothing was tested. 6 accounts and 998")
+    assert "That is not an all-clear. How much was missed is not known." in out
+    assert "excluded" not in out
 
 
 def test_nothing_accused_and_calibrated(run_dir, capsys, change):

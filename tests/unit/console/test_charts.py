@@ -89,6 +89,22 @@ def test_what_is_not_known_is_said_and_not_drawn(facts):
     assert all("what was missed is not known" in words for words in one["told"])
 
 
+def test_a_bound_is_told_where_nothing_was_corrected(facts):
+    """No made-up campaign fitted: what is corrected is not known, and the bound is drawn."""
+    summary = json.loads(json.dumps(facts.summary))
+    for row in summary["prevalence"]["by_week"]:
+        row["output_tokens"]["corrected"] = {"value": None, "low": None, "high": None}
+    changed = replace(facts, summary=summary)
+    (one,) = prevalence_chart(changed, prevalence_figure(changed))["charts"]
+    for bound, words in zip(one["bound"], one["told"], strict=True):
+        assert bound is not None
+        assert f"this week up to {share(bound)} not excluded" in words
+        assert "not known" not in words
+    names = [words for _, words in prevalence_figure(changed).legend]
+    assert "up to here not excluded, by week" in names
+    assert "corrected, by week" not in names
+
+
 def test_a_run_of_before_there_were_weeks_has_its_figures(facts):
     """Runs of the version before: no segment, no method, models over the whole window alone."""
     summary = json.loads(json.dumps(facts.summary))

@@ -161,6 +161,15 @@ def test_what_an_outside_hand_smuggles_is_refused(name, most):
         ("Fingerprint of the last sixteen tokens.", True),
         ("Fingerprint of the last seventeen tokens.", False),
         ("Reject sign-ups of this domain.", False),
+        ("Two clusters of accounts match.", True),
+        ("Two clusters are idle.", False),
+        ("Three clusters stand empty since spring 2026.", False),
+        ("Three clusters were added in spring 2026.", False),
+        ("In winter 2026 the cluster stayed full.", False),
+        ("Two benign cohorts moved elsewhere in autumn 2026.", False),
+        ("Honest customers left in summer 2026.", False),
+        ("Blocked prompts reappear on another provider.", False),
+        ("The Age header shows how long the queue is.", False),
     ],
 )
 def test_forms_that_an_outside_hand_wanted_open_no_more_than_themselves(text, fine):

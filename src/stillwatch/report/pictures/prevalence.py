@@ -146,7 +146,7 @@ def _title(facts: Facts, bars: list[Bar]) -> str:
     if not facts.of("accused"):
         bound = number(at(facts.summary, "prevalence", "output_tokens", "not_excluded", "high"))
         if bound is None:
-            return "No output tokens went to an accused campaign"
+            return "No output tokens went to an accused campaign; what was missed is not known"
         return (
             "No output tokens went to an accused campaign; "
             f"up to {share(bound)} of them cannot be excluded"
@@ -301,8 +301,9 @@ def _legend(facts: Facts, bars: list[Bar], weeks: list[Week]) -> tuple[tuple[El,
                 counted(rest, "smaller campaign") if rest else "all campaigns",
             )
         )
-    if weeks:
+    if any(w.high is not None for w in weeks):
         items.append((swatch(el("rect", width=16, height=12, cls="band")), "corrected, by week"))
+    if any(w.bound is not None for w in weeks):
         items.append(
             (swatch(el("path", d="M0 6H16", cls="bound")), "up to here not excluded, by week")
         )
