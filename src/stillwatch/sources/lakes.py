@@ -13,7 +13,7 @@ from stillwatch.errors import InputError
 __all__ = ["TableRefused", "refuse_table"]
 
 _LOGS: Final = {"_delta_log": "Delta Lake", ".hoodie": "Hudi"}
-_ICEBERG: Final = ("metadata", ".metadata.json")
+_ICEBERG: Final = ("metadata", (".metadata.json", ".metadata.json.gz"))
 
 
 class TableRefused(InputError):
