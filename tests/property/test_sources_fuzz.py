@@ -104,7 +104,10 @@ def _told(request: pytest.FixtureRequest) -> Iterator[None]:
 
 
 def keep() -> None:
-    """Enter the formats of this run in the file; several runs may each do a part of them."""
+    """Enter the formats of this run in the file; several runs may each do a part of them.
+
+    One that a run was stopped in is left out: it has fewer records than were asked for.
+    """
     with RESULTS.open("a+", encoding="utf-8") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         file.seek(0)
@@ -112,6 +115,8 @@ def keep() -> None:
         kept["machine"] = describe()
         seconds = round(time.process_time())
         for name, count in made.items():
+            if count < WANTED:
+                continue
             kept["formats"][name] = {
                 "asked": WANTED, "mutated": count, "failures": 0, "commit": BEGAN_AT,
                 "cpu_seconds_of_the_run": seconds,
@@ -377,6 +382,21 @@ def test_every_format_is_mutated() -> None:
     text = Path(__file__).read_text("utf-8")
     for name in FORMATS:
         assert f'"{name}"' in text, name
+
+
+def test_a_format_that_a_run_was_stopped_in_is_not_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(globals(), "RESULTS", tmp_path / "fuzz.json")
+    monkeypatch.setitem(globals(), "WANTED", 20_000)
+    monkeypatch.setitem(globals(), "made", Counter(pairs=20_000, csv=19_999))
+    keep()
+    monkeypatch.setitem(globals(), "made", Counter(envoy=20_004))
+    keep()
+    kept = json.loads((tmp_path / "fuzz.json").read_text("utf-8"))["formats"]
+    assert {name: one["mutated"] for name, one in kept.items()} == {
+        "envoy": 20_004, "pairs": 20_000,
+    }  # fmt: skip
 
 
 def test_the_fixtures_hold_all_that_is_mutated() -> None:

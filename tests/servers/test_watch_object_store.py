@@ -12,7 +12,7 @@ import pyarrow.fs as pafs
 import pyarrow.parquet as pq
 import pytest
 
-from stillwatch.errors import ConfigError
+from stillwatch.errors import ConfigError, InputError
 from stillwatch.scanner import scan
 from stillwatch.service import Cadence, Plan, Watch
 from stillwatch.simulate import simulate
@@ -180,3 +180,12 @@ def test_a_bucket_that_is_none_is_told_and_keys_in_an_address_refused(tiny, stor
     ):
         watch.round(now=datetime.now(UTC))
     assert "wJalr" not in str(told.value)
+
+
+def test_a_prefix_with_a_table_of_its_own_log_is_refused_and_not_waited_for(tiny, store, tmp_path):
+    store.put("_delta_log/00000000000000000000.json", b"{}")
+    with (
+        Watch(plan(tmp_path, tiny, store)) as watch,
+        pytest.raises(InputError, match="a table of Delta Lake"),
+    ):
+        watch.round(now=datetime.now(UTC))

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 __all__ = ["plan"]
 
-_NEAR = 50  # times the largest measured run, beyond which `local` refuses
+_NEAR = 50  # times what was measured, beyond which `local` refuses
 
 
 def plan(
@@ -98,9 +98,9 @@ def _of_engine(made: EnginePlan) -> None:
     print("Workers of two cores were measured: that more share the work evenly is assumed.")
     if made.beyond > 1:
         print(
-            f"This is {made.beyond:,.1f} times the largest measured run, of "
-            f"{made.largest_exchanges:,} exchanges:\nextrapolated in a line, its range widened by "
-            "the largest error for each tenfold."
+            f"This is {made.beyond:,.1f} times what was measured, at most "
+            f"{made.largest_exchanges:,} exchanges and {made.largest_accounts:,} accounts:\n"
+            "extrapolated in a line, its range widened by the largest error for each tenfold."
         )
     if made.beyond > _NEAR:
         print(

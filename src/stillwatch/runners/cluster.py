@@ -34,6 +34,7 @@ _ADDRESS: Final = re.compile(
 _INSTALL: Final = "pip install 'stillwatch[{extra}]' (docs/scaling.md)"
 _CONNECT_PORT: Final = 15_002
 _MISSING: Final = re.compile(r"No module named '(\w+)")
+# No room, over a quota, or over a limit of the worker's on the size of a file.
 _FULL: Final = re.compile(
     "|".join(os.strerror(number) for number in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG))
 )

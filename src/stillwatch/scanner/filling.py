@@ -16,6 +16,7 @@ from stillwatch.pipeline import FEATURES, features
 from stillwatch.sources import (
     S3,
     InputFile,
+    TableRefused,
     find_files,
     object_state,
     open_file,
@@ -79,7 +80,7 @@ def waiting_files(paths: Sequence[str], store: DayStore) -> Waiting:
     are empty ones. No file at all is no error here: logs are still to come.
 
     Raises ConfigError: the logs lie neither in folders of this machine nor in an object store.
-    InputError: there is no such folder.
+    InputError: there is no such folder, or it is a table of Delta Lake, Iceberg or Hudi.
     """
     for path in paths:
         if path == "-" or ("://" in path and not path.startswith(S3)):
@@ -107,6 +108,8 @@ def _lying(
     for address in (path for path in paths if path.startswith(S3)):
         try:
             objects |= {one.address: (one.size, one.changed_ns) for one in watch_objects(address)}
+        except TableRefused:
+            raise
         except InputError as error:
             unlisted[plain_name(address)] = error.message
     local = _found([path for path in paths if not path.startswith(S3)])
@@ -125,6 +128,8 @@ def _found(paths: Sequence[str]) -> list[InputFile]:
             )
     try:
         return find_files(paths) if paths else []
+    except TableRefused:
+        raise
     except InputError:
         return []  # a folder with nothing in it
 

@@ -26,9 +26,10 @@ class EnginePlan:
     ``cores``: of the workers; ``node_cores``: of the machine that scans. ``node_cpu_hours``,
     ``workers_cpu_hours``: CPU. ``hours``: from all cores busy to one of the node's and half of the
     workers'. ``worker_gb_per_core``: the most that was measured, daemons and JVM with it.
-    ``shuffle_gb``: None where the engine does not tell. ``beyond``: how many times the largest
-    measured run this is, in exchanges or accounts, 1 where within it. ``unlike``: exchanges per
-    account are under half or over twice of what was measured.
+    ``shuffle_gb``: None where the engine does not tell. ``beyond``: how many times the
+    ``largest_exchanges`` or ``largest_accounts`` of any measured run this is, whichever is more; 1
+    where within both. ``unlike``: exchanges per account are under half or over twice of what was
+    measured.
     """
 
     engine: str
@@ -47,6 +48,7 @@ class EnginePlan:
     cost: Range | None
     beyond: float
     largest_exchanges: int
+    largest_accounts: int
     unlike: bool
     source: str
 
@@ -109,5 +111,6 @@ def plan_on_engine(
         disk_gb=took["disk_mb"].times(1e-3), left_gb=took["left_mb"].times(1e-3),
         cost=None if price_per_hour is None else hours.times(price_per_hour * machines),
         beyond=beyond, largest_exchanges=held["most_exchanges"],
+        largest_accounts=held["most_accounts"],
         unlike=not least / 2 <= rows / accounts <= greatest * 2, source=shipped["source"],
     )  # fmt: skip

@@ -11,6 +11,7 @@ from stillwatch.sources.files import InputFile, find_files, open_file, short_nam
 from stillwatch.sources.ingest import IngestResult, ingest
 from stillwatch.sources.inputs import Inputs, open_inputs
 from stillwatch.sources.json_text import BadJson
+from stillwatch.sources.lakes import TableRefused
 from stillwatch.sources.ledger import Ledger, Rejected
 from stillwatch.sources.mapping import Mapping, read_mapping
 from stillwatch.sources.object_store import (
@@ -60,6 +61,7 @@ __all__ = [
     "Source",
     "Stored",
     "Suggestion",
+    "TableRefused",
     "connect",
     "find_files",
     "ingest",

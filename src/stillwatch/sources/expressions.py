@@ -113,13 +113,24 @@ def _made_of(node: dict[str, Any]) -> _Column | None:
         value = node["value"]
         return lambda fields: [value] * len(fields.records)
     if kind == "subexpression":
-        name = children[1]["value"] if children[1]["type"] == "field" else None
-        held = _column_of(children[0]) if name is not None else None
-        if held is None:
-            return None
-        return lambda fields: [v.get(name) if type(v) is dict else None for v in held(fields)]
+        return _below(children[0], children[1:])
     combine = _COMBINED.get(node["value"] if kind == "comparator" else kind)
     return None if combine is None else _both(combine, *map(_column_of, children))
+
+
+def _below(first: dict[str, Any], fields: list[dict[str, Any]]) -> _Column | None:
+    """Return what takes fields of a value, one below the other: ``json(a).b.c`` is one node."""
+    held = _column_of(first)
+    if held is None or any(field["type"] != "field" for field in fields):
+        return None
+    names = [field["value"] for field in fields]
+
+    def taken(value: Any) -> Any:
+        for name in names:
+            value = value.get(name) if type(value) is dict else None
+        return value
+
+    return lambda fields: [taken(value) for value in held(fields)]
 
 
 def _both(
@@ -154,7 +165,10 @@ def _is_nothing(value: Any) -> bool:
 
 
 def _comparable(a: Any, b: Any) -> bool:
-    """Tell whether two values have an order in the library: numbers, or texts."""
+    """Tell whether two values have an order: numbers, or texts.
+
+    A text and a number have none, which is null; the library fails there, and in all around it.
+    """
     if isinstance(a, str) and isinstance(b, str):
         return True
     return all(isinstance(v, int | float) and not isinstance(v, bool) for v in (a, b))

@@ -10,14 +10,18 @@ from typing import Final
 
 from stillwatch.errors import InputError
 
-__all__ = ["refuse_table"]
+__all__ = ["TableRefused", "refuse_table"]
 
 _LOGS: Final = {"_delta_log": "Delta Lake", ".hoodie": "Hudi"}
-_ICEBERG: Final = ("metadata", ".metadata.json")
+_ICEBERG: Final = ("metadata", (".metadata.json", ".metadata.json.gz"))
+
+
+class TableRefused(InputError):
+    """A folder is such a table; waiting does not make it anything else."""
 
 
 def refuse_table(path: str, where: str) -> None:
-    """Raise InputError for a file that tells that its folder is a table of such a format.
+    """Raise TableRefused for a file that tells that its folder is a table of such a format.
 
     ``path``: below what was given, with slashes. ``where``: what was given.
     """
@@ -26,7 +30,7 @@ def refuse_table(path: str, where: str) -> None:
     if folders[-1:] == [_ICEBERG[0]] and name.endswith(_ICEBERG[1]):
         kind = "Iceberg"
     if kind:
-        raise InputError(
+        raise TableRefused(
             f"a table of {kind}: its folder also holds rows that were deleted or rewritten",
             where=where,
             hint="write what is to be read as Parquet with the table's own connector "

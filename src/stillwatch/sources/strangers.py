@@ -94,7 +94,7 @@ def json_behind_text(head: bytes) -> tuple[str, str] | None:
     >>> json_behind_text(b'[2026-11-01 00:00:00] {"a": 1}') is None, json_behind_text(b'[{"a": 1}]')
     (False, None)
     """
-    line = head.partition(b"\n")[0]
+    line = head.removeprefix(b"\xef\xbb\xbf").lstrip().partition(b"\n")[0]
     if _BEHIND_TEXT.match(line) and _object(line[line.index(b"{") :]):
         return "lines of JSON behind other text", "cut that off, with sed 's/^[^{]*//'"
     return None

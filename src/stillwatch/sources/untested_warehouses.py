@@ -22,6 +22,7 @@ __all__ = ["CLICKHOUSE", "OTHER_SCHEMES", "ClickHouseStream", "connect_other", "
 CLICKHOUSE: Final = "clickhouse://"
 OTHER_SCHEMES: Final = (CLICKHOUSE, "bigquery://", "snowflake://")
 _SECONDS: Final = 600
+_END: Final = b"\xff\xff\xff\xff\0\0\0\0"  # of an Arrow stream
 _REMARKS: Final = re.compile(r"(?:\s+|--[^\n]*(?:\n|\Z)|/\*.*?\*/)*", re.S)
 _READS: Final = re.compile(r"\(|(?:SELECT|WITH)\b", re.I)
 # Read only, though settings may be given with it; text as text, and not as bytes.
@@ -51,12 +52,14 @@ class ClickHouseStream(io.RawIOBase):
     ``address``: clickhouse://USER@HOST[:PORT]/DATABASE[?secure=0]; HTTPS to port 8443 unless it
     says otherwise. The password is in CLICKHOUSE_PASSWORD. No redirection is followed.
 
-    Raises InputError where it cannot be reached, refuses, or breaks off.
+    Raises InputError where it cannot be reached, refuses, or breaks off: also between two batches,
+    which HTTP does not always tell, and which a reader of Arrow takes for the end.
     """
 
     def __init__(self, address: str, query: str, where: str) -> None:
         self._where = where
         self._given = 0
+        self._last = b""
         self._answer = _asked(address, query, where)
 
     def readable(self) -> bool:
@@ -76,12 +79,18 @@ class ClickHouseStream(io.RawIOBase):
         try:
             count = int(self._answer.readinto(buffer))
         except (OSError, ValueError, http.client.HTTPException):
-            raise InputError(
-                "the connection to the database broke", where=self._where,
-                hint="try again; nothing was left half-written",
-            ) from None  # fmt: skip
+            raise self._broken() from None
+        if not count and len(buffer) and self._last != _END:
+            raise self._broken()
+        self._last = (self._last + bytes(buffer[max(count - len(_END), 0) : count]))[-len(_END) :]
         self._given += count
         return count
+
+    def _broken(self) -> InputError:
+        return InputError(
+            "the connection to the database broke", where=self._where,
+            hint="try again; nothing was left half-written",
+        )  # fmt: skip
 
     def close(self) -> None:
         if not self.closed:

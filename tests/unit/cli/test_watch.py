@@ -193,3 +193,10 @@ def test_other_addresses_keys_in_one_and_a_missing_folder_are_refused(tmp_path, 
     assert [f for f in held if secret.encode() in f.read_bytes()] == []
     told = stillwatch("watch", tmp_path / "none", "--out", tmp_path / "watch", "--once")
     assert (told.code, "no such file or directory" in told.err) == (2, True)
+
+
+def test_a_table_with_a_log_of_its_own_is_refused_and_not_waited_for(tmp_path, stillwatch):
+    (tmp_path / "in" / "_delta_log").mkdir(parents=True)
+    (tmp_path / "in" / "_delta_log" / "00000000000000000000.json").write_text("{}")
+    told = stillwatch("watch", tmp_path / "in", "--out", tmp_path / "watch", "--once")
+    assert (told.code, "a table of Delta Lake" in told.err) == (2, True)

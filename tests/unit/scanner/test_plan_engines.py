@@ -113,7 +113,13 @@ def test_the_command_says_it_and_what_nobody_ran(
     for word in ("cores", "hours", "CPU", "memory", "shuffle", "disk", "cost     give --price"):
         assert f"  {word}" in told
     assert "that more share the work evenly is assumed" in told
-    assert "times the largest measured run" in told
+    held = SHIPPED["engines"][engine]
+    times = ASKED["accounts"] / held["most_accounts"]
+    assert times > ASKED["rows_per_day"] / held["most_exchanges"]
+    assert (
+        f"This is {times:,.1f} times what was measured, at most {held['most_exchanges']:,} "
+        f"exchanges and {held['most_accounts']:,} accounts:\n"
+    ) in told
     assert "Nothing near this size was run." in told
     assert run([*words, "--price", "0.1", "--json"]) == 0
     made = plan_on_engine(**ASKED, engine=engine, price_per_hour=0.1)

@@ -48,6 +48,7 @@ def test_directories_are_walked_sorted_without_hidden_files(tmp_path: Path) -> N
         (".hoodie/hoodie.properties", "Hudi"),
         ("metadata/00001-aa.metadata.json", "Iceberg"),
         ("table/metadata/v2.metadata.json", "Iceberg"),
+        ("metadata/v3.metadata.json.gz", "Iceberg"),
     ],
 )
 def test_a_table_with_a_log_of_its_own_is_not_read_as_its_files(

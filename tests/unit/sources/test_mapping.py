@@ -201,3 +201,9 @@ def test_lines_behind_a_loggers_time_are_told_with_what_cuts_it_off(read) -> Non
     with pytest.raises(InputError, match="behind other text") as caught:
         read(TEXT, [ROW], before="[2026-11-01 00:00:00] ")
     assert caught.value.hint == "cut that off, with sed 's/^[^{]*//'"
+
+
+@pytest.mark.parametrize("before", ["  ", "\t", "\ufeff"])
+def test_blanks_and_a_mark_of_byte_order_are_no_text_of_a_logger(read, before: str) -> None:
+    (row,), _ = read(TEXT, [ROW], before=before)
+    assert row["account_id"] == "acct-1"

@@ -100,6 +100,14 @@ def test_an_answer_that_breaks_off_is_an_error(house, tmp_path, raw):
         list(open_inputs([house.address], query=asked(tmp_path)).batches())
 
 
+@pytest.mark.parametrize("missing", [0, 8])
+def test_an_answer_that_breaks_off_behind_a_batch_is_an_error(house, tmp_path, missing):
+    """Without the mark of its end, a stream of Arrow is read as one that ended here."""
+    house.answer, house.missing = (200, STREAM[:-8]), missing
+    with pytest.raises(InputError, match="broke"):
+        list(open_inputs([house.address], query=asked(tmp_path)).batches())
+
+
 def test_a_server_that_is_not_there_is_told_without_the_address(tmp_path):
     address = "clickhouse://reader:SECRET@127.0.0.1:1/gateway?secure=0"
     with pytest.raises(InputError, match="cannot connect") as caught:
