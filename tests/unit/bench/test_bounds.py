@@ -50,10 +50,10 @@ def test_a_family_whose_e_values_are_too_large_too_often_is_named():
 
 
 @pytest.mark.slow
-def test_twenty_small_benign_worlds_under_every_drift_hold_no_accusation(tmp_path):
-    assert benign_worlds(20, tmp_path, base="tiny") == 20
+def test_small_benign_worlds_under_every_shift_of_the_mix_hold_no_accusation(tmp_path):
+    assert benign_worlds(6, tmp_path, base="tiny") == 6
     bound = read_bound(tmp_path)
-    assert len(bound["by_drift"]) == 11
+    assert len(bound["by_drift"]) == 6
     assert bound["all"]["with_accusation"] == 0
     assert not bound["accused_accounts_by_family"]
 
@@ -130,9 +130,10 @@ def _made(result) -> set[str]:
 
 def test_no_campaign_is_accused_without_the_claim_extractive(tmp_path):
     made = simulate("tiny", seed=5, out=tmp_path / "world")
-    (name,) = [t.name for t in TESTS if t.claim == "extractive"]
+    asked = [t.name for t in TESTS if t.claim == "extractive"]
+    assert asked
     result = scan([made.out / "exchanges"], accounts=made.accounts_csv, threads=1,
-                  out=tmp_path / "run", without=[name])  # fmt: skip
+                  out=tmp_path / "run", without=asked)  # fmt: skip
     assert result.summary["cannot_accuse"]
     assert result.exit_code == 0
 
