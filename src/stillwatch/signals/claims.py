@@ -19,6 +19,7 @@ from stillwatch.signals import (
     shared_mix,
     shared_values,
     signup_burst,
+    two_reasons,
 )
 from stillwatch.stats import E_CEILING, mean_e
 
@@ -73,7 +74,9 @@ KINDS: Final = {
 _DEALING: Final = {"turns": _TURNS, "hand-overs": _MOVES, "shared payment": _PAYS}
 _CROSSED: Final = frozenset((crossed_cards.TEST.name,))
 _DAY: Final = frozenset((signup_burst.TEST.name,))
-_ASKED_FOR: Final = frozenset((harvest.TEST.name, "two_reasons"))  # of the claim *extractive*
+_ASKED_FOR: Final = frozenset(
+    (harvest.TEST.name, two_reasons.TEST.name)
+)  # of the claim *extractive*
 ALONE: Final = _HANDED
 # A pool and its exits are one fact: each stands beside the other kinds in one of two lists.
 _LISTS: Final = (

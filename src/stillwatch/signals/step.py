@@ -185,7 +185,7 @@ def _of_acts(desk: Desk, one: _Judged, usual_own: float) -> Finding:
     if one.seen is None:
         return not_enough(test, one.exchanges, f"fewer than {MIN_EVENTS} exchanges")
     acts = [(f.signal, f.e_value) for f in one.acts if f.evaluable]
-    return two_reasons.find(acts, one.seen, one.exchanges, usual_own)
+    return two_reasons.find(e_of_acts(acts), one.seen, one.exchanges, usual_own)
 
 
 class _Bench(NamedTuple):

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
 from typing import Final
 
 from stillwatch.schema import CohortTest, Finding, Null
-from stillwatch.signals.claims import e_of_acts
 from stillwatch.signals.traits import Traits
 from stillwatch.signals.verdicts import not_enough, wagered
 
@@ -28,9 +26,7 @@ _ERRORS: Final = 2.0
 _CEILING: Final = 1e6
 
 
-def find(
-    acts: Iterable[tuple[str, float]], traits: Traits, n: int, usual_own: float
-) -> Finding:  # fmt: skip
+def find(e_acts: float, traits: Traits, n: int, usual_own: float) -> Finding:
     """Return the finding: the square root of the e-value of acts, where the items fit a harvest.
 
     `harvest` tells a queue of topics from customers who have their own. Where this log's customers
@@ -43,14 +39,13 @@ def find(
     Made of the same acts as *coordinated*, it adds nothing to them: both nulls have to be rejected,
     and there the acts alone have to reach what an accusation takes.
 
-    ``acts``: name and e-value of each test of *coordinated* that could be made.
+    ``e_acts``: what `claims.e_of_acts` says of the tests of *coordinated*, NaN without any.
     *Source*: Benjamini & Heller 2008, Biometrics 64 (partial conjunctions).
     """
     if not usual_own < TOPICS_TELL:
         return not_enough(
             TEST, n, f"customers differ in their topics here ({usual_own:.0%}), which tells more"
         )
-    e_acts = e_of_acts(acts)
     if math.isnan(e_acts):
         return not_enough(TEST, n, "no act could be read")
     least_own = traits.own_topics - _ERRORS * traits.own_error

@@ -9,13 +9,13 @@ it first. Nothing of an address is in a message.
 from __future__ import annotations
 
 import http.client
-import io
 import os
 import re
 from typing import Any, Final
 from urllib.parse import parse_qsl, unquote, urlencode, urlsplit
 
 from stillwatch.errors import ConfigError, InputError
+from stillwatch.sources.read_once import ReadOnce
 
 __all__ = ["CLICKHOUSE", "OTHER_SCHEMES", "ClickHouseStream", "connect_other", "may_only_read"]
 
@@ -46,7 +46,7 @@ def may_only_read(query: str, where: str) -> None:
         )  # fmt: skip
 
 
-class ClickHouseStream(io.RawIOBase):
+class ClickHouseStream(ReadOnce):
     """The answer of ClickHouse's HTTP interface, in Arrow's stream format, read once.
 
     ``address``: clickhouse://USER@HOST[:PORT]/DATABASE[?secure=0]; HTTPS to port 8443 unless it
@@ -57,23 +57,9 @@ class ClickHouseStream(io.RawIOBase):
     """
 
     def __init__(self, address: str, query: str, where: str) -> None:
-        self._where = where
-        self._given = 0
+        super().__init__(where)
         self._last = b""
         self._answer = _asked(address, query, where)
-
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        """Say yes: what was read last is still in the buffer of whoever reads this."""
-        return True
-
-    def tell(self) -> int:
-        return self._given
-
-    def seek(self, offset: int, whence: int = 0) -> int:
-        raise io.UnsupportedOperation("the result of a query is read once")
 
     def readinto(self, buffer: Any) -> int:
         try:
@@ -85,12 +71,6 @@ class ClickHouseStream(io.RawIOBase):
         self._last = (self._last + bytes(buffer[max(count - len(_END), 0) : count]))[-len(_END) :]
         self._given += count
         return count
-
-    def _broken(self) -> InputError:
-        return InputError(
-            "the connection to the database broke", where=self._where,
-            hint="try again; nothing was left half-written",
-        )  # fmt: skip
 
     def close(self) -> None:
         if not self.closed:

@@ -18,6 +18,7 @@ from typing import Any
 import pyarrow as pa
 
 from stillwatch.errors import ConfigError, InputError
+from stillwatch.sources.read_once import ReadOnce
 from stillwatch.sources.untested_warehouses import (
     CLICKHOUSE,
     OTHER_SCHEMES,
@@ -58,7 +59,7 @@ def open_query(address: str, query: str, where: str) -> io.RawIOBase:
     return QueryStream(address, query, where)
 
 
-class QueryStream(io.RawIOBase):
+class QueryStream(ReadOnce):
     """The result of a query in Arrow's stream format, read once, one batch in memory.
 
     Raises InputError when the database cannot be reached, the query fails or the connection breaks,
@@ -66,9 +67,8 @@ class QueryStream(io.RawIOBase):
     """
 
     def __init__(self, address: str, query: str, where: str) -> None:
-        self._where = where
+        super().__init__(where)
         self._parts: list[memoryview] = []
-        self._given = 0
         self._ours = address.startswith(SCHEMES)
         self._connection = (connect if self._ours else connect_other)(address, where)
         self._cursor = self._connection.cursor()
@@ -111,19 +111,6 @@ class QueryStream(io.RawIOBase):
                 stream.write_batch(pa.RecordBatch.from_arrays(arrays, schema=schema))
                 yield
 
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        """Say yes: what was read last is still in the buffer of whoever reads this."""
-        return True
-
-    def tell(self) -> int:
-        return self._given
-
-    def seek(self, offset: int, whence: int = 0) -> int:
-        raise io.UnsupportedOperation("the result of a query is read once")
-
     def readinto(self, buffer: Any) -> int:
         import adbc_driver_manager
 
@@ -134,10 +121,7 @@ class QueryStream(io.RawIOBase):
                 if not self._parts:
                     return 0
             except (adbc_driver_manager.Error, pa.ArrowException, OSError):
-                raise InputError(
-                    "the connection to the database broke", where=self._where,
-                    hint="try again; nothing was left half-written",
-                ) from None  # fmt: skip
+                raise self._broken() from None
         filled = 0
         while self._parts and filled < len(buffer):
             part = self._parts[0]

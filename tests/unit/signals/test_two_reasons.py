@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from stillwatch.signals import e_of_claim
+from stillwatch.signals import e_of_acts, e_of_claim
 from stillwatch.signals.traits import Traits
 from stillwatch.signals.two_reasons import TEST, find
 
@@ -23,7 +23,7 @@ def seen(**more: float) -> Traits:
 
 
 def test_two_kinds_of_acts_speak_with_the_square_root_of_what_they_say():
-    found = find(STRONG, seen(), 900, HERE)
+    found = find(e_of_acts(STRONG), seen(), 900, HERE)
     assert found.e_value == pytest.approx(math.sqrt(found.statistic))
     assert found.e_value > 1e3
     assert found.p_value == pytest.approx(1 / found.e_value)
@@ -33,7 +33,7 @@ def test_two_kinds_of_acts_speak_with_the_square_root_of_what_they_say():
 def test_one_kind_of_acts_has_one_reason_and_says_nothing():
     """A vendor, a course or an agency sets accounts up alike, however strongly."""
     alike = [("signup_burst", 1e50), ("shared_account_values", 1e44), ("shared_exits", 1e38)]
-    assert find([*alike, ("handoff", 0.1)], seen(), 900, HERE).e_value < 1
+    assert find(e_of_acts([*alike, ("handoff", 0.1)]), seen(), 900, HERE).e_value < 1
 
 
 @pytest.mark.parametrize(
@@ -42,24 +42,24 @@ def test_one_kind_of_acts_has_one_reason_and_says_nothing():
     ids=["a class runs the same items", "the template is a side", "customers with own topics"],
 )
 def test_where_it_is_no_harvest_acts_are_nothing(honest):
-    found = find(STRONG, seen(**honest), 900, HERE)
+    found = find(e_of_acts(STRONG), seen(**honest), 900, HERE)
     assert found.e_value == 0.0
     assert "counts as nothing" in found.text
 
 
 def test_where_customers_differ_in_their_topics_these_are_asked():
-    assert find(STRONG, seen(), 900, 0.0299).evaluable
-    found = find(STRONG, seen(), 900, 0.03)
+    assert find(e_of_acts(STRONG), seen(), 900, 0.0299).evaluable
+    found = find(e_of_acts(STRONG), seen(), 900, 0.03)
     assert not found.evaluable
     assert "which tells more" in found.text
 
 
 def test_without_any_act_that_could_be_read_it_is_not_made():
-    assert not find([], seen(), 900, HERE).evaluable
+    assert not find(e_of_acts([]), seen(), 900, HERE).evaluable
 
 
 def test_it_never_says_more_than_a_million():
-    assert find([("handoff", 1e200)], seen(), 900, HERE).e_value == 1e6
+    assert find(e_of_acts([("handoff", 1e200)]), seen(), 900, HERE).e_value == 1e6
 
 
 def test_the_claim_is_the_mean_of_topics_and_acts():
