@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import http.client
 import json
+import os
+import subprocess
 from dataclasses import replace
 from pathlib import Path
 
@@ -28,6 +30,7 @@ KINDS = ["nginx", "envoy", "caddy"]
 PATIENT = {
     "nginx": {"connect_timeout 50ms": "connect_timeout 30s", "timeout 200ms": "timeout 30s"},
     "envoy": {"timeout: 0.2s": "timeout: 30s", "timeout: 0.05s": "timeout: 30s"},
+    "litellm": {"timeout: 0.5": "timeout: 60"},
     "caddy": {"dial_timeout 50ms": "dial_timeout 30s", "timeout 200ms": "timeout 30s"},
 }
 
@@ -279,6 +282,8 @@ def proxy(name: str, folder: Path, guard_port: int, model_port: int, more=None, 
     port = free_port()
     ports = {9000: model_port} if name == "litellm_callback.yaml" else {
         8470: guard_port, 9000: model_port}  # fmt: skip
+    if name == "litellm.yaml":
+        more = {**(more or {}), **PATIENT["litellm"]}
     path = example(name, folder, ports, more)
     keys = (
         (EXAMPLES / "keys.py").read_text("utf-8").replace("_USERS = {", f"_USERS = {{{users or ''}")
@@ -287,6 +292,7 @@ def proxy(name: str, folder: Path, guard_port: int, model_port: int, more=None, 
     env = {
         "LITELLM_LOCAL_MODEL_COST_MAP": "True", "LITELLM_TELEMETRY": "False", "NO_PROXY": "*",
         "GUARD_URL": f"http://127.0.0.1:{guard_port}", "GUARD_TOKEN": "token-1",
+        "GUARD_TIMEOUT_S": "60",
         "PYTHONPATH": str(EXAMPLES.parents[1] / "src"), "DISABLE_ADMIN_UI": "True",
     }  # fmt: skip
     command = [environment("litellm") / "litellm", "--config", path, "--port", port,
@@ -394,6 +400,15 @@ def test_litellms_callback_class(guarded, model, tmp_path):
         process.terminate()
         process.wait()
         assert ask_openai(port, "sk-bad") == SAID
+
+
+def test_litellms_callback_class_takes_no_time_that_is_none(tmp_path):
+    env = {**os.environ, "GUARD_TIMEOUT_S": "soon", "PYTHONPATH": str(EXAMPLES.parents[1] / "src"),
+           "LITELLM_LOCAL_MODEL_COST_MAP": "True"}  # fmt: skip
+    command = [environment("litellm") / "python", "-c", "import stillwatch.guard.litellm"]
+    done = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert "GUARD_TIMEOUT_S is 'soon'; give seconds above 0" in done.stderr
 
 
 def reports_how_calls_ended(guard, model, port: int) -> None:

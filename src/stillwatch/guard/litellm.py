@@ -2,7 +2,8 @@
 
 It asks a guard over HTTP before each call, takes the reasoning out of the answer where the guard
 asks for *summarize*, and reports how the call ended. ``GUARD_URL`` and ``GUARD_TOKEN`` say where;
-``GUARD_FAIL_CLOSED=1`` refuses calls while the guard does not answer.
+``GUARD_TIMEOUT_S`` is how long a call waits for its answer (0.5), ``GUARD_FAIL_CLOSED=1`` refuses
+calls while the guard does not answer.
 Imports LiteLLM, so that it is imported by LiteLLM's proxy alone.
 """
 
@@ -13,6 +14,7 @@ import base64
 import binascii
 import json
 import logging
+import math
 import os
 import secrets
 from collections import OrderedDict
@@ -32,7 +34,8 @@ from stillwatch.guard.reasoning import EventStream, Strip
 
 __all__ = ["StillwatchCallback", "callback"]
 
-_TIMEOUT_S: Final = 0.5
+_TIMEOUT_S: Final = 0.5  # that a user waits
+_REPORT_TIMEOUT_S: Final = 30.0  # nobody waits for what is told after the answer
 _STATUS: Final = {"deny": 403, "step_up": 403, "throttle": 429}
 _CALL: Final = ("messages", "system", "input", "prompt", "instructions", "tools")
 _MADE: Final = "stillwatch_call"  # a token: who asked is held here, never in the call
@@ -77,7 +80,7 @@ class StillwatchCallback(CustomLogger):
         self._client = httpx.AsyncClient(
             base_url=os.environ.get("GUARD_URL", "http://127.0.0.1:8470"),
             headers={"authorization": f"Bearer {os.environ.get('GUARD_TOKEN', '')}"},
-            timeout=_TIMEOUT_S,
+            timeout=_patience(os.environ.get("GUARD_TIMEOUT_S", "")),
         )
         self._closed = os.environ.get("GUARD_FAIL_CLOSED") == "1"
         self._held: OrderedDict[str, dict[str, str]] = OrderedDict()
@@ -248,8 +251,9 @@ class StillwatchCallback(CustomLogger):
             data = _encoded(body)
         except (TypeError, ValueError, RecursionError):
             data = _encoded(least)
+        timeout = _REPORT_TIMEOUT_S if path == "/v1/observe" else httpx.USE_CLIENT_DEFAULT
         return await self._client.post(
-            path, content=data, headers={"content-type": "application/json"}
+            path, content=data, headers={"content-type": "application/json"}, timeout=timeout
         )
 
     def _hold(self, who: dict[str, str]) -> str:
@@ -312,6 +316,17 @@ class _Stream:
         """Return bytes as the stream has them; None for none."""
         told = data.decode(errors="surrogatepass") if self._as_text else data
         return told or None
+
+
+def _patience(said: str) -> float:
+    """Seconds; what is empty is the default. ValueError for what is no time at all."""
+    try:
+        seconds = float(said or _TIMEOUT_S)
+    except ValueError:
+        seconds = 0.0
+    if not 0 < seconds < math.inf:
+        raise ValueError(f"GUARD_TIMEOUT_S is {said!r}; give seconds above 0, such as {_TIMEOUT_S}")
+    return seconds
 
 
 def _in_bytes(chunk: bytes | str) -> bytes:
