@@ -26,7 +26,7 @@ def hypotheses(draw):
     rows = [
         {"cohort": k, "tested": draw(st.integers(0, 5)) > 0, "e_coordinated": draw(E),
          "e_extractive": draw(E), "e_acts_watch": draw(E), "e_source": draw(E),
-         "e_screen": draw(E), "w_coordinated": draw(st.floats(0.01, 3)),
+         "e_extractive_watch": 0.0, "e_screen": draw(E), "w_coordinated": draw(st.floats(0.01, 3)),
          "w_extractive": draw(st.floats(0.01, 3))}
         for k in range(size)
     ]  # fmt: skip

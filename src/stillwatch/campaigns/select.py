@@ -80,7 +80,8 @@ def choose(
     own = {row["cohort"]: min(row["e_coordinated"], row["e_extractive"]) for row in tested}
     watch = {
         row["cohort"]: min(
-            e_of_halves(row["e_acts_watch"], row["e_source"], row["e_screen"]), row["e_extractive"]
+            e_of_halves(row["e_acts_watch"], row["e_source"], row["e_screen"]),
+            max(row["e_extractive"], row["e_extractive_watch"]),
         )
         for row in tested
     }

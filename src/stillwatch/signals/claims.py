@@ -36,6 +36,7 @@ __all__ = [
     "dealt",
     "e_of_acts",
     "e_of_claim",
+    "e_of_closer",
     "e_of_dealing",
     "e_of_halves",
     "e_of_screen",
@@ -73,6 +74,7 @@ KINDS: Final = {
 }  # fmt: skip
 _DEALING: Final = {"turns": _TURNS, "hand-overs": _MOVES, "shared payment": _PAYS}
 _CROSSED: Final = frozenset((crossed_cards.TEST.name,))
+_TAKES_OVER: Final = frozenset((direct_evidence.TESTS["succession"].name,))
 _DAY: Final = frozenset((signup_burst.TEST.name,))
 _ASKED_FOR: Final = frozenset(
     (harvest.TEST.name, two_reasons.TEST.name)
@@ -164,6 +166,19 @@ def e_of_dealing(made: Iterable[tuple[str, float]]) -> dict[str, float]:
     made = list(made)
     kinds = {name: _kind(made, kind) for name, kind in _DEALING.items()}
     return {name: e for name, e in kinds.items() if not np.isnan(e)}
+
+
+def e_of_closer(made: Iterable[tuple[str, float]]) -> float:
+    """Return how strongly what strangers at one place do not do speaks, NaN without any.
+
+    Turns, hand-overs, shared payment, exits across cards, and taking over from banned accounts: a
+    class or a hackathon shares the day of its sign-ups and its exits alone. ``made``: as for
+    `e_of_acts`.
+    """
+    made = list(made)
+    read = [*e_of_dealing(made).values(), _kind(made, _CROSSED), _kind(made, _TAKES_OVER)]
+    read = [e for e in read if not np.isnan(e)]
+    return max(read) if read else float("nan")
 
 
 def dealt(made: Iterable[tuple[str, float]]) -> list[str]:

@@ -33,6 +33,7 @@ from stillwatch.signals.claims import (
     dealt,
     e_of_acts,
     e_of_claim,
+    e_of_closer,
     e_of_screen,
     e_of_source,
     mean_of,
@@ -395,7 +396,10 @@ def _scores(desk: Desk) -> pa.Table:
                 "one_payer": findings[0]["one_payer"],
                 "e_coordinated": acts,
                 "e_extractive": e_of_claim(asked, screen) if asked else float("nan"),
-                "e_acts_watch": e_of_acts(_to_watch(made), watch=True),
+                "e_acts_watch": (watched := e_of_acts(_to_watch(made), watch=True)),
+                "e_extractive_watch": _asked_to_watch(
+                    watched, together, asked, described, findings[0]["usual_own"]
+                ),
                 "score": harvests[0]["statistic"] if harvests else float("nan"),
                 **{name: described.get(name, float("nan")) for name in TRAITS},
             }
@@ -417,7 +421,7 @@ def _scores(desk: Desk) -> pa.Table:
             ("usual_own", pa.float64()),
             ("one_payer", pa.float64()),
             ("e_coordinated", pa.float64()), ("e_extractive", pa.float64()),
-            ("e_acts_watch", pa.float64()),
+            ("e_acts_watch", pa.float64()), ("e_extractive_watch", pa.float64()),
             ("score", pa.float64()), *((name, pa.float64()) for name in TRAITS),
         ]
     )  # fmt: skip
@@ -452,6 +456,21 @@ def _to_watch(made: Sequence[Mapping[str, Any]]) -> list[tuple[str, float]]:
         for f in made
         if f["claim"] == "coordinated"
     ]
+
+
+def _asked_to_watch(
+    watched: float, together: Sequence[tuple[str, float]], asked: Sequence[tuple[str, float]],
+    described: Mapping[str, float], usual_own: float,
+) -> float:  # fmt: skip
+    """Return what *extractive* is worth for watching by its acts (`two_reasons.to_watch`).
+
+    0 where that test was not made: then what an accusation asks for is asked for here as well.
+    """
+    if two_reasons.TEST.name not in {name for name, _ in asked}:
+        return 0.0
+    seen = Traits(**{name: described.get(name, float("nan")) for name in TRAITS})
+    by_acts = two_reasons.to_watch(watched, e_of_closer(together), seen, usual_own)
+    return mean_of([by_acts if name == two_reasons.TEST.name else e for name, e in asked])
 
 
 def _several_payers(row: dict[str, Any]) -> bool:

@@ -9,7 +9,7 @@ from stillwatch.schema import CohortTest, Finding, Null
 from stillwatch.signals.traits import Traits
 from stillwatch.signals.verdicts import not_enough, wagered
 
-__all__ = ["TEST", "TOPICS_TELL", "find"]
+__all__ = ["TEST", "TOPICS_TELL", "find", "to_watch"]
 
 TEST = CohortTest(
     name="two_reasons",
@@ -24,6 +24,7 @@ _LEAST_DOMINANCE: Final = 0.5
 _TIMES_USUAL: Final = 2.0
 _ERRORS: Final = 2.0
 _CEILING: Final = 1e6
+_CLOSER_E: Final = 20.0
 
 
 def find(e_acts: float, traits: Traits, n: int, usual_own: float) -> Finding:
@@ -48,13 +49,8 @@ def find(e_acts: float, traits: Traits, n: int, usual_own: float) -> Finding:
         )
     if math.isnan(e_acts):
         return not_enough(TEST, n, "no act could be read")
-    least_own = traits.own_topics - _ERRORS * traits.own_error
-    fits = (
-        traits.repeats <= _MOST_REPEATS
-        and traits.dominance >= _LEAST_DOMINANCE
-        and least_own <= _TIMES_USUAL * usual_own
-    )
-    e_value = math.sqrt(min(max(e_acts, 0.0), _CEILING**2)) if fits else 0.0
+    fits = _fits(traits, usual_own)
+    e_value = _half(e_acts) if fits else 0.0
     return wagered(
         TEST,
         e_acts,
@@ -66,4 +62,33 @@ def find(e_acts: float, traits: Traits, n: int, usual_own: float) -> Finding:
         f"{traits.dominance:.0%} of what they send has the template ({_LEAST_DOMINANCE:.0%} at "
         f"least), and topics lie between the organizations by {traits.own_topics:.1%}"
         + ("" if fits else "; this is no harvest, and it counts as nothing"),
+    )
+
+
+def to_watch(e_acts: float, closer: float, traits: Traits, usual_own: float) -> float:
+    """Return the e-value of *extractive* that is enough to be looked at: 0 where topics tell.
+
+    Cards, the day of sign-ups and exits that a campaign shares are one reason, so that they accuse
+    nobody; where topics tell nothing and the items fit a harvest, they are worth a look.
+    ``e_acts``: `claims.e_of_acts` for watching, of which half is kept, as in `find`. ``closer``: of
+    acts that strangers at one place do not have (`claims.e_of_closer`): a hackathon signs up
+    together behind one exit. Both NaN where nothing could be read.
+    """
+    if not usual_own < TOPICS_TELL or not closer >= _CLOSER_E or not _fits(traits, usual_own):
+        return 0.0
+    return _half(e_acts)
+
+
+def _half(e_value: float) -> float:
+    """Return the square root, 0 for NaN: half of what an e-value says."""
+    return 0.0 if math.isnan(e_value) else math.sqrt(min(max(e_value, 0.0), _CEILING**2))
+
+
+def _fits(traits: Traits, usual_own: float) -> bool:
+    """Return whether items are ever new, of one template and no further apart than usual."""
+    least_own = traits.own_topics - _ERRORS * traits.own_error
+    return (
+        traits.repeats <= _MOST_REPEATS
+        and traits.dominance >= _LEAST_DOMINANCE
+        and least_own <= _TIMES_USUAL * usual_own
     )

@@ -14,20 +14,24 @@ from stillwatch.stats import alpha_at_look
 LARGEST = 1e6
 
 
-def scores(*rows, done=0.5, asked=0.5):
-    """Rows of both e-values and whether tested; ``done`` and ``asked``: weights of both claims."""
+def scores(*rows, done=0.5, asked=0.5, look=0.0):
+    """Rows of both e-values and whether tested; ``done`` and ``asked``: weights of both claims.
+
+    ``look``: the e-value of *extractive* that is enough to be looked at.
+    """
     done, asked = (np.broadcast_to(w, len(rows)).tolist() for w in (done, asked))
     return pa.Table.from_pylist(
         [
             {"cohort": k, "e_coordinated": float(a), "e_extractive": float(b), "tested": t,
              "w_coordinated": done[k], "w_extractive": asked[k], "e_acts_watch": float(a),
-             "e_source": math.nan, "e_screen": 0.1}
+             "e_extractive_watch": look, "e_source": math.nan, "e_screen": 0.1}
             for k, (a, b, t) in enumerate(rows)
         ],
         schema=pa.schema([("cohort", pa.int32()), ("e_coordinated", pa.float64()),
                           ("e_extractive", pa.float64()), ("tested", pa.bool_()),
                           ("w_coordinated", pa.float64()), ("w_extractive", pa.float64()),
-                          *((n, pa.float64()) for n in ("e_acts_watch", "e_source", "e_screen"))]),
+                          *((n, pa.float64()) for n in ("e_acts_watch", "e_extractive_watch",
+                                                        "e_source", "e_screen"))]),
     )  # fmt: skip
 
 
@@ -39,6 +43,14 @@ def test_both_claims_must_hold():
     assert made.selected == {2}
     assert made.e.tolist() == [0.5, 0.5, 1e4]
     assert made.q[2] == pytest.approx(3 / (0.5 * 1e4))
+
+
+def test_what_is_enough_to_be_looked_at_selects_nobody():
+    rows = ((1e9, 6.0, True),)
+    made = choose(scores(*rows, look=500.0), alpha=0.01, look=1, largest=LARGEST)
+    assert made.selected == frozenset()
+    assert made.watch == {0: 500.0}
+    assert choose(scores(*rows), alpha=0.01, look=1, largest=LARGEST).watch == {0: 6.0}
 
 
 def test_selection_is_that_of_e_bh_at_the_level_of_the_look():

@@ -8,7 +8,8 @@ import pytest
 
 from stillwatch.signals import e_of_acts, e_of_claim
 from stillwatch.signals.traits import Traits
-from stillwatch.signals.two_reasons import TEST, find
+from stillwatch.signals.claims import e_of_closer
+from stillwatch.signals.two_reasons import TEST, find, to_watch
 
 HERE = 0.005  # usual share between carriers of one template, where everybody draws at random
 STRONG = [("rotating_exits", 1e9), ("shared_account_values", 1e9), ("handoff", 0.1)]
@@ -65,3 +66,29 @@ def test_it_never_says_more_than_a_million():
 def test_the_claim_is_the_mean_of_topics_and_acts():
     assert e_of_claim([("harvest", 10.0), (TEST.name, 1000.0)], 0.0) == 505.0
     assert e_of_claim([("harvest", 10.0)], 0.0) == 10.0
+
+
+SET_UP = [("signup_burst", 1e20), ("shared_exits", 1e12)]
+PAID = ("shared_account_values", 1e9)
+
+
+def worth(acts: list[tuple[str, float]], usual: float = HERE, **more: float) -> float:
+    return to_watch(e_of_acts(acts, watch=True), e_of_closer(acts), seen(**more), usual)
+
+
+@pytest.mark.parametrize(
+    "closer", ["shared_account_values", "succession", "crossed_cards", "retry"]
+)
+def test_being_set_up_alike_is_worth_a_look_with_what_strangers_do_not_share(closer):
+    """A hackathon signs up in an hour behind one exit, and has neither cards nor hand-overs."""
+    assert worth(SET_UP) == 0.0
+    assert worth([*SET_UP, (closer, 1e9)]) > 1e3
+    assert worth([*SET_UP, (closer, 19.0)]) == 0.0
+
+
+def test_no_look_where_topics_tell_more_nor_where_it_is_no_harvest():
+    assert worth([*SET_UP, PAID], usual=0.03) == 0.0
+    assert worth([*SET_UP, PAID], repeats=0.06) == 0.0
+    assert worth([*SET_UP, PAID], dominance=0.4) == 0.0
+    assert worth([*SET_UP, PAID], own_topics=0.04, own_error=0.01) == 0.0
+    assert to_watch(math.nan, math.nan, seen(), HERE) == 0.0
