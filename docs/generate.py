@@ -45,6 +45,7 @@ from stillwatch.share.words import (
 )
 from stillwatch.signals import (
     TESTS,
+    ban_waves,
     crossed_cards,
     dealt_evenly,
     direct_evidence,
@@ -134,6 +135,7 @@ FINDERS: dict[str, Callable[..., Any]] = {
     "dealt_evenly": dealt_evenly.find,
     "shared_mix": shared_mix.find,
     **dict.fromkeys(direct_evidence.TESTS, direct_evidence.find),
+    "ban_waves": ban_waves.find,
     "one_source": one_source.find,
     "harvest": harvest.score,
     "two_reasons": two_reasons.find,

@@ -24,8 +24,8 @@ def more_groups(week: Week) -> None:
     for group in (
         labelling_vendor, consultancy, support_bots, saas_customers, leaderboard, extension, lab,
         exam_week, translators, replayed_logs, rotated_keys, failover, own_keys, red_team,
-        marketplace, bot_hosts, ci_action, free_credits, after_bans, shifts_on_vpn, automation,
-        digests, pollers, pipeline, carrier_launch, vpn_template, hosted_keys, serverless,
+        marketplace, bot_hosts, ci_action, free_credits, after_bans, sweeps, shifts_on_vpn,
+        automation, digests, pollers, pipeline, carrier_launch, vpn_template, hosted_keys, serverless,
         branches, drip, metered, fair_queue, night_queue, cloud_queue, tables, threads, handover,
         account_shop, chat_bots, question_bank, agency, outsourcer,
     ):  # fmt: skip
@@ -322,6 +322,33 @@ def after_bans(week: Week) -> None:
         for ts in np.sort(rng.integers(created, last, week.often(1.7, 0.6))).tolist():
             text = frame + week.fresh(None)["content"]
             week.say(one, ts, [{"role": "user", "content": text}])
+
+
+def sweeps(week: Week) -> None:
+    """A host of role play where users bring their keys; a third are closed in nightly sweeps.
+
+    Half of the closed come back within a day on their own card; all leave through the host.
+    """
+    rng = week.rng
+    text = system("You are the teller of a tale. Stay in the world that the user describes.")
+    ips = behind(week, 3, 320)
+    nights = [START + k * DAY + 3 * HOUR for k in (1, 2, 4, 5)]
+    for k in range(200):
+        created = START - 2 * DAY + int(rng.integers(7 * DAY))
+        card = week.mark("own card", k)
+        for life in range(2):
+            after = [n for n in nights if n > created + 4 * HOUR]
+            closed = after[0] if after and rng.random() < 0.4 else None
+            ends = {"closed": closed, "reason": "policy"} if closed else {}
+            one = week.account("key in a host", created=created, ips=ips[k + 100 * life],
+                               card=card, **ends)  # fmt: skip
+            begin, last = max(created, START), min(closed or START + 7 * DAY, START + 7 * DAY)
+            if last > begin:
+                for ts in np.sort(rng.integers(begin, last, week.often(1.7, 0.6))).tolist():
+                    week.say(one, ts, [text, week.fresh(None)])
+            if closed is None or rng.random() < 0.5:
+                break
+            created = closed + int(rng.integers(DAY))
 
 
 def shifts_on_vpn(week: Week) -> None:

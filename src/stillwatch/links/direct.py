@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from stillwatch.schema import Settings, Step
+from stillwatch.schema import BANNED_RE, Settings, Step
 
 __all__ = ["DIRECT_STEP", "direct_sql"]
 
@@ -16,8 +16,8 @@ def direct_sql(settings: Settings) -> str:
     * handoff: b's exchange continues a conversation whose last exchange was a's;
     * blob_replay: b sent an opaque reasoning blob that a received before;
     * retry: b sent a prompt within ten minutes of a's being denied or rate limited on it;
-    * succession: b, created after a was closed by the provider and within two days of it, first
-      sends a template that a carried.
+    * succession: b, created after a was closed against the rules (`BANNED_RE`) and within two days
+      of it, first sends a template that a carried.
     All only between different organizations and different accounts: within one they are ordinary,
     and who is an end user of an account is what its owner writes (a name, or one a session). A
     conversation or prompt that more than four organizations carry is a public one and counts for
@@ -64,7 +64,7 @@ def direct_sql(settings: Settings) -> str:
     banned AS (
       SELECT sid, org, closed_at FROM subjects
       WHERE closed_at IS NOT NULL
-        AND coalesce(closed_reason, '') NOT IN ('', 'customer', 'customer_request', 'inactive')),
+        AND regexp_matches(lower(coalesce(closed_reason, '')), '{BANNED_RE}')),
     carriers AS (SELECT frame, sid, min(rid) AS rid FROM carried GROUP BY frame, sid),
     narrow AS (SELECT frame FROM carriers GROUP BY frame HAVING count(*) <= 500),
     successions AS (

@@ -18,6 +18,7 @@ KINDS: Final = {
     **dict.fromkeys(WATCHED, "served by one"),
     **dict.fromkeys(BESIDE, "volumes"),
     "crossed_cards": "set up alike",
+    "ban_waves": "new accounts after bans",
     "one_source": "topics",
 }
 _ONE_FACT: Final = frozenset(("rotating_exits", "shared_exits"))
@@ -26,6 +27,7 @@ _HONEST: Final = {
     "served by one": "a service serves its customers in turn, from changing addresses, too",
     "hand-overs": "a customer's spare account takes over, too",
     "volumes": "branches are of one size",
+    "new accounts after bans": "a reseller that is closed again and again comes back, too",
     "topics": "one vendor's customers ask about one subject, too",
 }
 

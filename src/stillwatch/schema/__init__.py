@@ -51,6 +51,7 @@ from stillwatch.schema.step import Along, Desk, Step
 from stillwatch.schema.times import DAY_US, from_micros, parse_time, to_micros
 from stillwatch.schema.words import (
     ACCESS,
+    BANNED_RE,
     CLAIMS,
     LINK_KINDS,
     METHODS,
@@ -71,6 +72,7 @@ __all__ = [
     "ACCESS",
     "ACCOUNTS",
     "ADVERSE",
+    "BANNED_RE",
     "CAMPAIGNS",
     "CLAIMS",
     "DAY_US",

@@ -53,6 +53,14 @@ def template_column(side: str, length: object) -> str:
 # Within how long accounts are created together, in a burst.
 SIGNUP_WINDOWS_S: Final = (3_600.0, 6 * 3_600.0, 86_400.0, 3 * 86_400.0)
 
+# What `closed_reason` says, in lower case, where the provider closed an account against its rules.
+# A customer's own end, an unpaid bill and a word that nobody knows are none: who is taken for
+# banned wrongly makes successors of honest newcomers.
+BANNED_RE: Final = (
+    "polic|violat|abus|misus|fraud|spam|distil|scrap|evasi|illegal|malic|terms|"
+    "(^|[^a-z])(tos|aup|ban|bans|banned|ban_?wave)($|[^a-z])"
+)
+
 
 @dataclass(frozen=True)
 class LinkKind:

@@ -8,6 +8,7 @@ stands in its docstring and its false alarm rate is tested; a test whose columns
 """
 
 from stillwatch.signals import (
+    ban_waves,
     crossed_cards,
     dealt_evenly,
     direct_evidence,
@@ -52,6 +53,7 @@ TESTS = (
     dealt_evenly.TEST,
     shared_mix.TEST,
     *direct_evidence.TESTS.values(),
+    ban_waves.TEST,
     one_source.TEST,
     harvest.TEST,
     two_reasons.TEST,

@@ -8,6 +8,7 @@ from typing import Final
 import numpy as np
 
 from stillwatch.signals import (
+    ban_waves,
     crossed_cards,
     dealt_evenly,
     direct_evidence,
@@ -75,6 +76,7 @@ KINDS: Final = {
 _DEALING: Final = {"turns": _TURNS, "hand-overs": _MOVES, "shared payment": _PAYS}
 _CROSSED: Final = frozenset((crossed_cards.TEST.name,))
 _TAKES_OVER: Final = frozenset((direct_evidence.TESTS["succession"].name,))
+_BACK: Final = frozenset((ban_waves.TEST.name,))
 _DAY: Final = frozenset((signup_burst.TEST.name,))
 _ASKED_FOR: Final = frozenset(
     (harvest.TEST.name, two_reasons.TEST.name)
@@ -85,9 +87,10 @@ _LISTS: Final = (
     (KINDS["set up alike"], _TURNS, _MOVES),
     (KINDS["set up alike"] - _EXITS, KINDS["served by one"], _MOVES),
 )
-# Who comes after a ban signed up on that day, and who deals evenly has equal volumes: one act each.
+# Who comes after a ban signed up on that day and took over, and who deals evenly has equal volumes:
+# one act each.
 _SAME: Final = (
-    frozenset((signup_burst.TEST.name, direct_evidence.TESTS["succession"].name)),
+    _DAY | _TAKES_OVER | _BACK,
     frozenset((even_volumes.TEST.name, dealt_evenly.TEST.name)),
 )
 _EACH: Final = (
@@ -124,6 +127,12 @@ def _all_facts(made: Sequence[tuple[str, float]]) -> float:
     return float("nan") if np.isnan(crossed + day) else min(crossed, day)
 
 
+def _comes_back(made: Sequence[tuple[str, float]]) -> float:
+    """Return the smaller e-value of bans in waves and of shared cards, NaN without either."""
+    back, paid = _kind(made, _BACK), _kind(made, _PAYS)
+    return float("nan") if np.isnan(back + paid) else min(back, paid)
+
+
 def e_of_acts(made: Iterable[tuple[str, float]], *, watch: bool = False) -> float:
     """Return the e-value that two kinds of acts speak, or one that may alone; NaN without any act.
 
@@ -138,7 +147,8 @@ def e_of_acts(made: Iterable[tuple[str, float]], *, watch: bool = False) -> floa
     (`BESIDE`) accuse nobody: whoever serves or sets up others makes them. All three facts of being
     set up alike at once have as much of the stake as hand-overs: cards, exits across cards
     (`crossed_cards`) and the day of sign-ups, of which the weakest counts. Any two of them have an
-    honest reason, so the null there is that one of them does not hold.
+    honest reason, so the null there is that one of them does not hold. So have new accounts after
+    each of several waves of bans (`ban_waves`) with shared cards, where there were any.
     ``watch``: what is enough to be looked at, that any two tests speak, be they of one kind, of
     `WATCHED`, `BESIDE` or topics (`_SAME` are one), or a pool, hand-overs or crossed cards alone.
     *Source*: Benjamini & Heller 2008, Biometrics 64 (partial conjunctions), with means of e-values.
@@ -151,7 +161,7 @@ def e_of_acts(made: Iterable[tuple[str, float]], *, watch: bool = False) -> floa
     alone = (
         [_kind(made, kind) for kind in (_POOL, _HANDED, _CROSSED)]
         if watch
-        else [_kind(made, _HANDED), _all_facts(made)]
+        else [_kind(made, _HANDED), _all_facts(made), _comes_back(made)]
     )
     return mean_of([mean_of(two), *(e for e in alone if not np.isnan(e))])
 

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from stillwatch.schema import Desk, Settings, Step
+from stillwatch.schema import BANNED_RE, Desk, Settings, Step
 from stillwatch.schema.arrow import packed
 from stillwatch.stats import Founders, Holdings, unit_rows
 
@@ -105,7 +105,8 @@ class Population:
     through that one (None: all). ``background``: topic vectors (unit length) of
     one exchange each of random subjects. ``moved``: known where the part is B. ``sent``: what the
     parts are told apart by; None where nobody asks for another part. ``declared``: whether the log
-    names its organization (None: never).
+    names its organization (None: never). ``banned_us``: when it was closed against the rules, NaN
+    where it was not (None: nobody was).
     """
 
     sids: np.ndarray
@@ -122,6 +123,7 @@ class Population:
     sent: Sent | None = None
     exit_share: np.ndarray | None = None
     declared: np.ndarray | None = None
+    banned_us: np.ndarray | None = None
 
     @cached_property
     def held(self) -> dict[str, Holdings]:
@@ -289,7 +291,11 @@ def load_population(desk: Desk) -> Population:
     """Read the population once for all cohorts, as it is in part B."""
     people = desk.query(
         "SELECT sid, org, segment, end_user_id IS NULL AS own, epoch_us(created_at) AS created, "
-        "org_id IS NOT NULL AS declared, " + ", ".join(STATIC_KINDS) + " FROM subjects ORDER BY sid"
+        "org_id IS NOT NULL AS declared, CASE WHEN "
+        f"regexp_matches(lower(coalesce(closed_reason, '')), '{BANNED_RE}') "
+        "THEN epoch_us(closed_at) END AS banned, "
+        + ", ".join(STATIC_KINDS)
+        + " FROM subjects ORDER BY sid"
     )
     own = people["own"]
     nobody = pa.scalar(None, pa.string())
@@ -322,6 +328,7 @@ def load_population(desk: Desk) -> Population:
         span_us=(int(totals["low"] or 0), int(totals["high"] or 0)),
         moved=sent.moved(org),
         sent=sent,
+        banned_us=people["banned"].to_numpy(zero_copy_only=False).astype(np.float64),
         declared=people["declared"].to_numpy(zero_copy_only=False),
     )
 

@@ -89,6 +89,7 @@ def _spike(
         exit_share=None,
         moved=None,  # the five exits of a spike are a place, not a pool
         declared=None,  # nor has it cards
+        banned_us=None,  # nor is any of it closed
     )
     none = np.zeros(0, dtype=np.int64)
     dealt = topics[rng.integers(0, len(topics), len(labels))]

@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from stillwatch.schema import CohortTest, Desk, Finding, Step
 from stillwatch.signals import (
+    ban_waves,
     crossed_cards,
     dealt_evenly,
     direct_evidence,
@@ -112,6 +113,7 @@ def coordination(
         (test, partial(direct_evidence.find, kind, cohort, population, base))
         for kind, test in direct_evidence.TESTS.items()
     ]
+    finders.append((ban_waves.TEST, partial(ban_waves.find, cohort, population, base)))
     made = [
         switched_off(test)
         if test.name in without

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
+
+import pytest
+
+from stillwatch.schema import BANNED_RE
 
 H = timedelta(hours=1)
 M = timedelta(minutes=1)
@@ -124,7 +129,10 @@ def test_a_successor_takes_up_a_template_of_a_banned_account(log, linked, direct
         "before": ("policy", -2 * H, None),
         "same-org": ("policy", 3 * H, "org-same-org-0"),
         "left": ("customer", 3 * H, None),
-        "asleep": ("inactive", 3 * H, None),
+        "asked": ("user_request", 3 * H, None),
+        "unpaid": ("payment_failed", 3 * H, None),
+        "asleep": ("inactivity", 3 * H, None),
+        "unknown": ("bank 7", 3 * H, None),
         "unsaid": (None, 3 * H, None),
     }
     for name, (reason, created_after, org) in cases.items():
@@ -138,3 +146,14 @@ def test_a_successor_takes_up_a_template_of_a_banned_account(log, linked, direct
         log.say(f"{name}-new", f"{frame} {log.words(20)}", at=6 * H + max(created_after, 0 * H))
     found = [d for d in direct_of(linked(log)) if d[0] == "succession"]
     assert found == [("succession", "banned-0", "banned-new")]
+
+
+@pytest.mark.parametrize(
+    ("reason", "banned"),
+    [("policy", True), ("Terms of Service", True), ("tos_violation", True), ("BANNED", True),
+     ("payment_fraud", True), ("abuse_suspected", True), ("spam", True), ("ban", True),
+     ("photos", False), ("urban", False), ("bank_transfer", False), ("payment_failed", False),
+     ("user_request", False), ("migrated", False), ("", False)],
+)  # fmt: skip
+def test_words_that_say_that_the_provider_closed_an_account(reason, banned):
+    assert bool(re.search(BANNED_RE, reason.lower())) is banned

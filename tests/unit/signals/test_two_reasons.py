@@ -7,8 +7,8 @@ import math
 import pytest
 
 from stillwatch.signals import e_of_acts, e_of_claim
-from stillwatch.signals.traits import Traits
 from stillwatch.signals.claims import e_of_closer
+from stillwatch.signals.traits import Traits
 from stillwatch.signals.two_reasons import TEST, find, to_watch
 
 HERE = 0.005  # usual share between carriers of one template, where everybody draws at random
