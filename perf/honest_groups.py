@@ -25,7 +25,8 @@ def more_groups(week: Week) -> None:
         labelling_vendor, consultancy, support_bots, saas_customers, leaderboard, extension, lab,
         exam_week, translators, replayed_logs, rotated_keys, failover, own_keys, red_team,
         marketplace, bot_hosts, ci_action, free_credits, after_bans, sweeps, shifts_on_vpn,
-        automation, digests, pollers, pipeline, carrier_launch, vpn_template, hosted_keys, serverless,
+        automation, digests, pollers, pipeline, carrier_launch, vpn_template, hosted_keys,
+        serverless,
         branches, drip, metered, fair_queue, night_queue, cloud_queue, tables, threads, handover,
         account_shop, chat_bots, question_bank, agency, outsourcer,
     ):  # fmt: skip
