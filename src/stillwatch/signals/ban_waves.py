@@ -26,8 +26,8 @@ TEST = CohortTest(
 )
 _SUCCESSION: Final = direct_evidence.TESTS["succession"].name
 _LEAST_BANS: Final = 4
-_LEAST_WAVES: Final = 3
-_IN_A_WAVE: Final = 2
+_LEAST_WAVES: Final = 2
+_IN_A_WAVE: Final = 3
 _BANNED: Final = 1 / 4
 _TIED: Final = 1 / 2
 _FLEET: Final = 4
@@ -42,10 +42,10 @@ def find(cohort: Cohort, population: Population, base: Coincidences) -> Finding:
     An application in fashion loses some users to bans and gains others every day, some come back
     on a card of their own, and a class with one banned pupil has successors as well. Who evades
     bans with a fleet loses many accounts at a time, again and again, and the new ones are on the
-    cards or devices of the old. So it is asked for three days at least on which two members or more
-    were closed against the rules (`schema.BANNED_RE`) and two or more were created within two days;
-    for a quarter of the members closed; and for half of those who came within two days of a ban to
-    share a card, device, phone or e-mail address that four members have with one of another
+    cards or devices of the old. So it is asked for two days at least on which three members or more
+    were closed against the rules (`schema.BANNED_RE`) and three or more were created within two
+    days; for a quarter of the members closed; and for half of those who came within two days of a
+    ban to share a card, device, phone or e-mail address that four members have with one of another
     organization that was closed before: exits do not count, for all users of a host have its own.
     The p-value is then that of *succession* (part B, `direct_evidence`), else 1.
 
@@ -88,7 +88,7 @@ def find(cohort: Cohort, population: Population, base: Coincidences) -> Finding:
 
 
 def _waves(banned: np.ndarray, created: np.ndarray) -> int:
-    """Return on how many days two members and more were closed, and two came within two days.
+    """Return on how many days three members or more were closed, and three came within two days.
 
     Times in microseconds, NaN where there is none.
     """
