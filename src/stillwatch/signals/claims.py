@@ -75,7 +75,6 @@ KINDS: Final = {
 }  # fmt: skip
 _DEALING: Final = {"turns": _TURNS, "hand-overs": _MOVES, "shared payment": _PAYS}
 _CROSSED: Final = frozenset((crossed_cards.TEST.name,))
-_TAKES_OVER: Final = frozenset((direct_evidence.TESTS["succession"].name,))
 _BACK: Final = frozenset((ban_waves.TEST.name,))
 _DAY: Final = frozenset((signup_burst.TEST.name,))
 _ASKED_FOR: Final = frozenset(
@@ -90,7 +89,7 @@ _LISTS: Final = (
 # Who comes after a ban signed up on that day and took over, and who deals evenly has equal volumes:
 # one act each.
 _SAME: Final = (
-    _DAY | _TAKES_OVER | _BACK,
+    _DAY | _BACK | {direct_evidence.TESTS["succession"].name},
     frozenset((even_volumes.TEST.name, dealt_evenly.TEST.name)),
 )
 _EACH: Final = (
@@ -181,12 +180,12 @@ def e_of_dealing(made: Iterable[tuple[str, float]]) -> dict[str, float]:
 def e_of_closer(made: Iterable[tuple[str, float]]) -> float:
     """Return how strongly what strangers at one place do not do speaks, NaN without any.
 
-    Turns, hand-overs, shared payment, exits across cards, and taking over from banned accounts: a
-    class or a hackathon shares the day of its sign-ups and its exits alone. ``made``: as for
-    `e_of_acts`.
+    Hand-overs, shared payment, exits across cards, and bans in waves: a class or a hackathon shares
+    the day of its sign-ups and its exits alone, a host's queue takes turns, and users of a host who
+    were banned have successors. ``made``: as for `e_of_acts`.
     """
     made = list(made)
-    read = [*e_of_dealing(made).values(), _kind(made, _CROSSED), _kind(made, _TAKES_OVER)]
+    read = [_kind(made, kind) for kind in (_MOVES, _PAYS, _CROSSED, _BACK)]
     read = [e for e in read if not np.isnan(e)]
     return max(read) if read else float("nan")
 

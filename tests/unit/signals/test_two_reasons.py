@@ -76,14 +76,17 @@ def worth(acts: list[tuple[str, float]], usual: float = HERE, **more: float) -> 
     return to_watch(e_of_acts(acts, watch=True), e_of_closer(acts), seen(**more), usual)
 
 
-@pytest.mark.parametrize(
-    "closer", ["shared_account_values", "succession", "crossed_cards", "retry"]
-)
+@pytest.mark.parametrize("closer", ["shared_account_values", "ban_waves", "crossed_cards", "retry"])
 def test_being_set_up_alike_is_worth_a_look_with_what_strangers_do_not_share(closer):
     """A hackathon signs up in an hour behind one exit, and has neither cards nor hand-overs."""
     assert worth(SET_UP) == 0.0
     assert worth([*SET_UP, (closer, 1e9)]) > 1e3
     assert worth([*SET_UP, (closer, 19.0)]) == 0.0
+
+
+@pytest.mark.parametrize("other", ["round_robin", "succession", "rotating_exits", "shared_mix"])
+def test_turns_and_successors_of_a_hosts_users_are_not_worth_it(other):
+    assert worth([*SET_UP, (other, 1e9)]) == 0.0
 
 
 def test_no_look_where_topics_tell_more_nor_where_it_is_no_harvest():
