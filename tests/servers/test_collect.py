@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import subprocess
+from pathlib import Path
 
 import anthropic
 import openai
@@ -19,17 +21,24 @@ EXAMPLES = ROOT / "examples" / "collect"
 ASK = [{"role": "user", "content": "When does the tide turn?"}]
 
 
-@pytest.fixture
-def collect(tmp_path):
+@contextlib.contextmanager
+def collector(folder: Path):
     """A collector that wants a token; killed afterwards if it still runs."""
-    tokens = tmp_path / "tokens"
+    folder.mkdir(exist_ok=True)
+    tokens = folder / "tokens"
     tokens.write_text("token-0\ntoken-1\n")
     one = Collector(
-        tmp_path / "logs", "--token-file", tokens, "--segment-seconds", 0.5, "--join-seconds", 5
+        folder / "logs", "--token-file", tokens, "--segment-seconds", 0.5, "--join-seconds", 5
     )
     yield one.start()
     if one.process.poll() is None:
         one.kill()
+
+
+@pytest.fixture
+def collect(tmp_path):
+    with collector(tmp_path) as one:
+        yield one
 
 
 def talk(port: int, key: str) -> None:
@@ -47,20 +56,31 @@ def talk(port: int, key: str) -> None:
             stream.until_done()
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("form", ["json_array", "ndjson", "single"])
-def test_litellms_proxy_pushes_its_log(collect, model, tmp_path, form):
+FORMS = ("json_array", "ndjson", "single")
+
+
+def one_logger_a_form(ports: dict[str, int], model_port: int) -> str:
+    """The example's configuration, its logger once for each form of what is pushed."""
     text = (EXAMPLES / "litellm.yaml").read_text("utf-8")
-    for old, new in {
-        "4318": str(collect.port), "9000": str(model.server_port), "a token": "token-1",
-        "callback_type: generic_api": f"callback_type: generic_api\n    log_format: {form}",
-    }.items():  # fmt: skip
-        assert old in text
-        text = text.replace(old, new)
+    start = text.index("  stillwatch:\n    callback_type: generic_api\n")
+    end = text.index("general_settings:")
+    logger = text[start:end].replace("a token", "token-1")
+    each = "".join(
+        logger.replace("stillwatch:", f"{form}:")
+        .replace("4318", str(port))
+        .replace("generic_api\n", f"generic_api\n    log_format: {form}\n")
+        for form, port in ports.items()
+    )
+    text = text[:start] + each + text[end:]
+    assert "callbacks: [stillwatch]" in text
+    named = text.replace("callbacks: [stillwatch]", f"callbacks: [{', '.join(ports)}]")
+    return named.replace("9000", str(model_port))
+
+
+@pytest.mark.slow
+def test_litellms_proxy_pushes_its_log_in_each_form(model, tmp_path):
     folder = tmp_path / "proxy"
     folder.mkdir()
-    (folder / "litellm.yaml").write_text(text, encoding="utf-8")
-    (folder / "keys.py").write_text((EXAMPLES / "keys.py").read_text("utf-8"), encoding="utf-8")
     port = free_port()
     command = [environment("litellm") / "litellm", "--config", folder / "litellm.yaml",
                "--port", port, "--host", "127.0.0.1"]  # fmt: skip
@@ -69,14 +89,26 @@ def test_litellms_proxy_pushes_its_log(collect, model, tmp_path, form):
         "DISABLE_ADMIN_UI": "True", "DEFAULT_FLUSH_INTERVAL_SECONDS": "1",
         "DEFAULT_BATCH_SIZE": "1",  # docs/collect.md: without it the logger loses records
     }  # fmt: skip
-    with running(command, port, folder, env):
-        talk(port, "sk-good")
-        collect.wait_for("records_total", 4)
-        model.status = 500
-        with pytest.raises(openai.InternalServerError):
-            talk(port, "sk-bad")
-        collect.wait_for("records_total", 5)
-    collect.stop()
+    with contextlib.ExitStack() as stack:
+        told = {form: stack.enter_context(collector(tmp_path / form)) for form in FORMS}
+        text = one_logger_a_form({form: one.port for form, one in told.items()}, model.server_port)
+        (folder / "litellm.yaml").write_text(text, encoding="utf-8")
+        (folder / "keys.py").write_text((EXAMPLES / "keys.py").read_text("utf-8"), "utf-8")
+        with running(command, port, folder, env):
+            talk(port, "sk-good")
+            for one in told.values():
+                one.wait_for("records_total", 4)
+            model.status = 500
+            with pytest.raises(openai.InternalServerError):
+                talk(port, "sk-bad")
+            for one in told.values():
+                one.wait_for("records_total", 5)
+        for one in told.values():
+            one.stop()
+            holds_what_was_said(one)
+
+
+def holds_what_was_said(collect: Collector) -> None:
     rows = rows_in(collect.folder)
     good = [row for row in rows if row["account_id"] == "good"]
     assert len(good) == 4
