@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import math
+from types import SimpleNamespace
 
 import pytest
 
+from stillwatch.schema import Finding, Settings
 from stillwatch.signals import e_of_acts, e_of_claim
+from stillwatch.signals.step import _Judged, _rows
 from stillwatch.signals.traits import Traits
 from stillwatch.signals.two_reasons import TEST, find
 
@@ -65,3 +68,21 @@ def test_it_never_says_more_than_a_million():
 def test_the_claim_is_the_mean_of_topics_and_acts():
     assert e_of_claim([("harvest", 10.0), (TEST.name, 1000.0)], 0.0) == 505.0
     assert e_of_claim([("harvest", 10.0)], 0.0) == 10.0
+
+
+@pytest.mark.parametrize(
+    ("usual", "without", "by_topics"),
+    [(HERE, (), False), (0.03, (), True), (HERE, (TEST.name,), True)],
+    ids=["no topics of their own", "topics of their own", "switched off"],
+)
+def test_every_row_of_a_cohort_says_whether_topics_tell_its_members_from_others(
+    usual, without, by_topics
+):
+    acts = [Finding(name, "coordinated", 1.0, 0.01, e, 9, None, "Seen.") for name, e in STRONG]
+    one = _Judged({"cohort": 3}, 900, True, seen(), 0.1, 0.1, acts)
+    desk = SimpleNamespace(settings=Settings(without=without), columns=frozenset(TEST.needs))
+    rows = _rows(desk, one, usual, 1.0)
+    assert [row["signal"] for row in rows] == [name for name, _ in STRONG] + [
+        "one_source", "harvest", TEST.name,
+    ]  # fmt: skip
+    assert {row["by_topics"] for row in rows} == {by_topics}
