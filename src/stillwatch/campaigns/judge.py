@@ -26,7 +26,6 @@ from stillwatch.signals import (
     NOTHING,
     SCREEN_E,
     TESTS,
-    TWO_REASONS,
     WATCHED,
     e_of_acts,
     e_of_claim,
@@ -218,7 +217,7 @@ def _named(
             known[c],
             np.array(findings[c][0]["trimmed"], dtype=np.int64),
             acted=_acted(findings[c]),
-            by_topics=not any(r["signal"] == TWO_REASONS and r["evaluable"] for r in findings[c]),
+            by_topics=findings[c][0]["by_topics"],
         )
         for c in cohorts
     }

@@ -177,10 +177,12 @@ EXAMPLES: Final = {
     ),
     "prove verify": "case.json --key counsel.key.pub --beside .",
     "prove canary plan": "--campaign c-1a2b3c4d5e6f --out plan",
-    "prove canary register": "--registry registry.jsonl --key counsel.key --plan plan/plan.json",
+    "prove canary register": (
+        "--registry registry.jsonl --private-key counsel.key --plan plan/plan.json"
+    ),
     "prove canary order": "--plan plan/plan.json --seed plan/seed.key --registry registry.jsonl "
-    "--key counsel.key --out planting.json",
-    "prove canary audit": "--registry registry.jsonl --key counsel.key.pub",
+    "--private-key counsel.key --out planting.json",
+    "prove canary audit": "--registry registry.jsonl --public-key counsel.key.pub",
     "bench detect": "--suite smoke --out bench-smoke",
     "bench share": "--suite smoke --out share-smoke",
 }

@@ -8,6 +8,18 @@ from typing import Annotated
 
 import typer
 
+from stillwatch.cli.prove_options import (
+    ByLogProbabilities,
+    CanaryAlpha,
+    CanaryPlan,
+    CanaryPrompts,
+    Looks,
+    Out,
+    Registry,
+    RegistryKey,
+    RegistryPrivateKey,
+    Seed,
+)
 from stillwatch.cli.terminal import Page
 
 __all__ = ["canary"]
@@ -27,8 +39,8 @@ def plan(
     out: Annotated[Path, typer.Option(metavar="DIR", help="Folder for plan, seed and probes.")],
     facts: Annotated[int, typer.Option(metavar="N", help="Fictional facts, four bits each.")] = 64,
     suspects: Annotated[int, typer.Option(metavar="N", help="Suspects to be scored.")] = 1,
-    looks: Annotated[int, typer.Option(metavar="N", help="Scores of each suspect.")] = 1,
-    alpha: Annotated[float, typer.Option(metavar="A", help="Level over all of them.")] = 1e-6,
+    looks: Looks = 1,
+    alpha: CanaryAlpha = 1e-6,
 ) -> None:
     """Draw a secret seed and the marks; print how many a claim needs."""
     from stillwatch.prove import plan_canaries
@@ -56,8 +68,8 @@ def plan(
 
 @canary.command()
 def register(
-    registry: Annotated[Path, typer.Option(metavar="FILE", help="Registry to add to.")],
-    key: Annotated[Path, typer.Option(metavar="FILE", help="Private key to sign with.")],
+    registry: Registry,
+    private_key: RegistryPrivateKey,
     plan: Annotated[
         Path | None, typer.Option(metavar="FILE", help="plan.json, before it is planted.")
     ] = None,
@@ -65,15 +77,14 @@ def register(
         str | None, typer.Option(metavar="NAME", help="A suspect model, before it is asked.")
     ] = None,
     prompts: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="The prompts it will be asked.")
+        Path | None,
+        typer.Option(metavar="FILE", help="The prompts it will be asked, such as probes.jsonl."),
     ] = None,
     base: Annotated[
-        str, typer.Option(metavar="NAME", help="The base model it will be scored against.")
-    ] = "",
-    log_probabilities: Annotated[
-        bool, typer.Option("--log-probabilities", help="It will be scored by log-probabilities.")
-    ] = False,
-    looks: Annotated[int, typer.Option(metavar="N", help="Times it will be scored.")] = 1,
+        str | None, typer.Option(metavar="NAME", help="The base model it will be scored against.")
+    ] = None,
+    log_probabilities: ByLogProbabilities = False,
+    looks: Looks = 1,
     planted: Annotated[
         Path | None, typer.Option(metavar="FILE", help="plan.json whose marks are being planted.")
     ] = None,
@@ -92,9 +103,11 @@ def register(
         typer.Option(metavar="FILE", help="plan.json that public randomness was drawn for."),
     ] = None,
     nonce: Annotated[
-        str, typer.Option(metavar="HEX", help="That randomness, 16 bytes or more.")
-    ] = "",
-    source: Annotated[str, typer.Option(metavar="TEXT", help="Where anybody can look it up.")] = "",
+        str | None, typer.Option(metavar="HEX", help="That randomness, 16 bytes or more.")
+    ] = None,
+    source: Annotated[
+        str | None, typer.Option(metavar="TEXT", help="Where anybody can look it up.")
+    ] = None,
 ) -> None:
     """Enter a plan, its nonce, the planting of marks, or a suspect into the signed registry."""
     from stillwatch.prove import Registration
@@ -103,34 +116,32 @@ def register(
     what = Registration(
         plan=plan,
         drawn_for=drawn_for,
-        nonce=nonce,
-        source=source,
+        nonce=nonce or "",
+        source=source or "",
         planted=planted,
         legal_basis=legal_basis,
         campaign=campaign,
         facts=facts,
         suspect=suspect,
         prompts=prompts,
-        base=base,
+        base=base or "",
         log_probabilities=log_probabilities,
         looks=looks,
     )
-    head = enter(what, registry, key, datetime.now(UTC))
+    head = enter(what, registry, private_key, datetime.now(UTC))
     Page().sentence(f"Registered. Keep this digest elsewhere, or publish it: {head}")
 
 
 @canary.command()
 def order(
-    plan: Annotated[Path, typer.Option(metavar="FILE", help="plan.json, registered.")],
-    seed: Annotated[Path, typer.Option(metavar="FILE", help="seed.key.")],
-    registry: Annotated[
-        Path, typer.Option(metavar="FILE", help="The registry, with the plan and its legal basis.")
-    ],
-    key: Annotated[Path, typer.Option(metavar="FILE", help="Private key of the registry.")],
+    plan: CanaryPlan,
+    seed: Seed,
+    registry: Registry,
+    private_key: RegistryPrivateKey,
     out: Annotated[Path, typer.Option(metavar="FILE", help="The order, for the guard.")],
     campaign: Annotated[
         list[str] | None,
-        typer.Option(metavar="NAME", help="Only this campaign; may be given again."),
+        typer.Option(metavar="NAME", help="Only this campaign of the plan; may be given again."),
     ] = None,
     days: Annotated[int, typer.Option(metavar="N", help="For how long it holds.")] = 30,
 ) -> None:
@@ -138,7 +149,14 @@ def order(
     from stillwatch.prove import order_planting
 
     made = order_planting(
-        plan, seed, registry, key, out, now=datetime.now(UTC), days=days, campaigns=campaign or ()
+        plan,
+        seed,
+        registry,
+        private_key,
+        out,
+        now=datetime.now(UTC),
+        days=days,
+        campaigns=campaign or (),
     )
     marks = len(next(iter(made.campaigns.values())))
     page = Page()
@@ -157,8 +175,11 @@ def likelihoods(
     weights: Annotated[
         Path, typer.Option(metavar="DIR", help="Folder with the weights, as Transformers has them.")
     ],
-    name: Annotated[str, typer.Option(metavar="NAME", help="The model's name in the registry.")],
-    prompts: Annotated[Path, typer.Option(metavar="FILE", help="probes.jsonl of the plan.")],
+    model: Annotated[
+        str,
+        typer.Option("--model", "--name", metavar="NAME", help="The model's name as registered."),
+    ],
+    prompts: CanaryPrompts,
     out: Annotated[Path, typer.Option(metavar="FILE", help="Log-probabilities (JSON lines).")],
     gguf: Annotated[
         str | None, typer.Option(metavar="FILE", help="A GGUF file in that folder instead.")
@@ -168,14 +189,14 @@ def likelihoods(
     from stillwatch.prove import ask_likelihoods, load_weights, read_questions
 
     questions = read_questions(prompts)
-    ask_likelihoods(load_weights(weights, gguf), name, questions, datetime.now(UTC), out)
+    ask_likelihoods(load_weights(weights, gguf), model, questions, datetime.now(UTC), out)
     Page().sentence(f"{len(questions)} facts in {out}.")
 
 
 @canary.command()
 def audit(
-    registry: Annotated[Path, typer.Option(metavar="FILE", help="The registry.")],
-    key: Annotated[Path, typer.Option(metavar="FILE", help="Public key of the registry.")],
+    registry: Registry,
+    public_key: RegistryKey,
     published: Annotated[
         str | None, typer.Option(metavar="DIGEST", help="A head that was kept elsewhere.")
     ] = None,
@@ -183,7 +204,7 @@ def audit(
     """Verify a registry offline and list its entries; say which of them a kept head vouches for."""
     from stillwatch.prove import standing_of
 
-    found = standing_of(registry, key, published)
+    found = standing_of(registry, public_key, published)
     page = Page()
     page.table(
         [">", "at", "entry", "of", "vouched for"],
@@ -208,26 +229,26 @@ def audit(
 
 @canary.command()
 def score(
-    plan: Annotated[Path, typer.Option(metavar="FILE", help="plan.json.")],
-    seed: Annotated[Path, typer.Option(metavar="FILE", help="seed.key.")],
+    plan: CanaryPlan,
+    seed: Seed,
     suspect: Annotated[
         Path, typer.Option(metavar="FILE", help="The suspect's answers or log-probabilities.")
     ],
-    prompts: Annotated[Path, typer.Option(metavar="FILE", help="The registered prompts.")],
-    registry: Annotated[Path, typer.Option(metavar="FILE", help="The registry.")],
-    key: Annotated[Path, typer.Option(metavar="FILE", help="Public key of the registry.")],
-    out: Annotated[Path, typer.Option(metavar="FILE", help="Result to write (JSON).")],
+    prompts: CanaryPrompts,
+    registry: Registry,
+    public_key: RegistryKey,
+    out: Out,
     base: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="The same of the registered base; more power."),
     ] = None,
-    log_probabilities: Annotated[
-        bool,
-        typer.Option("--log-probabilities", help="Suspect and base are log-probabilities."),
-    ] = False,
-    alpha: Annotated[float, typer.Option(metavar="A", help="Level, after Bonferroni.")] = 1e-6,
+    log_probabilities: ByLogProbabilities = False,
+    alpha: CanaryAlpha = 1e-6,
     private_key: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Enter the score into the registry too.")
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="The registry's private key: enter the score into it too."
+        ),
     ] = None,
 ) -> None:
     """Say whose marks a suspect shows, with the exact chance of so many matches."""
@@ -239,7 +260,7 @@ def score(
         suspect,
         prompts,
         registry,
-        key,
+        public_key,
         out,
         base=base,
         log_probabilities=log_probabilities,

@@ -36,7 +36,7 @@ def order_planting(
         registry: has the plan, its nonce if there is one, and that it is planted under which
             legal basis; in that order.
         key: private key of the registry; it signs the order too.
-        out: the order.
+        out: the order; it tells each campaign's marks, so its owner alone may read it (0600).
         now: its time.
         days: for how long it holds, 1 to 366.
         campaigns: those of the plan that it is for; all by default.
@@ -80,5 +80,5 @@ def order_planting(
         },
     )
     envelope = seal(canonical(planting_payload(order)), PLANTING_KIND, [private])
-    write_whole(out, json.dumps(envelope).encode())
+    write_whole(out, json.dumps(envelope).encode(), secret=True)
     return order

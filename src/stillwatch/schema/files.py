@@ -16,6 +16,7 @@ from stillwatch.errors import ConfigError, InputError, why
 
 __all__ = ["held_folder", "locked", "read_toml", "to_disk", "write_whole"]
 
+_ANEW: Final = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
 _NO_LOCKS: Final = frozenset({errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS})
 
 
@@ -49,10 +50,15 @@ def held_folder(folder: Path, *, where: str, busy: str) -> Iterator[None]:
         os.close(handle)
 
 
-def write_whole(path: Path, data: bytes) -> None:
-    """Write a file aside, to the disk, then rename it: it is there whole or not at all."""
+def write_whole(path: Path, data: bytes, *, secret: bool = False) -> None:
+    """Write a file aside, to the disk, then rename it: it is there whole or not at all.
+
+    ``secret``: its owner alone may read it (0600), from its first byte on.
+    """
     aside = path.with_name(f"{path.name}.part")
-    with aside.open("wb") as out:
+    if secret:
+        aside.unlink(missing_ok=True)  # what was left there may be open to others
+    with os.fdopen(os.open(aside, _ANEW, 0o600 if secret else 0o666), "wb") as out:
         out.write(data)
         out.flush()
         os.fsync(out.fileno())

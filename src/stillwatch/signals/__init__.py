@@ -58,7 +58,6 @@ TESTS = (
     harvest.TEST,
     two_reasons.TEST,
 )
-TWO_REASONS = two_reasons.TEST.name  # made where topics tell nobody apart
 DIRECT = frozenset(test.name for test in direct_evidence.TESTS.values())
 STEPS = (BACKGROUND_STEP, FINDINGS_STEP, SCORES_STEP, SPIKES_STEP)
 __all__ = [
@@ -75,7 +74,6 @@ __all__ = [
     "STEPS",
     "TEAMS",
     "TESTS",
-    "TWO_REASONS",
     "WATCHED",
     "Reference",
     "References",

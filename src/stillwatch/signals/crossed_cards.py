@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 
@@ -30,6 +30,18 @@ _MANY: Final = 1 / 3
 _ONE_CARD: Final = 1 / 3
 
 
+class _Cards(NamedTuple):
+    """The cards of a cohort's named organizations.
+
+    ``paid``: the card's code, once for each organization that it pays for. ``pays_for``: of each
+    card, how many organizations; ``several``: how many cards pay for two and more.
+    """
+
+    paid: np.ndarray
+    pays_for: np.ndarray
+    several: int
+
+
 def find(cohort: Cohort, population: Population) -> Finding:
     """Ask whether the cohort shares payment *and* leaves together across payers.
 
@@ -53,21 +65,19 @@ def find(cohort: Cohort, population: Population) -> Finding:
     named = _named(sids, population)
     if len(named) < _LEAST:
         return not_enough(TEST, len(named), "the log names fewer than four organizations")
-    paid = codes_by_owner(population.org, population.codes["payment_hash"], named)
-    if len(paid) < _LEAST:
-        return not_enough(TEST, len(paid), "fewer than four known cards")
+    cards = _cards_of(named, population)
+    if len(cards.paid) < _LEAST:
+        return not_enough(TEST, len(cards.paid), "fewer than four known cards")
     left = codes_by_owner(population.connected, population.exit_code, sids)
     if len(left) < _LEAST:
         return not_enough(TEST, len(left), "fewer than four known prefixes")
-    _, pays_for = np.unique(paid, return_counts=True)
-    shared = int((pays_for >= 2).sum())
     prefixes = int((np.unique(left, return_counts=True)[1] >= 2).sum())
     enough = (
-        shared >= _LEAST_CARDS
+        cards.several >= _LEAST_CARDS
         and prefixes >= _LEAST_EXITS
-        and pays_for[pays_for >= 2].sum() >= _MANY * len(sids)
+        and cards.pays_for[cards.pays_for >= 2].sum() >= _MANY * len(sids)
     )
-    by_card: SharingResult = shared_value_test(paid, population.held["payment_hash"])
+    by_card: SharingResult = shared_value_test(cards.paid, population.held["payment_hash"])
     by_exit: SharingResult = shared_value_test(left, population.held["exit"])
     expected = float(by_exit.expected_shared)
     payers = len(np.unique(population.connected[sids]))
@@ -77,10 +87,10 @@ def find(cohort: Cohort, population: Population) -> Finding:
         max(float(by_card.p_value), float(by_exit.p_value)) if enough else 1.0,
         int(by_exit.n_present),
         Null("random payers", expected, 0.0, upper(expected)),
-        f"{shared} payment instruments each pay for several organizations ({by_card.n_shared} of "
-        f"{by_card.n_present}), and of the {by_exit.n_present} prefixes of {payers} payers, "
-        f"counted for each, {by_exit.n_shared} are another payer's as well; random ones would be "
-        f"{by_card.expected_shared:.2g} and {expected:.2g}"
+        f"{cards.several} payment instruments each pay for several organizations "
+        f"({by_card.n_shared} of {by_card.n_present}), and of the {by_exit.n_present} prefixes of "
+        f"{payers} payers, counted for each, {by_exit.n_shared} are another payer's as well; "
+        f"random ones would be {by_card.expected_shared:.2g} and {expected:.2g}"
         + (
             ""
             if enough
@@ -95,12 +105,17 @@ def none_pays_for_most(cohort: Cohort, population: Population) -> bool:
 
     A holding, a franchise or a provider of shops has one card for all of them, or each its own.
     """
-    paid = codes_by_owner(
-        population.org, population.codes["payment_hash"], _named(cohort.senders, population)
+    cards = _cards_of(_named(cohort.senders, population), population)
+    return cards.several >= _LEAST_CARDS and bool(
+        cards.pays_for.max() <= _ONE_CARD * len(cards.paid)
     )
+
+
+def _cards_of(named: np.ndarray, population: Population) -> _Cards:
+    """Return the cards that pay for these subjects' organizations (``named``, `_named`)."""
+    paid = codes_by_owner(population.org, population.codes["payment_hash"], named)
     _, pays_for = np.unique(paid, return_counts=True)
-    several = int((pays_for >= 2).sum())
-    return several >= _LEAST_CARDS and bool(pays_for.max() <= _ONE_CARD * len(paid))
+    return _Cards(paid, pays_for, int((pays_for >= 2).sum()))
 
 
 def _named(sids: np.ndarray, population: Population) -> np.ndarray:

@@ -158,7 +158,7 @@ class _Judged(NamedTuple):
 
 
 def _of_topics(desk: Desk, one: _Judged, usual_own: float, distinct: float) -> list[Finding]:
-    """Return what the topics say of acting together, and what is said of what is asked for."""
+    """Return what the topics say of acting together, and of what is asked for."""
     known = shipped_references()
     found = []
     for test, find, reference in (
@@ -175,7 +175,7 @@ def _of_topics(desk: Desk, one: _Judged, usual_own: float, distinct: float) -> l
             found.append(not_enough(test, one.exchanges, one_source.too_alike(distinct)))
         else:
             found.append(find(one.seen, one.exchanges, reference, usual_own))
-    return [*found, _of_acts(desk, one, usual_own)]
+    return found
 
 
 def _of_acts(desk: Desk, one: _Judged, usual_own: float) -> Finding:
@@ -240,16 +240,24 @@ def _findings(desk: Desk) -> pa.Table:
     judged = [bench.judge(views) for views in load_cohorts(desk, late)]
     usual_own = harvest.usual([seen for one in judged if (seen := one.strangers) is not None])
     distinct = own_share(desk, _together(desk, judged))
-    rows = [
-        one.columns | {"usual_own": usual_own} | as_row(finding)
-        for one in judged
-        for finding in (*one.acts, *_of_topics(desk, one, usual_own, distinct))
-    ]
+    rows = [row for one in judged for row in _rows(desk, one, usual_own, distinct)]
     table = pa.Table.from_pylist(rows, schema=_FINDINGS)
     for name in ("e_screen", "usual_own", "statistic", "p_value", "e_value", "e_before"):
         place = table.schema.get_field_index(name)
         table = table.set_column(place, name, pa.array(round9(table[name].to_numpy())))
     return table
+
+
+def _rows(desk: Desk, one: _Judged, usual_own: float, distinct: float) -> list[dict[str, Any]]:
+    """Return the rows of one hypothesis, one per test.
+
+    ``by_topics``: whether topics tell its members from others, as they do everywhere but where
+    acts had to stand in for them (`two_reasons`).
+    """
+    instead = _of_acts(desk, one, usual_own)
+    known = {"usual_own": usual_own, "by_topics": not instead.evaluable}
+    found = (*one.acts, *_of_topics(desk, one, usual_own, distinct), instead)
+    return [one.columns | known | as_row(finding) for finding in found]
 
 
 def _in_turn(views: Views, acts: list[Finding]) -> list[int]:
@@ -326,6 +334,7 @@ _FINDINGS = pa.schema(
         ("events", pa.int64()),
         ("e_screen", pa.float64()),
         ("usual_own", pa.float64()),
+        ("by_topics", pa.bool_()),
         ("trimmed", pa.list_(pa.int32())),
         ("early", pa.list_(pa.string())),
         ("in_turn", pa.list_(pa.int32())),

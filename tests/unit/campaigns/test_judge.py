@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from stillwatch.campaigns.judge import _acted, _not_known, _spare_others, weaker_p
+from importlib import import_module
+
+import pytest
+
+from stillwatch.campaigns.judge import _acted, _named, _not_known, _spare_others, weaker_p
+from stillwatch.campaigns.members import Belonging
 from stillwatch.signals import TESTS
 
 
@@ -33,6 +38,19 @@ def test_acts_of_either_part_say_that_a_cohort_acts_together():
     assert _acted([finding("round_robin", 1e6), finding("shared_exits", 1e9)])
     assert _acted([row | {"e_screen": 2.0} for row in quiet])
     assert not _acted([row | {"e_screen": float("nan")} for row in quiet])
+
+
+@pytest.mark.parametrize("by_topics", [True, False])
+def test_whether_topics_tell_members_from_others_is_what_the_findings_say(monkeypatch, by_topics):
+    judge = import_module("stillwatch.campaigns.judge")  # the room's name is the function's
+    given = {}
+    monkeypatch.setattr(judge, "name_members", lambda *_, **known: given.update(known) or [])
+    none = Belonging((), [], {}, frozenset(), {}, frozenset(), ())
+    monkeypatch.setattr(judge, "read_belonging", lambda *_: {7: none})
+    row = finding("two_reasons", 1e3, claim="extractive")
+    row |= {"bursts": [], "in_turn": [], "trimmed": [], "by_topics": by_topics}
+    assert _named(None, None, {7: [row]}, [7]) == {7: []}
+    assert given["by_topics"] is by_topics
 
 
 def test_the_weaker_claim_speaks_for_both():

@@ -61,3 +61,20 @@ def test_every_command_that_a_first_reader_meets_has_an_example():
 def test_no_line_is_longer_than_the_list_has_room_for():
     for words, line in _LINES.items():
         assert re.fullmatch(r"[A-Z].{1,54}\.", line), words
+
+
+def test_what_means_the_same_to_two_commands_of_canaries_is_named_alike():
+    """Names of before are taken too."""
+    said: dict[str, set[tuple[Any, ...]]] = {}
+    taken: dict[str, set[str]] = {}
+    for words in ("plan", "register", "order", "likelihoods", "audit", "score"):
+        for option in ALL[f"prove canary {words}"].params:
+            taken.setdefault(words, set()).update(option.opts)
+            said.setdefault(option.opts[0], set()).add((option.help, option.default))
+    alike = ("--registry", "--public-key", "--seed", "--looks", "--alpha", "--log-probabilities")
+    assert {name: len(said[name]) for name in alike} == dict.fromkeys(alike, 1)
+    with_key = {words for words in taken if "--key" in taken[words]}
+    assert with_key == {"register", "order", "audit", "score"}
+    signs = {words for words in taken if "--private-key" in taken[words]}
+    assert signs == {"register", "order", "score"}
+    assert {"--model", "--name"} <= taken["likelihoods"]

@@ -79,7 +79,7 @@ def test_from_answers_to_a_verified_case(references, tmp_path, monkeypatch, caps
     canary = ["prove", "canary"]
     names = ["--campaign", "alder", "--campaign", "birch"]
     assert run([*canary, "plan", *names, "--out", "c", "--facts", "16"]) == EXIT_CLEAR
-    register = [*canary, "register", "--registry", "r.jsonl", "--key", key]
+    register = [*canary, "register", "--registry", "r.jsonl", "--private-key", key]
     assert run([*register, "--plan", "c/plan.json"]) == EXIT_CLEAR
     asked = ["--suspect", "kiln-7b", "--prompts", "c/probes.jsonl"]
     assert run([*register, *asked]) == EXIT_CLEAR
@@ -87,24 +87,28 @@ def test_from_answers_to_a_verified_case(references, tmp_path, monkeypatch, caps
     assert run([*register, "--planted", "c/plan.json", "--legal-basis", "terms 4"]) == EXIT_CLEAR
     order = ["--plan", "c/plan.json", "--seed", "c/seed.key", "--registry", "r.jsonl"]
     capsys.readouterr()
-    assert run([*canary, "order", *order, "--key", key, "--out", "order.json"]) == EXIT_CLEAR
+    assert (
+        run([*canary, "order", *order, "--private-key", key, "--out", "order.json"]) == EXIT_CLEAR
+    )
     assert "orders 55 marks for 2 campaigns, for 30 days, under: terms 4" in capsys.readouterr().out
-    assert Path("order.json").is_file()
+    assert Path("order.json").stat().st_mode & 0o777 == 0o600  # it tells the marks
     plan, seed = read_plan(Path("c/plan.json")), bytes.fromhex(Path("c/seed.key").read_text())
     marks = {m.mark_id: m for m in plan.marks}
     probes = read_prompts(Path("c/probes.jsonl"))
     told = {p: marks[p].options[coin(seed, "birch", marks[p])] for p in probes}
     save(Path("probed.parquet"), {"kiln-7b": told}, asked_at=datetime.now(UTC))
     score = ["--plan", "c/plan.json", "--seed", "c/seed.key", "--suspect", "probed.parquet"]
-    score += ["--prompts", "c/probes.jsonl", "--registry", "r.jsonl", "--key", f"{key}.pub"]
+    score += ["--prompts", "c/probes.jsonl", "--registry", "r.jsonl", "--public-key", f"{key}.pub"]
     assert run([*canary, "score", *score, "--out", "canary.json"]) == EXIT_CLEAR
     capsys.readouterr()
-    assert run([*canary, "audit", "--registry", "r.jsonl", "--key", f"{key}.pub"]) == EXIT_CLEAR
+    assert (
+        run([*canary, "audit", "--registry", "r.jsonl", "--public-key", f"{key}.pub"]) == EXIT_CLEAR
+    )
     listed = capsys.readouterr().out
     assert "chain of 3 entries hold" in listed
     assert "written anew" in listed
     head = ["--published", listed.split("Head: ")[1].split()[0]]
-    audit = [*canary, "audit", "--registry", "r.jsonl", "--key", f"{key}.pub"]
+    audit = [*canary, "audit", "--registry", "r.jsonl", "--public-key", f"{key}.pub"]
     assert run([*audit, *head]) == EXIT_CLEAR
     assert capsys.readouterr().out.count("yes") == 3
     assert run([*audit, "--published", "sha256:0"]) == EXIT_USAGE

@@ -79,3 +79,8 @@ def key_files(tmp_path):
 
     private = new_key(tmp_path / "key.pem")
     return private, public_key(private)
+
+
+def spend(decider, account="bad-1", count=30, at_us=T0):
+    """Spend the campaign's budget of 30 (a twentieth of 100 an hour over six hours)."""
+    return [decider.decide(request(account, at_us + k)) for k in range(count)]

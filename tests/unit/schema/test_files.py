@@ -19,6 +19,16 @@ def test_a_file_is_replaced_and_nothing_is_left_beside_it(tmp_path: Path) -> Non
     assert list(tmp_path.iterdir()) == [path]
 
 
+def test_a_secret_is_read_by_its_owner_alone_whatever_stood_there(tmp_path: Path) -> None:
+    path, aside = tmp_path / "order.json", tmp_path / "order.json.part"
+    for file in (path, aside):
+        file.write_bytes(b"open to all")
+        file.chmod(0o644)
+    write_whole(path, b"secret", secret=True)
+    assert (path.read_bytes(), path.stat().st_mode & 0o777) == (b"secret", 0o600)
+    assert not aside.exists()
+
+
 def test_what_stood_there_stays_when_the_disk_refuses(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

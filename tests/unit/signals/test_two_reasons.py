@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import math
+from types import SimpleNamespace
 
 import pytest
 
+from stillwatch.schema import Finding, Settings
 from stillwatch.signals import e_of_acts, e_of_claim
 from stillwatch.signals.claims import e_of_closer
+from stillwatch.signals.step import _Judged, _rows
 from stillwatch.signals.traits import Traits
 from stillwatch.signals.two_reasons import TEST, find, to_watch
 
@@ -95,3 +98,21 @@ def test_no_look_where_topics_tell_more_nor_where_it_is_no_harvest():
     assert worth([*SET_UP, PAID], dominance=0.4) == 0.0
     assert worth([*SET_UP, PAID], own_topics=0.04, own_error=0.01) == 0.0
     assert to_watch(math.nan, math.nan, seen(), HERE) == 0.0
+
+
+@pytest.mark.parametrize(
+    ("usual", "without", "by_topics"),
+    [(HERE, (), False), (0.03, (), True), (HERE, (TEST.name,), True)],
+    ids=["no topics of their own", "topics of their own", "switched off"],
+)
+def test_every_row_of_a_cohort_says_whether_topics_tell_its_members_from_others(
+    usual, without, by_topics
+):
+    acts = [Finding(name, "coordinated", 1.0, 0.01, e, 9, None, "Seen.") for name, e in STRONG]
+    one = _Judged({"cohort": 3}, 900, True, seen(), 0.1, 0.1, acts)
+    desk = SimpleNamespace(settings=Settings(without=without), columns=frozenset(TEST.needs))
+    rows = _rows(desk, one, usual, 1.0)
+    assert [row["signal"] for row in rows] == [name for name, _ in STRONG] + [
+        "one_source", "harvest", TEST.name,
+    ]  # fmt: skip
+    assert {row["by_topics"] for row in rows} == {by_topics}
