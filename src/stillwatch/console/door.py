@@ -30,6 +30,7 @@ from stillwatch.console.factor import (
 from stillwatch.console.habits import keep_zone
 from stillwatch.console.oidc import Provider, read_provider
 from stillwatch.console.paper import go, show
+from stillwatch.console.telling import tell, told_person
 from stillwatch.errors import ConfigError, NotPermitted
 
 __all__ = [
@@ -108,7 +109,7 @@ def show_password(desk: Desk, visit: Visit) -> Response:
 def _password(desk: Desk, visit: Visit, wrong: str = "") -> Response:
     return show(
         desk, visit, "password.html.jinja", status=422 if wrong else 200, wrong=wrong,
-        zones=_zones(), factor=has_factor(desk.home, visit.login),
+        zones=_zones(), factor=has_factor(desk.home, visit.login), told=desk.post is not None,
         needed=visit.session is not None and lacks_factor(desk, visit.session.person),
     )  # fmt: skip
 
@@ -137,7 +138,8 @@ def set_second(desk: Desk, visit: Visit) -> Response:
     confirm_factor(desk.home, visit.login, visit.form.get("code", ""), now=desk.clock())
     end_all(desk.home, visit.login)
     held_up = asked_of(desk.second_factor, person.roles)
-    return _inside(desk, person, go(_first_page(person) if held_up else "/password"), second=True)
+    answer = _inside(desk, person, go(_first_page(person) if held_up else "/password"), second=True)
+    return _told(desk, answer, person, "factor", "a second factor was set up")
 
 
 def drop_second(desk: Desk, visit: Visit) -> Response:
@@ -148,7 +150,10 @@ def drop_second(desk: Desk, visit: Visit) -> Response:
     except NotPermitted as error:
         return _password(desk, visit, f"{error.message}. {error.hint}")
     drop_factor(desk.home, visit.login)
-    return go("/password")
+    answer = go("/password")
+    if visit.session is None:
+        return answer
+    return _told(desk, answer, visit.session.person, "factor", "your second factor was removed")
 
 
 @cache
@@ -173,8 +178,17 @@ def set_password(desk: Desk, visit: Visit) -> Response:
         change_secret(desk.home, person, old=visit.form.get("old", ""), new=new, now=desk.clock())
     except (ConfigError, NotPermitted) as error:
         return _password(desk, visit, f"{error.message}. {error.hint}")
-    return _inside(desk, person, go("/people" if person.roles == ("admin",) else "/"),
-                   second=visit.session.second)  # fmt: skip
+    answer = _inside(desk, person, go("/people" if person.roles == ("admin",) else "/"),
+                     second=visit.session.second)  # fmt: skip
+    return _told(desk, answer, person, "password", "your password was changed")
+
+
+def _told(desk: Desk, answer: Response, person: Person, kind: str, what: str) -> Response:
+    """Return an answer after which a person is told what they changed."""
+    now = desk.clock()
+    return tell(
+        desk.post, answer, told_person(person, kind, what, by=person.name, now=now), now=now
+    )
 
 
 def to_provider(desk: Desk, visit: Visit) -> Response:

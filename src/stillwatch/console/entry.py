@@ -24,6 +24,7 @@ from stillwatch.console.home import Home, failures, people, sessions
 from stillwatch.console.rights import ROLES
 from stillwatch.errors import ConfigError, NotPermitted
 from stillwatch.schema import to_micros
+from stillwatch.schema.mailing import check_address
 
 try:
     from argon2 import PasswordHasher
@@ -37,7 +38,7 @@ __all__ = [
     "check_secret", "end", "end_all", "find_person", "give_secret", "lock_person",
     "log_in", "make_administrator", "of_subject",
     "read_people",
-    "resume", "same", "set_roles",
+    "resume", "same", "set_email", "set_roles",
 ]  # fmt: skip
 
 FIRST_HOUR: Final = timedelta(hours=1)  # a secret that this program made ends by itself
@@ -51,7 +52,10 @@ _TOO_KNOWN: Final = ("password", "stillwatch", "123456", "qwerty", "letmein", "a
 
 @dataclass(frozen=True)
 class Person:
-    """Someone who may enter. ``must_change``: the secret is the program's, not yet theirs."""
+    """Someone who may enter. ``must_change``: the secret is the program's, not yet theirs.
+
+    ``email``: where they are told of changes, or nothing.
+    """
 
     login: str
     name: str
@@ -59,6 +63,7 @@ class Person:
     must_change: bool
     locked: bool
     outside: bool
+    email: str = ""
 
 
 @dataclass(frozen=True)
@@ -135,6 +140,19 @@ def set_roles(home: Home, login: str, roles: Iterable[str]) -> None:
     with home.engine.begin() as connection:
         connection.execute(people.update().where(people.c.login == login).values(roles=held))
         _demand_admin(connection)
+
+
+def set_email(home: Home, login: str, email: str) -> None:
+    """Write down where a person is told of changes; nothing: nowhere.
+
+    Raises ConfigError: it is no address.
+    """
+    if email:
+        check_address(email, where="e-mail")
+    with home.engine.begin() as connection:
+        connection.execute(
+            people.update().where(people.c.login == login).values(email=email or None)
+        )
 
 
 def lock_person(home: Home, login: str, *, locked: bool) -> None:
@@ -307,7 +325,7 @@ def find_person(home: Home, login: str) -> Person:
 def _person(row: Any) -> Person:
     roles = tuple(r for r in row.roles.split(",") if r in ROLES)
     return Person(row.login, row.name, roles, row.secret_until_us is not None, bool(row.locked),
-                  row.subject is not None)  # fmt: skip
+                  row.subject is not None, row.email or "")  # fmt: skip
 
 
 def _roles(roles: Iterable[str]) -> str:

@@ -1,4 +1,4 @@
-"""Passwords that are tried first: those of lists of stolen ones, and what is put together like them.
+"""Passwords that are tried first: of lists of stolen ones, and what is put together like them.
 
 OWASP ASVS 4.0.3, 2.1.7. Nothing leaves the process: the lists are those of the package zxcvbn
 (30,000 common passwords, 64,000 words and names). A rule of composition it is not (2.1.9): how a
