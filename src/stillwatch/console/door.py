@@ -31,7 +31,7 @@ from stillwatch.console.habits import keep_zone
 from stillwatch.console.oidc import Provider, read_provider
 from stillwatch.console.paper import go, show
 from stillwatch.console.telling import tell, told_person
-from stillwatch.errors import ConfigError, NotPermitted
+from stillwatch.errors import ConfigError, NotPermitted, StillwatchError
 
 __all__ = [
     "begin_second", "begun_without", "drop_second", "enter", "from_provider", "lacks_factor",
@@ -114,6 +114,12 @@ def _password(desk: Desk, visit: Visit, wrong: str = "") -> Response:
     )  # fmt: skip
 
 
+def _wrong(error: StillwatchError) -> str:
+    """Return what was wrong and what to do next, as sentences."""
+    told = [t for t in (error.message, error.hint) if t]
+    return " ".join(f"{t[0].upper()}{t[1:]}." for t in told)
+
+
 def begin_second(desk: Desk, visit: Visit) -> Response:
     """Show the key of a second factor, which is not in force before a code of it came back."""
     if visit.session is None:
@@ -124,7 +130,7 @@ def begin_second(desk: Desk, visit: Visit) -> Response:
         check_secret(desk.home, visit.session.person, visit.form.get("secret", ""),
                      now=desk.clock())  # fmt: skip
     except NotPermitted as error:
-        return _password(desk, visit, f"{error.message}. {error.hint}")
+        return _password(desk, visit, _wrong(error))
     key, address = begin_factor(desk.home, visit.login)
     return show(desk, visit, "factor.html.jinja", address=address,
                 key=" ".join(key[n : n + 4] for n in range(0, len(key), 4)))  # fmt: skip
@@ -148,7 +154,7 @@ def drop_second(desk: Desk, visit: Visit) -> Response:
         log_in(desk.home, visit.login, visit.form.get("secret", ""),
                code=visit.form.get("code", ""), now=desk.clock())  # fmt: skip
     except NotPermitted as error:
-        return _password(desk, visit, f"{error.message}. {error.hint}")
+        return _password(desk, visit, _wrong(error))
     drop_factor(desk.home, visit.login)
     answer = go("/password")
     if visit.session is None:
@@ -177,7 +183,7 @@ def set_password(desk: Desk, visit: Visit) -> Response:
             raise ConfigError("the two are not the same", where="password")
         change_secret(desk.home, person, old=visit.form.get("old", ""), new=new, now=desk.clock())
     except (ConfigError, NotPermitted) as error:
-        return _password(desk, visit, f"{error.message}. {error.hint}")
+        return _password(desk, visit, _wrong(error))
     answer = _inside(desk, person, go("/people" if person.roles == ("admin",) else "/"),
                      second=visit.session.second)  # fmt: skip
     return _told(desk, answer, person, "password", "your password was changed")

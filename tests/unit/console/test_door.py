@@ -126,7 +126,8 @@ def test_the_form_says_why_a_stolen_password_is_not_taken(http, first):
     form = {"csrf": token, "old": first, "new": "1qaz2wsx3edc4rfv", "again": "1qaz2wsx3edc4rfv"}
     answer = http.post("/password", data=form, headers=OURS)
     assert answer.status_code == 422
-    assert "among those that are tried first" in answer.text
+    assert "That password is among those that are tried first" in answer.text
+    assert "it is made of stolen or common passwords. Take several words" in answer.text
     assert "1qaz2wsx3edc4rfv" not in answer.text
     assert try_in(http, "1qaz2wsx3edc4rfv").status_code == 403
 

@@ -226,7 +226,7 @@ def test_the_answer_is_there_before_the_mail_server_is_asked(posted, inside):
 def test_without_mail_there_is_no_address_to_give_and_nothing_breaks(desk, inside):
     assert read_post(desk.home) is None
     admin = inside("Ad")
-    assert "E-mail" not in admin.get("/people").text
+    assert "e-mail" not in admin.get("/people").text
     form = {"login": "ana", "what": "email", "email": "ana@provider.example"}
     assert admin.post("/people/change", form).status_code == 422
     assert admin.post("/people/change", {"login": "ana", "what": "secret"}).status_code == 200
