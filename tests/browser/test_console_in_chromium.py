@@ -22,6 +22,9 @@ from stillwatch.cases import (
     undo,
 )
 from stillwatch.console import make_administrator
+from stillwatch.console.entry import set_email
+from stillwatch.console.telling import Post
+from stillwatch.schema.mailing import Relay
 
 pytestmark = [pytest.mark.browser, pytest.mark.usefixtures("quick_hashes")]
 
@@ -107,7 +110,8 @@ def test_a_page_is_quiet_fits_and_axe_finds_nothing(full, seats, name, size, sch
 
 @pytest.fixture(scope="module")
 def lived(tmp_path_factory, quick_hashes):
-    """A case with a decision that was undone, one in force, an appeal, a note and files."""
+    """A case with a decision that was undone, one in force, an appeal, a note and files; people are
+    told by e-mail."""
     with served(tmp_path_factory.mktemp("lived"), "small") as held:
         desk, case, now = held.desk, held.largest(), datetime.now(UTC)
         for verdict in ("watch", "throttle"):
@@ -120,13 +124,16 @@ def lived(tmp_path_factory, quick_hashes):
         for name in ("a letter.pdf", "w" * 110 + ".html"):
             attach(desk.book, case, name=name, data=name.encode(), by="Ana", now=now)
         desk.second_factor = frozenset({"counsel"})
+        desk.post = Post(Relay("127.0.0.1", 25, "console@provider.example", "none"))
+        set_email(desk.home, "ana", "ana.with.a.long.name@department.provider.example")
         yield held
 
 
 @pytest.mark.parametrize(("size", "scheme"), [("desk", "dark"), ("phone", "light")])
 def test_a_case_that_has_lived_fits_and_axe_finds_nothing(browser, lived, size, scheme):
     with inside(browser, lived, size=size, color_scheme=scheme) as (page, seen):
-        for path in (f"/cases/{lived.largest()}", "/", "/decisions", "/people"):
+        for path in (f"/cases/{lived.largest()}", "/", "/decisions", "/people",
+                     "/password"):  # fmt: skip
             page.goto(lived.address + path)
             whole(page)
             page.evaluate("document.querySelectorAll('main details').forEach(d => d.open = true)")

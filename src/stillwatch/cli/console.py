@@ -71,8 +71,11 @@ def console(
         make_administrator,
         open_home,
         read_people,
+        read_post,
         roles_named,
+        send,
         serve,
+        told_of_administrator,
     )
     from stillwatch.console.serving import hosts_of
     from stillwatch.errors import ConfigError
@@ -84,12 +87,16 @@ def console(
     demand_free(host, port)
     page, held, opened = Page(), open_run(run), open_book(book)
     folder = open_home(home, people)
+    post = read_post(folder)
     if audit is not None:
         read_design(audit)
         read_labels(audit / "sample.csv")
     if administrator is not None:
         secret = make_administrator(folder, administrator, now=datetime.now(UTC))
         page.sentence(f"{administrator} logs in with {secret} within the hour, and changes it.")
+        if post is not None:
+            now = datetime.now(UTC)
+            send(post, told_of_administrator(folder, administrator, now=now), now=now)
     elif not read_people(folder):
         raise ConfigError("nobody may enter yet", where=str(home),
                           hint="name the first person: --administrator NAME")  # fmt: skip
@@ -101,7 +108,7 @@ def console(
     index = open_index(held, folder.index, salt=folder.key("accounts"))
     desk = Desk(
         held, index, opened, read_terms(terms), folder, lambda: datetime.now(UTC),
-        hosts_of(listen), listen.secure, audit, attachments * 1_000_000, demanded,
+        hosts_of(listen), listen.secure, audit, attachments * 1_000_000, demanded, post,
     )  # fmt: skip
     desk.warm()
     scheme = "https" if certificate else "http"

@@ -15,6 +15,7 @@ from stillwatch.console.entry import make_administrator, read_people
 from stillwatch.console.home import Home, open_home
 from stillwatch.console.rights import roles_named
 from stillwatch.console.serving import Listen, serve
+from stillwatch.console.telling import read_post, send, told_of_administrator
 
 __all__ = [
     "Desk",
@@ -24,6 +25,9 @@ __all__ = [
     "make_administrator",
     "open_home",
     "read_people",
+    "read_post",
     "roles_named",
+    "send",
     "serve",
+    "told_of_administrator",
 ]

@@ -14,6 +14,7 @@ from stillwatch.cases import Book, Line, Lines, Terms, last_entry
 from stillwatch.console.entry import Session
 from stillwatch.console.home import Home
 from stillwatch.console.rights import may
+from stillwatch.console.telling import Post
 from stillwatch.schema import Case
 from stillwatch.store import Run
 from stillwatch.store.index import Index
@@ -83,7 +84,8 @@ class Desk:
     """The run, the case database, the console's folder and the clock.
 
     ``most_attached``: bytes of one file attached to a case. ``second_factor``: whoever has one of
-    these roles needs one.
+    these roles needs one. ``post``: where notices of changed passwords and roles go out; None:
+    nobody is told.
     """
 
     run: Run
@@ -97,6 +99,7 @@ class Desk:
     audit: Path | None = None
     most_attached: int = MOST_ATTACHED
     second_factor: frozenset[str] = frozenset()
+    post: Post | None = None
     _lines: Lines = field(init=False)
     _held: OrderedDict[Any, Any] = field(default_factory=OrderedDict)
     _making: dict[Any, Lock] = field(default_factory=dict)

@@ -30,7 +30,8 @@ from stillwatch.console.factor import (
 from stillwatch.console.habits import keep_zone
 from stillwatch.console.oidc import Provider, read_provider
 from stillwatch.console.paper import go, show
-from stillwatch.errors import ConfigError, NotPermitted
+from stillwatch.console.telling import tell, told_person
+from stillwatch.errors import ConfigError, NotPermitted, StillwatchError
 
 __all__ = [
     "begin_second", "begun_without", "drop_second", "enter", "from_provider", "lacks_factor",
@@ -108,9 +109,15 @@ def show_password(desk: Desk, visit: Visit) -> Response:
 def _password(desk: Desk, visit: Visit, wrong: str = "") -> Response:
     return show(
         desk, visit, "password.html.jinja", status=422 if wrong else 200, wrong=wrong,
-        zones=_zones(), factor=has_factor(desk.home, visit.login),
+        zones=_zones(), factor=has_factor(desk.home, visit.login), told=desk.post is not None,
         needed=visit.session is not None and lacks_factor(desk, visit.session.person),
     )  # fmt: skip
+
+
+def _wrong(error: StillwatchError) -> str:
+    """Return what was wrong and what to do next, as sentences."""
+    told = [t for t in (error.message, error.hint) if t]
+    return " ".join(f"{t[0].upper()}{t[1:]}." for t in told)
 
 
 def begin_second(desk: Desk, visit: Visit) -> Response:
@@ -123,7 +130,7 @@ def begin_second(desk: Desk, visit: Visit) -> Response:
         check_secret(desk.home, visit.session.person, visit.form.get("secret", ""),
                      now=desk.clock())  # fmt: skip
     except NotPermitted as error:
-        return _password(desk, visit, f"{error.message}. {error.hint}")
+        return _password(desk, visit, _wrong(error))
     key, address = begin_factor(desk.home, visit.login)
     return show(desk, visit, "factor.html.jinja", address=address,
                 key=" ".join(key[n : n + 4] for n in range(0, len(key), 4)))  # fmt: skip
@@ -137,7 +144,8 @@ def set_second(desk: Desk, visit: Visit) -> Response:
     confirm_factor(desk.home, visit.login, visit.form.get("code", ""), now=desk.clock())
     end_all(desk.home, visit.login)
     held_up = asked_of(desk.second_factor, person.roles)
-    return _inside(desk, person, go(_first_page(person) if held_up else "/password"), second=True)
+    answer = _inside(desk, person, go(_first_page(person) if held_up else "/password"), second=True)
+    return _told(desk, answer, person, "factor", "a second factor was set up")
 
 
 def drop_second(desk: Desk, visit: Visit) -> Response:
@@ -146,9 +154,12 @@ def drop_second(desk: Desk, visit: Visit) -> Response:
         log_in(desk.home, visit.login, visit.form.get("secret", ""),
                code=visit.form.get("code", ""), now=desk.clock())  # fmt: skip
     except NotPermitted as error:
-        return _password(desk, visit, f"{error.message}. {error.hint}")
+        return _password(desk, visit, _wrong(error))
     drop_factor(desk.home, visit.login)
-    return go("/password")
+    answer = go("/password")
+    if visit.session is None:
+        return answer
+    return _told(desk, answer, visit.session.person, "factor", "your second factor was removed")
 
 
 @cache
@@ -172,9 +183,18 @@ def set_password(desk: Desk, visit: Visit) -> Response:
             raise ConfigError("the two are not the same", where="password")
         change_secret(desk.home, person, old=visit.form.get("old", ""), new=new, now=desk.clock())
     except (ConfigError, NotPermitted) as error:
-        return _password(desk, visit, f"{error.message}. {error.hint}")
-    return _inside(desk, person, go("/people" if person.roles == ("admin",) else "/"),
-                   second=visit.session.second)  # fmt: skip
+        return _password(desk, visit, _wrong(error))
+    answer = _inside(desk, person, go("/people" if person.roles == ("admin",) else "/"),
+                     second=visit.session.second)  # fmt: skip
+    return _told(desk, answer, person, "password", "your password was changed")
+
+
+def _told(desk: Desk, answer: Response, person: Person, kind: str, what: str) -> Response:
+    """Return an answer after which a person is told what they changed."""
+    now = desk.clock()
+    return tell(
+        desk.post, answer, told_person(person, kind, what, by=person.name, now=now), now=now
+    )
 
 
 def to_provider(desk: Desk, visit: Visit) -> Response:

@@ -10,7 +10,7 @@ import hashlib
 import hmac
 import secrets
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import cache
 from typing import Any, Final
@@ -19,10 +19,12 @@ import sqlalchemy as sa
 
 from stillwatch.cases import check_person, plain_name
 from stillwatch.console.factor import drop_factor, takes
+from stillwatch.console.guesses import found_early
 from stillwatch.console.home import Home, failures, people, sessions
 from stillwatch.console.rights import ROLES
 from stillwatch.errors import ConfigError, NotPermitted
 from stillwatch.schema import to_micros
+from stillwatch.schema.mailing import check_address
 
 try:
     from argon2 import PasswordHasher
@@ -36,7 +38,7 @@ __all__ = [
     "check_secret", "end", "end_all", "find_person", "give_secret", "lock_person",
     "log_in", "make_administrator", "of_subject",
     "read_people",
-    "resume", "same", "set_roles",
+    "resume", "same", "set_email", "set_roles",
 ]  # fmt: skip
 
 FIRST_HOUR: Final = timedelta(hours=1)  # a secret that this program made ends by itself
@@ -50,7 +52,10 @@ _TOO_KNOWN: Final = ("password", "stillwatch", "123456", "qwerty", "letmein", "a
 
 @dataclass(frozen=True)
 class Person:
-    """Someone who may enter. ``must_change``: the secret is the program's, not yet theirs."""
+    """Someone who may enter. ``must_change``: the secret is the program's, not yet theirs.
+
+    ``email``: where they are told of changes, or nothing.
+    """
 
     login: str
     name: str
@@ -58,6 +63,7 @@ class Person:
     must_change: bool
     locked: bool
     outside: bool
+    email: str = ""
 
 
 @dataclass(frozen=True)
@@ -136,6 +142,19 @@ def set_roles(home: Home, login: str, roles: Iterable[str]) -> None:
         _demand_admin(connection)
 
 
+def set_email(home: Home, login: str, email: str) -> None:
+    """Write down where a person is told of changes; nothing: nowhere.
+
+    Raises ConfigError: it is no address.
+    """
+    if email:
+        check_address(email, where="e-mail")
+    with home.engine.begin() as connection:
+        connection.execute(
+            people.update().where(people.c.login == login).values(email=email or None)
+        )
+
+
 def lock_person(home: Home, login: str, *, locked: bool) -> None:
     """Keep a person out, ending their sessions, or let them in again.
 
@@ -158,7 +177,7 @@ def change_secret(home: Home, person: Person, *, old: str, new: str, now: dateti
     """Set a person's own password and end their other sessions.
 
     Raises NotPermitted: the old one is wrong. ConfigError: the new one is too short, too long, or
-    among the first that are tried.
+    among the first that are tried (`guesses`).
     """
     _try(home, person.login, old, code=None, now=now)
     if not _SHORTEST <= len(new) <= _LONGEST_SECRET:
@@ -167,6 +186,10 @@ def change_secret(home: Home, person: Person, *, old: str, new: str, now: dateti
     if new == old or any(w in plain for w in (*_TOO_KNOWN, person.login)) or len(set(new)) < 5:
         raise ConfigError("expected a password that is not easily tried", where="password",
                           hint="no name, no usual word, not the last one")  # fmt: skip
+    if reason := found_early(new, person.login):
+        raise ConfigError(f"that password is among those that are tried first: {reason}",
+                          where="password", hint="take several words that do not belong together, "
+                          "or one that a password manager makes")  # fmt: skip
     _keep(home, person.login, new, None)
     with home.engine.begin() as connection:
         connection.execute(sessions.delete().where(sessions.c.login == person.login))
@@ -176,9 +199,19 @@ def log_in(home: Home, login: str, secret: str, *, code: str = "", now: datetime
     """Return the person whose password this is, and whose code, where they have a second factor.
 
     Raises NotPermitted: it is not, or there were ten failures within 15 minutes. The answer and its
-    time are the same for a login that does not exist, and for a code that does not fit.
+    time are the same for a login that does not exist, and for a code that does not fit. A password
+    that is among the first that are tried opens for an hour from now on, and must be changed.
     """
-    return _try(home, login, secret, code=code, now=now)
+    person = _try(home, login, secret, code=code, now=now)
+    if person.must_change or not found_early(secret, person.login):
+        return person
+    with home.engine.begin() as connection:
+        connection.execute(
+            people.update()
+            .where(people.c.login == person.login, people.c.secret_until_us.is_(None))
+            .values(secret_until_us=to_micros(now + FIRST_HOUR))
+        )
+    return replace(person, must_change=True)
 
 
 def check_secret(home: Home, person: Person, secret: str, *, now: datetime) -> None:
@@ -292,7 +325,7 @@ def find_person(home: Home, login: str) -> Person:
 def _person(row: Any) -> Person:
     roles = tuple(r for r in row.roles.split(",") if r in ROLES)
     return Person(row.login, row.name, roles, row.secret_until_us is not None, bool(row.locked),
-                  row.subject is not None)  # fmt: skip
+                  row.subject is not None, row.email or "")  # fmt: skip
 
 
 def _roles(roles: Iterable[str]) -> str:

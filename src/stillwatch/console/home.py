@@ -39,6 +39,7 @@ people = sa.Table(
     sa.Column("secret_until_us", sa.BigInteger),
     sa.Column("subject", sa.Text, unique=True),
     sa.Column("locked", sa.Boolean, nullable=False, default=False),
+    sa.Column("email", sa.Text),
 )  # fmt: skip
 sessions = sa.Table(
     "sessions", metadata,
@@ -113,6 +114,11 @@ class Home:
     def oidc(self) -> Path:
         """Return the file with the identity provider, which need not exist."""
         return self.folder / "oidc.toml"
+
+    @property
+    def mail(self) -> Path:
+        """Return the file with the mail server, which need not exist."""
+        return self.folder / "mail.toml"
 
     @property
     def signing_key(self) -> Path:

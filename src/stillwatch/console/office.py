@@ -9,19 +9,23 @@ from starlette.responses import Response
 
 from stillwatch.console.desk import Desk, Visit
 from stillwatch.console.entry import (
+    Person,
     add_person,
     end_all,
     find_person,
     give_secret,
     lock_person,
     read_people,
+    set_email,
     set_roles,
 )
 from stillwatch.console.factor import asked_of, drop_factor, holders
 from stillwatch.console.home import reads
 from stillwatch.console.paper import csv_of, go, show
+from stillwatch.console.telling import Notice, tell, told_of_roles, told_person
 from stillwatch.errors import ConfigError
 from stillwatch.schema import from_micros
+from stillwatch.schema.mailing import check_address
 
 __all__ = ["add", "change", "reads_as_csv", "show_people", "show_reads"]
 
@@ -37,35 +41,77 @@ def show_people(desk: Desk, visit: Visit) -> Response:
 def add(desk: Desk, visit: Visit) -> Response:
     """Write down a person; show their first secret once, or nothing where a provider knows them."""
     subject = visit.form.get("subject", "").strip() or None
+    email = _email(desk, visit)
     login = add_person(desk.home, visit.form.get("name", ""), visit.many.get("role", ()),
                        subject=subject)  # fmt: skip
+    set_email(desk.home, login, email)
+    now = desk.clock()
+    notices = told_of_roles(desk.home, find_person(desk.home, login), (), by=visit.by, now=now)
     if subject:
-        return go("/people")
-    secret = give_secret(desk.home, login, now=desk.clock())
-    return _people(desk, visit, secret, login)
+        return tell(desk.post, go("/people"), notices, now=now)
+    secret = give_secret(desk.home, login, now=now)
+    return tell(desk.post, _people(desk, visit, secret, login), notices, now=now)
 
 
 def change(desk: Desk, visit: Visit) -> Response:
-    """Give a person other roles or another secret, keep them out, or let them in again."""
+    """Give a person other roles, another secret or address, keep them out, or let them in again."""
     person = find_person(desk.home, visit.form.get("login", ""))
-    what = visit.form.get("what", "")
+    what, now = visit.form.get("what", ""), desk.clock()
+    notices: list[Notice] = []
+    secret: str | None = None
     if what == "roles":
         set_roles(desk.home, person.login, visit.many.get("role", ()))
+        notices = told_of_roles(desk.home, find_person(desk.home, person.login), person.roles,
+                                by=visit.by, now=now)  # fmt: skip
+    elif what == "email":
+        notices = _readdressed(desk, visit, person)
     elif what in ("lock", "unlock"):
         lock_person(desk.home, person.login, locked=what == "lock")
     elif what == "factor":
         drop_factor(desk.home, person.login)
         end_all(desk.home, person.login)
+        said = "your second factor was removed"
         if asked_of(desk.second_factor, person.roles):
             # else whoever knows the password alone could set up a factor of their own
-            secret = give_secret(desk.home, person.login, now=desk.clock())
-            return _people(desk, visit, secret, person.login)
+            secret = give_secret(desk.home, person.login, now=now)
+            said = "your second factor was removed and you were given a new first password"
+        notices = told_person(person, "factor", said, by=visit.by, now=now)
     elif what == "secret":
-        secret = give_secret(desk.home, person.login, now=desk.clock())
-        return _people(desk, visit, secret, person.login)
+        secret = give_secret(desk.home, person.login, now=now)
+        notices = told_person(person, "password", "you were given a new first password",
+                              by=visit.by, now=now)  # fmt: skip
     else:
-        raise ConfigError("expected roles, lock, unlock, secret or factor", where="what")
-    return go("/people")
+        raise ConfigError("expected roles, email, lock, unlock, secret or factor", where="what")
+    answer = go("/people") if secret is None else _people(desk, visit, secret, person.login)
+    return tell(desk.post, answer, notices, now=now)
+
+
+def _email(desk: Desk, visit: Visit) -> str:
+    """Return the address that a form gives, which must be one; nothing where nobody is told.
+
+    Raises ConfigError: it is no address.
+    """
+    email = visit.form.get("email", "").strip() if desk.post is not None else ""
+    if email:
+        check_address(email, where="e-mail")
+    return email
+
+
+def _readdressed(desk: Desk, visit: Visit, person: Person) -> list[Notice]:
+    """Write down another address; both the old and the new one are told."""
+    email = _email(desk, visit)
+    if desk.post is None:
+        raise ConfigError("nobody is told by e-mail here", where="e-mail",
+                          hint="docs/console.md says what mail.toml holds")  # fmt: skip
+    if email == person.email:
+        return []
+    set_email(desk.home, person.login, email)
+    what = "the address was changed at which this console tells you of changes"
+    return [
+        n
+        for to in (person.email, email)
+        for n in told_person(person, "email", what, by=visit.by, now=desk.clock(), email=to)
+    ]
 
 
 def _people(
@@ -74,7 +120,8 @@ def _people(
     everyone = read_people(desk.home)
     return show(
         desk, visit, "people.html.jinja", people=everyone, secret=secret, who=who,
-        holders=holders(desk.home), outside=desk.home.oidc.is_file(), demanded=desk.second_factor,
+        told=desk.post is not None, holders=holders(desk.home), outside=desk.home.oidc.is_file(),
+        demanded=desk.second_factor,
         asked_of=lambda person: asked_of(desk.second_factor, person.roles),
     )  # fmt: skip
 

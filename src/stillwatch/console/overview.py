@@ -33,9 +33,12 @@ from stillwatch.report.facts import Facts, at, listed, read_facts, records
 from stillwatch.report.numbers import number, parse
 from stillwatch.report.palette import pattern_defs
 from stillwatch.report.pictures import (
+    assumptions_drawing,
+    entered,
     methods_figure,
     models_figure,
     prevalence_figure,
+    ranges_drawing,
     segments_figure,
 )
 from stillwatch.report.pictures.glance import swatch
@@ -111,7 +114,7 @@ def _shown(desk: Desk) -> dict[str, Any]:
                      if r.verdict in ADVERSE and r.stands(desk.now())),
         "rates": _rates(desk), "indicators": indicators, "sightings": sightings,
         "shared_in": _shared_in(desk), "standings": desk.once("standings", desk.index.standings),
-        "value": desk.run.summary.get("value_at_risk"), "names": ASSUMPTIONS,
+        **_value(desk.run.summary.get("value_at_risk")),
         "editable": desk.index.harvest is not None, "summary": desk.run.summary,
         "patterns": pattern_defs(len(facts.shown)),
         "shown": {c.campaign_id: c for c in facts.shown},
@@ -136,7 +139,17 @@ def reckon(desk: Desk, visit: Visit) -> Response:
         ranges[name] = check_range(given, where=ASSUMPTIONS[name])
     value = value_at_risk(tokens, Assumptions(ranges), np.random.default_rng(_SEED))
     return show(desk, visit, "value.html.jinja" if visit.partial else "value-page.html.jinja",
-                value=value, names=ASSUMPTIONS, editable=True, anew=True)  # fmt: skip
+                editable=True, anew=True, **_value(value))  # fmt: skip
+
+
+def _value(value: dict[str, Any] | None) -> dict[str, Any]:
+    """Return what the value at risk is shown with: its figures, names of assumptions, pictures."""
+    return {
+        "value": value, "names": ASSUMPTIONS,
+        "entered": entered(value) if value else False,
+        "ranges": ranges_drawing(value) if value else None,
+        "moves": assumptions_drawing(value, ASSUMPTIONS) if value else None,
+    }  # fmt: skip
 
 
 def as_csv(desk: Desk, visit: Visit) -> Response:

@@ -15,6 +15,7 @@ from stillwatch.report.numbers import (
     usd,
     usd_range,
 )
+from stillwatch.report.pictures.value import entered
 from stillwatch.report.sentence import permits_told
 from stillwatch.report.svg import Table
 from stillwatch.schema import pricing
@@ -171,10 +172,9 @@ def value_table(facts: Facts) -> tuple[Table | None, str]:
         return None, ""
     harvest = at(value, "harvest_list_price_usd")
     prices = pricing(harvest) if isinstance(harvest, dict) else ""
-    entered = any(listed(at(value, "assumptions", "exposed_usd_per_year")) or [1])
     rows = [
         (title, "not entered", "not entered")
-        if key == "revenue_scenario_usd" and not entered
+        if key == "revenue_scenario_usd" and not entered(value)
         else (
             title.format(pricing=prices),
             usd(at(value, key, "mid")),

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
-from stillwatch.errors import ConfigError, InputError, why
+from stillwatch.errors import ConfigError
 from stillwatch.schema import read_toml
+from stillwatch.schema.mailing import (
+    RELAY_MORE,
+    RELAY_NEEDED,
+    check_keys,
+    read_private,
+    read_relay,
+)
 from stillwatch.service.alerts import KINDS
 from stillwatch.service.hours import parse_hours
 from stillwatch.service.mail import Mail
@@ -18,14 +24,13 @@ from stillwatch.service.webhook import Webhook, read_secret
 
 __all__ = ["read_channels"]
 
-_COMMON: Final = {"name", "kinds", "quiet", "digest", "zone"}
+_COMMON: Final = frozenset({"name", "kinds", "quiet", "digest", "zone"})
+_NOTHING: Final[frozenset[str]] = frozenset()
 _OWN: Final = {
-    "webhook": ({"url", "secret_file"}, set()),
-    "email": ({"host", "from", "to"}, {"port", "security", "user", "password_file"}),
-    "syslog": ({"address"}, set()),
+    "webhook": (frozenset({"url", "secret_file"}), _NOTHING),
+    "email": (RELAY_NEEDED | {"to"}, RELAY_MORE),
+    "syslog": (frozenset({"address"}), _NOTHING),
 }
-_TYPES: Final[dict[str, type]] = {"port": int, "to": list, "kinds": list}
-_PORTS: Final = {"starttls": 587, "tls": 465, "none": 25}
 
 
 def read_channels(path: Path) -> tuple[str, list[Channel]]:
@@ -60,15 +65,7 @@ def _hint() -> str:
 
 def _check(kind: str, table: dict[str, Any], where: str) -> None:
     needed, optional = _OWN[kind]
-    if lacking := needed - set(table):
-        raise ConfigError(f"lacks {sorted(lacking)[0]}", where=where, hint=_hint())
-    if strange := set(table) - needed - optional - _COMMON:
-        raise ConfigError(f"unknown: {sorted(strange)[0]}", where=where, hint=_hint())
-    for name, value in table.items():
-        wanted = _TYPES.get(name, str)
-        whole = isinstance(value, wanted) and not isinstance(value, bool)
-        if not whole or (wanted is list and not all(isinstance(v, str) for v in value)):
-            raise ConfigError(f"{name} has the wrong type", where=where, hint=_hint())
+    check_keys(table, needed, optional | _COMMON, where=where, hint=_hint())
     name = table.get("name", kind)
     if not name or not name.replace("-", "").isalnum() or not name.isascii():
         raise ConfigError("name: expected letters, digits and -", where=where)
@@ -89,31 +86,17 @@ def _common(table: dict[str, Any], name: str, where: str) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _secret(base: Path, name: str, where: str) -> str:
-    path = base / name
-    try:
-        if os.stat(path).st_mode & 0o077:
-            raise ConfigError("others may read the secret", where=where, hint=f"chmod 600 {name}")
-        return path.read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"cannot be read ({why(error)})", where=str(path)) from error
-
-
 def _webhook(table: dict[str, Any], name: str, where: str, base: Path) -> Channel:
-    secret = read_secret(_secret(base, table["secret_file"], where), where=where)
+    secret = read_secret(read_private(base, table["secret_file"], where=where), where=where)
     return Webhook(url=table["url"], key=secret, **_common(table, name, where))
 
 
 def _email(table: dict[str, Any], name: str, where: str, base: Path) -> Channel:
-    security = table.get("security", "starttls")
-    password = _secret(base, table["password_file"], where) if "password_file" in table else ""
     if not table["to"]:
         raise ConfigError("to: nobody", where=where)
-    return Mail(
-        host=table["host"], port=table.get("port", _PORTS.get(security, 25)),
-        sender=table["from"], to=tuple(table["to"]), security=security,
-        user=table.get("user", ""), password=password, **_common(table, name, where),
-    )  # fmt: skip
+    common = _common(table, name, where)
+    relay = read_relay(table, name=common["name"], where=where, base=base)
+    return Mail(relay=relay, to=tuple(table["to"]), **common)
 
 
 def _syslog(table: dict[str, Any], name: str, where: str, base: Path) -> Channel:

@@ -16,6 +16,7 @@ from typing import Any, Final, Protocol
 
 from stillwatch.errors import InputError
 from stillwatch.schema import from_micros, to_micros, write_whole
+from stillwatch.schema.mailing import Unsent
 from stillwatch.service.alerts import Alert
 from stillwatch.service.hours import Hours
 
@@ -24,15 +25,6 @@ __all__ = ["Channel", "Flushed", "Outbox", "Unsent"]
 _STEPS_S: Final = (5, 30, 120, 600, 1_800, 3_600, 10_800)
 _GIVE_UP: Final = timedelta(days=3)
 _KEPT: Final = 1_000  # files in sent and in failed, the newest
-
-
-class Unsent(Exception):
-    """A channel did not take it. ``final``: it never will, so it is not tried again."""
-
-    def __init__(self, why: str, *, final: bool = False) -> None:
-        super().__init__(why)
-        self.why = why
-        self.final = final
 
 
 class Channel(Protocol):

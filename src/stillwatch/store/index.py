@@ -205,8 +205,9 @@ class Index:
                     lambda account: self._links(account, inside))  # fmt: skip
 
     def _links(self, account_id: str, inside: list[int]) -> list[dict[str, Any]]:
-        """Return an account's links. Of one campaign its counts are ready; of several they are
-        counted, as an account may be a member of two.
+        """Return an account's links as `Run.links_of` does, by one question to the engine. Of one
+        campaign its counts are ready; of several they are counted, as an account may be a member
+        of two.
 
         Both ends are asked for apart, each where the links lie in its order: a condition on either
         end reads all of them.
@@ -219,30 +220,35 @@ class Index:
             "AND m.account_id = x.b WHERE list_contains($inside, m.c) AND x.ha = l.ha "
             "AND x.a = l.a)"
         )
-        held: dict[str, Any] = {"who": account_id}
-        held |= {"c": inside[0]} if one else {"inside": inside}
+        direct = [name for name, kind in LINK_KINDS.items() if kind.direct]
+        held: dict[str, Any] = {"who": account_id, "inside": inside, "direct": direct}
         ready = "LEFT JOIN campaign_objects k ON k.c = $c AND k.ha = l.ha AND k.a = l.a"
+        if one:
+            held["c"] = inside[0]
         rows: list[dict[str, Any]] = self._table(
             f"""WITH l AS MATERIALIZED (
-                  SELECT a, b, kind, llr, "count", ha FROM links_by_account
-                  WHERE hb = hash($who) AND b = $who
-                  UNION ALL SELECT a, b, kind, llr, "count", ha FROM links
-                  WHERE ha = hash($who) AND a = $who AND b <> $who)
-                SELECT l.a, l.b, l.kind, l.llr, l."count", o.accounts AS others,
-                       {counted} AS inside
-                FROM l JOIN objects o ON o.ha = l.ha AND o.a = l.a {ready if one else ""}""",
+                  SELECT a, b, kind, llr, "count", ha, true AS own, a AS other,
+                         list_contains($direct, kind) AS direct
+                  FROM links_by_account WHERE hb = hash($who) AND b = $who
+                  UNION ALL SELECT a, b, kind, llr, "count", ha, false, b,
+                         list_contains($direct, kind)
+                  FROM links WHERE ha = hash($who) AND a = $who AND b <> $who),
+                near AS (
+                  SELECT DISTINCT m.account_id FROM members m
+                  JOIN (SELECT DISTINCT other, hash(other) AS h FROM l WHERE direct) n
+                    ON m.ha = n.h AND m.account_id = n.other
+                  WHERE list_contains($inside, m.c)),
+                mine AS (
+                  SELECT count(*) > 0 AS member FROM members
+                  WHERE ha = hash($who) AND account_id = $who)
+                SELECT l.a, l.b, l.kind, l.llr, l."count",
+                       o.accounts - CAST(l.own AS BIGINT) AS others,
+                       {counted} - CAST(l.own AND mine.member AS BIGINT) AS inside,
+                       l.direct AND near.account_id IS NOT NULL AS beside
+                FROM l CROSS JOIN mine JOIN objects o ON o.ha = l.ha AND o.a = l.a
+                LEFT JOIN near ON near.account_id = l.other {ready if one else ""}""",
             held,
         ).to_pylist()
-        mine = {name for name, _ in self.memberships(account_id)}
-        for row in rows:
-            other = row["b"] if row["a"] == account_id else row["a"]
-            own = row["b"] == account_id
-            row["others"] -= own
-            row["inside"] -= own and bool(mine)
-            known = LINK_KINDS.get(str(row["kind"]))
-            row["beside"] = bool(known and known.direct) and any(
-                self._numbers[name] in inside for name, _ in self.memberships(other)
-            )
         return rows
 
     def _account_table(self, account_id: str) -> pa.Table:

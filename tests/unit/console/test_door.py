@@ -8,10 +8,11 @@ from datetime import timedelta
 import pytest
 from starlette.testclient import TestClient
 
-from stillwatch.console import create_app, make_administrator, read_people
+from stillwatch.console import create_app, entry, make_administrator, read_people
 from stillwatch.console.app import HEADERS
 from stillwatch.console.desk import COOKIE
 from stillwatch.console.entry import change_secret, find_person, log_in
+from stillwatch.console.guesses import found_early
 from stillwatch.console.home import open_home
 from stillwatch.errors import ConfigError, InputError, NotPermitted
 
@@ -94,6 +95,67 @@ def test_a_password_that_is_easily_tried_is_refused(desk, first, clock, new):
     with pytest.raises(ConfigError):
         change_secret(desk.home, person, old=first, new=new, now=clock())
     assert log_in(desk.home, "ada l.", first, now=clock()).must_change
+
+
+@pytest.mark.parametrize(
+    ("new", "said"),
+    [
+        ("1qaz2wsx3edc4rfv", "stolen or common passwords"),  # as it stands in lists of stolen ones
+        ("polniypizdec0211", "stolen or common passwords"),
+        ("Iloveyou12345", "stolen or common passwords"),  # two of a list, one after the other
+        ("ｉｌｏｖｅｙｏｕ１２３４５", "stolen or common passwords"),
+        ("54321UOYEVOLI", "stolen or common passwords"),
+        ("Administrator1", "common words"),
+        ("winter2025winter2025", "repetitions"),
+        ("4Da L. 4Da L. 4da", "your own name"),
+        ("iloveyou" * 16, "repetitions"),
+    ],
+)  # fmt: skip
+def test_a_password_of_a_list_of_stolen_ones_is_refused_and_why(desk, first, clock, new, said):
+    """2.1.7: when it is set."""
+    person = log_in(desk.home, "ada l.", first, now=clock())
+    with pytest.raises(ConfigError, match=said) as caught:
+        change_secret(desk.home, person, old=first, new=new, now=clock())
+    assert new not in str(caught.value)
+    assert log_in(desk.home, "ada l.", first, now=clock()).must_change
+
+
+def test_the_form_says_why_a_stolen_password_is_not_taken(http, first):
+    try_in(http, first)
+    token = http.get("/password").text.split('name="csrf" value="')[1].split('"')[0]
+    form = {"csrf": token, "old": first, "new": "1qaz2wsx3edc4rfv", "again": "1qaz2wsx3edc4rfv"}
+    answer = http.post("/password", data=form, headers=OURS)
+    assert answer.status_code == 422
+    assert "That password is among those that are tried first" in answer.text
+    assert "it is made of stolen or common passwords. Take several words" in answer.text
+    assert "1qaz2wsx3edc4rfv" not in answer.text
+    assert try_in(http, "1qaz2wsx3edc4rfv").status_code == 403
+
+
+def test_a_stolen_password_from_before_the_check_opens_the_form_for_another_for_an_hour(
+    http, desk, first, clock
+):
+    """2.1.7: at log-in too, as lists and this check are younger than some passwords."""
+    entry._keep(desk.home, "ada l.", "1qaz2wsx3edc4rfv", None)
+    answer = try_in(http, "1qaz2wsx3edc4rfv")
+    assert answer.headers["location"] == "/password"
+    assert http.get("/").headers["location"] == "/password"
+    clock.on(minutes=40)
+    assert try_in(http, "1qaz2wsx3edc4rfv").status_code == 303
+    clock.on(minutes=21)
+    assert try_in(http, "1qaz2wsx3edc4rfv").status_code == 403, "trying does not prolong it"
+
+
+def test_what_is_strong_in_a_part_is_taken_however_long_it_is():
+    assert found_early("iloveyou" * 8 + "q7-mulberry kites", "ada l.") is None
+    assert found_early("q7-mulberry kites" + "iloveyou" * 8, "ada l.") is None
+
+
+def test_one_persons_name_is_nothing_to_another():
+    """zxcvbn keeps the words of whoever came last in a table of the process."""
+    mine = "Wojciechowska7"
+    assert found_early(mine, "wojciechowska")
+    assert found_early(mine, "ana") is None
 
 
 def test_long_passwords_of_any_letters_are_taken(desk, first, clock):

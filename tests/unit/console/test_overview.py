@@ -46,7 +46,12 @@ def test_the_value_is_reckoned_by_the_scans_own_code(desk, inside):
     assert set(ASSUMPTIONS) == set(ranges)
     assert "not entered" not in page
     none = form_of(ranges | {"exposed_usd_per_year": (0, 0, 0)})
-    assert who.post("/overview/value", none).text.count("not entered") == 1
+    again = who.post("/overview/value", none).text
+    assert again.count('colspan="2">not entered</td>') == 1
+    title = '<title id="value-ranges-t">'
+    drawn = [text.split(title)[1].split("</title>")[0] for text in (page, again)]
+    assert usd(mine["revenue_scenario_usd"]["high"]) in drawn[0]
+    assert "revenue scenario, a year not entered" in drawn[1]
 
 
 @pytest.mark.parametrize("bad", [("3", "2", "1"), ("x", "2", "3"), ("-1", "2", "3"),

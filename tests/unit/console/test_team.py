@@ -137,6 +137,7 @@ def test_a_folder_of_the_version_before_keeps_its_people_and_reads(tmp_path):
     home.close()
     with sqlite3.connect(folder / "console.db") as database:  # as it was before migrations
         database.execute("ALTER TABLE sessions DROP COLUMN second")
+        database.execute("ALTER TABLE people DROP COLUMN email")
         for table in (VERSIONS, "views", "skips", "habits", "factors"):
             database.execute(f"DROP TABLE {table}")
     database.close()

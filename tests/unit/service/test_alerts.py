@@ -17,9 +17,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from aiosmtpd.controller import Controller
-from aiosmtpd.smtp import SMTP, Envelope
-from ports import free_port
+from letters import Letters, mail_server
 from standardwebhooks import Webhook as Verifier
 
 from stillwatch.cases import Line
@@ -78,28 +76,10 @@ def receiver() -> Iterator[Receiver]:
     one.close()
 
 
-class Letters:
-    """What a mail server does with letters: it keeps them, or refuses as it is told."""
-
-    def __init__(self) -> None:
-        self.got: list[Envelope] = []
-        self.answers: list[str] = []
-
-    async def handle_DATA(self, server: SMTP, session: Any, envelope: Envelope) -> str:
-        answer = self.answers.pop(0) if self.answers else "250 OK"
-        if answer.startswith("250"):
-            self.got.append(envelope)
-        return answer
-
-
 @pytest.fixture
 def letters() -> Iterator[tuple[Letters, int]]:
-    port = free_port()
-    kept = Letters()
-    server = Controller(kept, hostname="127.0.0.1", port=port)
-    server.start()
-    yield kept, port
-    server.stop()
+    with mail_server() as held:
+        yield held
 
 
 @pytest.fixture
@@ -339,6 +319,7 @@ def test_settings_without_errors_are_read(box, tmp_path, receiver):
         ("[[webhook]]\nurl = 'https://a.example'\nsecret_file = 'short'", "no secret"),
         ("[[email]]\nhost = 'a'\nfrom = 'a@b.example'\nto = []", "nobody"),
         ("[[email]]\nhost = 'a'\nfrom = 'nobody here'\nto = ['a@b.example']", "not an address"),
+        ("[[email]]\nhost = 'a'\nfrom = 'a@b.example'\nto = ['@b.example']", "not an address"),
         ("[[email]]\nhost = 'a'\nfrom = 'a@b.example'\nto = ['a@b.example']\nuser = 'u'\n"
          "security = 'none'", "unencrypted"),
         ("[[email]]\nhost = 'a'\nfrom = 'a@b.example'\nto = ['a@b.example']\nport = '25'",

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+from collections import Counter
+from contextlib import contextmanager
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -13,6 +15,7 @@ from stillwatch.errors import InputError
 from stillwatch.report.facts import read_facts
 from stillwatch.report.why import why
 from stillwatch.scanner import scan
+from stillwatch.schema import LINK_KINDS
 from stillwatch.simulate import simulate
 from stillwatch.store import open_run
 from stillwatch.store.index import Asked, open_index
@@ -71,6 +74,46 @@ def test_the_links_of_a_campaign_are_those_of_its_members(run, index):
         key = lambda r: (r["a"], r["b"], r["kind"])  # noqa: E731
         wanted = [{k: r[k] for k in ("a", "b", "kind", "llr")} for r in whole if r["b"] in inside]
         assert sorted(found, key=key) == sorted(wanted, key=key)
+
+
+class Counting:
+    """A connection that counts what is asked of it."""
+
+    def __init__(self, connection) -> None:
+        self.connection, self.asked = connection, 0
+
+    @contextmanager
+    def cursor(self):
+        with self.connection.cursor() as cursor:
+            self.asked += 1
+            yield cursor
+
+
+def test_the_links_of_an_account_are_one_question_however_many_accounts_they_lead_to(
+    run, index, monkeypatch
+):
+    kinds = {name for name, kind in LINK_KINDS.items() if kind.direct}
+    directly = Counter(
+        end for row in run.table("links").to_pylist() if row["kind"] in kinds
+        for end in (row["a"], row["b"])
+    )  # fmt: skip
+    (most, links), *_ = directly.most_common(1)
+    assert links > 10
+    alone = next(a["account_id"] for a in run.table("accounts").to_pylist()
+                 if a["account_id"] not in directly)  # fmt: skip
+    for account in (most, alone):
+        part = index.about_account(account)
+        counting = Counting(index._connection)
+        monkeypatch.setattr(index, "_connection", counting)
+        found = part.links_of(account, part.campaigns)
+        monkeypatch.undo()
+        assert counting.asked == 1, account
+        named = {m["account_id"] for c in run.campaigns for m in c["members"]
+                 if c["campaign_id"] in {p["campaign_id"] for p in part.campaigns}}  # fmt: skip
+        for row in found:
+            other = row["b"] if row["a"] == account else row["a"]
+            assert row["beside"] == (row["kind"] in kinds and other in named)
+    assert any(row["beside"] for row in index.about_account(most).links_of(most, []))
 
 
 def test_pictures_of_a_campaign_are_those_of_the_whole_run(run, index):

@@ -12,14 +12,17 @@ from stillwatch.report.pictures.nulls import null_drawing
 from stillwatch.report.pictures.parts import methods_figure, models_figure, segments_figure
 from stillwatch.report.pictures.prevalence import prevalence_figure
 from stillwatch.report.pictures.raster import raster_figure
+from stillwatch.report.pictures.value import assumptions_drawing, entered, ranges_drawing
 from stillwatch.report.pictures.waterfall import Pair, pair_figure, waterfall_figure
 
 __all__ = [
     "GlanceRow",
     "Pair",
+    "assumptions_drawing",
     "clock_figure",
     "collateral_figure",
     "coverage_figure",
+    "entered",
     "glance_rows",
     "graph_figure",
     "methods_figure",
@@ -27,6 +30,7 @@ __all__ = [
     "null_drawing",
     "pair_figure",
     "prevalence_figure",
+    "ranges_drawing",
     "raster_figure",
     "segments_figure",
     "waterfall_figure",
