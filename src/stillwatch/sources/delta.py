@@ -16,6 +16,7 @@ from urllib.parse import unquote, urlsplit
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from stillwatch.errors import InputError
 from stillwatch.sources.lake_files import (
@@ -26,16 +27,18 @@ from stillwatch.sources.lake_files import (
     gone,
     local_path,
 )
+from stillwatch.sources.source import DAMAGE
 
 __all__ = ["delta_files"]
 
 _KIND: Final = "Delta Lake"
 _LOG: Final = "_delta_log"
 _COMMIT: Final = re.compile(r"(\d{20})\.json")
-_CHECKPOINT: Final = re.compile(r"(\d{20})\.checkpoint\..*parquet|(\d{20})\.checkpoint\..*json")
+_CHECKPOINT: Final = re.compile(r"(\d{20})\.checkpoint\..*")
 # What they mean for who reads: rows to leave out, another form of the log, a type of time, nothing.
+_VACUUM_CHECK: Final = "vacuumProtocolCheck"
 _FEATURES: Final = frozenset(
-    {"columnMapping", "deletionVectors", "timestampNtz", "v2Checkpoint", "vacuumProtocolCheck"}
+    {"columnMapping", "deletionVectors", "timestampNtz", "v2Checkpoint", _VACUUM_CHECK}
 )
 _READER_VERSION: Final = 3
 _PHYSICAL: Final = "delta.columnMapping.physicalName"
@@ -107,7 +110,9 @@ def _added(actions: pa.Table, partitions: list[str]) -> list[tuple[str, dict[str
 
 def _deletion_vectors(table: Any) -> dict[str, Positions]:
     """Return which rows of which file, by its real path, are deleted."""
-    found = {}
+    found: dict[str, Positions] = {}
+    if _VACUUM_CHECK in (table.protocol().reader_features or ()):
+        return found  # `_refuse_unread` saw that there are none
     for batch in table.deletion_vectors():
         held = pa.record_batch(batch)
         for uri, kept in zip(held["filepath"].to_pylist(), held["selection_vector"], strict=True):
@@ -120,18 +125,27 @@ def _deletion_vectors(table: Any) -> dict[str, Positions]:
 def _refuse_unread(table: Any, schema: dict[str, Any], folder: str) -> None:
     """Raise InputError for a table that takes more to be read than is done here."""
     protocol = table.protocol()
-    unknown = sorted(set(protocol.reader_features or ()) - _FEATURES)
-    if protocol.min_reader_version > _READER_VERSION:
-        unknown.append(f"protocol version {protocol.min_reader_version}")
+    unknown = _unknown(protocol.min_reader_version, protocol.reader_features)
     mapping = table.metadata().configuration.get("delta.columnMapping.mode", "none")
     if mapping != "none" and not _plainly_named(schema):
         unknown.append("columns that are stored under other names (columnMapping)")
+    if {_VACUUM_CHECK, "deletionVectors"} <= set(protocol.reader_features or ()):
+        unknown.append(f"deletionVectors beside {_VACUUM_CHECK}, as deltalake gives none then")
     if unknown:
-        raise InputError(
-            f"a table of {_KIND} that cannot be read right: {', '.join(unknown)}", where=folder,
-            hint="write what is to be read as Parquet with the table's own connector "
-            "(docs/sources/tables.md)",
-        )  # fmt: skip
+        raise _unread(unknown, folder)
+
+
+def _unknown(version: int, features: list[str] | None) -> list[str]:
+    held = sorted(set(features or ()) - _FEATURES)
+    return [*held, f"protocol version {version}"] if version > _READER_VERSION else held
+
+
+def _unread(unknown: list[str], folder: str) -> InputError:
+    return InputError(
+        f"a table of {_KIND} that cannot be read right: {', '.join(unknown)}", where=folder,
+        hint="write what is to be read as Parquet with the table's own connector "
+        "(docs/sources/tables.md)",
+    )  # fmt: skip
 
 
 def _plainly_named(node: Any) -> bool:
@@ -150,39 +164,59 @@ def _plainly_named(node: Any) -> bool:
 
 
 def _why(folder: str, version: int | None) -> InputError:
-    """Return what is wrong with a log that the library did not read: it quotes what it finds."""
+    """Return what is wrong with a log that the library did not read: it quotes what it finds.
+
+    1. There is no such version, or the log before a checkpoint was cleaned.
+    2. The checkpoint, or a commit after it, is missing or damaged.
+    3. The last protocol in these commits has a feature that the library does not know either.
+    """
     log = Path(folder, _LOG)
     names = sorted(os.listdir(log))
     commits = {int(m[1]): name for name in names if (m := _COMMIT.fullmatch(name))}
-    checkpoints = [int(m[1] or m[2]) for name in names if (m := _CHECKPOINT.fullmatch(name))]
+    checkpoints = {int(m[1]): name for name in names if (m := _CHECKPOINT.fullmatch(name))}
     newest = max([*commits, *checkpoints], default=-1)
     if version is not None and version > newest:
         return InputError(
             f"the table has no version {version}", where=folder, hint=f"its newest is {newest}"
         )
     wanted = newest if version is None else version
-    first = max((c for c in checkpoints if c <= wanted), default=-1) + 1
-    for number in range(first, wanted + 1):
-        name = commits.get(number, f"{number:020}.json")
-        damage = _damage(log / name) if number in commits else "it is not there"
-        if damage:
-            return InputError(
-                f"the table's log is broken: {damage}", where=f"{folder}/{_LOG}/{name}",
-                hint="older versions go when the log is cleaned; what is damaged, restore"
-                if number not in commits else "restore the file, or name an older version: TABLE@N",
-            )  # fmt: skip
+    start = max((number for number in checkpoints if number <= wanted), default=-1)
+    if start < 0 < len(checkpoints) and 0 not in commits:
+        return InputError(
+            f"version {wanted} cannot be read any more: the log before version "
+            f"{min(checkpoints)} was cleaned", where=folder, hint="name a later one, or none",
+        )  # fmt: skip
+    if start >= 0 and not _whole(log / checkpoints[start]):
+        return _broken(folder, checkpoints[start], "a damaged checkpoint")
+    unknown: list[str] = []
+    for number in range(start + 1, wanted + 1):
+        name = f"{number:020}.json"
+        if number not in commits:
+            return _broken(folder, name, "it is not there")
+        for line, text in enumerate((log / name).read_bytes().splitlines(), 1):
+            try:
+                told = json.loads(text).get("protocol")
+            except (ValueError, AttributeError):
+                return _broken(folder, name, f"line {line} is no JSON object")
+            if isinstance(told, dict):
+                unknown = _unknown(told.get("minReaderVersion", 0), told.get("readerFeatures"))
+    if unknown:
+        return _unread(unknown, folder)
     return InputError(
         "the table's log cannot be read", where=f"{folder}/{_LOG}",
-        hint="does its own tool read it? A checkpoint, or what a commit says, may be damaged",
+        hint="does its own tool read it? The library takes no % in a folder's path",
     )  # fmt: skip
 
 
-def _damage(path: Path) -> str:
-    """Return what is wrong with a commit, "" for nothing: each line is one JSON object."""
-    for line, text in enumerate(path.read_bytes().splitlines(), 1):
-        try:
-            if text.strip() and not isinstance(json.loads(text), dict):
-                return f"line {line} is no object"
-        except ValueError:
-            return f"line {line} is no JSON"
-    return ""
+def _broken(folder: str, name: str, why: str) -> InputError:
+    return InputError(
+        f"the table's log is broken: {why}", where=f"{folder}/{_LOG}/{name}",
+        hint="restore the file, or name an older version: TABLE@N",
+    )  # fmt: skip
+
+
+def _whole(checkpoint: Path) -> bool:
+    try:
+        return checkpoint.suffix != ".parquet" or pq.read_metadata(checkpoint).num_columns > 0
+    except DAMAGE:
+        return False

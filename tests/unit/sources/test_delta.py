@@ -183,22 +183,60 @@ def test_column_mapping_is_read_while_names_are_their_own_and_refused_after(tmp_
         open_inputs([tmp_path / "col-5"])
 
 
-def test_a_feature_that_nobody_knows_here_is_refused_by_its_name(table: Path) -> None:
-    names = ["variantType"]
-    protocol = {
-        "minReaderVersion": 3, "minWriterVersion": 7,
-        "readerFeatures": names, "writerFeatures": names,
-    }  # fmt: skip
-    commit(table, {"protocol": protocol})
-    with pytest.raises(InputError, match="cannot be read right: variantType"):
+def required(table: Path, *features: str, version: int = 3) -> None:
+    """Have a table say that who reads it must know these features."""
+    names = {"readerFeatures": list(features), "writerFeatures": list(features)}
+    told = names if version == 3 else {}
+    commit(table, {"protocol": {"minReaderVersion": version, "minWriterVersion": 7, **told}})
+
+
+@pytest.mark.parametrize("feature", ["vacuumProtocolCheck", "v2Checkpoint", "timestampNtz"])
+def test_features_that_do_not_change_what_is_read(feature: str, table: Path) -> None:
+    required(table, feature)
+    assert ids(table) == numbered(0, 2, 3, 4, 5)
+
+
+@pytest.mark.parametrize(
+    ("features", "told"),
+    [
+        (["variantType"], "variantType"),
+        (["catalogManaged", "timestampNtz"], "catalogManaged"),
+        (["soonInvented"], "soonInvented"),
+        (["deletionVectors", "vacuumProtocolCheck"], "deletionVectors beside vacuumProtocolCheck"),
+    ],
+)
+def test_other_features_are_refused_by_name(features: list[str], told: str, table: Path) -> None:
+    required(table, *features)
+    with pytest.raises(InputError, match=f"cannot be read right: {told}"):
         open_inputs([table])
+
+
+def test_a_later_protocol_is_refused(table: Path) -> None:
+    required(table, version=4)
+    with pytest.raises(InputError, match="cannot be read right: protocol version 4"):
+        open_inputs([table])
+
+
+def test_a_checkpoint_stands_for_the_log_before_it(table: Path) -> None:
+    DeltaTable(table).create_checkpoint()
+    for path in commits(table)[:2]:
+        path.unlink()
+    assert ids(table) == numbered(0, 2, 3, 4, 5)
+    with pytest.raises(InputError, match="version 1 cannot be read any more") as caught:
+        open_inputs([f"{table}@1"])
+    assert "the log before version 2 was cleaned" in caught.value.message
+    (checkpoint,) = (table / "_delta_log").glob("*.checkpoint.parquet")
+    checkpoint.write_bytes(checkpoint.read_bytes()[:100])
+    with pytest.raises(InputError, match="a damaged checkpoint") as caught:
+        open_inputs([table])
+    assert caught.value.where == f"{table}/_delta_log/{checkpoint.name}"
 
 
 def test_a_broken_log_is_named(table: Path) -> None:
     damaged = commits(table)[1]
     whole = damaged.read_text()
     damaged.write_text(whole[:-20])
-    with pytest.raises(InputError, match=r"log is broken: line \d is no JSON") as caught:
+    with pytest.raises(InputError, match=r"log is broken: line \d is no JSON object") as caught:
         open_inputs([table])
     assert caught.value.where == f"{table}/_delta_log/{damaged.name}"
     damaged.unlink()
