@@ -371,7 +371,8 @@ def formats() -> str:
     parts.append(
         "\nThe input may also be the result of a query "
         "([PostgreSQL](sources/postgresql.md); untested: "
-        "[ClickHouse, BigQuery, Snowflake](sources/warehouses.md)) or lie in an "
+        "[ClickHouse, BigQuery, Snowflake](sources/warehouses.md)), a "
+        "[table of Delta Lake or Iceberg](sources/tables.md), or lie in an "
         "[object store](sources/object-store.md); and "
         "`stillwatch collect` receives LiteLLM's log and OTLP as they happen: "
         "[how](collect.md).\n\n"

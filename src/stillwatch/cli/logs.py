@@ -13,7 +13,8 @@ Logs = Annotated[
     list[str],
     typer.Argument(
         metavar="INPUT",
-        help="Files, globs, directories, s3://BUCKET/PREFIX, - for a pipe, or postgresql://…",
+        help="Files, globs, directories, tables (TABLE or TABLE@VERSION), s3://BUCKET/PREFIX, "
+        "- for a pipe, or postgresql://…",
     ),
 ]
 Query = Annotated[

@@ -22,6 +22,8 @@ def print_reading(inputs: Inputs, written: IngestResult | None) -> None:
         f"({', '.join(inputs.formats)}): {ledger.rows_accepted:,} accepted, "
         f"{ledger.rows_rejected:,} refused."
     )
+    for table in inputs.tables:
+        page.sentence(f"{table.name} is a table of {table.kind}, read at version {table.version}.")
     if ledger.zoneless_times:
         page.sentence(f"{number_of(ledger.zoneless_times, 'time')} without a zone taken as UTC.")
     for name, columns in sorted(ledger.ignored_columns.items()):

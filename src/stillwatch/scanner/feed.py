@@ -28,8 +28,9 @@ from stillwatch.sources import (
 )
 from stillwatch.store.days import DayStore, DayWindow
 
-__all__ = ["READ_AGAIN", "Feed", "Logs", "StoredDays"]
+__all__ = ["READ_AGAIN", "TABLE", "Feed", "Logs", "StoredDays"]
 
+TABLE: Final = "table "
 READ_AGAIN: Final = ("exchange_id", "ts", "messages")
 _BLOCK: Final = 1 << 16
 _BLOCKS: Final = 64
@@ -49,6 +50,10 @@ class Feed(Protocol):
     def files(self) -> tuple[InputFile, ...]: ...
     @property
     def ledger(self) -> Ledger: ...
+    @property
+    def tables(self) -> list[dict[str, str]]:
+        """Return what was read of tables of Delta Lake and Iceberg: name, kind, version."""
+        ...
 
     def identity(self) -> dict[str, Any]:
         """Return what tells these inputs from others, by name."""
@@ -100,12 +105,21 @@ class Logs:
     def ledger(self) -> Ledger:
         return self._opened.ledger
 
+    @property
+    def tables(self) -> list[dict[str, str]]:
+        return [one.told for one in self._opened.tables]
+
     def identity(self) -> dict[str, Any]:
         """Know a log by name, size, time of change and 64 samples spread over it.
 
         Reading terabytes twice to be surer than every build tool is would cost more than it saves.
+        Of a table it is also known at which version it was read.
         """
-        return {f"input {f.name}": [f.size, *_sample(f.path, f.size)] for f in self.files}
+        files = {f"input {f.name}": [f.size, *_sample(f.path, f.size)] for f in self.files}
+        tables: dict[str, Any] = {}
+        for one in self._opened.tables:
+            tables.setdefault(f"{TABLE}{one.name}", []).append([one.kind, one.version, one.schema])
+        return {**files, **tables}
 
     def rows(self) -> int | None:
         return guess_rows(self.files)
@@ -117,6 +131,8 @@ class Logs:
         """Read all again: nothing tells in which file an exchange is."""
         if self._once or any(file.size < 0 for file in self.files):
             return iter(())
+        if self._opened.tables:  # others may have written into it since
+            return self._opened.again().batches(judged=False)
         return again(self._paths, self._format)
 
 
@@ -154,6 +170,10 @@ class StoredDays:
     @property
     def ledger(self) -> Ledger:
         return self._ledger
+
+    @property
+    def tables(self) -> list[dict[str, str]]:
+        return []  # `watch`, which fills the days, refuses them
 
     def identity(self) -> dict[str, Any]:
         """Know each file by the digest of all its bytes, taken when it was read."""

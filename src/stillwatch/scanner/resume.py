@@ -15,7 +15,7 @@ import stillwatch
 from stillwatch.errors import ConfigError
 from stillwatch.kernel import KERNEL_VERSION
 from stillwatch.runners import ENGINES
-from stillwatch.scanner.feed import Feed
+from stillwatch.scanner.feed import TABLE, Feed
 from stillwatch.schema import RESUME, STAGES, TIMING, write_whole
 
 __all__ = ["KEY", "asked", "reading_of", "refuse_other", "save_reading", "was_finished"]
@@ -57,15 +57,28 @@ def _contents(path: Path) -> list[bytes]:
 def refuse_other(before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
     """Raise ConfigError naming what differs between the run in the folder and what is asked."""
     differing = sorted(
-        name for name in before.keys() | now.keys() if before.get(name) != now.get(name)
+        (name for name in before.keys() | now.keys() if before.get(name) != now.get(name)),
+        key=lambda name: (not name.startswith(TABLE), name),
     )
     if differing:
         shown = ", ".join(differing[:3]) + (", …" if len(differing) > 3 else "")
         raise ConfigError(
             f"the run in this folder was asked for something else: {shown}",
             where="--resume",
-            hint="give the same options and files, or leave out --resume to begin anew",
+            hint=f"{_same_version(before, differing)}give the same options and files, or leave out "
+            "--resume to begin anew",
         )
+
+
+def _same_version(before: Mapping[str, Any], differing: list[str]) -> str:
+    """Return how to ask for the versions of tables that were read, "" where none is another now."""
+    named = [
+        f"{name.removeprefix(TABLE)}@{version}"
+        for name in differing
+        if name.startswith(TABLE)
+        for _, version, _ in before.get(name, ())
+    ]
+    return f"what it read is {', '.join(named)}: " if named else ""
 
 
 def was_finished(run_dir: Path) -> dict[str, Any] | None:

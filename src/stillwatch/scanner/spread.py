@@ -51,8 +51,8 @@ def read_texts(item: Mapping[str, Any]) -> Generator[pa.RecordBatch, None, dict[
 class SpreadLogs(Logs):
     """Logs of which each file is read by one task of an engine, whose ``runner`` is given later.
 
-    Raises ConfigError: what comes through a pipe or out of a database, and formats whose records
-    are spread over files, are read by one process.
+    Raises ConfigError: what comes through a pipe or out of a database, tables of Delta Lake and
+    Iceberg, and formats whose records are spread over files, are read by one process.
     """
 
     def __init__(
@@ -67,6 +67,11 @@ class SpreadLogs(Logs):
         if any(file.size < 0 for file in opened.files):
             raise ConfigError(
                 "a pipe or a database is read by one process", where="--engine",
+                hint="write it to files first: `stillwatch ingest`",
+            )  # fmt: skip
+        if opened.tables:
+            raise ConfigError(
+                f"a table of {opened.tables[0].kind} is read by one process", where="--engine",
                 hint="write it to files first: `stillwatch ingest`",
             )  # fmt: skip
         if opened.joins_files:

@@ -104,6 +104,7 @@ def summarize(
         "inputs": {
             "rows_digest": f"{int(totals['digest'] or 0):016x}",
             "formats": list(feed.formats),
+            **({"tables": feed.tables} if feed.tables else {}),
         },
         "parameters": settings.as_dict(),
         "rows_in": feed.ledger.rows_read,

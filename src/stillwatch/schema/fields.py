@@ -35,7 +35,8 @@ SHARED_FIELDS: Final = {
 }
 SUMMARY_FIELDS: Final = {
     "versions": "of stillwatch, of the kernel's specification, of this contract",
-    "inputs": "formats, and a digest of the rows that does not depend on their order",
+    "inputs": "formats, a digest of the rows that does not depend on their order, of each table of "
+    "Delta Lake or Iceberg also its name, kind and version",
     "parameters": "every setting that can change a result",
     "rows_in": "rows read",
     "rows_kept": "exchanges judged, after window and duplicates",

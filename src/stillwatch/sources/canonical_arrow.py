@@ -15,7 +15,7 @@ from stillwatch.sources.canonical_parquet import known_columns, refuse_foreign
 from stillwatch.sources.ledger import Ledger
 from stillwatch.sources.source import COPY_AGAIN, DAMAGE, MAX_BATCH_BYTES, MAX_BATCH_ROWS, Source
 
-__all__ = ["CanonicalArrow"]
+__all__ = ["CanonicalArrow", "TableRows"]
 
 _FILE = b"ARROW1"
 _STREAM = b"\xff\xff\xff\xff"
@@ -50,6 +50,12 @@ class CanonicalArrow(Source):
                 where=f"{where}:{row + 1}",
                 hint=COPY_AGAIN,
             ) from error
+
+
+class TableRows(CanonicalArrow):
+    """Reads what a file of a Delta Lake or Iceberg table gives: as Parquet, which it is."""
+
+    name = "parquet"
 
 
 def _cut(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:

@@ -11,14 +11,15 @@ import sys
 import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO, cast
 
 import pyarrow as pa
 
 from stillwatch.errors import ConfigError, InputError
-from stillwatch.sources.lakes import refuse_table
+from stillwatch.sources.lake_files import TableFile
+from stillwatch.sources.lakes import refuse_table, split_version, table_files, table_kind
 from stillwatch.sources.object_store import S3, list_objects, open_object, plain_name
 from stillwatch.sources.warehouse import WAREHOUSES, open_query, read_query
 
@@ -36,29 +37,36 @@ class InputFile:
     """One file: ``name`` for messages (without the host's directories), path, size in bytes.
 
     ``size`` is -1 for a stream. ``query``: what a database at ``path`` is asked, "" for files.
+    ``table``: which rows and columns of a file of a Delta Lake or Iceberg table count.
     """
 
     name: str
     path: str
     size: int
     query: str = ""
+    table: TableFile | None = field(default=None, compare=False, repr=False)
 
 
 def find_files(
-    paths: Iterable[str | os.PathLike[str]], query: str | os.PathLike[str] | None = None
+    paths: Iterable[str | os.PathLike[str]],
+    query: str | os.PathLike[str] | None = None,
+    *,
+    tables: bool = False,
 ) -> list[InputFile]:
     """Return the files behind ``paths``, sorted by path, each once; hidden ones are left out.
 
-    ``query``: file of what a database among them is asked.
+    ``query``: file of what a database among them is asked. ``tables``: a folder that is a table of
+    Delta Lake or Iceberg gives the files of its newest version, or of that behind ``@``.
 
-    Raises InputError when a path does not exist, nothing is found, or a folder is a table of Delta
-    Lake, Iceberg or Hudi, ConfigError when there is a query and no database, or the other way
-    round.
+    Raises InputError when a path does not exist, nothing is found, or a folder is a table that
+    cannot be read; ConfigError when there is a query and no database, or the other way round.
     """
     given = [os.fspath(path) for path in paths]
     if any(path.startswith(WAREHOUSES) for path in given) or query is not None:
         return [_database(given, query)]
     found: dict[str, int] = {}
+    held: dict[str, TableFile] = {}
+    roots: dict[str, TableFile] = {}
     for path in given:
         scheme = path.partition("://")[0]
         if scheme != path and scheme != "s3" and not os.path.exists(path):
@@ -71,15 +79,21 @@ def find_files(
         elif path.startswith(S3):
             found.update(list_objects(path))
         else:
-            found.update(_on_disk(path))
+            for place, size, part in _on_disk(path, tables):
+                found[place] = size
+                if part is not None:
+                    held[place] = part
+                    _refuse_two(roots.setdefault(part.snapshot.root, part), part)
     if not found:
         raise InputError(
             "there is no file in it" if given else "no input files", where=", ".join(given),
-            hint="names that begin with . or _ are left out; give files, globs, directories, "
-            "s3:// or -",
+            hint="names that begin with . or _ are left out, and a table without rows has none; "
+            "give files, globs, directories, s3:// or -",
         )  # fmt: skip
     names = short_names(list(found))
-    return [InputFile(names[path], path, found[path]) for path in sorted(found)]
+    return [
+        InputFile(names[path], path, found[path], table=held.get(path)) for path in sorted(found)
+    ]
 
 
 def _database(paths: list[str], query: str | os.PathLike[str] | None) -> InputFile:
@@ -93,17 +107,26 @@ def _database(paths: list[str], query: str | os.PathLike[str] | None) -> InputFi
     return InputFile(name, paths[0], -1, read_query(Path(query)))
 
 
-def _on_disk(path: str) -> Iterator[tuple[str, int]]:
-    if os.path.isdir(path):
-        yield from _walk(path)
+_Found = Iterator[tuple[str, int, TableFile | None]]
+
+
+def _on_disk(path: str, tables: bool) -> _Found:
+    table, version = split_version(path) if tables else (path, None)
+    if version is not None or (tables and os.path.isfile(path) and table_kind(path)):
+        yield from _of_table(table, version)
+    elif os.path.isdir(path):
+        yield from _walk(path, tables)
     elif os.path.exists(path):
-        yield path, os.path.getsize(path) if os.path.isfile(path) else -1
+        yield path, os.path.getsize(path) if os.path.isfile(path) else -1, None
     elif _GLOB & set(path):
         matches = glob.glob(path, recursive=True)
         if not matches:
             raise InputError("no file matches", where=path, hint="look what is there with ls")
         for match in matches:
-            yield from _walk(match) if os.path.isdir(match) else [(match, os.path.getsize(match))]
+            if os.path.isdir(match):
+                yield from _walk(match, tables)
+            else:
+                yield match, os.path.getsize(match), None
     else:
         raise InputError(
             "no such file or directory", where=path,
@@ -111,8 +134,24 @@ def _on_disk(path: str) -> Iterator[tuple[str, int]]:
         )  # fmt: skip
 
 
-def _walk(folder: str) -> Iterator[tuple[str, int]]:
+def _of_table(path: str, version: int | None) -> _Found:
+    for part in table_files(path, version):
+        yield part.path, os.path.getsize(part.path), part
+
+
+def _refuse_two(one: TableFile, other: TableFile) -> None:
+    if one.snapshot != other.snapshot:
+        raise ConfigError(
+            "one table is given at two versions", where=one.snapshot.name, hint="give one of them"
+        )
+
+
+def _walk(folder: str, tables: bool) -> _Found:
     for root, folders, files in os.walk(folder):
+        if tables and table_kind(root):
+            folders.clear()
+            yield from _of_table(root, None)
+            continue
         below = os.path.relpath(root, folder).replace(os.sep, "/")
         for name in (*files, *(f"{one}/" for one in folders)):
             refuse_table(f"{below}/{name}", folder)
@@ -120,7 +159,7 @@ def _walk(folder: str) -> Iterator[tuple[str, int]]:
         for file in files:
             if not file.startswith((".", "_")):
                 full = os.path.join(root, file)
-                yield full, os.path.getsize(full)
+                yield full, os.path.getsize(full), None
 
 
 def short_names(paths: list[str]) -> dict[str, str]:
@@ -186,6 +225,8 @@ class _FromUtf16:
 
 
 def _raw(file: InputFile) -> io.BufferedReader:
+    if file.table is not None:
+        return io.BufferedReader(file.table.open(file.name), HEAD_BYTES)
     if file.query:
         return io.BufferedReader(open_query(file.path, file.query, file.name), HEAD_BYTES)
     if file.path == "-":

@@ -13,8 +13,10 @@ import pyarrow as pa
 from stillwatch.errors import InputError
 from stillwatch.schema.arrow import EXCHANGE
 from stillwatch.sources.any_rows import table_columns
+from stillwatch.sources.canonical_arrow import TableRows
 from stillwatch.sources.canonical_parquet import known_columns
 from stillwatch.sources.files import HEAD_BYTES, InputFile, find_files, open_file
+from stillwatch.sources.lake_files import Snapshot
 from stillwatch.sources.ledger import Ledger
 from stillwatch.sources.mapping import Mapping, read_mapping
 from stillwatch.sources.registry import SOURCES, choose_source, choose_table
@@ -25,6 +27,7 @@ from stillwatch.sources.strangers import holds_nothing
 __all__ = ["Inputs", "complete", "open_inputs"]
 
 _BY_MAGIC = ("parquet", "arrow")
+_TABLE = TableRows()
 _JOIN_ROWS = 8_192
 _ENOUGH_ROWS = 4_096  # from so many rows on, a copy costs more than a batch
 
@@ -65,6 +68,17 @@ class Inputs:
     @property
     def formats(self) -> tuple[str, ...]:
         return tuple(sorted({source.name for _, source in self._found}))
+
+    @property
+    def tables(self) -> tuple[Snapshot, ...]:
+        """What was read of tables of Delta Lake and Iceberg, each once."""
+        return tuple(sorted({file.table.snapshot for file in self.files if file.table}))
+
+    def again(self) -> Inputs:
+        """Return the same files, and of tables the same snapshots, to be read once more."""
+        fresh = {source: source.for_run() for _, source in self._found}
+        found = [(file, fresh[source]) for file, source in self._found]
+        return Inputs(found, self.columns, Ledger(), 1.0, {}, ExitStack())
 
     @property
     def joins_files(self) -> bool:
@@ -161,6 +175,9 @@ def open_inputs(
     refused, none when it is None. ``query``: file with the SQL that a database, the only one of
     ``paths``, is asked.
 
+    A folder that is a table of Delta Lake or Iceberg is read at its newest version, or at the one
+    that is named behind ``@``, whatever is written into it from now on.
+
     Raises InputError when a path does not exist, a file is in no known format, or all are empty.
     """
     ledger = Ledger(now=now)
@@ -175,7 +192,7 @@ def open_inputs(
         format = mapping.name
     else:
         sources = tuple(source.for_run() for source in SOURCES)
-    files = find_files(paths, query)
+    files = find_files(paths, query, tables=True)
     for file in files:
         with ExitStack() as closing:
             keep = streams if file.size < 0 else closing
@@ -184,8 +201,9 @@ def open_inputs(
                 ledger.notes["empty files"] += 1
                 blank = blank if blank[1] else (file.name, head)
                 continue
-            source = choose_source(head, file.name, format, sources)
-            if format != "auto" and not source.sniff(head, file.name):
+            asked = "auto" if file.table and format in _BY_MAGIC else format
+            source = choose_source(head, file.name, asked, sources)
+            if asked != "auto" and not source.sniff(head, file.name):
                 _doubt(ledger, head, file.name, sources)
                 if ledger.doubt and source.name in _BY_MAGIC:
                     raise InputError(f"no {source.name}", where=file.name, hint=ledger.doubt)
@@ -195,6 +213,8 @@ def open_inputs(
                 foreign = choose_table(names, file.name, sources)
                 if foreign is not None:
                     source, names = foreign, []
+            if file.table and source.name in _BY_MAGIC:
+                source = _TABLE
             columns |= set(known_columns(names)) if names else source.present(handle, file.name)
             found.append((file, source))
             if file.size < 0:

@@ -1,16 +1,20 @@
-"""The bytes of a query's result, which a database gives once."""
+"""Record batches, or the bytes of a query's result, as a stream that is read once."""
 
 from __future__ import annotations
 
 import io
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import pyarrow as pa
 
 from stillwatch.errors import InputError
 
-__all__ = ["ReadOnce"]
+__all__ = ["BatchStream", "ReadOnce"]
 
 
 class ReadOnce(io.RawIOBase):
-    """What both streams of a result are; who reads counts in ``_given`` and names ``_where``."""
+    """What every such stream is; who reads counts in ``_given`` and names ``_where``."""
 
     def __init__(self, where: str) -> None:
         self._where = where
@@ -34,3 +38,67 @@ class ReadOnce(io.RawIOBase):
             "the connection to the database broke", where=self._where,
             hint="try again; nothing was left half-written",
         )  # fmt: skip
+
+
+class BatchStream(ReadOnce):
+    """Record batches in Arrow's stream format, one batch in memory.
+
+    The schema alone is the first piece, so that who only wants the names reads no batch. What
+    ``batches`` raise is raised by whoever reads.
+    """
+
+    def __init__(
+        self, where: str, schema: pa.Schema | None = None, batches: Iterable[pa.RecordBatch] = ()
+    ) -> None:
+        super().__init__(where)
+        self._parts: list[memoryview] = []
+        self._pieces: Iterator[None] = iter(())
+        if schema is not None:
+            self._write(schema, batches)
+
+    def _write(self, schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> None:
+        self._pieces = self._written(schema, batches)
+
+    def _written(self, schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> Iterator[None]:
+        """Write the stream piece by piece into ``_parts``."""
+        with pa.ipc.new_stream(pa.PythonFile(_Sink(self._parts), "w"), schema) as stream:
+            yield
+            for batch in batches:
+                stream.write_batch(batch)
+                yield
+
+    def readinto(self, buffer: Any) -> int:
+        while not self._parts:
+            try:
+                next(self._pieces)
+            except StopIteration:
+                if not self._parts:
+                    return 0
+        filled = 0
+        while self._parts and filled < len(buffer):
+            part = self._parts[0]
+            count = min(len(buffer) - filled, len(part))
+            buffer[filled : filled + count] = part[:count]
+            filled += count
+            if count < len(part):
+                self._parts[0] = part[count:]
+            else:
+                del self._parts[0]
+        self._given += filled
+        return filled
+
+
+class _Sink(io.RawIOBase):
+    """Takes what Arrow writes."""
+
+    def __init__(self, parts: list[memoryview]) -> None:
+        self._parts = parts
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any) -> int:
+        held = memoryview(bytes(data))  # not a view: Arrow takes its buffer back
+        if held:
+            self._parts.append(held)
+        return len(held)

@@ -117,7 +117,7 @@ def suggest_mapping(paths: Iterable[str | os.PathLike[str]], rows: int = 2_000) 
     """
     ledger = Ledger()
     found: list[dict[str, Any]] = []
-    files = find_files(paths)
+    files = find_files(paths, tables=True)
     text = False
     for file in files:
         with open_file(file) as (handle, head):

@@ -18,7 +18,7 @@ from typing import Any
 import pyarrow as pa
 
 from stillwatch.errors import ConfigError, InputError
-from stillwatch.sources.read_once import ReadOnce
+from stillwatch.sources.read_once import BatchStream
 from stillwatch.sources.untested_warehouses import (
     CLICKHOUSE,
     OTHER_SCHEMES,
@@ -59,7 +59,7 @@ def open_query(address: str, query: str, where: str) -> io.RawIOBase:
     return QueryStream(address, query, where)
 
 
-class QueryStream(ReadOnce):
+class QueryStream(BatchStream):
     """The result of a query in Arrow's stream format, read once, one batch in memory.
 
     Raises InputError when the database cannot be reached, the query fails or the connection breaks,
@@ -68,17 +68,18 @@ class QueryStream(ReadOnce):
 
     def __init__(self, address: str, query: str, where: str) -> None:
         super().__init__(where)
-        self._parts: list[memoryview] = []
         self._ours = address.startswith(SCHEMES)
         self._connection = (connect if self._ours else connect_other)(address, where)
         self._cursor = self._connection.cursor()
         try:
-            self._batches = self._begin(query)
+            reader = self._asked(query)
+            schema = _plain_schema(reader.schema, where)
         except BaseException:
             self.close()
             raise
+        self._write(schema, self._fetched(reader, schema))
 
-    def _begin(self, query: str) -> Iterator[None]:
+    def _asked(self, query: str) -> Any:
         import adbc_driver_manager
 
         try:
@@ -88,7 +89,7 @@ class QueryStream(ReadOnce):
                     **{"adbc.postgresql.batch_size_hint_bytes": str(_BATCH_BYTES)}
                 )
             self._cursor.execute(query)
-            reader = self._cursor.fetch_record_batch()
+            return self._cursor.fetch_record_batch()
         except adbc_driver_manager.Error as error:
             code = f"SQLSTATE {error.sqlstate}" if error.sqlstate else type(error).__name__
             raise InputError(
@@ -96,66 +97,25 @@ class QueryStream(ReadOnce):
                 hint="run it with psql, in a transaction that may only read, to see why"
                 if self._ours else "run it with the database's own client to see why",
             ) from None  # fmt: skip
-        return self._written(reader)
 
-    def _written(self, reader: Any) -> Iterator[None]:
-        """Write the stream piece by piece into ``_parts``."""
-        schema = _plain_schema(reader.schema, self._where)
-        with pa.ipc.new_stream(pa.PythonFile(_Sink(self._parts), "w"), schema) as stream:
-            yield
+    def _fetched(self, reader: Any, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
+        import adbc_driver_manager
+
+        try:
             for batch in reader:
                 arrays = [
                     _plain(array, field)
                     for array, field in zip(batch.columns, reader.schema, strict=True)
                 ]
-                stream.write_batch(pa.RecordBatch.from_arrays(arrays, schema=schema))
-                yield
-
-    def readinto(self, buffer: Any) -> int:
-        import adbc_driver_manager
-
-        while not self._parts:
-            try:
-                next(self._batches)
-            except StopIteration:
-                if not self._parts:
-                    return 0
-            except (adbc_driver_manager.Error, pa.ArrowException, OSError):
-                raise self._broken() from None
-        filled = 0
-        while self._parts and filled < len(buffer):
-            part = self._parts[0]
-            count = min(len(buffer) - filled, len(part))
-            buffer[filled : filled + count] = part[:count]
-            filled += count
-            if count < len(part):
-                self._parts[0] = part[count:]
-            else:
-                del self._parts[0]
-        self._given += filled
-        return filled
+                yield pa.RecordBatch.from_arrays(arrays, schema=schema)
+        except (adbc_driver_manager.Error, pa.ArrowException, OSError):
+            raise self._broken() from None
 
     def close(self) -> None:
         if not self.closed:
             self._cursor.close()
             self._connection.close()
         super().close()
-
-
-class _Sink(io.RawIOBase):
-    """Takes what Arrow writes."""
-
-    def __init__(self, parts: list[memoryview]) -> None:
-        self._parts = parts
-
-    def writable(self) -> bool:
-        return True
-
-    def write(self, data: Any) -> int:
-        held = memoryview(bytes(data))  # not a view: Arrow takes its buffer back
-        if held:
-            self._parts.append(held)
-        return len(held)
 
 
 def connect(address: str, where: str) -> Any:
