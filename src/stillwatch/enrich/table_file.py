@@ -211,8 +211,10 @@ def _time(value: Any) -> datetime:
 
 
 def _texts(value: Any) -> list[str]:
-    """Read a JSON array, or a string with semicolons between its items."""
+    """Read a JSON array, in a CSV's cell too, or a string with semicolons between its items."""
     items = value.split(";") if isinstance(value, str) else value
+    if isinstance(value, str) and value.lstrip().startswith("["):
+        items = json.loads(value)
     if not isinstance(items, list):
         raise TypeError
     return [text for text in map(_text, items) if text]
@@ -228,7 +230,7 @@ _WANTED = {
     "string": "text",
     "int64": "a whole number",
     "timestamp[us, tz=UTC]": "a time like 2026-01-31T00:00:00Z",
-    "list<item: string>": "a list (in CSV with ; between items)",
+    "list<item: string>": "a list (in CSV with ; between items, or as a JSON array)",
 }
 _NEXT = {
     "int64": "write digits alone: 1000, not 1,000",

@@ -223,6 +223,18 @@ def test_permits_from_csv_and_json(tmp_path: Path) -> None:
     assert table["max_output_tokens_per_day"].to_pylist() == [5]
 
 
+def test_a_cells_list_may_be_written_as_json(tmp_path: Path) -> None:
+    cells = [' ["relay", "autograding"]', "[]", '["relay"']
+    lines = [
+        f'p{k},a{k},,,"{cell.replace(chr(34), 2 * chr(34))}",,,\n' for k, cell in enumerate(cells)
+    ]
+    table = read_permits(put(tmp_path, "p.csv", PERMITS + lines[0] + lines[1]))
+    assert table["methods"].to_pylist() == [["relay", "autograding"], []]
+    for broken in (lines[2], 'p,a,,,"[1, {}]",,,\n', "p,a,,,[relay],,,\n"):
+        with pytest.raises(SchemaError, match="methods: .*or as a JSON array"):
+            read_permits(put(tmp_path, "p.csv", PERMITS + broken))
+
+
 @pytest.mark.parametrize(
     ("line", "message"),
     [
