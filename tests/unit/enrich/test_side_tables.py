@@ -231,7 +231,7 @@ def test_a_cells_list_may_be_written_as_json(tmp_path: Path) -> None:
     table = read_permits(put(tmp_path, "p.csv", PERMITS + lines[0] + lines[1]))
     assert table["methods"].to_pylist() == [["relay", "autograding"], []]
     for broken in (lines[2], 'p,a,,,"[1, {}]",,,\n', "p,a,,,[relay],,,\n"):
-        with pytest.raises(SchemaError, match="methods: .*or as a JSON array"):
+        with pytest.raises(SchemaError, match=r"methods: .*or as a JSON array"):
             read_permits(put(tmp_path, "p.csv", PERMITS + broken))
 
 
