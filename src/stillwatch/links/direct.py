@@ -18,14 +18,17 @@ def direct_sql(settings: Settings) -> str:
     * retry: b sent a prompt within ten minutes of a's being denied or rate limited on it;
     * succession: b, created after a was closed by the provider and within two days of it, first
       sends a template that a carried.
-    All only between different organizations and different accounts: within one they are ordinary,
-    and who is an end user of an account is what its owner writes (a name, or one a session). A
-    conversation or prompt that more than four organizations carry is a public one and counts for
-    nothing.
+    All only between different owners, an account's organization or else the account itself: within
+    one they are ordinary, and who is an end user of an account is what its owner writes (a name, or
+    one a session). So what any end user of an account held before, its others go on with as their
+    own. A conversation or prompt that more than four organizations carry, where each end user is
+    one, is a public one and counts for nothing.
     """
     del settings
     return f"""
-    WITH goes_on AS (
+    WITH owners AS (
+      SELECT sid, coalesce('o:' || org_id, 'a:' || account_id) AS owner FROM subjects),
+    goes_on AS (
       SELECT DISTINCT prefix_before_last_user AS h FROM exchanges
       WHERE prefix_before_last_user <> 0),
     starts AS (
@@ -35,8 +38,9 @@ def direct_sql(settings: Settings) -> str:
     handoffs AS (
       SELECT 'handoff' AS kind, s.sid AS a, e.sid AS b, e.ts, e.rid, e.part,
              row_number() OVER (PARTITION BY e.rid ORDER BY s.ts DESC, s.sid) AS nth,
-             max(CASE WHEN s.org = e.org THEN 1 ELSE 0 END) OVER (PARTITION BY e.rid) AS own
+             max(CASE WHEN x.owner = y.owner THEN 1 ELSE 0 END) OVER (PARTITION BY e.rid) AS own
       FROM exchanges e JOIN starts s ON e.prefix_before_last_user = s.h AND s.ts < e.ts
+      JOIN owners x ON x.sid = s.sid JOIN owners y ON y.sid = e.sid
       WHERE e.prefix_before_last_user <> 0
         AND e.prefix_before_last_user NOT IN (SELECT h FROM public_prefix)),
     blobs AS (
@@ -46,8 +50,9 @@ def direct_sql(settings: Settings) -> str:
     replays AS (
       SELECT 'blob_replay' AS kind, s.sid AS a, e.sid AS b, e.ts, e.rid, e.part,
              row_number() OVER (PARTITION BY e.rid ORDER BY s.ts DESC, s.sid) AS nth,
-             max(CASE WHEN s.org = e.org THEN 1 ELSE 0 END) OVER (PARTITION BY e.rid) AS own
+             max(CASE WHEN x.owner = y.owner THEN 1 ELSE 0 END) OVER (PARTITION BY e.rid) AS own
       FROM exchanges e JOIN blobs s ON e.h_blob = s.h AND s.ts < e.ts
+      JOIN owners x ON x.sid = s.sid JOIN owners y ON y.sid = e.sid
       WHERE e.h_blob <> 0 AND e.h_blob NOT IN (SELECT h FROM public_blob)),
     failed AS (
       SELECT h_payload AS h, sid, org, ts FROM exchanges
@@ -81,8 +86,8 @@ def direct_sql(settings: Settings) -> str:
       UNION ALL SELECT kind, a, b, ts, rid, part, nth, own FROM replays
       UNION ALL SELECT kind, a, b, ts, rid, part, nth, own FROM retries
       UNION ALL SELECT kind, a, b, ts, rid, part, nth, own FROM successions) d
-    JOIN subjects x ON x.sid = d.a JOIN subjects y ON y.sid = d.b
-    WHERE d.nth = 1 AND d.own = 0 AND x.account_id <> y.account_id
+    JOIN owners x ON x.sid = d.a JOIN owners y ON y.sid = d.b
+    WHERE d.nth = 1 AND d.own = 0 AND x.owner <> y.owner
     """
 
 

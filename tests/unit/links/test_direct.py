@@ -31,15 +31,64 @@ def test_one_organizations_own_conversation_is_no_handoff(log, linked, direct_of
     assert direct_of(linked(log)) == []
 
 
+def end_users(log, account="gateway", **more):
+    """Make an account a channel of five end users, and return what says something as one of them.
+
+    Each is a subject and an organization of its own; who they are is what the account's owner
+    writes, which may be another name for every session of one person.
+    """
+    for k in range(5):
+        log.say(account, log.words(12), end_user_id=f"session-{k}", channel="gateway")
+    log.account(account, **more)
+
+    def say(number, text, **columns):
+        columns |= {"end_user_id": f"session-{number}", "channel": "gateway"}
+        return log.say(account, text, **columns)
+
+    return say
+
+
 def test_end_users_of_one_account_hand_nothing_over(log, linked, direct_of):
-    """A gateway may write another end user for every session of one person."""
+    say = end_users(log)
     opening, answer = log.words(20), log.words(30)
-    log.say("gateway", opening, at=H, output_text=answer, end_user_id="morning")
+    say(0, opening, at=H, output_text=answer)
     goes_on = {"before": [("user", opening), ("assistant", answer)]}
-    log.say("gateway", log.words(8), at=2 * H, end_user_id="evening", **goes_on)
+    say(1, log.words(8), at=2 * H, **goes_on)
     assert direct_of(linked(log)) == []
-    log.say("other", log.words(8), at=3 * H, end_user_id="evening", **goes_on)
-    assert [kind for kind, _, _ in direct_of(linked(log))] == ["handoff"]
+    log.say("other", log.words(8), at=3 * H, **goes_on)
+    assert direct_of(linked(log)) == [("handoff", "gateway", "other")]
+
+
+def test_what_an_account_held_before_its_end_users_go_on_with_as_their_own(log, linked, direct_of):
+    """Another account held it too, and later; as of an account without end users."""
+    say = end_users(log)
+    opening, answer, blob = log.words(20), log.words(30), b"opaque reasoning"
+    say(0, opening, at=H, output_text=answer, reasoning_blob=blob)
+    log.say("other", opening, at=2 * H, output_text=answer)
+    say(1, log.words(8), at=3 * H, before=[("user", opening), ("assistant", answer)])
+    assert direct_of(linked(log)) == []
+    log.say("other", log.words(20), at=4 * H, reasoning_blob=blob)
+    say(2, log.words(20), at=5 * H, reasoning_blob=blob)
+    assert direct_of(linked(log)) == [("blob_replay", "gateway", "other")]
+
+
+def test_end_users_and_accounts_of_one_organization_hand_nothing_over(log, linked, direct_of):
+    say = end_users(log, org_id="one")
+    log.account("batch", org="one")
+    opening, answer = log.words(20), log.words(30)
+    say(0, opening, at=H, output_text=answer)
+    log.say("batch", log.words(8), at=2 * H, before=[("user", opening), ("assistant", answer)])
+    assert direct_of(linked(log)) == []
+
+
+def test_what_five_end_users_carry_is_public(log, linked, direct_of):
+    """A prompt of the gateway's own, which its users begin with: going on from it says nothing."""
+    say = end_users(log)
+    opening, answer = log.words(20), log.words(30)
+    for k in range(5):
+        say(k, opening, at=H + k * M, output_text=answer)
+    log.say("other", log.words(8), at=2 * H, before=[("user", opening), ("assistant", answer)])
+    assert direct_of(linked(log)) == []
 
 
 def test_ones_own_conversation_is_no_handoff_even_if_another_holds_it_too(log, linked, direct_of):
