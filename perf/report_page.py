@@ -10,20 +10,20 @@ time in a new context. Prints one JSON object.
 from __future__ import annotations
 
 import argparse
-import importlib.util
+import importlib
 import json
 import statistics
+import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import Any
 
 from machine import describe
 from playwright.sync_api import sync_playwright
 
 from stillwatch.report import write_report
 
-BUILDER = Path(__file__).parents[1] / "tests" / "fixtures" / "run_builder.py"
+FIXTURES = Path(__file__).parents[1] / "tests" / "fixtures"
 PAINTED = (
     "() => new Promise(r => requestAnimationFrame(() => setTimeout(() => r(performance.now()))))"
 )
@@ -31,12 +31,8 @@ PAINTED = (
 
 def build(folder: Path) -> Path:
     """Write the run directory of the test world with 50 campaigns."""
-    spec = importlib.util.spec_from_file_location("run_builder", BUILDER)
-    if spec is None or spec.loader is None:
-        raise SystemExit(f"{BUILDER} is missing")
-    module: Any = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return Path(module.write_run(folder, "many"))
+    sys.path.insert(0, str(FIXTURES))
+    return Path(importlib.import_module("run_builder").write_run(folder, "many"))
 
 
 def open_times(page: Path, chromium: str, runs: int) -> list[float]:

@@ -269,3 +269,24 @@ def make_shelf() -> Callable[..., Shelf]:
         return Shelf(server, server.collection(**more))
 
     return make
+
+
+@pytest.fixture
+def me(hub):
+    return hub.login()
+
+
+@pytest.fixture
+def both(hub, make_shelf):
+    """A collection that takes STIX 2.0 and 2.1."""
+    return make_shelf(hub, spec_versions=("2.0", "2.1"))
+
+
+@pytest.fixture
+def filled(shelf, me, make_indicator):
+    """Five indicators, of which the first has three versions."""
+    made = [make_indicator() for _ in range(5)]
+    later = [{**made[0], "modified": f"2026-11-0{day}T00:00:00.000Z"} for day in (2, 3)]
+    assert shelf.add(me, *made, *later)["success_count"] == 7
+    shelf.made = made
+    return shelf

@@ -16,11 +16,6 @@ TAXII = "application/taxii+json;version=2.1"
 
 
 @pytest.fixture
-def me(hub):
-    return hub.login()
-
-
-@pytest.fixture
 def three(shelf, me, make_indicator):
     shelf.add(me, *(make_indicator() for _ in range(3)))
     return shelf

@@ -9,11 +9,6 @@ import pytest
 TAXII = "application/taxii+json;version=2.1"
 
 
-@pytest.fixture
-def me(hub):
-    return hub.login()
-
-
 @pytest.mark.parametrize(
     ("accept", "status"),
     [
