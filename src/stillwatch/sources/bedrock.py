@@ -20,13 +20,14 @@ import orjson
 import pyarrow as pa
 
 from stillwatch.sources.bodies import BODY_COLUMNS
-from stillwatch.sources.json_rows import SOME_ROWS, Records, read_records
-from stillwatch.sources.json_text import BadJson, canonical, loads
+from stillwatch.sources.held import Held
+from stillwatch.sources.json_rows import Records, read_records
+from stillwatch.sources.json_text import BadJson, canonical, dict_of, loads
 from stillwatch.sources.ledger import Ledger
 from stillwatch.sources.outline import outline
 from stillwatch.sources.parts import Part, admitted
 from stillwatch.sources.scratch import Scratch
-from stillwatch.sources.wrapped import Wrapped, account_in, words_in
+from stillwatch.sources.wrapped import account_in, words_in
 
 __all__ = ["Bedrock"]
 
@@ -41,21 +42,15 @@ _TABLES = (
 )
 _LOST = "bodies that lie in S3 and are not among the input: their text is null"
 _FILES = "files of bodies that records name"
-_EMPTY: dict[str, Any] = {}
 
 
-class Bedrock(Wrapped):
+class Bedrock(Held):
     """Reads invocation logs; ``for_run`` gives the object that joins the bodies of one run."""
 
     name = "bedrock"
     reads_tables = False
+    tables = _TABLES
     columns = BODY_COLUMNS | {"account_id", "org_id", "provider", "tags", "latency_ms"}
-
-    def __init__(self) -> None:
-        self._base: Scratch | None = None
-
-    def for_run(self) -> Bedrock:
-        return type(self)()
 
     def sniff(self, head: bytes, name: str) -> bool:
         keys = outline(head)
@@ -80,9 +75,9 @@ class Bedrock(Wrapped):
         yield from admitted(map(convert, read_records(handle, where, ledger, Records)), ledger)
 
     def wrapper(self, record: dict[str, Any], ledger: Ledger) -> dict[str, Any]:
-        asked, said = _dict(record.get("input")), _dict(record.get("output"))
-        metadata = _dict(record.get("requestMetadata"))
-        caller, session = _caller(_dict(record.get("identity")).get("arn"))
+        asked, said = dict_of(record.get("input")), dict_of(record.get("output"))
+        metadata = dict_of(record.get("requestMetadata"))
+        caller, session = _caller(dict_of(record.get("identity")).get("arn"))
         response = said.get("outputBodyJson")
         operation = str(record.get("operation"))
         return {
@@ -93,40 +88,26 @@ class Bedrock(Wrapped):
             "end_user_id": session,
             "provider": "aws.bedrock",
             "model": _model(record.get("modelId")),
-            "operation": "embedding" if _dict(response).get("embedding") else None,
+            "operation": "embedding" if dict_of(response).get("embedding") else None,
             "stream": "Stream" in operation if operation != "None" else None,
             "tags": words_in(metadata),
-            "latency_ms": _dict(_dict(response).get("metrics")).get("latencyMs"),
+            "latency_ms": dict_of(dict_of(response).get("metrics")).get("latencyMs"),
             "request": asked.get("inputBodyJson"),
             "response": response,
             "error": {"code": record["errorCode"]} if record.get("errorCode") else None,
             **_counts(asked, said, response),
         }
 
-    def rest(self, ledger: Ledger) -> Iterator[pa.RecordBatch]:
+    def waiting(self, base: Scratch) -> Iterator[tuple[str, int, bytes]]:
         """Yield the records whose bodies lie in files of their own."""
-        if self._base is None:
-            return
-        yield from admitted(self._waited(self._base, ledger), ledger)
-        self._base.close()
-        self._base = None
+        yield from base.rows("SELECT file, line, row FROM held ORDER BY file, line")
 
-    def _waited(self, base: Scratch, ledger: Ledger) -> Iterator[Part]:
-        rows = base.rows("SELECT file, line, row FROM held ORDER BY file, line")
-        some, where = Records(), ""
-        for file, line, packed in rows:
-            if some.objects and (file != where or len(some.objects) >= SOME_ROWS):
-                yield self.converted(some, where, ledger)
-                some = Records()
-            where = file
-            some.add(self._filled(orjson.loads(packed), ledger), line)
-            some.size += _OUTSIDE_BYTES
-        if some.objects:
-            yield self.converted(some, where, ledger)
+    def joined(self, base: Scratch, held: bytes, ledger: Ledger) -> tuple[dict[str, Any], int]:
+        return self._filled(orjson.loads(held), ledger), _OUTSIDE_BYTES
 
     def _filled(self, record: dict[str, Any], ledger: Ledger) -> dict[str, Any]:
         for side, body, path in _SIDES:
-            held = _dict(record.get(side))
+            held = dict_of(record.get(side))
             if held.get(body) is None and held.get(path):
                 found = self._fetch(PurePosixPath(str(held[path])).name)
                 if found is None:
@@ -134,31 +115,23 @@ class Bedrock(Wrapped):
                 record[side] = {**held, body: found}
         return record
 
-    def _scratch(self) -> Scratch:
-        self._base = self._base or Scratch(*_TABLES)
-        return self._base
-
     def _hold(self, waiting: Records, where: str) -> None:
         rows = [(where, line, _packed(record))
                 for record, line in zip(waiting.objects, waiting.lines, strict=True)]  # fmt: skip
         if rows:
-            self._scratch().write("INSERT INTO held VALUES (?, ?, ?)", rows)
+            self.scratch().write("INSERT INTO held VALUES (?, ?, ?)", rows)
 
     def _keep(self, name: str, body: bytes) -> None:
         plain = name.removesuffix(".gz")
-        self._scratch().write("INSERT OR REPLACE INTO bodies VALUES (?, ?)", [(plain, body)])
+        self.scratch().write("INSERT OR REPLACE INTO bodies VALUES (?, ?)", [(plain, body)])
 
     def _fetch(self, name: str) -> Any:
         query = "SELECT body FROM bodies WHERE name = ?"
-        text = self._scratch().one(query, name.removesuffix(".gz"))
+        text = self.scratch().one(query, name.removesuffix(".gz"))
         try:
             return loads(text)[0] if text else None
         except (BadJson, RecursionError):
             return None
-
-
-def _dict(value: Any) -> dict[str, Any]:
-    return value if type(value) is dict else _EMPTY
 
 
 def _of_cloudwatch(keys: frozenset[str], head: bytes) -> bool:
@@ -169,16 +142,16 @@ def _record(value: dict[str, Any]) -> dict[str, Any]:
     """Return the record in an event of CloudWatch Logs, or the object itself."""
     text = value.get("message", value.get("@message"))
     if "modelId" in value or type(text) is not str:
-        return _dict(text) or value
+        return dict_of(text) or value
     try:
-        return _dict(loads(text)[0]) or value
+        return dict_of(loads(text)[0]) or value
     except (BadJson, RecursionError):
         return value
 
 
 def _outside(record: dict[str, Any]) -> bool:
     return any(
-        _dict(record.get(side)).get(body) is None and _dict(record.get(side)).get(path)
+        dict_of(record.get(side)).get(body) is None and dict_of(record.get(side)).get(path)
         for side, body, path in _SIDES
     )
 
@@ -202,7 +175,7 @@ def _model(model: Any) -> Any:
 
 def _counts(asked: dict[str, Any], said: dict[str, Any], response: Any) -> dict[str, Any]:
     """Return the record's own counts where the body has none; reads and writes of the cache in."""
-    if _dict(response).get("usage"):
+    if dict_of(response).get("usage"):
         return {}
     read, wrote = asked.get("cacheReadInputTokenCount"), asked.get("cacheWriteInputTokenCount")
     plain = asked.get("inputTokenCount")

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from stillwatch.sources.json_text import dict_of
+
 __all__ = ["plain_request", "plain_response"]
 
 _Body = dict[str, Any]
-_EMPTY: _Body = {}
 _FOREIGN_REQUEST = frozenset({"inferenceConfig", "toolConfig", "contents", "inputText",
                               "max_gen_len", "guardrailConfig", "message"})  # fmt: skip
 _FOREIGN_RESPONSE = frozenset({"candidates", "promptFeedback", "prompt_feedback", "generation",
@@ -42,7 +43,7 @@ def plain_request(body: _Body) -> _Body:
     if "contents" in body:
         return _gemini_request(body)
     if "inputText" in body:
-        config = _dict(body.get("textGenerationConfig"))
+        config = dict_of(body.get("textGenerationConfig"))
         return {"prompt": body["inputText"], "temperature": config.get("temperature"),
                 "top_p": config.get("topP"), "max_tokens": config.get("maxTokenCount")}  # fmt: skip
     if "max_gen_len" in body:
@@ -70,10 +71,6 @@ def plain_response(body: _Body) -> _Body:
     return _text_response(body)
 
 
-def _dict(value: Any) -> _Body:
-    return value if type(value) is dict else _EMPTY
-
-
 def _list(value: Any) -> list[Any]:
     return value if type(value) is list else []
 
@@ -93,11 +90,11 @@ def _only_says(part: Any) -> bool:
 
 
 def _converse_request(body: _Body) -> _Body:
-    config = _dict(body.get("inferenceConfig"))
-    told = _dict(body.get("toolConfig"))
+    config = dict_of(body.get("inferenceConfig"))
+    told = dict_of(body.get("toolConfig"))
     tools = [_converse_tool(t) for t in _list(told.get("tools")) if not _marks_the_cache(t)]
     system = [_converse_block(b) for b in _list(body.get("system")) if not _marks_the_cache(b)]
-    more = _dict(body.get("additionalModelRequestFields"))
+    more = dict_of(body.get("additionalModelRequestFields"))
     return {
         **more,
         **body,
@@ -112,7 +109,7 @@ def _converse_request(body: _Body) -> _Body:
 
 
 def _converse_tool(tool: Any) -> Any:
-    spec = _dict(tool).get("toolSpec")
+    spec = dict_of(tool).get("toolSpec")
     return spec if type(spec) is dict else tool
 
 
@@ -136,7 +133,7 @@ def _converse_block(block: Any) -> Any:
         return block
     if "text" in block:
         return {"type": "text", "text": block["text"]}
-    guarded = _dict(block.get("guardContent"))
+    guarded = dict_of(block.get("guardContent"))
     if type(guarded.get("text")) is dict:
         return {"type": "text", "text": guarded["text"].get("text")}
     if type(guarded.get("image")) is dict:
@@ -148,7 +145,7 @@ def _converse_block(block: Any) -> Any:
         return {"type": "tool_result", "content": inner}
     if type(block.get("reasoningContent")) is dict:
         held = block["reasoningContent"]
-        told = _dict(held.get("reasoningText"))
+        told = dict_of(held.get("reasoningText"))
         if told:
             return {"type": "thinking", "thinking": told.get("text"),
                     "signature": told.get("signature")}  # fmt: skip
@@ -183,14 +180,14 @@ def _gemini_request(body: _Body) -> _Body:
     }
     system = body.get("systemInstruction") or body.get("system_instruction")
     if system:
-        plain["system"] = _gemini_parts(_dict(system).get("parts"))
+        plain["system"] = _gemini_parts(dict_of(system).get("parts"))
     config = body.get("generationConfig") or body.get("generation_config")
     if type(config) is dict:
         _add_config(plain, config)
     if "tools" in body:
         plain["tools"] = [
             declaration
-            for held in map(_dict, _list(body["tools"]))
+            for held in map(dict_of, _list(body["tools"]))
             for declaration in _list(
                 held.get("functionDeclarations") or held.get("function_declarations")
             )
@@ -212,7 +209,7 @@ def _add_config(plain: _Body, config: _Body) -> None:
             plain.setdefault(_GEMINI_CONFIG_OF_SDK[key], value)
     if plain.get("response_format") == "application/json":
         plain["response_format"] = "json_object"
-    thinking = _dict(config.get("thinkingConfig") or config.get("thinking_config"))
+    thinking = dict_of(config.get("thinkingConfig") or config.get("thinking_config"))
     if thinking:
         plain["reasoning_effort"] = thinking.get("thinkingLevel") or thinking.get("thinking_level")
 
@@ -251,7 +248,7 @@ def _gemini_part(part: Any) -> Any:
     answer = part.get("functionResponse") or part.get("function_response")
     if type(answer) is dict:
         return {"type": "tool_result", "content": [{"type": "result", **answer}]}
-    data = _dict(next(filter(None, map(part.get, _GEMINI_DATA)), None))
+    data = dict_of(next(filter(None, map(part.get, _GEMINI_DATA)), None))
     kind = str(data.get("mimeType") or data.get("mime_type") or "part").partition("/")[0]
     return {**data, "type": kind if kind in ("image", "audio", "video") else "file"}
 
@@ -271,7 +268,7 @@ def _gemini_response(body: _Body) -> _Body:
                 blocks += _gemini_parts(content.get("parts"))
             finish = finish or candidate.get("finishReason") or candidate.get("finish_reason")
     if not finish:
-        blocked = _dict(body.get("promptFeedback") or body.get("prompt_feedback"))
+        blocked = dict_of(body.get("promptFeedback") or body.get("prompt_feedback"))
         finish = blocked.get("blockReason") or blocked.get("block_reason")
     return {
         "id": body.get("responseId") or body.get("response_id"),
@@ -290,7 +287,7 @@ def _cohere_request(body: _Body) -> _Body:
     """Return a chat of Cohere's, whose last turn stands apart and whose roles are in capitals."""
     before = [
         {"role": {"CHATBOT": "assistant"}.get(role, role.lower()), "content": turn.get("message")}
-        for turn in map(_dict, _list(body.get("chat_history")))
+        for turn in map(dict_of, _list(body.get("chat_history")))
         if type(role := turn.get("role", "USER")) is str
     ]
     now = {"role": "user", "content": body["message"]}
@@ -300,7 +297,7 @@ def _cohere_request(body: _Body) -> _Body:
 
 def _text_response(body: _Body) -> _Body:
     for key in ("outputs", "generations"):  # Mistral, Cohere
-        if found := [_dict(one) for one in _list(body.get(key))]:
+        if found := [dict_of(one) for one in _list(body.get(key))]:
             return {
                 "content": [{"type": "text", "text": one.get("text")} for one in found],
                 "stop_reason": found[0].get("stop_reason", found[0].get("finish_reason")),
@@ -313,9 +310,9 @@ def _text_response(body: _Body) -> _Body:
                 "stop_reason": body.get("stop_reason"),
                 "usage": counts if None not in counts.values() else None}  # fmt: skip
     results = _list(body.get("results")) or [body]
-    texts = [_dict(r).get("outputText") for r in results]
+    texts = [dict_of(r).get("outputText") for r in results]
     return {
         "content": [{"type": "text", "text": t} for t in texts if type(t) is str],
-        "stop_reason": _dict(results[0]).get("completionReason"),
+        "stop_reason": dict_of(results[0]).get("completionReason"),
         "usage": None,
     }

@@ -12,7 +12,16 @@ import orjson
 from stillwatch.schema.message import canonical
 from stillwatch.sources.ledger import ENDS_EARLY
 
-__all__ = ["BadJson", "canonical", "clean", "loads", "parsed", "parsed_object", "record_digest"]
+__all__ = [
+    "BadJson",
+    "canonical",
+    "clean",
+    "dict_of",
+    "loads",
+    "parsed",
+    "parsed_object",
+    "record_digest",
+]
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _OPENERS = ("{", "[", '"')
@@ -57,11 +66,14 @@ def parsed(value: Any) -> Any:
     return value
 
 
+def dict_of(value: Any) -> dict[str, Any]:
+    """Return an object, {} for anything else; not to be written to."""
+    return value if type(value) is dict else {}
+
+
 def parsed_object(value: Any) -> dict[str, Any]:
     """Return an object, also one that stands as JSON text; {} for anything else."""
-    if type(value) is not dict:
-        value = parsed(value)
-    return value if type(value) is dict else {}
+    return dict_of(value if type(value) is dict else parsed(value))
 
 
 def record_digest(record: Any, digits: int) -> str:

@@ -19,13 +19,14 @@ import pyarrow as pa
 
 from stillwatch.sources.any_rows import read_rows
 from stillwatch.sources.bodies import BODY_COLUMNS
-from stillwatch.sources.json_rows import SOME_ROWS, Records
+from stillwatch.sources.held import Held
+from stillwatch.sources.json_rows import Records
 from stillwatch.sources.json_text import canonical, parsed, parsed_object
 from stillwatch.sources.ledger import Ledger
 from stillwatch.sources.parts import Part, admitted
 from stillwatch.sources.scratch import Scratch
 from stillwatch.sources.usage import count_of
-from stillwatch.sources.wrapped import Wrapped, account_in, names_in
+from stillwatch.sources.wrapped import account_in, names_in
 
 __all__ = ["Langfuse"]
 
@@ -37,20 +38,14 @@ _TRACES = "traces"
 _CODE = re.compile(r"(?<![0-9])[45][0-9]{2}(?![0-9])")
 _BODY = frozenset({"messages", "input", "contents", "prompt"})
 _BLOCKS = ("text", "output_text", "thinking", "tool_use", "refusal")
-_EMPTY: dict[str, Any] = {}
 
 
-class Langfuse(Wrapped):
+class Langfuse(Held):
     """Reads model calls; ``for_run`` gives the object that joins the traces of one run."""
 
     name = "langfuse"
+    tables = _TABLES
     columns = BODY_COLUMNS | {"account_id", "trace_id", "cost_usd", "latency_ms", "tags"}
-
-    def __init__(self) -> None:
-        self._base: Scratch | None = None
-
-    def for_run(self) -> Langfuse:
-        return type(self)()
 
     def sniff(self, head: bytes, name: str) -> bool:
         keys = names_in(head)
@@ -70,14 +65,10 @@ class Langfuse(Wrapped):
                     (waiting if lone else ready).add(record, line)
             rows = [(where, line, str(r.get("traceId")), _packed(r))
                     for r, line in zip(waiting.objects, waiting.lines, strict=True)]  # fmt: skip
-            self._scratch().write("INSERT INTO held VALUES (?, ?, ?, ?)", rows)
+            self.scratch().write("INSERT INTO held VALUES (?, ?, ?, ?)", rows)
             return self.converted(ready, where, ledger)
 
         yield from admitted(map(convert, read_rows(handle, where, ledger)), ledger)
-
-    def _scratch(self) -> Scratch:
-        self._base = self._base or Scratch(*_TABLES)
-        return self._base
 
     def _observations(self, value: dict[str, Any], ledger: Ledger) -> Iterator[dict[str, Any]]:
         """Yield the model calls in a record: an observation, or what a trace holds."""
@@ -86,35 +77,27 @@ class Langfuse(Wrapped):
             return
         ledger.notes[_TRACES] += 1
         told = {k: value[k] for k in _OF_TRACE if value.get(k)}
-        self._scratch().write(
+        self.scratch().write(
             "INSERT INTO traces VALUES (?, ?)", [(str(value.get("id")), _packed(told))]
         )
         inner = value.get("observations")
         for record in _calls(inner if type(inner) is list else [], ledger):
             yield _with_trace({"traceId": value.get("id"), **record}, told)
 
-    def rest(self, ledger: Ledger) -> Iterator[pa.RecordBatch]:
+    def waiting(self, base: Scratch) -> Iterator[tuple[str, int, tuple[str, bytes]]]:
         """Yield the calls whose user stands on their trace."""
-        if self._base is None:
-            return
-        yield from admitted(self._waited(self._base, ledger), ledger)
-        self._base.close()
-        self._base = None
-
-    def _waited(self, base: Scratch, ledger: Ledger) -> Iterator[Part]:
         base.rows("CREATE INDEX by_id ON traces (id)")
         rows = base.rows("SELECT file, line, trace, row FROM held ORDER BY file, line, rowid")
-        some, where = Records(), ""
         for file, line, trace, packed in rows:
-            if some.objects and (file != where or len(some.objects) >= SOME_ROWS):
-                yield self.converted(some, where, ledger)
-                some = Records()
-            where = file
-            told = base.one("SELECT row FROM traces WHERE id = ?", trace)
-            some.add(_with_trace(orjson.loads(packed), orjson.loads(told) if told else {}), line)
-            some.size += len(packed)
-        if some.objects:
-            yield self.converted(some, where, ledger)
+            yield file, line, (trace, packed)
+
+    def joined(
+        self, base: Scratch, held: tuple[str, bytes], ledger: Ledger
+    ) -> tuple[dict[str, Any], int]:
+        trace, packed = held
+        told = base.one("SELECT row FROM traces WHERE id = ?", trace)
+        record = _with_trace(orjson.loads(packed), orjson.loads(told) if told else {})
+        return record, len(packed)
 
     def wrapper(self, record: dict[str, Any], ledger: Ledger) -> dict[str, Any]:
         metadata = parsed_object(record.get("metadata"))

@@ -21,7 +21,7 @@ from stillwatch.sources.any_rows import read_rows
 from stillwatch.sources.bodies import body_messages, body_parameters
 from stillwatch.sources.csv_rows import csv_header
 from stillwatch.sources.json_rows import Records
-from stillwatch.sources.json_text import parsed
+from stillwatch.sources.json_text import dict_of, parsed
 from stillwatch.sources.ledger import Ledger
 from stillwatch.sources.litellm import LiteLLM
 from stillwatch.sources.outline import outline
@@ -37,7 +37,6 @@ _CUT = (
 )
 _MARK = "litellm_truncated skipped"
 _SIGNS = frozenset({"request_id", "call_type", "startTime", "api_key"})
-_EMPTY: dict[str, Any] = {}
 
 
 class SpendLogs(Source):
@@ -62,7 +61,7 @@ class SpendLogs(Source):
                 return Part({}, [], where, records.size)
             payloads = [_payload(row) for row in records.objects]
             columns = self._payloads.columns_of(payloads)
-            bodies = [_object(p["body"]) for p in payloads]
+            bodies = [dict_of(p["body"]) for p in payloads]
             columns |= {k: v for k, v in body_parameters(bodies).items() if k != "end_user_id"}
             columns |= _took(records.objects)
             return Part(columns, records.lines, where, records.size)
@@ -71,14 +70,10 @@ class SpendLogs(Source):
             yield _uncut(batch, ledger)
 
 
-def _object(value: Any) -> dict[str, Any]:
-    return value if type(value) is dict else _EMPTY
-
-
 def _payload(row: dict[str, Any]) -> dict[str, Any]:
     """Return the row as LiteLLM's StandardLoggingPayload, with the request's ``body`` beside."""
     held = {name: parsed(row.get(name)) for name in _JSON}
-    meta = _object(held["metadata"])
+    meta = dict_of(held["metadata"])
     body = held["proxy_server_request"]
     usage = meta.get("usage_object") or meta.get("additional_usage_values")
     status = row.get("status") or meta.get("status")
@@ -90,9 +85,9 @@ def _payload(row: dict[str, Any]) -> dict[str, Any]:
         "prompt_tokens": _number(row.get("prompt_tokens")),
         "completion_tokens": _number(row.get("completion_tokens")),
         "response_cost": row.get("spend"),
-        "stream": _object(body).get("stream"),
+        "stream": dict_of(body).get("stream"),
         "request_tags": held["request_tags"],
-        "messages": held["messages"] or body_messages(_object(body)),
+        "messages": held["messages"] or body_messages(dict_of(body)),
         "response": held["response"],
         "error_information": meta.get("error_information"),
         "body": body,
