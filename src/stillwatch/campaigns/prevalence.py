@@ -26,6 +26,17 @@ _LEAST_RECALL: Final = 0.05
 _UNKNOWN: Final[dict[str, float | None]] = {"value": None, "low": None, "high": None}
 _SEGMENTS: Final = 50  # with most output tokens; a side table may name one for each account
 _OVER_TIME: Final = 8  # models, segments and methods that have their prevalence by week too
+# What was sent, by week, model and subject; and the members of what was tested.
+_SENT: Final = f"""
+    SELECT date_trunc('week', make_timestamptz(day * {DAY_US})) AS week, model, sid,
+           CAST(sum(n) AS BIGINT) AS requests, CAST(sum(tokens) AS BIGINT) AS output_tokens
+    FROM (SELECT epoch_us(ts) // {DAY_US} AS day, model, sid, count(*) AS n,
+                 sum(coalesce(output_tokens, 0)) AS tokens
+          FROM exchanges GROUP BY ALL)
+    GROUP BY ALL ORDER BY week, model, sid"""
+_TESTED: Final = """
+    SELECT m.cohort, m.sid FROM cohort_members m JOIN cohort_scores c ON c.cohort = m.cohort
+    WHERE c.tested AND m.how <> 'associated' ORDER BY m.cohort, m.sid"""
 
 
 class _Recall(NamedTuple):
@@ -220,34 +231,16 @@ def measure_prevalence(
     each have it by week too, in output tokens.
     """
     recalls = _recall(desk.query("SELECT * FROM spikes ORDER BY rung, spike"), needed, rungs)
-    known = [r for r in recalls if r["recall"] is not None]
-    plain = [r for r in known if r["rung"] in (1, 2)]
-    made = sum(r["spikes"] for r in plain)
-    found = round(sum(r["recall"] * r["spikes"] for r in plain))
-    recall = _Recall(found, made) if made else None
-    seen = [r for r in known if r["recall"] > 0]
-    blind = [str(r["rung"]) for r in known if r["recall"] == 0]
-    usual = recall.share if recall else 1.0
-    worst = max(min([_WORST_RECALL, usual, *(r["low"] for r in seen)]), _LEAST_RECALL)
+    recall, worst, blind = _bounds(recalls)
     accused = [c for c in judgement.campaigns if c.standing == "accused"]
     owner = np.full(judgement.crowd.subjects.num_rows, -1, dtype=np.int64)
     for k, one in enumerate(accused):
         owner[one.accused] = k
-    table = desk.query(
-        f"""SELECT date_trunc('week', make_timestamptz(day * {DAY_US})) AS week, model, sid,
-                   CAST(sum(n) AS BIGINT) AS requests, CAST(sum(tokens) AS BIGINT) AS output_tokens
-            FROM (SELECT epoch_us(ts) // {DAY_US} AS day, model, sid, count(*) AS n,
-                         sum(coalesce(output_tokens, 0)) AS tokens
-                  FROM exchanges GROUP BY ALL)
-            GROUP BY ALL ORDER BY week, model, sid"""
-    )
+    table = desk.query(_SENT)
     sid = table["sid"].to_numpy()
     account = _codes(judgement.crowd.subjects["account_id"])[1]
     tokens = table["output_tokens"].to_numpy()
-    members = desk.query(
-        "SELECT m.cohort, m.sid FROM cohort_members m JOIN cohort_scores c ON c.cohort = m.cohort "
-        "WHERE c.tested AND m.how <> 'associated' ORDER BY m.cohort, m.sid"
-    )
+    members = desk.query(_TESTED)
     member_of, member = members["cohort"].to_numpy(), members["sid"].to_numpy()
     measure = _Measure(
         _Log(sid, account[sid], owner[sid],
@@ -307,20 +300,41 @@ def measure_prevalence(
         "by_method": method_parts(),
         "recall": recalls,
         "worst_recall": round(worst, 6),
-        "text": "Detected is a floor. Corrected divides by the recall of the tests on made-up "
-        "campaigns of rungs 1 and 2 among this log's accounts, given that their accounts were put "
-        "together; it is unknown where none could be made. Its interval allows for how many were "
-        "made and how many campaigns may be missed, as large as those found, and not for "
-        "campaigns that hide otherwise. Not excluded assumes the worst recall "
-        "stated, and campaigns no larger than the largest cohort tested"
-        + (
-            f"; campaigns hidden as on rung {', '.join(blind)} were not seen at all, and nothing "
-            "here bounds them."
-            if blind
-            else "."
-        )
-        + _unknown(able, len(member)),
+        "text": _text(blind) + _unknown(able, len(member)),
     }
+
+
+def _bounds(recalls: Sequence[Mapping[str, Any]]) -> tuple[_Recall | None, float, list[str]]:
+    """Return the recall on rungs 1 and 2, the worst that is assumed, and the rungs never seen.
+
+    ``recalls``: of `_recall`. Without a spike of rungs 1 and 2 their recall is None.
+    """
+    known = [r for r in recalls if r["recall"] is not None]
+    plain = [r for r in known if r["rung"] in (1, 2)]
+    made = sum(r["spikes"] for r in plain)
+    found = round(sum(r["recall"] * r["spikes"] for r in plain))
+    recall = _Recall(found, made) if made else None
+    usual = recall.share if recall else 1.0
+    lows = [r["low"] for r in known if r["recall"] > 0]
+    worst = max(min([_WORST_RECALL, usual, *lows]), _LEAST_RECALL)
+    return recall, worst, [str(r["rung"]) for r in known if r["recall"] == 0]
+
+
+def _text(blind: Sequence[str]) -> str:
+    """Return what the three numbers assume. ``blind``: rungs that were never seen."""
+    return (
+        "Detected is a floor. Corrected divides by the recall of the tests on made-up campaigns of "
+        "rungs 1 and 2 among this log's accounts, given that their accounts were put together; it "
+        "is unknown where none could be made. Its interval allows for how many were made and how "
+        "many campaigns may be missed, as large as those found, and not for campaigns that hide "
+        "otherwise. Not excluded assumes the worst recall stated, and campaigns no larger than the "
+        "largest cohort tested"
+    ) + (
+        f"; campaigns hidden as on rung {', '.join(blind)} were not seen at all, and nothing here "
+        "bounds them."
+        if blind
+        else "."
+    )
 
 
 def _unknown(able: bool, tested: int) -> str:
