@@ -64,6 +64,16 @@ def lineage(
     )
     page = Page()
     _say_left_out(page, found)
+    _say_verdict(page, found)
+    _say_what_it_rests_on(page, found)
+    _say_ranking(page, found)
+    _say_tests(page, found)
+    _say_power(page, found["power"])
+    _say_dependence(page, found["dependence"])
+    _say_confounders(page, found)
+
+
+def _say_verdict(page: Page, found: Any) -> None:
     nearest = max(found["ranking"], key=lambda row: row["excess"])["family"]
     page.sentence(
         f"Open-set verdict: {_verdict(found)} (excess {found['open_score']:.2f} nats for "
@@ -71,7 +81,9 @@ def lineage(
         f"smallest possible {found['smallest_p']:.3f} with {found['n_controls']} controls of "
         f"{found['control_groups']} groups)."
     )
-    _say_what_it_rests_on(page, found)
+
+
+def _say_ranking(page: Page, found: Any) -> None:
     page.table(
         ["family", ">score", ">excess", ">95 % from", ">to", ">first in resamples"],
         [
@@ -86,18 +98,18 @@ def lineage(
             for row in found["ranking"][:5]
         ],
     )
+
+
+def _say_tests(page: Page, found: Any) -> None:
+    for test in found["tests"]:
+        page.point(
+            f"{test['family']}: p {test['p_value']:.3f}, Holm {test['p_adjusted']:.3f}. "
+            f"Null: {found['null']}."
+        )
     if found["tests"]:
-        for test in found["tests"]:
-            page.point(
-                f"{test['family']}: p {test['p_value']:.3f}, Holm {test['p_adjusted']:.3f}. "
-                f"Null: {found['null']}."
-            )
         _say_resolution(page, found)
     else:
         page.sentence("A screening: no family was named beforehand, so the rank is no test.")
-    _say_power(page, found["power"])
-    _say_dependence(page, found["dependence"])
-    _say_confounders(page, found)
 
 
 def _say_left_out(page: Page, found: Any) -> None:
