@@ -14,6 +14,7 @@ from stillwatch.stats import calibrate, turns_e
 __all__ = [
     "NOTHING",
     "ORDINARY",
+    "around_the_clock",
     "at_one_place",
     "explained",
     "hosted_turns",
@@ -30,6 +31,9 @@ _NIGHT: Final = 6
 _QUIET: Final = 0.04
 _LEAST_DAYS: Final = 2
 _MEETING: Final = 12
+_REST: Final = 8
+_AWAKE: Final = 0.9
+_LEAST_ASKED: Final = 200
 _MOST: Final = 0.9
 _SITE: Final = 0.5
 _EVENT_US: Final = 3 * 24 * _HOUR_US
@@ -156,6 +160,20 @@ def people_hours(ts_us: np.ndarray) -> str:
     if share > _QUIET:
         return ""
     return f"{share:.1%} of its requests fall into the six hours from {start:02d} UTC"
+
+
+def around_the_clock(ts_us: np.ndarray) -> bool:
+    """Return whether requests know no night: the quietest eight hours of the day have their share.
+
+    Nine tenths of a third of the requests and more, of 200 at least; what people ask for, also of a
+    machine, rests, and what customers of one continent ask for has a quarter. ``ts_us``: in
+    microseconds since 1970.
+    """
+    if len(ts_us) < _LEAST_ASKED:
+        return False
+    count = np.bincount(ts_us // _HOUR_US % _DAY, minlength=_DAY)
+    quiet = min(int(np.roll(count, -hour)[:_REST].sum()) for hour in range(_DAY))
+    return quiet >= _AWAKE * _REST / _DAY * len(ts_us)
 
 
 def on_a_clock(labels: np.ndarray, ts_us: np.ndarray) -> str:

@@ -51,6 +51,7 @@ from stillwatch.signals.data import (
 from stillwatch.signals.direct_evidence import Coincidences
 from stillwatch.signals.distinct import own_share
 from stillwatch.signals.excuses import ONE_HOST, POOL, Reasons, counted_as, excused, lifted
+from stillwatch.signals.few_exits import TOPICS_TELL_SOME, few_exits
 from stillwatch.signals.overlaps import parts_of_one
 from stillwatch.signals.payers import MAX_ONE_PAYER, MIN_PAYERS, Payers, one_payer
 from stillwatch.signals.reference import shipped_references
@@ -150,6 +151,7 @@ class _Judged(NamedTuple):
     screen: float
     any_act: float
     acts: list[Finding]
+    few: Finding  # `crossed_cards` as it is read where topics tell
 
     @property
     def strangers(self) -> Traits | None:
@@ -228,6 +230,7 @@ class _Bench(NamedTuple):
             if any(f.excuse == ONE_HOST for f in screened)
             else mean_of([e for _, e in acted]),
             acts,
+            few_exits(acts, views, self.late, holding=paid.apart),
         )
 
 
@@ -254,6 +257,9 @@ def _rows(desk: Desk, one: _Judged, usual_own: float, distinct: float) -> list[d
     ``by_topics``: whether topics tell its members from others, as they do everywhere but where
     acts had to stand in for them (`two_reasons`).
     """
+    if distinct >= TOPICS_TELL_SOME:
+        acts = [one.few if f.signal == one.few.signal else f for f in one.acts]
+        one = one._replace(acts=acts)
     instead = _of_acts(desk, one, usual_own)
     known = {"usual_own": usual_own, "by_topics": not instead.evaluable}
     found = (*one.acts, *_of_topics(desk, one, usual_own, distinct), instead)

@@ -22,6 +22,11 @@ SALT = b"a salt of tests."
 T0 = 1_790_000_000_000_000
 HOUR = 3_600_000_000
 HEAD, TAIL, BAND, EXIT = 0xA1, 0xB2, 0xC3, 0xD4
+PERMIT = {
+    "permit_id": "p-1", "account_id": "bad-1", "org_id": None, "plan": None,
+    "methods": ["synthetic_data"], "models": ["m-1"], "max_output_tokens_per_day": 1_000,
+    "valid_from_us": T0 - HOUR, "valid_until_us": T0 + 100 * HOUR,
+}  # fmt: skip
 SMALL = Capacity(1_000, 1_000, 1_000, 1_000)
 
 

@@ -21,8 +21,7 @@ from stillwatch.guard.server import Chores
 from stillwatch.policy import Ladder
 from stillwatch.schema.snapshot import EVIDENCE, Pursuit, subject_key
 
-from .conftest import HOUR, SALT, T0, framed, guard, ordered, request, snapshot
-from .test_decide import spend
+from .conftest import HOUR, SALT, T0, framed, guard, ordered, request, snapshot, spend
 from .test_http import call, key, served
 
 __all__ = ["key"]  # the fixture

@@ -21,8 +21,7 @@ from stillwatch.schema.snapshot import (
     subject_key,
 )
 
-from .conftest import HOUR, SALT, T0, guard, ordered, request, snapshot
-from .test_decide import PERMIT, spend
+from .conftest import HOUR, PERMIT, SALT, T0, guard, ordered, request, snapshot, spend
 
 STRICT = Ladder(
     mode="enforce", access_restricted="deny", access_possible="step_up",

@@ -42,8 +42,7 @@ from stillwatch.schema.snapshot import Action, keyed_permit, subject_key
 from stillwatch.seal import new_key, open_sealed, public_key, read_public_key
 from stillwatch.simulate.students import TinyModel, draw_writer, questions, train
 
-from .conftest import HOUR, SALT, T0, ordered, snapshot
-from .test_decide import PERMIT
+from .conftest import HOUR, PERMIT, SALT, T0, ordered, snapshot
 from .test_http import key, served
 
 __all__ = ["key"]  # the fixture

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from stillwatch.policy.owners.graph import Graph
+from stillwatch.policy.owners.graph import Graph, Holding
 from stillwatch.policy.owners.holdings import UNIT, percent
 
 __all__ = ["Step", "cascade_chain", "describe", "product_chain"]
@@ -38,34 +38,40 @@ def cascade_chain(
     Well-founded by construction: an owner's round is smaller than its asset's, so the proof has no
     circle. At most 200 holdings, those nearest to the entity first.
     """
-    if entity in seeds:
-        return (Step(entity, None, UNIT, UNIT, (), True),)
-    steps: list[Step] = []
-    waiting, seen = [entity], {entity}
-    while waiting and len(steps) < _MOST_STEPS:
-        asset = waiting.pop(0)
-        owned = graph.owned.get(asset)
-        if owned is None:
-            continue
+
+    def earlier(asset: str, holdings: Sequence[Holding]) -> Iterator[tuple[Holding, None]]:
         at = rounds.get(asset, len(rounds) + 1)
-        for holding in owned.holdings:
-            if holding.high == 0 or rounds.get(holding.owner, at) >= at:
-                continue
-            listed = holding.owner in seeds
-            steps.append(
-                Step(holding.owner, asset, holding.low, holding.high, holding.sources, listed)
-            )
-            if not listed and holding.owner not in seen:
-                seen.add(holding.owner)
-                waiting.append(holding.owner)
-        steps += _unknown(graph, asset, level)
-    return tuple(steps[:_MOST_STEPS])
+        for holding in holdings:
+            if holding.high != 0 and rounds.get(holding.owner, at) < at:
+                yield holding, None
+
+    return _walk(graph, seeds, entity, level, earlier)
 
 
 def product_chain(
     graph: Graph, value: Mapping[str, float], seeds: Collection[str], entity: str, level: str
 ) -> tuple[Step, ...]:
     """Return the holdings through which interest flows, each owner once, nearest first."""
+
+    def flowing(asset: str, holdings: Sequence[Holding]) -> Iterator[tuple[Holding, int]]:
+        if level == "unknown" and asset in graph.circular:
+            return  # `_unknown` says that of the circle as a whole nothing is known
+        for holding in holdings:
+            interest = round(value.get(holding.owner, 0.0) * UNIT)
+            if holding.high != 0 and interest != 0:
+                yield holding, interest
+
+    return _walk(graph, seeds, entity, level, flowing)
+
+
+def _walk(
+    graph: Graph, seeds: Collection[str], entity: str, level: str,
+    counted: Callable[[str, Sequence[Holding]], Iterator[tuple[Holding, int | None]]],
+) -> tuple[Step, ...]:  # fmt: skip
+    """Return the steps from an entity back to the list, breadth first, each owner once.
+
+    ``counted``: of an asset's holdings those that belong to the proof, each with its interest.
+    """
     if entity in seeds:
         return (Step(entity, None, UNIT, UNIT, (), True),)
     steps: list[Step] = []
@@ -75,21 +81,14 @@ def product_chain(
         owned = graph.owned.get(asset)
         if owned is None:
             continue
-        if level == "unknown" and asset in graph.circular:
-            steps += _unknown(graph, asset, level)
-            continue
-        for holding in owned.holdings:
-            interest = round(value.get(holding.owner, 0.0) * UNIT)
-            if holding.high == 0 or interest == 0:
-                continue
-            listed = holding.owner in seeds
+        for holding, interest in counted(asset, owned.holdings):
+            owner, listed = holding.owner, holding.owner in seeds
             steps.append(
-                Step(holding.owner, asset, holding.low, holding.high, holding.sources, listed,
-                     interest)
-            )  # fmt: skip
-            if not listed and holding.owner not in seen:
-                seen.add(holding.owner)
-                waiting.append(holding.owner)
+                Step(owner, asset, holding.low, holding.high, holding.sources, listed, interest)
+            )
+            if not listed and owner not in seen:
+                seen.add(owner)
+                waiting.append(owner)
         steps += _unknown(graph, asset, level)
     return tuple(steps[:_MOST_STEPS])
 
