@@ -16,9 +16,9 @@ def direct_sql(settings: Settings) -> str:
     * handoff: b's exchange continues a conversation whose last exchange was a's;
     * blob_replay: b sent an opaque reasoning blob that a received before;
     * retry: b sent a prompt within ten minutes of a's being denied or rate limited on it;
-        * succession: b, created after a was closed against the rules (`BANNED_RE`) and within two days
+    * succession: b, created after a was closed against the rules (`BANNED_RE`) and within two days
       of it, first sends a template that a carried.
-        All only between different owners, an account's organization or else the account itself: within
+    All only between different owners, an account's organization or else the account itself: within
     one they are ordinary, and who is an end user of an account is what its owner writes (a name, or
     one a session). So what any end user of an account held before, its others go on with as their
     own. A conversation or prompt that more than four organizations carry, where each end user is

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, Final, NamedTuple
 
@@ -34,7 +34,6 @@ from stillwatch.signals.claims import (
     dealt,
     e_of_acts,
     e_of_claim,
-    e_of_closer,
     e_of_screen,
     e_of_source,
     mean_of,
@@ -50,7 +49,7 @@ from stillwatch.signals.data import (
 )
 from stillwatch.signals.direct_evidence import Coincidences
 from stillwatch.signals.distinct import own_share
-from stillwatch.signals.excuses import ONE_HOST, POOL, Reasons, counted_as, excused, lifted
+from stillwatch.signals.excuses import ONE_HOST, Reasons, counted_as, excused, lifted
 from stillwatch.signals.few_exits import TOPICS_TELL_SOME, few_exits
 from stillwatch.signals.overlaps import parts_of_one
 from stillwatch.signals.payers import MAX_ONE_PAYER, MIN_PAYERS, Payers, one_payer
@@ -58,6 +57,7 @@ from stillwatch.signals.reference import shipped_references
 from stillwatch.signals.traits import MIN_EVENTS, TRAITS, Traits, traits
 from stillwatch.signals.verdicts import missing, not_enough, switched_off
 from stillwatch.signals.views import load_cohorts
+from stillwatch.signals.watching import asked_to_watch, to_watch
 from stillwatch.stats import round9
 
 __all__ = ["FINDINGS_STEP", "SCORES_STEP", "as_row", "coordination", "lacking"]
@@ -413,8 +413,8 @@ def _scores(desk: Desk) -> pa.Table:
                 "one_payer": findings[0]["one_payer"],
                 "e_coordinated": acts,
                 "e_extractive": e_of_claim(asked, screen) if asked else float("nan"),
-                "e_acts_watch": (watched := e_of_acts(_to_watch(made), watch=True)),
-                "e_extractive_watch": _asked_to_watch(
+                "e_acts_watch": (watched := e_of_acts(to_watch(made), watch=True)),
+                "e_extractive_watch": asked_to_watch(
                     watched, together, asked, described, findings[0]["usual_own"]
                 ),
                 "score": harvests[0]["statistic"] if harvests else float("nan"),
@@ -458,36 +458,6 @@ def _parts(desk: Desk, cohorts: list[int], asked: np.ndarray) -> np.ndarray:
     starts, ends = (np.searchsorted(of, [c + k for c in chosen]).tolist() for k in (0, 1))
     part[asked] = parts_of_one([sid[low:high] for low, high in zip(starts, ends, strict=True)])
     return part
-
-
-def _to_watch(made: Sequence[Mapping[str, Any]]) -> list[tuple[str, float]]:
-    """Return names and e-values of what lets a cohort be watched, of the findings that were made.
-
-    Turns behind one host are as a service's server takes them, or as a campaign does that leaves
-    through the address of an application whose template it copies: nobody is accused, and somebody
-    should look. So do exits through which they rotate.
-    """
-    let = ((ONE_HOST, round_robin.TEST.name), (POOL, shared_values.EXIT_TEST.name))
-    return [
-        (f["signal"], f["e_before"] if (f["excuse"], f["signal"]) in let else f["e_value"])
-        for f in made
-        if f["claim"] == "coordinated"
-    ]
-
-
-def _asked_to_watch(
-    watched: float, together: Sequence[tuple[str, float]], asked: Sequence[tuple[str, float]],
-    described: Mapping[str, float], usual_own: float,
-) -> float:  # fmt: skip
-    """Return what *extractive* is worth for watching by its acts (`two_reasons.to_watch`).
-
-    0 where that test was not made: then what an accusation asks for is asked for here as well.
-    """
-    if two_reasons.TEST.name not in {name for name, _ in asked}:
-        return 0.0
-    seen = Traits(**{name: described.get(name, float("nan")) for name in TRAITS})
-    by_acts = two_reasons.to_watch(watched, e_of_closer(together), seen, usual_own)
-    return mean_of([by_acts if name == two_reasons.TEST.name else e for name, e in asked])
 
 
 def _several_payers(row: dict[str, Any]) -> bool:

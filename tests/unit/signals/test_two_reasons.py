@@ -109,7 +109,7 @@ def test_every_row_of_a_cohort_says_whether_topics_tell_its_members_from_others(
     usual, without, by_topics
 ):
     acts = [Finding(name, "coordinated", 1.0, 0.01, e, 9, None, "Seen.") for name, e in STRONG]
-    one = _Judged({"cohort": 3}, 900, True, seen(), 0.1, 0.1, acts)
+    one = _Judged({"cohort": 3}, 900, True, seen(), 0.1, 0.1, acts, acts[0])
     desk = SimpleNamespace(settings=Settings(without=without), columns=frozenset(TEST.needs))
     rows = _rows(desk, one, usual, 1.0)
     assert [row["signal"] for row in rows] == [name for name, _ in STRONG] + [
