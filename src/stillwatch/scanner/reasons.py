@@ -19,6 +19,7 @@ KINDS: Final = {
     **dict.fromkeys(BESIDE, "volumes"),
     "crossed_cards": "set up alike",
     "ban_waves": "new accounts after bans",
+    "one_fleet": "set up alike",
     "one_source": "topics",
 }
 _ONE_FACT: Final = frozenset(("rotating_exits", "shared_exits"))

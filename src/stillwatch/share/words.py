@@ -32,8 +32,8 @@ PURPOSES: Final = (
 SHARED_METHODS: Final = tuple(sorted(METHODS))
 # What a claim may rest on, by name. A signal that the scan has and this list lacks is not told.
 SIGNALS: Final = (
-    "ban_waves", "blob_replay", "crossed_cards", "even_volumes", "handoff", "harvest", "one_source",
-    "retry", "rotating_exits", "round_robin", "shared_account_values",
+    "ban_waves", "blob_replay", "crossed_cards", "even_volumes", "handoff", "harvest",
+    "one_fleet", "one_source", "retry", "rotating_exits", "round_robin", "shared_account_values",
     "shared_exits", "shared_mix", "signup_burst", "succession", "two_reasons",
 )  # fmt: skip
 _LENGTHS: Final = (3, 4, 5, 6, 8, 10, 12, 16)

@@ -14,6 +14,7 @@ from stillwatch.signals import (
     direct_evidence,
     even_volumes,
     harvest,
+    one_fleet,
     one_source,
     rotating_exits,
     round_robin,
@@ -75,6 +76,7 @@ KINDS: Final = {
 }  # fmt: skip
 _DEALING: Final = {"turns": _TURNS, "hand-overs": _MOVES, "shared payment": _PAYS}
 _CROSSED: Final = frozenset((crossed_cards.TEST.name,))
+_FLEET: Final = frozenset((one_fleet.TEST.name,))
 _BACK: Final = frozenset((ban_waves.TEST.name,))
 _DAY: Final = frozenset((signup_burst.TEST.name,))
 _ASKED_FOR: Final = frozenset(
@@ -147,7 +149,8 @@ def e_of_acts(made: Iterable[tuple[str, float]], *, watch: bool = False) -> floa
     set up alike at once have as much of the stake as hand-overs: cards, exits across cards
     (`crossed_cards`) and the day of sign-ups, of which the weakest counts. Any two of them have an
     honest reason, so the null there is that one of them does not hold. So have new accounts after
-    each of several waves of bans (`ban_waves`) with shared cards, where there were any.
+    each of several waves of bans (`ban_waves`) with shared cards, where there were any, and a fleet
+    on several cards in turn (`one_fleet`), where topics tell.
     ``watch``: what is enough to be looked at, that any two tests speak, be they of one kind, of
     `WATCHED`, `BESIDE` or topics (`_SAME` are one), or a pool, hand-overs or crossed cards alone.
     *Source*: Benjamini & Heller 2008, Biometrics 64 (partial conjunctions), with means of e-values.
@@ -160,7 +163,7 @@ def e_of_acts(made: Iterable[tuple[str, float]], *, watch: bool = False) -> floa
     alone = (
         [_kind(made, kind) for kind in (_POOL, _HANDED, _CROSSED)]
         if watch
-        else [_kind(made, _HANDED), _all_facts(made), _comes_back(made)]
+        else [_kind(made, _HANDED), _all_facts(made), _comes_back(made), _kind(made, _FLEET)]
     )
     return mean_of([mean_of(two), *(e for e in alone if not np.isnan(e))])
 

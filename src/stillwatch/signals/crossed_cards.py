@@ -26,7 +26,6 @@ TEST = CohortTest(
 _LEAST_CARDS: Final = 4
 _LEAST: Final = 4
 _LEAST_EXITS: Final = 6
-_FEW: Final = 3  # cards and prefixes of a fleet that never rests, where topics tell
 _MANY: Final = 1 / 3
 _ONE_CARD: Final = 1 / 3
 
@@ -43,7 +42,7 @@ class _Cards(NamedTuple):
     several: int
 
 
-def find(cohort: Cohort, population: Population, *, few: bool = False) -> Finding:
+def find(cohort: Cohort, population: Population) -> Finding:
     """Ask whether the cohort shares payment *and* leaves together across payers.
 
     Each has an honest reason: a company, a holding, an agency or a reseller pays for several
@@ -57,8 +56,7 @@ def find(cohort: Cohort, population: Population, *, few: bool = False) -> Findin
     accuses nobody without a day of sign-ups beside (`claims.e_of_acts`), and counts as nothing
     behind one host, at one place, where accounts rotate through a pool, where the cards may be a
     holding's, and without a template in common (ready-made accounts come with a seller's cards and
-    proxies), unless one hand deals to these evenly. ``few``: three cards and three prefixes are
-    enough (`few_exits`).
+    proxies), unless one hand deals to these evenly.
     *Source*: Berger 1982, Technometrics 24(4).
     """
     if not cohort.by_text and cohort.found_by & {"payment", "exit_prefix"}:
@@ -73,11 +71,10 @@ def find(cohort: Cohort, population: Population, *, few: bool = False) -> Findin
     left = codes_by_owner(population.connected, population.exit_code, sids)
     if len(left) < _LEAST:
         return not_enough(TEST, len(left), "fewer than four known prefixes")
-    least_cards, least_exits = (_FEW, _FEW) if few else (_LEAST_CARDS, _LEAST_EXITS)
     prefixes = int((np.unique(left, return_counts=True)[1] >= 2).sum())
     enough = (
-        cards.several >= least_cards
-        and prefixes >= least_exits
+        cards.several >= _LEAST_CARDS
+        and prefixes >= _LEAST_EXITS
         and cards.pays_for[cards.pays_for >= 2].sum() >= _MANY * len(sids)
     )
     by_card: SharingResult = shared_value_test(cards.paid, population.held["payment_hash"])
@@ -97,8 +94,8 @@ def find(cohort: Cohort, population: Population, *, few: bool = False) -> Findin
         + (
             ""
             if enough
-            else f"; {least_cards} such instruments of a third of the accounts and "
-            f"{least_exits} prefixes in common are asked for"
+            else f"; {_LEAST_CARDS} such instruments of a third of the accounts and "
+            f"{_LEAST_EXITS} prefixes in common are asked for"
         ),
     )
 

@@ -18,6 +18,7 @@ from stillwatch.signals import (
     direct_evidence,
     even_volumes,
     harvest,
+    one_fleet,
     one_source,
     rotating_exits,
     round_robin,
@@ -50,7 +51,7 @@ from stillwatch.signals.data import (
 from stillwatch.signals.direct_evidence import Coincidences
 from stillwatch.signals.distinct import own_share
 from stillwatch.signals.excuses import ONE_HOST, Reasons, counted_as, excused, lifted
-from stillwatch.signals.few_exits import TOPICS_TELL_SOME, few_exits
+from stillwatch.signals.one_fleet import Dealt, dealt_cards
 from stillwatch.signals.overlaps import parts_of_one
 from stillwatch.signals.payers import MAX_ONE_PAYER, MIN_PAYERS, Payers, one_payer
 from stillwatch.signals.reference import shipped_references
@@ -151,7 +152,7 @@ class _Judged(NamedTuple):
     screen: float
     any_act: float
     acts: list[Finding]
-    few: Finding  # `crossed_cards` as it is read where topics tell
+    dealt: Dealt
 
     @property
     def strangers(self) -> Traits | None:
@@ -178,6 +179,16 @@ def _of_topics(desk: Desk, one: _Judged, usual_own: float, distinct: float) -> l
         else:
             found.append(find(one.seen, one.exchanges, reference, usual_own))
     return found
+
+
+def _fleet(desk: Desk, one: _Judged, distinct: float) -> Finding:
+    """Return what cards, sign-ups and exits say together, where topics tell."""
+    test = one_fleet.TEST
+    if test.name in desk.settings.without:
+        return switched_off(test)
+    if absent := lacking(test, desk.columns):
+        return missing(test, absent)
+    return one_fleet.find(one.acts, one.dealt, one.exchanges, distinct)
 
 
 def _of_acts(desk: Desk, one: _Judged, usual_own: float) -> Finding:
@@ -230,7 +241,7 @@ class _Bench(NamedTuple):
             if any(f.excuse == ONE_HOST for f in screened)
             else mean_of([e for _, e in acted]),
             acts,
-            few_exits(acts, views, self.late, holding=paid.apart),
+            dealt_cards(views, self.late),
         )
 
 
@@ -257,9 +268,7 @@ def _rows(desk: Desk, one: _Judged, usual_own: float, distinct: float) -> list[d
     ``by_topics``: whether topics tell its members from others, as they do everywhere but where
     acts had to stand in for them (`two_reasons`).
     """
-    if distinct >= TOPICS_TELL_SOME:
-        acts = [one.few if f.signal == one.few.signal else f for f in one.acts]
-        one = one._replace(acts=acts)
+    one = one._replace(acts=[*one.acts, _fleet(desk, one, distinct)])
     instead = _of_acts(desk, one, usual_own)
     known = {"usual_own": usual_own, "by_topics": not instead.evaluable}
     found = (*one.acts, *_of_topics(desk, one, usual_own, distinct), instead)

@@ -10,6 +10,7 @@ import pytest
 from stillwatch.schema import Finding, Settings
 from stillwatch.signals import e_of_acts, e_of_claim
 from stillwatch.signals.claims import e_of_closer
+from stillwatch.signals.one_fleet import Dealt
 from stillwatch.signals.step import _Judged, _rows
 from stillwatch.signals.traits import Traits
 from stillwatch.signals.two_reasons import TEST, find, to_watch
@@ -109,10 +110,12 @@ def test_every_row_of_a_cohort_says_whether_topics_tell_its_members_from_others(
     usual, without, by_topics
 ):
     acts = [Finding(name, "coordinated", 1.0, 0.01, e, 9, None, "Seen.") for name, e in STRONG]
-    one = _Judged({"cohort": 3}, 900, True, seen(), 0.1, 0.1, acts, acts[0])
+    one = _Judged(
+        {"cohort": 3}, 900, True, seen(), 0.1, 0.1, acts, Dealt(0, 0.0, math.nan, math.nan, False)
+    )
     desk = SimpleNamespace(settings=Settings(without=without), columns=frozenset(TEST.needs))
     rows = _rows(desk, one, usual, 1.0)
     assert [row["signal"] for row in rows] == [name for name, _ in STRONG] + [
-        "one_source", "harvest", TEST.name,
+        "one_fleet", "one_source", "harvest", TEST.name,
     ]  # fmt: skip
     assert {row["by_topics"] for row in rows} == {by_topics}
