@@ -250,6 +250,14 @@ def test_a_version_that_there_is_not(table: Path) -> None:
     with pytest.raises(InputError, match="has no version 7") as caught:
         open_inputs([f"{table}@7"])
     assert "newest is 2" in caught.value.hint
+    with pytest.raises(InputError, match=f"has no version {10**30}"):
+        open_inputs([f"{table}@{10**30}"])
+    with pytest.raises(InputError, match="no such file"):
+        open_inputs([f"{table}-elsewhere@7"])
+    for path in (table / "_delta_log").iterdir():
+        path.unlink()
+    with pytest.raises(InputError, match="log cannot be read"):
+        open_inputs([table])
 
 
 def test_a_missing_and_a_damaged_data_file_are_named(table: Path) -> None:
