@@ -26,7 +26,8 @@ _PACKED: Final = {b"\x1f\x8b": "gzip", b"\x28\xb5": "zstd"}
 def guess_rows(files: Iterable[InputFile]) -> int | None:
     """Return how many rows the files hold: exact for Parquet, else by the lines of their heads.
 
-    None where one of them tells nothing: a pipe, an object store, a file without lines.
+    None where one of them tells nothing: a pipe, an object store, a file without lines. Rows that a
+    table deleted are counted, as long as their files hold them.
     """
     rows = 0
     for file in files:

@@ -1,9 +1,9 @@
 """Log files of many formats become canonical exchanges; what cannot be read is entered.
 
-Input: files, globs, directories, standard input, objects in S3, what clients push. Output: record
-batches in `schema.arrow.EXCHANGE`, a `Ledger`, and on request the same as Parquet by day
-(`ingest`). Promise: every row read is either yielded or in the ledger, nothing of its content
-leaves the ledger, and memory does not grow with the size of the input.
+Input: files, globs, directories, tables of Delta Lake and Iceberg, standard input, objects in S3,
+what clients push. Output: record batches in `schema.arrow.EXCHANGE`, a `Ledger`, and on request the
+same as Parquet by day (`ingest`). Promise: every row read is either yielded or in the ledger,
+nothing of its content leaves the ledger, and memory does not grow with the size of the input.
 """
 
 from stillwatch.sources.coverage import Coverage

@@ -63,7 +63,7 @@ def delta_files(folder: str, version: int | None) -> list[TableFile]:
         _refuse_unread(table, schema, folder)
         actions = pa.table(table.get_add_actions())
         vectors = _deletion_vectors(table)
-    except (DeltaError, ValueError, OSError) as error:
+    except (DeltaError, ValueError, OverflowError, OSError) as error:
         raise _why(folder, version) from error
     snapshot = Snapshot(os.path.abspath(folder), _KIND, table.version())
     names = [name["name"] for name in schema["fields"]]

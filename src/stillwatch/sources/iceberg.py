@@ -67,7 +67,7 @@ def iceberg_files(path: str, version: int | None) -> list[TableFile]:
         tasks = list(scan.plan_files())
     except InputError:
         raise
-    except Exception as error:
+    except Exception as error:  # Avro readers raise whatever the bytes bring about
         raise _why(held, io, path, error) from error
     schema = scan.projection()
     root = os.path.dirname(os.path.dirname(os.path.abspath(place)))
@@ -167,7 +167,7 @@ def _why(held: Any, io: Any, path: str, error: Exception) -> InputError:
         for manifest in held.manifests(io):
             at = manifest.manifest_path
             manifest.fetch_manifest_entry(io)
-    except Exception as damage:  # noqa: BLE001 (as above)
+    except Exception as damage:  # noqa: BLE001 (as readers of Avro do)
         error = damage
     place = _place(at, path)
     if not os.path.exists(place):

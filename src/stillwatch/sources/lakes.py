@@ -16,7 +16,7 @@ import os
 from pathlib import Path
 from typing import Final
 
-from stillwatch.errors import ConfigError, InputError
+from stillwatch.errors import ConfigError, InputError, why
 from stillwatch.sources.delta import delta_files
 from stillwatch.sources.iceberg import METADATA, iceberg_files
 from stillwatch.sources.lake_files import TableFile
@@ -60,24 +60,23 @@ def table_kind(folder: str) -> str:
         inside = os.path.basename(os.path.dirname(os.path.abspath(folder))) == "metadata"
         return _ICEBERG if inside and folder.endswith(METADATA) else ""
     for mark, kind in _LOGS.items():
-        held = os.path.join(folder, mark)
-        if os.path.isdir(held) and os.listdir(held):
+        if os.path.isdir(os.path.join(folder, mark)):
             return kind
     metadata = Path(folder, "metadata")
-    if metadata.is_dir() and any(name.endswith(METADATA) for name in os.listdir(metadata)):
-        return _ICEBERG
-    return ""
+    return _ICEBERG if any(any(metadata.glob(f"*{end}")) for end in METADATA) else ""
 
 
 def split_version(path: str) -> tuple[str, int | None]:
     """Return a path, and the version or snapshot that is named behind it, if one is.
 
-    >>> split_version("no/such/requests@12")
-    ('no/such/requests', 12)
+    >>> split_version(".@12"), split_version("no/such/requests@12")
+    (('.', 12), ('no/such/requests@12', None))
     """
     table, mark, number = path.rpartition("@")
-    named = mark and number.isascii() and number.isdigit() and not os.path.exists(path)
-    return (table, int(number)) if named else (path, None)
+    named = mark and number.isascii() and number.isdigit()
+    if named and os.path.exists(table) and not os.path.exists(path):
+        return table, int(number)
+    return path, None
 
 
 def table_files(path: str, version: int | None = None) -> list[TableFile]:
@@ -97,6 +96,11 @@ def table_files(path: str, version: int | None = None) -> list[TableFile]:
         raise _refused(kind, path, _CONNECTOR)
     try:
         return sorted(_READERS[kind](path, version), key=lambda file: file.path)
+    except OSError as error:
+        raise InputError(
+            f"the table cannot be read ({why(error)})", where=path,
+            hint="may whoever runs this read its folder and its log?",
+        ) from error  # fmt: skip
     except ImportError as error:
         raise _refused(
             kind, path, f"to read it, pip install 'stillwatch[lake]' ({error.name} is missing); or "

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable
 from typing import Any
 
 import pyarrow as pa
@@ -43,8 +43,8 @@ class ReadOnce(io.RawIOBase):
 class BatchStream(ReadOnce):
     """Record batches in Arrow's stream format, one batch in memory.
 
-    The schema alone is the first piece, so that who only wants the names reads no batch. What
-    ``batches`` raise is raised by whoever reads.
+    The schema comes first, with a batch of no rows, without which Arrow does not write it: who only
+    wants the names asks for no batch. What ``batches`` raise is raised by whoever reads.
     """
 
     def __init__(
@@ -52,28 +52,31 @@ class BatchStream(ReadOnce):
     ) -> None:
         super().__init__(where)
         self._parts: list[memoryview] = []
-        self._pieces: Iterator[None] = iter(())
+        self._pieces: Generator[None, None, None] | None = None
         if schema is not None:
             self._write(schema, batches)
 
     def _write(self, schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> None:
         self._pieces = self._written(schema, batches)
 
-    def _written(self, schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> Iterator[None]:
+    def _written(
+        self, schema: pa.Schema, batches: Iterable[pa.RecordBatch]
+    ) -> Generator[None, None, None]:
         """Write the stream piece by piece into ``_parts``."""
         with pa.ipc.new_stream(pa.PythonFile(_Sink(self._parts), "w"), schema) as stream:
+            none = [pa.nulls(0, field.type) for field in schema]
+            stream.write_batch(pa.RecordBatch.from_arrays(none, schema=schema))
             yield
             for batch in batches:
                 stream.write_batch(batch)
                 yield
 
     def readinto(self, buffer: Any) -> int:
-        while not self._parts:
+        while not self._parts and self._pieces is not None:
             try:
                 next(self._pieces)
             except StopIteration:
-                if not self._parts:
-                    return 0
+                self._pieces = None
         filled = 0
         while self._parts and filled < len(buffer):
             part = self._parts[0]
@@ -86,6 +89,14 @@ class BatchStream(ReadOnce):
                 del self._parts[0]
         self._given += filled
         return filled
+
+    def close(self) -> None:
+        """Let the last batch go: it and this name each other, and readers stop at its end."""
+        if self._pieces is not None:
+            self._pieces.close()
+            self._pieces = None
+        self._parts.clear()
+        super().close()
 
 
 class _Sink(io.RawIOBase):

@@ -6,6 +6,8 @@ import json
 
 import pyarrow.parquet as pq
 import pytest
+from deltalake import write_deltalake
+from lake_tables import exchanges
 
 
 @pytest.fixture
@@ -171,3 +173,13 @@ def test_what_was_changed_to_be_read_is_said(stillwatch, tmp_path):
     told = stillwatch("ingest", log, "--check")
     assert told.code == 0
     assert "Changed so that they can be read: invalid UTF-8 replaced (2)." in told.out
+
+
+def test_a_table_is_told_with_its_version(stillwatch, tmp_path):
+    write_deltalake(tmp_path / "requests", exchanges(0, 3))
+    write_deltalake(tmp_path / "requests", exchanges(3, 5), mode="append")
+    told = stillwatch("ingest", tmp_path / "requests", "--check")
+    assert "5 rows read from 2 files (parquet): 5 accepted, 0 refused." in told.out
+    assert "requests is a table of Delta Lake, read at version 1." in told.out
+    told = stillwatch("ingest", f"{tmp_path / 'requests'}@0", "--out", tmp_path / "out")
+    assert "3 exchanges in 1 file under" in told.out

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import sys
 from pathlib import Path
@@ -14,7 +15,7 @@ from deltalake import DeltaTable, write_deltalake
 from lake_tables import actions, commit, commits, delete_rows, exchanges
 
 from stillwatch.errors import ConfigError, InputError
-from stillwatch.sources import TableRefused, find_files, open_inputs
+from stillwatch.sources import TableRefused, find_files, open_file, open_inputs
 
 
 def read(*paths: Path | str, **options: Any) -> pa.Table:
@@ -250,6 +251,14 @@ def test_a_version_that_there_is_not(table: Path) -> None:
     with pytest.raises(InputError, match="has no version 7") as caught:
         open_inputs([f"{table}@7"])
     assert "newest is 2" in caught.value.hint
+    with pytest.raises(InputError, match=f"has no version {10**30}"):
+        open_inputs([f"{table}@{10**30}"])
+    with pytest.raises(InputError, match="no such file"):
+        open_inputs([f"{table}-elsewhere@7"])
+    for path in (table / "_delta_log").iterdir():
+        path.unlink()
+    with pytest.raises(InputError, match="log cannot be read"):
+        open_inputs([table])
 
 
 def test_a_missing_and_a_damaged_data_file_are_named(table: Path) -> None:
@@ -335,3 +344,35 @@ def test_a_batch_at_a_time_of_a_file_of_one_row_group(
         del batch
     assert rows == 1_000
     assert most < 8 << 20
+
+
+def test_what_is_opened_is_not_yet_read_and_not_held_once_closed(tmp_path: Path) -> None:
+    texts = [f"{i:08}" * 1_000 for i in range(250)]  # 2 MB
+    for _ in range(4):
+        write_deltalake(tmp_path / "requests", exchanges(0, 250, output_text=texts), mode="append")
+    before, held = pa.total_allocated_bytes(), []
+    gc.disable()  # what is only freed by a search for cycles is held until one is made
+    try:
+        inputs = open_inputs([tmp_path / "requests"])
+        held.append(pa.total_allocated_bytes() - before)
+        for file in inputs.files:
+            with open_file(file) as (handle, _):
+                first = next(b for b in pa.ipc.open_stream(handle) if b.num_rows)
+                assert first.num_rows == 250
+                del first
+            held.append(pa.total_allocated_bytes() - before)
+    finally:
+        gc.enable()
+    assert max(held) < 1 << 20
+
+
+def test_damage_behind_the_names_is_told_when_it_is_read(tmp_path: Path) -> None:
+    write_deltalake(tmp_path / "requests", exchanges(0, 250))
+    (file,) = open_inputs([tmp_path / "requests"]).files
+    data = bytearray(Path(file.path).read_bytes())
+    data[4:400] = bytes(396)
+    Path(file.path).write_bytes(data)
+    inputs = open_inputs([tmp_path / "requests"])  # asks for no row
+    with pytest.raises(InputError, match="damaged or truncated Parquet file") as caught:
+        list(inputs.batches())
+    assert caught.value.where == file.name

@@ -23,6 +23,7 @@ from lake_tables import (
 from pyiceberg.manifest import FileFormat
 from pyiceberg.table import Table
 from pyiceberg.transforms import IdentityTransform
+from pyiceberg.types import StringType
 
 from stillwatch.errors import InputError
 from stillwatch.sources import TableRefused, open_inputs
@@ -117,6 +118,41 @@ def test_a_renamed_column_is_itself_and_one_made_anew_is_not(tmp_path: Path) -> 
     assert held["client"].null_count == 3
     before = read(f"{folder(table)}@{snapshot.snapshot_id}")
     assert before["client"].to_pylist() == ["c0", "c1"]
+
+
+def test_a_column_that_came_later_has_its_initial_default(tmp_path: Path) -> None:
+    table = iceberg(tmp_path, exchanges(0, 2))
+    with table.update_schema() as update:
+        update.add_column("country", StringType())
+    told = json.loads(newest(table).read_text())
+    assert read(folder(table))["country"].null_count == 2
+    told["schemas"][-1]["fields"][-1]["initial-default"] = "AT"  # pyiceberg itself gives none
+    newest(table).write_text(json.dumps(told))
+    assert read(folder(table))["country"].to_pylist() == ["AT", "AT"]
+
+
+def test_files_of_others_that_were_added_to_the_table(tmp_path: Path) -> None:
+    table = iceberg(tmp_path, exchanges(0, 2))
+    pq.write_table(exchanges(2, 4), tmp_path / "theirs.parquet")
+    table.add_files([f"file://{tmp_path}/theirs.parquet"])
+    assert ids(folder(table)) == numbered(0, 1, 2, 3)
+    with table.update_schema() as update:
+        update.rename_column("model", "origin")
+        update.rename_column("input_tokens", "output_tokens")
+    held = read(folder(table), format=str(mapped(tmp_path)))
+    assert held["output_tokens"].to_pylist() == [0, 1, 2, 3]
+    with table.transaction() as change:
+        change.remove_properties("schema.name-mapping.default")
+    with pytest.raises(InputError, match="do not tell which of the table's they are"):
+        open_inputs([folder(table)])
+
+
+def mapped(place: Path) -> Path:
+    path = place / "mine.toml"
+    names = {"exchange_id": "exchange_id", "ts": "ts", "account_id": "account_id",
+             "model": "origin", "output_tokens": "output_tokens"}  # fmt: skip
+    path.write_text("[columns]\n" + "".join(f"{a} = '{b}'\n" for a, b in names.items()))
+    return path
 
 
 def test_a_field_renamed_inside_a_column_is_refused(tmp_path: Path) -> None:

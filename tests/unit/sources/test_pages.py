@@ -17,8 +17,8 @@ from stillwatch.sources.shipped import resembles
 
 PAGES = Path(__file__).parents[3] / "docs" / "sources"
 TABLES = {"parquet", "arrow", "csv"}  # one page, canonical.md, with a sample in CSV
-# Pages of places, not of formats; real servers stand behind the tests of the first two.
-PLACES = {"object-store", "postgresql", "warehouses"}
+# Pages of places, not of formats; real servers and tables stand behind all but the last one.
+PLACES = {"object-store", "postgresql", "tables", "warehouses"}
 SAMPLED = sorted(path.stem for path in PAGES.glob("*.md") if path.stem not in PLACES)
 NO_TEXTS, NO_ANSWERS = {"envoy"}, {"envoy", "vllm"}
 
