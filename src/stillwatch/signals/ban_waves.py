@@ -29,7 +29,7 @@ _LEAST_BANS: Final = 4
 _LEAST_WAVES: Final = 2
 _IN_A_WAVE: Final = 3
 _BANNED: Final = 1 / 4
-_TIED: Final = 1 / 2
+_TIED: Final = 1 / 3
 _FLEET: Final = 4
 _DAY_US: Final = 86_400_000_000
 _FOLLOWS_US: Final = 2 * _DAY_US
@@ -44,7 +44,7 @@ def find(cohort: Cohort, population: Population, base: Coincidences) -> Finding:
     bans with a fleet loses many accounts at a time, again and again, and the new ones are on the
     cards or devices of the old. So it is asked for two days at least on which three members or more
     were closed against the rules (`schema.BANNED_RE`) and three or more were created within two
-    days; for a quarter of the members closed; and for half of those who came within two days of a
+    days; for a quarter of the members closed; and for a third of those who came within two days of a
     ban to share a card, device, phone or e-mail address that four members have with one of another
     organization that was closed before: exits do not count, for all users of a host have its own.
     The p-value is then that of *succession* (part B, `direct_evidence`), else 1.
