@@ -41,7 +41,8 @@ test: ## everything: check, then the tests
 	$(BIN)/python tests/fixtures/environments.py & environments=$$!; \
 	$(AGAIN) check || { wait $$packages || true; exit 1; }; \
 	wait $$packages; \
-	code=0; OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal || code=$$?; \
+	code=0; OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal \
+	  --durations 30 --durations-min 10 || code=$$?; \
 	wait $$environments || true; environments=; exit $$code
 
 check: .venv/.test-stamp ## linters, types, rooms, generated documents
