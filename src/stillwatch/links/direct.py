@@ -15,7 +15,8 @@ def direct_sql(settings: Settings) -> str:
 
     * handoff: b's exchange continues a conversation whose last exchange was a's;
     * blob_replay: b sent an opaque reasoning blob that a received before;
-    * retry: b sent a prompt within ten minutes of a's being denied or rate limited on it;
+    * retry: b's owner sent a prompt for the first time, within ten minutes of a's being denied or
+      rate limited on it;
     * succession: b, created after a was closed against the rules (`BANNED_RE`) and within two days
       of it, first sends a template that a carried.
     All only between different owners, an account's organization or else the account itself: within
@@ -55,17 +56,22 @@ def direct_sql(settings: Settings) -> str:
       JOIN owners x ON x.sid = s.sid JOIN owners y ON y.sid = e.sid
       WHERE e.h_blob <> 0 AND e.h_blob NOT IN (SELECT h FROM public_blob)),
     failed AS (
-      SELECT h_payload AS h, sid, org, ts FROM exchanges
+      SELECT h_payload AS h, sid, ts FROM exchanges
       WHERE status IN ('denied', 'rate_limited') AND h_payload <> 0 AND user_tokens >= 8),
     public_payload AS (
       SELECT h_payload AS h FROM exchanges WHERE h_payload IN (SELECT h FROM failed)
       GROUP BY h_payload HAVING count(DISTINCT org) > 4),
+    first_sent AS (
+      SELECT DISTINCT ON (e.h_payload, y.owner) e.h_payload AS h, e.sid, e.ts, e.rid, e.part
+      FROM exchanges e JOIN owners y ON y.sid = e.sid
+      WHERE e.h_payload IN (SELECT h FROM failed)
+        AND e.h_payload NOT IN (SELECT h FROM public_payload)
+      ORDER BY e.h_payload, y.owner, e.ts, e.rid),
     retries AS (
       SELECT 'retry' AS kind, f.sid AS a, e.sid AS b, e.ts, e.rid, e.part,
              row_number() OVER (PARTITION BY e.rid ORDER BY f.ts DESC, f.sid) AS nth, 0 AS own
-      FROM exchanges e JOIN failed f ON e.h_payload = f.h AND e.org <> f.org
-       AND e.ts > f.ts AND e.ts <= f.ts + INTERVAL {_RETRY_MINUTES} MINUTE
-      WHERE e.h_payload NOT IN (SELECT h FROM public_payload)),
+      FROM first_sent e JOIN failed f ON e.h = f.h
+       AND e.ts > f.ts AND e.ts <= f.ts + INTERVAL {_RETRY_MINUTES} MINUTE),
     banned AS (
       SELECT sid, org, closed_at FROM subjects
       WHERE closed_at IS NOT NULL

@@ -171,6 +171,21 @@ def test_ones_own_retry_and_a_public_or_tiny_prompt_are_no_retries(log, linked, 
     assert direct_of(linked(log)) == []
 
 
+def test_what_an_owner_sent_before_it_sends_again_on_its_own_account(log, linked, direct_of):
+    """Pollers of one prompt are limited in turn, and each sends what it sent before."""
+    polled, other = log.words(20), log.words(20)
+    for n in range(6):
+        for k, name in enumerate(("ann", "bob", "cat")):
+            log.say(name, polled, at=H + n * M, status="rate_limited" if n % 3 == k else "ok")
+    say = end_users(log)
+    say(0, other, at=2 * H)
+    log.say("bob", other, at=2 * H + M, status="denied")
+    say(1, other, at=2 * H + 2 * M)
+    assert direct_of(linked(log)) == []
+    log.say("dan", polled, at=H + 6 * M)
+    assert direct_of(linked(log)) == [("retry", "cat", "dan")]
+
+
 def test_a_successor_takes_up_a_template_of_a_banned_account(log, linked, direct_of):
     cases = {
         "banned": ("policy", 3 * H, None),
