@@ -18,7 +18,7 @@ def direct_sql(settings: Settings) -> str:
     * retry: b's owner sent a prompt for the first time, within ten minutes of a's being denied or
       rate limited on it;
     * succession: b, created after a was closed against the rules (`BANNED_RE`) and within two days
-      of it, first sends a template that a carried.
+      of it, first sends a template that a carried; once for an account, whomever it serves.
     All only between different owners, an account's organization or else the account itself: within
     one they are ordinary, and who is an end user of an account is what its owner writes (a name, or
     one a session). So what any end user of an account held before, its others go on with as their
@@ -73,20 +73,21 @@ def direct_sql(settings: Settings) -> str:
       FROM first_sent e JOIN failed f ON e.h = f.h
        AND e.ts > f.ts AND e.ts <= f.ts + INTERVAL {_RETRY_MINUTES} MINUTE),
     banned AS (
-      SELECT sid, org, closed_at FROM subjects
+      SELECT sid, owner, closed_at FROM subjects JOIN owners USING (sid)
       WHERE closed_at IS NOT NULL
         AND regexp_matches(lower(coalesce(closed_reason, '')), '{BANNED_RE}')),
     carriers AS (SELECT frame, sid, min(rid) AS rid FROM carried GROUP BY frame, sid),
     narrow AS (SELECT frame FROM carriers GROUP BY frame HAVING count(*) <= 500),
     successions AS (
-      SELECT DISTINCT ON (n.sid) 'succession' AS kind, x.sid AS a, n.sid AS b, e.ts, e.rid, e.part,
-             1 AS nth, 0 AS own
-      FROM subjects n JOIN banned x ON n.created_at >= x.closed_at - INTERVAL 1 HOUR
-       AND n.created_at <= x.closed_at + INTERVAL {_SUCCESSION_HOURS} HOUR AND n.org <> x.org
+      SELECT DISTINCT ON (n.account_id) 'succession' AS kind, x.sid AS a, n.sid AS b, e.ts, e.rid,
+             e.part, 1 AS nth, 0 AS own
+      FROM subjects n JOIN owners y ON y.sid = n.sid
+      JOIN banned x ON n.created_at >= x.closed_at - INTERVAL 1 HOUR
+       AND n.created_at <= x.closed_at + INTERVAL {_SUCCESSION_HOURS} HOUR AND y.owner <> x.owner
       JOIN carriers cx ON cx.sid = x.sid JOIN carriers cn ON cn.sid = n.sid AND cn.frame = cx.frame
       JOIN narrow w ON w.frame = cx.frame
       JOIN exchanges e ON e.rid = cn.rid
-      ORDER BY n.sid, x.closed_at DESC, x.sid, cn.rid)
+      ORDER BY n.account_id, x.closed_at DESC, x.sid, cn.rid)
     SELECT d.kind, d.a, d.b, d.ts, d.rid, d.part FROM (
       SELECT kind, a, b, ts, rid, part, nth, own FROM handoffs
       UNION ALL SELECT kind, a, b, ts, rid, part, nth, own FROM replays

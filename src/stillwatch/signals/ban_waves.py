@@ -49,8 +49,8 @@ def find(cohort: Cohort, population: Population, base: Coincidences) -> Finding:
     closed; and for half of those who came within two days of a ban to share a card, device, phone
     or e-mail address (any that the log has) that four organizations have with one of another
     organization that was closed before: exits do not count, for all users of a host have its own.
-    Who is an end user was neither created nor closed. The p-value is then that of *succession* (part B, `direct_evidence`), and 1
-    otherwise.
+    Who is an end user was neither created nor closed. The p-value is then that of *succession*
+    (part B, `direct_evidence`), and 1 otherwise.
 
     It has one honest reason still, a reseller that is closed again and again, so it accuses nobody
     without cards shared beyond chance (`claims.e_of_acts`).

@@ -212,6 +212,26 @@ def test_a_successor_takes_up_a_template_of_a_banned_account(log, linked, direct
     assert found == [("succession", "banned-0", "banned-new")]
 
 
+def test_a_new_gateway_succeeds_a_banned_account_once(log, linked, direct_of):
+    """Whatever number of end users it names; and its owner's own ban hides no other's."""
+    frame = log.words(20)
+    for k in range(4):
+        log.account(f"old-{k}", created_at=log.start - 100 * 24 * H)
+        for n in range(4):
+            log.say(f"old-{k}", f"{frame} {log.words(20)}", at=n * H + k * M)
+    banned = {"closed_reason": "policy", "closed_at": log.start + 5 * H}
+    log.account("old-0", **banned)
+    say = end_users(log, created_at=log.start + 6 * H)
+    for k in range(5):
+        say(k, f"{frame} {log.words(20)}", at=7 * H + k * M)
+    assert direct_of(linked(log)) == [("succession", "old-0", "gateway")]
+    own = end_users(log, "spare", org_id="org-new", **banned | {"closed_at": log.start + 6 * H})
+    own(0, f"{frame} {log.words(20)}", at=5 * H)
+    log.account("new", org="org-new", created_at=log.start + 7 * H)
+    log.say("new", f"{frame} {log.words(20)}", at=8 * H)
+    assert ("succession", "old-0", "new") in direct_of(linked(log))
+
+
 @pytest.mark.parametrize(
     ("reason", "banned"),
     [("policy", True), ("Terms of Service", True), ("tos_violation", True), ("BANNED", True),
