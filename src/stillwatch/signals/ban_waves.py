@@ -71,7 +71,7 @@ def find(cohort: Cohort, population: Population, base: Coincidences) -> Finding:
     if held.sum() < _FLEET:
         return not_enough(TEST, bans, "fewer than four have a known card, device, phone or address")
     taken = direct_evidence.find(_SUCCESSION, cohort, population, base)
-    if not taken.evaluable:
+    if not taken.evaluable or taken.null is None:
         return replace(taken, signal=TEST.name)
     waves = _waves(banned, created, population.org[members])
     new = _newcomers(banned, created)
@@ -83,9 +83,11 @@ def find(cohort: Cohort, population: Population, base: Coincidences) -> Finding:
     )
     return evaluated(
         TEST, taken.statistic, taken.p_value if enough else 1.0, taken.n, taken.null,
-        f"{bans} of {len(members)} accounts were closed against the rules, {waves} waves of them "
-        f"were followed by new accounts within two days, and {tied} of {int(new.sum())} newcomers "
-        f"share a card or device of four and more with an account closed before; {taken.text}"
+        f"{bans} of {len(members)} accounts were closed against the rules; waves of bans that new "
+        f"accounts followed within two days: {waves}; {tied} of {int(new.sum())} newcomers share a "
+        f"card or device of four and more with an account closed before; {taken.statistic:.0f} new "
+        "accounts took up a template of one banned up to two days before, and coincidence would "
+        f"give {taken.null.expected:.2g}"
         + (
             ""
             if enough

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -46,8 +47,10 @@ def fleet(stand, taken: int = 24):
 def test_a_fleet_that_comes_back_after_each_wave_speaks_with_its_cards(stand):
     found = find(fleet(stand), log(stand), BASE)
     assert found.p_value < 1e-9
-    assert "40 of 60 accounts were closed against the rules, 4 waves of them" in found.text
+    assert "40 of 60 accounts were closed against the rules; waves of bans" in found.text
+    assert "within two days: 4;" in found.text
     assert "48 of 48 newcomers share a card or device of four and more" in found.text
+    assert re.search(r"would give [0-9.]+ \(p < 1e-\d+\)\.$", found.text)  # told once
     silent = [("round_robin", 0.1), ("handoff", 0.1)]
     back, paid = (TEST.name, found.e_value), ("shared_account_values", 1e9)
     assert e_of_acts([back, paid, *silent]) > 1e3
@@ -104,19 +107,19 @@ def test_a_night_of_bans_is_one_wave_whatever_day_midnight_makes_of_it(stand):
     night = two_thirds([late, early], [late + HOUR / 2, early + HOUR / 2])
     found = find(fleet(stand), log(stand, **night), BASE)
     assert found.p_value == 1.0
-    assert "1 waves of them" in found.text
+    assert "within two days: 1;" in found.text
     again = two_thirds([late, early + DAY], [late + HOUR / 2, early + DAY + HOUR / 2])
-    assert "2 waves of them" in find(fleet(stand), log(stand, **again), BASE).text
+    assert "within two days: 2;" in find(fleet(stand), log(stand, **again), BASE).text
 
 
 def test_who_comes_after_two_waves_follows_one_of_them(stand):
     once = two_thirds([10.0 * DAY, 11.1 * DAY], [11.2 * DAY])
-    assert "1 waves of them" in find(fleet(stand), log(stand, **once), BASE).text
+    assert "within two days: 1;" in find(fleet(stand), log(stand, **once), BASE).text
     a_straggler = once["banned_us"].copy()
     a_straggler[8:16] = np.nan
     a_straggler[8] = 11.1 * DAY  # one ban is no wave, and takes nobody from the one before
     assert (
-        "1 waves of them"
+        "within two days: 1;"
         in find(fleet(stand), log(stand, **once | {"banned_us": a_straggler}), BASE).text
     )
 
@@ -127,7 +130,7 @@ def test_a_company_that_is_closed_is_one_of_three(stand):
     org[:FLEET] = np.arange(FLEET) // 12
     found = find(fleet(stand), log(stand, org=org), BASE)
     assert found.p_value == 1.0
-    assert "0 waves of them" in found.text
+    assert "within two days: 0;" in found.text
 
 
 def test_a_card_of_one_organizations_accounts_is_no_fleets(stand):
