@@ -236,6 +236,8 @@ def test_a_new_gateway_succeeds_a_banned_account_once(log, linked, direct_of):
     ("reason", "banned"),
     [("policy", True), ("Terms of Service", True), ("tos_violation", True), ("BANNED", True),
      ("payment_fraud", True), ("abuse_suspected", True), ("spam", True), ("ban", True),
+     ("scraper", True), ("breach_of_terms", True), ("TermsOfUse", True),
+     ("project scrapped", False), ("midterms over", False),
      ("photos", False), ("urban", False), ("bank_transfer", False), ("payment_failed", False),
      ("user_request", False), ("migrated", False), ("", False)],
 )  # fmt: skip
