@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 from typing import Final
 
 import numpy as np
@@ -112,9 +113,9 @@ def _waves(banned: np.ndarray, created: np.ndarray, org: np.ndarray) -> int:
             waves.append((times[low], times[high - 1] + _FOLLOWS_US))
         low = high
     found = 0
-    for k, (start, end) in enumerate(waves):
-        until = min(end, waves[k + 1][0]) if k + 1 < len(waves) else end
-        found += len(np.unique(org[(created >= start) & (created <= until)])) >= _IN_A_WAVE
+    for (start, end), (later, _) in pairwise([*waves, (np.inf, np.inf)]):
+        came = (created >= start) & (created <= end) & (created < later)
+        found += len(np.unique(org[came])) >= _IN_A_WAVE
     return found
 
 
