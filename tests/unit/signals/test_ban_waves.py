@@ -115,6 +115,8 @@ def test_a_night_of_bans_is_one_wave_whatever_day_midnight_makes_of_it(stand):
 def test_who_comes_after_two_waves_follows_one_of_them(stand):
     once = two_thirds([10.0 * DAY, 11.1 * DAY], [11.2 * DAY])
     assert "within two days: 1;" in find(fleet(stand), log(stand, **once), BASE).text
+    at_once = two_thirds([10.0 * DAY, 11.1 * DAY], [11.1 * DAY])
+    assert "within two days: 1;" in find(fleet(stand), log(stand, **at_once), BASE).text
     a_straggler = once["banned_us"].copy()
     a_straggler[8:16] = np.nan
     a_straggler[8] = 11.1 * DAY  # one ban is no wave, and takes nobody from the one before
