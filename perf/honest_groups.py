@@ -326,7 +326,7 @@ def after_bans(week: Week) -> None:
 
 
 def sweeps(week: Week) -> None:
-    """A host of role play where users bring their keys; a third are closed in nightly sweeps.
+    """A host of role play where users bring their keys; two fifths are closed in nightly sweeps.
 
     Half of the closed come back within a day on their own card; all leave through the host.
     """

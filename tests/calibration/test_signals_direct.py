@@ -10,6 +10,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from random_cohorts import (
+    DAY,
     EVERYTHING,
     KINDS,
     SIZE,
@@ -23,6 +24,7 @@ from random_cohorts import (
 from scipy.stats import binom
 
 from stillwatch.signals import (
+    ban_waves,
     direct_evidence,
     shared_mix,
 )
@@ -134,6 +136,41 @@ def test_evasion_direct_evidence_does_not_see_accounts_that_keep_apart(kind: str
     assert coincidence(kind, 0, 40, 20, np.full(SIZE, 20)) == 1.0
 
 
+def swept(card: np.ndarray, inside: int, outside: int) -> float:
+    """Return the p-value of sixty accounts, fifteen a generation: each is closed, the next comes.
+
+    ``card``: of each account. ``inside``, ``outside``: new accounts that took a template over.
+    """
+    generation = np.arange(60) // 15
+    created, banned = np.full((2, SIZE), np.nan)
+    created[:60], banned[:60] = 2 * DAY * generation, 2 * DAY * (generation + 1) - DAY / 24
+    population = replace(people(codes={"payment_hash": card}, created_us=created), banned_us=banned)
+    cohort = together(np.repeat(np.arange(60), 20), direct={"succession": inside})
+    base = Coincidences({"succession": inside + outside}, int(population.volume.sum()))
+    return ban_waves.find(cohort, population, base).p_value
+
+
+@pytest.mark.parametrize("rate", [0.001, 0.02])
+def test_ban_waves_hold_their_level_where_strangers_take_over_as_often(rate: float) -> None:
+    """Closed in waves, back on the same cards, and new accounts took over as others do."""
+    rng = np.random.default_rng(63)
+    card = np.where(np.arange(SIZE) < 60, np.arange(SIZE) % 5, np.arange(SIZE))
+    inside, outside = 60 * 20, (SIZE - 60) * 20
+    assert_level_holds(
+        lambda: swept(card, rng.poisson(rate * inside), rng.poisson(rate * outside)), 1_000
+    )
+    assert swept(card, 45, 0) <= 1e-12
+
+
+def test_ban_waves_do_not_accuse_people_who_come_back_on_a_card_of_their_own() -> None:
+    one_each = np.where(np.arange(SIZE) < 45, np.arange(SIZE) % 15, np.arange(SIZE))
+    assert swept(one_each, 45, 0) == 1.0  # three lives a person, and fifteen who are new
+
+
+def test_evasion_ban_waves_do_not_see_a_card_for_each_account() -> None:
+    assert swept(np.arange(SIZE), 45, 0) == 1.0
+
+
 def test_e_coordinated_averages_at_most_one_for_independent_customers() -> None:
     rng = np.random.default_rng(71)
     population = people(
@@ -156,7 +193,7 @@ def test_e_coordinated_averages_at_most_one_for_independent_customers() -> None:
         cohort = replace(together(rng.permutation(who)), direct=happened)
         found = coordination(cohort, population, base, EVERYTHING)
         # nothing to read, or no claim
-        left = ("shared_mix", "rotating_exits", "dealt_evenly", "crossed_cards")
+        left = ("shared_mix", "rotating_exits", "dealt_evenly", "crossed_cards", "ban_waves")
         made = [f for f in found if f.signal not in left]
         assert all(f.evaluable for f in made)
         e.append(mean_e([f.e_value for f in made]))

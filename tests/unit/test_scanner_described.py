@@ -15,7 +15,7 @@ import pytest
 from stillwatch.scanner import scan
 from stillwatch.simulate import SimulatedWorld, simulate
 
-READS_ACCOUNTS = {"signup_burst", "shared_account_values", "succession"}
+READS_ACCOUNTS = {"signup_burst", "shared_account_values", "succession", "ban_waves", "one_fleet"}
 
 
 @pytest.fixture(scope="module")
@@ -114,5 +114,7 @@ def test_a_column_that_is_there_and_never_filled_clears_nobody(tiny, tmp_path):
         "retry": ["status"],
         "signup_burst": ["accounts.created_at"],
         "succession": ["accounts.created_at"],
+        "ban_waves": ["accounts.created_at"],
+        "one_fleet": ["accounts.payment_hash", "accounts.created_at"],
     }
     assert "reasoning_blob" in (out / "report.html").read_text()

@@ -15,9 +15,10 @@ def direct_sql(settings: Settings) -> str:
 
     * handoff: b's exchange continues a conversation whose last exchange was a's;
     * blob_replay: b sent an opaque reasoning blob that a received before;
-    * retry: b sent a prompt within ten minutes of a's being denied or rate limited on it;
+    * retry: b's owner sent a prompt for the first time, within ten minutes of a's being denied or
+      rate limited on it;
     * succession: b, created after a was closed against the rules (`BANNED_RE`) and within two days
-      of it, first sends a template that a carried.
+      of it, first sends a template that a carried; once for an account, whomever it serves.
     All only between different owners, an account's organization or else the account itself: within
     one they are ordinary, and who is an end user of an account is what its owner writes (a name, or
     one a session). So what any end user of an account held before, its others go on with as their
@@ -55,32 +56,38 @@ def direct_sql(settings: Settings) -> str:
       JOIN owners x ON x.sid = s.sid JOIN owners y ON y.sid = e.sid
       WHERE e.h_blob <> 0 AND e.h_blob NOT IN (SELECT h FROM public_blob)),
     failed AS (
-      SELECT h_payload AS h, sid, org, ts FROM exchanges
+      SELECT h_payload AS h, sid, ts FROM exchanges
       WHERE status IN ('denied', 'rate_limited') AND h_payload <> 0 AND user_tokens >= 8),
     public_payload AS (
       SELECT h_payload AS h FROM exchanges WHERE h_payload IN (SELECT h FROM failed)
       GROUP BY h_payload HAVING count(DISTINCT org) > 4),
+    first_sent AS (
+      SELECT DISTINCT ON (e.h_payload, y.owner) e.h_payload AS h, e.sid, e.ts, e.rid, e.part
+      FROM exchanges e JOIN owners y ON y.sid = e.sid
+      WHERE e.h_payload IN (SELECT h FROM failed)
+        AND e.h_payload NOT IN (SELECT h FROM public_payload)
+      ORDER BY e.h_payload, y.owner, e.ts, e.rid),
     retries AS (
       SELECT 'retry' AS kind, f.sid AS a, e.sid AS b, e.ts, e.rid, e.part,
              row_number() OVER (PARTITION BY e.rid ORDER BY f.ts DESC, f.sid) AS nth, 0 AS own
-      FROM exchanges e JOIN failed f ON e.h_payload = f.h AND e.org <> f.org
-       AND e.ts > f.ts AND e.ts <= f.ts + INTERVAL {_RETRY_MINUTES} MINUTE
-      WHERE e.h_payload NOT IN (SELECT h FROM public_payload)),
+      FROM first_sent e JOIN failed f ON e.h = f.h
+       AND e.ts > f.ts AND e.ts <= f.ts + INTERVAL {_RETRY_MINUTES} MINUTE),
     banned AS (
-      SELECT sid, org, closed_at FROM subjects
+      SELECT sid, owner, closed_at FROM subjects JOIN owners USING (sid)
       WHERE closed_at IS NOT NULL
         AND regexp_matches(lower(coalesce(closed_reason, '')), '{BANNED_RE}')),
     carriers AS (SELECT frame, sid, min(rid) AS rid FROM carried GROUP BY frame, sid),
     narrow AS (SELECT frame FROM carriers GROUP BY frame HAVING count(*) <= 500),
     successions AS (
-      SELECT DISTINCT ON (n.sid) 'succession' AS kind, x.sid AS a, n.sid AS b, e.ts, e.rid, e.part,
-             1 AS nth, 0 AS own
-      FROM subjects n JOIN banned x ON n.created_at >= x.closed_at - INTERVAL 1 HOUR
-       AND n.created_at <= x.closed_at + INTERVAL {_SUCCESSION_HOURS} HOUR AND n.org <> x.org
+      SELECT DISTINCT ON (n.account_id) 'succession' AS kind, x.sid AS a, n.sid AS b, e.ts, e.rid,
+             e.part, 1 AS nth, 0 AS own
+      FROM subjects n JOIN owners y ON y.sid = n.sid
+      JOIN banned x ON n.created_at >= x.closed_at - INTERVAL 1 HOUR
+       AND n.created_at <= x.closed_at + INTERVAL {_SUCCESSION_HOURS} HOUR AND y.owner <> x.owner
       JOIN carriers cx ON cx.sid = x.sid JOIN carriers cn ON cn.sid = n.sid AND cn.frame = cx.frame
       JOIN narrow w ON w.frame = cx.frame
       JOIN exchanges e ON e.rid = cn.rid
-      ORDER BY n.sid, x.closed_at DESC, x.sid, cn.rid)
+      ORDER BY n.account_id, x.closed_at DESC, x.sid, cn.rid)
     SELECT d.kind, d.a, d.b, d.ts, d.rid, d.part FROM (
       SELECT kind, a, b, ts, rid, part, nth, own FROM handoffs
       UNION ALL SELECT kind, a, b, ts, rid, part, nth, own FROM replays

@@ -107,12 +107,16 @@ def _too_few_kinds(strong: Iterable[dict[str, Any]]) -> str:
             "Even dealing at random puts accounts on watch and accuses nobody: a service that "
             "spreads its customers' jobs and branches of one size show it, too."
         )
-    kinds = dict.fromkeys(KINDS[name] for name in counted)
+    kinds = {KINDS[name]: True for name in counted}
     if set(counted) <= _ONE_FACT and len(counted) > 1:
         return (
             "They share exits and rotate through them, which is one fact, and customers of one "
             "cloud do: an accusation needs another act beside."
         )
+    if kinds.pop("new accounts after bans", None):  # counts beside what pays, and nothing else
+        if kinds.keys() <= {"set up alike", "volumes", "topics"}:
+            return _after_bans(paid="shared_account_values" in counted)
+        counted.remove("ban_waves")
     if len(kinds) > 1:  # who serves them or sets them up makes both
         kinds.pop("volumes", None)
     titles = {test.name: test.title for test in TESTS}
@@ -140,3 +144,17 @@ def _too_few_kinds(strong: Iterable[dict[str, Any]]) -> str:
     (kind,) = kinds
     told = "; ".join(titles[name] for name in counted)
     return f"One kind of act alone accuses nobody ({told}): {_HONEST[kind]}."
+
+
+def _after_bans(*, paid: bool) -> str:
+    """Return what new accounts after waves of bans lack. ``paid``: whether shared cards speak."""
+    if paid:
+        return (
+            "They come back after each of several waves of bans and share cards, numbers or "
+            "addresses, which may speak together, but not strongly enough here."
+        )
+    return (
+        f"They come back after each of several waves of bans, but "
+        f"{_HONEST['new accounts after bans']}: an accusation needs cards, numbers or e-mail "
+        "addresses that organizations share beside, strongly enough."
+    )

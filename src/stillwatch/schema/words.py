@@ -57,7 +57,7 @@ SIGNUP_WINDOWS_S: Final = (3_600.0, 6 * 3_600.0, 86_400.0, 3 * 86_400.0)
 # A customer's own end, an unpaid bill and a word that nobody knows are none: who is taken for
 # banned wrongly makes successors of honest newcomers.
 BANNED_RE: Final = (
-    "polic|violat|abus|misus|fraud|spam|distil|scrap|evasi|illegal|malic|terms|"
+    "polic|violat|abus|misus|fraud|spam|distil|scrap(e|ing)|evasi|illegal|malic|(^|[^a-z])terms|"
     "(^|[^a-z])(tos|aup|ban|bans|banned|ban_?wave)($|[^a-z])"
 )
 

@@ -100,13 +100,13 @@ class Population:
     """Everybody, by sid: what members of a cohort are compared with.
 
     ``volume``: exchanges of each subject in the part looked at. ``created_us``: creation times,
-    NaN where unknown. ``codes[kind]``: dense value codes, −1 for missing. ``exit_code``: the
-    prefix that a subject used most in the part, ``exit_share`` how much of what it sent went
-    through that one (None: all). ``background``: topic vectors (unit length) of
-    one exchange each of random subjects. ``moved``: known where the part is B. ``sent``: what the
+    NaN where unknown and for end users. ``codes[kind]``: dense value codes, −1 for missing.
+    ``exit_code``: the prefix that a subject used most in the part, ``exit_share`` how much of what
+    it sent went through that one (None: all). ``background``: topic vectors (unit length) of one
+    exchange each of random subjects. ``moved``: known where the part is B. ``sent``: what the
     parts are told apart by; None where nobody asks for another part. ``declared``: whether the log
     names its organization (None: never). ``banned_us``: when it was closed against the rules, NaN
-    where it was not (None: nobody was).
+    where it was not and for end users, whose account it was (None: nobody was).
     """
 
     sids: np.ndarray
@@ -313,6 +313,7 @@ def load_population(desk: Desk) -> Population:
                    epoch_us(min(ts)) AS low, epoch_us(max(ts)) AS high FROM exchanges"""
     ).to_pylist()[0]
     created = people["created"].to_numpy(zero_copy_only=False).astype(np.float64)
+    banned = people["banned"].to_numpy(zero_copy_only=False).astype(np.float64)
     org = _coded(people["org"])
     return Population(
         sids=people["sid"].to_numpy(),
@@ -328,7 +329,7 @@ def load_population(desk: Desk) -> Population:
         span_us=(int(totals["low"] or 0), int(totals["high"] or 0)),
         moved=sent.moved(org),
         sent=sent,
-        banned_us=people["banned"].to_numpy(zero_copy_only=False).astype(np.float64),
+        banned_us=np.where(sent.own, banned, np.nan),
         declared=people["declared"].to_numpy(zero_copy_only=False),
     )
 

@@ -63,10 +63,20 @@ from stillwatch.stats import round9
 
 __all__ = ["FINDINGS_STEP", "SCORES_STEP", "as_row", "coordination", "lacking"]
 
-# Sign-ups and account values are the same in both parts: what reads them cannot screen.
+# Sign-ups, bans and account values are the same in both parts: what reads them cannot screen.
 _WITHOUT_PARTS: Final = frozenset(
-    (signup_burst.TEST.name, shared_values.ACCOUNT_TEST.name, crossed_cards.TEST.name)
+    (
+        signup_burst.TEST.name,
+        shared_values.ACCOUNT_TEST.name,
+        crossed_cards.TEST.name,
+        ban_waves.TEST.name,
+    )
 )
+# Tests that can be made with any one of these columns.
+_ANY_OF: Final = {
+    shared_values.ACCOUNT_TEST.name: frozenset(shared_values.ACCOUNT_TEST.needs),
+    ban_waves.TEST.name: frozenset(ban_waves.TIES),
+}
 _LAUNCH: Final = (
     "No other act goes with it: a launch or a tutorial brings strangers on one day, and this "
     "counts as nothing."
@@ -92,10 +102,9 @@ def lacking(test: CohortTest, columns: frozenset[str]) -> tuple[str, ...]:
 
     A test over several account values can be made with any one of them.
     """
-    absent = tuple(c for c in test.needs if c not in columns)
-    if test is shared_values.ACCOUNT_TEST and len(absent) < len(test.needs):
-        return ()
-    return absent
+    any_of = _ANY_OF.get(test.name, frozenset())
+    enough = any_of if any_of & columns else frozenset()
+    return tuple(c for c in test.needs if c not in columns and c not in enough)
 
 
 def coordination(

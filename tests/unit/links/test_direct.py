@@ -171,6 +171,21 @@ def test_ones_own_retry_and_a_public_or_tiny_prompt_are_no_retries(log, linked, 
     assert direct_of(linked(log)) == []
 
 
+def test_what_an_owner_sent_before_it_sends_again_on_its_own_account(log, linked, direct_of):
+    """Pollers of one prompt are limited in turn, and each sends what it sent before."""
+    polled, other = log.words(20), log.words(20)
+    for n in range(6):
+        for k, name in enumerate(("ann", "bob", "cat")):
+            log.say(name, polled, at=H + n * M, status="rate_limited" if n % 3 == k else "ok")
+    say = end_users(log)
+    say(0, other, at=2 * H)
+    log.say("bob", other, at=2 * H + M, status="denied")
+    say(1, other, at=2 * H + 2 * M)
+    assert direct_of(linked(log)) == []
+    log.say("dan", polled, at=H + 6 * M)
+    assert direct_of(linked(log)) == [("retry", "cat", "dan")]
+
+
 def test_a_successor_takes_up_a_template_of_a_banned_account(log, linked, direct_of):
     cases = {
         "banned": ("policy", 3 * H, None),
@@ -197,10 +212,32 @@ def test_a_successor_takes_up_a_template_of_a_banned_account(log, linked, direct
     assert found == [("succession", "banned-0", "banned-new")]
 
 
+def test_a_new_gateway_succeeds_a_banned_account_once(log, linked, direct_of):
+    """Whatever number of end users it names; and its owner's own ban hides no other's."""
+    frame = log.words(20)
+    for k in range(4):
+        log.account(f"old-{k}", created_at=log.start - 100 * 24 * H)
+        for n in range(4):
+            log.say(f"old-{k}", f"{frame} {log.words(20)}", at=n * H + k * M)
+    banned = {"closed_reason": "policy", "closed_at": log.start + 5 * H}
+    log.account("old-0", **banned)
+    say = end_users(log, created_at=log.start + 6 * H)
+    for k in range(5):
+        say(k, f"{frame} {log.words(20)}", at=7 * H + k * M)
+    assert direct_of(linked(log)) == [("succession", "old-0", "gateway")]
+    own = end_users(log, "spare", org_id="org-new", **banned | {"closed_at": log.start + 6 * H})
+    own(0, f"{frame} {log.words(20)}", at=5 * H)
+    log.account("new", org="org-new", created_at=log.start + 7 * H)
+    log.say("new", f"{frame} {log.words(20)}", at=8 * H)
+    assert ("succession", "old-0", "new") in direct_of(linked(log))
+
+
 @pytest.mark.parametrize(
     ("reason", "banned"),
     [("policy", True), ("Terms of Service", True), ("tos_violation", True), ("BANNED", True),
      ("payment_fraud", True), ("abuse_suspected", True), ("spam", True), ("ban", True),
+     ("scraper", True), ("breach_of_terms", True), ("TermsOfUse", True),
+     ("project scrapped", False), ("midterms over", False),
      ("photos", False), ("urban", False), ("bank_transfer", False), ("payment_failed", False),
      ("user_request", False), ("migrated", False), ("", False)],
 )  # fmt: skip

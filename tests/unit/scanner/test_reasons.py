@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from stillwatch.scanner.reasons import KINDS, explain_standings
-from stillwatch.signals import TESTS
+from stillwatch.signals import TESTS, e_of_acts
 
 CALM = {"alarm": False}
 
@@ -94,6 +94,39 @@ def test_cards_across_exits_need_the_day_of_sign_ups_beside() -> None:
     )
     assert accused["standing_reason"].startswith("Both claims hold together, no honest explan")
     assert "note" not in accused["claims"]["coordinated"]
+
+
+def after_bans(e: float = 1e9, **others: float) -> str:
+    """Return what is said of a strong `ban_waves`, with the successions that it is made of."""
+    acts = {"ban_waves": e, "succession": e, "round_robin": 0.1, "handoff": 0.1} | others
+    line = explain([made(*act) for act in acts.items()], e_of_acts(acts.items()), 25_000.0)
+    return str(line["standing_reason"])
+
+
+@pytest.mark.parametrize(
+    "others", [{}, {"shared_account_values": 10.0}, {"shared_exits": 1e9, "signup_burst": 1e9},
+               {"even_volumes": 1e9}, {"one_source": 1e3}],
+)  # fmt: skip
+def test_new_accounts_after_bans_need_shared_cards_beside(others: dict[str, float]) -> None:
+    """They are none of the kinds of which two accuse; without shared cards nothing helps."""
+    said = after_bans(**others)
+    assert "several waves of bans, but a reseller that is closed again and again comes" in said
+    assert "needs cards, numbers or e-mail addresses" in said
+
+
+def test_new_accounts_after_bans_on_shared_cards_may_be_too_weak() -> None:
+    said = after_bans(30.0, shared_account_values=25.0)
+    assert said.endswith("which may speak together, but not strongly enough here.")
+    crossed = {"shared_account_values": 40.0, "crossed_cards": 40.0, "signup_burst": 1.0}
+    assert after_bans(30.0, **crossed) == said
+
+
+def test_new_accounts_after_bans_are_none_of_two_kinds() -> None:
+    said = after_bans(round_robin=25.0)
+    assert "Acts of several kinds speak (set up alike, served by one)" in said
+    line = explain([made("ban_waves", 1e9), made("round_robin", 1e9)], 0.1, 25_000.0)
+    assert line["standing_reason"].startswith("One kind of act alone accuses nobody (")
+    assert "bans" not in line["standing_reason"].lower()
 
 
 def test_even_dealing_counts_for_watching_alone() -> None:

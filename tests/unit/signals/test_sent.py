@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
-import numpy as np
+from datetime import UTC, datetime
+from pathlib import Path
 
-from stillwatch.signals.data import Sent
+import numpy as np
+import pyarrow as pa
+
+from stillwatch.runners import LocalRunner
+from stillwatch.schema import Settings
+from stillwatch.signals.data import STATIC_KINDS, Sent, load_population
 
 OWN = np.array([True, True, False, True])
 # sid, prefix, exchanges of part A, of part B, first of part B
@@ -42,3 +48,30 @@ def test_who_moved_takes_the_first_prefix_that_its_organization_had_not_used():
         (0, 0), (0, 1), (1, 0),
     ]  # fmt: skip
     assert moved.first_new.tolist() == [2, 1, -1]  # prefix 9; 8 by another account; unknown
+
+
+def test_who_is_closed_is_an_account_and_not_its_end_users(tmp_path: Path) -> None:
+    """A gateway that is closed is one ban, and who it serves was none."""
+    day = datetime(2026, 11, 17, tzinfo=UTC)
+    words = pa.string()
+    runner = LocalRunner(tmp_path / "stages", Settings(), threads=1)
+    runner.put("subjects", pa.table({
+        "sid": pa.array(range(5), pa.int32()), "org": list("abcde"), "segment": ["s"] * 5,
+        "end_user_id": pa.array(["", "u-1", None, None, None], words),
+        "org_id": pa.array([None] * 5, words), "created_at": [day] * 5,
+        "closed_at": [day, day, day, day, None],
+        "closed_reason": pa.array(["policy", "policy", "Abuse", "user_request", "abuse"], words),
+        **{kind: pa.array([None] * 5, words) for kind in STATIC_KINDS},
+    }))  # fmt: skip
+    runner.put("exchanges", pa.table({
+        "sid": pa.array(range(5), pa.int32()), "ts": [day] * 5, "part": ["B"] * 5,
+        "h_prefix": pa.array([0] * 5, pa.uint64()), "method_hints": pa.array([0] * 5, pa.int64()),
+    }))  # fmt: skip
+    runner.put("background", pa.table({
+        "turn": pa.array([1], pa.uint64()), "topic": pa.array([b"\1" * 64], pa.binary()),
+    }))  # fmt: skip
+    banned = load_population(runner).banned_us
+    runner.close()
+    assert banned is not None
+    assert np.isnan(banned).tolist() == [True, True, False, True, True]
+    assert banned[2] == day.timestamp() * 1e6
