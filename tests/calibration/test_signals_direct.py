@@ -23,15 +23,17 @@ from random_cohorts import (
 )
 from scipy.stats import binom
 
+from stillwatch.schema import Finding
 from stillwatch.signals import (
     ban_waves,
     direct_evidence,
+    one_fleet,
     shared_mix,
 )
 from stillwatch.signals.data import Cohort
 from stillwatch.signals.direct_evidence import Coincidences
 from stillwatch.signals.step import coordination
-from stillwatch.stats import mean_e
+from stillwatch.stats import calibrate, mean_e
 
 
 def choosing(
@@ -169,6 +171,26 @@ def test_ban_waves_do_not_accuse_people_who_come_back_on_a_card_of_their_own() -
 
 def test_evasion_ban_waves_do_not_see_a_card_for_each_account() -> None:
     assert swept(np.arange(SIZE), 45, 0) == 1.0
+
+
+@pytest.mark.parametrize("null", ["shared_account_values", "signup_burst", "shared_exits"])
+def test_one_fleet_averages_at_most_one_where_one_of_three_facts_does_not_hold(null: str) -> None:
+    """Cards in turn around the clock, and two of the facts as strong as any: the third is chance."""
+    rng = np.random.default_rng(67)
+    facts = ("shared_account_values", "signup_burst", "shared_exits")
+    strong = {
+        name: Finding(name, "coordinated", 1.0, 0.0, 1e9, 60, None, "Seen.") for name in facts
+    }
+    dealt = one_fleet.Dealt(cards=4, paid=1.0, largest=0.25, in_turn=1.0, awake=True)
+
+    def drawn() -> float:
+        chance = replace(strong[null], e_value=float(calibrate(rng.random())))
+        return one_fleet.find(list((strong | {null: chance}).values()), dealt, 900, 0.1).e_value
+
+    e = np.array([drawn() for _ in range(4_000)])
+    assert e.mean() <= 1 + 3 * e.std() / np.sqrt(e.size)
+    assert (e >= 20).mean() <= binom.isf(1e-4, e.size, 1 / 20) / e.size
+    assert e.mean() > 0.3  # a test that always says nothing would pass the rest
 
 
 def test_e_coordinated_averages_at_most_one_for_independent_customers() -> None:
