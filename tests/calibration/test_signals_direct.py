@@ -175,7 +175,7 @@ def test_evasion_ban_waves_do_not_see_a_card_for_each_account() -> None:
 
 @pytest.mark.parametrize("null", ["shared_account_values", "signup_burst", "shared_exits"])
 def test_one_fleet_averages_at_most_one_where_one_of_three_facts_does_not_hold(null: str) -> None:
-    """Cards in turn around the clock, and two of the facts as strong as any: the third is chance."""
+    """Cards in turn around the clock, and two facts as strong as any: the third is chance."""
     rng = np.random.default_rng(67)
     facts = ("shared_account_values", "signup_burst", "shared_exits")
     strong = {
