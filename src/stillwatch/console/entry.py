@@ -179,7 +179,7 @@ def change_secret(home: Home, person: Person, *, old: str, new: str, now: dateti
     Raises NotPermitted: the old one is wrong. ConfigError: the new one is too short, too long, or
     among the first that are tried (`guesses`).
     """
-    _try(home, person.login, old, code=None, now=now)
+    row = _try(home, person.login, old, code=None, now=now)
     if not _SHORTEST <= len(new) <= _LONGEST_SECRET:
         raise ConfigError(f"expected {_SHORTEST} to {_LONGEST_SECRET} characters", where="password")
     plain = plain_name(new)
@@ -190,9 +190,7 @@ def change_secret(home: Home, person: Person, *, old: str, new: str, now: dateti
         raise ConfigError(f"that password is among those that are tried first: {reason}",
                           where="password", hint="take several words that do not belong together, "
                           "or one that a password manager makes")  # fmt: skip
-    _keep(home, person.login, new, None)
-    with home.engine.begin() as connection:
-        connection.execute(sessions.delete().where(sessions.c.login == person.login))
+    _keep(home, person.login, new, None, held=row.secret)
 
 
 def log_in(home: Home, login: str, secret: str, *, code: str = "", now: datetime) -> Person:
@@ -202,16 +200,19 @@ def log_in(home: Home, login: str, secret: str, *, code: str = "", now: datetime
     time are the same for a login that does not exist, and for a code that does not fit. A password
     that is among the first that are tried opens for an hour from now on, and must be changed.
     """
-    person = _try(home, login, secret, code=code, now=now)
-    if person.must_change or not found_early(secret, person.login):
-        return person
+    row = _try(home, login, secret, code=code, now=now)
+    early = row.secret_until_us is None and found_early(secret, row.login) is not None
+    kept = (people.c.login == row.login) & (people.c.secret == row.secret)
     with home.engine.begin() as connection:
-        connection.execute(
-            people.update()
-            .where(people.c.login == person.login, people.c.secret_until_us.is_(None))
-            .values(secret_until_us=to_micros(now + FIRST_HOUR))
-        )
-    return replace(person, must_change=True)
+        if early:
+            connection.execute(
+                people.update()
+                .where(kept, people.c.secret_until_us.is_(None))
+                .values(secret_until_us=to_micros(now + FIRST_HOUR))
+            )
+        if connection.scalar(sa.select(sa.func.count()).where(kept)) != 1:
+            raise _not_right()  # it was changed meanwhile, which ended all sessions that it began
+    return replace(_person(row), must_change=early or row.secret_until_us is not None)
 
 
 def check_secret(home: Home, person: Person, secret: str, *, now: datetime) -> None:
@@ -219,7 +220,8 @@ def check_secret(home: Home, person: Person, secret: str, *, now: datetime) -> N
     _try(home, person.login, secret, code=None, now=now)
 
 
-def _try(home: Home, login: str, secret: str, *, code: str | None, now: datetime) -> Person:
+def _try(home: Home, login: str, secret: str, *, code: str | None, now: datetime) -> sa.Row[Any]:
+    """Return the row of the person whose password this is, as it was compared."""
     login = plain_name(login)[:200]
     since = to_micros(now - _WINDOW)
     with home.engine.begin() as connection:
@@ -240,11 +242,15 @@ def _try(home: Home, login: str, secret: str, *, code: str | None, now: datetime
         with home.engine.begin() as connection:
             connection.execute(failures.insert().values(login=login, at_us=to_micros(now)))
     if not good or barred or row is None:
-        raise NotPermitted(
-            "name, password or code are not right, or there were too many tries", where="log in",
-            hint="wait 15 minutes, or ask whoever runs the console for a new secret",
-        )  # fmt: skip
-    return _person(row)
+        raise _not_right()
+    return row
+
+
+def _not_right() -> NotPermitted:
+    return NotPermitted(
+        "name, password or code are not right, or there were too many tries", where="log in",
+        hint="wait 15 minutes, or ask whoever runs the console for a new secret",
+    )  # fmt: skip
 
 
 def of_subject(home: Home, subject: str) -> Person | None:
@@ -342,12 +348,22 @@ def _demand_admin(connection: sa.Connection) -> None:
                           hint="name another administrator first")  # fmt: skip
 
 
-def _keep(home: Home, login: str, secret: str, until_us: int | None) -> None:
+def _keep(
+    home: Home, login: str, secret: str, until_us: int | None, *, held: str | None = None
+) -> None:
+    """Write down a secret and end all sessions. ``held``: only in place of this one, as compared.
+
+    Raises NotPermitted: another has taken its place meanwhile.
+    """
     made = _hasher().hash(secret)
+    of = people.c.login == login
     with home.engine.begin() as connection:
-        connection.execute(people.update().where(people.c.login == login).values(
-            secret=made, secret_until_us=until_us
-        ))  # fmt: skip
+        changed = connection.execute(
+            people.update().where(of if held is None else of & (people.c.secret == held))
+            .values(secret=made, secret_until_us=until_us)
+        )  # fmt: skip
+        if held is not None and changed.rowcount != 1:
+            raise _not_right()
         connection.execute(failures.delete().where(failures.c.login == login))
         connection.execute(sessions.delete().where(sessions.c.login == login))
 

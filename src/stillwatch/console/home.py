@@ -18,6 +18,7 @@ from typing import Any, Final
 import sqlalchemy as sa
 from alembic import command as alembic_command
 from alembic.config import Config
+from alembic.util import CommandError
 
 from stillwatch.errors import InputError
 
@@ -136,7 +137,8 @@ def open_home(folder: Path, database: str | None = None) -> Home:
     ``database``: the URL of a PostgreSQL database for what several consoles of a team share; the
     folder then holds keys and the index alone. Its schema is brought to the present version.
 
-    Raises InputError: it cannot be written or reached, or is another program's.
+    Raises InputError: it cannot be written or reached, is another program's, or a newer stillwatch
+    has opened it.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -149,6 +151,12 @@ def open_home(folder: Path, database: str | None = None) -> Home:
             config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
             config.attributes["connection"] = connection
             alembic_command.upgrade(config, "head")
+    except CommandError as error:
+        engine.dispose()
+        raise InputError(
+            "the console's people are kept in a version that this one does not know",
+            where=str(folder), hint="a newer stillwatch has opened them: update this one too",
+        ) from error  # fmt: skip
     except (OSError, sa.exc.SQLAlchemyError, ModuleNotFoundError) as error:
         raise InputError(
             f"the console's folder cannot be opened ({type(error).__name__})", where=str(folder),

@@ -77,11 +77,9 @@ class StillwatchCallback(CustomLogger):
 
     def __init__(self) -> None:
         super().__init__()
-        self._client = httpx.AsyncClient(
-            base_url=os.environ.get("GUARD_URL", "http://127.0.0.1:8470"),
-            headers={"authorization": f"Bearer {os.environ.get('GUARD_TOKEN', '')}"},
-            timeout=_patience(os.environ.get("GUARD_TIMEOUT_S", "")),
-        )
+        self._client = _client(_patience(os.environ.get("GUARD_TIMEOUT_S", "")))
+        # Connections of their own: reports that wait keep no question waiting for one.
+        self._reporter = _client(_REPORT_TIMEOUT_S)
         self._closed = os.environ.get("GUARD_FAIL_CLOSED") == "1"
         self._held: OrderedDict[str, dict[str, str]] = OrderedDict()
         # By LiteLLM's object and by no note in the call's metadata, which may be its caller's.
@@ -251,10 +249,8 @@ class StillwatchCallback(CustomLogger):
             data = _encoded(body)
         except (TypeError, ValueError, RecursionError):
             data = _encoded(least)
-        timeout = _REPORT_TIMEOUT_S if path == "/v1/observe" else httpx.USE_CLIENT_DEFAULT
-        return await self._client.post(
-            path, content=data, headers={"content-type": "application/json"}, timeout=timeout
-        )
+        client = self._reporter if path == "/v1/observe" else self._client
+        return await client.post(path, content=data, headers={"content-type": "application/json"})
 
     def _hold(self, who: dict[str, str]) -> str:
         """Keep who asked until the call has ended; a retry ends twice, so that it stays after."""
@@ -316,6 +312,14 @@ class _Stream:
         """Return bytes as the stream has them; None for none."""
         told = data.decode(errors="surrogatepass") if self._as_text else data
         return told or None
+
+
+def _client(timeout_s: float) -> httpx.AsyncClient:
+    return httpx.AsyncClient(
+        base_url=os.environ.get("GUARD_URL", "http://127.0.0.1:8470"),
+        headers={"authorization": f"Bearer {os.environ.get('GUARD_TOKEN', '')}"},
+        timeout=timeout_s,
+    )
 
 
 def _patience(said: str) -> float:

@@ -32,6 +32,7 @@ _PORTS: Final = {"starttls": 587, "tls": 465, "none": 25}
 _TYPES: Final[dict[str, type]] = {"port": int, "to": list, "kinds": list}  # all others are texts
 _TIMEOUT_S: Final = 30.0
 _PERMANENT: Final = 500
+_LAST_PORT: Final = 65_535
 
 
 class Unsent(Exception):
@@ -56,9 +57,13 @@ class Relay:
 
     def letter(self, to: tuple[str, ...], subject: str, text: str, *, mark: str,
                now: datetime) -> EmailMessage:  # fmt: skip
-        """Return a letter whose Message-ID is made of ``mark``."""
+        """Return a letter whose Message-ID is made of ``mark``.
+
+        What looks like an encoded word (RFC 2047) in the subject is a name's own letters:
+        ``email`` would decode it, a line feed in it too, and what follows would be a header.
+        """
         made = EmailMessage()
-        made["Subject"] = subject
+        made["Subject"] = subject.replace("=?", "= ?")
         made["From"] = self.sender
         made["To"] = ", ".join(to)
         made["Date"] = format_datetime(now)
@@ -117,8 +122,10 @@ def read_relay(table: dict[str, Any], *, name: str, where: str, base: Path) -> R
         raise ConfigError("a password does not go unencrypted", where=f"{name}.security",
                           hint="starttls or tls")  # fmt: skip
     check_address(table["from"], where=f"{name}.from")
-    return Relay(table["host"], table.get("port", _PORTS[security]), table["from"], security, user,
-                 password)  # fmt: skip
+    port = table.get("port", _PORTS[security])
+    if not 0 < port <= _LAST_PORT:
+        raise ConfigError(f"expected 1 to {_LAST_PORT:,}", where=f"{name}.port")
+    return Relay(table["host"], port, table["from"], security, user, password)
 
 
 def check_address(text: str, *, where: str) -> None:

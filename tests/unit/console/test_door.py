@@ -146,6 +146,44 @@ def test_a_stolen_password_from_before_the_check_opens_the_form_for_another_for_
     assert try_in(http, "1qaz2wsx3edc4rfv").status_code == 403, "trying does not prolong it"
 
 
+@pytest.mark.parametrize("held", ["1qaz2wsx3edc4rfv", "four hens and a ladder"])
+def test_a_password_that_is_changed_while_it_is_looked_at_opens_nothing(
+    http, desk, first, monkeypatch, held
+):
+    """Comparing with the lists takes long enough for another to be set, which ends all sessions."""
+    entry._keep(desk.home, "ada l.", held, None)
+
+    def meanwhile(secret, login):
+        entry._keep(desk.home, "ada l.", NEW, None)
+        return found_early(secret, login)
+
+    monkeypatch.setattr(entry, "found_early", meanwhile)
+    assert try_in(http, held).status_code == 403
+    monkeypatch.undo()
+    assert not find_person(desk.home, "ada l.").must_change, "the new one is nobody's first"
+    assert try_in(http, NEW).headers["location"] == "/"
+
+
+def test_a_new_first_password_is_not_undone_by_a_change_that_was_under_way(
+    desk, first, clock, monkeypatch
+):
+    """An administrator gives one because the old one is known to somebody else."""
+    given: list[str] = []
+
+    def meanwhile(secret, login):
+        given.append(entry.give_secret(desk.home, login, now=clock()))
+        return found_early(secret, login)
+
+    monkeypatch.setattr(entry, "found_early", meanwhile)
+    person = find_person(desk.home, "ada l.")
+    with pytest.raises(NotPermitted):
+        change_secret(desk.home, person, old=first, new=NEW, now=clock())
+    monkeypatch.undo()
+    assert log_in(desk.home, "ada l.", given[0], now=clock()).must_change
+    with pytest.raises(NotPermitted):
+        log_in(desk.home, "ada l.", NEW, now=clock())
+
+
 def test_what_is_strong_in_a_part_is_taken_however_long_it_is():
     assert found_early("iloveyou" * 8 + "q7-mulberry kites", "ada l.") is None
     assert found_early("q7-mulberry kites" + "iloveyou" * 8, "ada l.") is None

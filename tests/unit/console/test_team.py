@@ -151,6 +151,19 @@ def test_a_folder_of_the_version_before_keeps_its_people_and_reads(tmp_path):
     home.close()
 
 
+@pytest.mark.parametrize("shared", [True, False])
+def test_what_a_newer_console_has_opened_is_told(tmp_path, url, shared):
+    """Consoles of a team are not updated at one moment."""
+    held = tmp_path / "home", url if shared else None
+    home = open_home(*held)
+    with home.engine.begin() as connection:
+        connection.exec_driver_sql(f"UPDATE {VERSIONS} SET version_num = '9999'")
+    home.close()
+    with pytest.raises(InputError, match="does not know") as caught:
+        open_home(*held)
+    assert "update" in (caught.value.hint or "")
+
+
 def test_a_server_that_is_not_there_is_told(postgres, tmp_path):
     with pytest.raises(InputError, match="cannot be opened") as caught:
         open_home(tmp_path / "home", f"postgresql://hub:secret@127.0.0.1:{postgres.port}/absent")

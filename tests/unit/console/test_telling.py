@@ -121,6 +121,18 @@ def test_a_person_who_is_let_in_as_an_administrator_is_told_of(posted, inside):
     assert "\u202e" not in told["ad@provider.example"], "what turns a line around is shown"
 
 
+def test_a_name_that_looks_like_an_encoded_header_is_a_name(posted, inside):
+    """RFC 2047: decoded, it would end the subject and begin a header of its own."""
+    desk, kept = posted
+    name = "=?utf-8?q?Eve=0d=0aBcc=3a_x=40evil.example?="
+    assert inside("Ad", desk).post("/people/add", {"name": name, "role": ["admin"]}).is_success
+    (((to,), letter),) = kept.read()
+    assert to == "ad@provider.example"
+    assert letter["Bcc"] is None
+    assert letter["Subject"] == f"[stillwatch] {name.replace('=?', '= ?')} is an administrator"
+    assert f": {name} is an administrator, by Ad." in letter.get_content()
+
+
 def test_an_administrator_named_at_the_server_is_told_to_all(posted, clock):
     desk, kept = posted
     make_administrator(desk.home, "Ana", now=clock())
@@ -241,6 +253,8 @@ def test_without_mail_there_is_no_address_to_give_and_nothing_breaks(desk, insid
         ('host = "a"\nfrom = "a@b.example"\nto = ["a@b.example"]', "unknown: to"),
         ('host = "a"\nfrom = "nobody"', "not an address"),
         ('host = "a"\nfrom = "a@b.example"\nport = "25"', "wrong type"),
+        ('host = "a"\nfrom = "a@b.example"\nport = 65536', "expected 1 to 65,535"),
+        ('host = "a"\nfrom = "a@b.example"\nport = 0', "expected 1 to 65,535"),
         ('host = "a"\nfrom = "a@b.example"\nsecurity = "ssl"', "one of starttls, tls, none"),
         ('host = "a"\nfrom = "a@b.example"\nuser = "u"\nsecurity = "none"', "unencrypted"),
         ('host = "a"\nfrom = "a@b.example"\npassword_file = "open"', "others may read"),

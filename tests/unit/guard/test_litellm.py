@@ -59,6 +59,12 @@ class Through(httpx.ASGITransport):
         return await super().handle_async_request(request)
 
 
+def connect(callback: Any, through: Through) -> None:
+    """Let the callback ask a guard of this process."""
+    client = httpx.AsyncClient(transport=through, base_url="http://guard")
+    callback._client = callback._reporter = client
+
+
 @pytest.fixture
 def made(tmp_path, key, monkeypatch):
     """The callback, and what it sent."""
@@ -80,7 +86,7 @@ def made(tmp_path, key, monkeypatch):
     loaded = importlib.import_module("stillwatch.guard.litellm")
     callback = loaded.StillwatchCallback()
     through = Through(served(tmp_path, key))
-    callback._client = httpx.AsyncClient(transport=through, base_url="http://guard")
+    connect(callback, through)
     yield callback, through.sent
     sys.modules.pop("stillwatch.guard.litellm", None)
 
@@ -274,7 +280,7 @@ def summarizing(made, tmp_path, key):
     callback, _ = made
     (tmp_path / "s").mkdir()
     through = Through(served(tmp_path / "s", key, ordered("summarize")))
-    callback._client = httpx.AsyncClient(transport=through, base_url="http://guard")
+    connect(callback, through)
     return callback, through.sent
 
 
@@ -449,3 +455,42 @@ def test_a_defect_of_ours_lets_the_answer_pass(summarizing, monkeypatch):
     assert passed == chunks[:1]
     assert b"".join(asyncio.run(streamed(callback, data, chunks[1:]))) == b"".join(chunks[1:])
     assert [body["summarized"] for body in observed(sent)] == ["failed"] * 3
+
+
+def test_reports_that_wait_keep_no_question_waiting(made, monkeypatch):
+    """More of them than a client has connections, before a guard that answers questions alone."""
+    callback, _ = made
+    reports, waiting = 100, 0  # httpx's most
+
+    async def guard(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal waiting
+        if b"/v1/observe" in await reader.readline():
+            waiting += 1
+            await done.wait()
+        else:
+            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 17\r\n\r\n"
+                         b'{"mode": "allow"}')  # fmt: skip
+            await writer.drain()
+        writer.close()
+
+    async def ask() -> httpx.Response:
+        server = await asyncio.start_server(guard, "127.0.0.1", 0)
+        port = server.sockets[0].getsockname()[1]
+        monkeypatch.setenv("GUARD_URL", f"http://127.0.0.1:{port}")
+        monkeypatch.setenv("GUARD_TOKEN", "t")
+        monkeypatch.setenv("GUARD_TIMEOUT_S", "10")
+        asker = type(callback)()
+        tasks = [asyncio.create_task(asker._tell({"n": n})) for n in range(reports)]
+        while waiting < reports:
+            await asyncio.sleep(0.01)
+        try:
+            return await asker._post("/v1/decide", {}, {})
+        finally:
+            done.set()
+            await asyncio.gather(*tasks)
+            await asyncio.gather(asker._client.aclose(), asker._reporter.aclose())
+            server.close()
+            await server.wait_closed()
+
+    done = asyncio.Event()
+    assert asyncio.run(asyncio.wait_for(ask(), 20)).json() == {"mode": "allow"}
