@@ -315,9 +315,10 @@ class _Stream:
 
 
 def _client(timeout_s: float) -> httpx.AsyncClient:
+    token = os.environ.get("GUARD_TOKEN", "").strip()  # a header cannot end with a space
     return httpx.AsyncClient(
         base_url=os.environ.get("GUARD_URL", "http://127.0.0.1:8470"),
-        headers={"authorization": f"Bearer {os.environ.get('GUARD_TOKEN', '')}"},
+        headers={"authorization": f"Bearer {token}"} if token else {},
         timeout=timeout_s,
     )
 

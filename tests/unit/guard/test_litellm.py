@@ -10,6 +10,8 @@ import base64
 import importlib
 import json
 import sys
+import threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
@@ -494,3 +496,31 @@ def test_reports_that_wait_keep_no_question_waiting(made, monkeypatch):
 
     done = asyncio.Event()
     assert asyncio.run(asyncio.wait_for(ask(), 20)).json() == {"mode": "allow"}
+
+
+@pytest.mark.parametrize(("token", "told"), [("", None), ("token-1\n", "Bearer token-1")])
+def test_a_guard_that_wants_no_token_is_asked_over_a_real_connection(
+    made, monkeypatch, token, told
+):
+    """A header that ends with a space is refused before it is sent: every call would pass."""
+    seen: list[str | None] = []
+
+    class Guard(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            seen.append(self.headers["authorization"])
+            self.send_response(200)
+            self.end_headers()
+
+        def log_message(self, *args: Any) -> None:
+            pass
+
+    monkeypatch.setenv("GUARD_TOKEN", token)
+    module = sys.modules["stillwatch.guard.litellm"]
+    with HTTPServer(("127.0.0.1", 0), Guard) as server:
+        monkeypatch.setenv("GUARD_URL", f"http://127.0.0.1:{server.server_port}")
+        thread = threading.Thread(target=server.handle_request)
+        thread.start()
+        client = module._client(30.0)
+        assert asyncio.run(client.post("/v1/decide", content=b"{}")).status_code == 200
+        thread.join(30)
+    assert seen == [told]
