@@ -63,7 +63,7 @@ def delta_files(folder: str, version: int | None) -> list[TableFile]:
     place = os.path.realpath(folder)
     if _MISTAKEN.search(place):
         raise InputError(
-            r"deltalake takes %XX and \ in a path for something else, and would read another folder",
+            r"deltalake takes %XX and \ in a path as other signs: it would read another folder",
             where=folder, hint="rename the folder, or copy the table elsewhere",
         )  # fmt: skip
     try:
