@@ -119,7 +119,7 @@ def _metadata(place: Path) -> Any:
         if len(data) > _MOST_BYTES:
             raise _too_large(place)
         return TableMetadataUtil.parse_raw(data.decode())
-    except (ValidationError, ValueError, OSError, EOFError) as error:
+    except (ValidationError, ValueError, OSError, EOFError, zlib.error) as error:
         raise InputError(
             f"the table's metadata cannot be read ({type(error).__name__})", where=str(place),
             hint="restore the file, or name an older one: scan TABLE/metadata/….metadata.json",

@@ -284,6 +284,11 @@ def test_metadata_that_unpack_to_too_much_are_refused(
     place = newest(table)
     place.write_bytes(gzip.compress(b" " * (2 << 20) + place.read_bytes()))
     assert ids(folder(table)) == numbered(0, 2, 3, 4, 5)
+    packed = place.read_bytes()
+    place.write_bytes(packed[:20] + b"\xff" * 20 + packed[40:])
+    with pytest.raises(InputError, match="metadata cannot be read"):
+        open_inputs([folder(table)])
+    place.write_bytes(packed)
     monkeypatch.setattr("stillwatch.sources.iceberg._MOST_BYTES", 1 << 20)
     with pytest.raises(InputError, match="metadata are larger than 1 MB") as caught:
         open_inputs([folder(table)])
