@@ -14,6 +14,7 @@ from deltalake import DeltaTable, write_deltalake
 
 from stillwatch.errors import ConfigError
 from stillwatch.scanner import Progress, scan
+from stillwatch.scanner.resume import refuse_other
 from stillwatch.simulate import SimulatedWorld, simulate
 
 NOT_COMPARED = ("timing.json", "summary.json")
@@ -87,6 +88,17 @@ def test_a_stopped_scan_goes_on_with_the_version_that_it_read(laid: Laid, tmp_pa
     ]
     assert told == expected
     go(laid.world, f"{table}@{version}", out, resume=True)  # it is finished: nothing is done
+
+
+def test_another_schema_of_the_same_snapshot_is_told_as_such() -> None:
+    """A snapshot that is named has its own schema, so that naming it would not help."""
+    before, now = {"table requests": [["Iceberg", 7, 1]]}, {"table requests": [["Iceberg", 7, 0]]}
+    with pytest.raises(ConfigError, match="something else: table requests") as caught:
+        refuse_other(before, now)
+    assert "this version of requests with another schema: give the metadata file" in (
+        caught.value.hint
+    )
+    assert "@7" not in caught.value.hint
 
 
 def test_an_engine_does_not_read_tables(laid: Laid, tmp_path: Path) -> None:

@@ -65,19 +65,28 @@ def refuse_other(before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
         raise ConfigError(
             f"the run in this folder was asked for something else: {shown}",
             where="--resume",
-            hint=f"{_same_version(before, differing)}give the same options and files, or leave out "
-            "--resume to begin anew",
+            hint=f"{_same_version(before, now, differing)}give the same options and files, or "
+            "leave out --resume to begin anew",
         )
 
 
-def _same_version(before: Mapping[str, Any], differing: list[str]) -> str:
-    """Return how to ask for the versions of tables that were read, "" where none is another now."""
-    named = [
-        f"{name.removeprefix(TABLE)}@{version}"
-        for name in differing
-        if name.startswith(TABLE)
-        for _, version, _ in before.get(name, ())
-    ]
+def _same_version(before: Mapping[str, Any], now: Mapping[str, Any], differing: list[str]) -> str:
+    """Return how to ask for the versions of tables that were read, "" where none is another now.
+
+    A snapshot of Iceberg that is named is read with its own schema, the newest one with the
+    table's: where that had changed since, only the metadata file of then gives both.
+    """
+    named = []
+    for name in differing:
+        if not name.startswith(TABLE):
+            continue
+        versions = [version for _, version, _ in before.get(name, ())]
+        if versions and versions == [version for _, version, _ in now.get(name, ())]:
+            return (
+                f"it read this version of {name.removeprefix(TABLE)} with another schema: give the "
+                "metadata file that was the newest then (TABLE/metadata/….metadata.json); "
+            )
+        named += [f"{name.removeprefix(TABLE)}@{version}" for version in versions]
     return f"what it read is {', '.join(named)}: " if named else ""
 
 

@@ -25,6 +25,7 @@ __all__ = ["Mask", "coerce", "coerce_values", "decoded"]
 Mask: TypeAlias = np.ndarray[Any, np.dtype[np.bool_]]
 _JSON_TEXT = frozenset({"tool_schema", "tool_choice", "response_format"})
 _SYSTEM = re.compile(r"\s*AS\s?([0-9]{1,10})(?:\s|$)", re.ASCII | re.IGNORECASE)
+_UUID_DIGITS = [i for i in range(36) if i not in (8, 13, 18, 23)]
 _TRUE = frozenset({"true", "1", "yes", "t"})
 _FALSE = frozenset({"false", "0", "no", "f"})
 
@@ -124,6 +125,8 @@ def _entries(value: Any) -> Any:
 
 def decoded(array: pa.Array) -> pa.Array:
     """Return the array without dictionary, run-end or extension encoding, in 32-bit layouts."""
+    if isinstance(array.type, pa.UuidType):
+        return _uuids(array.storage)
     if isinstance(array, pa.ExtensionArray):
         array = array.storage
     if pa.types.is_dictionary(array.type):
@@ -138,6 +141,17 @@ def decoded(array: pa.Array) -> pa.Array:
     if pa.types.is_large_list(kind) or _is_any(kind, "is_list_view", "is_fixed_size_list"):
         return array.cast(pa.list_(kind.value_field))
     return array
+
+
+def _uuids(storage: pa.Array) -> pa.Array:
+    """Return UUIDs of 16 bytes as RFC 9562 writes them: as bytes they are no text of any sort."""
+    filled = storage.fill_null(bytes(16))
+    digits = np.frombuffer(b"".join(filled.to_pylist()).hex().encode(), np.uint8)
+    text = np.full((len(storage), 36), ord("-"), np.uint8)
+    text[:, _UUID_DIGITS] = digits.reshape(-1, 32)
+    whole = pa.Array.from_buffers(pa.binary(36), len(storage), [None, pa.py_buffer(text)])
+    written = whole.cast(pa.binary()).cast(pa.string())
+    return pc.if_else(storage.is_valid(), written, pa.scalar(None, pa.string()))
 
 
 def _is_any(kind: pa.DataType, *tests: str) -> bool:

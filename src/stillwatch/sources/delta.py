@@ -42,6 +42,9 @@ _FEATURES: Final = frozenset(
 )
 _READER_VERSION: Final = 3
 _PHYSICAL: Final = "delta.columnMapping.physicalName"
+_NAME: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_MISTAKEN: Final = re.compile(r"%[0-9A-Fa-f]{2}|\\")
+_PANIC: Final = "PanicException"  # what a mistake in Rust is to Python, which cannot be imported
 _NONE: Final = np.empty(0, np.int64)
 
 
@@ -57,13 +60,22 @@ def delta_files(folder: str, version: int | None) -> list[TableFile]:
     from deltalake import DeltaTable
     from deltalake.exceptions import DeltaError
 
+    place = os.path.realpath(folder)
+    if _MISTAKEN.search(place):
+        raise InputError(
+            r"deltalake takes %XX and \ in a path as other signs: it would read another folder",
+            where=folder, hint="rename the folder, or copy the table elsewhere",
+        )  # fmt: skip
     try:
-        table = DeltaTable(os.path.abspath(folder), version=version)
+        table = DeltaTable(place, version=version)
         schema = json.loads(table.schema().to_json())
         _refuse_unread(table, schema, folder)
         actions = pa.table(table.get_add_actions())
         vectors = _deletion_vectors(table)
-    except (DeltaError, ValueError, OverflowError, OSError) as error:
+    except BaseException as error:
+        known = isinstance(error, (DeltaError, ValueError, OverflowError, OSError))
+        if not known and type(error).__name__ != _PANIC:
+            raise
         raise _why(folder, version) from error
     snapshot = Snapshot(os.path.abspath(folder), _KIND, table.version())
     names = [name["name"] for name in schema["fields"]]
@@ -71,7 +83,7 @@ def delta_files(folder: str, version: int | None) -> list[TableFile]:
     found = []
     for path, values in _added(actions, partitions):
         place = local_path(path, folder, folder)
-        if not os.path.exists(place):
+        if not os.path.isfile(place):  # what is no file, such as a pipe, may never end
             raise gone(place)
         deleted = vectors.pop(os.path.realpath(place), _NONE)
         found.append(
@@ -137,6 +149,8 @@ def _refuse_unread(table: Any, schema: dict[str, Any], folder: str) -> None:
 
 def _unknown(version: int, features: list[str] | None) -> list[str]:
     held = sorted(set(features or ()) - _FEATURES)
+    if not all(map(_NAME.fullmatch, held)):  # what a log says is not put on a terminal unseen
+        held = [*filter(_NAME.fullmatch, held), "a feature whose name is none"]
     return [*held, f"protocol version {version}"] if version > _READER_VERSION else held
 
 
@@ -196,16 +210,28 @@ def _why(folder: str, version: int | None) -> InputError:
         for line, text in enumerate((log / name).read_bytes().splitlines(), 1):
             try:
                 told = json.loads(text).get("protocol")
-            except (ValueError, AttributeError):
+            except (ValueError, AttributeError, RecursionError):
                 return _broken(folder, name, f"line {line} is no JSON object")
-            if isinstance(told, dict):
-                unknown = _unknown(told.get("minReaderVersion", 0), told.get("readerFeatures"))
+            if told is None:
+                continue
+            if not _is_protocol(told):
+                return _broken(folder, name, f"line {line} is no protocol")
+            unknown = _unknown(told["minReaderVersion"], told.get("readerFeatures"))
     if unknown:
         return _unread(unknown, folder)
     return InputError(
         "the table's log cannot be read", where=f"{folder}/{_LOG}",
-        hint="does its own tool read it? The library takes no % in a folder's path",
+        hint="does its own tool read it?",
     )  # fmt: skip
+
+
+def _is_protocol(told: Any) -> bool:
+    if not isinstance(told, dict) or type(told.get("minReaderVersion")) is not int:
+        return False
+    features = told.get("readerFeatures")
+    return features is None or (
+        isinstance(features, list) and all(type(name) is str for name in features)
+    )
 
 
 def _broken(folder: str, name: str, why: str) -> InputError:

@@ -67,6 +67,7 @@ def find_files(
     found: dict[str, int] = {}
     held: dict[str, TableFile] = {}
     roots: dict[str, TableFile] = {}
+    owners: dict[str, str] = {}
     for path in given:
         scheme = path.partition("://")[0]
         if scheme != path and scheme != "s3" and not os.path.exists(path):
@@ -80,10 +81,16 @@ def find_files(
             found.update(list_objects(path))
         else:
             for place, size, part in _on_disk(path, tables):
-                found[place] = size
                 if part is not None:
+                    root = os.path.realpath(part.snapshot.root)
+                    _refuse_versions(roots.setdefault(root, part), part)
+                    real = os.path.realpath(place)
+                    if real in owners:  # its table was given twice, by two names
+                        _refuse_owners(owners[real], root)
+                        continue
+                    owners[real] = root
                     held[place] = part
-                    _refuse_two(roots.setdefault(part.snapshot.root, part), part)
+                found[place] = size
     if not found:
         raise InputError(
             "there is no file in it" if given else "no input files", where=", ".join(given),
@@ -139,11 +146,19 @@ def _of_table(path: str, version: int | None) -> _Found:
         yield part.path, os.path.getsize(part.path), part
 
 
-def _refuse_two(one: TableFile, other: TableFile) -> None:
-    if one.snapshot != other.snapshot:
+def _refuse_versions(one: TableFile, other: TableFile) -> None:
+    if one.snapshot[1:] != other.snapshot[1:]:
         raise ConfigError(
             "one table is given at two versions", where=one.snapshot.name, hint="give one of them"
         )
+
+
+def _refuse_owners(one: str, other: str) -> None:
+    if one != other:
+        raise ConfigError(
+            f"it shares a data file with the table {os.path.basename(one)}, whose rows would be "
+            "read twice", where=os.path.basename(other), hint="give one of them (is one a clone?)",
+        )  # fmt: skip
 
 
 def _walk(folder: str, tables: bool) -> _Found:

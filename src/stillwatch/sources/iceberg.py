@@ -10,6 +10,7 @@ from __future__ import annotations
 import gzip
 import os
 import re
+import zlib
 from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
@@ -36,9 +37,11 @@ __all__ = ["METADATA", "iceberg_files"]
 METADATA: Final = (".metadata.json", ".metadata.json.gz")
 _KIND: Final = "Iceberg"
 _HINT: Final = "version-hint.text"
-_NUMBER: Final = re.compile(r"v?(\d+)(?:-[^.]*)?(?:\.gz)?\.metadata\.json(?:\.gz)?")
+_UUID: Final = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
+_NUMBER: Final = re.compile(rf"(?!{_UUID}\.)v?(\d+)(?:-[^.]*)?(?:\.gz)?\.metadata\.json(?:\.gz)?")
 _GZIP: Final = b"\x1f\x8b"
 _SHOWN: Final = 5
+_MOST_BYTES: Final = 256 << 20
 
 
 def iceberg_files(path: str, version: int | None) -> list[TableFile]:
@@ -79,7 +82,8 @@ def _metadata_file(path: str) -> Path:
     """Return the newest metadata of a table's folder. Raises InputError: two may be the newest.
 
     Where a file system alone holds the table, names are v1, v2 … and a name is taken once. Where a
-    catalog does, a commit that failed may leave a file behind; the catalog alone knows of it.
+    catalog does, a commit that failed may leave a file behind; the catalog alone knows of it. One
+    that is named by a UUID alone was never committed: a file system's commit gives it its number.
     """
     if os.path.isfile(path):
         return Path(path)
@@ -108,14 +112,25 @@ def _metadata(place: Path) -> Any:
     from pyiceberg.table.metadata import TableMetadataUtil
 
     try:
-        data = place.read_bytes()
-        text = (gzip.decompress(data) if data.startswith(_GZIP) else data).decode()
-        return TableMetadataUtil.parse_raw(text)
-    except (ValidationError, ValueError, OSError, EOFError) as error:
+        with place.open("rb") as raw:
+            packed = raw.read(len(_GZIP)) == _GZIP
+            raw.seek(0)
+            data = (gzip.GzipFile(fileobj=raw) if packed else raw).read(_MOST_BYTES + 1)
+        if len(data) > _MOST_BYTES:
+            raise _too_large(place)
+        return TableMetadataUtil.parse_raw(data.decode())
+    except (ValidationError, ValueError, OSError, EOFError, zlib.error) as error:
         raise InputError(
             f"the table's metadata cannot be read ({type(error).__name__})", where=str(place),
             hint="restore the file, or name an older one: scan TABLE/metadata/….metadata.json",
         ) from error  # fmt: skip
+
+
+def _too_large(place: Path) -> InputError:
+    return InputError(
+        f"the table's metadata are larger than {_MOST_BYTES >> 20} MB", where=str(place),
+        hint="have the table's own engine expire snapshots (expire_snapshots)",
+    )  # fmt: skip
 
 
 def _no_snapshot(metadata: Any, path: str, version: int) -> InputError:
@@ -140,7 +155,9 @@ class _LocalIO:
         self.properties: dict[str, str] = {}
 
     def new_input(self, location: str) -> Any:
-        _place(location, self._path)
+        place = _place(location, self._path)
+        if not os.path.isfile(place):  # what is no file, such as a pipe, may never end
+            raise gone(place)
         return self._io.new_input(location)
 
 
@@ -169,11 +186,8 @@ def _why(held: Any, io: Any, path: str, error: Exception) -> InputError:
             manifest.fetch_manifest_entry(io)
     except Exception as damage:  # noqa: BLE001 (as readers of Avro do)
         error = damage
-    place = _place(at, path)
-    if not os.path.exists(place):
-        return gone(place)
     return InputError(
-        f"the table's manifests cannot be read ({type(error).__name__})", where=place,
+        f"the table's manifests cannot be read ({type(error).__name__})", where=_place(at, path),
         hint="restore the file, or name an older snapshot: TABLE@N",
     )  # fmt: skip
 
@@ -182,7 +196,7 @@ def _file(
     task: Any, metadata: Any, schema: Any, snapshot: Snapshot, io: Any, path: str
 ) -> TableFile:
     place = _place(task.file.file_path, path)
-    if not os.path.exists(place):
+    if not os.path.isfile(place):
         raise gone(place)
     if task.file.file_format != "PARQUET":
         raise InputError(
@@ -190,7 +204,7 @@ def _file(
             hint="rewrite it with the table's own engine (rewrite_data_files)",
         )  # fmt: skip
     for delete in task.delete_files:
-        if not os.path.exists(_place(delete.file_path, path)):
+        if not os.path.isfile(_place(delete.file_path, path)):
             raise gone(_place(delete.file_path, path))
     columns = partial(_columns, schema, metadata, task.file, place)
     return TableFile(place, snapshot, columns, partial(_deleted, task, io))
@@ -289,11 +303,41 @@ def _positions(delete: Any, data: str, io: Any) -> Positions:
     return np.concatenate(kept).astype(np.int64) if kept else np.empty(0, np.int64)
 
 
+def _check_vector(blob: bytes) -> None:
+    """Raise ValueError for a vector that is damaged, or of more than 2³² rows: pyiceberg sees
+    neither, and takes memory by the highest row's upper half.
+
+    *Source*: Iceberg's puffin-spec.md, "deletion-vector-v1".
+    """
+    size = int.from_bytes(blob[:4], "big")
+    body, check = blob[4 : 4 + size], blob[4 + size : 8 + size]
+    if zlib.crc32(body).to_bytes(4, "big") != check:
+        raise ValueError("checksum")
+    count, key = int.from_bytes(body[4:12], "little"), int.from_bytes(body[12:16], "little")
+    if count > 1 or (count and key):
+        raise ValueError("rows beyond 2**32")
+
+
 def _of_vector(delete: Any, data: str, io: Any) -> Positions:
-    from pyiceberg.table.deletion_vector import deletion_vectors_from_puffin_file
+    from pyiceberg.table.deletion_vector import (
+        PROPERTY_REFERENCED_DATA_FILE,
+        deletion_vectors_from_puffin_file,
+    )
     from pyiceberg.table.puffin import PuffinFile
 
     with io.new_input(delete.file_path).open() as held:
-        vectors = deletion_vectors_from_puffin_file(PuffinFile(held.read()))
-    mine = [v.to_vector().to_numpy() for v in vectors if v.referenced_data_file == data]
-    return np.concatenate(mine).astype(np.int64) if mine else np.empty(0, np.int64)
+        puffin = PuffinFile(held.read())
+    blobs = [b for b in puffin.footer.blobs
+             if b.properties.get(PROPERTY_REFERENCED_DATA_FILE) == data]  # fmt: skip
+    for blob in blobs:
+        _check_vector(puffin.get_blob_payload(blob))
+    puffin.footer = puffin.footer.model_copy(update={"blobs": blobs})
+    mine = [v.to_vector().to_numpy() for v in deletion_vectors_from_puffin_file(puffin)]
+    rows = np.concatenate(mine).astype(np.int64) if mine else np.empty(0, np.int64)
+    if len(rows) != delete.record_count:
+        raise InputError(
+            "the list of deleted rows is not the one that the table's manifests name",
+            where=_place(delete.file_path, delete.file_path),
+            hint="restore the file, or name an older snapshot: TABLE@N",
+        )
+    return rows

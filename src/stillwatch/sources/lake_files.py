@@ -140,12 +140,18 @@ def local_path(location: str, folder: str, where: str) -> str:
 
     ``location``: as a URI is written, with % before what would be none of its characters.
 
-    Raises InputError: it lies elsewhere than on this machine.
+    Raises InputError: it lies elsewhere than on this machine, or by ".." outside of ``folder``.
     """
     parts = urlsplit(location)
     if parts.scheme not in ("", "file") or parts.netloc not in ("", "localhost"):
         raise elsewhere(parts.scheme, where)
-    return os.path.join(folder, unquote(parts.path))
+    path = unquote(parts.path)
+    if not os.path.isabs(path) and ".." in path.split("/"):
+        raise InputError(
+            "the table's log names a file outside of its folder by ..", where=where,
+            hint="no writer of such tables does: who wrote into its log?",
+        )  # fmt: skip
+    return os.path.join(folder, path)
 
 
 def elsewhere(scheme: str, where: str) -> InputError:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gc
 import json
+import os
+import shutil
 import sys
 from pathlib import Path
 from typing import Any
@@ -247,6 +249,88 @@ def test_a_broken_log_is_named(table: Path) -> None:
     assert not any(text in str(caught.value) for text in ("e1", "text"))
 
 
+@pytest.mark.parametrize(
+    "protocol",
+    [
+        7,
+        {"minReaderVersion": "3"},
+        {"minReaderVersion": 3, "readerFeatures": 1.5},
+        {"minReaderVersion": 3, "readerFeatures": [{}]},
+    ],
+)
+def test_a_protocol_that_is_none_is_named(protocol: Any, table: Path) -> None:
+    commit(table, {"protocol": protocol})
+    with pytest.raises(InputError, match="log is broken: line 2 is no protocol") as caught:
+        open_inputs([table])
+    assert caught.value.where == f"{table}/_delta_log/{commits(table)[-1].name}"
+
+
+def test_a_log_nested_without_end_is_named(table: Path) -> None:
+    commits(table)[-1].write_text('{"a":' * 100_000)
+    with pytest.raises(InputError, match="log is broken: line 1 is no JSON object"):
+        open_inputs([table])
+
+
+def test_a_feature_named_by_control_characters_is_not_shown(table: Path) -> None:
+    required(table, "\x1b[2Jgone", "variantType")
+    with pytest.raises(InputError, match="variantType, a feature whose name is none") as caught:
+        open_inputs([table])
+    assert "\x1b" not in str(caught.value)
+
+
+def test_a_deletion_vector_that_ends_the_library_is_a_broken_log(table: Path) -> None:
+    delete_rows(table, [0], inline=True)
+    last = commits(table)[-1]
+    told = [json.loads(line) for line in last.read_text().splitlines()]
+    told[-1]["add"]["deletionVector"]["pathOrInlineDv"] = ""
+    last.write_text("\n".join(map(json.dumps, told)))
+    with pytest.raises(InputError, match="log cannot be read"):
+        open_inputs([table])
+
+
+def added(table: Path, path: str) -> None:
+    """Add the table's last data file once more, at another path."""
+    told = [a["add"] for a in actions(table) if "add" in a][-1]
+    commit(table, {"add": {**told, "path": path}})
+
+
+@pytest.mark.parametrize("path", ["../other/a.parquet", "x/%2E%2E/../a.parquet"])
+def test_a_path_out_of_the_folder_is_refused(path: str, table: Path) -> None:
+    (table.parent / "other").mkdir()
+    pq.write_table(exchanges(7, 8), table.parent / "other" / "a.parquet")
+    added(table, path)
+    with pytest.raises(InputError, match="outside of its folder") as caught:
+        open_inputs([table])
+    assert caught.value.where == str(table)
+
+
+@pytest.mark.parametrize(("name", "taken_for"), [("a%20b", "a b"), ("a\\b", "a/b")])
+def test_the_log_of_another_folder_is_not_read(name: str, taken_for: str, tmp_path: Path) -> None:
+    """deltalake takes one folder's name for the other's; both have files of the same names."""
+    write_deltalake(tmp_path / "made", exchanges(0, 4))
+    (tmp_path / "made").rename(tmp_path / name)
+    shutil.copytree(tmp_path / name, tmp_path / taken_for)
+    delete_rows(tmp_path / name, [1], inline=True)
+    with pytest.raises(InputError, match="would read another folder") as caught:
+        open_inputs([tmp_path / name])
+    assert caught.value.where == str(tmp_path / name)
+    (tmp_path / "%41").symlink_to(tmp_path / taken_for)
+    assert ids(tmp_path / "%41") == numbered(*range(4))
+
+
+def test_what_is_no_file_is_not_opened(table: Path) -> None:
+    os.mkfifo(table / "pipe.parquet")  # whoever opens it waits without end
+    added(table, "pipe.parquet")
+    with pytest.raises(InputError, match="names a file that is not there"):
+        open_inputs([table])
+
+
+def test_files_in_an_object_store_are_refused(table: Path) -> None:
+    added(table, "s3://bucket/a.parquet")
+    with pytest.raises(InputError, match="names files at s3://"):
+        open_inputs([table])
+
+
 def test_a_version_that_there_is_not(table: Path) -> None:
     with pytest.raises(InputError, match="has no version 7") as caught:
         open_inputs([f"{table}@7"])
@@ -279,6 +363,24 @@ def test_a_folder_of_tables_and_files(table: Path, tmp_path: Path) -> None:
     inputs = open_inputs([tmp_path])
     assert ids(tmp_path) == numbered(0, 2, 3, 4, 5, 30, 40)
     assert [(t.name, t.version) for t in inputs.tables] == [("requests", 0), ("requests", 2)]
+
+
+def test_one_table_by_two_names_is_read_once(table: Path, tmp_path: Path) -> None:
+    (tmp_path / "named").symlink_to(table)
+    assert ids(table, f"{table}/../requests", tmp_path / "named") == numbered(0, 2, 3, 4, 5)
+    with pytest.raises(ConfigError, match="two versions"):
+        open_inputs([table, f"{tmp_path}/named@0"])
+
+
+def test_a_table_and_its_clone_are_not_both_read(table: Path, tmp_path: Path) -> None:
+    clone = tmp_path / "clone"
+    write_deltalake(clone, exchanges(30, 31))
+    (shared,) = open_inputs([f"{table}@0"]).files
+    added(clone, shared.path)
+    assert ids(clone) == numbered(5, 30)
+    with pytest.raises(ConfigError, match="it shares a data file with the table clone") as caught:
+        open_inputs([tmp_path / "clone", table])
+    assert caught.value.where == "requests"
 
 
 def test_one_table_at_two_versions_and_a_version_of_no_table(table: Path, tmp_path: Path) -> None:
