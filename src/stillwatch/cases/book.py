@@ -21,6 +21,7 @@ try:
     import sqlalchemy as sa
     from alembic import command as alembic_command
     from alembic.config import Config
+    from alembic.util import CommandError
 except ImportError as error:  # pragma: no cover
     raise ConfigError(
         "cases need the packages sqlalchemy and alembic", hint="pip install 'stillwatch[cases]'"
@@ -42,7 +43,8 @@ def open_book(where: str | Path, *, make: bool = True) -> Book:
     there is made; else its name may be mistyped, and an empty one would say that nobody was ever
     let go or restored.
 
-    Raises InputError: it is not there, cannot be opened, or is another program's.
+    Raises InputError: it is not there, cannot be opened, is another program's, or a newer
+    stillwatch has opened it.
     """
     url = _url(str(where))
     file = url.removeprefix("sqlite:///") if url.startswith("sqlite:///") else ""
@@ -62,6 +64,12 @@ def open_book(where: str | Path, *, make: bool = True) -> Book:
             config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
             config.attributes["connection"] = connection
             alembic_command.upgrade(config, "head")
+    except CommandError as error:
+        engine.dispose()
+        raise InputError(
+            "the cases are kept in a version that this one does not know", where="--db",
+            hint="a newer stillwatch has opened them: update this one too",
+        ) from error  # fmt: skip
     except (sa.exc.SQLAlchemyError, ModuleNotFoundError) as error:
         raise InputError(
             f"the case database cannot be opened ({type(error).__name__})",

@@ -55,6 +55,8 @@ def find_files(
 ) -> list[InputFile]:
     """Return the files behind ``paths``, sorted by path, each once; hidden ones are left out.
 
+    A file that is given by several names has the first of them.
+
     ``query``: file of what a database among them is asked. ``tables``: a folder that is a table of
     Delta Lake or Iceberg gives the files of its newest version, or of that behind ``@``.
 
@@ -68,6 +70,7 @@ def find_files(
     held: dict[str, TableFile] = {}
     roots: dict[str, TableFile] = {}
     owners: dict[str, str] = {}
+    plain: set[str] = set()
     for path in given:
         scheme = path.partition("://")[0]
         if scheme != path and scheme != "s3" and not os.path.exists(path):
@@ -81,10 +84,13 @@ def find_files(
             found.update(list_objects(path))
         else:
             for place, size, part in _on_disk(path, tables):
+                real = os.path.realpath(place)
+                if part is None and place not in found and real in plain:
+                    continue
+                plain.add(real)
                 if part is not None:
                     root = os.path.realpath(part.snapshot.root)
                     _refuse_versions(roots.setdefault(root, part), part)
-                    real = os.path.realpath(place)
                     if real in owners:  # its table was given twice, by two names
                         _refuse_owners(owners[real], root)
                         continue

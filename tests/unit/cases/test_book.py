@@ -160,6 +160,14 @@ def test_opening_again_changes_nothing(tmp_path, book, raw):
     again.close()
 
 
+def test_what_a_newer_stillwatch_has_opened_is_told(tmp_path, book):
+    with book.engine.begin() as connection:
+        connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
+    with pytest.raises(InputError, match="does not know") as caught:
+        open_book(tmp_path / "cases.db")
+    assert "update" in (caught.value.hint or "")
+
+
 def test_what_is_no_database_is_refused(tmp_path):
     (tmp_path / "x.db").write_bytes(b"this is text and no database at all, not even nearly" * 20)
     with pytest.raises(InputError, match="cannot be opened"):

@@ -76,6 +76,18 @@ def test_a_file_given_twice_is_read_once(tmp_path: Path) -> None:
     assert len(found) == 1
 
 
+def test_a_file_of_several_names_is_read_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("logs").mkdir()
+    Path("logs/a.x").write_text("x")
+    Path("b.x").symlink_to("logs/a.x")
+    several = find_files(["logs", "./logs", "logs/../logs/a.x", "b.x"])
+    assert [f.path for f in several] == ["logs/a.x"]
+    assert [f.path for f in find_files(["b.x", "logs"])] == ["b.x"]
+
+
 def test_names_are_the_same_on_any_host(tmp_path: Path) -> None:
     for host in ("one", "two"):
         for name in ("x/log", "y/log"):
