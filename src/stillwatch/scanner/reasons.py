@@ -117,6 +117,11 @@ def _too_few_kinds(strong: Iterable[dict[str, Any]]) -> str:
         if kinds.keys() <= {"set up alike", "volumes", "topics"}:
             return _after_bans(paid="shared_account_values" in counted)
         counted.remove("ban_waves")
+    if "one_fleet" in counted and kinds.keys() <= {"set up alike", "volumes", "topics"}:
+        return (
+            "Cards in turn, one day of sign-ups and the same exits around the clock may speak "
+            "alone, but the weakest of them is not strong enough here."
+        )
     if len(kinds) > 1:  # who serves them or sets them up makes both
         kinds.pop("volumes", None)
     titles = {test.name: test.title for test in TESTS}

@@ -129,6 +129,13 @@ def test_new_accounts_after_bans_are_none_of_two_kinds() -> None:
     assert "bans" not in line["standing_reason"].lower()
 
 
+def test_a_fleet_that_is_too_weak_is_told_as_that() -> None:
+    alike = [made(name, 1e9) for name in ("signup_burst", "shared_account_values", "shared_exits")]
+    line = explain([*alike, made("one_fleet", 30.0)], 6.0, 25_000.0)
+    assert line["standing_reason"].startswith("Cards in turn, one day of sign-ups")
+    assert explain(alike, 6.0, 25_000.0)["standing_reason"].startswith("One kind of act alone")
+
+
 def test_even_dealing_counts_for_watching_alone() -> None:
     line = explain([made("dealt_evenly", 999.0), made("retry", 0.1)], 0.1, 900.0)
     counted = [x["counts_for"] for x in line["claims"]["coordinated"]["evidence"]]
