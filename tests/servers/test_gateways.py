@@ -276,13 +276,18 @@ def test_envoy_cuts_long_prompts_and_the_guard_does_not_judge_half_a_text(asked,
 
 
 @contextlib.contextmanager
-def proxy(name: str, folder: Path, guard_port: int, model_port: int, more=None, users=None):
-    """LiteLLM's proxy with one of the example configurations; ``users`` are more keys' lines."""
+def proxy(
+    name: str, folder: Path, guard_port: int, model_port: int, more=None, users=None, patient=True
+):
+    """LiteLLM's proxy with one of the example configurations; ``users`` are more keys' lines.
+
+    ``patient``: it waits long for a guard, else as the example says.
+    """
     folder.mkdir(exist_ok=True)
     port = free_port()
     ports = {9000: model_port} if name == "litellm_callback.yaml" else {
         8470: guard_port, 9000: model_port}  # fmt: skip
-    if name == "litellm.yaml":
+    if name == "litellm.yaml" and patient:
         more = {**(more or {}), **PATIENT["litellm"]}
     path = example(name, folder, ports, more)
     keys = (
@@ -292,7 +297,7 @@ def proxy(name: str, folder: Path, guard_port: int, model_port: int, more=None, 
     env = {
         "LITELLM_LOCAL_MODEL_COST_MAP": "True", "LITELLM_TELEMETRY": "False", "NO_PROXY": "*",
         "GUARD_URL": f"http://127.0.0.1:{guard_port}", "GUARD_TOKEN": "token-1",
-        "GUARD_TIMEOUT_S": "60",
+        "GUARD_TIMEOUT_S": "60" if patient else "",
         "PYTHONPATH": str(EXAMPLES.parents[1] / "src"), "DISABLE_ADMIN_UI": "True",
     }  # fmt: skip
     command = [environment("litellm") / "litellm", "--config", path, "--port", port,

@@ -155,7 +155,7 @@ def test_litellm_goes_on_where_a_guard_stops_in_mid_request(model, tmp_path):
 
     with (
         answering(as_told) as guard_port,
-        proxy("litellm.yaml", tmp_path / "l", guard_port, model.server_port) as port,
+        proxy("litellm.yaml", tmp_path / "l", guard_port, model.server_port, patient=False) as port,
     ):
         for stops[0] in (hangs_up, says_nothing):
             assert ask_openai(port, "sk-good", timeout=180) == SAID
