@@ -47,7 +47,7 @@ from stillwatch.report.svg import Figure
 from stillwatch.schema import ADVERSE, OWNERSHIP
 from stillwatch.store.index import Part
 
-__all__ = ["as_csv", "as_ocsf", "as_page", "reckon", "show_overview"]
+__all__ = ["as_csv", "as_ocsf", "as_page", "make_ready", "reckon", "show_overview"]
 
 _SEED: Final = 20261125  # the scan's default: the same assumptions give nearly the same figures
 _LISTED: Final = 25
@@ -67,6 +67,11 @@ class Stopped:
 def show_overview(desk: Desk, visit: Visit) -> Response:
     """Show the overview."""
     return show(desk, visit, "overview.html.jinja", **_shown(desk))
+
+
+def make_ready(desk: Desk) -> None:
+    """Reckon what the overview keeps, before the first who asks waits for it."""
+    _shown(desk)
 
 
 def as_page(desk: Desk, visit: Visit) -> Response:

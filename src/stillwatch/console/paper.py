@@ -25,8 +25,8 @@ from stillwatch.report.pictures.graph import DEGREES
 from stillwatch.schema import ADVERSE, LINK_KINDS, REASONS, VERDICTS, pricing
 
 __all__ = [
-    "csv_of", "go", "policy_of", "read_static", "read_style", "refuse", "show", "static_name",
-    "write",
+    "csv_of", "go", "policy_of", "read_static", "read_style", "read_templates", "refuse", "show",
+    "static_name", "write",
 ]  # fmt: skip
 
 _STATIC: Final = {
@@ -42,6 +42,12 @@ _STATIC: Final = {
     "console.css": "text/css; charset=utf-8",
     "icon.svg": "image/svg+xml",
 }
+
+
+def read_templates() -> None:
+    """Compile every template, before the first who asks for its page waits for it."""
+    for name in _environment().list_templates(extensions=["jinja"]):
+        _environment().get_template(name)
 
 
 @cache

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import gc
+
 import pytest
 from ports import free_port
 
-from stillwatch.console.serving import Listen, hosts_of, serve
+from stillwatch.console.paper import _environment
+from stillwatch.console.serving import Listen, _make_ready, hosts_of, serve
 from stillwatch.errors import ConfigError
 
 
@@ -24,6 +27,22 @@ def test_tls_or_a_proxy_make_it_secure(tmp_path):
     assert not Listen().secure
     assert Listen(behind_proxy=True).secure
     assert Listen(certificate=tmp_path / "c.pem").secure
+
+
+def test_what_first_pages_wait_for_is_made_before_them(desk):
+    made: list[object] = []
+    _environment.cache_clear()
+    try:
+        _make_ready(desk)
+        assert gc.get_freeze_count() > 0
+    finally:
+        gc.unfreeze()
+    assert {"overview.html.jinja", "account-drawer.html.jinja"} <= {
+        name for _, name in _environment().cache
+    }
+    for name in ("overview", "prevalence", "parts", "methods", "standings"):
+        desk.once(name, lambda: made.append(1))
+    assert not made
 
 
 def test_older_tls_is_refused(desk, tmp_path, monkeypatch):
