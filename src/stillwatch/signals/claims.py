@@ -122,16 +122,10 @@ def _two(made: Sequence[tuple[str, float]], kinds: Iterable[frozenset[str]]) -> 
     return mean_of(each[:-1]) if len(each) > 1 else 0.0
 
 
-def _all_facts(made: Sequence[tuple[str, float]]) -> float:
-    """Return the smaller e-value of crossed cards and the day of sign-ups, NaN without either."""
-    crossed, day = _kind(made, _CROSSED), _kind(made, _DAY)
-    return float("nan") if np.isnan(crossed + day) else min(crossed, day)
-
-
-def _comes_back(made: Sequence[tuple[str, float]]) -> float:
-    """Return the smaller e-value of bans in waves and of shared cards, NaN without either."""
-    back, paid = _kind(made, _BACK), _kind(made, _PAYS)
-    return float("nan") if np.isnan(back + paid) else min(back, paid)
+def _weaker(made: Sequence[tuple[str, float]], one: frozenset[str], other: frozenset[str]) -> float:
+    """Return the smaller e-value of two kinds that have to speak both, NaN without either."""
+    each = _kind(made, one), _kind(made, other)
+    return float("nan") if np.isnan(sum(each)) else min(each)
 
 
 def e_of_acts(made: Iterable[tuple[str, float]], *, watch: bool = False) -> float:
@@ -163,7 +157,12 @@ def e_of_acts(made: Iterable[tuple[str, float]], *, watch: bool = False) -> floa
     alone = (
         [_kind(made, kind) for kind in (_POOL, _HANDED, _CROSSED)]
         if watch
-        else [_kind(made, _HANDED), _all_facts(made), _comes_back(made), _kind(made, _FLEET)]
+        else [
+            _kind(made, _HANDED),
+            _weaker(made, _CROSSED, _DAY),
+            _weaker(made, _BACK, _PAYS),
+            _kind(made, _FLEET),
+        ]
     )
     return mean_of([mean_of(two), *(e for e in alone if not np.isnan(e))])
 

@@ -153,10 +153,7 @@ def people_hours(ts_us: np.ndarray) -> str:
         return f"{_MOST:.0%} of its requests fall into {most} hours"
     if hour[-1] - hour[0] < _DAY + _NIGHT:  # shorter, and no hour of a night came twice
         return ""
-    of_day = np.bincount(hour % _DAY, minlength=_DAY)
-    night = np.convolve(np.concatenate([of_day, of_day[: _NIGHT - 1]]), np.ones(_NIGHT), "valid")
-    start = int(night.argmin())
-    share = float(night[start] / len(hour))
+    start, share = _quietest(hour, _NIGHT)
     if share > _QUIET:
         return ""
     return f"{share:.1%} of its requests fall into the six hours from {start:02d} UTC"
@@ -171,9 +168,19 @@ def around_the_clock(ts_us: np.ndarray) -> bool:
     """
     if len(ts_us) < _LEAST_ASKED:
         return False
-    count = np.bincount(ts_us // _HOUR_US % _DAY, minlength=_DAY)
-    quiet = min(int(np.roll(count, -hour)[:_REST].sum()) for hour in range(_DAY))
-    return quiet >= _AWAKE * _REST / _DAY * len(ts_us)
+    return _quietest(ts_us // _HOUR_US, _REST)[1] >= _AWAKE * _REST / _DAY
+
+
+def _quietest(hour: np.ndarray, length: int) -> tuple[int, float]:
+    """Return where the quietest hours of the day begin, and which share of all requests they have.
+
+    ``hour``: of each request, since 1970; ``length``: of so many hours on end.
+    """
+    of_day = np.bincount(hour % _DAY, minlength=_DAY)
+    around = np.concatenate([of_day, of_day[: length - 1]])
+    requests = np.convolve(around, np.ones(length), "valid")
+    start = int(requests.argmin())
+    return start, float(requests[start] / len(hour))
 
 
 def on_a_clock(labels: np.ndarray, ts_us: np.ndarray) -> str:

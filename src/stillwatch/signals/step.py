@@ -107,6 +107,14 @@ def lacking(test: CohortTest, columns: frozenset[str]) -> tuple[str, ...]:
     return tuple(c for c in test.needs if c not in columns and c not in enough)
 
 
+def _unmade(test: CohortTest, columns: frozenset[str], without: Sequence[str]) -> Finding | None:
+    """Return the finding of a test that is switched off or lacks a column, None of any other."""
+    if test.name in without:
+        return switched_off(test)
+    absent = lacking(test, columns)
+    return missing(test, absent) if absent else None
+
+
 def coordination(
     cohort: Cohort, population: Population, base: Coincidences, columns: frozenset[str],
     without: Sequence[str] = (), *, holding: bool = False,
@@ -125,14 +133,7 @@ def coordination(
         for kind, test in direct_evidence.TESTS.items()
     ]
     finders.append((ban_waves.TEST, partial(ban_waves.find, cohort, population, base)))
-    made = [
-        switched_off(test)
-        if test.name in without
-        else missing(test, absent)
-        if (absent := lacking(test, columns))
-        else find()
-        for test, find in finders
-    ]
+    made = [_unmade(test, columns, without) or find() for test, find in finders]
     found = [excused(finding, seen) for finding in made]
     if holding:
         found = counted_as(found, shared_values.ACCOUNT_TEST, "a holding", _HOLDING)
@@ -177,10 +178,8 @@ def _of_topics(desk: Desk, one: _Judged, usual_own: float, distinct: float) -> l
         (one_source.TEST, one_source.find, known.apart),
         (harvest.TEST, harvest.find, known.together),
     ):
-        if test.name in desk.settings.without:
-            found.append(switched_off(test))
-        elif absent := lacking(test, desk.columns):
-            found.append(missing(test, absent))
+        if unmade := _unmade(test, desk.columns, desk.settings.without):
+            found.append(unmade)
         elif one.seen is None:
             found.append(not_enough(test, one.exchanges, f"fewer than {MIN_EVENTS} exchanges"))
         elif test is one_source.TEST and not distinct >= one_source.LEAST_DISTINCT:
@@ -193,20 +192,16 @@ def _of_topics(desk: Desk, one: _Judged, usual_own: float, distinct: float) -> l
 def _fleet(desk: Desk, one: _Judged, distinct: float) -> Finding:
     """Return what cards, sign-ups and exits say together, where topics tell."""
     test = one_fleet.TEST
-    if test.name in desk.settings.without:
-        return switched_off(test)
-    if absent := lacking(test, desk.columns):
-        return missing(test, absent)
+    if unmade := _unmade(test, desk.columns, desk.settings.without):
+        return unmade
     return one_fleet.find(one.acts, one.dealt, one.exchanges, distinct)
 
 
 def _of_acts(desk: Desk, one: _Judged, usual_own: float) -> Finding:
     """Return what the acts say of what is asked for, where topics tell nothing."""
     test = two_reasons.TEST
-    if test.name in desk.settings.without:
-        return switched_off(test)
-    if absent := lacking(test, desk.columns):
-        return missing(test, absent)
+    if unmade := _unmade(test, desk.columns, desk.settings.without):
+        return unmade
     if one.seen is None:
         return not_enough(test, one.exchanges, f"fewer than {MIN_EVENTS} exchanges")
     acts = [(f.signal, f.e_value) for f in one.acts if f.evaluable]
