@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from stillwatch.schema import BANNED_RE, Settings, Step
+from stillwatch.schema import BANNED_SQL, Settings, Step
 
 __all__ = ["DIRECT_STEP", "direct_sql"]
 
@@ -75,7 +75,7 @@ def direct_sql(settings: Settings) -> str:
     banned AS (
       SELECT sid, owner, closed_at FROM subjects JOIN owners USING (sid)
       WHERE closed_at IS NOT NULL
-        AND regexp_matches(lower(coalesce(closed_reason, '')), '{BANNED_RE}')),
+        AND {BANNED_SQL}),
     carriers AS (SELECT frame, sid, min(rid) AS rid FROM carried GROUP BY frame, sid),
     narrow AS (SELECT frame FROM carriers GROUP BY frame HAVING count(*) <= 500),
     successions AS (

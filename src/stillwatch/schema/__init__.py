@@ -52,6 +52,7 @@ from stillwatch.schema.times import DAY_US, from_micros, parse_time, to_micros
 from stillwatch.schema.words import (
     ACCESS,
     BANNED_RE,
+    BANNED_SQL,
     CLAIMS,
     LINK_KINDS,
     METHODS,
@@ -73,6 +74,7 @@ __all__ = [
     "ACCOUNTS",
     "ADVERSE",
     "BANNED_RE",
+    "BANNED_SQL",
     "CAMPAIGNS",
     "CLAIMS",
     "DAY_US",

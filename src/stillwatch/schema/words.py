@@ -60,6 +60,8 @@ BANNED_RE: Final = (
     "polic|violat|abus|misus|fraud|spam|distil|scrap(e|ing)|evasi|illegal|malic|(^|[^a-z])terms|"
     "(^|[^a-z])(tos|aup|ban|bans|banned|ban_?wave)($|[^a-z])"
 )
+# The same of a row with that column, for DuckDB.
+BANNED_SQL: Final = f"regexp_matches(lower(coalesce(closed_reason, '')), '{BANNED_RE}')"
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from stillwatch.schema import BANNED_RE, Desk, Settings, Step
+from stillwatch.schema import BANNED_SQL, Desk, Settings, Step
 from stillwatch.schema.arrow import packed
 from stillwatch.stats import Founders, Holdings, unit_rows
 
@@ -291,9 +291,8 @@ def load_population(desk: Desk) -> Population:
     """Read the population once for all cohorts, as it is in part B."""
     people = desk.query(
         "SELECT sid, org, segment, end_user_id IS NULL AS own, epoch_us(created_at) AS created, "
-        "org_id IS NOT NULL AS declared, CASE WHEN "
-        f"regexp_matches(lower(coalesce(closed_reason, '')), '{BANNED_RE}') "
-        "THEN epoch_us(closed_at) END AS banned, "
+        "org_id IS NOT NULL AS declared, "
+        f"CASE WHEN {BANNED_SQL} THEN epoch_us(closed_at) END AS banned, "
         + ", ".join(STATIC_KINDS)
         + " FROM subjects ORDER BY sid"
     )

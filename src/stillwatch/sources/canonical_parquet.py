@@ -13,7 +13,8 @@ from stillwatch.errors import InputError
 from stillwatch.schema.arrow import EXCHANGE, REQUIRED_EXCHANGE_COLUMNS
 from stillwatch.sources.admit import admit
 from stillwatch.sources.ledger import Ledger
-from stillwatch.sources.source import COPY_AGAIN, DAMAGE, MAX_BATCH_BYTES, MAX_BATCH_ROWS, Source
+from stillwatch.sources.parquet_batches import batches_of, truncated
+from stillwatch.sources.source import COPY_AGAIN, DAMAGE, Source
 
 __all__ = ["CanonicalParquet", "known_columns", "refuse_foreign"]
 
@@ -41,18 +42,12 @@ class CanonicalParquet(Source):
         written = list(names.values())
         row = 0
         try:
-            for group in range(file.num_row_groups):
-                info = file.metadata.row_group(group)
-                each = max(1, info.total_byte_size // max(1, info.num_rows))
-                size = int(min(MAX_BATCH_ROWS, max(1, MAX_BATCH_BYTES // each)))
-                for batch in file.iter_batches(
-                    size, row_groups=[group], columns=written, use_threads=False
-                ):
-                    lines = np.arange(row + 1, row + batch.num_rows + 1)
-                    row += batch.num_rows
-                    yield admit(
-                        dict(zip(names, batch.select(written), strict=True)), lines, where, ledger
-                    )
+            for batch in batches_of(file, written):
+                lines = np.arange(row + 1, row + batch.num_rows + 1)
+                row += batch.num_rows
+                yield admit(
+                    dict(zip(names, batch.select(written), strict=True)), lines, where, ledger
+                )
         except DAMAGE as error:
             raise InputError(
                 f"damaged Parquet file ({type(error).__name__})",
@@ -106,8 +101,4 @@ def _open(handle: BinaryIO, where: str) -> pq.ParquetFile:
     try:
         return pq.ParquetFile(handle)
     except DAMAGE as error:
-        raise InputError(
-            f"damaged or truncated Parquet file ({type(error).__name__})",
-            where=where,
-            hint=COPY_AGAIN,
-        ) from error
+        raise truncated(where, error) from error

@@ -14,8 +14,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from stillwatch.errors import InputError
+from stillwatch.sources.parquet_batches import batches_of, truncated
 from stillwatch.sources.read_once import BatchStream
-from stillwatch.sources.source import COPY_AGAIN, DAMAGE, MAX_BATCH_BYTES, MAX_BATCH_ROWS
+from stillwatch.sources.source import DAMAGE
 
 __all__ = ["Column", "Positions", "Snapshot", "TableFile", "elsewhere", "gone", "local_path"]
 
@@ -79,7 +80,7 @@ class TableFile:
         except FileNotFoundError as error:
             raise gone(where) from error
         except DAMAGE as error:
-            raise _damaged(where, error) from error
+            raise truncated(where, error) from error
         return BatchStream(where, schema, self._read(file, columns, schema, where))
 
     def _read(
@@ -89,23 +90,17 @@ class TableFile:
         stored = [c.stored for c in columns if c.stored is not None]
         try:
             deleted = self.deleted()
-            for group in range(file.num_row_groups):
-                info = file.metadata.row_group(group)
-                each = max(1, info.total_byte_size // max(1, info.num_rows))
-                size = int(min(MAX_BATCH_ROWS, max(1, MAX_BATCH_BYTES // each)))
-                for batch in file.iter_batches(
-                    size, row_groups=[group], columns=stored, use_threads=False
-                ):
-                    rows = batch.num_rows
-                    held = [
-                        pa.repeat(c.value, rows) if c.stored is None else batch.column(c.stored)
-                        for c in columns
-                    ]
-                    whole = pa.RecordBatch.from_arrays(held, schema=schema)
-                    yield _without(whole, deleted, at)
-                    at += rows
+            for batch in batches_of(file, stored):
+                rows = batch.num_rows
+                held = [
+                    pa.repeat(c.value, rows) if c.stored is None else batch.column(c.stored)
+                    for c in columns
+                ]
+                whole = pa.RecordBatch.from_arrays(held, schema=schema)
+                yield _without(whole, deleted, at)
+                at += rows
         except DAMAGE as error:
-            raise _damaged(where, error) from error
+            raise truncated(where, error) from error
 
 
 def _type(column: Column, stored: pa.Schema) -> pa.DataType:
@@ -127,12 +122,6 @@ def _without(batch: pa.RecordBatch, deleted: Positions, at: int) -> pa.RecordBat
 def gone(where: str) -> InputError:
     """Return the error of a file that the table's log names and that is not there."""
     return InputError("the table's log names a file that is not there", where=where, hint=_MISSING)
-
-
-def _damaged(where: str, error: Exception) -> InputError:
-    return InputError(
-        f"damaged or truncated Parquet file ({type(error).__name__})", where=where, hint=COPY_AGAIN
-    )
 
 
 def local_path(location: str, folder: str, where: str) -> str:

@@ -150,7 +150,7 @@ def test_positions_of_deleted_rows_count_over_batches(
     path = tmp_path / "requests"
     write_deltalake(path, exchanges(0, 50))
     delete_rows(path, [0, 16, 17, 48, 49], inline=True)
-    monkeypatch.setattr("stillwatch.sources.lake_files.MAX_BATCH_ROWS", 17)
+    monkeypatch.setattr("stillwatch.sources.parquet_batches.MAX_BATCH_ROWS", 17)
     assert ids(path) == numbered(*(i for i in range(50) if i not in (0, 16, 17, 48, 49)))
 
 
@@ -433,7 +433,7 @@ def test_names_of_its_own_are_read_through_a_mapping(tmp_path: Path) -> None:
 def test_a_batch_at_a_time_of_a_file_of_one_row_group(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("stillwatch.sources.lake_files.MAX_BATCH_BYTES", 1 << 20)
+    monkeypatch.setattr("stillwatch.sources.parquet_batches.MAX_BATCH_BYTES", 1 << 20)
     texts = [f"{i:08}" * 4_000 for i in range(1_000)]  # 32 MB
     write_deltalake(tmp_path / "requests", exchanges(0, 1_000, output_text=texts))
     (file,) = open_inputs([tmp_path / "requests"]).files
