@@ -101,6 +101,7 @@ from stillwatch.cases.shelf import (
 )
 from stillwatch.cases.snapshot import Compiled, compile_snapshot, salt_of
 from stillwatch.cases.terms import Terms, read_terms
+from stillwatch.cases.upgrading import upgrade_tables
 
 __all__ = [
     "BAND_COLUMNS",
@@ -207,6 +208,7 @@ __all__ = [
     "tally_labels",
     "undo",
     "unsearched",
+    "upgrade_tables",
     "verdict_of",
     "verify_book",
     "verify_pack",

@@ -19,9 +19,8 @@ from stillwatch.seal import Link, append, canonical, digest
 
 try:
     import sqlalchemy as sa
-    from alembic import command as alembic_command
-    from alembic.config import Config
-    from alembic.util import CommandError
+
+    from stillwatch.cases.upgrading import upgrade_tables
 except ImportError as error:  # pragma: no cover
     raise ConfigError(
         "cases need the packages sqlalchemy and alembic", hint="pip install 'stillwatch[cases]'"
@@ -57,19 +56,7 @@ def open_book(where: str | Path, *, make: bool = True) -> Book:
         engine = sa.create_engine(url)
         if engine.dialect.name == "sqlite":
             _one_writer(engine)
-        with engine.begin() as connection:
-            if engine.dialect.name == "postgresql":
-                connection.exec_driver_sql("SELECT pg_advisory_xact_lock(7202611)")
-            config = Config()
-            config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
-            config.attributes["connection"] = connection
-            alembic_command.upgrade(config, "head")
-    except CommandError as error:
-        engine.dispose()
-        raise InputError(
-            "the cases are kept in a version that this one does not know", where="--db",
-            hint="a newer stillwatch has opened them: update this one too",
-        ) from error  # fmt: skip
+        upgrade_tables(engine, _MIGRATIONS, lock=7202611, what="the cases", where="--db")
     except (sa.exc.SQLAlchemyError, ModuleNotFoundError) as error:
         raise InputError(
             f"the case database cannot be opened ({type(error).__name__})",

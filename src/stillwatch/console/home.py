@@ -16,10 +16,8 @@ from pathlib import Path
 from typing import Any, Final
 
 import sqlalchemy as sa
-from alembic import command as alembic_command
-from alembic.config import Config
-from alembic.util import CommandError
 
+from stillwatch.cases import upgrade_tables
 from stillwatch.errors import InputError
 
 __all__ = ["Home", "factors", "failures", "habits", "open_home", "people", "reads", "sessions",
@@ -144,19 +142,9 @@ def open_home(folder: Path, database: str | None = None) -> Home:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         secret = _secret(folder / "secret.key")
         engine = _engine(folder, database)
-        with engine.begin() as connection:
-            if engine.dialect.name == "postgresql":
-                connection.exec_driver_sql("SELECT pg_advisory_xact_lock(7202612)")
-            config = Config()
-            config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
-            config.attributes["connection"] = connection
-            alembic_command.upgrade(config, "head")
-    except CommandError as error:
-        engine.dispose()
-        raise InputError(
-            "the console's people are kept in a version that this one does not know",
-            where=str(folder), hint="a newer stillwatch has opened them: update this one too",
-        ) from error  # fmt: skip
+        upgrade_tables(
+            engine, _MIGRATIONS, lock=7202612, what="the console's people", where=str(folder)
+        )
     except (OSError, sa.exc.SQLAlchemyError, ModuleNotFoundError) as error:
         raise InputError(
             f"the console's folder cannot be opened ({type(error).__name__})", where=str(folder),
